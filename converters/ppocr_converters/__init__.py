@@ -1,0 +1,1 @@
+"""Paddle OCR models to a Triton model repository, proven equal."""

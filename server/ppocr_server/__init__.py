@@ -1,0 +1,1 @@
+"""Start and watch tritonserver, with or without a container."""
