@@ -1,0 +1,45 @@
+"""det_postprocess: PROBABILITY and IMAGE_SIZE become BOXES and BOX_SCORES in reading order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+
+from . import step
+from .db import decode_boxes
+from .options import default_options, parse_options
+from .order import reading_order
+
+
+class TritonPythonModel:
+    """Decode the detector's map."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the default options from config.pbtxt."""
+        cv2.setNumThreads(1)
+        self.options = default_options(step.config_parameters(args))
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer every request on its own."""
+        return step.answer_each(requests, self.answer)
+
+    def answer(self, request: Any) -> Any:
+        """One map."""
+        options = parse_options(step.request_parameters(request), self.options)
+        probability = step.tensor(request, "PROBABILITY")
+        if len(probability) != 1:
+            raise ValueError(f"PROBABILITY holds {len(probability)} maps; send one in each request")
+        height, width = step.tensor(request, "IMAGE_SIZE").tolist()
+        boxes, scores = decode_boxes(
+            probability[0],
+            height,
+            width,
+            thresh=options["det_db_thresh"],
+            box_thresh=options["det_db_box_thresh"],
+            unclip_ratio=options["det_db_unclip_ratio"],
+            score_mode=options["det_db_score_mode"],
+            use_dilation=options["use_dilation"],
+        )
+        order = reading_order(boxes)
+        return step.response(BOXES=boxes[order], BOX_SCORES=scores[order])

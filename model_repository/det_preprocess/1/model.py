@@ -1,0 +1,42 @@
+"""det_preprocess: IMAGE becomes PIXELS, DET_INPUT and IMAGE_SIZE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from . import step
+from .image import Limits, decode_image
+from .options import default_options, parse_options
+from .resize import pad_tiny, resize_for_det
+
+
+class TritonPythonModel:
+    """Decode a picture and bring it to the detector's size."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the limits and the default options from config.pbtxt."""
+        cv2.setNumThreads(1)  # more work at a time is more instances, not more threads
+        parameters = step.config_parameters(args)
+        self.limits = Limits.from_parameters(parameters)
+        self.options = default_options(parameters)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer every request on its own."""
+        return step.answer_each(requests, self.answer)
+
+    def answer(self, request: Any) -> Any:
+        """One picture; the detector's input is made only when somebody asked for it."""
+        options = parse_options(step.request_parameters(request), self.options)
+        image = step.tensor(request, "IMAGE")
+        if image.size != 1:
+            raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
+        pixels = pad_tiny(decode_image(image.item(), self.limits))
+        outputs = {"PIXELS": pixels, "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32)}
+        if "DET_INPUT" in request.requested_output_names():
+            limits = options["det_limit_side_len"], options["det_limit_type"]
+            outputs["DET_INPUT"] = resize_for_det(pixels, *limits)[None]
+        wanted = request.requested_output_names()
+        return step.response(**{name: outputs[name] for name in wanted})

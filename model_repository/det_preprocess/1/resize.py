@@ -1,0 +1,73 @@
+"""The picture as the detector sees it: sides limited, both multiples of 32."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+STRIDE = 32  # the detector halves its input five times
+MAX_DET_PIXELS = 4096 * 4096
+
+
+def pad_tiny(pixels: np.ndarray) -> np.ndarray:
+    """Pad a picture of less than 64 pixels in height plus width to at least 32 on each side.
+
+    Zeros are added at the bottom and on the right, as PaddleOCR does before it resizes.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+    """
+    height, width = pixels.shape[:2]
+    if height + width >= 2 * STRIDE:
+        return pixels
+    bottom, right = max(0, STRIDE - height), max(0, STRIDE - width)
+    return cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+
+
+def det_size(height: int, width: int, limit_side_len: int, limit_type: str) -> tuple[int, int]:
+    """Height and width of the detector's input for a picture, as PaddleOCR chooses them.
+
+    Args:
+        height: pixels, at least 1.
+        width: pixels, at least 1.
+        limit_side_len: the longer side is brought down to it (`max`), or the shorter one is
+            brought up to it (`min`); a picture already within the limit keeps its scale.
+        limit_type: "max" or "min".
+
+    Raises:
+        ValueError: `min` would make a picture of extreme aspect too large to read.
+    """
+    side = max(height, width) if limit_type == "max" else min(height, width)
+    outside = side > limit_side_len if limit_type == "max" else side < limit_side_len
+    ratio = limit_side_len / side if outside else 1.0
+
+    def rounded(length: int) -> int:
+        return max(round(int(length * ratio) / STRIDE) * STRIDE, STRIDE)
+
+    resized = rounded(height), rounded(width)
+    if resized[0] * resized[1] > MAX_DET_PIXELS:
+        raise ValueError(
+            f"a picture of {height}x{width} (height x width) would be read at "
+            f"{resized[0]}x{resized[1]}; allowed: {MAX_DET_PIXELS} pixels in all; "
+            f"lower det_limit_side_len or use det_limit_type max"
+        )
+    return resized
+
+
+def resize_for_det(
+    pixels: np.ndarray, limit_side_len: int = 960, limit_type: str = "max"
+) -> np.ndarray:
+    """Resize a picture to the detector's input size with bilinear interpolation.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        limit_side_len: pixels, see `det_size`.
+        limit_type: "max" or "min", see `det_size`.
+
+    Returns:
+        uint8 [h, w, 3], h and w multiples of 32.
+    """
+    height, width = det_size(*pixels.shape[:2], limit_side_len, limit_type)
+    if (height, width) == pixels.shape[:2]:
+        return pixels
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)

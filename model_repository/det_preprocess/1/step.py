@@ -1,0 +1,54 @@
+"""What every Python step shares: tensors in, tensors out, one answer for each request.
+
+A bad request is answered with its reason; the others in the same call are served.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+def config_parameters(args: Mapping[str, str]) -> dict[str, str]:
+    """The `parameters` of the model's config.pbtxt, name to string value."""
+    parameters = json.loads(args["model_config"]).get("parameters", {})
+    return {name: value["string_value"] for name, value in parameters.items()}
+
+
+def request_parameters(request: Any) -> dict[str, Any]:
+    """The parameters sent with one request, as the server hands them over."""
+    return json.loads(request.parameters() or "{}")
+
+
+def tensor(request: Any, name: str) -> np.ndarray | None:
+    """The array of one input, or None for an optional input that was not sent."""
+    found = pb_utils.get_input_tensor_by_name(request, name)
+    return None if found is None else found.as_numpy()
+
+
+def response(**outputs: np.ndarray) -> Any:
+    """An answer from arrays named by their tensors."""
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor(name, array) for name, array in outputs.items()]
+    )
+
+
+def refusal(reason: str, code: int | None = None) -> Any:
+    """An error for one request; INVALID_ARGUMENT unless another code is given."""
+    code = pb_utils.TritonError.INVALID_ARG if code is None else code
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(reason, code))
+
+
+def answer_each(requests: list[Any], answer: Callable[[Any], Any]) -> list[Any]:
+    """Answer every request on its own: a ValueError is that request's INVALID_ARGUMENT."""
+    responses = []
+    for request in requests:
+        try:
+            responses.append(answer(request))
+        except ValueError as error:
+            responses.append(refusal(str(error)))
+    return responses

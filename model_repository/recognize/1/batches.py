@@ -1,0 +1,104 @@
+"""Which crops are read together, and how wide each is padded.
+
+What a recogniser reads depends on the padding to the right of the text. Both plans below are a
+function of one picture's crops alone, so the text never depends on other requests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+PADDLE_GROUP = 6  # rec_batch_num
+PADDLE_MIN_WIDTH = 320  # rec_image_shape
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops read in one call: which ones, and the width all of them are padded to."""
+
+    indices: tuple[int, ...]
+    width: int
+
+
+def plan_by_bucket(
+    sizes: Sequence[tuple[int, int]], height: int, buckets: Sequence[int], batch_size: int
+) -> list[Batch]:
+    """Pad every crop to the first bucket that holds it at the model's height.
+
+    Args:
+        sizes: height and width of each crop, pixels.
+        height: the model's input height, pixels.
+        buckets: widths in pixels, increasing; a crop wider than the last is squeezed into it.
+        batch_size: crops in one batch, at the most.
+
+    Returns:
+        Batches, the widest first: the longest work starts first.
+    """
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, size in enumerate(sizes):
+        width = natural_width(size, height)
+        members[next((bucket for bucket in buckets if bucket >= width), buckets[-1])].append(index)
+    return [
+        Batch(tuple(members[bucket][start : start + batch_size]), bucket)
+        for bucket in sorted(members, reverse=True)
+        for start in range(0, len(members[bucket]), batch_size)
+    ]
+
+
+def plan_like_paddle(sizes: Sequence[tuple[int, int]], height: int) -> list[Batch]:
+    """Group crops as PaddleOCR's TextRecognizer does.
+
+    Crops are sorted by aspect ratio, taken six at a time, and padded to the group's widest, at
+    least 320 pixels.
+
+    Args:
+        sizes: height and width of each crop, pixels.
+        height: the model's input height, pixels.
+    """
+    ratios = [width / float(height) for height, width in sizes]
+    # The very sort of PaddleOCR: equal ratios at a group's edge must fall the same way.
+    order = np.argsort(np.array(ratios)).tolist()
+    groups = [order[start : start + PADDLE_GROUP] for start in range(0, len(order), PADDLE_GROUP)]
+    return [
+        Batch(
+            tuple(group),
+            int(height * max(PADDLE_MIN_WIDTH / height, *(ratios[index] for index in group))),
+        )
+        for group in groups
+    ]
+
+
+def natural_width(size: tuple[int, int], height: int) -> int:
+    """The width of a crop scaled to the model's height, rounded up, at least 1 pixel."""
+    crop_height, crop_width = size
+    return max(1, math.ceil(height * (crop_width / float(crop_height))))
+
+
+def fill_batch(
+    crops: Sequence[np.ndarray], batch: Batch, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resize the crops of a batch into the recogniser's input.
+
+    Args:
+        crops: uint8 [h, w, 3] each.
+        batch: which of them, and the padded width W.
+        height: the model's input height H, pixels.
+
+    Returns:
+        CROPS uint8 [N, H, W, 3] and WIDTHS int32 [N, 1], the columns of each that are text; the
+        model itself treats the rest as PaddleOCR's padding.
+    """
+    rows = np.zeros((len(batch.indices), height, batch.width, 3), np.uint8)
+    widths = np.empty((len(batch.indices), 1), np.int32)
+    for row, index in enumerate(batch.indices):
+        crop = crops[index]
+        width = min(natural_width(crop.shape[:2], height), batch.width)
+        rows[row, :, :width] = cv2.resize(crop, (width, height), interpolation=cv2.INTER_LINEAR)
+        widths[row] = width
+    return rows, widths

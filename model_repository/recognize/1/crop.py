@@ -1,0 +1,54 @@
+"""Text lines cut out of the picture and straightened, as PaddleOCR cuts them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+TALL = 1.5  # height over width from which a crop is vertical text and is turned
+MAX_SIDE = 32_767  # what OpenCV's warp can address
+
+
+def crop_line(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Warp one quadrilateral to a rectangle; a tall one is turned 90 degrees counterclockwise.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        box: float32 [4, 2], pixels, clockwise from top-left.
+
+    Returns:
+        uint8 [h, w, 3], h and w the longer of each pair of opposite sides.
+
+    Raises:
+        ValueError: the box has no area to read, or does not fit what can be warped.
+    """
+    top, right, bottom, left = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
+    width, height = int(max(top, bottom)), int(max(left, right))
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise ValueError(
+            f"a box of BOXES is {width}x{height} (width x height): {box.tolist()}; "
+            f"allowed: sides from 1 to {MAX_SIDE} pixels"
+        )
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    warp = cv2.getPerspectiveTransform(box, corners)
+    crop = cv2.warpPerspective(
+        pixels, warp, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.rot90(crop) if height / width >= TALL else crop
+
+
+def check_boxes(boxes: np.ndarray) -> np.ndarray:
+    """The boxes a caller sent, or a ValueError that says what is wrong with them.
+
+    Args:
+        boxes: float32 [N, 4, 2].
+    """
+    if not np.isfinite(boxes).all():
+        raise ValueError("BOXES holds a coordinate that is not a finite number of pixels")
+    return boxes
+
+
+def whole_picture(pixels: np.ndarray) -> np.ndarray:
+    """The one box that is the whole picture: float32 [1, 4, 2]."""
+    height, width = pixels.shape[:2]
+    return np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)

@@ -1,0 +1,53 @@
+"""CTC greedy decoding: the best class of every step becomes text with a score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+BLANK = 0
+
+
+def load_dictionary(path: Path, classes: int) -> list[str]:
+    """Read the characters of a model, one a line, and check that they fit its classes.
+
+    Args:
+        path: UTF-8 text; the entry of line i (from 1) is class i, class 0 is the CTC blank.
+        classes: the model's class count.
+
+    Raises:
+        ValueError: another number of entries than the model has classes.
+    """
+    characters = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    if len(characters) + 1 != classes:
+        raise ValueError(
+            f"{path} has {len(characters)} characters, with the blank {len(characters) + 1} "
+            f"classes, but the recogniser has {classes}; build the repository again from the "
+            f"recogniser and its own dictionary"
+        )
+    return characters
+
+
+def ctc_decode(
+    indices: np.ndarray, probabilities: np.ndarray, characters: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
+    """Decode a batch: repeats are merged, blanks dropped.
+
+    Args:
+        indices: int32 [N, T], the best class of each step.
+        probabilities: float32 [N, T], its probability.
+        characters: the character of class 1, 2, ...
+
+    Returns:
+        N texts, and float32 [N] scores: the mean probability of the kept steps, 0 for no text.
+    """
+    kept = indices != BLANK
+    kept[:, 1:] &= indices[:, 1:] != indices[:, :-1]
+    texts, scores = [], np.zeros(len(indices), np.float32)
+    for row, steps in enumerate(kept):
+        texts.append("".join(characters[index - 1] for index in indices[row, steps]))
+        if texts[-1]:
+            scores[row] = probabilities[row, steps].mean()
+    return texts, scores

@@ -1,0 +1,130 @@
+"""recognize: PIXELS and BOXES become TEXTS and SCORES, by calls of the recogniser `rec`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from . import step
+from .batches import Batch, fill_batch, plan_by_bucket, plan_like_paddle
+from .crop import check_boxes, crop_line, whole_picture
+from .ctc import ctc_decode, load_dictionary
+from .options import default_options, parse_options
+
+
+class TritonPythonModel:
+    """Crop the lines of a picture, read them, and drop the unsure ones."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the dictionary and the plan's settings from the model's folder and config."""
+        cv2.setNumThreads(1)
+        parameters = step.config_parameters(args)
+        self.options = default_options(parameters)
+        self.height = int(parameters["rec_height"])
+        self.buckets = [int(width) for width in parameters["rec_buckets"].split(",")]
+        self.batch_size = int(parameters["rec_batch_size"])
+        folder = Path(args["model_repository"]) / args["model_version"]
+        self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
+
+    async def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer every request on its own."""
+        return [await self.answer_or_refuse(request) for request in requests]
+
+    async def answer_or_refuse(self, request: Any) -> Any:
+        """One answer; a ValueError is INVALID_ARGUMENT, a failed call keeps its own code."""
+        try:
+            return await self.answer(request)
+        except ValueError as error:
+            return step.refusal(str(error))
+        except CallError as error:
+            return step.refusal(str(error), error.code)
+
+    async def answer(self, request: Any) -> Any:
+        """One picture; a picture without boxes makes no call at all."""
+        options = parse_options(step.request_parameters(request), self.options)
+        pixels = await self.pixels(request)
+        boxes = step.tensor(request, "BOXES")
+        boxes = whole_picture(pixels) if boxes is None else check_boxes(boxes)
+        box_scores = step.tensor(request, "BOX_SCORES")
+        box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
+        if len(box_scores) != len(boxes):
+            raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
+        texts, scores = await self.read(pixels, boxes, options["rec_padding"])
+        sure = np.flatnonzero(scores >= options["drop_score"])
+        return step.response(
+            BOXES=boxes[sure],
+            BOX_SCORES=box_scores[sure],
+            SCORES=scores[sure],
+            TEXTS=np.array([texts[index].encode() for index in sure], np.object_),
+        )
+
+    async def pixels(self, request: Any) -> np.ndarray:
+        """PIXELS as sent, or decoded from IMAGE by det_preprocess."""
+        pixels, image = step.tensor(request, "PIXELS"), step.tensor(request, "IMAGE")
+        if (pixels is None) == (image is None):
+            raise ValueError("send either PIXELS or IMAGE, exactly one of them")
+        if pixels is None:
+            (pixels,) = await call("det_preprocess", ["PIXELS"], IMAGE=image)
+        if 0 in pixels.shape:
+            raise ValueError(f"PIXELS is empty: shape {list(pixels.shape)}")
+        return pixels
+
+    async def read(
+        self, pixels: np.ndarray, boxes: np.ndarray, padding: str
+    ) -> tuple[list[str], np.ndarray]:
+        """The text and score of every box; batches are read at the same time."""
+        crops = [crop_line(pixels, box) for box in boxes]
+        sizes = [crop.shape[:2] for crop in crops]
+        batches = (
+            plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
+            if padding == "crop"
+            else plan_like_paddle(sizes, self.height)
+        )
+        texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
+        calls = [self.start(crops, batch) for batch in batches]
+        for batch, (indices, probabilities) in zip(batches, await asyncio.gather(*calls)):
+            read, sure = ctc_decode(indices, probabilities, self.characters)
+            scores[list(batch.indices)] = sure
+            for index, text in zip(batch.indices, read):
+                texts[index] = text
+        return texts, scores
+
+    def start(self, crops: list[np.ndarray], batch: Batch) -> Any:
+        """Send one batch; it is read while the next one is being filled."""
+        rows, widths = fill_batch(crops, batch, self.height)
+        return call("rec", ["INDICES", "PROBABILITIES"], CROPS=rows, WIDTHS=widths)
+
+
+class CallError(Exception):
+    """Another model of the repository could not answer."""
+
+    def __init__(self, model: str, error: Any) -> None:
+        super().__init__(f"{model}: {error.message()}")
+        self.code = error.code()
+
+
+def call(model: str, outputs: list[str], **inputs: np.ndarray) -> Any:
+    """Send a request to another model now; awaiting the result gives its arrays.
+
+    Raises:
+        CallError: when awaited, with that model's own reason and code.
+    """
+    request = pb_utils.InferenceRequest(
+        model_name=model,
+        requested_output_names=outputs,
+        inputs=[pb_utils.Tensor(name, array) for name, array in inputs.items()],
+    )
+    sent = request.async_exec()
+
+    async def arrays() -> list[np.ndarray]:
+        answer = await sent
+        if answer.has_error():
+            raise CallError(model, answer.error())
+        return [pb_utils.get_output_tensor_by_name(answer, name).as_numpy() for name in outputs]
+
+    return arrays()
