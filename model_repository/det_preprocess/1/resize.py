@@ -67,7 +67,8 @@ def resize_for_det(
     Returns:
         uint8 [h, w, 3], h and w multiples of 32.
     """
-    height, width = det_size(*pixels.shape[:2], limit_side_len, limit_type)
-    if (height, width) == pixels.shape[:2]:
+    height, width = pixels.shape[:2]
+    det_height, det_width = det_size(height, width, limit_side_len, limit_type)
+    if (det_height, det_width) == (height, width):
         return pixels
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(pixels, (det_width, det_height), interpolation=cv2.INTER_LINEAR)

@@ -24,8 +24,13 @@ def request_parameters(request: Any) -> dict[str, Any]:
     return json.loads(request.parameters() or "{}")
 
 
-def tensor(request: Any, name: str) -> np.ndarray | None:
-    """The array of one input, or None for an optional input that was not sent."""
+def tensor(request: Any, name: str) -> np.ndarray:
+    """The array of one input; the server has checked that it was sent."""
+    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+
+
+def optional_tensor(request: Any, name: str) -> np.ndarray | None:
+    """The array of one optional input, or None where it was not sent."""
     found = pb_utils.get_input_tensor_by_name(request, name)
     return None if found is None else found.as_numpy()
 

@@ -98,7 +98,8 @@ def fill_batch(
     widths = np.empty((len(batch.indices), 1), np.int32)
     for row, index in enumerate(batch.indices):
         crop = crops[index]
-        width = min(natural_width(crop.shape[:2], height), batch.width)
+        crop_height, crop_width = crop.shape[:2]
+        width = min(natural_width((crop_height, crop_width), height), batch.width)
         rows[row, :, :width] = cv2.resize(crop, (width, height), interpolation=cv2.INTER_LINEAR)
         widths[row] = width
     return rows, widths

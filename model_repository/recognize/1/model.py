@@ -48,9 +48,9 @@ class TritonPythonModel:
         """One picture; a picture without boxes makes no call at all."""
         options = parse_options(step.request_parameters(request), self.options)
         pixels = await self.pixels(request)
-        boxes = step.tensor(request, "BOXES")
+        boxes = step.optional_tensor(request, "BOXES")
         boxes = whole_picture(pixels) if boxes is None else check_boxes(boxes)
-        box_scores = step.tensor(request, "BOX_SCORES")
+        box_scores = step.optional_tensor(request, "BOX_SCORES")
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
@@ -65,11 +65,12 @@ class TritonPythonModel:
 
     async def pixels(self, request: Any) -> np.ndarray:
         """PIXELS as sent, or decoded from IMAGE by det_preprocess."""
-        pixels, image = step.tensor(request, "PIXELS"), step.tensor(request, "IMAGE")
-        if (pixels is None) == (image is None):
-            raise ValueError("send either PIXELS or IMAGE, exactly one of them")
-        if pixels is None:
+        pixels = step.optional_tensor(request, "PIXELS")
+        image = step.optional_tensor(request, "IMAGE")
+        if image is not None and pixels is None:
             (pixels,) = await call("det_preprocess", ["PIXELS"], IMAGE=image)
+        elif pixels is None or image is not None:
+            raise ValueError("send either PIXELS or IMAGE, exactly one of them")
         if 0 in pixels.shape:
             raise ValueError(f"PIXELS is empty: shape {list(pixels.shape)}")
         return pixels
@@ -79,7 +80,7 @@ class TritonPythonModel:
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
         crops = [crop_line(pixels, box) for box in boxes]
-        sizes = [crop.shape[:2] for crop in crops]
+        sizes = [(crop.shape[0], crop.shape[1]) for crop in crops]
         batches = (
             plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
             if padding == "crop"
@@ -87,10 +88,11 @@ class TritonPythonModel:
         )
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
         calls = [self.start(crops, batch) for batch in batches]
-        for batch, (indices, probabilities) in zip(batches, await asyncio.gather(*calls)):
+        answers = await asyncio.gather(*calls)
+        for batch, (indices, probabilities) in zip(batches, answers, strict=True):
             read, sure = ctc_decode(indices, probabilities, self.characters)
             scores[list(batch.indices)] = sure
-            for index, text in zip(batch.indices, read):
+            for index, text in zip(batch.indices, read, strict=True):
                 texts[index] = text
         return texts, scores
 

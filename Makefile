@@ -1,0 +1,49 @@
+# Everything runs in .venv, which the first target that needs it sets up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+REPOSITORY := build/model_repository
+INSTALLED := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo serve test lint format build clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: build ## read the sample pictures through a server of their own, draw one, stop
+	@ppocr-serve --model-repository $(REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 -- sh -ec '\
+		echo "== through gRPC, $$PPOCR_GRPC_URL"; \
+		ppocr-client read --url $$PPOCR_GRPC_URL samples/*.jpg samples/*.png; \
+		echo "== through HTTP, $$PPOCR_HTTP_URL"; \
+		ppocr-client read --url $$PPOCR_HTTP_URL samples/poster.png --draw build/demo.png'
+	@echo "== boxes and texts are drawn in build/demo.png"
+
+serve: build ## serve until Ctrl-C
+	@ppocr-serve --model-repository $(REPOSITORY)
+
+build: $(INSTALLED) ## fetch, convert, prove and lay out the models
+	@ppocr-convert build --out $(REPOSITORY)
+
+test: $(INSTALLED) ## the whole test suite, on the real server
+	@pytest
+
+lint: $(INSTALLED) ## style and types
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@tests/check_step_types
+
+format: $(INSTALLED) ## rewrite the code in the project's style
+	@ruff check --fix .
+	@ruff format .
+
+clean: ## remove what was built, keep the environment
+	rm -rf build
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "Python 3.10, 3.11 or 3.12 is needed; got $$($(PYTHON) --version); run make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

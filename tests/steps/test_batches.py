@@ -1,0 +1,65 @@
+"""How crops are grouped and padded."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ppocr_converters.steps import load
+
+batches = load("recognize").batches
+BUCKETS = [160, 320, 640]
+SIZES = st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 2000)), max_size=60)
+
+
+def padded_width(size, height=48):
+    (batch,) = batches.plan_by_bucket([size], height, BUCKETS, 4)
+    return batch.width
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [((48, 1), 160), ((48, 160), 160), ((48, 161), 320), ((24, 300), 640), ((48, 9000), 640)],
+)
+def test_a_crop_is_padded_to_the_first_bucket_that_holds_it(size, width):
+    assert padded_width(size) == width
+
+
+@given(SIZES, st.integers(1, 8))
+def test_the_padding_of_a_crop_is_its_own(sizes, batch_size):
+    plan = batches.plan_by_bucket(sizes, 48, BUCKETS, batch_size)
+    widths = {index: batch.width for batch in plan for index in batch.indices}
+    assert widths == {index: padded_width(size) for index, size in enumerate(sizes)}
+    assert all(1 <= len(batch.indices) <= batch_size for batch in plan)
+
+
+@given(SIZES)
+def test_paddles_groups_hold_every_crop_once_sorted_by_aspect(sizes):
+    plan = batches.plan_like_paddle(sizes, 48)
+    order = [index for batch in plan for index in batch.indices]
+    assert sorted(order) == list(range(len(sizes)))
+    ratios = [sizes[index][1] / sizes[index][0] for index in order]
+    assert ratios == sorted(ratios)
+    assert all(batch.width >= 320 for batch in plan)
+    assert [len(batch.indices) for batch in plan[:-1]] == [6] * max(0, len(plan) - 1)
+
+
+def test_no_crops_make_no_batches():
+    assert batches.plan_by_bucket([], 48, BUCKETS, 4) == []
+    assert batches.plan_like_paddle([], 48) == []
+
+
+def test_a_batch_holds_resized_crops_and_their_widths():
+    dark, light = np.full((24, 40, 3), 10, np.uint8), np.full((48, 100, 3), 200, np.uint8)
+    rows, widths = batches.fill_batch([dark, light], batches.Batch((1, 0), 160), 48)
+    assert rows.shape == (2, 48, 160, 3)
+    assert widths.tolist() == [[100], [80]]
+    assert (rows[0, :, :100] == 200).all()
+    assert not rows[0, :, 100:].any()
+    assert (rows[1, :, :80] == 10).all()
+
+
+def test_a_crop_wider_than_its_batch_is_squeezed():
+    _, widths = batches.fill_batch(
+        [np.zeros((10, 5000, 3), np.uint8)], batches.Batch((0,), 640), 48
+    )
+    assert widths.tolist() == [[640]]

@@ -1,0 +1,54 @@
+"""CTC greedy decoding and the dictionary."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ppocr_converters.steps import load
+
+ctc = load("recognize").ctc
+
+
+def decode(row, probabilities=None):
+    indices = np.array([row], np.int32)
+    given_ = np.ones_like(indices) if probabilities is None else np.array([probabilities])
+    (text,), (score,) = ctc.ctc_decode(indices, given_.astype(np.float32), ["a", "b", "c"])
+    return text, score
+
+
+def test_repeats_merge_and_blanks_part():
+    assert decode([0, 1, 1, 0, 1, 2, 2, 0])[0] == "aab"
+
+
+def test_the_score_is_the_mean_of_the_kept_steps():
+    _, score = decode([1, 1, 0, 2], [0.5, 0.9, 0.1, 1.0])
+    assert score == pytest.approx(0.75)
+
+
+def test_only_blanks_are_no_text_of_score_zero():
+    assert decode([0, 0, 0]) == ("", 0.0)
+
+
+def test_an_empty_batch_and_an_empty_row():
+    assert ctc.ctc_decode(np.zeros((0, 5), np.int32), np.zeros((0, 5), np.float32), ["a"])[0] == []
+    assert ctc.ctc_decode(np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32), ["a"])[0] == [
+        ""
+    ]
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=7, max_size=7), min_size=1, max_size=9))
+def test_a_row_decodes_the_same_alone_and_in_any_batch(rows):
+    indices = np.array(rows, np.int32)
+    probabilities = np.random.default_rng(0).random(indices.shape, np.float32)
+    texts, scores = ctc.ctc_decode(indices, probabilities, ["a", "b", "c"])
+    for row in range(len(rows)):
+        alone = ctc.ctc_decode(indices[row : row + 1], probabilities[row : row + 1], "abc")
+        assert (texts[row], scores[row]) == (alone[0][0], alone[1][0])
+
+
+def test_a_dictionary_that_does_not_fit_names_both_numbers(tmp_path):
+    path = tmp_path / "dictionary.txt"
+    path.write_text("a\nb\n \n", encoding="utf-8")
+    assert ctc.load_dictionary(path, 4) == ["a", "b", " "]
+    with pytest.raises(ValueError, match="with the blank 4 classes, but the recogniser has 5"):
+        ctc.load_dictionary(path, 5)

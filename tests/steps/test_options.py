@@ -1,0 +1,75 @@
+"""Options: defaults, ranges, and what a wrong one is told."""
+
+import math
+
+import pytest
+from ppocr_converters.steps import load
+
+options = load("det_preprocess").options
+
+
+def test_defaults_are_paddleocrs():
+    assert options.parse_options({}) == {
+        "det_limit_side_len": 960,
+        "det_limit_type": "max",
+        "det_db_thresh": 0.3,
+        "det_db_box_thresh": 0.6,
+        "det_db_unclip_ratio": 1.5,
+        "det_db_score_mode": "fast",
+        "use_dilation": False,
+        "rec_padding": "crop",
+        "drop_score": 0.5,
+    }
+
+
+def test_the_request_goes_before_the_configuration():
+    base = options.default_options(
+        {"drop_score": "0.7", "det_db_thresh": "0.2", "rec_height": "48"}
+    )
+    parsed = options.parse_options({"drop_score": 0.1}, base)
+    assert (parsed["drop_score"], parsed["det_db_thresh"]) == (0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "parsed"),
+    [
+        ("det_limit_side_len", "1280", 1280),
+        ("det_limit_side_len", 640.0, 640),
+        ("drop_score", 0, 0.0),
+        ("use_dilation", "True", True),
+        ("use_dilation", 0, False),
+        ("rec_padding", "paddle", "paddle"),
+    ],
+)
+def test_values_in_the_forms_clients_send(name, value, parsed):
+    assert options.parse_options({name: value})[name] == parsed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("det_limit_side_len", 31),
+        ("det_limit_side_len", 640.5),
+        ("det_db_thresh", 1.01),
+        ("det_db_thresh", True),
+        ("drop_score", math.nan),
+        ("drop_score", "high"),
+        ("drop_score", None),
+        ("det_limit_side_len", math.inf),
+        ("use_dilation", "yes"),
+        ("rec_padding", "Paddle"),
+        ("rec_padding", ["crop"]),
+    ],
+)
+def test_a_value_out_of_range_names_itself_and_what_is_allowed(name, value):
+    with pytest.raises(ValueError, match=f"^{name} is .*; allowed: "):
+        options.parse_options({name: value})
+
+
+def test_an_unknown_option_names_the_nearest():
+    with pytest.raises(
+        ValueError, match="unknown option 'det_db_tresh'; did you mean 'det_db_thresh'"
+    ):
+        options.parse_options({"det_db_tresh": 0.3})
+    with pytest.raises(ValueError, match="unknown option 'x'; allowed: det_limit_side_len, "):
+        options.parse_options({"x": 1})

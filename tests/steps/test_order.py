@@ -1,0 +1,35 @@
+"""Reading order."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from ppocr_converters.steps import load
+
+order = load("det_postprocess").order
+
+
+def boxes_at(*corners: tuple[float, float]) -> np.ndarray:
+    size = np.array([[0, 0], [50, 0], [50, 20], [0, 20]])
+    return np.array([size + corner for corner in corners], np.float32).reshape(-1, 4, 2)
+
+
+def test_lines_go_down_and_words_go_right():
+    boxes = boxes_at((200, 104), (10, 100), (100, 96), (10, 10))
+    assert order.reading_order(boxes).tolist() == [3, 1, 2, 0]
+
+
+def test_ten_pixels_apart_is_another_line():
+    assert order.reading_order(boxes_at((100, 0), (0, 9))).tolist() == [1, 0]
+    assert order.reading_order(boxes_at((100, 0), (0, 10))).tolist() == [0, 1]
+
+
+def test_no_boxes():
+    found = order.reading_order(np.zeros((0, 4, 2), np.float32))
+    assert found.shape == (0,)
+    assert found.dtype == np.int64
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=40))
+def test_every_box_has_one_place(corners):
+    found = order.reading_order(boxes_at(*corners))
+    assert sorted(found.tolist()) == list(range(len(corners)))

@@ -1,0 +1,54 @@
+"""The detector's input size."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ppocr_converters.steps import load
+
+resize = load("det_preprocess").resize
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"),
+    [
+        ((960, 960), (960, 960)),
+        ((1080, 1920), (544, 960)),
+        ((100, 200), (96, 192)),
+        ((1, 5000), (32, 960)),
+        ((16, 48), (32, 64)),  # halves round to even, as Python and PaddleOCR do
+    ],
+)
+def test_the_longer_side_is_limited(size, resized):
+    assert resize.det_size(*size, 960, "max") == resized
+
+
+def test_the_shorter_side_is_raised():
+    assert resize.det_size(368, 736, 736, "min") == (736, 1472)
+    assert resize.det_size(800, 900, 736, "min") == (800, 896)
+
+
+def test_a_thin_picture_is_not_blown_up_without_bound():
+    with pytest.raises(ValueError, match=r"would be read at 736x.*allowed: 16777216 pixels"):
+        resize.det_size(1, 2000, 736, "min")
+
+
+@given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(32, 4096))
+def test_sides_are_multiples_of_32_within_the_limit(height, width, limit):
+    h, w = resize.det_size(height, width, limit, "max")
+    assert h % 32 == w % 32 == 0
+    assert 32 <= max(h, w) <= limit + 16
+
+
+def test_pixels_take_that_size():
+    assert resize.resize_for_det(np.zeros((50, 2000, 3), np.uint8)).shape == (32, 960, 3)
+
+
+def test_tiny_pictures_are_padded_at_the_bottom_right():
+    pixels = np.full((5, 40, 3), 9, np.uint8)
+    padded = resize.pad_tiny(pixels)
+    assert padded.shape == (32, 40, 3)
+    assert (padded[:5] == 9).all()
+    assert not padded[5:].any()
+    large = np.zeros((30, 34, 3), np.uint8)
+    assert resize.pad_tiny(large) is large
