@@ -1,0 +1,36 @@
+"""The built repository and one running server, shared by every test that needs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The model repository as `make build` makes it; nothing is done again that stands."""
+    folder = ROOT / "build" / "model_repository"
+    subprocess.run(["ppocr-convert", "build", "--out", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(repository: Path) -> Iterator[TritonServer]:
+    """The real tritonserver with the built repository, on free loopback ports."""
+    with TritonServer(repository) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def samples() -> dict[str, list[str]]:
+    """The texts of every sample picture by its file name."""
+    truth = json.loads((ROOT / "samples" / "truth.json").read_text(encoding="utf-8"))
+    return {name: [line["text"] for line in lines] for name, lines in truth.items()}

@@ -1,0 +1,105 @@
+"""The same picture gives the same answer: alone, in any batch, under any load."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.grpc as grpcclient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ppocr_converters.render import render_page
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+OUTPUTS = ("BOXES", "TEXTS", "SCORES", "BOX_SCORES")
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with grpcclient.InferenceServerClient(server.grpc_url) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def page(client):
+    """A rendered page as pixels, its line boxes, and the text and score of each line alone."""
+    rendered = render_page(seed=11, lines=12)
+    boxes = np.stack([line.box for line in rendered.lines]).astype(np.float32)
+    alone = [recognize(client, rendered.image, boxes[[index]])[0] for index in range(len(boxes))]
+    return rendered.image, boxes, alone
+
+
+def recognize(client, pixels, boxes):
+    inputs = []
+    for name, array, kind in (("PIXELS", pixels, "UINT8"), ("BOXES", boxes, "FP32")):
+        inputs.append(grpcclient.InferInput(name, list(array.shape), kind))
+        inputs[-1].set_data_from_numpy(np.ascontiguousarray(array))
+    answer = client.infer("recognize", inputs, parameters={"drop_score": "0"})
+    return list(zip(answer.as_numpy("TEXTS"), answer.as_numpy("SCORES"), strict=True))
+
+
+def read_bytes(client, data):
+    """Every output of `ocr` for one picture, as bytes."""
+    sent = grpcclient.InferInput("IMAGE", [1], "BYTES")
+    sent.set_data_from_numpy(np.array([data], np.object_))
+    answer = client.infer("ocr", [sent])
+    return [(answer.as_numpy(name).shape, answer.as_numpy(name).tolist()) for name in OUTPUTS]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(chosen=st.lists(st.integers(0, 11), min_size=1, max_size=24))
+def test_a_line_reads_the_same_alone_and_in_any_company(client, page, chosen):
+    pixels, boxes, alone = page
+    assert recognize(client, pixels, boxes[chosen]) == [alone[index] for index in chosen]
+
+
+@settings(max_examples=5, deadline=None)
+@given(orders=st.lists(st.permutations(range(12)), min_size=4, max_size=4))
+def test_a_line_reads_the_same_under_any_concurrency(client, page, orders):
+    pixels, boxes, alone = page
+    answers: dict[int, list] = {}
+
+    def work(worker, order):
+        answers[worker] = recognize(client, pixels, boxes[list(order)])
+
+    threads = [threading.Thread(target=work, args=item) for item in enumerate(orders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for worker, order in enumerate(orders):
+        assert answers[worker] == [alone[index] for index in order]
+
+
+def test_eight_clients_get_what_one_client_gets(client, server):
+    pictures = [path.read_bytes() for path in sorted(SAMPLES.glob("*.jpg"))[:6]]
+    assert len(pictures) == 6
+    alone = [read_bytes(client, picture) for picture in pictures]
+    wrong: list[int] = []
+    turns = iter(range(200))
+    lock = threading.Lock()
+
+    def work():
+        with grpcclient.InferenceServerClient(server.grpc_url) as own:
+            while True:
+                with lock:
+                    turn = next(turns, None)
+                if turn is None:
+                    return
+                which = turn % len(pictures)
+                if read_bytes(own, pictures[which]) != alone[which]:
+                    wrong.append(which)
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert next(turns, None) is None
+    assert wrong == []

@@ -1,0 +1,206 @@
+"""The served pipeline, asked over gRPC and HTTP as any Triton client asks."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.grpc as grpcclient
+import tritonclient.http as httpclient
+from tritonclient.utils import InferenceServerException
+
+from ppocr_client import OcrClient
+from ppocr_converters.render import render_page
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+NO_TEXT = "landscape.jpg"
+pytestmark = pytest.mark.server
+
+
+def image_input(module, data: bytes):
+    tensor = module.InferInput("IMAGE", [1], "BYTES")
+    tensor.set_data_from_numpy(np.array([data], np.object_))
+    return tensor
+
+
+def ask(client, data: bytes, model: str = "ocr", **parameters):
+    """The output arrays of one picture by tensor name."""
+    module = grpcclient if isinstance(client, grpcclient.InferenceServerClient) else httpclient
+    answer = client.infer(model, [image_input(module, data)], parameters=parameters or None)
+    names = [output["name"] for output in json_of(answer)["outputs"]]
+    return {name: answer.as_numpy(name) for name in names}
+
+
+def json_of(answer):
+    response = answer.get_response(as_json=True) if hasattr(answer, "_result") else None
+    return response if isinstance(response, dict) else answer.get_response()
+
+
+@pytest.fixture(scope="module")
+def grpc(server):
+    with grpcclient.InferenceServerClient(server.grpc_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def http(server):
+    with httpclient.InferenceServerClient(server.http_url, network_timeout=300) as client:
+        yield client
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_every_sample_reads_as_it_was_written(server, samples, protocol):
+    url = server.grpc_url if protocol == "grpc" else server.http_url
+    with OcrClient(f"{protocol}://{url}") as client:
+        for name, texts in samples.items():
+            result = client.read(SAMPLES / name)
+            read = [line.text.replace(" ", "") for line in result.lines]
+            assert read == [text.replace(" ", "") for text in texts], name
+
+
+def test_curl_sends_the_file_as_it_is(server, samples):
+    name = "poster_zh.jpg"
+    answer = subprocess.run(
+        [
+            *("curl", "--silent", "--show-error", "--fail-with-body", "--dump-header", "-"),
+            *("--data-binary", f"@{SAMPLES / name}"),
+            *("--header", "Content-Type: application/octet-stream"),
+            *("--header", "Inference-Header-Content-Length: 0"),
+            f"http://{server.http_url}/v2/models/ocr/infer",
+        ],
+        capture_output=True,
+        check=True,
+    ).stdout
+    head, body = answer.split(b"\r\n\r\n", 1)
+    headers = dict(line.split(": ", 1) for line in head.decode().lower().splitlines()[1:])
+    split = int(headers["inference-header-content-length"])
+    described, rest = json.loads(body[:split]), body[split:]
+    arrays = {}
+    for output in described["outputs"]:
+        size = output["parameters"]["binary_data_size"]
+        arrays[output["name"]], rest = rest[:size], rest[size:]
+    texts, data = [], arrays["TEXTS"]
+    while data:
+        (length,) = struct.unpack("<I", data[:4])
+        texts.append(data[4 : 4 + length].decode())
+        data = data[4 + length :]
+    assert texts == samples[name]
+
+
+def test_no_text_is_an_ordinary_answer(grpc, http):
+    data = (SAMPLES / NO_TEXT).read_bytes()
+    for client in (grpc, http):
+        answer = ask(client, data)
+        assert answer["BOXES"].shape == (0, 4, 2)
+        assert [len(answer[name]) for name in ("TEXTS", "SCORES", "BOX_SCORES")] == [0, 0, 0]
+
+
+def test_the_interface_is_the_documented_one(grpc):
+    described = grpc.get_model_metadata("ocr", as_json=True)
+    shapes = {
+        tensor["name"]: (tensor["datatype"], [int(size) for size in tensor["shape"]])
+        for tensor in described["inputs"] + described["outputs"]
+    }
+    assert shapes == {
+        "IMAGE": ("BYTES", [1]),
+        "BOXES": ("FP32", [-1, 4, 2]),
+        "TEXTS": ("BYTES", [-1]),
+        "SCORES": ("FP32", [-1]),
+        "BOX_SCORES": ("FP32", [-1]),
+    }
+
+
+def test_detect_gives_the_boxes_alone(grpc):
+    data = (SAMPLES / "poster_zh.jpg").read_bytes()
+    found, whole = ask(grpc, data, "detect"), ask(grpc, data, "ocr", drop_score=0)
+    assert set(found) == {"BOXES", "BOX_SCORES"}
+    assert np.array_equal(found["BOXES"], whole["BOXES"])
+    assert np.array_equal(found["BOX_SCORES"], whole["BOX_SCORES"])
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_any_number_of_boxes_is_read(grpc, count):
+    data = (SAMPLES / "receipt_en.jpg").read_bytes()
+    box = ask(grpc, data)["BOXES"][:1]
+    boxes = np.repeat(box, count, axis=0)
+    sent = grpcclient.InferInput("BOXES", list(boxes.shape), "FP32")
+    sent.set_data_from_numpy(boxes)
+    answer = grpc.infer("recognize", [image_input(grpcclient, data), sent])
+    texts = answer.as_numpy("TEXTS")
+    assert texts.shape == (count,)
+    assert len(set(texts.tolist())) == min(count, 1)
+
+
+def test_a_picture_without_boxes_given_is_one_line(grpc):
+    page = render_page(seed=3, lines=1)
+    (truth,) = page.lines
+    left, top = truth.box.min(axis=0).astype(int) - 4
+    right, bottom = truth.box.max(axis=0).astype(int) + 4
+    line = np.ascontiguousarray(page.image[max(top, 0) : bottom, max(left, 0) : right])
+    sent = grpcclient.InferInput("PIXELS", list(line.shape), "UINT8")
+    sent.set_data_from_numpy(line)
+    answer = grpc.infer("recognize", [sent])
+    (text,) = answer.as_numpy("TEXTS")
+    assert text.decode().replace(" ", "") == truth.text.replace(" ", "")
+    height, width = line.shape[:2]
+    assert answer.as_numpy("BOXES").tolist() == [[[0, 0], [width, 0], [width, height], [0, height]]]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "IMAGE is empty"),
+        (b"no picture at all", "IMAGE cannot be decoded: 17 bytes"),
+        ((SAMPLES / "poster_zh.jpg").read_bytes()[:5000], "damaged or truncated JPEG of 5000"),
+    ],
+)
+def test_a_bad_picture_gets_its_reason_and_harms_nobody(grpc, http, samples, data, reason):
+    good = (SAMPLES / "poster_zh.jpg").read_bytes()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(ask, grpc, good) for _ in range(4)]
+        for client in (grpc, http):
+            with pytest.raises(InferenceServerException, match=reason) as refused:
+                ask(client, data)
+            assert refused.value.status() in ("StatusCode.INVALID_ARGUMENT", "400")
+        for answer in answers:
+            texts = [text.decode() for text in answer.result()["TEXTS"]]
+            assert texts == samples["poster_zh.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"det_db_tresh": "0.3"}, "unknown option 'det_db_tresh'; did you mean 'det_db_thresh'"),
+        ({"drop_score": "1.5"}, "drop_score is '1.5'; allowed: a number from 0 to 1"),
+        ({"det_limit_side_len": 0}, "det_limit_side_len is 0; allowed: a whole number from 32"),
+    ],
+)
+def test_a_wrong_option_is_refused(grpc, http, parameters, reason):
+    data = (SAMPLES / "poster_zh.jpg").read_bytes()
+    for client in (grpc, http):
+        with pytest.raises(InferenceServerException, match=reason) as refused:
+            ask(client, data, **parameters)
+        assert refused.value.status() in ("StatusCode.INVALID_ARGUMENT", "400")
+
+
+def test_options_change_the_answer_of_their_request_alone(grpc):
+    data = (SAMPLES / "poster_zh.jpg").read_bytes()
+    before = ask(grpc, data)
+    nothing = ask(grpc, data, det_db_box_thresh="1", det_db_thresh="0.99")
+    strict = ask(grpc, data, drop_score="0.999")
+    assert len(nothing["TEXTS"]) == 0
+    assert len(strict["TEXTS"]) < len(before["TEXTS"])
+    assert len(ask(grpc, data)["TEXTS"]) == len(before["TEXTS"])
+
+
+def test_pixels_and_image_together_are_refused(grpc):
+    pixels = np.zeros((48, 100, 3), np.uint8)
+    sent = grpcclient.InferInput("PIXELS", list(pixels.shape), "UINT8")
+    sent.set_data_from_numpy(pixels)
+    with pytest.raises(InferenceServerException, match="exactly one of them"):
+        grpc.infer("recognize", [sent, image_input(grpcclient, b"x")])
