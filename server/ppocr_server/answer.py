@@ -1,0 +1,76 @@
+"""Read the body of a raw `/infer` answer: a JSON header with binary tensors behind it.
+
+A request whose body is the bare picture (`curl --data-binary`) is always answered in binary;
+this makes such an answer readable.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+from ppocr_server.errors import ServerError
+
+DTYPES = {
+    "BOOL": "?",
+    "UINT8": "u1",
+    "UINT16": "<u2",
+    "UINT32": "<u4",
+    "UINT64": "<u8",
+    "INT8": "i1",
+    "INT16": "<i2",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "FP16": "<f2",
+    "FP32": "<f4",
+    "FP64": "<f8",
+}
+
+
+def decode_answer(body: bytes) -> dict[str, Any]:
+    """Return the outputs of an answer by name, nested lists of numbers or strings.
+
+    An error answer (`{"error": ...}`) is returned as it is.
+
+    Args:
+        body: the whole HTTP body.
+
+    Raises:
+        ServerError: the body is not an answer of Triton, or is cut short.
+    """
+    try:
+        # Latin-1 maps every byte to one character, so the header's end is a byte position.
+        _, end = json.JSONDecoder().raw_decode(body.decode("latin-1"))
+        header = json.loads(body[:end])
+    except ValueError as error:
+        raise ServerError(f"not an answer of Triton: it begins with {body[:40]!r}") from error
+    if "outputs" not in header:
+        return dict(header)
+    outputs: dict[str, Any] = {}
+    for tensor in header["outputs"]:
+        if "data" in tensor:
+            outputs[tensor["name"]] = tensor["data"]
+            continue
+        size = tensor["parameters"]["binary_data_size"]
+        chunk, end = body[end : end + size], end + size
+        if len(chunk) != size:
+            raise ServerError(
+                f"the answer is cut short: {tensor['name']} should have {size} bytes, "
+                f"{len(chunk)} are left"
+            )
+        outputs[tensor["name"]] = _decode_tensor(chunk, tensor["datatype"], tensor["shape"])
+    return outputs
+
+
+def _decode_tensor(chunk: bytes, datatype: str, shape: list[int]) -> Any:
+    if datatype != "BYTES":
+        return np.frombuffer(chunk, DTYPES[datatype]).reshape(shape).tolist()
+    texts, at = [], 0
+    while at < len(chunk):
+        (length,) = struct.unpack_from("<I", chunk, at)
+        texts.append(chunk[at + 4 : at + 4 + length].decode("utf-8", errors="replace"))
+        at += 4 + length
+    return np.array(texts, dtype=object).reshape(shape).tolist()

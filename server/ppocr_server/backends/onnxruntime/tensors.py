@@ -1,0 +1,146 @@
+"""The tensors of a graph and those a configuration declares: compare, or fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ppocr_server.backends.onnxruntime.settings import Refusal
+
+# ONNX Runtime's name of a tensor type, and Triton's. Strings and bfloat16 are left out.
+TRITON_TYPES = {
+    "tensor(bool)": "TYPE_BOOL",
+    "tensor(uint8)": "TYPE_UINT8",
+    "tensor(uint16)": "TYPE_UINT16",
+    "tensor(uint32)": "TYPE_UINT32",
+    "tensor(uint64)": "TYPE_UINT64",
+    "tensor(int8)": "TYPE_INT8",
+    "tensor(int16)": "TYPE_INT16",
+    "tensor(int32)": "TYPE_INT32",
+    "tensor(int64)": "TYPE_INT64",
+    "tensor(float16)": "TYPE_FP16",
+    "tensor(float)": "TYPE_FP32",
+    "tensor(double)": "TYPE_FP64",
+}
+# The C++ backend's default of its option default-max-batch-size.
+DEFAULT_MAX_BATCH_SIZE = 4
+ANY = -1
+
+
+class NodeArg(Protocol):
+    """What ONNX Runtime says of an input or output; a symbolic dimension is a str or None."""
+
+    name: str
+    type: str
+    shape: Sequence[int | str | None]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph: Triton's type and all dimensions, -1 where variable."""
+
+    name: str
+    data_type: str
+    shape: tuple[int, ...]
+
+
+def graph_tensors(nodes: Sequence[NodeArg]) -> dict[str, Tensor]:
+    """Return the tensors by name.
+
+    Raises:
+        Refusal: a tensor has a type that cannot be served (strings, bfloat16, sequences, maps).
+    """
+    tensors = {}
+    for node in nodes:
+        if node.type not in TRITON_TYPES:
+            raise Refusal(
+                f"the graph's tensor '{node.name}' is a {node.type}, which the Python stand-in "
+                "for onnxruntime does not serve"
+            )
+        shape = tuple(size if isinstance(size, int) and size >= 0 else ANY for size in node.shape)
+        tensors[node.name] = Tensor(node.name, TRITON_TYPES[node.type], shape)
+    return tensors
+
+
+def check_tensors(
+    kind: str,
+    declared: Sequence[Mapping[str, Any]],
+    graph: Mapping[str, Tensor],
+    max_batch_size: int,
+) -> list[str]:
+    """Compare declared tensors with the graph's; returns the declared names.
+
+    A declared dimension may be fixed where the graph's is variable, not the other way round.
+
+    Args:
+        kind: "input" or "output", for messages.
+        declared: entries of `input` or `output` of the model configuration.
+        graph: tensors of the graph by name; for inputs including initializers that may be fed.
+        max_batch_size: above 0 the graph has one leading batch dimension more than declared.
+
+    Raises:
+        Refusal: a name, type or shape does not fit; names the declared and the graph's one.
+    """
+    for entry in declared:
+        name, data_type = entry["name"], entry["data_type"]
+        if name not in graph:
+            has = ", ".join(f"'{known}'" for known in graph) or "none"
+            raise Refusal(
+                f"the configuration declares {kind} '{name}', the graph's {kind}s are {has}"
+            )
+        if entry.get("allow_ragged_batch"):
+            raise Refusal(f"{kind} '{name}' is a ragged batch, which is not supported here")
+        if entry.get("optional") and max_batch_size > 0:
+            raise Refusal(f"{kind} '{name}' is optional, which a batching model cannot have")
+        tensor = graph[name]
+        if data_type != tensor.data_type:
+            raise Refusal(
+                f"the configuration declares {kind} '{name}' as {data_type}, "
+                f"the graph has {tensor.data_type}"
+            )
+        dims = tuple(entry["reshape"].get("shape", ()) if "reshape" in entry else entry["dims"])
+        _check_shape(kind, tensor, dims, max_batch_size)
+    return [entry["name"] for entry in declared]
+
+
+def _check_shape(kind: str, tensor: Tensor, dims: tuple[int, ...], max_batch_size: int) -> None:
+    if max_batch_size > 0 and tensor.shape[:1] != (ANY,):
+        raise Refusal(
+            f"max_batch_size is {max_batch_size}, which needs a variable first dimension, "
+            f"but the graph's {kind} '{tensor.name}' has shape {list(tensor.shape)}"
+        )
+    full = (ANY, *dims) if max_batch_size > 0 else dims
+    if not tensor.shape and all(size == 1 for size in dims):
+        return
+    fits = len(full) == len(tensor.shape) and all(
+        ours in (ANY, theirs) for ours, theirs in zip(tensor.shape, full, strict=True)
+    )
+    if not fits:
+        batch = " (batch dimension included)" if max_batch_size > 0 else ""
+        raise Refusal(
+            f"the configuration declares {kind} '{tensor.name}' with shape {list(full)}{batch}, "
+            f"the graph has {list(tensor.shape)}"
+        )
+
+
+def supports_batching(tensors: Sequence[Tensor]) -> bool:
+    """Whether every tensor has a variable first dimension."""
+    return all(tensor.shape[:1] == (ANY,) for tensor in tensors)
+
+
+def declarations(tensors: Sequence[Tensor], max_batch_size: int) -> list[dict[str, Any]]:
+    """Configuration entries for tensors, as the C++ backend fills them in.
+
+    The batch dimension is left out. A tensor without any further dimension becomes `[1]`,
+    reshaped to nothing where there is a batch.
+    """
+    entries: list[dict[str, Any]] = []
+    for tensor in tensors:
+        dims = list(tensor.shape[1 if max_batch_size > 0 else 0 :])
+        entry: dict[str, Any] = {"name": tensor.name, "data_type": tensor.data_type}
+        entry["dims"] = dims or [1]
+        if not dims and max_batch_size > 0:
+            entry["reshape"] = {"shape": []}
+        entries.append(entry)
+    return entries

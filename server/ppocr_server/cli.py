@@ -1,0 +1,174 @@
+"""`ppocr-serve`: serve a model repository with tritonserver until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ppocr_server.triton import TritonServer
+
+DEFAULT_REPOSITORY = "build/model_repository"
+SAMPLE = "samples/poster.png"
+LOG_LEVELS = ("error", "warning", "info", "verbose")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns 0 after an orderly end, 1 when serving failed, 2 on bad usage."""
+    options = _parser().parse_args(arguments)
+    from ppocr_server.errors import ServerError
+
+    try:
+        return _decode() if options.decode else _serve(options)
+    except ServerError as error:
+        print(f"ppocr-serve: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ppocr-serve",
+        description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model-repository", default=DEFAULT_REPOSITORY, metavar="DIR", help="folder of models")
+    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all")
+    add("--http-port", type=int, default=8000, metavar="PORT", help="0 picks a free one")
+    add("--grpc-port", type=int, default=8001, metavar="PORT", help="0 picks a free one")
+    add("--metrics-port", type=int, default=8002, metavar="PORT", help="0 picks a free one")
+    add("--tritonserver", metavar="FILE", help="the binary to run (default: look for one)")
+    add("--timeout", type=float, default=120.0, metavar="S", help="time to load all models")
+    add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
+    add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
+    add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
+    add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
+    add(
+        "--decode",
+        action="store_true",
+        help="make the body of a raw /infer answer on standard input readable, and exit",
+    )
+    add("extra", nargs="*", metavar="-- ARG", help="further arguments for tritonserver")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ppocr_server.triton import TritonServer
+
+    # All three end the server in the same orderly way, during start as well.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    show = _Progress()
+    server = TritonServer(
+        options.model_repository,
+        http_port=options.http_port,
+        grpc_port=options.grpc_port,
+        metrics_port=options.metrics_port,
+        host=options.host,
+        log_path=options.log_file,
+        timeout=options.timeout,
+        grace=options.grace,
+        tritonserver=options.tritonserver,
+        log_level=options.log_level,
+        extra=options.extra,
+        progress=show,
+    )
+    try:
+        with server:
+            show.finish()
+            _announce(server, as_json=options.json)
+            status = server.wait()
+            print(f"ppocr-serve: tritonserver ended with status {status}", file=sys.stderr)
+            return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        show.finish()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _announce(server: TritonServer, *, as_json: bool) -> None:
+    """Tell a person or a program where the server listens."""
+    from ppocr_server.health import server_version
+    from ppocr_server.versions import component_versions
+
+    versions = component_versions(server.installation, server_version(server.http_url))
+    if as_json:
+        answer = {
+            "http": server.http_url,
+            "grpc": server.grpc_url,
+            "metrics": server.metrics_url,
+            "pid": server.pid,
+            "models": server.models,
+            "versions": versions,
+        }
+        print(json.dumps(answer), flush=True)
+        return
+    print(
+        f"Triton {versions['triton']}, ONNX Runtime {versions['onnxruntime']}, "
+        f"OpenCV {versions['opencv']}\n"
+        f"models   {', '.join(server.models)}\n"
+        f"HTTP     http://{server.http_url}\n"
+        f"gRPC     grpc://{server.grpc_url}\n"
+        f"metrics  http://{server.metrics_url}/metrics\n"
+        f"Try      {curl_line(server.http_url)}\n"
+        "Ctrl-C stops the server.",
+        flush=True,
+    )
+
+
+def curl_line(http_url: str) -> str:
+    """A request that works as printed, with the answer made readable.
+
+    Triton answers a request whose body is the bare picture in binary, always; a JSON request
+    cannot carry a picture at all, because JSON strings are text.
+    """
+    return (
+        f"curl -s --data-binary @{SAMPLE} -H 'Content-Type: application/octet-stream' "
+        f"-H 'Inference-Header-Content-Length: 0' http://{http_url}/v2/models/ocr/infer "
+        "| ppocr-serve --decode"
+    )
+
+
+def _decode() -> int:
+    from ppocr_server.answer import decode_answer
+
+    answer = decode_answer(sys.stdin.buffer.read())
+    print(json.dumps(answer, ensure_ascii=False))
+    return 1 if "error" in answer else 0
+
+
+class _Progress:
+    """One line on a terminal that is rewritten, one line in all elsewhere."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._tty = sys.stderr.isatty()
+        self._open = False
+
+    def __call__(self, text: str) -> None:
+        if self._tty:
+            seconds = time.monotonic() - self._began
+            print(f"\rstarting tritonserver: {text}, {seconds:.0f} s ", end="", file=sys.stderr)
+            sys.stderr.flush()
+        elif not self._open:
+            print("starting tritonserver", file=sys.stderr, flush=True)
+        self._open = True
+
+    def finish(self) -> None:
+        if self._tty and self._open:
+            print(file=sys.stderr)
+        self._open = False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Ask a running tritonserver how it is, over its HTTP endpoint."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One model of Triton's repository index; `reason` is empty when nothing is wrong."""
+
+    name: str
+    state: str
+    reason: str
+
+
+def is_ready(url: str) -> bool:
+    """Whether the server answers and every model is loaded."""
+    answer = _request(url, "GET", "/v2/health/ready")
+    return answer is not None and answer[0] == 200
+
+
+def server_version(url: str) -> str:
+    """Triton's own version ("2.51.0"), empty when the server does not answer."""
+    answer = _request(url, "GET", "/v2")
+    return str(json.loads(answer[1])["version"]) if answer and answer[0] == 200 else ""
+
+
+def model_index(url: str) -> list[ModelState] | None:
+    """Every model that Triton knows, or None while the endpoint is not up."""
+    answer = _request(url, "POST", "/v2/repository/index")
+    if answer is None or answer[0] != 200:
+        return None
+    rows: list[dict[str, Any]] = json.loads(answer[1])
+    return [
+        ModelState(row["name"], row.get("state", "UNAVAILABLE"), row.get("reason", ""))
+        for row in rows
+    ]
+
+
+def _request(url: str, method: str, path: str) -> tuple[int, bytes] | None:
+    """(status, body), or None when nobody answers."""
+    connection = http.client.HTTPConnection(url, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

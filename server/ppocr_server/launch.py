@@ -1,0 +1,89 @@
+"""The command line and the environment that tritonserver is started with."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ppocr_server.locate import Installation
+
+# Ports by endpoint, and tritonserver's options for them.
+ENDPOINTS = ("http", "grpc", "metrics")
+LOG_LEVELS: dict[str, tuple[str, ...]] = {
+    "error": ("--log-info=false", "--log-warning=false"),
+    "warning": ("--log-info=false",),
+    "info": (),
+    "verbose": ("--log-verbose=1",),
+}
+# Shared memory of one Python instance. Pictures make it grow once; large steps make that one
+# growth instead of many. Pages that are never touched cost nothing.
+SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
+_UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
+
+
+def triton_command(
+    installation: Installation,
+    *,
+    repository: Path,
+    backends: Path,
+    host: str,
+    ports: Mapping[str, int],
+    prefix: str,
+    log_level: str,
+    exit_seconds: float,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """Return tritonserver's command line.
+
+    It is told not to exit when a model fails: its repository index then says which one and why,
+    and the caller stops it. `extra` comes last, so it can override everything else.
+    """
+    command = [
+        str(installation.binary),
+        f"--model-repository={repository}",
+        f"--backend-directory={backends}",
+        "--exit-on-error=false",
+        f"--exit-timeout-secs={max(1, round(exit_seconds))}",
+        *LOG_LEVELS[log_level],
+    ]
+    for endpoint in ENDPOINTS:
+        command += [f"--{endpoint}-address={host}", f"--{endpoint}-port={ports[endpoint]}"]
+    # A Python-based backend takes these settings under its own name.
+    for backend in ("python",) if installation.has_onnxruntime else ("python", "onnxruntime"):
+        command.append(f"--backend-config={backend},shm-region-prefix-name={prefix}")
+        command += [
+            f"--backend-config={backend},{name}={value}" for name, value in SHARED_MEMORY.items()
+        ]
+    return [*command, *extra]
+
+
+def triton_environment(installation: Installation) -> dict[str, str]:
+    """Return what must be added to the environment of tritonserver.
+
+    The wheel's libraries lie in a folder of their own. Its Python stub embeds an interpreter
+    that finds its packages through the first `python3` on PATH, so that must be ours; a container
+    has its own Python and is left alone.
+    """
+    if installation.libraries is None:
+        return {}
+    libraries = [str(installation.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return {
+        "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
+        "PATH": ":".join(folders),
+    }
+
+
+def shell_safe(path: Path, link: Path) -> Path:
+    """Return `path`, or `link` pointing to it when its name would break a shell command.
+
+    The Python backend hands its stub's arguments to bash unquoted, so a repository path with a
+    space in it could not be served.
+    """
+    if not _UNSAFE_FOR_SHELL.search(str(path)):
+        return path
+    link.symlink_to(path)
+    return link

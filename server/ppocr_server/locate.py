@@ -1,0 +1,154 @@
+"""Find a tritonserver: an explicit one, the container's, or the one of the pip wheel."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ppocr_server.errors import NotInstalledError
+
+CONTAINER_ROOT = Path("/opt/tritonserver")
+WHEEL = "nvidia-pytriton"
+# The wheel's tritonserver is linked against the C library of Ubuntu 22.04.
+WHEEL_GLIBC = (2, 35)
+INSTALL_HINT = "pip install 'ppocr-triton[serve]'"
+CONTAINER_HINT = "use NVIDIA's Triton container image instead"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where one tritonserver and its parts lie.
+
+    Attributes:
+        origin: "container" (a full installation with its own backends) or "wheel".
+        binary: the tritonserver executable.
+        backends: its backend folder (`python/libtriton_python.so` is in it).
+        libraries: folder for LD_LIBRARY_PATH, None where the system finds them itself.
+        stub: Python backend stub to use, None where it lies in `backends/python` already.
+    """
+
+    origin: str
+    binary: Path
+    backends: Path
+    libraries: Path | None = None
+    stub: Path | None = None
+
+    @property
+    def has_onnxruntime(self) -> bool:
+        """Whether the C++ ONNX Runtime backend is part of this installation."""
+        return (self.backends / "onnxruntime" / "libtriton_onnxruntime.so").is_file()
+
+
+def find_tritonserver(explicit: str | Path | None = None) -> Installation:
+    """Return the tritonserver to run: the explicit one, PATH, /opt/tritonserver, the wheel.
+
+    Raises:
+        NotInstalledError: none is usable; the message holds the command that installs one.
+    """
+    if explicit is not None:
+        return _explicit(Path(explicit))
+    on_path = shutil.which("tritonserver")
+    for binary in (Path(on_path) if on_path else None, CONTAINER_ROOT / "bin" / "tritonserver"):
+        if binary is not None and (found := _full_installation(binary)) is not None:
+            return found
+    return _wheel()
+
+
+def _explicit(binary: Path) -> Installation:
+    if not os.access(binary, os.X_OK) or binary.is_dir():
+        raise NotInstalledError(
+            f"--tritonserver {binary} is not an executable file; "
+            "give the path of the tritonserver binary itself, or leave the option out"
+        )
+    wheel = _wheel_root()
+    if wheel is not None and binary.resolve() == (wheel / "bin" / "tritonserver").resolve():
+        return _wheel()
+    found = _full_installation(binary)
+    if found is None:
+        raise NotInstalledError(
+            f"{binary} has no backends folder with the Python backend beside it "
+            f"(looked for {_backends_of(binary)}/python/libtriton_python.so)"
+        )
+    return found
+
+
+def _backends_of(binary: Path) -> Path:
+    """Triton's layout: <root>/bin/tritonserver next to <root>/backends."""
+    return binary.resolve().parent.parent / "backends"
+
+
+def _full_installation(binary: Path) -> Installation | None:
+    for backends in (_backends_of(binary), CONTAINER_ROOT / "backends"):
+        if binary.is_file() and (backends / "python" / "libtriton_python.so").is_file():
+            return Installation("container", binary, backends)
+    return None
+
+
+def _wheel_root() -> Path | None:
+    """The `pytriton/tritonserver` folder of the wheel, found without importing pytriton."""
+    spec = importlib.util.find_spec("pytriton")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(next(iter(spec.submodule_search_locations))) / "tritonserver"
+    return root if (root / "bin" / "tritonserver").is_file() else None
+
+
+def _wheel() -> Installation:
+    root = _wheel_root()
+    if root is None:
+        raise NotInstalledError(
+            "tritonserver was not found: not on PATH, not in /opt/tritonserver, "
+            f"and the {WHEEL} wheel is not installed; install it with: {INSTALL_HINT}"
+        )
+    check_glibc(_glibc())
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = root / "python_backend_stubs" / version / "triton_python_backend_stub"
+    if not stub.is_file():
+        present = ", ".join(sorted(p.name for p in (root / "python_backend_stubs").iterdir()))
+        raise NotInstalledError(
+            f"{WHEEL} {importlib.metadata.version(WHEEL)} has no Python backend for "
+            f"Python {version} (it has {present}); run ppocr-serve with one of those"
+        )
+    return Installation(
+        origin="wheel",
+        binary=root / "bin" / "tritonserver",
+        backends=root / "backends",
+        libraries=root.parent.parent / "nvidia_pytriton.libs",
+        stub=stub,
+    )
+
+
+def _glibc() -> str:
+    """The C library's own name for itself ("glibc 2.36"), empty where it is not glibc."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):
+        return ""
+
+
+def check_glibc(name: str) -> None:
+    """Refuse a C library too old for the wheel's tritonserver.
+
+    Args:
+        name: what `CS_GNU_LIBC_VERSION` says, for example "glibc 2.31"; empty for musl.
+
+    Raises:
+        NotInstalledError: not glibc, or older than 2.35; names both versions.
+    """
+    wanted = ".".join(map(str, WHEEL_GLIBC))
+    kind, _, version = name.partition(" ")
+    if kind != "glibc":
+        raise NotInstalledError(
+            f"the {WHEEL} wheel needs glibc {wanted} or newer and this system's C library is not "
+            f"glibc; {CONTAINER_HINT}"
+        )
+    if tuple(int(part) for part in version.split(".")[:2]) < WHEEL_GLIBC:
+        raise NotInstalledError(
+            f"the {WHEEL} wheel needs glibc {wanted} or newer, this system has {version} "
+            f"(Ubuntu 22.04, Debian 12 and later have it); {CONTAINER_HINT}"
+        )

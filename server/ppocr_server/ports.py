@@ -1,0 +1,58 @@
+"""Choose free ports and notice taken ones before tritonserver is started."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from ppocr_server.errors import PortInUseError, ServerError
+
+
+def choose_ports(host: str, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return a usable port for each name; 0 picks a free one.
+
+    All ports are held open until the last is chosen, so that they differ. They are free when this
+    returns; another process could still take one before tritonserver binds it.
+
+    Args:
+        host: address to bind, for example "127.0.0.1".
+        wanted: port by name ("http", "grpc", "metrics"), each 0 to 65535.
+
+    Raises:
+        PortInUseError: a wanted port is taken; names the port and its option.
+        ServerError: the port is out of range or the address cannot be bound at all.
+    """
+    chosen: dict[str, int] = {}
+    with ExitStack() as held:
+        # Fixed ports first, so that a free one is never picked from among them.
+        for name, port in sorted(wanted.items(), key=lambda item: item[1] == 0):
+            if not 0 <= port <= 65535:
+                raise ServerError(f"--{name}-port {port} is out of range; allowed are 0 to 65535")
+            chosen[name] = held.enter_context(_bind(host, name, port)).getsockname()[1]
+    return {name: chosen[name] for name in wanted}
+
+
+def _bind(host: str, name: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Triton binds with SO_REUSEADDR too: a port in TIME_WAIT is free for it.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # Two sockets may be bound with SO_REUSEADDR as long as neither listens.
+        listener.listen(1)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(
+                f"port {port} on {host} is already in use, so the {name} endpoint cannot start; "
+                f"stop the process that holds it, or choose another with --{name}-port "
+                "(0 picks a free one)"
+            ) from error
+        raise ServerError(
+            f"cannot listen on {host}:{port} for the {name} endpoint: {error.strerror or error}; "
+            f"change --host or --{name}-port"
+        ) from error
+    return listener
