@@ -1,0 +1,162 @@
+"""A model repository put together: steps, weights, dictionary and configuration of one set."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.onnx_model import (
+    Tensor,
+    expect_kind,
+    inputs,
+    is_compiled,
+    kind_of,
+    load_onnx,
+    metadata,
+    outputs,
+)
+from ppocr_converters.pbtxt import read_config, set_parameter, write_config
+from ppocr_converters.profiles import Profile
+
+CONFIG = "config.pbtxt"
+WEIGHTS = "1/model.onnx"
+DICTIONARY = "recognize/1/dictionary.txt"
+NOT_COPIED = shutil.ignore_patterns(
+    "__pycache__", "*.pyc", "*.onnx", "manifest.json", "dictionary.txt"
+)
+TYPES = {
+    "uint8": "TYPE_UINT8",
+    "int32": "TYPE_INT32",
+    "int64": "TYPE_INT64",
+    "float32": "TYPE_FP32",
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """One row of a repository's summary."""
+
+    model: str
+    backend: str
+    instances: int
+    threads: int
+
+
+def source_repository() -> Path:
+    """The folder of the models as they come with the project: steps and configurations."""
+    import ppocr_model_repository
+
+    return Path(next(iter(ppocr_model_repository.__path__)))
+
+
+def assemble(
+    folder: Path, source: Path, networks: Mapping[str, Path], profile: Profile
+) -> list[Served]:
+    """Fill a folder with a repository that can be served.
+
+    Args:
+        folder: where the models go.
+        source: the repository without weights that is copied.
+        networks: compiled ONNX files by the name of the model that serves them ("det", "rec").
+        profile: instances and threads.
+
+    Returns:
+        A summary, one row for each model.
+
+    Raises:
+        ModelError: a network is not what its place needs.
+        RepositoryError: a folder, a file or a configuration does not fit the others.
+    """
+    for name in sorted(path.name for path in source.iterdir() if (path / CONFIG).is_file()):
+        shutil.copytree(source / name, folder / name, ignore=NOT_COPIED)
+    for name, path in networks.items():
+        if not (folder / name / CONFIG).is_file():
+            raise RepositoryError(f"{source} has no model {name!r} to put {path} in")
+        shutil.copyfile(path, folder / name / WEIGHTS)
+        _configure_network(folder / name / CONFIG, _checked(name, path))
+    _configure_recognize(folder, load_onnx(networks["rec"]))
+    summary = [_apply_profile(path, profile) for path in sorted(folder.glob(f"*/{CONFIG}"))]
+    check_ensembles(folder)
+    return summary
+
+
+def check_ensembles(folder: Path) -> None:
+    """See that every step of every ensemble exists and every folder has a version.
+
+    Raises:
+        RepositoryError: a model is missing, misnamed or without a version folder.
+    """
+    names = {path.parent.name for path in folder.glob(f"*/{CONFIG}")}
+    for name in sorted(names):
+        config = read_config(folder / name / CONFIG)
+        if config.name != name:
+            raise RepositoryError(f"the folder {name} holds the configuration of {config.name!r}")
+        if not (folder / name / "1").is_dir():
+            raise RepositoryError(f"the model {name} has no version folder {name}/1")
+        missing = {step.model_name for step in config.ensemble_scheduling.step} - names
+        if missing:
+            raise RepositoryError(f"{name} needs {', '.join(sorted(missing))}, which is not there")
+
+
+def _checked(name: str, path: Path) -> ModelProto:
+    """Load a compiled network and see that it is of the kind that its place needs."""
+    model = load_onnx(path)
+    if not is_compiled(model):
+        raise RepositoryError(f"{path} is not compiled; run `ppocr-convert compile` on it first")
+    kind = kind_of(model)
+    if name == "det" or name == "rec" or name == "cls":
+        expect_kind(kind, name, str(path))
+    return model
+
+
+def _configure_network(path: Path, model: ModelProto) -> None:
+    """Take names, types and dims of a network's tensors from its graph."""
+    config = read_config(path)
+    del config.input[:]
+    del config.output[:]
+    for tensor in inputs(model):
+        config.input.add(**_port(tensor))
+    for tensor in outputs(model):
+        config.output.add(**_port(tensor))
+    write_config(path, config)
+
+
+def _port(tensor: Tensor) -> dict[str, Any]:
+    """A tensor as Triton declares it: without the batch axis, -1 for what is dynamic."""
+    dims = [size if isinstance(size, int) else -1 for size in tensor.shape[1:]]
+    return {"name": tensor.name, "data_type": TYPES[tensor.dtype], "dims": dims}
+
+
+def _configure_recognize(folder: Path, rec: ModelProto) -> None:
+    """Give `recognize` the dictionary, class count and height of its recogniser."""
+    facts = metadata(rec)
+    characters = facts["character"].split("\n")
+    space = facts["use_space_char"] == "true"
+    check_dictionary(characters, space, int(facts["ppocr_classes"]))
+    write_dictionary(folder / DICTIONARY, class_names(characters, space))
+    config = read_config(folder / "recognize" / CONFIG)
+    set_parameter(config, "rec_classes", facts["ppocr_classes"])
+    set_parameter(config, "rec_height", facts["ppocr_height"])
+    write_config(folder / "recognize" / CONFIG, config)
+
+
+def _apply_profile(path: Path, profile: Profile) -> Served:
+    """Set the instances and threads of one model."""
+    config = read_config(path)
+    name = config.name
+    if name in profile.instances:
+        del config.instance_group[:]
+        config.instance_group.add(kind=profile.kind, count=profile.instances[name])
+    for key, value in profile.parameters.get(name, {}).items():
+        set_parameter(config, key, value)
+    write_config(path, config)
+    threads = config.parameters["intra_op_thread_count"].string_value or "1"
+    backend = config.backend or config.platform
+    return Served(name, backend, sum(g.count for g in config.instance_group), int(threads))

@@ -1,0 +1,59 @@
+"""The characters of a recogniser: read from a file, checked against the classes, stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ppocr_converters.errors import DictionaryError
+
+SPACE = " "
+
+
+def read_dictionary(path: Path) -> list[str]:
+    """Read a PaddleOCR dictionary: UTF-8, one character (or several) a line, in class order.
+
+    Line ends of either kind are stripped, nothing else is: a line may hold a blank of some kind.
+    A byte order mark is dropped.
+
+    Raises:
+        DictionaryError: unreadable, not UTF-8, or without any line.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DictionaryError(f"cannot read the dictionary {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DictionaryError(
+            f"the dictionary {path} is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    if lines == [""]:
+        raise DictionaryError(f"the dictionary {path} is empty; it must have one character a line")
+    return lines
+
+
+def check_dictionary(characters: Sequence[str], space: bool, classes: int) -> None:
+    """Check that the blank, the characters and perhaps a space make up all classes.
+
+    Raises:
+        DictionaryError: they do not; both numbers are named.
+    """
+    count = 1 + len(characters) + int(space)
+    if count != classes:
+        parts = f"{len(characters)} characters + blank{' + space' if space else ''}"
+        raise DictionaryError(
+            f"the dictionary does not fit the recogniser: {parts} = {count} classes, but the model "
+            f"has {classes}; give the dictionary that the model was trained with (--dict FILE, and "
+            f"--no-space when it was trained without use_space_char)"
+        )
+
+
+def class_names(characters: Sequence[str], space: bool) -> list[str]:
+    """The character of class 1, 2, ...: a space comes last where the model knows one."""
+    return [*characters, SPACE] if space else list(characters)
+
+
+def write_dictionary(path: Path, names: Sequence[str]) -> None:
+    r"""Write one entry a line, "\n" after each, UTF-8."""
+    path.write_bytes("".join(f"{name}\n" for name in names).encode("utf-8"))

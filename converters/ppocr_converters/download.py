@@ -1,0 +1,125 @@
+"""Downloads that resume where they broke off and are checked before anyone sees them."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+from ppocr_converters.errors import FetchError
+from ppocr_converters.files import sha256_file
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 4
+TIMEOUT = 60.0  # seconds without a byte
+BLOCK = 1 << 18
+
+
+def download(url: str, target: Path, *, size: int | None = None, sha256: str | None = None) -> Path:
+    """Download a file; a transfer that broke off, now or in an earlier run, is resumed.
+
+    The bytes are collected in `<target>.part`, which stays there when the connection fails for
+    good, so that the next call goes on from it. A complete but wrong file is removed.
+
+    Args:
+        url: http or https.
+        target: where the file goes.
+        size: its recorded size in bytes.
+        sha256: its recorded SHA-256, in hexadecimal.
+
+    Raises:
+        FetchError: unreachable, refused, broken off too often, or not what was recorded; then
+            both sizes or both digests are named.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise FetchError(f"cannot download {url!r}: the address must be http or https")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    for attempt in range(1, ATTEMPTS + 1):
+        before = _size(part)
+        try:
+            promised = _transfer(url, part, target.name)
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+        else:
+            if promised is None or _size(part) >= promised:
+                break
+            reason = f"{_size(part)} of {promised} bytes arrived"
+        logger.info("%s broke off (%s), attempt %d of %d", url, reason, attempt, ATTEMPTS)
+        if attempt == ATTEMPTS or (_size(part) == before and attempt > 1):
+            kept = f"; {_size(part)} bytes are kept, run again to resume" if _size(part) else ""
+            raise FetchError(f"cannot download {url}: {reason}{kept}")
+    try:
+        check_file(part, url, size=size, sha256=sha256)
+    except FetchError:
+        part.unlink()
+        raise
+    part.replace(target)
+    return target
+
+
+def check_file(path: Path, origin: str, *, size: int | None, sha256: str | None) -> None:
+    """Compare a file with what was recorded of it.
+
+    Raises:
+        FetchError: another size or digest; both are named.
+    """
+    if size is not None and path.stat().st_size != size:
+        raise FetchError(
+            f"{origin} is damaged: it has {path.stat().st_size} bytes, {size} are recorded"
+        )
+    found = sha256_file(path) if sha256 is not None else None
+    if found != sha256:
+        raise FetchError(f"{origin} is damaged: its SHA-256 is {found}, {sha256} is recorded")
+
+
+def _transfer(url: str, part: Path, label: str) -> int | None:
+    """Append to `part` what the server still has; returns the promised size of the whole file."""
+    start = _size(part)
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            if start and response.status != http.HTTPStatus.PARTIAL_CONTENT:
+                start = 0  # the server sends the whole file again
+            promised = _promised(response.headers, start)
+            with part.open("ab" if start else "wb") as file:
+                _copy(response, file, label, start, promised)
+            return promised
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+            part.unlink()  # longer than the file there: it cannot be a part of it
+            return _transfer(url, part, label)
+        if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise FetchError(f"cannot download {url}: HTTP {error.code} {error.reason}") from error
+        raise
+
+
+def _promised(headers: http.client.HTTPMessage, start: int) -> int | None:
+    """The size of the whole file according to the server."""
+    whole = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("Content-Range", ""))
+    if whole and int(whole[1]) != start:
+        raise FetchError(f"the server answered from byte {whole[1]}, asked was {start}")
+    if whole:
+        return int(whole[2])
+    length = headers.get("Content-Length")
+    return None if length is None else start + int(length)
+
+
+def _copy(response: IO[bytes], file: IO[bytes], label: str, done: int, total: int | None) -> None:
+    from tqdm import tqdm
+
+    with tqdm(
+        desc=label, total=total, initial=done, unit="B", unit_scale=True, disable=None
+    ) as bar:
+        while block := response.read(BLOCK):
+            file.write(block)
+            bar.update(len(block))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

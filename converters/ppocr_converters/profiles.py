@@ -1,0 +1,64 @@
+"""Profiles: how many instances and threads a repository is built with, read from profiles.yml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from ppocr_converters.errors import RepositoryError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Instances of each model, where they run, and parameters of the network models."""
+
+    name: str
+    kind: str
+    instances: Mapping[str, int]
+    parameters: Mapping[str, Mapping[str, int | str]]
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def load_profile(
+    name: str, concurrency: Mapping[str, int] | None = None, *, cores: int | None = None
+) -> Profile:
+    """Read a profile and work out its counts for a machine.
+
+    Args:
+        name: a profile of profiles.yml.
+        concurrency: instances of an Op ("det", "rec") in place of the profile's.
+        cores: of the machine that will serve; by default those available here.
+
+    Raises:
+        RepositoryError: no such profile or Op, or a count below 1.
+    """
+    data = _tables()
+    profiles: dict[str, dict[str, Any]] = data["profiles"]
+    if name not in profiles:
+        raise RepositoryError(f"no profile is called {name!r}; there are {', '.join(profiles)}")
+    entry = profiles[name]
+    cores = available_cores() if cores is None else cores
+    instances = {m: cores if c == "cores" else c for m, c in entry["instances"].items()}
+    for op, count in (concurrency or {}).items():
+        if op not in data["ops"] or count < 1:
+            allowed = ", ".join(data["ops"])
+            raise RepositoryError(f"concurrency {op}={count}: the Ops are {allowed}, counts from 1")
+        instances |= dict.fromkeys(data["ops"][op], count)
+    return Profile(name, entry["kind"], instances, entry["parameters"])
+
+
+def _tables() -> dict[str, Any]:
+    text = resources.files("ppocr_converters").joinpath("profiles.yml").read_text("utf-8")
+    tables: dict[str, Any] = yaml.safe_load(text)
+    return tables

@@ -1,0 +1,110 @@
+"""The build: from model names to a proven, complete repository, doing nothing twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ppocr_converters.convert import OPSET
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.files import new_folder, sha256_files
+from ppocr_converters.manifest import (
+    MANIFEST,
+    Manifest,
+    code_digest,
+    digest_of,
+    is_current,
+    read_manifest,
+    tool_versions,
+    write_manifest,
+)
+from ppocr_converters.prepare import Origin, Prepared, prepare
+from ppocr_converters.profiles import Profile
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A repository: its folder, its manifest, and whether it had to be made."""
+
+    folder: Path
+    manifest: Manifest
+    changed: bool
+
+
+def build(
+    out: Path,
+    work: Path,
+    det: Origin,
+    rec: Origin,
+    profile: Profile,
+    *,
+    source: Path | None = None,
+    opset: int = OPSET,
+) -> Built:
+    """Build a repository at `out`; one that is there is replaced only by a complete one.
+
+    Args:
+        out: the folder to serve.
+        work: where converted and compiled models are kept, a folder each.
+        det: the detector.
+        rec: the recogniser.
+        profile: instances and threads.
+        source: the repository without weights to start from; by default the project's.
+        opset: of the conversion.
+
+    Raises:
+        ConvertError: any step failed; `out` is as it was.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise RepositoryError(
+            f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
+            f"choose another folder with --out, or remove it"
+        )
+    source = source or _source()
+    models = {"det": prepare(det, work / det.name, opset=opset)}
+    models["rec"] = prepare(rec, work / rec.name, opset=opset)
+    inputs = _inputs(models, profile, source)
+    manifest = read_manifest(out / MANIFEST)
+    if manifest is not None and is_current(manifest, inputs, out):
+        logger.info("%s is up to date", out)
+        return Built(out, manifest, changed=False)
+    with new_folder(out) as fresh:
+        manifest = _make(fresh, models, profile, source)
+        write_manifest(fresh / MANIFEST, {"inputs": inputs, **manifest})
+    return Built(out, {"inputs": inputs, **manifest}, changed=True)
+
+
+def _source() -> Path:
+    from ppocr_converters.assemble import source_repository
+
+    return source_repository()
+
+
+def _inputs(models: Mapping[str, Prepared], profile: Profile, source: Path) -> dict[str, Any]:
+    return {
+        "models": {name: model.manifest["files"] for name, model in models.items()},
+        "profile": dataclasses.asdict(profile),
+        "source": digest_of(sha256_files(source, ignore=(MANIFEST,))),
+        "tools": tool_versions(),
+        "code": code_digest(),
+    }
+
+
+def _make(folder: Path, models: Mapping[str, Prepared], profile: Profile, source: Path) -> Manifest:
+    """Fill an empty folder with the repository, and prove what it will read."""
+    from ppocr_converters.assemble import assemble
+
+    logger.info("assembling the repository")
+    networks = {name: model.path for name, model in models.items()}
+    summary = assemble(folder, source, networks, profile)
+    return {
+        "summary": [dataclasses.asdict(row) for row in summary],
+        "models": {name: model.manifest for name, model in models.items()},
+        "files": sha256_files(folder),
+    }
