@@ -20,7 +20,10 @@ LOG_LEVELS = ("error", "warning", "info", "verbose")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0 after an orderly end, 1 when serving failed, 2 on bad usage."""
+    """Run `ppocr-serve`; returns 0 after an orderly end, 1 when serving failed, 2 on bad usage.
+
+    With a command of its own to run, its exit status is returned.
+    """
     options = _parser().parse_args(arguments)
     from ppocr_server.errors import ServerError
 
@@ -54,11 +57,26 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="make the body of a raw /infer answer on standard input readable, and exit",
     )
-    add("extra", nargs="*", metavar="-- ARG", help="further arguments for tritonserver")
+    add(
+        "--triton-argument",
+        action="append",
+        default=[],
+        metavar="ARG",
+        help="further argument for tritonserver, as --triton-argument=--rate-limit=off",
+    )
+    add(
+        "command",
+        nargs="*",
+        metavar="-- COMMAND",
+        help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
+        "PPOCR_METRICS_URL in its environment",
+    )
     return parser
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from ppocr_server.command import run_while_serving
+    from ppocr_server.errors import ServerError
     from ppocr_server.triton import TritonServer
 
     # All three end the server in the same orderly way, during start as well.
@@ -76,16 +94,17 @@ def _serve(options: argparse.Namespace) -> int:
         grace=options.grace,
         tritonserver=options.tritonserver,
         log_level=options.log_level,
-        extra=options.extra,
+        extra=options.triton_argument,
         progress=show,
     )
     try:
         with server:
             show.finish()
+            if options.command:
+                return run_while_serving(server, options.command)
             _announce(server, as_json=options.json)
             status = server.wait()
-            print(f"ppocr-serve: tritonserver ended with status {status}", file=sys.stderr)
-            return 1
+            raise ServerError(f"tritonserver ended by itself with status {status}")
     except KeyboardInterrupt:
         return 0
     finally:

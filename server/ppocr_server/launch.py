@@ -28,6 +28,7 @@ def triton_command(
     installation: Installation,
     *,
     repository: Path,
+    complete: bool,
     backends: Path,
     host: str,
     ports: Mapping[str, int],
@@ -49,6 +50,8 @@ def triton_command(
         f"--exit-timeout-secs={max(1, round(exit_seconds))}",
         *LOG_LEVELS[log_level],
     ]
+    if complete:
+        command.append("--disable-auto-complete-config")
     for endpoint in ENDPOINTS:
         command += [f"--{endpoint}-address={host}", f"--{endpoint}-port={ports[endpoint]}"]
     # A Python-based backend takes these settings under its own name.

@@ -121,12 +121,13 @@ class TritonServer:
         if self._process is not None:
             raise ServerError("this server is already running; stop it before starting it again")
         self.installation = find_tritonserver(self._tritonserver)
-        self.models = check_repository(self._repository)
+        found = check_repository(self._repository)
+        self.models = found.models
         for attempt in range(PORT_TRIES):
             with contextlib.ExitStack() as undo:
                 undo.callback(self.stop)
                 ports = choose_ports(self._host, self._wanted_ports)
-                self._launch(ports)
+                self._launch(ports, complete=found.complete)
                 try:
                     self._wait_until_ready()
                 except PortInUseError:
@@ -138,7 +139,7 @@ class TritonServer:
                 return self
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _launch(self, ports: dict[str, int]) -> None:
+    def _launch(self, ports: dict[str, int], *, complete: bool) -> None:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)
         urls = {name: f"{host}:{port}" for name, port in ports.items()}
         self.http_url, self.grpc_url, self.metrics_url = urls.values()
@@ -148,6 +149,7 @@ class TritonServer:
         command = triton_command(
             self.installation,
             repository=shell_safe(self._repository, run_folder / "repository"),
+            complete=complete,
             backends=assemble_backends(self.installation, run_folder / "backends"),
             host=self._host,
             ports=ports,

@@ -24,6 +24,7 @@ from ppocr_server.backends.onnxruntime.session import (
 from ppocr_server.backends.onnxruntime.settings import Settings, read_settings
 from ppocr_server.backends.onnxruntime.tensors import (
     DEFAULT_MAX_BATCH_SIZE,
+    check_complete,
     check_tensors,
     declarations,
     graph_tensors,
@@ -51,10 +52,10 @@ class TritonPythonModel:
             if batch > 1 and not config.get("dynamic_batching"):
                 model_config.set_dynamic_batching()
         if not config.get("input"):
-            for entry in declarations(inputs, batch):
+            for entry in declarations("input", inputs, batch):
                 model_config.add_input(entry)
         if not config.get("output"):
-            for entry in declarations(outputs, batch):
+            for entry in declarations("output", outputs, batch):
                 model_config.add_output(entry)
         return model_config
 
@@ -99,16 +100,6 @@ class TritonPythonModel:
     def _run(self, feeds: Feeds) -> Mapping[str, Array]:
         arrays = self._session.run(self._outputs, feeds, self._run_options)
         return dict(zip(self._outputs, arrays, strict=True))
-
-
-def check_complete(required: Mapping[str, Any], declared: list[str]) -> None:
-    """Refuse a configuration that leaves an input of the graph out."""
-    missing = [name for name in required if name not in declared]
-    if missing:
-        raise pb.TritonModelException(
-            f"the graph needs input {', '.join(missing)}, the configuration declares "
-            f"{', '.join(declared)}"
-        )
 
 
 def _response(request: Any, answer: Mapping[str, Array]) -> Any:

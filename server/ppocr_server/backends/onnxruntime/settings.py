@@ -44,7 +44,7 @@ REFUSED = {
 }
 
 
-class Refusal(ValueError):
+class ConfigurationError(ValueError):
     """The model cannot be loaded; the message is one sentence that says why."""
 
 
@@ -90,19 +90,21 @@ def read_settings(config: Json, *, kind: str, device: int) -> Settings:
         device: GPU of the instance.
 
     Raises:
-        Refusal: a field has a value that is not allowed, or asks for what cannot be done here.
+        ConfigurationError: a value is not allowed, or asks for what cannot be done here.
     """
     for key, what in REFUSED.items():
         if config.get(key):
-            raise Refusal(f"{what} is not supported by the Python stand-in for onnxruntime")
+            raise ConfigurationError(
+                f"{what} is not supported by the Python stand-in for onnxruntime"
+            )
     if config.get("model_transaction_policy", {}).get("decoupled"):
-        raise Refusal("decoupled answers are not supported by onnxruntime models")
+        raise ConfigurationError("decoupled answers are not supported by onnxruntime models")
     parameters = {
         key: value.get("string_value", "") for key, value in config.get("parameters", {}).items()
     }
     mode = _integer(parameters, "execution_mode")
     if mode not in EXECUTION_MODES:
-        raise Refusal(f"parameter execution_mode is {mode}; allowed are 0 and 1")
+        raise ConfigurationError(f"parameter execution_mode is {mode}; allowed are 0 and 1")
     optimization = config.get("optimization", {})
     return Settings(
         file_name=config.get("default_model_filename") or DEFAULT_FILE,
@@ -127,7 +129,9 @@ def _integer(parameters: Mapping[str, str], key: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise Refusal(f"parameter {key} is '{text}'; a whole number is expected") from error
+        raise ConfigurationError(
+            f"parameter {key} is '{text}'; a whole number is expected"
+        ) from error
 
 
 def _boolean(parameters: Mapping[str, str], key: str) -> bool | None:
@@ -135,7 +139,9 @@ def _boolean(parameters: Mapping[str, str], key: str) -> bool | None:
         return None
     text = parameters[key].lower()
     if text not in BOOLEANS:
-        raise Refusal(f"parameter {key} is '{parameters[key]}'; allowed are {', '.join(BOOLEANS)}")
+        raise ConfigurationError(
+            f"parameter {key} is '{parameters[key]}'; allowed are {', '.join(BOOLEANS)}"
+        )
     return BOOLEANS[text]
 
 
@@ -159,11 +165,11 @@ def _providers(
             elif accelerator["name"] == "cuda":
                 cuda.update(options)
             else:
-                raise Refusal(_unknown("gpu", accelerator["name"], "tensorrt, cuda"))
+                raise ConfigurationError(_unknown("gpu", accelerator["name"], "tensorrt, cuda"))
         providers.append(("CUDAExecutionProvider", {**cuda, "device_id": str(device)}))
     for accelerator in accelerators.get("cpu_execution_accelerator", []):
         if accelerator["name"] != "openvino":
-            raise Refusal(_unknown("cpu", accelerator["name"], "openvino"))
+            raise ConfigurationError(_unknown("cpu", accelerator["name"], "openvino"))
         providers.append(("OpenVINOExecutionProvider", {"device_type": "CPU"}))
     return [*providers, ("CPUExecutionProvider", {})]
 
@@ -179,7 +185,9 @@ def _cuda_options(parameters: Mapping[str, str]) -> dict[str, str]:
             continue
         value = parameters[key]
         if names is not None and value not in names:
-            raise Refusal(f"parameter {key} is '{value}'; allowed are {', '.join(names)}")
+            raise ConfigurationError(
+                f"parameter {key} is '{value}'; allowed are {', '.join(names)}"
+            )
         options[key] = value if names is None else names[value]
     return options
 
@@ -190,12 +198,14 @@ def _tensorrt_options(options: Mapping[str, str]) -> dict[str, str]:
         if key == "precision_mode":
             if value not in TENSORRT_PRECISIONS:
                 allowed = ", ".join(TENSORRT_PRECISIONS)
-                raise Refusal(f"tensorrt's precision_mode is '{value}'; allowed are {allowed}")
+                raise ConfigurationError(
+                    f"tensorrt's precision_mode is '{value}'; allowed are {allowed}"
+                )
             result.update(TENSORRT_PRECISIONS[value])
         elif key in TENSORRT_RENAMED or key.startswith("trt_"):
             result[TENSORRT_RENAMED.get(key, key)] = value
         else:
-            raise Refusal(f"'{key}' is not a parameter of the tensorrt accelerator")
+            raise ConfigurationError(f"'{key}' is not a parameter of the tensorrt accelerator")
     return result
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ppocr_server.backends.onnxruntime.settings import Refusal
+from ppocr_server.backends.onnxruntime.settings import ConfigurationError
 
 # ONNX Runtime's name of a tensor type, and Triton's. Strings and bfloat16 are left out.
 TRITON_TYPES = {
@@ -49,12 +49,12 @@ def graph_tensors(nodes: Sequence[NodeArg]) -> dict[str, Tensor]:
     """Return the tensors by name.
 
     Raises:
-        Refusal: a tensor has a type that cannot be served (strings, bfloat16, sequences, maps).
+        ConfigurationError: a type cannot be served (strings, bfloat16, sequences, maps).
     """
     tensors = {}
     for node in nodes:
         if node.type not in TRITON_TYPES:
-            raise Refusal(
+            raise ConfigurationError(
                 f"the graph's tensor '{node.name}' is a {node.type}, which the Python stand-in "
                 "for onnxruntime does not serve"
             )
@@ -80,22 +80,26 @@ def check_tensors(
         max_batch_size: above 0 the graph has one leading batch dimension more than declared.
 
     Raises:
-        Refusal: a name, type or shape does not fit; names the declared and the graph's one.
+        ConfigurationError: a name, type or shape does not fit; names both.
     """
     for entry in declared:
         name, data_type = entry["name"], entry["data_type"]
         if name not in graph:
             has = ", ".join(f"'{known}'" for known in graph) or "none"
-            raise Refusal(
+            raise ConfigurationError(
                 f"the configuration declares {kind} '{name}', the graph's {kind}s are {has}"
             )
         if entry.get("allow_ragged_batch"):
-            raise Refusal(f"{kind} '{name}' is a ragged batch, which is not supported here")
+            raise ConfigurationError(
+                f"{kind} '{name}' is a ragged batch, which is not supported here"
+            )
         if entry.get("optional") and max_batch_size > 0:
-            raise Refusal(f"{kind} '{name}' is optional, which a batching model cannot have")
+            raise ConfigurationError(
+                f"{kind} '{name}' is optional, which a batching model cannot have"
+            )
         tensor = graph[name]
         if data_type != tensor.data_type:
-            raise Refusal(
+            raise ConfigurationError(
                 f"the configuration declares {kind} '{name}' as {data_type}, "
                 f"the graph has {tensor.data_type}"
             )
@@ -104,9 +108,23 @@ def check_tensors(
     return [entry["name"] for entry in declared]
 
 
+def check_complete(required: Mapping[str, Tensor], declared: Sequence[str]) -> None:
+    """Refuse a configuration that leaves an input of the graph out.
+
+    Raises:
+        ConfigurationError: names what is missing and what is declared.
+    """
+    missing = [name for name in required if name not in declared]
+    if missing:
+        raise ConfigurationError(
+            f"the graph needs input {', '.join(map(repr, missing))}, the configuration declares "
+            f"{', '.join(map(repr, declared))}"
+        )
+
+
 def _check_shape(kind: str, tensor: Tensor, dims: tuple[int, ...], max_batch_size: int) -> None:
     if max_batch_size > 0 and tensor.shape[:1] != (ANY,):
-        raise Refusal(
+        raise ConfigurationError(
             f"max_batch_size is {max_batch_size}, which needs a variable first dimension, "
             f"but the graph's {kind} '{tensor.name}' has shape {list(tensor.shape)}"
         )
@@ -118,7 +136,7 @@ def _check_shape(kind: str, tensor: Tensor, dims: tuple[int, ...], max_batch_siz
     )
     if not fits:
         batch = " (batch dimension included)" if max_batch_size > 0 else ""
-        raise Refusal(
+        raise ConfigurationError(
             f"the configuration declares {kind} '{tensor.name}' with shape {list(full)}{batch}, "
             f"the graph has {list(tensor.shape)}"
         )
@@ -129,18 +147,22 @@ def supports_batching(tensors: Sequence[Tensor]) -> bool:
     return all(tensor.shape[:1] == (ANY,) for tensor in tensors)
 
 
-def declarations(tensors: Sequence[Tensor], max_batch_size: int) -> list[dict[str, Any]]:
+def declarations(kind: str, tensors: Sequence[Tensor], max_batch_size: int) -> list[dict[str, Any]]:
     """Configuration entries for tensors, as the C++ backend fills them in.
 
-    The batch dimension is left out. A tensor without any further dimension becomes `[1]`,
-    reshaped to nothing where there is a batch.
+    The batch dimension is left out; a tensor without any dimension becomes `[1]`.
+
+    Raises:
+        ConfigurationError: a tensor has a batch dimension only; a Python-based backend cannot
+            fill in the `reshape` that it needs.
     """
     entries: list[dict[str, Any]] = []
     for tensor in tensors:
         dims = list(tensor.shape[1 if max_batch_size > 0 else 0 :])
-        entry: dict[str, Any] = {"name": tensor.name, "data_type": tensor.data_type}
-        entry["dims"] = dims or [1]
         if not dims and max_batch_size > 0:
-            entry["reshape"] = {"shape": []}
-        entries.append(entry)
+            raise ConfigurationError(
+                f"{kind} '{tensor.name}' is one value a row, which cannot be filled in; declare "
+                "it in config.pbtxt: dims: 1 reshape { shape: [] }"
+            )
+        entries.append({"name": tensor.name, "data_type": tensor.data_type, "dims": dims or [1]})
     return entries
