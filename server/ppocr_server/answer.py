@@ -14,6 +14,7 @@ import numpy as np
 
 from ppocr_server.errors import ServerError
 
+DECIMALS = 6
 DTYPES = {
     "BOOL": "?",
     "UINT8": "u1",
@@ -33,7 +34,7 @@ DTYPES = {
 def decode_answer(body: bytes) -> dict[str, Any]:
     """Return the outputs of an answer by name, nested lists of numbers or strings.
 
-    An error answer (`{"error": ...}`) is returned as it is.
+    Fractions are rounded to six decimals. An error answer (`{"error": ...}`) is returned as it is.
 
     Args:
         body: the whole HTTP body.
@@ -67,7 +68,11 @@ def decode_answer(body: bytes) -> dict[str, Any]:
 
 def _decode_tensor(chunk: bytes, datatype: str, shape: list[int]) -> Any:
     if datatype != "BYTES":
-        return np.frombuffer(chunk, DTYPES[datatype]).reshape(shape).tolist()
+        array = np.frombuffer(chunk, DTYPES[datatype]).reshape(shape)
+        # As float64, a float32 would show digits that it does not have.
+        if array.dtype.kind == "f":
+            array = array.astype(np.float64).round(DECIMALS)
+        return array.tolist()
     texts, at = [], 0
     while at < len(chunk):
         (length,) = struct.unpack_from("<I", chunk, at)

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from ppocr_server.triton import TritonServer
 
 DEFAULT_REPOSITORY = "build/model_repository"
-SAMPLE = "samples/poster.png"
+SAMPLES = "samples"
+PICTURES = (".jpg", ".png")
 LOG_LEVELS = ("error", "warning", "info", "verbose")
 
 
@@ -139,20 +141,31 @@ def _announce(server: TritonServer, *, as_json: bool) -> None:
         f"HTTP     http://{server.http_url}\n"
         f"gRPC     grpc://{server.grpc_url}\n"
         f"metrics  http://{server.metrics_url}/metrics\n"
-        f"Try      {curl_line(server.http_url)}\n"
-        "Ctrl-C stops the server.",
+        f"{_hint(server)}Ctrl-C stops the server.",
         flush=True,
     )
 
 
-def curl_line(http_url: str) -> str:
+def _hint(server: TritonServer) -> str:
+    if "ocr" not in server.models:
+        return ""
+    return f"Try      {curl_line(server.http_url, _sample())}\n"
+
+
+def _sample() -> Path:
+    """A picture of this checkout, or a name to be replaced where there is none."""
+    pictures = sorted(path for path in Path(SAMPLES).glob("*") if path.suffix in PICTURES)
+    return pictures[0] if pictures else Path("picture.jpg")
+
+
+def curl_line(http_url: str, picture: Path) -> str:
     """A request that works as printed, with the answer made readable.
 
     Triton answers a request whose body is the bare picture in binary, always; a JSON request
     cannot carry a picture at all, because JSON strings are text.
     """
     return (
-        f"curl -s --data-binary @{SAMPLE} -H 'Content-Type: application/octet-stream' "
+        f"curl -s --data-binary @{picture} -H 'Content-Type: application/octet-stream' "
         f"-H 'Inference-Header-Content-Length: 0' http://{http_url}/v2/models/ocr/infer "
         "| ppocr-serve --decode"
     )
