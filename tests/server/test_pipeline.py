@@ -198,6 +198,14 @@ def test_options_change_the_answer_of_their_request_alone(grpc):
     assert len(ask(grpc, data)["TEXTS"]) == len(before["TEXTS"])
 
 
+def test_paddle_servings_reading_is_another_one(grpc):
+    data = (SAMPLES / "photo_exif.jpg").read_bytes()
+    theirs = ask(grpc, data, reference="paddle_serving", rec_padding="paddle", drop_score="0")
+    ours = ask(grpc, data)
+    assert len(theirs["TEXTS"]) == len(ours["TEXTS"])
+    assert not np.array_equal(theirs["BOXES"], ours["BOXES"])
+
+
 def test_pixels_and_image_together_are_refused(grpc):
     pixels = np.zeros((48, 100, 3), np.uint8)
     sent = grpcclient.InferInput("PIXELS", list(pixels.shape), "UINT8")

@@ -43,6 +43,15 @@ def test_paddles_groups_hold_every_crop_once_sorted_by_aspect(sizes):
     assert [len(batch.indices) for batch in plan[:-1]] == [6] * max(0, len(plan) - 1)
 
 
+@given(SIZES, st.integers(1, 8))
+def test_paddle_serving_pads_to_the_widest_of_the_picture(sizes, batch_size):
+    plan = batches.plan_like_paddle_serving(sizes, 48, batch_size)
+    assert [index for batch in plan for index in batch.indices] == list(range(len(sizes)))
+    widest = max((width / height for height, width in sizes), default=0)
+    assert {batch.width for batch in plan} <= {max(1, int(48 * widest))}
+    assert all(len(batch.indices) <= batch_size for batch in plan)
+
+
 def test_no_crops_make_no_batches():
     assert batches.plan_by_bucket([], 48, BUCKETS, 4) == []
     assert batches.plan_like_paddle([], 48) == []

@@ -36,6 +36,19 @@ def test_a_rotated_box_is_straightened():
     assert cut.mean() < 12
 
 
+def test_paddle_serving_measures_the_upper_and_the_left_side():
+    box = np.array([[20, 20], [60, 20], [90, 60], [20, 50]], np.float32)
+    assert crop.crop_line(PIXELS, box).shape == (40, 76, 3)
+    assert crop.crop_line(PIXELS, box, "paddle_serving").shape == (30, 40, 3)
+
+
+def test_paddle_serving_cuts_an_upright_box_like_paddleocr():
+    box = quad(20, 30, 120, 60)
+    assert np.array_equal(
+        crop.crop_line(PIXELS, box, "paddle_serving"), crop.crop_line(PIXELS, box)
+    )
+
+
 def test_a_box_beyond_the_edge_repeats_the_edge():
     cut = crop.crop_line(PIXELS, quad(-10, 0, 30, 20))
     assert cut.shape == (20, 40, 3)

@@ -93,6 +93,14 @@ def test_slow_scores_are_taken_inside_the_contour_only():
     assert scores[0] == pytest.approx(0.9, abs=0.02)
 
 
+def test_paddle_serving_rounds_in_the_map_and_wants_longer_sides():
+    probability = blob_map((100, 100), ((50, 50), (40, 10), 0, 0.9))
+    boxes, _ = db.decode_boxes(probability, 250, 250, reference="paddle_serving")
+    assert set(np.unique(boxes % 2.5)) <= {0.0, 2.0}  # whole map pixels, times 2.5, cut off
+    assert len(db.decode_boxes(probability, 40, 40)[0]) == 1
+    assert len(db.decode_boxes(probability, 40, 40, reference="paddle_serving")[0]) == 0
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),

@@ -10,6 +10,7 @@ options = load("det_preprocess").options
 
 def test_defaults_are_paddleocrs():
     assert options.parse_options({}) == {
+        "reference": "paddleocr",
         "det_limit_side_len": 960,
         "det_limit_type": "max",
         "det_db_thresh": 0.3,
@@ -71,5 +72,7 @@ def test_an_unknown_option_names_the_nearest():
         ValueError, match="unknown option 'det_db_tresh'; did you mean 'det_db_thresh'"
     ):
         options.parse_options({"det_db_tresh": 0.3})
-    with pytest.raises(ValueError, match="unknown option 'x'; allowed: det_limit_side_len, "):
+    with pytest.raises(
+        ValueError, match="unknown option 'x'; allowed: reference, det_limit_side_len, "
+    ):
         options.parse_options({"x": 1})

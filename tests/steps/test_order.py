@@ -23,6 +23,12 @@ def test_ten_pixels_apart_is_another_line():
     assert order.reading_order(boxes_at((100, 0), (0, 10))).tolist() == [0, 1]
 
 
+def test_paddle_serving_moves_a_box_one_place_at_the_most():
+    boxes = boxes_at((30, 0), (20, 4), (10, 8))
+    assert order.reading_order(boxes).tolist() == [2, 1, 0]
+    assert order.reading_order(boxes, "paddle_serving").tolist() == [1, 2, 0]
+
+
 def test_no_boxes():
     found = order.reading_order(np.zeros((0, 4, 2), np.float32))
     assert found.shape == (0,)

@@ -23,6 +23,14 @@ def test_the_longer_side_is_limited(size, resized):
     assert resize.det_size(*size, 960, "max") == resized
 
 
+@pytest.mark.parametrize(
+    ("size", "resized"),
+    [((430, 323), (384, 288)), ((960, 640), (960, 640)), ((63, 20), (32, 32)), ((3, 1), (32, 32))],
+)
+def test_paddle_serving_rounds_further_down(size, resized):
+    assert resize.det_size(*size, 960, "max", "paddle_serving") == resized
+
+
 def test_the_shorter_side_is_raised():
     assert resize.det_size(368, 736, 736, "min") == (736, 1472)
     assert resize.det_size(800, 900, 736, "min") == (800, 896)

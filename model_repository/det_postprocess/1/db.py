@@ -12,7 +12,8 @@ import numpy as np
 import pyclipper
 
 MIN_SIZE = 3  # pixels of the map: a shorter side is noise
-MIN_SIDE = 3  # pixels of the picture: a box must be longer than this on both sides
+# Pixels of the picture: a box must be longer than this on both sides.
+MIN_SIDE = {"paddleocr": 3, "paddle_serving": 10}
 
 
 def decode_boxes(
@@ -25,6 +26,7 @@ def decode_boxes(
     score_mode: str = "fast",
     use_dilation: bool = False,
     max_candidates: int = 1000,
+    reference: str = "paddleocr",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the text boxes of one picture.
 
@@ -38,6 +40,7 @@ def decode_boxes(
         score_mode: the mean over the box ("fast") or over the contour ("slow").
         use_dilation: grow the binarised map by one pixel first.
         max_candidates: contours looked at, at the most.
+        reference: whose rounding and filter of boxes is used, a key of MIN_SIDE.
 
     Returns:
         boxes float32 [N, 4, 2], whole pixels of the picture, clockwise from top-left, and scores
@@ -62,7 +65,7 @@ def decode_boxes(
         box, side = mini_box(grown)
         if side < MIN_SIZE + 2:
             continue
-        placed = place_in_picture(box, probability.shape, height, width)
+        placed = place_in_picture(box, probability.shape, height, width, reference)
         if placed is not None:
             boxes.append(placed)
             scores.append(score)
@@ -80,10 +83,21 @@ def mini_box(points: np.ndarray) -> tuple[np.ndarray, float]:
         the two rightmost between them.
     """
     rectangle = cv2.minAreaRect(points)
-    corners = sorted(cv2.boxPoints(rectangle), key=lambda corner: corner[0])
-    left = sorted(corners[:2], key=lambda corner: corner[1])
-    right = sorted(corners[2:], key=lambda corner: corner[1])
-    return np.array([left[0], right[0], right[1], left[1]]), min(rectangle[1])
+    return left_to_right(cv2.boxPoints(rectangle)), min(rectangle[1])
+
+
+def left_to_right(corners: np.ndarray) -> np.ndarray:
+    """Order four corners: upper left, upper right, lower right, lower left.
+
+    Left are the two of smaller x.
+
+    Args:
+        corners: [4, 2].
+    """
+    by_x = sorted(corners, key=lambda corner: corner[0])
+    left = sorted(by_x[:2], key=lambda corner: corner[1])
+    right = sorted(by_x[2:], key=lambda corner: corner[1])
+    return np.array([left[0], right[0], right[1], left[1]])
 
 
 def mean_probability(probability: np.ndarray, outline: np.ndarray) -> float:
@@ -126,20 +140,28 @@ def unclip(box: np.ndarray, unclip_ratio: float) -> np.ndarray | None:
 
 
 def place_in_picture(
-    box: np.ndarray, map_shape: tuple[int, ...], height: int, width: int
+    box: np.ndarray, map_shape: tuple[int, ...], height: int, width: int, reference: str
 ) -> np.ndarray | None:
     """Scale a box from the map to the picture, in whole pixels inside it.
+
+    PaddleOCR scales, then rounds. Paddle Serving rounds in the map, scales, then cuts off the
+    fraction.
 
     Returns:
         float32 [4, 2] clockwise from top-left, or None when a side is too short for text.
     """
-    scale = np.array([width, height], np.float32)
-    scaled = np.round(box / np.array(map_shape[1::-1], np.float32) * scale)
-    corners = clockwise(np.clip(scaled, 0, scale).astype(np.int32))
+    size = np.array([width, height], np.float32)
+    map_size = np.array(map_shape[1::-1], np.float32)
+    if reference == "paddleocr":
+        scaled = np.clip(np.round(box / map_size * size), 0, size)
+        corners = clockwise(scaled.astype(np.int32))
+    else:
+        rounded = np.clip(np.round(box), 0, map_size).astype(np.float64)
+        corners = left_to_right((rounded / (map_size / size.astype(np.float64))).astype(np.int32))
     corners = np.clip(corners, 0, [width - 1, height - 1]).astype(np.float32)
     horizontal = int(np.linalg.norm(corners[0] - corners[1]))
     vertical = int(np.linalg.norm(corners[0] - corners[3]))
-    return corners if min(horizontal, vertical) > MIN_SIDE else None
+    return corners if min(horizontal, vertical) > MIN_SIDE[reference] else None
 
 
 def clockwise(corners: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ class TritonPythonModel:
             unclip_ratio=options["det_db_unclip_ratio"],
             score_mode=options["det_db_score_mode"],
             use_dilation=options["use_dilation"],
+            reference=options["reference"],
         )
-        order = reading_order(boxes)
+        order = reading_order(boxes, options["reference"])
         return step.response(BOXES=boxes[order], BOX_SCORES=scores[order])

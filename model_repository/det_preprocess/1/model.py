@@ -36,7 +36,12 @@ class TritonPythonModel:
         pixels = pad_tiny(decode_image(image.item(), self.limits))
         outputs = {"PIXELS": pixels, "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32)}
         if "DET_INPUT" in request.requested_output_names():
-            limits = options["det_limit_side_len"], options["det_limit_type"]
-            outputs["DET_INPUT"] = resize_for_det(pixels, *limits)[None]
+            resized = resize_for_det(
+                pixels,
+                options["det_limit_side_len"],
+                options["det_limit_type"],
+                options["reference"],
+            )
+            outputs["DET_INPUT"] = resized[None]
         wanted = request.requested_output_names()
         return step.response(**{name: outputs[name] for name in wanted})

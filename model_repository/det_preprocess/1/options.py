@@ -78,6 +78,8 @@ class Switch:
 
 
 OPTIONS: dict[str, Number | Choice | Switch] = {
+    # Whose arithmetic is reproduced: input sizes, rounding of boxes, cropping, order, padding.
+    "reference": Choice("paddleocr", ("paddleocr", "paddle_serving")),
     "det_limit_side_len": Number(960, 32, 4096, integer=True),
     "det_limit_type": Choice("max", ("max", "min")),
     "det_db_thresh": Number(0.3, 0, 1),

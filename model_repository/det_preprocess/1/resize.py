@@ -24,8 +24,25 @@ def pad_tiny(pixels: np.ndarray) -> np.ndarray:
     return cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(0, 0, 0))
 
 
-def det_size(height: int, width: int, limit_side_len: int, limit_type: str) -> tuple[int, int]:
-    """Height and width of the detector's input for a picture, as PaddleOCR chooses them.
+def nearest(length: int) -> int:
+    """The multiple of 32 nearest to a length, at least 32, as PaddleOCR rounds."""
+    return max(round(length / STRIDE) * STRIDE, STRIDE)
+
+
+def one_less(length: int) -> int:
+    """A multiple of 32 as it is, else the last but one below it, as Paddle Serving rounds."""
+    if length % STRIDE == 0 and length > 0:
+        return length
+    return max((length // STRIDE - 1) * STRIDE, STRIDE)
+
+
+ROUNDING = {"paddleocr": nearest, "paddle_serving": one_less}
+
+
+def det_size(
+    height: int, width: int, limit_side_len: int, limit_type: str, reference: str = "paddleocr"
+) -> tuple[int, int]:
+    """Height and width of the detector's input for a picture.
 
     Args:
         height: pixels, at least 1.
@@ -33,6 +50,7 @@ def det_size(height: int, width: int, limit_side_len: int, limit_type: str) -> t
         limit_side_len: the longer side is brought down to it (`max`), or the shorter one is
             brought up to it (`min`); a picture already within the limit keeps its scale.
         limit_type: "max" or "min".
+        reference: whose rounding to multiples of 32 is used, a key of ROUNDING.
 
     Raises:
         ValueError: `min` would make a picture of extreme aspect too large to read.
@@ -40,11 +58,8 @@ def det_size(height: int, width: int, limit_side_len: int, limit_type: str) -> t
     side = max(height, width) if limit_type == "max" else min(height, width)
     outside = side > limit_side_len if limit_type == "max" else side < limit_side_len
     ratio = limit_side_len / side if outside else 1.0
-
-    def rounded(length: int) -> int:
-        return max(round(int(length * ratio) / STRIDE) * STRIDE, STRIDE)
-
-    resized = rounded(height), rounded(width)
+    rounded = ROUNDING[reference]
+    resized = rounded(int(height * ratio)), rounded(int(width * ratio))
     if resized[0] * resized[1] > MAX_DET_PIXELS:
         raise ValueError(
             f"a picture of {height}x{width} (height x width) would be read at "
@@ -55,7 +70,10 @@ def det_size(height: int, width: int, limit_side_len: int, limit_type: str) -> t
 
 
 def resize_for_det(
-    pixels: np.ndarray, limit_side_len: int = 960, limit_type: str = "max"
+    pixels: np.ndarray,
+    limit_side_len: int = 960,
+    limit_type: str = "max",
+    reference: str = "paddleocr",
 ) -> np.ndarray:
     """Resize a picture to the detector's input size with bilinear interpolation.
 
@@ -63,12 +81,13 @@ def resize_for_det(
         pixels: uint8 [H, W, 3].
         limit_side_len: pixels, see `det_size`.
         limit_type: "max" or "min", see `det_size`.
+        reference: see `det_size`.
 
     Returns:
         uint8 [h, w, 3], h and w multiples of 32.
     """
     height, width = pixels.shape[:2]
-    det_height, det_width = det_size(height, width, limit_side_len, limit_type)
+    det_height, det_width = det_size(height, width, limit_side_len, limit_type, reference)
     if (det_height, det_width) == (height, width):
         return pixels
     return cv2.resize(pixels, (det_width, det_height), interpolation=cv2.INTER_LINEAR)

@@ -74,6 +74,25 @@ def plan_like_paddle(sizes: Sequence[tuple[int, int]], height: int) -> list[Batc
     ]
 
 
+def plan_like_paddle_serving(
+    sizes: Sequence[tuple[int, int]], height: int, batch_size: int
+) -> list[Batch]:
+    """Pad every crop to the widest of the picture, as Paddle Serving's RecOp does.
+
+    Args:
+        sizes: height and width of each crop, pixels.
+        height: the model's input height, pixels.
+        batch_size: crops in one batch, at the most.
+    """
+    if not sizes:
+        return []
+    widest = max(1, int(height * max(width / float(height) for height, width in sizes)))
+    return [
+        Batch(tuple(range(start, min(start + batch_size, len(sizes)))), widest)
+        for start in range(0, len(sizes), batch_size)
+    ]
+
+
 def natural_width(size: tuple[int, int], height: int) -> int:
     """The width of a crop scaled to the model's height, rounded up, at least 1 pixel."""
     crop_height, crop_width = size

@@ -9,32 +9,50 @@ TALL = 1.5  # height over width from which a crop is vertical text and is turned
 MAX_SIDE = 32_767  # what OpenCV's warp can address
 
 
-def crop_line(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
+def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr") -> np.ndarray:
     """Warp one quadrilateral to a rectangle; a tall one is turned 90 degrees counterclockwise.
 
     Args:
         pixels: uint8 [H, W, 3].
         box: float32 [4, 2], pixels, clockwise from top-left.
+        reference: "paddleocr" interpolates cubically and takes the longer of opposite sides;
+            "paddle_serving" linearly, the upper and the left side, and it repeats the edge of
+            the box's bounding rectangle where the box leaves it.
 
     Returns:
-        uint8 [h, w, 3], h and w the longer of each pair of opposite sides.
+        uint8 [h, w, 3].
 
     Raises:
         ValueError: the box has no area to read, or does not fit what can be warped.
     """
     top, right, bottom, left = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
-    width, height = int(max(top, bottom)), int(max(left, right))
+    if reference == "paddleocr":
+        width, height = int(max(top, bottom)), int(max(left, right))
+    else:
+        width, height = int(top), int(left)
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ValueError(
             f"a box of BOXES is {width}x{height} (width x height): {box.tolist()}; "
             f"allowed: sides from 1 to {MAX_SIDE} pixels"
         )
+    if reference == "paddle_serving":
+        pixels, box = inside_bounds(pixels, box)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     warp = cv2.getPerspectiveTransform(box, corners)
+    flags = cv2.INTER_CUBIC if reference == "paddleocr" else cv2.INTER_LINEAR
     crop = cv2.warpPerspective(
-        pixels, warp, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        pixels, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.rot90(crop) if height / width >= TALL else crop
+
+
+def inside_bounds(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the picture in the box's bounding rectangle, and the box within it."""
+    size = pixels.shape[1::-1]
+    low = np.clip(box.min(axis=0).astype(int), 0, np.array(size) - 1)
+    high = np.maximum(np.clip(box.max(axis=0).astype(int), 0, size), low + 1)
+    part = pixels[low[1] : high[1], low[0] : high[0]]
+    return np.ascontiguousarray(part), (box - low).astype(np.float32)
 
 
 def check_boxes(boxes: np.ndarray) -> np.ndarray:

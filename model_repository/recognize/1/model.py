@@ -11,7 +11,13 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from . import step
-from .batches import Batch, fill_batch, plan_by_bucket, plan_like_paddle
+from .batches import (
+    Batch,
+    fill_batch,
+    plan_by_bucket,
+    plan_like_paddle,
+    plan_like_paddle_serving,
+)
 from .crop import check_boxes, crop_line, whole_picture
 from .ctc import ctc_decode, load_dictionary
 from .options import default_options, parse_options
@@ -54,7 +60,7 @@ class TritonPythonModel:
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        texts, scores = await self.read(pixels, boxes, options["rec_padding"])
+        texts, scores = await self.read(pixels, boxes, options)
         sure = np.flatnonzero(scores >= options["drop_score"])
         return step.response(
             BOXES=boxes[sure],
@@ -76,16 +82,11 @@ class TritonPythonModel:
         return pixels
 
     async def read(
-        self, pixels: np.ndarray, boxes: np.ndarray, padding: str
+        self, pixels: np.ndarray, boxes: np.ndarray, options: dict[str, Any]
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
-        crops = [crop_line(pixels, box) for box in boxes]
-        sizes = [(crop.shape[0], crop.shape[1]) for crop in crops]
-        batches = (
-            plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
-            if padding == "crop"
-            else plan_like_paddle(sizes, self.height)
-        )
+        crops = [crop_line(pixels, box, options["reference"]) for box in boxes]
+        batches = self.plan([(crop.shape[0], crop.shape[1]) for crop in crops], options)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
         calls = [self.start(crops, batch) for batch in batches]
         answers = await asyncio.gather(*calls)
@@ -95,6 +96,14 @@ class TritonPythonModel:
             for index, text in zip(batch.indices, read, strict=True):
                 texts[index] = text
         return texts, scores
+
+    def plan(self, sizes: list[tuple[int, int]], options: dict[str, Any]) -> list[Batch]:
+        """The batches that the options ask for."""
+        if options["rec_padding"] == "crop":
+            return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
+        if options["reference"] == "paddleocr":
+            return plan_like_paddle(sizes, self.height)
+        return plan_like_paddle_serving(sizes, self.height, self.batch_size)
 
     def start(self, crops: list[np.ndarray], batch: Batch) -> Any:
         """Send one batch; it is read while the next one is being filled."""
