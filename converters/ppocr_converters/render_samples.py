@@ -55,8 +55,8 @@ def poster() -> Page:
         pen.line((48, y + 70, 672, y + 70), (226, 150, 70), 2)
     pen.rounded_rectangle((48, 706, 672, 800), 24, (38, 120, 66))
     canvas.write(360, 752, "买三斤送一斤，满50元包邮", 42, ink=WHITE, anchor="mm")
-    canvas.write(360, 850, "营业时间 08:00-21:30", 32, ink=(84, 40, 24), anchor="mm")
-    canvas.write(360, 910, "地址：人民路128号（地铁2号线）", 30, ink=(84, 40, 24), anchor="mm")
+    canvas.write(360, 850, "营业时间：早8点至晚9点", 32, ink=(84, 40, 24), anchor="mm")
+    canvas.write(360, 910, "地址：人民路128号地铁站旁", 30, ink=(84, 40, 24), anchor="mm")
     canvas.picture = add_grain(canvas.picture, 1, 1.5)
     return canvas.page("poster_zh.jpg")
 
@@ -65,18 +65,18 @@ def receipt() -> Page:
     """A café's receipt in English, two columns, on a table."""
     canvas = Canvas(gradient(640, 900, ((122, 92, 70), (100, 74, 54))))
     _sheet(canvas, (80, 40, 560, 860), (251, 250, 246))
-    canvas.write(320, 96, "CORNER CAFE", 44, face="serif", weight=1, anchor="mm")
-    canvas.write(320, 146, "24 Garden Street", 24, ink=GREY, anchor="mm")
-    canvas.write(320, 184, "Tel: 020-5550-0148", 24, ink=GREY, anchor="mm")
+    canvas.write(320, 96, "The Corner Cafe", 44, face="serif", weight=1, anchor="mm")
+    canvas.write(320, 146, "12 Apple Lane", 28, ink=GREY, anchor="mm")
+    canvas.write(320, 184, "Tel.020-5550-0148", 24, ink=GREY, anchor="mm")
     items = (
-        ("Flat White", "4.20"),
-        ("Green Tea", "3.50"),
+        ("Fruit Salad", "4.20"),
+        ("Lemon Tart", "3.50"),
         ("Almond Croissant", "3.90"),
         ("Tomato Soup", "6.75"),
         ("Orange Juice", "4.00"),
     )
     _rule(canvas.pen, 120, 520, 222)
-    canvas.write(120, 258, "Order No. 3087", 26, anchor="lm")
+    canvas.write(120, 258, "Your order", 26, anchor="lm")
     canvas.write(520, 258, "12:46", 26, anchor="rm")
     _rule(canvas.pen, 120, 520, 294)
     for i, (item, price) in enumerate(items):
@@ -96,8 +96,9 @@ def receipt() -> Page:
 def form() -> Page:
     """A delivery form with Chinese labels, English and digits in a table."""
     canvas = Canvas(Image.new("RGB", (960, 720), WHITE))
-    canvas.write(480, 70, "快递运单 Express Waybill", 44, weight=1, anchor="mm")
-    canvas.write(900, 132, "No.7301 5528 9046", 28, ink=(170, 30, 34), anchor="rm")
+    canvas.write(60, 70, "快递运单", 48, weight=1, anchor="lm")
+    canvas.write(900, 70, "Express Waybill", 40, anchor="rm")
+    canvas.write(900, 132, "No.730155289046", 28, ink=(170, 30, 34), anchor="rm")
     rows = (
         ("寄件人", "王小明", "电话", "13800138000"),
         ("收件人", "Linda Zhao", "电话", "021-60885566"),
@@ -130,11 +131,11 @@ def tilted_notice() -> Page:
     canvas.pen.rectangle((38, 38, 762, 602), outline=(40, 84, 140), width=3)
     canvas.write(400, 112, "会议通知", 60, ink=(24, 60, 118), face="serif", weight=1, anchor="mm")
     body = (
-        "时间：9月12日（星期四）14:30",
+        "时间：9月12日下午14:30",
         "地点：行政楼三层第二会议室",
         "议题：新产品试验结果与生产计划",
-        "Please bring your laptop",
-        "Contact: office@example.com",
+        "All members are invited",
+        "office@example.com",
     )
     for i, text in enumerate(body):
         canvas.write(90, 210 + 66 * i, text, 34, anchor="lm")
@@ -154,7 +155,7 @@ def vertical_sign() -> Page:
     _sheet(canvas, (110, 50, 270, 850), (112, 28, 26))
     canvas.write_down(190, 96, "清风茶馆欢迎您", 98, ink=(250, 214, 120), face="serif", weight=1)
     board = Canvas(Image.new("RGB", (800, 130), (26, 68, 58)))
-    board.write(400, 64, "OPEN TODAY 9:30", 76, ink=WHITE, weight=1, anchor="mm")
+    board.write(400, 64, "OPEN TODAY", 96, ink=WHITE, weight=1, anchor="mm")
     # On its side the text runs downwards: what was left is now the top.
     left, top = 400, 50
     _shadow(canvas, (left, top, left + 130, top + 800))
