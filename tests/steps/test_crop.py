@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from ppocr_converters.steps import load
 
 crop = load("recognize").crop
@@ -38,7 +39,7 @@ def test_a_rotated_box_is_straightened():
 
 def test_paddle_serving_measures_the_upper_and_the_left_side():
     box = np.array([[20, 20], [60, 20], [90, 60], [20, 50]], np.float32)
-    assert crop.crop_line(PIXELS, box).shape == (40, 76, 3)
+    assert crop.crop_line(PIXELS, box).shape == (50, 70, 3)
     assert crop.crop_line(PIXELS, box, "paddle_serving").shape == (30, 40, 3)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from ppocr_converters.steps import load
 
 db = load("det_postprocess").db

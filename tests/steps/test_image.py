@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
 from ppocr_converters.steps import load
 
 image = load("det_preprocess").image

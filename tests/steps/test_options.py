@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from ppocr_converters.steps import load
 
 options = load("det_preprocess").options

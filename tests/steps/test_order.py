@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ppocr_converters.steps import load
 
 order = load("det_postprocess").order

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ppocr_converters.steps import load
 
 resize = load("det_preprocess").resize
