@@ -49,13 +49,6 @@ class Served:
     threads: int
 
 
-def source_repository() -> Path:
-    """The folder of the models as they come with the project: steps and configurations."""
-    import ppocr_model_repository
-
-    return Path(next(iter(ppocr_model_repository.__path__)))
-
-
 def assemble(
     folder: Path, source: Path, networks: Mapping[str, Path], profile: Profile
 ) -> list[Served]:
@@ -110,9 +103,7 @@ def _checked(name: str, path: Path) -> ModelProto:
     model = load_onnx(path)
     if not is_compiled(model):
         raise RepositoryError(f"{path} is not compiled; run `ppocr-convert compile` on it first")
-    kind = kind_of(model)
-    if name == "det" or name == "rec" or name == "cls":
-        expect_kind(kind, name, str(path))
+    expect_kind(kind_of(model), name, str(path))
     return model
 
 

@@ -19,13 +19,14 @@ padding is 0 after normalisation, so that the borders would differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from ppocr_converters import graph
+from ppocr_converters import affine, graph
 from ppocr_converters.catalogue import Kind, Normalisation
 from ppocr_converters.dictionary import check_dictionary
 from ppocr_converters.errors import ModelError
@@ -91,7 +92,7 @@ def compile_model(
         "ppocr_mean": ",".join(map(repr, norm.mean)),
         "ppocr_std": ",".join(map(repr, norm.std)),
     }
-    model = graph.tidy(network)
+    model = tidy(network)
     if found == "det":
         model = _compile_det(model, norm)
     else:
@@ -103,6 +104,19 @@ def compile_model(
             facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
         model = _compile_classes(model, norm, rows)
     return _finish(model, facts)
+
+
+def tidy(model: ModelProto) -> ModelProto:
+    """Clean a graph up without changing what it computes, in the order in which passes help."""
+    passes: tuple[Callable[[ModelProto], ModelProto], ...] = (
+        graph.constants_to_initializers,
+        graph.fold_constants,
+        graph.remove_identities,
+        affine.fold_forward,
+        affine.fold_backward,
+        graph.remove_unused,
+    )
+    return reduce(lambda current, one_pass: one_pass(current), passes, model)
 
 
 def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.files import new_file, sha256_file, sha256_files
+from ppocr_converters.files import new_file, sha256_file
 
 MANIFEST = "manifest.json"
 TOOLS = (
@@ -45,12 +44,11 @@ def tool_versions() -> dict[str, str]:
     return versions
 
 
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """One digest of the converters' own code and tables."""
-    files = sha256_files(Path(__file__).parent)
-    kept = {name: value for name, value in files.items() if name.endswith((".py", ".yml"))}
-    return digest_of(kept)
+def code_digest(patterns: Iterable[str]) -> str:
+    """One digest of those files of this package whose names match a pattern."""
+    folder = Path(__file__).parent
+    paths = {path for pattern in patterns for path in folder.glob(pattern)}
+    return digest_of({path.name: sha256_file(path) for path in paths})
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:

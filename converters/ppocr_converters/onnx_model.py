@@ -16,7 +16,7 @@ from ppocr_converters.errors import ModelError
 #: A dimension: its size, or a name (or "?") where it is dynamic.
 Dimension = int | str
 
-KIND_NAMES = {
+KIND_NAMES: dict[Kind, str] = {
     "det": "a text detector (det)",
     "rec": "a text recogniser (rec)",
     "cls": "a text direction classifier (cls)",
@@ -100,9 +100,10 @@ def kind_of(model: ModelProto) -> Kind:
     Raises:
         ModelError: neither.
     """
-    kind = metadata(model).get("ppocr_kind")
-    if kind == "det" or kind == "rec" or kind == "cls":
-        return kind
+    stored = metadata(model).get("ppocr_kind")
+    for kind in KIND_NAMES:
+        if kind == stored:
+            return kind
     given, answered = inputs(model), outputs(model)
     if len(given) != 1:
         names = ", ".join(t.name for t in given) or "none"
@@ -110,14 +111,14 @@ def kind_of(model: ModelProto) -> Kind:
     return detect_kind(given[0].shape, answered[0].shape)
 
 
-def expect_kind(found: Kind, wanted: Kind | None, origin: str) -> None:
+def expect_kind(found: Kind, wanted: str | None, origin: str) -> None:
     """Refuse a model that is given as what it is not.
 
     Raises:
         ModelError: one sentence that names both kinds.
     """
     if wanted is not None and found != wanted:
-        raise ModelError(f"{origin} is {KIND_NAMES[found]}, but was given as {KIND_NAMES[wanted]}")
+        raise ModelError(f"{origin} is {KIND_NAMES[found]}, but was given as {wanted}")
 
 
 def class_count(model: ModelProto) -> int:

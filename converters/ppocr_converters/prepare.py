@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import shutil
 from collections.abc import Sequence
@@ -28,6 +29,18 @@ from ppocr_converters.paddle_model import find_paddle_model
 
 logger = logging.getLogger(__name__)
 
+#: The files of this package that decide what a compiled model is and whether it is proven.
+CODE = (
+    "affine.py",
+    "compile.py",
+    "convert.py",
+    "dictionary.py",
+    "graph.py",
+    "networks.py",
+    "onnx_model.py",
+    "prepare.py",
+    "proof.py",
+)
 COMPILED = "model.onnx"
 CONVERTED = "converted.onnx"
 
@@ -142,7 +155,8 @@ def _inputs(origin: Origin, opset: int) -> dict[str, Any]:
         "space": origin.space,
         "opset": opset,
         "tools": tool_versions(),
-        "code": code_digest(),
+        "code": code_digest(CODE),
+        "normalisation": {k: dataclasses.asdict(n) for k, n in catalogue().kinds.items()},
     }
 
 
@@ -153,6 +167,7 @@ def _make(origin: Origin, folder: Path, opset: int) -> Manifest:
     from ppocr_converters.compile import compile_model
     from ppocr_converters.convert import convert
     from ppocr_converters.onnx_model import describe, load_onnx
+    from ppocr_converters.proof import prove_file
 
     if origin.path.is_dir():
         logger.info("converting %s", origin.name)
@@ -171,8 +186,11 @@ def _make(origin: Origin, folder: Path, opset: int) -> Manifest:
         source_sha256=digest_of({path.name: sha256_file(path) for path in origin.files}),
     )
     onnx.save(compiled, folder / COMPILED)
+    logger.info("proving %s", origin.name)
+    proof = prove_file(folder / COMPILED, origin.path)
     return {
         "converted": describe(network),
         "compiled": describe(compiled),
+        "proof": dataclasses.asdict(proof),
         "files": {name: sha256_file(folder / name) for name in (CONVERTED, COMPILED)},
     }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ppocr_converters.convert import OPSET
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.files import new_folder, sha256_files
+from ppocr_converters.files import new_folder, sha256_file, sha256_files
 from ppocr_converters.manifest import (
     MANIFEST,
     Manifest,
@@ -24,8 +24,13 @@ from ppocr_converters.manifest import (
 )
 from ppocr_converters.prepare import Origin, Prepared, prepare
 from ppocr_converters.profiles import Profile
+from ppocr_converters.prove import prove_set
+from ppocr_converters.steps import source_repository
 
 logger = logging.getLogger(__name__)
+
+#: The files of this package that decide what a repository is made of.
+CODE = ("assemble.py", "dictionary.py", "pbtxt.py", "repository.py")
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ def build(
     *,
     source: Path | None = None,
     opset: int = OPSET,
+    pictures: Sequence[Path] = (),
 ) -> Built:
     """Build a repository at `out`; one that is there is replaced only by a complete one.
 
@@ -57,6 +63,7 @@ def build(
         profile: instances and threads.
         source: the repository without weights to start from; by default the project's.
         opset: of the conversion.
+        pictures: files to prove the reading on; by default rendered pages.
 
     Raises:
         ConvertError: any step failed; `out` is as it was.
@@ -66,24 +73,19 @@ def build(
             f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
             f"choose another folder with --out, or remove it"
         )
-    source = source or _source()
+    source = source or source_repository()
     models = {"det": prepare(det, work / det.name, opset=opset)}
     models["rec"] = prepare(rec, work / rec.name, opset=opset)
-    inputs = _inputs(models, profile, source)
+    inputs = _inputs(models, profile, source) | {"pictures": [sha256_file(p) for p in pictures]}
     manifest = read_manifest(out / MANIFEST)
     if manifest is not None and is_current(manifest, inputs, out):
         logger.info("%s is up to date", out)
         return Built(out, manifest, changed=False)
+    proof = prove_set(models, source, work / f"{det.name}+{rec.name}.json", pictures)
     with new_folder(out) as fresh:
-        manifest = _make(fresh, models, profile, source)
+        manifest = {**_make(fresh, models, profile, source), "proof": proof}
         write_manifest(fresh / MANIFEST, {"inputs": inputs, **manifest})
     return Built(out, {"inputs": inputs, **manifest}, changed=True)
-
-
-def _source() -> Path:
-    from ppocr_converters.assemble import source_repository
-
-    return source_repository()
 
 
 def _inputs(models: Mapping[str, Prepared], profile: Profile, source: Path) -> dict[str, Any]:
@@ -92,12 +94,12 @@ def _inputs(models: Mapping[str, Prepared], profile: Profile, source: Path) -> d
         "profile": dataclasses.asdict(profile),
         "source": digest_of(sha256_files(source, ignore=(MANIFEST,))),
         "tools": tool_versions(),
-        "code": code_digest(),
+        "code": code_digest(CODE),
     }
 
 
 def _make(folder: Path, models: Mapping[str, Prepared], profile: Profile, source: Path) -> Manifest:
-    """Fill an empty folder with the repository, and prove what it will read."""
+    """Fill an empty folder with the repository."""
     from ppocr_converters.assemble import assemble
 
     logger.info("assembling the repository")

@@ -1,0 +1,176 @@
+"""Ways to run a network: by Paddle Inference, by ONNX Runtime, compiled or as it was converted.
+
+All of them are brought to two forms, which proof and reading can compare:
+
+    Detector    uint8 [N, H, W, 3]                           -> float32 [N, H, W]
+    Recogniser  uint8 [N, height, W, 3], int32 widths [N, 1] -> int32 [N, T], float32 [N, T]
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ppocr_converters.catalogue import Normalisation
+from ppocr_converters.errors import ConvertError, ModelError
+from ppocr_converters.paddle_model import find_paddle_model
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+#: float32 [N, 3, H, W] to the network's own output.
+Network = Callable[[Floats], Floats]
+Detector = Callable[[Bytes], Floats]
+Recogniser = Callable[[Bytes, Ints], tuple[Ints, Floats]]
+
+
+def source_network(path: Path, *, threads: int) -> Network:
+    """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime."""
+    return (
+        paddle_network(path, threads=threads)
+        if path.is_dir()
+        else onnx_network(path, threads=threads)
+    )
+
+
+def paddle_network(folder: Path, *, threads: int) -> Network:
+    """A Paddle model run by Paddle Inference on the CPU in float32.
+
+    Raises:
+        ModelError: Paddle cannot load it.
+        ConvertError: Paddle is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # paddle asks for ccache
+            from paddle import inference
+    except ImportError as error:
+        raise ConvertError(
+            f"the proof needs Paddle ({error}); pip install 'ppocr-triton[convert]'"
+        ) from error
+    source = find_paddle_model(folder)
+    config = inference.Config(str(source.program), str(source.weights))
+    config.disable_gpu()
+    config.disable_glog_info()
+    config.set_cpu_math_library_num_threads(threads)
+    try:
+        predictor = inference.create_predictor(config)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"Paddle cannot load {folder}: {_last_line(error)}") from error
+    given = predictor.get_input_handle(predictor.get_input_names()[0])
+    answer = predictor.get_output_handle(predictor.get_output_names()[0])
+
+    def run(values: Floats) -> Floats:
+        given.reshape(values.shape)
+        given.copy_from_cpu(np.ascontiguousarray(values))
+        predictor.run()
+        result: Floats = answer.copy_to_cpu()
+        return result
+
+    return run
+
+
+def onnx_network(path: Path, *, threads: int) -> Network:
+    """A converted network run by ONNX Runtime without any graph optimisation."""
+    session = onnx_session(path, optimise=False, threads=threads)
+    name = session.get_inputs()[0].name
+
+    def run(values: Floats) -> Floats:
+        result: Floats = session.run(None, {name: values})[0]
+        return result
+
+    return run
+
+
+def onnx_session(path: Path, *, threads: int, optimise: bool = True) -> Any:
+    """A session as the server opens it: on the CPU, all optimisations, warnings shown.
+
+    Raises:
+        ModelError: ONNX Runtime refuses the file.
+    """
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+    options = onnxruntime.SessionOptions()
+    level = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    refusals = (
+        ort_errors.Fail,
+        ort_errors.InvalidArgument,
+        ort_errors.InvalidGraph,
+        ort_errors.InvalidProtobuf,
+        ort_errors.NotImplemented,
+        ort_errors.RuntimeException,
+    )
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except refusals as error:
+        raise ModelError(f"ONNX Runtime refuses {path}: {_last_line(error)}") from error
+
+
+def compiled_detector(path: Path, *, threads: int) -> Detector:
+    """A compiled detector, as it is served."""
+    session = onnx_session(path, threads=threads)
+
+    def run(pixels: Bytes) -> Floats:
+        result: Floats = session.run(None, {"DET_INPUT": pixels})[0]
+        return result
+
+    return run
+
+
+def compiled_recogniser(path: Path, *, threads: int) -> Recogniser:
+    """A compiled recogniser (or classifier), as it is served."""
+    session = onnx_session(path, threads=threads)
+
+    def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
+        indices, probabilities = session.run(None, {"CROPS": crops, "WIDTHS": widths})
+        return indices, probabilities
+
+    return run
+
+
+def plain_detector(network: Network, norm: Normalisation) -> Detector:
+    """A network that was not compiled, with the arithmetic around it done here."""
+
+    def run(pixels: Bytes) -> Floats:
+        return network(normalise(pixels, norm))[:, 0]
+
+    return run
+
+
+def plain_recogniser(network: Network, norm: Normalisation) -> Recogniser:
+    """A network that was not compiled, with the arithmetic around it done here."""
+
+    def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
+        scores = network(mask(normalise(crops, norm), widths))
+        return scores.argmax(axis=-1).astype(np.int32), scores.max(axis=-1)
+
+    return run
+
+
+def normalise(pixels: Bytes, norm: Normalisation) -> Floats:
+    """uint8 [N, H, W, 3] to float32 [N, 3, H, W], in the order of PaddleOCR's own steps."""
+    mean, std = np.array(norm.mean, np.float32), np.array(norm.std, np.float32)
+    values: Floats = (pixels.astype(np.float32) * np.float32(1 / 255) - mean) / std
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def mask(values: Floats, widths: Ints) -> Floats:
+    """Set the columns of [N, C, H, W] from each row's width on to 0: PaddleOCR's padding."""
+    columns = np.arange(values.shape[3])
+    inside = columns[None, None, None, :] < widths[:, :, None, None]
+    masked: Floats = np.where(inside, values, np.float32(0))
+    return masked
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
