@@ -1,0 +1,44 @@
+"""The server that is measured: one that runs already, or one started for the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+DEFAULT_REPOSITORY = Path("build/model_repository")
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say which server is asked."""
+    parser.add_argument(
+        "--url",
+        action="append",
+        metavar="URL",
+        help="grpc://HOST:PORT or http://HOST:PORT of a running server; without it, one is "
+        "started for this run",
+    )
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        default=DEFAULT_REPOSITORY,
+        metavar="DIR",
+        help="the built model repository that is served (default: %(default)s)",
+    )
+
+
+@contextlib.contextmanager
+def target(args: argparse.Namespace) -> Iterator[list[str]]:
+    """The addresses to ask, as `OcrClient` takes them; of a started server gRPC's and HTTP's.
+
+    Raises:
+        ServerError: no server could be started from the repository.
+    """
+    if args.url:
+        yield args.url
+        return
+    from ppocr_server.triton import TritonServer
+
+    with TritonServer(args.repository) as server:
+        yield [f"grpc://{server.grpc_url}", f"http://{server.http_url}"]
