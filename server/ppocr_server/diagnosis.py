@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable, Mapping
 
 from ppocr_server.health import ModelState
 
 _STATUS = re.compile(r"^(Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
-_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): ")
-_POLL_FAILED = re.compile(r"Poll failed for model directory '([^']+)': (.+?)\"?$", re.MULTILINE)
+_EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<name>\w*(?:Error|Exception)): ")
+# Their name adds nothing to a message that is a sentence, unlike KeyError's.
+_PLAIN = ("ValueError", "RuntimeError", "OSError", "Exception")
 _ERROR_LINE = re.compile(r"^E\d{4} [\d:.]+ \d+ \S+\] \"?(.+?)\"?$", re.MULTILINE)
+# Where Triton says that the step before an ensemble failed, it repeats that step's whole reason.
+_REPEATED = re.compile(r" which has no loaded version\..*", re.DOTALL)
+NO_REASON = "Triton gave no reason; see its log"
 # Printed on every machine without a GPU; says nothing about why a start failed.
 _NOISE = ("CudaDriverHelper", "NVML", "DCGM", "CUDA memory pool", "pinned system memory")
 _LOADED = re.compile(r"successfully loaded '([^']+)'")
@@ -19,9 +24,12 @@ _LOADED = re.compile(r"successfully loaded '([^']+)'")
 def readable_reason(reason: str) -> str:
     """Triton's reason without status prefix, exception name, Python trace and line breaks."""
     text = reason.replace("\\n", "\n").strip()
+    text = _REPEATED.sub(", which did not load", text)
     text = text.split("\n\nAt:\n")[0]
     text = _STATUS.sub("", text)
-    text = _EXCEPTION.sub("", text)
+    found = _EXCEPTION.match(text)
+    if found and (found["name"] in _PLAIN or not hasattr(builtins, found["name"])):
+        text = text[found.end() :]
     return " ".join(text.split())
 
 
@@ -29,32 +37,30 @@ def failed_models(index: Iterable[ModelState], expected: Iterable[str], log: str
     """Reason by name of the models that did not load, root causes before their dependants.
 
     Args:
-        index: Triton's repository index.
-        expected: the model folders that should be there. Triton leaves a model whose
-            configuration it cannot read out of its index; the reason is then in the log only.
+        index: Triton's repository index. It leaves out a model whose configuration cannot be
+            read, and has no reason for an ensemble; those are in the log only.
+        expected: the model folders that should be there.
         log: Triton's log so far, empty where it is not kept.
     """
     states = {row.name: row for row in index}
-    polled = dict(_POLL_FAILED.findall(log))
-    failed: dict[str, str] = {}
+    errors = _ERROR_LINE.findall(log)
+    roots: dict[str, str] = {}
+    others: dict[str, str] = {}
     for name in expected:
-        row = states.get(name)
-        if row is not None and row.state == "READY":
+        row = states.get(name, ModelState(name, "UNAVAILABLE", ""))
+        if row.state == "READY":
             continue
-        reason = (row.reason if row is not None else "") or polled.get(name, "")
-        failed[name] = readable_reason(reason)
-    roots = {name: text for name, text in failed.items() if text and not _dependant(text)}
-    rest = {
-        name: readable if (readable := text) else "Triton gave no reason; see its log"
-        for name, text in failed.items()
-        if name not in roots
-    }
-    return {**roots, **rest}
+        if row.reason:
+            roots[name] = readable_reason(row.reason)
+        else:
+            others[name] = _logged_reason(name, errors)
+    return {**roots, **others}
 
 
-def _dependant(reason: str) -> bool:
-    """An ensemble that fails only because one of its models did."""
-    return "ensemble" in reason and "depends on" in reason
+def _logged_reason(name: str, errors: Iterable[str]) -> str:
+    mention = re.compile(rf"\b(?:ensemble|model|model directory) '?{re.escape(name)}'?[ :]")
+    lines = [readable_reason(line) for line in errors if mention.search(line)]
+    return lines[0] if lines else NO_REASON
 
 
 def failure_message(reasons: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ppocr_server.errors import RepositoryError
 
 BUILD_HINT = "run `ppocr-convert build`"
-DEFAULT_FILE = {"onnxruntime": "model.onnx", "tensorrt": "model.plan"}
+DEFAULT_FILE = {"onnxruntime": "model.onnx", "tensorrt": "model.plan", "python": "model.py"}
 BACKEND_OF_PLATFORM = {"onnxruntime_onnx": "onnxruntime", "tensorrt_plan": "tensorrt"}
 
 
@@ -33,7 +33,8 @@ def check_repository(repository: Path) -> Repository:
 
     Raises:
         RepositoryError: no such folder, no model in it, a `config.pbtxt` that is not valid, or
-            network models without weights (all of them named).
+            models without their weights or step code (all of them named; Triton itself would
+            wait forever for a step without `model.py`).
     """
     if not repository.is_dir():
         raise RepositoryError(f"there is no model repository at {repository}; {BUILD_HINT}")
@@ -41,11 +42,11 @@ def check_repository(repository: Path) -> Repository:
     if not models:
         raise RepositoryError(f"the model repository {repository} is empty; {BUILD_HINT}")
     configs = [(model, read_config(model)) for model in models]
-    missing = [path for model, config in configs for path in _missing_weights(model, config)]
+    missing = [path for model, config in configs for path in _missing_files(model, config)]
     if missing:
         names = ", ".join(dict.fromkeys(f"'{path.parts[-3]}'" for path in missing))
         raise RepositoryError(
-            f"no weights for {names}: {missing[0]} does not exist; {BUILD_HINT}, "
+            f"incomplete models ({names}): {missing[0]} does not exist; {BUILD_HINT}, "
             "or name a built repository with --model-repository"
         )
     return Repository(
@@ -80,8 +81,8 @@ def _is_complete(model: Path, config: Any) -> bool:
     return not any("def auto_complete_config" in step.read_text("utf-8") for step in steps)
 
 
-def _missing_weights(model: Path, config: Any) -> list[Path]:
-    """Files that the versions of one network model should have and do not."""
+def _missing_files(model: Path, config: Any) -> list[Path]:
+    """Weights or step code that the versions of one model should have and do not."""
     if config is None:
         return []
     backend = config.backend or BACKEND_OF_PLATFORM.get(config.platform, "")

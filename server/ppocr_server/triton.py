@@ -40,6 +40,7 @@ class TritonServer:
         http_url, grpc_url, metrics_url: "host:port" of each endpoint.
         pid: process id of tritonserver.
         session: session id of tritonserver and every process it starts.
+        shared_memory_prefix: what the names of its regions in /dev/shm begin with.
         models: names of the models it serves.
     """
 
@@ -48,6 +49,7 @@ class TritonServer:
     metrics_url: str
     pid: int
     session: int
+    shared_memory_prefix: str
     models: list[str]
 
     def __init__(
@@ -145,7 +147,7 @@ class TritonServer:
         self.http_url, self.grpc_url, self.metrics_url = urls.values()
         run_folder = Path(tempfile.mkdtemp(prefix="ppocr-serve-"))
         # Also what marks this server's shared memory: nobody else's is ever touched.
-        prefix = f"ppocr-{os.getpid()}-{secrets.token_hex(4)}-"
+        self.shared_memory_prefix = prefix = f"ppocr-{os.getpid()}-{secrets.token_hex(4)}-"
         command = triton_command(
             self.installation,
             repository=shell_safe(self._repository, run_folder / "repository"),
@@ -185,10 +187,7 @@ class TritonServer:
             if self._process.poll() is not None:
                 raise self._ended_early()
             if time.monotonic() > deadline:
-                raise ServerError(
-                    f"tritonserver was not ready after {self._timeout:g} s "
-                    f"({self._progress_text()}); allow more with --timeout{self._log_hint()}"
-                )
+                raise self._too_slow()
             self._progress(self._progress_text())
             time.sleep(POLL_SECONDS)
         reasons = failed_models(index, self.models, self.log())
@@ -198,12 +197,22 @@ class TritonServer:
             if self._process.poll() is not None:
                 raise self._ended_early()
             if time.monotonic() > deadline:
-                raise ServerError(f"tritonserver did not become ready in {self._timeout:g} s")
+                raise self._too_slow()
             time.sleep(POLL_SECONDS)
 
     def _progress_text(self) -> str:
         done = len(loaded_models(self.log()) & set(self.models))
         return f"{done} of {len(self.models)} models loaded"
+
+    def _too_slow(self) -> ServerError:
+        log = self.log()
+        waiting = [name for name in self.models if name not in loaded_models(log)]
+        names = f", still without {', '.join(waiting)}" if log else ""
+        error = f"; its last error: {last_error(log)}" if last_error(log) else ""
+        return ServerError(
+            f"tritonserver was not ready after {self._timeout:g} s{names}; "
+            f"allow more time with --timeout{error}{self._log_hint()}"
+        )
 
     def _ended_early(self) -> ServerError:
         assert self._process is not None

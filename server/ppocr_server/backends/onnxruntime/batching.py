@@ -28,15 +28,14 @@ def run_requests(
         batching: False when max_batch_size is 0: every request is a run of its own.
         errors: what `run` may raise for a request; becomes the answer.
     """
+    run_group = _run_batch if batching else _run_single
     answers: list[Answer] = [{}] * len(requests)
     for members in _groups(requests, batching):
-        group = [requests[i] for i in members]
+        group = [requests[index] for index in members]
         try:
-            results: Sequence[Answer] = (
-                _run_merged(group, run) if len(group) > 1 else [run(group[0])]
-            )
+            results: Sequence[Answer] = run_group(group, run)
         except errors as error:
-            results = [error] if len(group) == 1 else [_run_alone(f, run, errors) for f in group]
+            results = [error] if len(group) == 1 else _run_apart(group, run, errors)
         for index, result in zip(members, results, strict=True):
             answers[index] = result
     return answers
@@ -52,15 +51,22 @@ def _groups(requests: Sequence[Feeds], batching: bool) -> list[list[int]]:
     return list(groups.values())
 
 
-def _run_alone(feeds: Feeds, run: Run, errors: tuple[type[Exception], ...]) -> Answer:
-    try:
-        return run(feeds)
-    except errors as error:
-        return error
+def _run_single(group: Sequence[Feeds], run: Run) -> list[Answer]:
+    return [run(feeds) for feeds in group]
 
 
-def _run_merged(group: Sequence[Feeds], run: Run) -> list[Answer]:
-    merged = {name: np.concatenate([feeds[name] for feeds in group]) for name in group[0]}
+def _run_apart(
+    group: Sequence[Feeds], run: Run, errors: tuple[type[Exception], ...]
+) -> list[Answer]:
+    """Run requests one by one after their common run failed."""
+    return [run_requests([feeds], run, batching=True, errors=errors)[0] for feeds in group]
+
+
+def _run_batch(group: Sequence[Feeds], run: Run) -> list[Answer]:
+    if len(group) == 1:
+        merged = group[0]
+    else:
+        merged = {name: np.concatenate([feeds[name] for feeds in group]) for name in group[0]}
     counts = [len(next(iter(feeds.values()))) for feeds in group]
     outputs = run(merged)
     for name, array in outputs.items():

@@ -1,0 +1,217 @@
+"""What is found out before tritonserver is started: itself, the repository, the ports."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+from server_unit.tiny_models import add_model, config, plus_one
+
+from ppocr_server import locate
+from ppocr_server.backend_folder import assemble_backends
+from ppocr_server.errors import NotInstalledError, PortInUseError, RepositoryError, ServerError
+from ppocr_server.launch import shell_safe, triton_command, triton_environment
+from ppocr_server.locate import Installation, check_glibc, find_tritonserver
+from ppocr_server.ports import choose_ports
+from ppocr_server.repository import check_repository
+
+ANY = {"http": 0, "grpc": 0, "metrics": 0}
+
+
+def container(root: Path, *, onnxruntime: bool) -> Path:
+    """An installation laid out as the container has it; returns its binary."""
+    binary = root / "bin" / "tritonserver"
+    libraries = [root / "backends" / "python" / "libtriton_python.so"]
+    if onnxruntime:
+        libraries.append(root / "backends" / "onnxruntime" / "libtriton_onnxruntime.so")
+    for path in (binary, *libraries):
+        path.parent.mkdir(parents=True)
+        path.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
+    return binary
+
+
+def without_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(locate, "CONTAINER_ROOT", Path("/nonexistent"))
+
+
+def test_the_wheel_is_found_with_its_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_installation(monkeypatch)
+    found = find_tritonserver()
+    assert found.origin == "wheel"
+    assert not found.has_onnxruntime
+    assert found.stub is not None
+    assert found.stub.is_file()
+    assert found.libraries is not None
+    assert found.libraries.is_dir()
+
+
+def test_a_missing_wheel_is_told_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_installation(monkeypatch)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(NotInstalledError, match=r"pip install 'ppocr-triton\[serve\]'"):
+        find_tritonserver()
+
+
+def test_a_container_on_the_path_comes_before_the_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = container(tmp_path, onnxruntime=True)
+    monkeypatch.setattr(shutil, "which", lambda name: str(binary))
+    found = find_tritonserver()
+    assert (found.origin, found.binary) == ("container", binary)
+    assert found.has_onnxruntime
+
+
+def test_an_explicit_binary_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalledError, match="is not an executable file"):
+        find_tritonserver(tmp_path)
+    lonely = tmp_path / "bin" / "tritonserver"
+    lonely.parent.mkdir()
+    lonely.touch(0o755)
+    with pytest.raises(NotInstalledError, match="no backends folder"):
+        find_tritonserver(lonely)
+
+
+@pytest.mark.parametrize("name", ["glibc 2.35", "glibc 2.41"])
+def test_new_enough_c_libraries(name: str) -> None:
+    check_glibc(name)
+
+
+@pytest.mark.parametrize(("name", "word"), [("glibc 2.31", "2.31"), ("", "not glibc")])
+def test_an_old_c_library_is_named(name: str, word: str) -> None:
+    with pytest.raises(NotInstalledError) as caught:
+        check_glibc(name)
+    assert "2.35" in str(caught.value)
+    assert word in str(caught.value)
+
+
+def test_the_cpp_backend_is_used_where_it_is(tmp_path: Path) -> None:
+    binary = container(tmp_path / "triton", onnxruntime=True)
+    found = find_tritonserver(binary)
+    assert assemble_backends(found, tmp_path / "backends") == found.backends
+    assert not (tmp_path / "backends").exists()
+    assert triton_environment(found) == {}
+
+
+def test_the_stand_in_joins_a_container_without_onnxruntime(tmp_path: Path) -> None:
+    found = find_tritonserver(container(tmp_path / "triton", onnxruntime=False))
+    backends = assemble_backends(found, tmp_path / "backends")
+    assert (backends / "onnxruntime" / "model.py").is_file()
+    assert (backends / "python" / "libtriton_python.so").is_file()
+
+
+def command(installation: Installation, *, complete: bool) -> list[str]:
+    return triton_command(
+        installation,
+        repository=Path("/models"),
+        complete=complete,
+        backends=Path("/backends"),
+        host="127.0.0.1",
+        ports={"http": 1, "grpc": 2, "metrics": 3},
+        prefix="mine-",
+        log_level="warning",
+        exit_seconds=0.0,
+        extra=["--rate-limit=off"],
+    )
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    found = find_tritonserver(container(tmp_path, onnxruntime=False))
+    words = command(found, complete=True)
+    assert words[0] == str(found.binary)
+    assert words[-1] == "--rate-limit=off"
+    for word in (
+        "--model-repository=/models",
+        "--http-address=127.0.0.1",
+        "--http-port=1",
+        "--grpc-address=127.0.0.1",
+        "--metrics-port=3",
+        "--log-info=false",
+        "--disable-auto-complete-config",
+        "--backend-config=python,shm-region-prefix-name=mine-",
+        "--backend-config=onnxruntime,shm-region-prefix-name=mine-",
+    ):
+        assert word in words
+    assert "--disable-auto-complete-config" not in command(found, complete=False)
+
+
+def test_the_cpp_backend_gets_no_shared_memory_settings(tmp_path: Path) -> None:
+    found = find_tritonserver(container(tmp_path, onnxruntime=True))
+    assert not any("=onnxruntime," in word for word in command(found, complete=True))
+
+
+def test_a_name_that_breaks_a_shell_command_is_hidden_behind_a_link(tmp_path: Path) -> None:
+    plain, spaced = tmp_path / "plain", tmp_path / "with space"
+    assert shell_safe(plain, tmp_path / "link") == plain
+    assert shell_safe(spaced, tmp_path / "link").readlink() == spaced
+
+
+def test_free_ports_differ() -> None:
+    assert len(set(choose_ports("127.0.0.1", ANY).values())) == 3
+
+
+def test_a_busy_port_is_named_with_its_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUseError) as caught:
+            choose_ports("127.0.0.1", {**ANY, "grpc": port})
+    assert str(port) in str(caught.value)
+    assert "--grpc-port" in str(caught.value)
+
+
+def test_one_port_cannot_serve_two_endpoints() -> None:
+    port = choose_ports("127.0.0.1", ANY)["http"]
+    with pytest.raises(PortInUseError, match="--grpc-port"):
+        choose_ports("127.0.0.1", {**ANY, "http": port, "grpc": port})
+
+
+def test_impossible_ports_and_hosts() -> None:
+    with pytest.raises(ServerError, match="--http-port 70000 is out of range"):
+        choose_ports("127.0.0.1", {**ANY, "http": 70000})
+    with pytest.raises(ServerError, match="--host"):
+        choose_ports("192.0.2.1", ANY)
+
+
+def test_missing_weights_are_named_with_the_remedy(tmp_path: Path) -> None:
+    add_model(tmp_path, "det", config())
+    add_model(tmp_path, "rec", config())
+    with pytest.raises(RepositoryError) as caught:
+        check_repository(tmp_path)
+    for word in ("'det', 'rec'", "det/1/model.onnx", "`ppocr-convert build`"):
+        assert word in str(caught.value)
+
+
+def test_missing_step_code_is_named(tmp_path: Path) -> None:
+    add_model(tmp_path, "step", config().replace("onnxruntime", "python"))
+    with pytest.raises(RepositoryError, match=r"step/1/model\.py does not exist"):
+        check_repository(tmp_path)
+
+
+def test_no_repository_and_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match="there is no model repository"):
+        check_repository(tmp_path / "absent")
+    with pytest.raises(RepositoryError, match="is empty"):
+        check_repository(tmp_path)
+
+
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    add_model(tmp_path, "det", config() + "instances: 3", plus_one())
+    with pytest.raises(RepositoryError) as caught:
+        check_repository(tmp_path)
+    assert "det/config.pbtxt" in str(caught.value)
+    assert "instances" in str(caught.value)
+
+
+def test_only_complete_configurations_are_served_as_they_are(tmp_path: Path) -> None:
+    add_model(tmp_path, "det", config(), plus_one())
+    found = check_repository(tmp_path)
+    assert (found.models, found.complete) == (["det"], True)
+    add_model(tmp_path, "bare", 'backend: "onnxruntime"', plus_one())
+    assert not check_repository(tmp_path).complete

@@ -1,0 +1,211 @@
+"""The stand-in backend inside the real tritonserver, one model for every field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tritonclient.grpc as grpcclient
+from onnx import helper
+from server_unit.tiny_models import (
+    FLOAT,
+    add_model,
+    batch_size,
+    config,
+    graph_model,
+    lookup,
+    parameter,
+    plus_one,
+)
+from tritonclient.utils import InferenceServerException
+
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+MERGE_TWO = "dynamic_batching { preferred_batch_size: 2 max_queue_delay_microseconds: 3000000 }"
+WARM_UP = (
+    'model_warmup { name: "zeros" batch_size: 2 inputs { key: "X" '
+    "value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }"
+)
+TWO_OUTPUTS = (
+    'backend: "onnxruntime" max_batch_size: 0\n'
+    'input { name: "X" data_type: TYPE_FP32 dims: -1 }\n'
+    'input { name: "B" data_type: TYPE_FP32 dims: 1 optional: true }\n'
+    'output { name: "Y" data_type: TYPE_FP32 dims: -1 }\n'
+    'output { name: "Z" data_type: TYPE_FP32 dims: -1 }\n'
+)
+RESHAPED = (
+    'backend: "onnxruntime" max_batch_size: 4\n'
+    'input { name: "X" data_type: TYPE_FP32 dims: [ 2, 2 ] reshape { shape: [ 4 ] } }\n'
+    'output { name: "Y" data_type: TYPE_FP32 dims: [ 2, 2 ] reshape { shape: [ 4 ] } }\n'
+)
+
+
+def two_outputs() -> Any:
+    """Y = X + B and Z = X * B, float32 [W], where B is 5 unless given."""
+    return graph_model(
+        [helper.make_node("Add", ["X", "B"], ["Y"]), helper.make_node("Mul", ["X", "B"], ["Z"])],
+        {"X": (FLOAT, ["W"]), "B": (FLOAT, [1])},
+        {"Y": (FLOAT, ["W"]), "Z": (FLOAT, ["W"])},
+        [helper.make_tensor("B", FLOAT, [1], [5.0])],
+    )
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    repository = tmp_path_factory.mktemp("fields")
+    one = parameter("intra_op_thread_count", "1")
+    add_model(repository, "pair", config(count=2, more=one), plus_one())
+    threads = parameter("intra_op_thread_count", "3") + parameter("enable_mem_arena", "0")
+    add_model(repository, "threads", config(more=threads), plus_one())
+    add_model(repository, "merged", config(more=one + MERGE_TWO), batch_size())
+    add_model(repository, "lookup", config(x="TYPE_INT64", dims="1", more=MERGE_TWO), lookup())
+    more = "optimization { graph { level: 2 } }" + parameter("execution_mode", "1") + WARM_UP
+    add_model(repository, "level", config(more=more), plus_one())
+    named = config(more='default_model_filename: "other.onnx"')
+    add_model(repository, "named", named, plus_one(), "other.onnx")
+    add_model(repository, "two_outputs", TWO_OUTPUTS, two_outputs())
+    add_model(repository, "reshaped", RESHAPED, plus_one(4))
+    with TritonServer(repository, grace=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(running: TritonServer) -> Iterator[Any]:
+    with grpcclient.InferenceServerClient(running.grpc_url) as connection:
+        yield connection
+
+
+def infer(
+    client: Any, model: str, outputs: tuple[str, ...] = ("Y",), **inputs: np.ndarray
+) -> list[np.ndarray]:
+    tensors = []
+    for name, array in inputs.items():
+        kind = {"float32": "FP32", "int64": "INT64"}[array.dtype.name]
+        tensors.append(grpcclient.InferInput(name, array.shape, kind))
+        tensors[-1].set_data_from_numpy(array)
+    wanted = [grpcclient.InferRequestedOutput(name) for name in outputs]
+    result = client.infer(model, tensors, outputs=wanted)
+    return [result.as_numpy(name) for name in outputs]
+
+
+def stub_processes(server: TritonServer, model: str) -> list[Path]:
+    """/proc folders of the instances of a model."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        line = (entry / "cmdline").read_bytes() if (entry / "cmdline").exists() else b""
+        is_stub = b"triton_python_backend_stub" in line and f"/{model}/".encode() in line
+        if is_stub and server.shared_memory_prefix.encode() in line:
+            found.append(entry)
+    return found
+
+
+def log_of(server: TritonServer, instance: str) -> str:
+    lines = [line for line in server.log().splitlines() if f'"{instance}: Python stand-in' in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_it_counts_as_the_onnxruntime_backend(client: Any) -> None:
+    found = client.get_model_config("pair", as_json=True)["config"]
+    assert (found["platform"], found["backend"]) == ("onnxruntime_onnx", "onnxruntime")
+
+
+def test_every_instance_is_a_process(running: TritonServer) -> None:
+    assert len(stub_processes(running, "pair")) == 2
+    assert len(stub_processes(running, "named")) == 1
+
+
+def test_instances_answer_at_the_same_time(client: Any) -> None:
+    rows = [np.full((1, 4), value, np.float32) for value in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda x: infer(client, "pair", X=x)[0], rows))
+    for row, answer in zip(rows, answers, strict=True):
+        np.testing.assert_array_equal(answer, row + 1)
+
+
+def test_threads_are_those_asked_for(running: TritonServer) -> None:
+    def threads(model: str) -> int:
+        return len(list((stub_processes(running, model)[0] / "task").iterdir()))
+
+    # Of three threads the caller's own is one, so there are two more than with one.
+    assert threads("threads") == threads("pair") + 2
+
+
+def test_concurrent_requests_are_one_run(client: Any) -> None:
+    row = np.zeros((1, 3), np.float32)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: infer(client, "merged", X=row)[0], range(2)))
+    assert [answer.tolist() for answer in answers] == [[[2.0] * 3]] * 2
+
+
+def test_in_a_merged_run_only_the_bad_request_fails(client: Any) -> None:
+    def ask(index: int) -> str:
+        try:
+            return str(infer(client, "lookup", X=np.array([[index]]))[0].tolist())
+        except InferenceServerException as error:
+            return f"{error.status()} {error.message()}"
+
+    with ThreadPoolExecutor(2) as pool:
+        good, bad = pool.map(ask, [2, 77])
+    assert good == "[[20.0]]"
+    assert "INVALID_ARGUMENT" in bad
+    assert "77" in bad
+
+
+def test_graph_level_and_execution_mode_arrive(running: TritonServer) -> None:
+    line = log_of(running, "level_0_0")
+    assert "ORT_DISABLE_ALL" in line
+    assert "ORT_PARALLEL" in line
+    assert "ORT_ENABLE_ALL" in log_of(running, "named_0_0")
+
+
+def test_warm_up_ran_before_the_model_was_ready(client: Any) -> None:
+    row = np.ones((1, 4), np.float32)
+    np.testing.assert_array_equal(infer(client, "level", X=row)[0], row + 1)
+
+
+def test_default_model_filename(client: Any) -> None:
+    row = np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(infer(client, "named", X=row)[0], row + 1)
+
+
+def test_only_requested_outputs_are_sent(client: Any) -> None:
+    values = np.array([1, 2], np.float32)
+    assert infer(client, "two_outputs", ("Z",), X=values)[0].tolist() == [5.0, 10.0]
+
+
+def test_an_optional_input_replaces_its_initializer(client: Any) -> None:
+    values, b = np.array([1, 2], np.float32), np.array([10], np.float32)
+    y, z = infer(client, "two_outputs", ("Y", "Z"), X=values, B=b)
+    assert (y.tolist(), z.tolist()) == ([11.0, 12.0], [10.0, 20.0])
+
+
+def test_reshape(client: Any) -> None:
+    values = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
+    np.testing.assert_array_equal(infer(client, "reshaped", X=values)[0], values + 1)
+
+
+def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
+    first = infer(client, "named", X=np.full((1, 4), 1, np.float32))[0]
+    infer(client, "named", X=np.full((1, 4), 9, np.float32))
+    assert first.tolist() == [[2.0] * 4]
+
+
+def test_a_model_without_configuration_is_completed(tmp_path: Path) -> None:
+    add_model(tmp_path, "bare", None, plus_one())
+    with (
+        TritonServer(tmp_path, grace=0) as server,
+        grpcclient.InferenceServerClient(server.grpc_url) as client,
+    ):
+        found = client.get_model_config("bare", as_json=True)["config"]
+        assert found["max_batch_size"] == 4
+        assert found["input"][0]["dims"] == ["-1"]
+        assert "dynamic_batching" in found
+        row = np.ones((3, 2), np.float32)
+        np.testing.assert_array_equal(infer(client, "bare", X=row)[0], row + 1)
