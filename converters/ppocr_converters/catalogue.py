@@ -66,7 +66,18 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the catalogue; `dictionary` and `space` concern recognisers only."""
+    """A model of the catalogue.
+
+    Attributes:
+        asset: its files.
+        kind: det, rec or cls.
+        aliases: other names of it.
+        languages: that it reads.
+        licence: of its weights.
+        dictionary: of a recogniser.
+        space: whether a recogniser has a space as its last class.
+        height: of the input of a recogniser or classifier, pixels, where its graph is silent.
+    """
 
     asset: Asset
     kind: Kind
@@ -75,6 +86,7 @@ class Model:
     licence: str
     dictionary: Asset | None
     space: bool
+    height: int | None
 
     @property
     def name(self) -> str:
@@ -144,6 +156,7 @@ def _model(name: str, entry: dict[str, Any], dictionaries: dict[str, Asset]) -> 
         licence=entry["licence"],
         dictionary=None if dictionary is None else dictionaries[dictionary],
         space=entry.get("space", False),
+        height=entry.get("height"),
     )
 
 

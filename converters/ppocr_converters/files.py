@@ -31,6 +31,17 @@ def sha256_files(folder: Path, ignore: Iterable[str] = ()) -> dict[str, str]:
 
 
 @contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Let one process at a time work in a folder; another one waits for its turn."""
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def new_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; what was written there replaces `path` at the end.
 

@@ -111,6 +111,12 @@ def kind_of(model: ModelProto) -> Kind:
     return detect_kind(given[0].shape, answered[0].shape)
 
 
+def fixed_dimensions(kind: Kind, shape: Sequence[Dimension]) -> list[str]:
+    """Those dimensions of an input [N, 3, H, W] that must be dynamic and are not, in words."""
+    free = {"batch": 0, "width": 3} | ({"height": 2} if kind == "det" else {})
+    return [f"{what} {shape[axis]}" for what, axis in free.items() if isinstance(shape[axis], int)]
+
+
 def expect_kind(found: Kind, wanted: str | None, origin: str) -> None:
     """Refuse a model that is given as what it is not.
 
@@ -124,8 +130,6 @@ def expect_kind(found: Kind, wanted: str | None, origin: str) -> None:
 def class_count(model: ModelProto) -> int:
     """The classes of a recogniser or classifier that was not compiled.
 
-    The declared output shape says it, else the widest last weight that leads to the output.
-
     Raises:
         ModelError: the model does not say it.
     """
@@ -135,18 +139,20 @@ def class_count(model: ModelProto) -> int:
     raise ModelError(f"the class count is not in the model: its output is {outputs(model)[0]}")
 
 
-def input_height(model: ModelProto, fallback: int | None = None) -> int:
-    """The fixed input height of a recogniser or classifier, pixels.
+def input_height(model: ModelProto, known: int | None = None) -> int:
+    """The input height of a recogniser or classifier, pixels.
 
     Raises:
-        ModelError: it is dynamic in the model, and no fallback is given.
+        ModelError: it is dynamic in the model and not known, or another one than is known.
     """
     height = inputs(model)[0].shape[2]
-    if isinstance(height, int) and height > 0:
+    if isinstance(height, int):
+        if known not in (None, height):
+            raise ModelError(f"the input height is {height} in the model, but given as {known}")
         return height
-    if fallback is None:
+    if known is None:
         raise ModelError("the input height is not in the model; give it with --height")
-    return fallback
+    return known
 
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:

@@ -55,6 +55,7 @@ class Origin:
         kind: what it must be, or None to read it from the graph.
         dictionary: the characters of a recogniser, if any.
         space: whether a recogniser has a space as its last class.
+        height: of the input of a recogniser or classifier, pixels, where the graph is silent.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Origin:
     kind: Kind | None
     dictionary: Path | None
     space: bool
+    height: int | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -95,6 +97,7 @@ def find_origin(
     kind: Kind | None = None,
     dictionary: Path | None = None,
     space: bool | None = None,
+    height: int | None = None,
 ) -> Origin:
     """Find a model by its name in the catalogue, which fetches it, or by its path.
 
@@ -104,6 +107,7 @@ def find_origin(
         kind: what the model must be.
         dictionary: in place of the one that comes with the model.
         space: in place of the catalogue's; a model given by path has a space unless told not.
+        height: in place of the catalogue's.
 
     Raises:
         CatalogueError: neither a path nor a known name.
@@ -114,14 +118,18 @@ def find_origin(
         beside = path / DICTIONARY
         found = beside if path.is_dir() and beside.is_file() else None
         name = path.resolve().name if path.is_dir() else path.stem
-        return Origin(name, path, kind, dictionary or found, space is not False)
+        return Origin(name, path, kind, dictionary or found, space is not False, height)
     known = catalogue().find(model)
     if kind is not None and known.kind != kind:
         raise ModelError(f"{model} is a {known.kind} model, but was given as {kind}")
     path = fetch(known, models)
-    found = path / DICTIONARY if known.dictionary is not None else None
     return Origin(
-        known.name, path, known.kind, dictionary or found, known.space if space is None else space
+        known.name,
+        path,
+        known.kind,
+        dictionary or (path / DICTIONARY if known.dictionary is not None else None),
+        known.space if space is None else space,
+        known.height if height is None else height,
     )
 
 
@@ -153,6 +161,7 @@ def _inputs(origin: Origin, opset: int) -> dict[str, Any]:
         "files": {path.name: sha256_file(path) for path in origin.files},
         "kind": origin.kind,
         "space": origin.space,
+        "height": origin.height,
         "opset": opset,
         "tools": tool_versions(),
         "code": code_digest(CODE),
@@ -183,6 +192,7 @@ def _make(origin: Origin, folder: Path, opset: int) -> Manifest:
         kind=origin.kind,
         characters=origin.characters,
         space=origin.space,
+        height=origin.height,
         source_sha256=digest_of({path.name: sha256_file(path) for path in origin.files}),
     )
     onnx.save(compiled, folder / COMPILED)
