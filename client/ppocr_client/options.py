@@ -29,6 +29,7 @@ class ReadOptions(TypedDict, total=False):
     use_dilation: bool
     drop_score: float
     rec_padding: Literal["crop", "paddle"]
+    reference: Literal["paddleocr", "paddle_serving"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ OPTIONS: dict[str, Option] = {
         "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
         str,
         words=("crop", "paddle"),
+    ),
+    "reference": Option(
+        "whose reading to reproduce: PaddleOCR's own pipeline or Paddle Serving's OCR example",
+        str,
+        words=("paddleocr", "paddle_serving"),
     ),
 }
 

@@ -22,7 +22,6 @@ CHANNEL = [
     ("grpc.max_receive_message_length", INT32_MAX),
     # A server that starts is found within a second or two, not after gRPC's two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 

@@ -1,0 +1,138 @@
+"""Addresses, pictures that are not there, and servers that do not answer as they should."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import ClassVar
+
+import pytest
+
+from ppocr_client import OcrClient
+from ppocr_client.errors import DeadlineExceeded, ImageError, ServerUnavailable
+from ppocr_client.transport import parse_url
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("localhost", "grpc://localhost:8001"),
+        ("10.0.0.7:9001", "grpc://10.0.0.7:9001"),
+        ("http://ocr.example", "http://ocr.example:8000"),
+        ("http://ocr.example:80/v1/", "http://ocr.example:80/v1"),
+        ("grpc://[::1]:7", "grpc://[::1]:7"),
+    ],
+)
+def test_an_address_is_completed(url, whole):
+    assert str(parse_url(url)) == whole
+    assert OcrClient(url).url == whole
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ftp://host:1", "scheme 'ftp'; allowed: grpc://HOST:PORT, http://HOST:PORT"),
+        ("grpc://:8001", "names no host"),
+        ("http://host:99999", "Port out of range"),
+        ("grpc://host:8001/ocr", "has a path"),
+    ],
+)
+def test_an_impossible_address_says_why(url, reason):
+    with pytest.raises(ValueError, match=reason):
+        OcrClient(url)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_is_a_time(timeout):
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        OcrClient("localhost", timeout=timeout)
+    with OcrClient("localhost") as client, pytest.raises(ValueError, match="more than 0 seconds"):
+        client.read(b"x", timeout=timeout)
+
+
+def test_a_picture_that_is_not_there_is_an_image_error(tmp_path):
+    empty = tmp_path / "empty.png"
+    empty.touch()
+    with OcrClient("http://127.0.0.1:1") as client:
+        with pytest.raises(ImageError, match=r"missing\.jpg: No such file"):
+            client.read(tmp_path / "missing.jpg")
+        with pytest.raises(ImageError, match="Is a directory"):
+            client.read(tmp_path)
+        with pytest.raises(ImageError, match=r"empty\.png is empty"):
+            client.read(str(empty))
+        with pytest.raises(ImageError, match="the picture is empty"):
+            client.read(b"")
+        with pytest.raises(TypeError, match="image is int"):
+            client.read(7)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and never says a word."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_nobody_at_the_address(scheme, closed_port):
+    url = f"{scheme}://127.0.0.1:{closed_port}"
+    with OcrClient(url) as client:
+        with pytest.raises(ServerUnavailable, match=url):
+            client.read(b"x")
+        assert not client.server_ready()
+        with pytest.raises(ServerUnavailable, match=r"not ready within 0\.3 s: .*refused"):
+            client.wait_ready(0.3)
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_silent_server_costs_no_more_than_the_timeout(scheme, silent_port):
+    with OcrClient(f"{scheme}://127.0.0.1:{silent_port}") as client:
+        start = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match=r"no answer from .* within 0\.4 s"):
+            client.read(b"x", timeout=0.4)
+        assert time.monotonic() - start < 2
+
+
+class Ready(http.server.BaseHTTPRequestHandler):
+    """Answers every request with 200 and nothing, and keeps the connection."""
+
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar[set[tuple[str, int]]] = set()
+
+    def do_GET(self) -> None:
+        self.connections.add(self.client_address)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_http_connections_are_kept_and_replaced_when_the_server_closed_them(monkeypatch):
+    monkeypatch.setattr(Ready, "connections", set())
+    monkeypatch.setattr(Ready, "timeout", 0.2)  # seconds after which an idle connection closes
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with OcrClient(f"http://127.0.0.1:{server.server_port}") as client:
+                assert client.server_ready()
+                assert client.server_ready()
+                assert len(Ready.connections) == 1
+                time.sleep(0.5)
+                assert client.server_ready()
+                assert len(Ready.connections) == 2
+        finally:
+            server.shutdown()
+            thread.join()

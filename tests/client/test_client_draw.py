@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppocr_client import Line, OcrResult
+from ppocr_client.draw import DrawError, draw_result, find_font
+from ppocr_client.errors import ImageError
+
+
+def box(left, top, right, bottom):
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def picture(mode="RGB", size=(200, 120), exif=None, colour="white"):
+    file = io.BytesIO()
+    Image.new(mode, size, colour).save(file, "PNG", exif=exif or Image.Exif())
+    return file.getvalue()
+
+
+def ink(sheet):
+    """Where the right half is dark, as the picture's own coordinates: left, top, right, bottom."""
+    gray = np.asarray(sheet.convert("L"))[:, sheet.width // 2 :]
+    rows, columns = np.nonzero(gray < 100)
+    return columns.min(), rows.min(), columns.max(), rows.max()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Hello", (20, 30, 150, 60)),
+        ("你好世界", (20, 30, 150, 60)),
+        ("高塔文字", (80, 4, 104, 116)),
+        ("TALL TEXT", (80, 4, 104, 116)),
+        ("a long line in a box that is too short for it", (10, 50, 190, 66)),
+    ],
+)
+def test_text_stands_where_it_was_read(text, place):
+    sheet = draw_result(picture(), OcrResult((Line(text, 0.9, box(*place), 0.9),)))
+    assert sheet.size == (400, 120)
+    left, top, right, bottom = ink(sheet)
+    assert place[0] <= left < right <= place[2] + 1
+    assert place[1] <= top < bottom <= place[3] + 1
+    # It fills a good part of its box, the long way or across it.
+    assert max((right - left) / (place[2] - place[0]), (bottom - top) / (place[3] - place[1])) > 0.4
+    # The box is marked on the picture itself.
+    assert np.asarray(sheet)[place[1] : place[3], place[0] : place[2]].min() < 255
+
+
+def test_no_lines_leave_the_right_side_white():
+    sheet = np.asarray(draw_result(picture(colour="navy"), OcrResult(())))
+    assert (sheet[:, 200:] == 255).all()
+    assert (sheet[:, :200] == [0, 0, 128]).all()
+
+
+def test_a_picture_is_drawn_upright_and_without_its_transparency():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert draw_result(picture(exif=exif), OcrResult(())).size == (240, 200)
+    clear = draw_result(picture("RGBA", colour=(0, 0, 0, 0)), OcrResult(()))
+    assert np.asarray(clear).min() == 255
+
+
+def test_boxes_that_hold_nothing_are_no_harm():
+    lines = [
+        Line("dot", 0.9, box(5, 5, 5, 5), 0.9),
+        Line("out", 0.9, box(-40, -40, -10, -20), 0.9),
+        Line(" ", 0.9, box(5, 5, 50, 20), 0.9),
+    ]
+    assert draw_result(picture(), OcrResult(tuple(lines))).size == (400, 120)
+
+
+def test_a_broken_picture_is_an_image_error():
+    with pytest.raises(ImageError, match="cannot draw the picture"):
+        draw_result(b"no picture", OcrResult(()))
+
+
+def test_a_font_can_be_named_and_is_checked(tmp_path):
+    assert find_font(find_font()) == find_font()
+    wrong = tmp_path / "no.ttf"
+    wrong.write_bytes(b"no font")
+    with pytest.raises(DrawError, match=r"cannot use the font .*no\.ttf"):
+        find_font(wrong)
+
+
+def test_without_any_font_the_error_says_what_to_do(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("ppocr_client.draw.FONT_FOLDERS", {})
+    with pytest.raises(DrawError, match=r"--font FILE.*pip install pylopdf-fonts-zh-cn"):
+        find_font()
+
+
+def test_a_system_font_is_found_without_the_package(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("ppocr_client.draw.FONT_FOLDERS", {sys.platform: (str(tmp_path),)})
+    font = tmp_path / "truetype" / "wqy-zenhei.ttc"
+    font.parent.mkdir()
+    font.touch()
+    assert find_font() == font
+
+
+def test_without_pillow_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(DrawError, match="pip install"):
+        draw_result(b"", OcrResult(()))

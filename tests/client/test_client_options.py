@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import typing
+
+import numpy as np
+import pytest
+
+from ppocr_client.errors import OptionError
+from ppocr_client.options import OPTIONS, ReadOptions, request_parameters
+from ppocr_converters import steps
+
+
+def test_values_travel_as_triton_parameters():
+    assert request_parameters(
+        {
+            "det_limit_side_len": np.int64(1280),
+            "det_db_thresh": 0.25,
+            "drop_score": 0,
+            "use_dilation": True,
+            "rec_padding": "paddle",
+        }
+    ) == {
+        "det_limit_side_len": 1280,
+        "det_db_thresh": "0.25",
+        "drop_score": "0.0",
+        "use_dilation": True,
+        "rec_padding": "paddle",
+    }
+
+
+def test_none_is_left_to_the_server():
+    assert request_parameters({"drop_score": None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("det_limit_side_len", 31, "a whole number from 32 to 4096"),
+        ("det_limit_side_len", 960.5, "a whole number from 32 to 4096"),
+        ("det_limit_side_len", True, "a whole number from 32 to 4096"),
+        ("det_limit_side_len", "960", "a whole number from 32 to 4096"),
+        ("det_db_thresh", 1.01, "a number from 0 to 1"),
+        ("det_db_thresh", float("nan"), "a number from 0 to 1"),
+        ("det_db_unclip_ratio", 0, "a number from 0.1 to 10"),
+        ("det_limit_type", "longest", "one of max, min"),
+        ("det_limit_type", ["max"], "one of max, min"),
+        ("use_dilation", 1, "True or False"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_named_with_what_is(name, value, allowed):
+    with pytest.raises(OptionError) as raised:
+        request_parameters({name: value})
+    assert str(raised.value) == f"{name} is {value!r}; allowed: {allowed}"
+    assert isinstance(raised.value, ValueError)
+
+
+def test_an_unknown_option_gets_the_nearest_one():
+    with pytest.raises(OptionError, match="'det_db_tresh'; did you mean 'det_db_thresh'"):
+        request_parameters({"det_db_tresh": 0.3})
+    with pytest.raises(OptionError, match="unknown option 'zzz'; allowed: det_limit_side_len, "):
+        request_parameters({"zzz": 1})
+
+
+def test_the_client_knows_the_options_of_the_pipeline_and_their_ranges():
+    served = steps.load("det_preprocess").options.OPTIONS
+    assert set(OPTIONS) == set(served) == set(typing.get_type_hints(ReadOptions))
+    for name, option in OPTIONS.items():
+        rule = served[name]
+        if option.type is str:
+            assert option.words == rule.words
+        elif option.type is not bool:
+            assert (option.low, option.high) == (rule.low, rule.high)
+            assert (option.type is int) == rule.integer
+        # What the client sends for the server's own default is that default.
+        sent = request_parameters({name: rule.default})[name]
+        assert rule.parse(sent) == rule.default

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ppocr_client import Line, OcrResult
+from ppocr_client.errors import ServerError
+from ppocr_client.results import result_of_tensors
+
+FINITE = st.floats(-1e6, 1e6, width=32)
+SCORE = st.floats(0, 1, width=32)
+
+
+def tensors(texts, scores, boxes, box_scores):
+    return {
+        "TEXTS": np.array([text.encode() for text in texts], np.object_),
+        "SCORES": np.array(scores, np.float32),
+        "BOXES": np.array(boxes, np.float32).reshape(-1, 4, 2),
+        "BOX_SCORES": np.array(box_scores, np.float32),
+    }
+
+
+@st.composite
+def answers(draw):
+    count = draw(st.integers(0, 4))
+    return tensors(
+        draw(st.lists(st.text(), min_size=count, max_size=count)),
+        draw(st.lists(SCORE, min_size=count, max_size=count)),
+        draw(arrays(np.float32, (count, 4, 2), elements=FINITE)),
+        draw(st.lists(SCORE, min_size=count, max_size=count)),
+    )
+
+
+@given(answers())
+def test_a_result_is_the_tensors_and_survives_json(answer):
+    result = result_of_tensors(answer)
+    assert [line.text.encode() for line in result.lines] == answer["TEXTS"].tolist()
+    assert np.array_equal(
+        np.array([line.score for line in result.lines], np.float32), answer["SCORES"]
+    )
+    assert all(
+        np.array_equal(line.box, box)
+        for line, box in zip(result.lines, answer["BOXES"], strict=True)
+    )
+    again = OcrResult.from_dict(json.loads(result.to_json()))
+    assert again == result
+    assert hash(again) == hash(result)
+
+
+def test_numbers_keep_their_few_digits():
+    box = [[0, 0.1], [9, 0], [9, 5], [0, 5]]
+    (line,) = result_of_tensors(tensors(["茶"], [0.98196536], [box], [0.7])).lines
+    assert (line.score, line.box_score) == (0.98196536, 0.7)
+    assert line.to_dict()["box"] == box
+    assert OcrResult((line,)).to_json() == (
+        '{"lines": [{"text": "茶", "score": 0.98196536, '
+        '"box": [[0.0, 0.1], [9.0, 0.0], [9.0, 5.0], [0.0, 5.0]], "box_score": 0.7}]}'
+    )
+
+
+def test_a_line_cannot_be_changed_by_accident():
+    source = np.zeros((4, 2), np.float32)
+    line = Line("a", 0.5, source, 0.5)
+    source[0] = 7
+    assert not line.box.any()
+    with pytest.raises(ValueError, match="read-only"):
+        line.box[0] = 1
+    with pytest.raises(ValueError, match=r"\(4, 2\), not \(3, 2\)"):
+        Line("a", 0.5, np.zeros((3, 2), np.float32), 0.5)
+
+
+def test_lines_with_different_boxes_differ():
+    here = Line("a", 0.5, np.zeros((4, 2), np.float32), 0.5)
+    there = Line("a", 0.5, np.ones((4, 2), np.float32), 0.5)
+    assert here != there
+    assert here != "a"
+
+
+def test_repr_and_text_are_for_people():
+    lines = tuple(
+        Line(text, 0.98765, np.arange(8, dtype=np.float32).reshape(4, 2), 0.5)
+        for text in "甲乙丙丁"
+    )
+    assert repr(lines[0]) == "Line('甲', score=0.988, box=0,1 2,3 4,5 6,7)"
+    assert repr(OcrResult(lines)) == "OcrResult(4 lines: '甲', '乙', '丙', …)"
+    assert repr(OcrResult(lines[:1])) == "OcrResult(1 line: '甲')"
+    assert repr(OcrResult(())) == "OcrResult(0 lines)"
+    assert OcrResult(lines).text == "甲\n乙\n丙\n丁"
+
+
+def test_an_answer_of_another_model_is_refused():
+    answer = tensors(["a"], [1], np.zeros((1, 4, 2)), [1])
+    with pytest.raises(ServerError, match="lacks TEXTS, SCORES"):
+        result_of_tensors({"BOXES": answer["BOXES"], "BOX_SCORES": answer["BOX_SCORES"]})
+    with pytest.raises(ServerError, match="1 TEXTS, 2 SCORES, 1 BOXES, 1 BOX_SCORES"):
+        result_of_tensors(answer | {"SCORES": np.ones(2, np.float32)})

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from ppocr_converters import render, render_texts
+from ppocr_converters.render import (
+    encode_page,
+    render_dense_page,
+    render_page,
+    render_pages,
+    samples,
+    write_samples,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def same(one, other):
+    return (
+        one.name == other.name
+        and np.array_equal(one.image, other.image)
+        and [line.text for line in one.lines] == [line.text for line in other.lines]
+        and all(np.array_equal(a.box, b.box) for a, b in zip(one.lines, other.lines, strict=True))
+    )
+
+
+def check_boxes(page):
+    """Every box is clockwise from top-left, in the picture, and holds ink that others do not."""
+    height, width = page.image.shape[:2]
+    taken = np.zeros((height, width), bool)
+    for line in page.lines:
+        assert line.box.dtype == np.float32
+        assert line.box.shape == (4, 2)
+        assert (line.box >= 0).all()
+        assert (line.box < [width, height]).all()
+        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = line.box.tolist()
+        area = (x0 * y1 - x1 * y0) + (x1 * y2 - x2 * y1) + (x2 * y3 - x3 * y2) + (x3 * y0 - x0 * y3)
+        assert area > 0, "clockwise where y points down"
+        assert min(x1, x2) > max(x0, x3)
+        (left, top), (right, bottom) = (
+            line.box.min(axis=0).astype(int),
+            line.box.max(axis=0).astype(int),
+        )
+        inside = page.image[top : bottom + 1, left : right + 1]
+        assert int(inside.max()) - int(inside.min()) > 60, line.text
+        if y0 == y1:
+            assert not taken[top : bottom + 1, left : right + 1].any(), line.text
+            taken[top : bottom + 1, left : right + 1] = True
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_page_is_what_its_seed_says(seed):
+    page = render_page(seed)
+    assert same(page, render_page(seed))
+    assert not same(page, render_page(seed + 1))
+    assert page.image.dtype == np.uint8
+    assert page.image.flags["C_CONTIGUOUS"]
+    assert page.image.shape[1:] == (960, 3)
+    assert len(page.lines) == 20
+    assert all(line.text == line.text.strip() != "" for line in page.lines)
+    check_boxes(page)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 90])
+def test_a_page_has_as_many_lines_as_asked(lines):
+    page = render_page(3, lines, width=640)
+    assert len(page.lines) == lines
+    check_boxes(page)
+
+
+@pytest.mark.parametrize("lines", [1, 129, 1000])
+def test_a_dense_page_has_them_all(lines):
+    page = render_dense_page(1, lines)
+    assert len(page.lines) == lines
+    check_boxes(page)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"lines": -1}, {"width": 100}, {"smallest": 7}, {"smallest": 30, "largest": 20}]
+)
+def test_impossible_pages_are_refused(arguments):
+    with pytest.raises(ValueError, match="cannot render"):
+        render_page(1, **arguments)
+    with pytest.raises(ValueError, match="cannot render"):
+        render_dense_page(1, 0)
+
+
+def test_several_pages_are_the_pages_of_their_seeds():
+    pages = render_pages(seed=4, count=3, lines=5)
+    assert all(same(page, render_page(4 + i, 5)) for i, page in enumerate(pages))
+
+
+def test_every_sample_is_sound():
+    pages = {page.name: page for page in samples()}
+    assert len(pages) == 7
+    for page in pages.values():
+        check_boxes(page)
+    assert pages["landscape.jpg"].lines == ()
+    x, y = pages["notice_tilted.jpg"].lines[1].box[1] - pages["notice_tilted.jpg"].lines[1].box[0]
+    assert np.degrees(np.arctan2(y, x)) == pytest.approx(8.5, abs=0.1)
+    for line in pages["sign_vertical.jpg"].lines:
+        width, height = line.box[2] - line.box[0]
+        assert height > 3 * width
+
+
+def test_the_committed_samples_are_those_the_script_draws(tmp_path):
+    written = write_samples(tmp_path)
+    assert {path.name for path in written} | {"README.md"} == {
+        path.name for path in (ROOT / "samples").iterdir()
+    }
+    for path in written:
+        committed = ROOT / "samples" / path.name
+        if path.suffix == ".json":
+            assert path.read_text("utf-8") == committed.read_text("utf-8")
+            continue
+        assert committed.stat().st_size < 150_000
+        # Encoders differ by a byte here and there; the picture may not.
+        with Image.open(path) as new, Image.open(committed) as old:
+            assert new.getexif().get(0x0112) == old.getexif().get(0x0112)
+            difference = np.abs(np.asarray(new, np.int16) - np.asarray(old, np.int16))
+            assert difference.mean() < 1
+
+
+def test_the_exif_sample_is_stored_on_its_side():
+    (page,) = [page for page in samples() if page.orientation != 1]
+    with Image.open(io.BytesIO(encode_page(page))) as stored:
+        height, width = page.image.shape[:2]
+        assert stored.size == (height, width)
+        upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))[:, :, ::-1]
+    assert np.abs(upright.astype(int) - page.image).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_viewers_see_the_page_upright(orientation):
+    page = render_page(2, 3, width=320)
+    stored = render.Page("page.png", page.image, page.lines, orientation)
+    with Image.open(io.BytesIO(encode_page(stored))) as file:
+        upright = np.asarray(ImageOps.exif_transpose(file))[:, :, ::-1]
+    assert np.array_equal(upright, page.image)
+
+
+def test_pages_are_stored_as_their_name_says():
+    page = render_page(1, 1)
+    assert encode_page(page).startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"ends in '\.gif'"):
+        encode_page(render.Page("a.gif", page.image, ()))
+    with pytest.raises(ValueError, match=r"orientation of a\.png is 2"):
+        encode_page(render.Page("a.png", page.image, (), 2))
+
+
+def test_truth_holds_text_and_boxes(tmp_path):
+    truth = json.loads((write_samples(tmp_path)[-1]).read_text("utf-8"))
+    for page in samples():
+        assert [line["text"] for line in truth[page.name]] == [line.text for line in page.lines]
+        for line, entry in zip(page.lines, truth[page.name], strict=True):
+            assert np.abs(line.box - entry["box"]).max() <= 0.5
+
+
+def test_only_letters_of_the_dictionary_are_written(repository):
+    known = set((repository / "recognize" / "1" / "dictionary.txt").read_text("utf-8").split("\n"))
+    texts = [*render_texts.CHINESE, *render_texts.ENGLISH]
+    texts += [line.text for page in [*samples(), *render_pages(0, 40)] for line in page.lines]
+    assert set("".join(texts)) <= known | {" "}
