@@ -1,0 +1,261 @@
+"""Starting and stopping the real tritonserver: whatever happens, nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server_unit.tiny_models import add_model, config, plus_one
+
+from ppocr_server.errors import PortInUseError, ServerError
+from ppocr_server.guard import leftovers, shared_memory
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+# As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
+SERVE = [sys.executable, "-m", "ppocr_server.cli"]
+FREE = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def is_gone(session: int, prefix: str) -> bool:
+    return not leftovers(session) and not shared_memory(prefix)
+
+
+def session_of(pid: int) -> int:
+    return os.getsid(pid)
+
+
+@contextmanager
+def serving(repository: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
+    """`ppocr-serve --json` as a process of its own, and what it printed when ready."""
+    process = subprocess.Popen(
+        [*SERVE, "--model-repository", str(repository), *FREE, "--json", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(f"http://{url}", timeout=10) as answer:
+        data: bytes = answer.read()
+        return data
+
+
+def test_it_is_ready_on_entry_and_gone_on_exit(small_repository: Path) -> None:
+    with TritonServer(small_repository, grace=20) as server:
+        assert json.loads(get(f"{server.http_url}/v2"))["version"] == "2.51.0"
+        assert b"nv_inference_count" in get(f"{server.metrics_url}/metrics")
+        assert server.models == ["small"]
+        assert len(shared_memory(server.shared_memory_prefix)) == 1
+        assert "successfully loaded 'small'" in server.log()
+        with pytest.raises(ServerError, match="already running"):
+            server.start()
+    assert is_gone(server.session, server.shared_memory_prefix)
+    with pytest.raises(OSError, match="refused"):
+        get(f"{server.http_url}/v2")
+
+
+def test_two_servers_at_once_do_not_touch_each_other(small_repository: Path) -> None:
+    with TritonServer(small_repository, grace=0) as one:
+        with TritonServer(small_repository, grace=0) as two:
+            assert {one.http_url, one.grpc_url}.isdisjoint({two.http_url, two.grpc_url})
+        assert is_gone(two.session, two.shared_memory_prefix)
+        assert shared_memory(one.shared_memory_prefix)
+        assert get(f"{one.http_url}/v2/health/ready") == b""
+
+
+def test_a_path_with_spaces_and_quotes(tmp_path: Path) -> None:
+    repository = tmp_path / "it's a $HOME"
+    add_model(repository, "small", config(), plus_one())
+    with TritonServer(repository, grace=0, log_path=tmp_path / "a log") as server:
+        assert server.models == ["small"]
+    assert "successfully loaded" in (tmp_path / "a log").read_text()
+
+
+def test_a_module_in_the_working_directory_is_not_taken_for_the_backend(
+    small_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.py").write_text("raise RuntimeError('the wrong file')")
+    monkeypatch.chdir(tmp_path)
+    with TritonServer(small_repository, grace=0) as server:
+        assert server.poll() is None
+
+
+def test_a_busy_port(small_repository: Path) -> None:
+    with TritonServer(small_repository, grace=0) as server:
+        port = int(server.http_url.rpartition(":")[2])
+        with pytest.raises(PortInUseError, match=f"port {port} .* --http-port"):
+            TritonServer(small_repository, http_port=port).start()
+
+
+def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
+    server = TritonServer(small_repository, timeout=0.3, grace=0)
+    with pytest.raises(ServerError, match="not ready after 0.3 s, still without small"):
+        server.start()
+    assert is_gone(server.session, server.shared_memory_prefix)
+
+
+def test_an_argument_that_tritonserver_does_not_know(small_repository: Path) -> None:
+    server = TritonServer(small_repository, grace=0, extra=["--no-such-option"])
+    with pytest.raises(ServerError, match="ended while starting"):
+        server.start()
+
+
+def test_a_killed_tritonserver_takes_its_steps_along(small_repository: Path) -> None:
+    with TritonServer(small_repository, grace=0) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        assert server.wait(20) == 128 + signal.SIGKILL
+        assert is_gone(server.session, server.shared_memory_prefix)
+
+
+def test_a_killed_guard_ends_the_server(small_repository: Path) -> None:
+    with TritonServer(small_repository, grace=0) as server:
+        os.kill(server.session, signal.SIGKILL)
+        assert server.wait(20) is not None
+    assert eventually(lambda: is_gone(server.session, server.shared_memory_prefix))
+
+
+def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository: Path) -> None:
+    with TritonServer(small_repository, grace=1) as server:
+        for pid in leftovers(server.session):
+            if pid != server.pid:
+                os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+    assert time.monotonic() - began < 8
+    assert is_gone(server.session, server.shared_memory_prefix)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_everything_in_order(number: int, small_repository: Path) -> None:
+    with serving(small_repository) as (process, ready):
+        session, prefix = session_of(ready["pid"]), f"ppocr-{process.pid}-"
+        assert shared_memory(prefix)
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert is_gone(session, prefix)
+
+
+def test_kill_9_leaves_nothing_behind(small_repository: Path) -> None:
+    with serving(small_repository) as (process, ready):
+        session, prefix = session_of(ready["pid"]), f"ppocr-{process.pid}-"
+        assert shared_memory(prefix)
+        process.kill()
+        process.wait()
+        assert eventually(
+            lambda: is_gone(session, prefix) and not Path(f"/proc/{session}").exists()
+        )
+
+
+def test_a_signal_while_starting(small_repository: Path) -> None:
+    process = subprocess.Popen(
+        [*SERVE, "--model-repository", str(small_repository), *FREE], stderr=subprocess.DEVNULL
+    )
+    assert eventually(lambda: bool(shared_memory(f"ppocr-{process.pid}-")))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert not shared_memory(f"ppocr-{process.pid}-")
+
+
+def test_a_server_that_dies_is_reported(small_repository: Path) -> None:
+    with serving(small_repository) as (process, ready):
+        os.kill(ready["pid"], signal.SIGKILL)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "ended by itself with status 137" in errors
+
+
+def test_ready_is_one_line_of_json(small_repository: Path) -> None:
+    with serving(small_repository, "--grace", "0") as (process, ready):
+        assert get(f"{ready['http']}/v2/health/ready") == b""
+        assert ready["models"] == ["small"]
+        assert ready["versions"]["triton"].startswith("2.51.0")
+        assert "stand-in" in ready["versions"]["onnxruntime"]
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_a_command_runs_while_the_server_does(small_repository: Path) -> None:
+    script = 'curl -s "$PPOCR_HTTP_URL/v2/models/small" && exit 7'
+    done = subprocess.run(
+        [*SERVE, "--model-repository", str(small_repository), *FREE, "--grace", "0"]
+        + ["--", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 7
+    assert json.loads(done.stdout)["name"] == "small"
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_a_command_that_does_not_exist(small_repository: Path) -> None:
+    done = serve(
+        "--model-repository", str(small_repository), *FREE, "--grace", "0", "--", "no-such-command"
+    )
+    assert done.returncode == 1
+    assert "cannot run 'no-such-command'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--model-repository", "/nonexistent"], 1, ["/nonexistent", "ppocr-convert build"]),
+        (["--tritonserver", "/nonexistent"], 1, ["--tritonserver /nonexistent"]),
+        (["--no-such-option"], 2, ["--no-such-option"]),
+    ],
+)
+def test_failures_are_one_line_and_a_status(
+    arguments: list[str], status: int, words: list[str]
+) -> None:
+    done = serve(*arguments)
+    assert done.returncode == status
+    assert all(word in done.stderr for word in words)
+    assert "Traceback" not in done.stderr
+    if status == 1:
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_log_can_go_to_standard_error(small_repository: Path) -> None:
+    done = serve(
+        *["--model-repository", str(small_repository), *FREE, "--grace", "0", "--log-file", "-"],
+        *["--", "true"],
+    )
+    assert done.returncode == 0
+    assert "successfully loaded 'small'" in done.stderr
+
+
+def test_decoding_on_the_command_line() -> None:
+    done = subprocess.run([*SERVE, "--decode"], input=b'{"error": "x"}', capture_output=True)
+    assert (done.returncode, json.loads(done.stdout)) == (1, {"error": "x"})
+    done = subprocess.run([*SERVE, "--decode"], input=b"<html>", capture_output=True)
+    assert done.returncode == 1
+    assert b"not an answer of Triton" in done.stderr
