@@ -120,7 +120,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _announce(server: TritonServer, *, as_json: bool) -> None:
     """Tell a person or a program where the server listens."""
     from ppocr_server.health import server_version
-    from ppocr_server.versions import component_versions
+    from ppocr_server.versions import component_versions, version_line
 
     versions = component_versions(server.installation, server_version(server.http_url))
     if as_json:
@@ -135,8 +135,7 @@ def _announce(server: TritonServer, *, as_json: bool) -> None:
         print(json.dumps(answer), flush=True)
         return
     print(
-        f"Triton {versions['triton']}, ONNX Runtime {versions['onnxruntime']}, "
-        f"OpenCV {versions['opencv']}\n"
+        f"{version_line(versions)}\n"
         f"models   {', '.join(server.models)}\n"
         f"HTTP     http://{server.http_url}\n"
         f"gRPC     grpc://{server.grpc_url}\n"

@@ -26,6 +26,7 @@ from ppocr_server.locate import find_tritonserver
 from ppocr_server.ports import choose_ports
 from ppocr_server.process import GuardedProcess
 from ppocr_server.repository import check_repository
+from ppocr_server.versions import component_versions, version_line
 
 STDERR = "-"
 POLL_SECONDS = 0.05
@@ -168,6 +169,8 @@ class TritonServer:
                 self._log_file = Path(self._log_path or run_folder / "triton.log").absolute()
                 log = opened.enter_context(self._log_file.open("ab")).fileno()
                 self._log_start = self._log_file.stat().st_size
+            header = version_line(component_versions(self.installation))
+            os.write(log, f"ppocr-serve: {header}\n".encode())
             self._process = GuardedProcess(
                 command,
                 triton_environment(self.installation),

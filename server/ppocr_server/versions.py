@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ppocr_server.locate import WHEEL, Installation
 
@@ -17,16 +17,16 @@ OPENCV = (
 )
 
 
-def component_versions(installation: Installation, triton: str) -> dict[str, str]:
+def component_versions(installation: Installation, triton: str = "") -> dict[str, str]:
     """Return version by component: triton, onnxruntime, opencv.
 
     Args:
         installation: the tritonserver in use.
-        triton: what the server itself says ("2.51.0").
+        triton: what the server itself says ("2.51.0"), empty before it runs.
     """
     origin = f"{WHEEL} {_first((WHEEL,))}" if installation.origin == "wheel" else "container"
     return {
-        "triton": f"{triton} ({origin})",
+        "triton": f"{triton} ({origin})" if triton else origin,
         "onnxruntime": (
             _library_version(installation)
             if installation.has_onnxruntime
@@ -34,6 +34,12 @@ def component_versions(installation: Installation, triton: str) -> dict[str, str
         ),
         "opencv": _first(OPENCV),
     }
+
+
+def version_line(versions: Mapping[str, str]) -> str:
+    """All versions in one line for people."""
+    names = {"triton": "Triton", "onnxruntime": "ONNX Runtime", "opencv": "OpenCV"}
+    return ", ".join(f"{names[key]} {version}" for key, version in versions.items())
 
 
 def _first(distributions: Sequence[str]) -> str:

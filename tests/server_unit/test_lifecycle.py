@@ -117,7 +117,7 @@ def test_a_busy_port(small_repository: Path) -> None:
 
 def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
     server = TritonServer(small_repository, timeout=0.3, grace=0)
-    with pytest.raises(ServerError, match="not ready after 0.3 s, still without small"):
+    with pytest.raises(ServerError, match=r"not ready after 0\.3 s, still without small"):
         server.start()
     assert is_gone(server.session, server.shared_memory_prefix)
 
@@ -201,26 +201,23 @@ def test_ready_is_one_line_of_json(small_repository: Path) -> None:
         assert process.wait(20) == 0
 
 
-def test_a_command_runs_while_the_server_does(small_repository: Path) -> None:
-    script = 'curl -s "$PPOCR_HTTP_URL/v2/models/small" && exit 7'
-    done = subprocess.run(
-        [*SERVE, "--model-repository", str(small_repository), *FREE, "--grace", "0"]
-        + ["--", "sh", "-c", script],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 7
-    assert json.loads(done.stdout)["name"] == "small"
-
-
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60)
 
 
+def serve_for(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return serve("--model-repository", str(repository), *FREE, "--grace", "0", *arguments)
+
+
+def test_a_command_runs_while_the_server_does(small_repository: Path) -> None:
+    script = 'curl -s "$PPOCR_HTTP_URL/v2/models/small" && exit 7'
+    done = serve_for(small_repository, "--", "sh", "-c", script)
+    assert done.returncode == 7
+    assert json.loads(done.stdout)["name"] == "small"
+
+
 def test_a_command_that_does_not_exist(small_repository: Path) -> None:
-    done = serve(
-        "--model-repository", str(small_repository), *FREE, "--grace", "0", "--", "no-such-command"
-    )
+    done = serve_for(small_repository, "--", "no-such-command")
     assert done.returncode == 1
     assert "cannot run 'no-such-command'" in done.stderr
 
@@ -244,13 +241,13 @@ def test_failures_are_one_line_and_a_status(
         assert done.stderr.count("\n") == 1
 
 
-def test_the_log_can_go_to_standard_error(small_repository: Path) -> None:
-    done = serve(
-        *["--model-repository", str(small_repository), *FREE, "--grace", "0", "--log-file", "-"],
-        *["--", "true"],
-    )
+def test_the_log_names_the_versions_and_can_go_to_standard_error(small_repository: Path) -> None:
+    done = serve_for(small_repository, "--log-file", "-", "--", "true")
     assert done.returncode == 0
     assert "successfully loaded 'small'" in done.stderr
+    header = next(line for line in done.stderr.splitlines() if "OpenCV" in line)
+    assert "nvidia-pytriton" in header
+    assert "ONNX Runtime" in header
 
 
 def test_decoding_on_the_command_line() -> None:
