@@ -16,7 +16,7 @@ demo: build ## read the sample pictures through a server of their own, draw one,
 		echo "== through gRPC, $$PPOCR_GRPC_URL"; \
 		ppocr-client read --url $$PPOCR_GRPC_URL samples/*.jpg samples/*.png; \
 		echo "== through HTTP, $$PPOCR_HTTP_URL"; \
-		ppocr-client read --url $$PPOCR_HTTP_URL samples/poster.png --draw build/demo.png'
+		ppocr-client read --url $$PPOCR_HTTP_URL samples/poster_zh.jpg --draw build/demo.png'
 	@echo "== boxes and texts are drawn in build/demo.png"
 
 serve: build ## serve until Ctrl-C

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 from ppocr_server.triton import TritonServer
 
 ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The model repository as `make build` makes it; nothing is done again that stands."""
     folder = ROOT / "build" / "model_repository"
-    subprocess.run(["ppocr-convert", "build", "--out", folder], check=True)
+    subprocess.run([BIN / "ppocr-convert", "build", "--out", folder], check=True)
     return folder
 
 

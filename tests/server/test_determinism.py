@@ -46,20 +46,21 @@ def read_bytes(client, data):
     """Every output of `ocr` for one picture, as bytes."""
     sent = grpcclient.InferInput("IMAGE", [1], "BYTES")
     sent.set_data_from_numpy(np.array([data], np.object_))
-    answer = client.infer("ocr", [sent])
+    # A smaller detector input: what is tested is who gets which answer, not how it reads.
+    answer = client.infer("ocr", [sent], parameters={"det_limit_side_len": 480})
     return [(answer.as_numpy(name).shape, answer.as_numpy(name).tolist()) for name in OUTPUTS]
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(chosen=st.lists(st.integers(0, 11), min_size=1, max_size=24))
+@given(chosen=st.lists(st.integers(0, 11), min_size=1, max_size=12))
 def test_a_line_reads_the_same_alone_and_in_any_company(client, page, chosen):
     pixels, boxes, alone = page
     assert recognize(client, pixels, boxes[chosen]) == [alone[index] for index in chosen]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(orders=st.lists(st.permutations(range(12)), min_size=4, max_size=4))
 def test_a_line_reads_the_same_under_any_concurrency(client, page, orders):
     pixels, boxes, alone = page
