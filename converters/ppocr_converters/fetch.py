@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from ppocr_converters.archives import take_files
@@ -80,17 +81,22 @@ def _fetch_asset(
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", dir=models) as scratch_name:
         scratch = Path(scratch_name)
         if folder is not None:
-            where = _take_from_folder(folder, wanted, names, scratch)
+            _take_from_folder(folder, wanted, names, scratch)
+            _check(asset, scratch, str(folder))
         else:
             source = choose_source(asset, "wheel" if wheel is not None else origin)
-            where = _take_from_source(source, wanted, scratch, wheel, cache)
-        for file in asset.files:
-            label = f"{file.name} from {where}"
-            check_file(scratch / file.name, label, size=file.size, sha256=file.sha256)
+            _take_from_source(source, asset, scratch, wheel, cache)
         target.mkdir(exist_ok=True)
         for file in asset.files:
             (scratch / file.name).replace(target / names[file.name])
-    logger.info("fetched %s from %s", asset.name, where)
+    logger.info("fetched %s", asset.name)
+
+
+def _check(asset: Asset, folder: Path, where: str) -> None:
+    """Compare every file with what is recorded of it."""
+    for file in asset.files:
+        label = f"{file.name} from {where}"
+        check_file(folder / file.name, label, size=file.size, sha256=file.sha256)
 
 
 def choose_source(asset: Asset, origin: str | None) -> Source:
@@ -108,30 +114,40 @@ def choose_source(asset: Asset, origin: str | None) -> Source:
 
 def _take_from_folder(
     folder: Path, wanted: Sequence[str], names: dict[str, str], scratch: Path
-) -> str:
+) -> None:
     """Copy files out of a folder, where they may bear either of their names."""
     for name in wanted:
         found = [folder / n for n in (name, names[name]) if (folder / n).is_file()]
         if not found:
             raise FetchError(f"{folder} does not hold {name}")
         shutil.copyfile(found[0], scratch / name)
-    return str(folder)
 
 
 def _take_from_source(
-    source: Source, wanted: Sequence[str], scratch: Path, wheel: Path | None, cache: Path
-) -> str:
+    source: Source, asset: Asset, scratch: Path, wheel: Path | None, cache: Path
+) -> None:
+    """Get the files of an asset; an archive that does not hold the right ones is not kept."""
     if source.origin == "url":
-        download(source.address, scratch / wanted[0])
-        return source.address
-    if source.origin == "archive":
-        archive = cache / source.address.rsplit("/", 1)[-1]
-        if not archive.exists():
-            download(source.address, archive)
-    else:
-        archive = wheel or download_wheel(source.address, cache)
-    take_files(archive, source.folder, wanted, scratch)
-    return source.address if wheel is None else str(wheel)
+        download(source.address, scratch / asset.files[0].name)
+        _check(asset, scratch, source.address)
+        return
+    packed = wheel or _download_packed(source, cache)
+    try:
+        take_files(packed, source.folder, [file.name for file in asset.files], scratch)
+        _check(asset, scratch, source.address if wheel is None else str(wheel))
+    except FetchError:
+        if packed != wheel:
+            packed.unlink()
+        raise
+
+
+def _download_packed(source: Source, cache: Path) -> Path:
+    """The wheel or archive of a source; the one of an earlier fetch is used again."""
+    if source.origin == "wheel":
+        return download_wheel(source.address, cache)
+    address = sha256(source.address.encode()).hexdigest()
+    archive = cache / f"{address[:8]}-{source.address.rsplit('/', 1)[-1]}"
+    return archive if archive.exists() else download(source.address, archive)
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:

@@ -1,0 +1,30 @@
+"""The real PP-OCRv4 models, fetched and converted once for all sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder with the Paddle models, each in a folder of its name."""
+    from ppocr_converters.catalogue import catalogue
+    from ppocr_converters.fetch import fetch
+    from ppocr_converters.files import only_one
+
+    folder = ROOT / "build" / "models"
+    with only_one(ROOT / "build"):
+        for name in (DET, REC, CLS):
+            fetch(catalogue().find(name), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(repository: Path) -> Path:
+    """The folder with converted.onnx and model.onnx of each model, as `build` leaves them."""
+    return repository.parent / "onnx"

@@ -1,0 +1,98 @@
+"""The command line: quick help, exit codes, output for people and machines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ppocr_converters.cli import DET, REC, main
+
+HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from ppocr_converters.cli import main\n"
+        "try: main(['--help'])\n"
+        f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip() == "[]"
+    for verb in ("fetch", "list", "convert", "check", "compile", "prove", "build"):
+        assert verb in done.stdout
+
+
+def test_the_catalogue_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    assert f"{DET}" in capsys.readouterr().out
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert {DET, REC} <= {entry["asset"]["name"] for entry in listed}
+
+
+def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "--models", str(models), "--json", DET]) == 0
+    assert json.loads(capsys.readouterr().out)["folder"] == str(models / DET)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["fetch", "PP-OCRv9"], "no model is called 'PP-OCRv9'"),
+        (["convert", "nowhere", "--out", "x.onnx"], "nowhere is not a folder"),
+        (["check", "nowhere.onnx"], "cannot read nowhere.onnx: No such file"),
+        (["prove"], "nothing to prove"),
+        (["build", "--profile", "tpu"], "no profile is called 'tpu'"),
+    ],
+)
+def test_a_failure_is_one_line_and_exit_code_1(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_wrong_usage_is_exit_code_2() -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["build", "--no-such-option"])
+    assert raised.value.code == 2
+
+
+def test_each_verb_works_alone(
+    models: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, compiled = built / REC / "converted.onnx", tmp_path / "rec.onnx"
+    dictionary = str(models / REC / "dictionary.txt")
+    assert main(["check", str(network), "--dict", dictionary]) == 0
+    assert "classes     6625" in capsys.readouterr().out
+    assert main(["check", str(network)]) == 1
+    assert "no dictionary came with it" in capsys.readouterr().out
+    command = ["compile", str(network), "--out", str(compiled), "--dict", dictionary, "--json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["metadata"]["ppocr_kind"] == "rec"
+    assert main(["prove", "--rec", str(compiled), str(network)]) == 0
+    assert "rec: 617 probabilities" in capsys.readouterr().out
+
+
+@pytest.mark.paddle
+def test_convert_from_the_shell(models: Path, tmp_path: Path) -> None:
+    out = tmp_path / "det.onnx"
+    command = ["ppocr-convert", "convert", str(models / DET), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{out}\n", "")
+
+
+def test_a_full_disk_is_one_sentence(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    out = "/dev/full/m.onnx"
+    assert main(["compile", str(built / DET / "converted.onnx"), "--out", out]) == 1
+    assert capsys.readouterr().err.count("\n") == 1

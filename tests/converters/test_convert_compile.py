@@ -1,0 +1,219 @@
+"""Compiled models: what they take, what they answer, and that it is exactly what it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from ppocr_converters.catalogue import catalogue
+from ppocr_converters.cli import DET, REC
+from ppocr_converters.compile import compile_model
+from ppocr_converters.dictionary import read_dictionary
+from ppocr_converters.errors import DictionaryError, ModelError
+from ppocr_converters.networks import (
+    Ints,
+    compiled_detector,
+    compiled_recogniser,
+    mask,
+    normalise,
+    onnx_network,
+)
+from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
+from ppocr_converters.proof import random_pictures
+
+KINDS = catalogue().kinds
+OPEN = """
+import sys, onnxruntime
+options = onnxruntime.SessionOptions()
+options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+"""
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 96, 3), (3, 64, 160, 3), (1, 416, 320, 3)])
+def test_a_compiled_detector_answers_as_its_network(built: Path, shape: tuple[int, ...]) -> None:
+    picture = random_pictures(np.random.default_rng(3), shape)
+    raw = onnx_network(built / DET / "converted.onnx", threads=1)
+    compiled = compiled_detector(built / DET / "model.onnx", threads=1)
+    expected = raw(normalise(picture, KINDS["det"]))
+    assert expected.shape == (shape[0], 1, *shape[1:3])
+    np.testing.assert_allclose(compiled(picture), expected[:, 0], atol=1e-4, rtol=0)
+    assert expected.max() > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 48, 8, 3), (1, 48, 160, 3), (4, 48, 320, 3)])
+def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[int, ...]) -> None:
+    crops = random_pictures(np.random.default_rng(3), shape)
+    widths = np.array([[shape[2] - 3 * row] for row in range(shape[0])], np.int32)
+    raw = onnx_network(built / REC / "converted.onnx", threads=1)
+    indices, probabilities = compiled_recogniser(built / REC / "model.onnx", threads=1)(
+        crops, widths
+    )
+    expected = raw(mask(normalise(crops, KINDS["rec"]), widths))
+    assert indices.dtype == np.int32
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(indices, expected.argmax(axis=2))
+    np.testing.assert_allclose(probabilities, expected.max(axis=2), atol=5e-5, rtol=0)
+
+
+def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
+    read = compiled_recogniser(built / REC / "model.onnx", threads=1)
+    widths: Ints = np.array([[100], [37]], np.int32)
+    crops = pixels(2, 48, 160, 3)
+    other = crops.copy()
+    other[0, :, 100:], other[1, :, 37:] = 0, 255
+    for a, b in zip(read(crops, widths), read(other, widths), strict=True):
+        np.testing.assert_array_equal(a, b)
+    other[1, :, 36] = 255 - other[1, :, 36]  # the last column that counts
+    assert not np.array_equal(read(crops, widths)[1], read(other, widths)[1])
+
+
+def test_a_width_beyond_the_crop_is_the_whole_crop(built: Path) -> None:
+    read = compiled_recogniser(built / REC / "model.onnx", threads=1)
+    crops = pixels(1, 48, 96, 3)
+    whole = read(crops, np.array([[96]], np.int32))
+    for a, b in zip(whole, read(crops, np.array([[9999]], np.int32)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_padding_is_zero_after_normalisation(built: Path) -> None:
+    """What no uint8 value can express: 127.5, the value that normalises to 0."""
+    model = load_onnx(built / REC / "model.onnx")
+    masked = next(node for node in model.graph.node if node.op_type == "Mul").output[0]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(masked, 1, None))
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    crops = pixels(2, 48, 64, 3)
+    feed = {"CROPS": crops, "WIDTHS": np.array([[64], [20]], np.int32)}
+    (values,) = session.run([masked], feed)
+    expected = (crops.transpose(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    np.testing.assert_allclose(values[0], expected[0], atol=1e-6)
+    np.testing.assert_allclose(values[1, :, :, :20], expected[1, :, :, :20], atol=1e-6)
+    assert not values[1, :, :, 20:].any()
+
+
+def test_the_ends_are_those_of_the_contract(built: Path) -> None:
+    det, rec = (load_onnx(built / name / "model.onnx") for name in (DET, REC))
+    assert [str(t) for t in inputs(det)] == ["DET_INPUT uint8 [batch, height, width, 3]"]
+    assert [str(t) for t in outputs(det)] == ["PROBABILITY float32 [batch, map_height, map_width]"]
+    assert [str(t) for t in inputs(rec)] == [
+        "CROPS uint8 [batch, 48, width, 3]",
+        "WIDTHS int32 [batch, 1]",
+    ]
+    assert [str(t) for t in outputs(rec)] == [
+        "INDICES int32 [batch, steps]",
+        "PROBABILITIES float32 [batch, steps]",
+    ]
+
+
+def test_the_file_is_portable_and_pinned(built: Path) -> None:
+    for name in (DET, REC):
+        model = load_onnx(built / name / "model.onnx")
+        assert {node.domain for node in model.graph.node} == {""}
+        assert [(o.domain, o.version) for o in model.opset_import] == [("", 14)]
+        assert model.ir_version <= 9
+
+
+def test_all_a_server_must_know_is_in_the_model(built: Path, models: Path) -> None:
+    facts = metadata(load_onnx(built / REC / "model.onnx"))
+    characters = facts.pop("character").split("\n")
+    assert characters == read_dictionary(models / REC / "dictionary.txt")
+    assert len(facts.pop("ppocr_source_sha256")) == 64
+    assert facts == {
+        "ppocr_kind": "rec",
+        "ppocr_name": REC,
+        "ppocr_mean": "0.5,0.5,0.5",
+        "ppocr_std": "0.5,0.5,0.5",
+        "ppocr_height": "48",
+        "ppocr_classes": str(1 + len(characters) + 1),
+        "use_space_char": "true",
+    }
+    assert metadata(load_onnx(built / DET / "model.onnx"))["ppocr_mean"] == "0.485,0.456,0.406"
+
+
+@pytest.mark.parametrize("name", [DET, REC])
+def test_opening_a_compiled_model_warns_of_nothing(built: Path, name: str) -> None:
+    command = [sys.executable, "-c", OPEN, str(built / name / "model.onnx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_the_graph_is_smaller_than_before(built: Path) -> None:
+    for name, most in ((DET, 200), (REC, 300)):
+        before = load_onnx(built / name / "converted.onnx").graph.node
+        after = load_onnx(built / name / "model.onnx").graph.node
+        assert len(after) < most < len(before)
+
+
+def test_a_model_given_as_what_it_is_not_is_refused(built: Path) -> None:
+    det = load_onnx(built / DET / "converted.onnx")
+    with pytest.raises(ModelError, match=r"m is a text detector \(det\), but was given as rec"):
+        compile_model(det, KINDS, name="m", kind="rec")
+
+
+@pytest.mark.parametrize(("lines", "space"), [(6622, True), (6624, True), (6623, False)])
+def test_a_dictionary_that_does_not_fit_names_both_numbers(
+    built: Path, lines: int, space: bool
+) -> None:
+    rec = load_onnx(built / REC / "converted.onnx")
+    count = lines + 1 + int(space)
+    with pytest.raises(DictionaryError, match=rf"= {count} classes, but the model has 6625"):
+        compile_model(rec, KINDS, name="m", characters=["x"] * lines, space=space)
+
+
+def test_a_recogniser_without_a_dictionary_is_refused(built: Path) -> None:
+    rec = load_onnx(built / REC / "converted.onnx")
+    with pytest.raises(DictionaryError, match="no dictionary came with m, which has 6625 classes"):
+        compile_model(rec, KINDS, name="m")
+
+
+def test_a_dictionary_in_the_networks_metadata_is_used(built: Path) -> None:
+    rec = load_onnx(built / REC / "converted.onnx")
+    onnx.helper.set_model_props(rec, {"character": "\n".join(["x"] * 6623)})
+    assert metadata(compile_model(rec, KINDS, name="m"))["character"].count("x") == 6623
+
+
+def test_a_compiled_model_is_not_compiled_again(built: Path) -> None:
+    with pytest.raises(ModelError, match="compiled already"):
+        compile_model(load_onnx(built / DET / "model.onnx"), KINDS, name="m")
+
+
+def test_a_network_of_another_kind_is_refused() -> None:
+    relu = onnx.helper.make_node("Relu", ["x"], ["y"])
+    ends = [onnx.helper.make_tensor_value_info(name, 1, [None, 5]) for name in "xy"]
+    graph = onnx.helper.make_graph([relu], "g", ends[:1], ends[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)])
+    with pytest.raises(ModelError, match="not a PP-OCR network"):
+        compile_model(model, KINDS, name="m")
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, built: Path) -> None:
+    damaged = tmp_path / "m.onnx"
+    damaged.write_bytes((built / DET / "model.onnx").read_bytes()[:100_000])
+    with pytest.raises(ModelError, match="not an ONNX file, or a damaged one"):
+        load_onnx(damaged)
+    damaged.write_bytes(b"")
+    with pytest.raises(ModelError, match="no nodes or no outputs"):
+        load_onnx(damaged)
+
+
+def test_dictionaries_are_read_to_the_letter(tmp_path: Path) -> None:
+    file = tmp_path / "d.txt"
+    file.write_bytes("\ufeffa\r\n\u3000\n \nb\u2028c".encode())
+    assert read_dictionary(file) == ["a", "\u3000", " ", "b\u2028c"]
+    file.write_bytes(b"a\nb\n")
+    assert read_dictionary(file) == ["a", "b"]
+    for content, reason in ((b"", "is empty"), (b"\xff\n", "not UTF-8")):
+        file.write_bytes(content)
+        with pytest.raises(DictionaryError, match=reason):
+            read_dictionary(file)

@@ -1,0 +1,185 @@
+"""The graph passes compute the same as before, borders included."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
+
+from ppocr_converters import affine, graph
+from ppocr_converters.compile import tidy
+
+Weights = dict[str, npt.NDArray[np.float32]]
+CHANNELS = 4
+
+
+def make(nodes: list[NodeProto], weights: Weights, rank: int = 4) -> ModelProto:
+    made = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, CHANNELS, None, None])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank)],
+            [numpy_helper.from_array(value, name) for name, value in weights.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 14)],
+        ir_version=7,
+    )
+    checker.check_model(made)
+    return made
+
+
+def run(model: ModelProto, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    result: npt.NDArray[np.float32] = session.run(None, {"x": x})[0]
+    return result
+
+
+def kinds(model: ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+def floats(rng: np.random.Generator, *shape: int) -> npt.NDArray[np.float32]:
+    return rng.normal(size=shape).astype(np.float32)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**31),
+    before=st.lists(st.sampled_from(["Mul", "Add", "MulC", "AddC", "BN"]), max_size=3),
+    after=st.lists(st.sampled_from(["Mul", "Add", "MulC", "AddC", "BN"]), max_size=3),
+    pad=st.integers(0, 1),
+    group=st.sampled_from([1, 2, CHANNELS]),
+    op_type=st.sampled_from(["Conv", "ConvTranspose"]),
+)
+def test_folding_around_a_convolution_is_exact(
+    seed: int, before: list[str], after: list[str], pad: int, group: int, op_type: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    if op_type == "ConvTranspose":
+        group = 1
+    weights: Weights = {"w": floats(rng, CHANNELS, CHANNELS // group, 3, 3)}
+    nodes = []
+    name = "x"
+    for index, step in enumerate([*before, "Conv", *after, "Relu"]):
+        target = "y" if step == "Relu" else f"t{index}"
+        if step == "Conv":
+            attributes = {"group": group, "pads": [pad] * 4, "kernel_shape": [3, 3]}
+            nodes.append(helper.make_node(op_type, [name, "w"], [target], **attributes))
+        elif step == "Relu":
+            nodes.append(helper.make_node("Relu", [name], [target]))
+        elif step == "BN":
+            names = [f"{part}{index}" for part in ("g", "b", "m", "v")]
+            weights |= {n: floats(rng, CHANNELS) for n in names}
+            weights[names[3]] = np.abs(weights[names[3]]) + np.float32(0.5)
+            nodes.append(helper.make_node("BatchNormalization", [name, *names], [target]))
+        else:
+            shape = (1, CHANNELS, 1, 1) if step.endswith("C") else (1,)
+            weights[f"c{index}"] = floats(rng, *shape)
+            order = [name, f"c{index}"] if index % 2 else [f"c{index}", name]
+            nodes.append(helper.make_node(step[:3], order, [target]))
+        name = target
+    model = make(nodes, weights)
+    folded = tidy(model)
+    checker.check_model(folded)
+    x = floats(rng, 2, CHANNELS, 5, 7)
+    expected = run(model, x)
+    bound = 1e-4 * max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(run(folded, x), expected, atol=bound, rtol=1e-4)
+    left = kinds(folded)
+    assert left[-2:] == [op_type, "Relu"]
+    if op_type == "Conv":
+        assert len(left) == 2 or (pad and len(left) == 2 + min(len(before), 1)) or len(before) == 1
+
+
+def test_a_shift_before_a_padded_convolution_is_kept() -> None:
+    rng = np.random.default_rng(1)
+    nodes = [
+        helper.make_node("Mul", ["x", "s"], ["a"]),
+        helper.make_node("Add", ["a", "t"], ["b"]),
+        helper.make_node("Conv", ["b", "w"], ["y"], pads=[1] * 4),
+    ]
+    weights = {"s": floats(rng, 1), "t": floats(rng, 1), "w": floats(rng, 3, CHANNELS, 3, 3)}
+    model = make(nodes, weights)
+    folded = affine.fold_backward(model)
+    assert kinds(folded) == ["Add", "Conv"]
+    x = floats(rng, 1, CHANNELS, 6, 6)
+    np.testing.assert_allclose(run(folded, x), run(model, x), atol=1e-4)
+
+
+def test_a_scale_that_two_read_is_not_folded() -> None:
+    rng = np.random.default_rng(2)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("Mul", ["a", "s"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["y"]),
+    ]
+    model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
+    assert kinds(tidy(model)) == ["Conv", "Mul", "Add"]
+
+
+def test_weights_that_two_convolutions_share_are_not_spoilt() -> None:
+    rng = np.random.default_rng(3)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("Conv", ["x", "w"], ["b"]),
+        helper.make_node("Mul", ["a", "s"], ["c"]),
+        helper.make_node("Add", ["b", "c"], ["y"]),
+    ]
+    model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
+    x = floats(rng, 1, CHANNELS, 2, 2)
+    folded = tidy(model)
+    assert kinds(folded) == ["Conv", "Conv", "Add"]
+    np.testing.assert_allclose(run(folded, x), run(model, x), atol=1e-5)
+
+
+def test_constants_become_weights_and_what_nobody_needs_goes() -> None:
+    value = numpy_helper.from_array(np.array([1.0], np.float32), "one")
+    nodes = [
+        helper.make_node("Constant", [], ["one"], value=value),
+        helper.make_node("Mul", ["x", "one"], ["a"]),
+        helper.make_node("Relu", ["x"], ["unused"]),
+        helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    model = tidy(make(nodes, {}))
+    assert kinds(model) == ["Relu"]
+    assert not model.graph.initializer
+    assert model.graph.node[0].input == ["x"]
+
+
+def test_a_multiplication_by_one_that_widens_the_shape_stays() -> None:
+    ones = {"one": np.ones((1, 1, 1, 1, 1), np.float32)}
+    nodes = [
+        helper.make_node("Mul", ["x", "one"], ["a"]),
+        helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    assert kinds(tidy(make(nodes, ones, rank=5))) == ["Mul", "Relu"]
+
+
+@pytest.mark.parametrize("one_pass", [affine.fold_forward, affine.fold_backward])
+def test_a_pass_leaves_its_argument_alone(one_pass: object) -> None:
+    rng = np.random.default_rng(4)
+    nodes = [
+        helper.make_node("Mul", ["x", "s"], ["a"]),
+        helper.make_node("Conv", ["a", "w"], ["b"]),
+        helper.make_node("Mul", ["b", "s"], ["y"]),
+    ]
+    model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
+    before = model.SerializeToString(deterministic=True)
+    assert callable(one_pass)
+    one_pass(model)
+    assert model.SerializeToString(deterministic=True) == before
+
+
+def test_opset_is_that_of_the_standard_domain() -> None:
+    model = make([helper.make_node("Relu", ["x"], ["y"])], {})
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    assert graph.opset(model) == 14

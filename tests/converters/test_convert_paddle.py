@@ -1,0 +1,144 @@
+"""Conversion and proof with the real Paddle."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from ppocr_converters.catalogue import catalogue
+from ppocr_converters.check import check
+from ppocr_converters.cli import DET, REC
+from ppocr_converters.compile import compile_model
+from ppocr_converters.convert import convert
+from ppocr_converters.errors import ModelError, ProofError
+from ppocr_converters.networks import source_network
+from ppocr_converters.onnx_model import inputs, kind_of, load_onnx
+from ppocr_converters.paddle_model import count_weights, find_paddle_model
+from ppocr_converters.proof import line_differences, prove_file
+from ppocr_converters.reading import Line
+
+pytestmark = pytest.mark.paddle
+CLS = "ch_ppocr_mobile_v2.0_cls"
+
+
+def test_a_classifier_converts_compiles_and_proves(models: Path, tmp_path: Path) -> None:
+    converted, compiled = tmp_path / "c.onnx", tmp_path / "m.onnx"
+    network = load_onnx(convert(models / CLS, converted))
+    assert kind_of(network) == "cls"
+    assert all(isinstance(inputs(network)[0].shape[axis], str) for axis in (0, 3))
+    onnx.save(compile_model(network, catalogue().kinds, name="cls", height=48), compiled)
+    proof = prove_file(compiled, models / CLS)
+    assert proof.max_difference < 1e-4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.onnx", "m.onnx"]
+
+
+@pytest.mark.parametrize("name", [DET, REC])
+def test_paddle_and_the_converted_network_agree(models: Path, built: Path, name: str) -> None:
+    shape = (2, 3, 64, 96) if name == DET else (2, 3, 48, 96)
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    paddle = source_network(models / name, threads=1)
+    converted = source_network(built / name / "converted.onnx", threads=1)
+    np.testing.assert_allclose(converted(values), paddle(values), atol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [5_000_000, 100, 17])
+def test_truncated_weights_are_one_sentence(models: Path, tmp_path: Path, keep: int) -> None:
+    damaged = shutil.copytree(models / REC, tmp_path / "rec")
+    weights = damaged / "inference.pdiparams"
+    weights.write_bytes(weights.read_bytes()[:keep])
+    with pytest.raises(ModelError, match=rf"truncated or damaged: it ends at byte {keep}"):
+        convert(damaged, tmp_path / "m.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["rec"]
+    report = check(damaged)
+    assert report.kind == "rec"
+    assert "truncated" in report.problems[0]
+
+
+def test_weights_that_lack_variables_are_one_sentence(models: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(models / DET, tmp_path / "det")
+    (damaged / "inference.pdiparams").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"cannot convert .*inference\.pdmodel: "):
+        convert(damaged, tmp_path / "m.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["det"]
+
+
+def test_a_truncated_program_is_one_sentence(models: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(models / DET, tmp_path / "det")
+    program = damaged / "inference.pdmodel"
+    program.write_bytes(program.read_bytes()[:50_000])
+    with pytest.raises(ModelError, match=r"cannot convert .*inference\.pdmodel: "):
+        convert(damaged, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="truncated or is not a Paddle program"):
+        check(damaged)
+
+
+def test_weights_are_counted(models: Path) -> None:
+    assert count_weights(models / DET / "inference.pdiparams") == 234
+
+
+def test_folders_that_are_no_model_are_refused(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no Paddle model"):
+        find_paddle_model(tmp_path)
+    with pytest.raises(ModelError, match="not a folder"):
+        find_paddle_model(tmp_path / "missing")
+    shutil.copy(models / DET / "inference.pdmodel", tmp_path)
+    with pytest.raises(ModelError, match=r"but no inference\.pdiparams"):
+        find_paddle_model(tmp_path)
+    (tmp_path / "second.pdmodel").touch()
+    with pytest.raises(ModelError, match="several models"):
+        find_paddle_model(tmp_path)
+
+
+def test_a_paddle_3_program_says_that_it_is_not_readable_yet(tmp_path: Path) -> None:
+    (tmp_path / "inference.json").write_text("{}")
+    (tmp_path / "inference.pdiparams").touch()
+    with pytest.raises(ModelError, match="Paddle 3 program"):
+        convert(tmp_path, tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("name", [DET, REC])
+def test_a_proof_fails_on_a_model_that_was_changed(
+    models: Path, built: Path, tmp_path: Path, name: str
+) -> None:
+    model = load_onnx(built / name / "model.onnx")
+    mean = next(i for i in model.graph.initializer if i.name == "ppocr.mean")
+    mean.CopyFrom(onnx.numpy_helper.from_array(np.full(3, 100, np.float32), "ppocr.mean"))
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(ProofError, match="does not answer as its source does") as raised:
+        prove_file(tmp_path / "m.onnx", models / name)
+    assert raised.value.differences
+    proof = prove_file(built / name / "model.onnx", models / name)
+    assert proof.max_difference < 5e-4
+    assert proof.max_probability > 0.9
+
+
+def test_a_proof_needs_a_compiled_model(models: Path, built: Path) -> None:
+    with pytest.raises(ModelError, match="is not compiled"):
+        prove_file(built / DET / "converted.onnx", models / DET)
+
+
+def test_every_difference_of_two_readings_is_named() -> None:
+    box = np.zeros((4, 2), np.float32)
+    lines = [Line("one", 0.9, box, 0.9), Line("two", 0.8, box, 0.9)]
+    other = [Line("one", 0.9, box + 1, 0.9), Line("tow", 0.8, box, 0.9)]
+    assert line_differences(lines, lines) == []
+    assert line_differences(lines, lines[:1]) == ["2 lines were expected, 1 found"]
+    moved, reread = line_differences(lines, other)
+    assert moved.startswith("box 1: [[1.0, 1.0]")
+    assert reread == "line 2: 'tow' in place of 'two'"
+
+
+def test_check_explains_the_real_models(models: Path, built: Path) -> None:
+    det, rec, cls = (check(models / name) for name in (DET, REC, CLS))
+    assert (det.kind, det.inputs, det.problems) == ("det", ["x float32 [?, 3, ?, ?]"], [])
+    assert (rec.kind, rec.classes, rec.height, rec.characters) == ("rec", 6625, 48, 6623)
+    assert rec.problems == []
+    assert (cls.kind, cls.classes) == ("cls", 2)
+    compiled = check(built / REC / "model.onnx")
+    assert (compiled.classes, compiled.characters, compiled.opset) == (6625, 6623, 14)
+    assert compiled.problems == []
+    assert "no dictionary" in check(built / REC / "converted.onnx").problems[0]

@@ -1,0 +1,257 @@
+"""The build: complete or not at all, nothing twice, and what is in it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from ppocr_converters import steps
+from ppocr_converters.assemble import assemble
+from ppocr_converters.cli import DET, REC, main
+from ppocr_converters.errors import ModelError, RepositoryError
+from ppocr_converters.files import sha256_file, sha256_files
+from ppocr_converters.onnx_model import load_onnx
+from ppocr_converters.pbtxt import format_config, read_config, write_config
+from ppocr_converters.profiles import load_profile
+
+
+def networks(built: Path) -> dict[str, Path]:
+    return {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+
+
+@pytest.fixture
+def assembled(built: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    profile = load_profile("cpu", {"det": 6, "rec": 3}, cores=4)
+    assemble(folder, steps.source_repository(), networks(built), profile)
+    return folder
+
+
+def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
+    counts = {}
+    for path in assembled.glob("*/config.pbtxt"):
+        config = read_config(path)
+        counts[config.name] = sum(group.count for group in config.instance_group)
+    ops = {"det_preprocess": 6, "det": 6, "det_postprocess": 6, "recognize": 3, "rec": 3}
+    assert counts == {"ocr": 0, "detect": 0, **ops}
+    for name in ("det", "rec"):
+        parameters = read_config(assembled / name / "config.pbtxt").parameters
+        assert parameters["intra_op_thread_count"].string_value == "1"
+
+
+def test_without_counts_there_is_an_instance_for_each_core() -> None:
+    assert set(load_profile("cpu", cores=5).instances.values()) == {5}
+    with pytest.raises(RepositoryError, match="no profile is called 'tpu'; there are cpu"):
+        load_profile("tpu")
+    with pytest.raises(RepositoryError, match="concurrency det=0"):
+        load_profile("cpu", {"det": 0})
+
+
+def test_tensors_are_declared_as_the_graphs_have_them(assembled: Path) -> None:
+    det, rec = (read_config(assembled / name / "config.pbtxt") for name in ("det", "rec"))
+    assert [(t.name, list(t.dims)) for t in det.input] == [("DET_INPUT", [-1, -1, 3])]
+    assert [(t.name, list(t.dims)) for t in det.output] == [("PROBABILITY", [-1, -1])]
+    assert [(t.name, list(t.dims)) for t in rec.input] == [
+        ("CROPS", [48, -1, 3]),
+        ("WIDTHS", [1]),
+    ]
+    assert [(t.name, list(t.dims)) for t in rec.output] == [
+        ("INDICES", [-1]),
+        ("PROBABILITIES", [-1]),
+    ]
+
+
+def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> None:
+    parameters = read_config(assembled / "recognize" / "config.pbtxt").parameters
+    classes = int(parameters["rec_classes"].string_value)
+    characters = steps.load("recognize", assembled).ctc.load_dictionary(
+        assembled / "recognize" / "1" / "dictionary.txt", classes
+    )
+    source = (models / REC / "dictionary.txt").read_text("utf-8").split("\n")
+    assert characters == [*source, " "]
+    assert classes == 6625
+    assert parameters["rec_height"].string_value == "48"
+
+
+def test_a_repository_is_self_contained(assembled: Path) -> None:
+    assert not [path for path in assembled.rglob("*") if path.is_symlink()]
+    assert not list(assembled.rglob("__pycache__"))
+    assert {path.name for path in assembled.iterdir()} == {
+        "det",
+        "det_postprocess",
+        "det_preprocess",
+        "detect",
+        "ocr",
+        "rec",
+        "recognize",
+    }
+    assert all(path.is_dir() for path in assembled.iterdir())
+    backends = {read_config(p).backend for p in assembled.glob("*/config.pbtxt")}
+    assert backends == {"onnxruntime", "python", ""}
+
+
+def test_assembling_twice_gives_the_same_bytes(
+    assembled: Path, built: Path, tmp_path: Path
+) -> None:
+    profile = load_profile("cpu", {"det": 6, "rec": 3}, cores=4)
+    assemble(tmp_path / "second", steps.source_repository(), networks(built), profile)
+    assert sha256_files(tmp_path / "second") == sha256_files(assembled)
+
+
+def test_a_model_in_the_wrong_place_is_refused(built: Path, tmp_path: Path) -> None:
+    wrong = {"det": built / REC / "model.onnx", "rec": built / REC / "model.onnx"}
+    with pytest.raises(ModelError, match=r"is a text recogniser \(rec\), but was given as det"):
+        assemble(tmp_path, steps.source_repository(), wrong, load_profile("cpu"))
+    raw = {"det": built / DET / "converted.onnx", "rec": built / REC / "model.onnx"}
+    with pytest.raises(RepositoryError, match="not compiled"):
+        assemble(tmp_path / "b", steps.source_repository(), raw, load_profile("cpu"))
+
+
+def test_an_ensemble_without_one_of_its_models_is_refused(built: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(steps.source_repository(), tmp_path / "source")
+    shutil.rmtree(source / "det_postprocess")
+    with pytest.raises(RepositoryError, match="needs det_postprocess, which is not there"):
+        assemble(tmp_path / "out", source, networks(built), load_profile("cpu"))
+
+
+def test_configurations_survive_writing(tmp_path: Path) -> None:
+    for path in steps.source_repository().glob("*/config.pbtxt"):
+        config = read_config(path)
+        copy = tmp_path / f"{path.parent.name}.pbtxt"
+        shutil.copy(path, copy)
+        write_config(copy, config)
+        text = copy.read_text("utf-8")
+        assert read_config(copy) == config
+        assert text.count("max_batch_size: ") == 1
+        assert text.splitlines()[0] == path.read_text("utf-8").splitlines()[0]
+        write_config(copy, read_config(copy))
+        assert copy.read_text("utf-8") == text
+        assert format_config(config) in text
+
+
+def test_a_broken_configuration_names_its_line(tmp_path: Path) -> None:
+    broken = tmp_path / "config.pbtxt"
+    broken.write_text('name: "x"\nno_such_field: 1\n')
+    with pytest.raises(RepositoryError, match="line 2"):
+        read_config(broken)
+
+
+def work_of(built: Path, tmp_path: Path) -> Path:
+    """A work folder of its own with all that was prepared before."""
+    work = tmp_path / "work"
+    shutil.copytree(built, work / "onnx")
+    (work / "models").symlink_to(built.parent / "models")
+    return work
+
+
+def build(work: Path, *more: str) -> int:
+    return main(["build", "--quiet", "--work", str(work), *more])
+
+
+@pytest.mark.paddle
+def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = work_of(built, tmp_path)
+    assert build(work) == 0
+    out = work / "model_repository"
+    first = sha256_file(out / "manifest.json"), (out / "manifest.json").stat().st_mtime_ns
+    proofs = {p: p.stat().st_mtime_ns for p in (work / "onnx").rglob("*") if p.is_file()}
+    assert build(work) == 0
+    assert first == (
+        sha256_file(out / "manifest.json"),
+        (out / "manifest.json").stat().st_mtime_ns,
+    )
+    assert build(work, "--det-concurrency", "5") == 0
+    assert {p: p.stat().st_mtime_ns for p in (work / "onnx").rglob("*") if p.is_file()} == proofs
+    said = capsys.readouterr().out
+    assert "is built" in said
+    assert "is up to date" in said
+    assert "det              onnxruntime  5 x 1 thread(s)" in said
+    (out / "det" / "1" / "model.onnx").write_bytes(b"spoilt")
+    assert build(work, "--det-concurrency", "5") == 0
+    assert sha256_file(out / "det" / "1" / "model.onnx") == sha256_file(
+        work / "onnx" / DET / "model.onnx"
+    )
+
+
+@pytest.mark.paddle
+def test_the_manifest_tells_where_everything_comes_from(repository: Path) -> None:
+    manifest = json.loads((repository / "manifest.json").read_text("utf-8"))
+    det, rec = manifest["models"]["det"], manifest["models"]["rec"]
+    assert det["inputs"]["files"]["inference.pdiparams"].startswith("49ee815e30cf")
+    assert det["inputs"]["tools"]["paddle2onnx"] == "1.3.1"
+    assert det["inputs"]["tools"]["opencv-python-headless"].startswith("4.11")
+    assert rec["compiled"]["opset"] == {"ai.onnx": 14}
+    assert rec["compiled"]["metadata"]["ppocr_classes"] == "6625"
+    assert det["proof"]["max_difference"] < 5e-4
+    assert rec["proof"]["max_difference"] < 5e-4
+    assert manifest["proof"]["lines"] > 50
+    assert manifest["files"] == sha256_files(repository, ignore=("manifest.json",))
+
+
+@pytest.mark.paddle
+def test_a_build_that_fails_leaves_the_repository_as_it_was(
+    built: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = work_of(built, tmp_path)
+    out = work / "model_repository"
+    assert build(work) == 0
+    before = sha256_files(work / "model_repository")
+    short = tmp_path / "short.txt"
+    lines = (models / REC / "dictionary.txt").read_text("utf-8").split("\n")
+    short.write_text("\n".join(lines[:-1]), "utf-8")
+    assert build(work, "--dict", str(short)) == 1
+    assert "6622 characters + blank + space = 6624 classes" in capsys.readouterr().err
+    assert build(work, "--rec", DET) == 1
+    assert "det model, but was given as rec" in capsys.readouterr().err
+    assert sha256_files(out) == before
+    assert not [path.name for path in work.iterdir() if path.name.startswith(".model_repository")]
+    assert not [path for path in (work / "onnx").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.paddle
+def test_a_set_that_reads_otherwise_is_not_built(
+    built: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ppocr_converters.errors import ProofError
+    from ppocr_converters.prove import read_both
+    from ppocr_converters.render import samples
+
+    model = load_onnx(built / REC / "model.onnx")
+    last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])
+    weight = onnx.numpy_helper.to_array(last).copy()
+    weight[:, 1:] = np.roll(weight[:, 1:], 1, axis=1)  # every character becomes its neighbour
+    last.CopyFrom(onnx.numpy_helper.from_array(weight, last.name))
+    onnx.save(model, tmp_path / "m.onnx")
+    monkeypatch.setattr("ppocr_converters.prove._rendered", lambda: [("a", samples()[0].image)])
+    pairs = {
+        "det": (built / DET / "model.onnx", built / DET / "converted.onnx"),
+        "rec": (tmp_path / "m.onnx", built / REC / "converted.onnx"),
+    }
+    with pytest.raises(ProofError, match="in place of"):
+        read_both(pairs, steps.source_repository())
+
+
+def test_a_foreign_folder_is_not_replaced(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "photo.jpg").touch()
+    assert build(built.parent, "--out", str(tmp_path / "precious")) == 1
+    assert "was not built by ppocr-convert" in capsys.readouterr().err
+    assert (tmp_path / "precious" / "photo.jpg").exists()
+
+
+def test_steps_are_loaded_as_packages(tmp_path: Path) -> None:
+    assert steps.load("recognize") is steps.load("recognize")
+    assert steps.load("det_postprocess").db.decode_boxes.__module__.endswith("det_postprocess.db")
+    with pytest.raises(AttributeError, match=r"has no nothing\.py"):
+        _ = steps.load("recognize").nothing
+    with pytest.raises(RepositoryError, match="no step code"):
+        steps.load("recognize", tmp_path)
