@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ppocr_server.errors import NotInstalledError
 from ppocr_server.locate import Installation
 
 # Ports by endpoint, and tritonserver's options for them.
@@ -21,6 +23,7 @@ LOG_LEVELS: dict[str, tuple[str, ...]] = {
 # Shared memory of one Python instance. Pictures make it grow once; large steps make that one
 # growth instead of many. Pages that are never touched cost nothing.
 SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
+_MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
 _UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
 
 
@@ -70,14 +73,36 @@ def triton_environment(installation: Installation) -> dict[str, str]:
     that finds its packages through the first `python3` on PATH, so that must be ours; a container
     has its own Python and is left alone.
     """
-    if installation.libraries is None:
+    if not installation.libraries:
         return {}
-    libraries = [str(installation.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+    libraries = [*map(str, installation.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
         "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
         "PATH": ":".join(folders),
     }
+
+
+def check_stub(installation: Installation, environment: Mapping[str, str]) -> None:
+    """Refuse a Python stub whose libraries do not load; Triton would wait for it for ever.
+
+    Raises:
+        NotInstalledError: names the missing library.
+    """
+    if installation.stub is None:
+        return
+    # Without arguments it ends at once, with a status of its own.
+    trial = subprocess.run(
+        [installation.stub], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    found = _MISSING_LIBRARY.search(trial.stderr)
+    if found:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise NotInstalledError(
+            f"Triton's Python backend needs {found[1]}, which is not on this system; install it "
+            f"(on Debian and Ubuntu: apt install libpython{version}), or use a Python that was "
+            "built with --enable-shared"
+        )
 
 
 def shell_safe(path: Path, link: Path) -> Path:

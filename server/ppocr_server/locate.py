@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +29,14 @@ class Installation:
         origin: "container" (a full installation with its own backends) or "wheel".
         binary: the tritonserver executable.
         backends: its backend folder (`python/libtriton_python.so` is in it).
-        libraries: folder for LD_LIBRARY_PATH, None where the system finds them itself.
+        libraries: folders for LD_LIBRARY_PATH, none where the system finds them itself.
         stub: Python backend stub to use, None where it lies in `backends/python` already.
     """
 
     origin: str
     binary: Path
     backends: Path
-    libraries: Path | None = None
+    libraries: tuple[Path, ...] = ()
     stub: Path | None = None
 
     @property
@@ -118,9 +119,20 @@ def _wheel() -> Installation:
         origin="wheel",
         binary=root / "bin" / "tritonserver",
         backends=root / "backends",
-        libraries=root.parent.parent / "nvidia_pytriton.libs",
+        libraries=(root.parent.parent / "nvidia_pytriton.libs", *_python_library()),
         stub=stub,
     )
+
+
+def _python_library() -> list[Path]:
+    """The folder of the running Python's own libpython, which the stub embeds.
+
+    Without it the loader might find none, or one of another patch version.
+    """
+    name = sysconfig.get_config_var("INSTSONAME") or ""
+    folder = Path(sysconfig.get_config_var("LIBDIR") or sys.base_prefix)
+    candidates = (folder, folder / (sysconfig.get_config_var("MULTIARCH") or ""))
+    return [path for path in candidates if ".so" in name and (path / name).is_file()][:1]
 
 
 def _glibc() -> str:

@@ -61,7 +61,7 @@ def read_config(model: Path) -> Any:
     Raises:
         RepositoryError: the file is not a valid model configuration; names file and place.
     """
-    from google.protobuf import text_format  # type: ignore[import-untyped]
+    from google.protobuf import text_format
     from tritonclient.grpc import model_config_pb2
 
     path = model / "config.pbtxt"

@@ -21,7 +21,7 @@ from ppocr_server import health
 from ppocr_server.backend_folder import assemble_backends
 from ppocr_server.diagnosis import failed_models, failure_message, last_error, loaded_models
 from ppocr_server.errors import ModelLoadError, PortInUseError, ServerError
-from ppocr_server.launch import shell_safe, triton_command, triton_environment
+from ppocr_server.launch import check_stub, shell_safe, triton_command, triton_environment
 from ppocr_server.locate import find_tritonserver
 from ppocr_server.ports import choose_ports
 from ppocr_server.process import GuardedProcess
@@ -124,6 +124,8 @@ class TritonServer:
         if self._process is not None:
             raise ServerError("this server is already running; stop it before starting it again")
         self.installation = find_tritonserver(self._tritonserver)
+        self._environment = triton_environment(self.installation)
+        check_stub(self.installation, self._environment)
         found = check_repository(self._repository)
         self.models = found.models
         for attempt in range(PORT_TRIES):
@@ -173,7 +175,7 @@ class TritonServer:
             os.write(log, f"ppocr-serve: {header}\n".encode())
             self._process = GuardedProcess(
                 command,
-                triton_environment(self.installation),
+                self._environment,
                 run_folder=run_folder,
                 prefix=prefix,
                 log=log,

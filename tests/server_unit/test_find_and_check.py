@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from server_unit.tiny_models import add_model, config, plus_one
 from ppocr_server import locate
 from ppocr_server.backend_folder import assemble_backends
 from ppocr_server.errors import NotInstalledError, PortInUseError, RepositoryError, ServerError
-from ppocr_server.launch import shell_safe, triton_command, triton_environment
+from ppocr_server.launch import check_stub, shell_safe, triton_command, triton_environment
 from ppocr_server.locate import Installation, check_glibc, find_tritonserver
 from ppocr_server.ports import choose_ports
 from ppocr_server.repository import check_repository
@@ -46,8 +47,24 @@ def test_the_wheel_is_found_with_its_stub(monkeypatch: pytest.MonkeyPatch) -> No
     assert not found.has_onnxruntime
     assert found.stub is not None
     assert found.stub.is_file()
-    assert found.libraries is not None
-    assert found.libraries.is_dir()
+    assert found.libraries
+    assert all(folder.is_dir() for folder in found.libraries)
+    environment = triton_environment(found)
+    check_stub(found, environment)
+    assert environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
+
+
+def test_a_stub_without_its_python_library_is_refused(tmp_path: Path) -> None:
+    stub = tmp_path / "stub"
+    stub.write_text(
+        "#!/bin/sh\n"
+        "echo 'stub: error while loading shared libraries: libpython3.10.so.1.0: cannot' >&2\n"
+        "exit 127\n"
+    )
+    stub.chmod(0o755)
+    broken = Installation("wheel", tmp_path, tmp_path, (tmp_path,), stub)
+    with pytest.raises(NotInstalledError, match=r"libpython3\.10\.so\.1\.0.*apt install"):
+        check_stub(broken, {})
 
 
 def test_a_missing_wheel_is_told_with_the_command_that_installs_it(
