@@ -11,7 +11,7 @@ from typing import Any
 
 from ppocr_converters.convert import OPSET
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.files import new_folder, sha256_file, sha256_files
+from ppocr_converters.files import new_folder, sha256_files
 from ppocr_converters.manifest import (
     MANIFEST,
     Manifest,
@@ -76,21 +76,24 @@ def build(
     source = source or source_repository()
     models = {"det": prepare(det, work / det.name, opset=opset)}
     models["rec"] = prepare(rec, work / rec.name, opset=opset)
-    inputs = _inputs(models, profile, source) | {"pictures": [sha256_file(p) for p in pictures]}
+    proof = prove_set(models, source, work / f"{det.name}+{rec.name}.json", pictures)
+    inputs = _inputs(models, profile, source, proof)
     manifest = read_manifest(out / MANIFEST)
     if manifest is not None and is_current(manifest, inputs, out):
         logger.info("%s is up to date", out)
         return Built(out, manifest, changed=False)
-    proof = prove_set(models, source, work / f"{det.name}+{rec.name}.json", pictures)
     with new_folder(out) as fresh:
-        manifest = {**_make(fresh, models, profile, source), "proof": proof}
-        write_manifest(fresh / MANIFEST, {"inputs": inputs, **manifest})
-    return Built(out, {"inputs": inputs, **manifest}, changed=True)
+        manifest = {"inputs": inputs, **_make(fresh, models, profile, source), "proof": proof}
+        write_manifest(fresh / MANIFEST, manifest)
+    return Built(out, manifest, changed=True)
 
 
-def _inputs(models: Mapping[str, Prepared], profile: Profile, source: Path) -> dict[str, Any]:
+def _inputs(
+    models: Mapping[str, Prepared], profile: Profile, source: Path, proof: Manifest
+) -> dict[str, Any]:
     return {
-        "models": {name: model.manifest["files"] for name, model in models.items()},
+        "models": {name: digest_of(model.manifest) for name, model in models.items()},
+        "proof": digest_of(proof),
         "profile": dataclasses.asdict(profile),
         "source": digest_of(sha256_files(source, ignore=(MANIFEST,))),
         "tools": tool_versions(),
