@@ -1,0 +1,77 @@
+"""What the accuracy figures are made of."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppocr_bench.metrics import Counts, compare, edit_distance, fold
+
+words = st.text("ab ，", max_size=8)
+
+
+def box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def test_edit_distance_of_known_words() -> None:
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance("", "abc") == edit_distance("abc", "") == 3
+    assert edit_distance("每斤6.8元", "每斤6,8元") == 1
+
+
+@given(words, words, words)
+def test_edit_distance_is_a_distance(a: str, b: str, c: str) -> None:
+    assert (edit_distance(a, b) == 0) == (a == b)
+    assert edit_distance(a, b) == edit_distance(b, a)
+    assert abs(len(a) - len(b)) <= edit_distance(a, b) <= max(len(a), len(b))
+    assert edit_distance(a, c) <= edit_distance(a, b) + edit_distance(b, c)
+
+
+def test_folding_takes_spaces_and_width_away() -> None:
+    assert fold("Ｔｅｌ： 020 ") == fold("Tel:020")
+    assert fold("一二") != fold("一三")
+
+
+def test_a_page_read_right_has_no_errors() -> None:
+    boxes, texts = [box(0, 0, 100, 20), box(0, 40, 100, 60)], ["one line", "another"]
+    counts = compare(boxes, texts, boxes[::-1], texts[::-1])
+    assert counts.rates() == {
+        "precision": 1,
+        "recall": 1,
+        "hmean": 1,
+        "cer": 0,
+        "exact": 1,
+        "folded_cer": 0,
+        "folded_exact": 1,
+    }
+
+
+def test_pieces_of_a_line_are_one_text_but_not_one_box() -> None:
+    pieces = [box(60, 0, 100, 20), box(0, 0, 40, 20)]
+    counts = compare([box(0, 0, 100, 20)], ["one line"], pieces, ["line", "one"])
+    assert (counts.matched_boxes, counts.found_boxes) == (0, 2)
+    assert (counts.errors, counts.exact) == (1, 0)  # the space between them
+    assert (counts.folded_errors, counts.folded_exact) == (0, 1)
+
+
+def test_pieces_of_a_tall_line_are_joined_downwards() -> None:
+    pieces = [box(2, 60, 18, 98), box(0, 2, 20, 40)]
+    counts = compare([box(0, 0, 20, 100)], ["上下"], pieces, ["下", "上"])
+    assert counts.errors == 0
+
+
+def test_missing_and_additional_lines_are_errors() -> None:
+    truth = [box(0, 0, 100, 20), box(0, 40, 100, 60)]
+    counts = compare(truth, ["abc", "defg"], [truth[0], box(300, 300, 400, 320)], ["abd", "xy"])
+    assert counts.errors == 1 + 4 + 2
+    assert (counts.characters, counts.exact, counts.matched_boxes) == (7, 0, 1)
+    assert compare([], [], [], []) == Counts()
+    assert compare([], [], truth, ["a", "b"]).errors == 2
+
+
+def test_counts_add_up() -> None:
+    boxes = [box(0, 0, 100, 20)]
+    right, wrong = compare(boxes, ["ab"], boxes, ["ab"]), compare(boxes, ["ab"], [], [])
+    assert (right + wrong).rates()["cer"] == pytest.approx(0.5)
+    assert (right + wrong).rates()["recall"] == pytest.approx(0.5)
