@@ -63,13 +63,15 @@ class Accuracy:
 
 def run(args: argparse.Namespace) -> Accuracy:
     """Read every picture with either padding, one after the other."""
+    from tqdm import tqdm
+
     from ppocr_bench.metrics import Counts
     from ppocr_client import OcrClient
 
     pictures = [picture for picture in gather(args) if picture.truth is not None]
     totals: dict[str, Counts] = dict.fromkeys(PADDINGS, Counts())
     with target(args) as urls, OcrClient(urls[0]) as client:
-        for picture in pictures:
+        for picture in tqdm(pictures, unit="picture", disable=None):
             for padding in PADDINGS:
                 totals[padding] += judge(picture, client.read(picture.data, rec_padding=padding))
     return Accuracy(len(pictures), totals)

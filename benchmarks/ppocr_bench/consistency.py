@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ppocr_bench.arguments import at_least
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import Picture, add_picture_arguments, gather
 from ppocr_bench.target import add_target_arguments, target
@@ -28,10 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this verb."""
     add_target_arguments(parser)
     add_picture_arguments(parser, pages=0)
-    parser.add_argument("--clients", type=int, default=8, help="default: %(default)s")
-    parser.add_argument("--requests", type=int, default=200, help="in all (default: %(default)s)")
+    parser.add_argument("--clients", type=at_least(1), default=8, help="default: %(default)s")
     parser.add_argument(
-        "--pictures", type=int, default=6, help="how many of them are used (default: %(default)s)"
+        "--requests", type=at_least(1), default=200, help="in all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=at_least(1),
+        default=6,
+        help="how many of them are used (default: %(default)s)",
     )
     parser.add_argument("--rec-padding", choices=("crop", "paddle"), default="crop")
 

@@ -167,10 +167,13 @@ def run(args: argparse.Namespace) -> Parity:
 
 def read_served(args: argparse.Namespace, pictures: Sequence[Picture]) -> list[list[Line]]:
     """Read the pictures through the server with PaddleOCR's own padding."""
+    from tqdm import tqdm
+
     from ppocr_client import OcrClient
 
     with target(args) as urls, OcrClient(urls[0]) as client:
-        results = [client.read(picture.data, rec_padding="paddle") for picture in pictures]
+        progress = tqdm(pictures, unit="picture", disable=None)
+        results = [client.read(picture.data, rec_padding="paddle") for picture in progress]
     return [
         [Line(line.text, line.score, line.box.tolist()) for line in result.lines]
         for result in results

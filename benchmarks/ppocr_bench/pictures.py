@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppocr_bench.arguments import at_least
 from ppocr_bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def add_picture_arguments(parser: argparse.ArgumentParser, *, pages: int) -> Non
     )
     parser.add_argument(
         "--pages",
-        type=int,
+        type=at_least(0),
         default=pages,
         metavar="N",
         help="rendered pages (default: %(default)s)",
