@@ -20,7 +20,7 @@ demo: build ## read the sample pictures through a server of their own, draw one,
 	@echo "== boxes and texts are drawn in build/demo.png"
 
 serve: build ## serve until Ctrl-C
-	@ppocr-serve --model-repository $(REPOSITORY)
+	@ppocr-serve --model-repository $(REPOSITORY) $(SERVE_FLAGS)
 
 build: $(INSTALLED) ## fetch, convert, prove and lay out the models
 	@ppocr-convert build --out $(REPOSITORY)

@@ -1,0 +1,66 @@
+"""The README's commands, run as they are printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.server
+
+
+def read_lines(output: str) -> dict[str, list[str]]:
+    """The texts that `ppocr-client read` printed, by picture."""
+    read: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        if line.startswith("== samples/"):
+            texts = read.setdefault(Path(line.split()[1]).name, [])
+        elif "\t" in line:
+            texts.append(line.split("\t")[0].replace(" ", ""))
+    return read
+
+
+def test_make_demo_reads_the_samples_and_draws_one(repository, samples):
+    picture = ROOT / "build" / "demo.png"
+    picture.unlink(missing_ok=True)
+    done = subprocess.run(["make", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    through_grpc, through_http = done.stdout.split("== through HTTP")
+    read = read_lines(through_grpc)
+    assert read == {
+        name: [text.replace(" ", "") for text in texts] for name, texts in samples.items()
+    }
+    assert samples["poster_zh.jpg"][0] in through_http
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, samples):
+    ports = "SERVE_FLAGS=--http-port 0 --grpc-port 0 --metrics-port 0"
+    serving = subprocess.Popen(
+        ["make", "serve", ports],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        line = next(line for line in serving.stdout if "curl" in line)
+        command = line[line.index("curl") :].strip()
+        name = Path(re.search(r"@(\S+)", command)[1]).name
+        answer = subprocess.run(
+            command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        )
+        for text in samples[name]:
+            assert text in answer.stdout
+    finally:
+        os.killpg(serving.pid, signal.SIGINT)
+        serving.wait(timeout=60)
+    port = int(re.search(r":(\d+)/v2", command)[1])
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        pass
