@@ -23,7 +23,7 @@ from ppocr_converters.onnx_model import (
     outputs,
 )
 from ppocr_converters.pbtxt import read_config, set_parameter, write_config
-from ppocr_converters.profiles import Profile
+from ppocr_converters.plan import ModelPlan, Plan, apply
 
 CONFIG = "config.pbtxt"
 WEIGHTS = "1/model.onnx"
@@ -49,23 +49,22 @@ class Served:
     threads: int
 
 
-def assemble(
-    folder: Path, source: Path, networks: Mapping[str, Path], profile: Profile
-) -> list[Served]:
+def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Plan) -> list[Served]:
     """Fill a folder with a repository that can be served.
 
     Args:
         folder: where the models go.
         source: the repository without weights that is copied.
         networks: compiled ONNX files by the name of the model that serves them ("det", "rec").
-        profile: instances and threads.
+        plan: instances, devices, batching and engine of every model.
 
     Returns:
         A summary, one row for each model.
 
     Raises:
         ModelError: a network is not what its place needs.
-        RepositoryError: a folder, a file or a configuration does not fit the others.
+        RepositoryError: a folder, a file or a configuration does not fit the others, or the plan
+            names a model that is not there.
     """
     for name in sorted(path.name for path in source.iterdir() if (path / CONFIG).is_file()):
         shutil.copytree(source / name, folder / name, ignore=NOT_COPIED)
@@ -75,7 +74,10 @@ def assemble(
         shutil.copyfile(path, folder / name / WEIGHTS)
         _configure_network(folder / name / CONFIG, _checked(name, path))
     _configure_recognize(folder, load_onnx(networks["rec"]))
-    summary = [_apply_profile(path, profile) for path in sorted(folder.glob(f"*/{CONFIG}"))]
+    if absent := [name for name in plan.models if not (folder / name / CONFIG).is_file()]:
+        raise RepositoryError(f"{plan.name} plans {', '.join(absent)}, which {source} has not")
+    paths = sorted(folder.glob(f"*/{CONFIG}"))
+    summary = [_apply_plan(path, plan.models.get(path.parent.name)) for path in paths]
     check_ensembles(folder)
     return summary
 
@@ -138,16 +140,13 @@ def _configure_recognize(folder: Path, rec: ModelProto) -> None:
     write_config(folder / "recognize" / CONFIG, config)
 
 
-def _apply_profile(path: Path, profile: Profile) -> Served:
-    """Set the instances and threads of one model."""
+def _apply_plan(path: Path, plan: ModelPlan | None) -> Served:
+    """Write one model's part of the plan; a model that is not in it stays as it is."""
     config = read_config(path)
-    name = config.name
-    if name in profile.instances:
-        del config.instance_group[:]
-        config.instance_group.add(kind=profile.kind, count=profile.instances[name])
-    for key, value in profile.parameters.get(name, {}).items():
-        set_parameter(config, key, value)
+    if plan is not None:
+        apply(config, plan)
     write_config(path, config)
     threads = config.parameters["intra_op_thread_count"].string_value or "1"
     backend = config.backend or config.platform
-    return Served(name, backend, sum(g.count for g in config.instance_group), int(threads))
+    count = sum(group.count * max(1, len(group.gpus)) for group in config.instance_group)
+    return Served(config.name, backend, count, int(threads))

@@ -9,12 +9,17 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ppocr_converters.errors import ConvertError
 
+if TYPE_CHECKING:
+    from ppocr_converters.repository import Built
+
 DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
 WORK = Path("build")
+#: Options of `build` that a config.yml stands for.
+OF_CONFIG = ("det", "rec", "profile", "det_concurrency", "rec_concurrency", "dict", "no_space")
 OPSET = 14
 
 
@@ -75,17 +80,24 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument("--source", type=Path, help="repository whose steps read")
 
     build = _verb(verbs, "build", _build, "all of it: a repository to serve")
-    build.add_argument("--det", default=DET, help="name, folder or ONNX file (%(default)s)")
-    build.add_argument("--rec", default=REC, help="name, folder or ONNX file (%(default)s)")
+    build.add_argument("--config", type=Path, metavar="FILE", help="a Paddle Serving config.yml")
+    build.add_argument("--det", help=f"name, folder or ONNX file ({DET})")
+    build.add_argument("--rec", help=f"name, folder or ONNX file ({REC})")
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
     build.add_argument("--source", type=Path, help="repository without weights to start from")
-    build.add_argument("--profile", default="cpu", help="of instances and threads (%(default)s)")
+    build.add_argument("--profile", help="of instances and threads (cpu)")
     build.add_argument("--det-concurrency", type=int, metavar="N", help="instances of the det Op")
     build.add_argument("--rec-concurrency", type=int, metavar="N", help="instances of the rec Op")
     build.add_argument("--opset", type=int, default=OPSET, help="%(default)s")
     build.add_argument("--images", nargs="+", type=Path, default=[], help="prove on these pictures")
     _add_dictionary(build)
+
+    explain = _verb(verbs, "explain", _explain, "what every key of a config.yml becomes")
+    explain.add_argument("config", type=Path, nargs="?", help="a Paddle Serving config.yml")
+    explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
+    explain.add_argument("--language", choices=["en", "zh"], default="en", help="of --keys")
+    explain.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
     return parser
 
 
@@ -202,26 +214,9 @@ def _prove(arguments: argparse.Namespace) -> None:
 
 def _build(arguments: argparse.Namespace) -> None:
     from ppocr_converters.files import only_one
-    from ppocr_converters.prepare import find_origin
-    from ppocr_converters.profiles import load_profile
-    from ppocr_converters.repository import build
 
-    counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
-    given = {op: count for op, count in counts.items() if count is not None}
-    profile = load_profile(arguments.profile, given)
-    models = arguments.work / "models"
-    space = False if arguments.no_space else None
     with only_one(arguments.work):
-        built = build(
-            arguments.out or arguments.work / "model_repository",
-            arguments.work / "onnx",
-            find_origin(arguments.det, models, kind="det"),
-            find_origin(arguments.rec, models, kind="rec", dictionary=arguments.dict, space=space),
-            profile,
-            source=arguments.source,
-            opset=arguments.opset,
-            pictures=arguments.images,
-        )
+        built = _build_from_config(arguments) if arguments.config else _build_from_names(arguments)
     lines = [f"{built.folder} {'is built' if built.changed else 'is up to date'}"]
     lines += [
         f"  {row['model']:16} {row['backend']:12} "
@@ -232,6 +227,62 @@ def _build(arguments: argparse.Namespace) -> None:
     proofs["reading"] = built.manifest["proof"]
     lines += [f"  {_proof_line(name, proof)}" for name, proof in proofs.items()]
     _show(arguments, built.manifest, "\n".join(lines))
+
+
+def _build_from_config(arguments: argparse.Namespace) -> Built:
+    from ppocr_converters.serving_config.build import build_service, load_service
+
+    given = [f"--{name.replace('_', '-')}" for name in OF_CONFIG if getattr(arguments, name)]
+    if given:
+        raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
+    _, service = load_service(arguments.config)
+    return build_service(
+        service,
+        arguments.work,
+        arguments.out,
+        source=arguments.source,
+        opset=arguments.opset,
+        pictures=arguments.images,
+    )
+
+
+def _build_from_names(arguments: argparse.Namespace) -> Built:
+    from ppocr_converters.prepare import find_origin
+    from ppocr_converters.profiles import load_profile
+    from ppocr_converters.repository import build
+
+    counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
+    given = {op: count for op, count in counts.items() if count is not None}
+    models = arguments.work / "models"
+    space = False if arguments.no_space else None
+    rec = arguments.rec or REC
+    return build(
+        arguments.out or arguments.work / "model_repository",
+        arguments.work / "onnx",
+        find_origin(arguments.det or DET, models, kind="det"),
+        find_origin(rec, models, kind="rec", dictionary=arguments.dict, space=space),
+        load_profile(arguments.profile or "cpu", given),
+        source=arguments.source,
+        opset=arguments.opset,
+        pictures=arguments.images,
+    )
+
+
+def _explain(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.serving_config.build import load_service
+    from ppocr_converters.serving_config.explain import explain, key_table, table
+    from ppocr_converters.serving_config.schema import schema
+
+    if arguments.schema:
+        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        return
+    if arguments.keys:
+        print(key_table(arguments.language))
+        return
+    if arguments.config is None:
+        raise ConvertError("name a config.yml to explain, or ask for --keys or --schema")
+    rows = explain(*load_service(arguments.config))
+    _show(arguments, [dataclasses.asdict(row) for row in rows], table(rows))
 
 
 def _proof_line(name: str, proof: dict[str, Any]) -> str:

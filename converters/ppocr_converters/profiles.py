@@ -1,26 +1,16 @@
-"""Profiles: how many instances and threads a repository is built with, read from profiles.yml."""
+"""Profiles: plans for a kind of machine, read from profiles.yml."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import yaml
 
 from ppocr_converters.errors import RepositoryError
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Instances of each model, where they run, and parameters of the network models."""
-
-    name: str
-    kind: str
-    instances: Mapping[str, int]
-    parameters: Mapping[str, Mapping[str, int | str]]
+from ppocr_converters.plan import Instances, ModelPlan, Plan
 
 
 def available_cores() -> int:
@@ -32,8 +22,8 @@ def available_cores() -> int:
 
 def load_profile(
     name: str, concurrency: Mapping[str, int] | None = None, *, cores: int | None = None
-) -> Profile:
-    """Read a profile and work out its counts for a machine.
+) -> Plan:
+    """Read a profile and work out its plan for a machine.
 
     Args:
         name: a profile of profiles.yml.
@@ -55,7 +45,20 @@ def load_profile(
             allowed = ", ".join(data["ops"])
             raise RepositoryError(f"concurrency {op}={count}: the Ops are {allowed}, counts from 1")
         instances |= dict.fromkeys(data["ops"][op], count)
-    return Profile(name, entry["kind"], instances, entry["parameters"])
+    parameters = entry["parameters"]
+    models = {
+        model: ModelPlan(
+            instances=(Instances(count, entry["kind"]),),
+            parameters={k: str(v) for k, v in parameters.get(model, {}).items()},
+        )
+        for model, count in instances.items()
+    }
+    return Plan(f"profile {name}", models)
+
+
+def models_of_op(op: str) -> tuple[str, ...]:
+    """The models that make up an Op ("det", "rec"); none of one that is not there."""
+    return tuple(_tables()["ops"].get(op, ()))
 
 
 def _tables() -> dict[str, Any]:

@@ -22,15 +22,15 @@ from ppocr_converters.manifest import (
     tool_versions,
     write_manifest,
 )
+from ppocr_converters.plan import Plan, refuse_unavailable
 from ppocr_converters.prepare import Origin, Prepared, prepare
-from ppocr_converters.profiles import Profile
 from ppocr_converters.prove import prove_set
 from ppocr_converters.steps import source_repository
 
 logger = logging.getLogger(__name__)
 
 #: The files of this package that decide what a repository is made of.
-CODE = ("assemble.py", "dictionary.py", "pbtxt.py", "repository.py")
+CODE = ("assemble.py", "dictionary.py", "pbtxt.py", "plan.py", "repository.py")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def build(
     work: Path,
     det: Origin,
     rec: Origin,
-    profile: Profile,
+    plan: Plan,
     *,
     source: Path | None = None,
     opset: int = OPSET,
@@ -60,7 +60,7 @@ def build(
         work: where converted and compiled models are kept, a folder each.
         det: the detector.
         rec: the recogniser.
-        profile: instances and threads.
+        plan: instances, devices, batching and engine of every model.
         source: the repository without weights to start from; by default the project's.
         opset: of the conversion.
         pictures: files to prove the reading on; by default rendered pages.
@@ -73,41 +73,42 @@ def build(
             f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
             f"choose another folder with --out, or remove it"
         )
+    refuse_unavailable(plan)
     source = source or source_repository()
     models = {"det": prepare(det, work / det.name, opset=opset)}
     models["rec"] = prepare(rec, work / rec.name, opset=opset)
     proof = prove_set(models, source, work / f"{det.name}+{rec.name}.json", pictures)
-    inputs = _inputs(models, profile, source, proof)
+    inputs = _inputs(models, plan, source, proof)
     manifest = read_manifest(out / MANIFEST)
     if manifest is not None and is_current(manifest, inputs, out):
         logger.info("%s is up to date", out)
         return Built(out, manifest, changed=False)
     with new_folder(out) as fresh:
-        manifest = {"inputs": inputs, **_make(fresh, models, profile, source), "proof": proof}
+        manifest = {"inputs": inputs, **_make(fresh, models, plan, source), "proof": proof}
         write_manifest(fresh / MANIFEST, manifest)
     return Built(out, manifest, changed=True)
 
 
 def _inputs(
-    models: Mapping[str, Prepared], profile: Profile, source: Path, proof: Manifest
+    models: Mapping[str, Prepared], plan: Plan, source: Path, proof: Manifest
 ) -> dict[str, Any]:
     return {
         "models": {name: digest_of(model.manifest) for name, model in models.items()},
         "proof": digest_of(proof),
-        "profile": dataclasses.asdict(profile),
+        "plan": dataclasses.asdict(plan)["models"],
         "source": digest_of(sha256_files(source, ignore=(MANIFEST,))),
         "tools": tool_versions(),
         "code": code_digest(CODE),
     }
 
 
-def _make(folder: Path, models: Mapping[str, Prepared], profile: Profile, source: Path) -> Manifest:
+def _make(folder: Path, models: Mapping[str, Prepared], plan: Plan, source: Path) -> Manifest:
     """Fill an empty folder with the repository."""
     from ppocr_converters.assemble import assemble
 
     logger.info("assembling the repository")
     networks = {name: model.path for name, model in models.items()}
-    summary = assemble(folder, source, networks, profile)
+    summary = assemble(folder, source, networks, plan)
     return {
         "summary": [dataclasses.asdict(row) for row in summary],
         "models": {name: model.manifest for name, model in models.items()},

@@ -45,7 +45,8 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
 
 
 def test_without_counts_there_is_an_instance_for_each_core() -> None:
-    assert set(load_profile("cpu", cores=5).instances.values()) == {5}
+    models = load_profile("cpu", cores=5).models.values()
+    assert {group.total for model in models for group in model.instances} == {5}
     with pytest.raises(RepositoryError, match="no profile is called 'tpu'; there are cpu"):
         load_profile("tpu")
     with pytest.raises(RepositoryError, match="concurrency det=0"):

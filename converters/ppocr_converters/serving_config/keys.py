@@ -1,0 +1,163 @@
+"""The table of keys, read from keys.yml: types, ranges, defaults and what each key becomes."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from ppocr_converters.errors import ConvertError
+
+#: Stands in a path where the name of an Op does.
+NAME = "NAME"
+TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "number": (int, float),
+    "bool": (bool,),
+    "str": (str,),
+    "ints": (int,),
+    "strs": (str,),
+}
+IN_WORDS = {
+    "int": "a whole number",
+    "number": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "ints": "a list of whole numbers",
+    "strs": "a list of texts",
+}
+
+
+class ConfigError(ConvertError):
+    """A config.yml says something that is not allowed; key, value and what is allowed are named."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key; the fields are explained at the head of keys.yml."""
+
+    path: str
+    type: str
+    meaning: str
+    becomes: str
+    zh: str
+    effect: str
+    default: Any = None
+    low: float | None = None
+    high: float | None = None
+    words: tuple[Any, ...] = ()
+    pattern: str | None = None
+    looks: str = ""
+    refused: Mapping[Any, str] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a list."""
+        return self.type in ("ints", "strs")
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.words:
+            return "one of " + ", ".join(str(word) for word in self.words)
+        if self.pattern is not None:
+            return f"{IN_WORDS[self.type]}, {self.looks}"
+        ends = [(self.low, "from"), (self.high, "to")]
+        limits = [f"{word} {number:.10g}" for number, word in ends if number is not None]
+        return " ".join([IN_WORDS[self.type], *limits])
+
+    def parse(self, value: Any, path: str) -> Any:
+        """A value as it is used, a list as a tuple; an empty one is the default.
+
+        Args:
+            value: as YAML gives it.
+            path: for messages, with the Op's name in it.
+
+        Raises:
+            ConfigError: a wrong type, out of range, or known and refused.
+        """
+        if value is None:
+            return self.default
+        entries = value if self.is_list else [value]
+        if not isinstance(entries, list) or not all(self._is_allowed(entry) for entry in entries):
+            if not self.is_list and self._has_type(value) and value in self.refused:
+                raise ConfigError(f"{path} is {value}: {self.refused[value]}; {self._hint(value)}")
+            raise ConfigError(f"{path} is {value!r}; {self._hint(value)}")
+        return tuple(entries) if self.is_list else value
+
+    def _has_type(self, entry: Any) -> bool:
+        # True is an int in Python, and a mistake in a configuration.
+        return isinstance(entry, TYPES[self.type]) and (
+            self.type == "bool" or not isinstance(entry, bool)
+        )
+
+    def _is_allowed(self, entry: Any) -> bool:
+        if not self._has_type(entry) or (self.words and entry not in self.words):
+            return False
+        if self.pattern is not None:
+            return re.fullmatch(self.pattern, entry) is not None
+        if isinstance(entry, str):
+            return True
+        # `not >=` refuses NaN as well.
+        return not (
+            (self.low is not None and not entry >= self.low)
+            or (self.high is not None and not entry <= self.high)
+        )
+
+    def _hint(self, value: Any) -> str:
+        quote = f'; write it in quotes: "{value}"' if self._lacks_quotes(value) else ""
+        return f"allowed: {self.allowed}{quote}"
+
+    def _lacks_quotes(self, value: Any) -> bool:
+        return self.type == "str" and isinstance(value, int) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=1)
+def all_keys() -> Mapping[str, Key]:
+    """Every key by its path, with NAME for the name of an Op."""
+    text = resources.files(__package__).joinpath("keys.yml").read_text("utf-8")
+    return {path: _key(path, entry) for path, entry in yaml.safe_load(text).items()}
+
+
+def _key(path: str, entry: dict[str, Any]) -> Key:
+    for name in {"words", "steps"} & entry.keys():
+        entry[name] = tuple(entry[name])
+    return Key(path=path, **entry)
+
+
+def children(prefix: str) -> list[str]:
+    """The names that may stand directly below a path ("" for the top), each once."""
+    start = f"{prefix}." if prefix else ""
+    below = [path.removeprefix(start) for path in all_keys() if path.startswith(start)]
+    return list(dict.fromkeys(path.split(".")[0] for path in below))
+
+
+def nearest(name: str, pattern: str, path: str) -> str:
+    """A sentence that helps whoever wrote an unknown name below a path.
+
+    The same name elsewhere wins, then the nearest one here, then the nearest one elsewhere.
+
+    Args:
+        name: as written.
+        pattern: where, with NAME for the name of an Op.
+        path: where, as written.
+    """
+    here = children(pattern)
+    start = f"{path}." if path else ""
+    elsewhere: dict[str, str] = {}
+    for known in all_keys():
+        elsewhere.setdefault(known.rsplit(".", 1)[-1], known)
+    if name in elsewhere:
+        return f"did you mean {elsewhere[name]}?"
+    if near := difflib.get_close_matches(name, here, n=1):
+        return f"did you mean {start}{near[0]}?"
+    if near := difflib.get_close_matches(name, elsewhere, n=1):
+        return f"did you mean {elsewhere[near[0]]}?"
+    return f"allowed here: {', '.join(here)}"
