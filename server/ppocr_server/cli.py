@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import signal
 import sys
@@ -19,6 +20,11 @@ DEFAULT_REPOSITORY = "build/model_repository"
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
 LOG_LEVELS = ("error", "warning", "info", "verbose")
+# What can stand before all options: a module whose main() takes the rest of the line.
+VERBS = {
+    "endpoint": "ppocr_server.paddle_serving.cli",
+    "timeline": "ppocr_server.timeline.cli",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With a command of its own to run, its exit status is returned.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and given[0] in VERBS:
+        verb = importlib.import_module(VERBS[given[0]])
+        return int(verb.main(given[1:]))
+    options = _parser().parse_args(given)
     from ppocr_server.errors import ServerError
 
     try:
@@ -41,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="ppocr-serve",
         description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="Two more things, each with its own --help: ppocr-serve endpoint answers the "
+        "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces.",
     )
     add = parser.add_argument
     add("--model-repository", default=DEFAULT_REPOSITORY, metavar="DIR", help="folder of models")

@@ -1,0 +1,121 @@
+"""`ppocr-serve endpoint`: Paddle Serving's HTTP and gRPC endpoints in front of a running Triton."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+
+LOG_FOLDER = "PipelineServingLogs"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the endpoints until Ctrl-C; returns 0, or 1 where they could not run."""
+    options = _parser().parse_args(arguments)
+    from ppocr_server.errors import ServerError
+    from ppocr_server.paddle_serving.endpoint import run_endpoint
+    from ppocr_server.paddle_serving.logs import write_logs
+
+    def announce(ports: Mapping[str, int]) -> None:
+        if options.json:
+            print(json.dumps(dict(ports)), flush=True)
+            return
+        if "http" in ports:
+            path = f"{options.name}/prediction"
+            print(f"HTTP  POST http://{options.host}:{ports['http']}/{path}", flush=True)
+        if "rpc" in ports:
+            print(f"gRPC  {options.host}:{ports['rpc']} PipelineService.inference", flush=True)
+
+    settings, tracer = _settings(options)
+    write_logs(Path(options.log_folder) if options.log_folder else None)
+    triton = options.triton.removeprefix("grpc://")
+    try:
+        run_endpoint(settings, triton, tracer, started=announce, grace=options.grace)
+    except ServerError as error:
+        print(f"ppocr-serve endpoint: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ppocr-serve endpoint",
+        description="Answer the HTTP and gRPC clients of Paddle Serving from a running Triton.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--triton", default="grpc://127.0.0.1:8001", metavar="URL", help="Triton's gRPC endpoint")
+    add("--name", default="ocr", help="the service's name, as in POST /NAME/prediction")
+    add("--model", default="ocr", help="Triton's name of the pipeline")
+    add("--host", default="0.0.0.0", help="address to listen on; the default is all of them")
+    add("--http-port", type=_port, default=9999, metavar="PORT", help="0 a free one, none for none")
+    add("--rpc-port", type=_port, default=18090, metavar="PORT", help="0 a free one, none for none")
+    add("--worker-num", type=_from_1, default=20, metavar="N", help="requests in progress")
+    add("--max-waiting", type=int, default=1000, metavar="N", help="requests that may wait")
+    add("--retry", type=_from_1, default=1, metavar="N", help="tries of a request; 1 is no retry")
+    add("--timeout-ms", type=int, default=-1, metavar="MS", help="from request to answer; -1 none")
+    add("--max-message-bytes", type=_from_1, default=256 << 20, metavar="N", help="longest request")
+    add("--max-picture-bytes", type=_from_1, default=32 << 20, metavar="N", help="longest picture")
+    add(
+        "--option",
+        action="append",
+        type=_option,
+        metavar="NAME=VALUE",
+        help="parameter sent to Triton with every request, instead of those that make it read "
+        "like Paddle Serving",
+    )
+    add("--tracer-interval-s", type=int, default=-1, metavar="S", help="statistics every S seconds")
+    add("--metrics", metavar="URL", help="Triton's metrics, for the tracer's queue lengths")
+    add("--log-folder", default=LOG_FOLDER, metavar="DIR", help="empty: log to standard error")
+    add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
+    add("--json", action="store_true", help="print the ports as one line of JSON when listening")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
+    from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+
+    chosen = {} if options.option is None else {"options": dict(options.option)}
+    settings = EndpointSettings(
+        name=options.name,
+        http_port=options.http_port,
+        rpc_port=options.rpc_port,
+        host=options.host,
+        worker_num=options.worker_num,
+        max_waiting=options.max_waiting,
+        retry=options.retry,
+        timeout_ms=options.timeout_ms,
+        max_message_bytes=options.max_message_bytes,
+        max_picture_bytes=options.max_picture_bytes,
+        model=options.model,
+        **chosen,
+    )
+    return settings, TracerSettings(options.tracer_interval_s, options.metrics)
+
+
+def _port(word: str) -> int | None:
+    return None if word == "none" else int(word)
+
+
+def _from_1(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{word} is below 1")
+    return number
+
+
+def _option(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=VALUE")
+    return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

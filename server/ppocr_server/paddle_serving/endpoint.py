@@ -1,0 +1,153 @@
+"""Both endpoints, their health and their tracer, in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from typing import Any
+
+from ppocr_server.paddle_serving.backend import TritonBackend
+from ppocr_server.paddle_serving.http_app import http_app
+from ppocr_server.paddle_serving.http_server import HttpEndpoint
+from ppocr_server.paddle_serving.records import Records
+from ppocr_server.paddle_serving.rpc import RpcEndpoint
+from ppocr_server.paddle_serving.service import PipelineService
+from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+from ppocr_server.paddle_serving.tracer import trace
+from ppocr_server.ports import choose_ports
+
+WATCH_SECONDS = 1.0
+GRACE_SECONDS = 30.0
+
+# Called with the port of each endpoint that is open, by "http" and "rpc".
+Started = Callable[[Mapping[str, int]], None]
+
+
+def run_endpoint(
+    settings: EndpointSettings,
+    triton: str,
+    tracer: TracerSettings | None = None,
+    *,
+    started: Started = lambda ports: None,
+    alive: Callable[[], bool] = lambda: True,
+    grace: float = GRACE_SECONDS,
+) -> None:
+    """Run `serve_endpoint` until SIGINT, SIGTERM or SIGHUP; only in the main thread.
+
+    Args:
+        settings: see `serve_endpoint`, and so for the others that are not named here.
+        triton: as there.
+        tracer: as there.
+        started: as there.
+        alive: asked every second; the endpoints end when the answer is no.
+        grace: as there.
+
+    Raises:
+        PortInUseError: as there.
+        ServerError: as there.
+    """
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        with background(_stop_unless(alive, stop)):
+            await serve_endpoint(settings, triton, tracer, stop=stop, started=started, grace=grace)
+
+    asyncio.run(main())
+
+
+async def serve_endpoint(
+    settings: EndpointSettings,
+    triton: str,
+    tracer: TracerSettings | None = None,
+    *,
+    stop: asyncio.Event,
+    started: Started = lambda ports: None,
+    grace: float = GRACE_SECONDS,
+) -> None:
+    """Answer Paddle Serving's clients until `stop` is set.
+
+    Triton need not be there yet: until it is, health checks fail and requests are answered 9000.
+
+    Args:
+        settings: what to listen on and how to answer.
+        triton: "host:port" of Triton's gRPC endpoint.
+        tracer: the statistics block, None for none.
+        stop: ends the service.
+        started: called once the ports are open.
+        grace: seconds that requests in progress get at the end; new ones find the ports closed,
+            or are answered 3001 on a connection that is still open.
+
+    Raises:
+        PortInUseError: a port is taken.
+        ServerError: a port is out of range, or the address cannot be bound.
+    """
+    wanted = {"http": settings.http_port, "rpc": settings.rpc_port}
+    ports = choose_ports(settings.host, {k: v for k, v in wanted.items() if v is not None})
+    backend = TritonBackend(triton, settings)
+    tracing = tracer is not None and tracer.interval_s >= 1
+    service = PipelineService(settings, backend.read, Records() if tracing else None)
+    health = Health(backend.ready)
+    ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
+    async with contextlib.AsyncExitStack() as at_end:
+        at_end.push_async_callback(backend.close)
+        if "rpc" in ports:
+            rpc = RpcEndpoint(service, settings.host, ports["rpc"])
+            await rpc.start()
+            at_end.push_async_callback(rpc.stop, grace)
+            health.tell = rpc.set_ready
+        if "http" in ports:
+            app = http_app(service, lambda: health.ready)
+            http = HttpEndpoint(app, settings.host, ports["http"], grace)
+            ends.append(asyncio.ensure_future(http.run_until_exit()))
+            at_end.push_async_callback(_exited, http, ends[-1])
+        if tracer is not None and tracing:
+            ends.append(at_end.enter_context(background(trace(tracer, backend.client, service))))
+        ends.append(at_end.enter_context(background(health.watch())))
+        started(ports)
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        service.closed, health.ready = True, False
+        for task in done:
+            task.result()  # raises what ended it
+
+
+class Health:
+    """Whether Triton can answer, asked every second."""
+
+    def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
+        self.ready = False
+        self.tell: Callable[[bool], Awaitable[None]] | None = None
+        self._ask = ask
+
+    async def watch(self) -> None:
+        """Ask for ever, and tell of every change."""
+        while True:
+            ready = await self._ask()
+            if ready != self.ready and self.tell is not None:
+                await self.tell(ready)
+            self.ready = ready
+            await asyncio.sleep(WATCH_SECONDS)
+
+
+@contextlib.contextmanager
+def background(work: Coroutine[Any, Any, Any]) -> Iterator[asyncio.Future[Any]]:
+    """A task that is cancelled at the end."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+
+
+async def _stop_unless(alive: Callable[[], bool], stop: asyncio.Event) -> None:
+    while alive():
+        await asyncio.sleep(WATCH_SECONDS)
+    stop.set()
+
+
+async def _exited(http: HttpEndpoint, running: asyncio.Future[Any]) -> None:
+    http.should_exit = True
+    await running

@@ -1,0 +1,51 @@
+"""Run an ASGI application on a port with uvicorn, inside an event loop that others share."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+BACKLOG = 2048
+# As long as balancers and old clients expect to find their idle connection again.
+KEEP_ALIVE_SECONDS = 75
+
+
+class HttpEndpoint(uvicorn.Server):
+    """A server that leaves signals to its caller and ends when `should_exit` is set."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, grace: float) -> None:
+        """Bind the port; requests in progress get `grace` seconds when the server ends."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(grace)),
+            )
+        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+
+        # From here on clients can connect; they are answered once the server runs.
+        self._socket.listen(BACKLOG)
+
+    async def run_until_exit(self) -> None:
+        """Answer until `should_exit` is set and the requests in progress have ended."""
+        with self._socket:
+            await self.serve(sockets=[self._socket])
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install no handlers."""
+        yield

@@ -1,0 +1,132 @@
+"""A request's JSON body, typed as Paddle Serving's HTTP gateway types it, and answers as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import json_format
+
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
+from ppocr_server.paddle_serving.protocol import Answer, Call
+
+INT64 = range(-(2**63), 2**63)
+# Numbers of gRPC's status codes.
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
+WHITE = " \t\r\n"
+_INTEGER = re.compile(r"-?\d{1,19}")
+# The gateway writes these as escapes, so that an answer is safe inside a page.
+_ESCAPED = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
+
+
+class BodyError(ValueError):
+    """A body that is not the JSON of a request."""
+
+
+def call_of_body(body: bytes, name: str, method: str) -> Call:
+    """Return the call that a body describes.
+
+    An empty body is a request without fields, `null` is an absent field, unknown fields and what
+    follows the object are ignored, and bytes that are not UTF-8 become question marks: all as
+    the old gateway does.
+
+    Args:
+        body: the whole HTTP body.
+        name: first part of the path; it overrides the body's.
+        method: second part of the path; it overrides the body's.
+
+    Raises:
+        BodyError: not JSON, or a field of another type.
+    """
+    text = body.decode("utf-8", errors="replace").lstrip(WHITE)
+    try:
+        fields = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text)[0] if text else {}
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"the body is not JSON: {error}") from None
+    if fields is None:
+        fields = {}
+    if not isinstance(fields, dict):
+        raise BodyError(f"the body is a JSON {_kind(fields)}; send an object")
+    return Call(
+        keys=_strings(fields, "key"),
+        values=_strings(fields, "value"),
+        tensors=[_tensor(item) for item in _list(fields, "tensors")],
+        name=name,
+        method=method,
+        logid=_integer(fields.get("logid")),
+        clientip=_string(fields.get("clientip"), "clientip"),
+    )
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
+    value = fields.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise BodyError(f"'{name}' is a JSON {_kind(value)}; send an array")
+    return value
+
+
+def _strings(fields: Mapping[str, Any], name: str) -> list[str]:
+    return [_string(item, f"{name}[{at}]") for at, item in enumerate(_list(fields, name))]
+
+
+def _string(value: Any, name: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BodyError(f"'{name}' is a JSON {_kind(value)}; send a string")
+    # JSON can write half a surrogate pair, which no UTF-8 can carry further.
+    return value if value.isascii() else value.encode("utf-8", errors="replace").decode()
+
+
+def _integer(value: Any) -> int:
+    """`logid`: a whole number, or one in quotes."""
+    if value is None:
+        return 0
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value not in INT64:
+        raise BodyError(f"'logid' is {str(value)[:40]!r}; send a whole number of 64 bits")
+    return value
+
+
+def _tensor(value: Any) -> Any:
+    try:
+        return json_format.ParseDict(value, Tensor(), ignore_unknown_fields=True)
+    except (json_format.ParseError, AttributeError, TypeError) as error:
+        raise BodyError(f"'tensors' holds something else than a tensor: {error}") from None
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def body_of_answer(answer: Answer) -> bytes:
+    """An answer as the gateway writes it: these fields, in this order, without spaces."""
+    return _compact(
+        {
+            "err_no": int(answer.err_no),
+            "err_msg": answer.err_msg,
+            "key": answer.keys,
+            "value": answer.values,
+            "tensors": [],
+        }
+    )
+
+
+def body_of_refusal(code: int, reason: str) -> bytes:
+    """What comes with an HTTP error status; `code` is a gRPC status code."""
+    return _compact({"error": reason, "code": code, "message": reason, "details": []})
+
+
+def _compact(value: Mapping[str, Any]) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_ESCAPED).encode("utf-8", errors="replace")

@@ -1,0 +1,154 @@
+"""The one picture of a request: base64 text, pixels, or an encoded file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ppocr_server.paddle_serving.protocol import PROFILE_KEY, Call, ErrNo, PipelineError
+
+# Numbers of elem_type.
+UINT8, STRING, BYTES = 7, 12, 13
+NPY_MAGIC = b"\x93NUMPY"
+
+
+def picture_of(call: Call, max_bytes: int) -> bytes:
+    """Return the encoded picture that a request carries.
+
+    The keys' names do not matter. Where a key is repeated its last value counts, and a tensor
+    replaces a key of its name, as in Paddle Serving.
+
+    Args:
+        call: the request.
+        max_bytes: longest picture; longer ones are refused before anything is decoded.
+
+    Returns:
+        A whole picture file. Pixels sent as a tensor become a BMP.
+
+    Raises:
+        PipelineError: 8000 where the request cannot be unpacked, 10000 where it holds no
+            picture, or more than one, or its base64 is damaged.
+    """
+    sources = dict(_sources(call))
+    sources.pop(PROFILE_KEY, None)
+    if len(sources) != 1:
+        raise PipelineError(
+            ErrNo.UNKNOWN,
+            f"the request holds {len(sources)} pictures; send one, as "
+            '{"key": ["image"], "value": ["<base64 of the image file>"]}',
+        )
+    ((name, source),) = sources.items()
+    picture = _from_base64(name, source, max_bytes) if isinstance(source, str) else source
+    if not picture:
+        raise PipelineError(ErrNo.UNKNOWN, f"the picture '{name}' is empty; send an image file")
+    _check_size(name, len(picture), max_bytes)
+    return picture
+
+
+def _sources(call: Call) -> Iterator[tuple[str, str | bytes]]:
+    for index, key in enumerate(call.keys):
+        if index >= len(call.values):
+            # Word for word: old clients may look for it.
+            raise PipelineError(
+                ErrNo.RPC_PACKAGE, f"rpc package error: list index ({index}) out of range"
+            )
+        yield key, call.values[index]
+    for tensor in call.tensors:
+        yield tensor.name, _from_tensor(tensor)
+
+
+def _from_base64(name: str, text: str, max_bytes: int) -> bytes:
+    _check_size(name, len(text) * 3 // 4 - 2, max_bytes)
+    try:
+        # Like Paddle Serving: characters outside the alphabet, line breaks too, are skipped.
+        return base64.b64decode(text.encode())
+    except binascii.Error as error:
+        raise PipelineError(
+            ErrNo.UNKNOWN,
+            f"the value of '{name}' is not base64 ({error}); "
+            "send the base64 of the image file, without a prefix",
+        ) from None
+
+
+def _check_size(name: str, size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise PipelineError(
+            ErrNo.UNKNOWN,
+            f"the picture '{name}' has {size} bytes; at most {max_bytes} are allowed",
+        )
+
+
+def _from_tensor(tensor: Any) -> str | bytes:
+    """The picture in a tensor: text is base64, an array is pixels, bytes are a file."""
+    if tensor.elem_type == STRING:
+        return "".join(tensor.str_data)
+    if tensor.elem_type == UINT8:
+        return _from_pixels(tensor.name, _uint8_array(tensor))
+    if tensor.elem_type == BYTES:
+        data = bytes(tensor.byte_data)
+        return _from_npy(tensor.name, data) if data.startswith(NPY_MAGIC) else data
+    raise PipelineError(
+        ErrNo.RPC_PACKAGE,
+        f"rpc package error: tensor '{tensor.name}' has elem_type {tensor.elem_type}, which is no "
+        f"picture; send {UINT8} (UINT8, shape [H, W, 3]), {BYTES} (BYTES) or {STRING} (STRING)",
+    )
+
+
+def _uint8_array(tensor: Any) -> np.ndarray:
+    # `uint32_data` is where clients put UINT8; a byte string is shorter on the wire.
+    try:
+        values = np.asarray(tensor.uint32_data, np.int64)
+        flat = values.astype(np.uint8) if len(values) else np.frombuffer(tensor.byte_data, np.uint8)
+        if len(values) and not np.array_equal(flat, values):
+            raise ValueError("values above 255")
+        return flat.reshape(tuple(tensor.shape))
+    except ValueError as error:
+        raise PipelineError(
+            ErrNo.RPC_PACKAGE, f"rpc package error: tensor '{tensor.name}': {error}"
+        ) from None
+
+
+def _from_npy(name: str, data: bytes) -> bytes:
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise PipelineError(
+            ErrNo.RPC_PACKAGE, f"rpc package error: tensor '{name}' is not a .npy file: {error}"
+        ) from None
+    if array.dtype.kind == "S" and array.size == 1:
+        return bytes(array.item())
+    return _from_pixels(name, array)
+
+
+def _from_pixels(name: str, array: np.ndarray) -> bytes:
+    """Pixels as a BMP; a row of bytes is an encoded file already."""
+    if array.dtype == np.uint8 and array.ndim == 1:
+        return array.tobytes()
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise PipelineError(
+            ErrNo.UNKNOWN,
+            f"tensor '{name}' is {array.dtype} {list(array.shape)}; "
+            "send uint8 [H, W, 3] in BGR order, or a uint8 row that is an image file",
+        )
+    return bmp_of(array)
+
+
+def bmp_of(pixels: np.ndarray) -> bytes:
+    """Return pixels as an uncompressed BMP file.
+
+    Args:
+        pixels: uint8 [H, W, 3], BGR.
+    """
+    height, width, _ = pixels.shape
+    stride = (3 * width + 3) // 4 * 4
+    rows = np.zeros((height, stride), np.uint8)
+    rows[:, : 3 * width] = pixels[::-1].reshape(height, 3 * width)  # the bottom row comes first
+    head = struct.pack("<2sIHHI", b"BM", 54 + rows.size, 0, 0, 54)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, rows.size, 0, 0, 0, 0)
+    return head + info + rows.tobytes()

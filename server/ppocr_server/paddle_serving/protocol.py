@@ -1,0 +1,56 @@
+"""One request and one answer, whichever protocol they travel by, and the error numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+# A key that asks for timings instead of naming a picture.
+PROFILE_KEY = "pipeline.profile"
+RESULT_KEY = "result"
+SERVICE_NAME_ERROR = "Failed to inference: Service name error."
+
+
+class ErrNo(IntEnum):
+    """The numbers of Paddle Serving that can be answered here."""
+
+    OK = 0
+    CLOSED = 3001
+    NO_SERVICE = 3002
+    TIMEOUT = 6000
+    RPC_PACKAGE = 8000
+    INFERENCE = 9000
+    UNKNOWN = 10000
+
+
+class PipelineError(Exception):
+    """A request that is answered with an error number and a reason."""
+
+    def __init__(self, err_no: ErrNo, reason: str) -> None:
+        super().__init__(reason)
+        self.err_no = err_no
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request: pictures as base64 text by key, or as tensors (messages of type Tensor)."""
+
+    keys: Sequence[str] = ()
+    values: Sequence[str] = ()
+    tensors: Sequence[Any] = ()
+    name: str = ""
+    method: str = ""
+    logid: int = 0
+    clientip: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: either an error, or exactly one value, the text of the result."""
+
+    err_no: int = ErrNo.OK
+    err_msg: str = ""
+    keys: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()

@@ -1,0 +1,95 @@
+"""The gRPC endpoint: PipelineService.inference and gRPC's own health service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from ppocr_server.errors import PortInUseError
+from ppocr_server.paddle_serving.pipeline_service_pb2 import DESCRIPTOR, Request, Response
+from ppocr_server.paddle_serving.protocol import Answer, Call
+from ppocr_server.paddle_serving.service import PipelineService
+
+SERVICE = DESCRIPTOR.services_by_name["PipelineService"].full_name
+# What gRPC's health checks may ask for; "" is the whole server.
+HEALTH_NAMES = ("", SERVICE)
+
+
+class RpcEndpoint:
+    """A gRPC server for one service; not ready until `set_ready` says so."""
+
+    def __init__(self, service: PipelineService, host: str, port: int) -> None:
+        """Bind the port (0 picks a free one); must be called in a running event loop.
+
+        Raises:
+            PortInUseError: the port is taken.
+        """
+        limit = service.settings.max_message_bytes
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", limit),
+                # Or two endpoints would share one port without a word.
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._server.add_generic_rpc_handlers((_handlers(service),))
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise PortInUseError(
+                f"cannot listen on {address} for the rpc endpoint: {error}; "
+                "choose another port with --rpc-port"
+            ) from error
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self.set_ready(False)
+        await self._server.start()
+
+    async def set_ready(self, ready: bool) -> None:
+        """Say what health checks are told from now on."""
+        status = health_pb2.HealthCheckResponse
+        for name in HEALTH_NAMES:
+            await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Take no more requests, and give those in progress `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+
+
+def _handlers(service: PipelineService) -> Any:
+    async def inference(request: Any, context: Any) -> Any:
+        # A client that goes away cancels this, and with it the request at Triton.
+        return _message(await service.answer(_call(request)))
+
+    method = grpc.unary_unary_rpc_method_handler(
+        inference,
+        request_deserializer=Request.FromString,
+        response_serializer=Response.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler(SERVICE, {"inference": method})
+
+
+def _call(request: Any) -> Call:
+    return Call(
+        keys=request.key,
+        values=request.value,
+        tensors=request.tensors,
+        name=request.name,
+        method=request.method,
+        logid=request.logid,
+        clientip=request.clientip,
+    )
+
+
+def _message(answer: Answer) -> Any:
+    return Response(
+        err_no=int(answer.err_no), err_msg=answer.err_msg, key=answer.keys, value=answer.values
+    )

@@ -1,0 +1,106 @@
+"""The service behind both endpoints: check, wait for a turn, read, record, log."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from ppocr_server.paddle_serving.gate import Gate
+from ppocr_server.paddle_serving.picture import picture_of
+from ppocr_server.paddle_serving.protocol import (
+    RESULT_KEY,
+    SERVICE_NAME_ERROR,
+    Answer,
+    Call,
+    ErrNo,
+    PipelineError,
+)
+from ppocr_server.paddle_serving.records import Records
+from ppocr_server.paddle_serving.settings import EndpointSettings
+
+LOG = logging.getLogger(__name__)
+CANCELLED = "cancelled"
+
+Read = Callable[[bytes, str], Awaitable[str]]
+
+
+class PipelineService:
+    """Answers calls one by one; never raises for a bad request.
+
+    Attributes:
+        settings: as given.
+        gate: the requests in progress and waiting.
+        records: where the tracer finds what happened; None while nobody asks.
+        closed: set when the service stops; new requests are answered 3001 from then on.
+    """
+
+    def __init__(
+        self, settings: EndpointSettings, read: Read, records: Records | None = None
+    ) -> None:
+        """Describe a service.
+
+        Args:
+            settings: the service's name, its bounds and its deadline.
+            read: takes an encoded picture and a request id, returns the result's text.
+            records: filled with what happens, for a tracer that empties it.
+        """
+        self.settings = settings
+        self.gate = Gate(settings.worker_num, settings.max_waiting)
+        self.records = records
+        self.closed = False
+        self._read = read
+        self._numbers = itertools.count(1)
+
+    async def answer(self, call: Call) -> Answer:
+        """Answer one call; cancelling this gives up its turn and its request at Triton."""
+        # What the log, the tracer and Triton's traces call it: the client's own id if it has one.
+        request_id = str(call.logid or next(self._numbers))
+        began = time.perf_counter()
+        outcome: int | str = CANCELLED
+        reason = ""
+        try:
+            value = await self._within_deadline(call, request_id)
+            answer = Answer(keys=(RESULT_KEY,), values=(value,))
+            outcome = answer.err_no
+        except PipelineError as error:
+            outcome, reason = int(error.err_no), str(error)
+            answer = Answer(err_no=outcome, err_msg=reason)
+        finally:
+            milliseconds = (time.perf_counter() - began) * 1e3
+            if self.records is not None:
+                self.records.add(request_id, outcome == ErrNo.OK, milliseconds)
+            LOG.log(
+                logging.INFO if outcome == ErrNo.OK else logging.WARNING,
+                "logid=%s clientip=%r %s/%s err_no=%s %.1f ms %s",
+                request_id,
+                call.clientip,
+                call.name,
+                call.method,
+                outcome,
+                milliseconds,
+                reason,
+            )
+        return answer
+
+    async def _within_deadline(self, call: Call, request_id: str) -> str:
+        limit = self.settings.timeout_ms
+        try:
+            return await asyncio.wait_for(
+                self._result(call, request_id), limit / 1e3 if limit >= 0 else None
+            )
+        except asyncio.TimeoutError:
+            raise PipelineError(
+                ErrNo.TIMEOUT, f"no result within {limit} ms (timeout); try again later"
+            ) from None
+
+    async def _result(self, call: Call, request_id: str) -> str:
+        if self.closed:
+            raise PipelineError(ErrNo.CLOSED, "the service is stopping; try another server")
+        if call.name not in ("", self.settings.name):
+            raise PipelineError(ErrNo.NO_SERVICE, SERVICE_NAME_ERROR)
+        picture = picture_of(call, self.settings.max_picture_bytes)
+        async with self.gate.turn():
+            return await self._read(picture, request_id)

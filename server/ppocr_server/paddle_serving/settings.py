@@ -1,0 +1,81 @@
+"""What the endpoints and their tracer can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OptionValue = str | int | bool
+
+# With these, `ocr` reads what Paddle Serving's own OCR pipeline reads, to the score.
+PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
+    "reference": "paddle_serving",
+    "rec_padding": "paddle",
+    "drop_score": "0",
+}
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """The two endpoints, as config.yml describes them.
+
+    Attributes:
+        name: the service's name, first part of the HTTP path.
+        http_port: 0 picks a free one, None leaves HTTP out.
+        rpc_port: 0 picks a free one, None leaves gRPC out.
+        host: address to listen on; all of them, as Paddle Serving does.
+        worker_num: requests in progress at a time, from 1; the next ones wait in order.
+        max_waiting: how many may wait; one more is answered 6000 at once.
+        retry: tries of a request that Triton had no room for or could not be reached for; 1 is
+            no retry.
+        timeout_ms: from a request's arrival to its answer, which is 6000 then; below 0 no limit.
+        max_message_bytes: longest HTTP body and gRPC message.
+        max_picture_bytes: longest encoded picture, as `max_image_bytes` of det_preprocess.
+        model: Triton's name of the pipeline.
+        options: parameters sent to Triton with every request.
+    """
+
+    name: str = "ocr"
+    http_port: int | None = 9999
+    rpc_port: int | None = 18090
+    host: str = "0.0.0.0"
+    worker_num: int = 20
+    max_waiting: int = 1000
+    retry: int = 1
+    timeout_ms: int = -1
+    max_message_bytes: int = 256 << 20
+    max_picture_bytes: int = 32 << 20
+    model: str = "ocr"
+    options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
+
+
+@dataclass(frozen=True)
+class OpModels:
+    """The Triton models that do the work of one Op of the old pipeline."""
+
+    prep: tuple[str, ...]
+    midp: tuple[str, ...]
+    postp: tuple[str, ...] = ()
+
+
+# `recognize` crops, calls `rec`, and decodes: its two own steps cannot be told apart.
+OCR_OPS: Mapping[str, OpModels] = {
+    "det": OpModels(prep=("det_preprocess",), midp=("det",), postp=("det_postprocess",)),
+    "rec": OpModels(prep=("recognize",), midp=("cls", "rec")),
+}
+
+
+@dataclass(frozen=True)
+class TracerSettings:
+    """The statistics block written every so many seconds.
+
+    Attributes:
+        interval_s: seconds between two blocks; below 1 there are none, as in config.yml.
+        metrics_url: Triton's metrics ("http://127.0.0.1:8002/metrics"), where the lengths of its
+            queues come from; without it only the endpoints' own queue is written.
+        ops: the models behind each Op; those that Triton does not have are left out.
+    """
+
+    interval_s: int = -1
+    metrics_url: str | None = None
+    ops: Mapping[str, OpModels] = field(default_factory=lambda: dict(OCR_OPS))

@@ -1,0 +1,102 @@
+"""Write the statistics block of config.yml's `dag.tracer` every so many seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import urllib.request
+from typing import Any
+
+from tritonclient.utils import InferenceServerException
+
+from ppocr_server.paddle_serving.service import PipelineService
+from ppocr_server.paddle_serving.settings import TracerSettings
+from ppocr_server.paddle_serving.tracer_block import Counts, Queues, tracer_block
+
+LOG = logging.getLogger(__name__)
+METRICS_SECONDS = 2.0
+_PENDING = re.compile(r'^nv_inference_pending_request_count\{.*?model="([^"]+)".*?\} (\S+)$', re.M)
+
+
+async def trace(settings: TracerSettings, client: Any, service: PipelineService) -> None:
+    """Write a block every `interval_s` seconds, for ever.
+
+    Args:
+        settings: the interval, and which models make up an Op.
+        client: an asynchronous tritonclient.
+        service: whose records, which must not be None, are emptied.
+    """
+    assert service.records is not None
+    began, before = time.monotonic(), await counts_by_model(client)
+    instances: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(settings.interval_s)
+        began, seconds = time.monotonic(), time.monotonic() - began
+        now = await counts_by_model(client)
+        # A Triton that was started again counts from zero, and may have other instances.
+        change = {name: now[name] - before[name] for name in now.keys() & before.keys()}
+        if any(counts.requests < 0 for counts in change.values()):
+            change, instances = now, {}
+        before = now
+        for name in now.keys() - instances.keys():
+            instances[name] = await instances_of(client, name)
+        gate = service.gate
+        queues = Queues(
+            gate.running, gate.workers, gate.waiting, gate.max_waiting, await pending(settings)
+        )
+        for line in tracer_block(
+            settings.ops, change, instances, service.records.take(), queues, seconds
+        ):
+            LOG.info(line)
+
+
+async def counts_by_model(client: Any) -> dict[str, Counts]:
+    """What each model has done since Triton started; nothing while Triton does not answer."""
+    try:
+        statistics = await client.get_inference_statistics()
+    except InferenceServerException as error:
+        LOG.info("no statistics from Triton: %s", error.message())
+        return {}
+    return {model.name: _counts(model) for model in statistics.model_stats}
+
+
+def _counts(model: Any) -> Counts:
+    done = model.inference_stats
+    return Counts(
+        requests=done.success.count,
+        queue=done.queue.ns,
+        infer=done.compute_infer.ns,
+        moving=done.compute_input.ns + done.compute_output.ns,
+        busy=sum(
+            batch.compute_input.ns + batch.compute_infer.ns + batch.compute_output.ns
+            for batch in model.batch_stats
+        ),
+    )
+
+
+async def instances_of(client: Any, model: str) -> int:
+    """How many instances a model has; 1 while Triton does not answer."""
+    try:
+        config = (await client.get_model_config(model)).config
+    except InferenceServerException:
+        return 1
+    return sum(group.count * max(1, len(group.gpus)) for group in config.instance_group) or 1
+
+
+async def pending(settings: TracerSettings) -> dict[str, int]:
+    """How many requests wait at each model, from Triton's metrics; empty where unknown."""
+    if settings.metrics_url is None:
+        return {}
+    try:
+        text = await asyncio.to_thread(_get, settings.metrics_url)
+    except OSError as error:
+        LOG.info("no metrics from Triton: %s", error)
+        return {}
+    return {model: int(float(count)) for model, count in _PENDING.findall(text)}
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=METRICS_SECONDS) as answer:
+        return str(answer.read().decode())
