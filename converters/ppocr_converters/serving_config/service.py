@@ -88,6 +88,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         ConfigError: keys contradict each other, or name what does not exist.
     """
     ops = _ops(document)
+    _check_triton(document, ops)
     plans = {kind: plan_op(document, op) for kind, op in ops.items()}
     networks = {kind: find_network(document, op.name, kind) for kind, op in ops.items()}
     warnings = _written_without_effect(document)
@@ -125,6 +126,15 @@ def _ops(document: Document) -> dict[Kind, Op]:
             f"the OCR service needs an Op for {' and one for '.join(missing)}; in op: {written}"
         )
     return ops
+
+
+def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
+    """See that keys of the triton section go together with each other and with the Ops."""
+    buckets = document["triton.rec_buckets"]
+    if buckets is not None and (not buckets or list(buckets) != sorted(set(buckets))):
+        raise ConfigError(f"triton.rec_buckets is {list(buckets)}; allowed: increasing widths")
+    if document["triton.use_angle_cls"] and "cls" not in ops:
+        raise ConfigError("triton.use_angle_cls is true; it needs an Op for cls, and op has none")
 
 
 def _merge_models(document: Document, plans: Mapping[Kind, OpPlan]) -> dict[str, ModelPlan]:

@@ -1,0 +1,237 @@
+"""Every key: its default, what is allowed, and what is said of everything else."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving_config.configs import document, put, small
+
+from ppocr_converters import steps
+from ppocr_converters.serving_config.document import parse_document, read_document
+from ppocr_converters.serving_config.keys import ConfigError, Key, all_keys
+from ppocr_converters.serving_config.service import parameter_text
+
+KEYS = all_keys()
+# A value of another type, one of each kind that YAML can give.
+WRONG: dict[str, list[Any]] = {
+    "int": ["1", 1.5, True, [1], {"a": 1}, math.inf, "x"],
+    "number": ["0.5", True, [0.5], math.nan],
+    "bool": [0, 1, "true", "False", [True]],
+    "str": [1, 1.5, True, ["x"]],
+    "ints": [1, "1,2", ["1"], [True], {"a": 1}],
+    "strs": ["x", [1], 5, [None]],
+}
+# Paddle Serving's defaults, as its documentation has them.
+PADDLE_SERVING = {
+    "rpc_port": None,
+    "http_port": None,
+    "worker_num": 1,
+    "build_dag_each_worker": False,
+    "grpc_gateway_port": None,
+    "dag.is_thread_op": True,
+    "dag.retry": 1,
+    "dag.client_type": "brpc",
+    "dag.use_profile": False,
+    "dag.tracer.interval_s": -1,
+    "dag.channel_size": 0,
+    "dag.channel_recv_frist_arrive": False,
+    "op.NAME.concurrency": 1,
+    "op.NAME.timeout": -1,
+    "op.NAME.retry": 1,
+    "op.NAME.batch_size": 1,
+    "op.NAME.auto_batching_timeout": -1,
+    "op.NAME.server_endpoints": None,
+    "op.NAME.client_config": None,
+    "op.NAME.client_type": None,
+    "op.NAME.fetch_list": None,
+    "op.NAME.local_service_conf.client_type": "local_predictor",
+    "op.NAME.local_service_conf.model_config": None,
+    "op.NAME.local_service_conf.workdir": "",
+    "op.NAME.local_service_conf.thread_num": 2,
+    "op.NAME.local_service_conf.device_type": -1,
+    "op.NAME.local_service_conf.devices": "",
+    "op.NAME.local_service_conf.fetch_list": None,
+    "op.NAME.local_service_conf.precision": "fp32",
+    "op.NAME.local_service_conf.use_calib": False,
+    "op.NAME.local_service_conf.mem_optim": True,
+    "op.NAME.local_service_conf.ir_optim": False,
+    "op.NAME.local_service_conf.use_mkldnn": False,
+    "op.NAME.local_service_conf.mkldnn_cache_capacity": 0,
+    "op.NAME.local_service_conf.mkldnn_op_list": None,
+    "op.NAME.local_service_conf.mkldnn_bf16_op_list": None,
+    "op.NAME.local_service_conf.min_subgraph_size": 3,
+}
+
+
+def written(path: str) -> str:
+    """The path of a key in a configuration with the Op det."""
+    return path.replace("NAME", "det")
+
+
+def read_one(path: str, value: Any) -> Any:
+    """The value of one key as read from a file."""
+    data = small()
+    put(data, written(path), value)
+    return document(data)[written(path)]
+
+
+def good_values(key: Key) -> list[Any]:
+    if key.words:
+        return list(key.words)
+    if key.type == "bool":
+        return [True, False]
+    if key.type in ("str", "strs"):
+        text = "0, 1,2" if key.path.endswith("devices") else "some.name"
+        return [text] if key.type == "str" else [[text], [text, "other"], []]
+    low = -7 if key.low is None else key.low
+    values = [low, low + 1 if key.high is None else key.high]
+    return [[int(v) for v in values]] if key.type == "ints" else values
+
+
+def test_the_keys_and_defaults_of_paddle_serving_are_its_own() -> None:
+    ours = {path: key.default for path, key in KEYS.items() if not path.startswith("triton.")}
+    assert ours == PADDLE_SERVING
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_a_key_that_is_left_out_or_empty_has_its_default(path: str) -> None:
+    plain = document(small())
+    if path not in ("http_port", "op.NAME.local_service_conf.model_config"):
+        assert plain[written(path)] == KEYS[path].default
+        assert written(path) not in plain.written
+    assert read_one(path, None) == KEYS[path].default
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_every_allowed_value_is_taken(path: str) -> None:
+    for value in good_values(KEYS[path]):
+        expected = tuple(value) if isinstance(value, list) else value
+        assert read_one(path, value) == expected
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_a_wrong_type_is_refused_with_key_value_and_what_is_allowed(path: str) -> None:
+    for value in WRONG[KEYS[path].type]:
+        with pytest.raises(ConfigError) as caught:
+            read_one(path, value)
+        assert written(path) in str(caught.value)
+        assert "allowed: " in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [path for path, key in KEYS.items() if key.low is not None])
+def test_a_number_out_of_range_is_refused(path: str) -> None:
+    key = KEYS[path]
+    assert key.low is not None
+    for value in [key.low - 1] + ([] if key.high is None else [key.high + 1]):
+        value = int(value) if key.type != "number" else value
+        given = [value] if key.is_list else value
+        with pytest.raises(ConfigError, match=f"from {key.low:.10g}"):
+            read_one(path, given)
+
+
+@pytest.mark.parametrize("path", [path for path, key in KEYS.items() if key.words])
+def test_another_word_is_refused(path: str) -> None:
+    wrong = 99 if KEYS[path].type == "int" else "something"
+    with pytest.raises(ConfigError, match="allowed: one of"):
+        read_one(path, wrong)
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_a_misspelt_key_is_answered_with_the_right_one(path: str) -> None:
+    right = written(path)
+    data = small()
+    put(data, right[:-1] + "qq" + right[-1], 1)
+    with pytest.raises(ConfigError, match=f"unknown key .*did you mean {right}\\?"):
+        document(data)
+
+
+def test_a_key_in_the_wrong_place_is_answered_with_its_own_place() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key dag.thread_num; .*NAME.local_service_conf"):
+        document(small(dag__thread_num=2))
+    with pytest.raises(ConfigError, match=r"unknown key op.det.devices; .*\.devices\?"):
+        document(small(op__det__devices="0"))
+
+
+def test_a_name_like_no_key_is_answered_with_those_that_are_allowed() -> None:
+    with pytest.raises(ConfigError, match="unknown key xyzzy; allowed here: rpc_port, http_port"):
+        document(small(xyzzy=1))
+
+
+@pytest.mark.parametrize(
+    ("number", "chip"), [(4, "Kunlun XPU"), (5, "Ascend 310"), (6, "Ascend 910")]
+)
+def test_chips_that_triton_does_not_know_are_refused_with_the_reason(
+    number: int, chip: str
+) -> None:
+    reason = f"device_type is {number}: {chip} has no execution provider in Triton; allowed"
+    with pytest.raises(ConfigError, match=reason):
+        read_one("op.NAME.local_service_conf.device_type", number)
+
+
+def test_a_card_without_quotes_is_told_to_have_some() -> None:
+    with pytest.raises(ConfigError, match=r'devices is 0; .*write it in quotes: "0"'):
+        read_one("op.NAME.local_service_conf.devices", 0)
+
+
+@pytest.mark.parametrize("devices", ["a", "0;1", "-1", "0,", ",0", "0 1"])
+def test_devices_are_numbers_of_cards(devices: str) -> None:
+    with pytest.raises(ConfigError, match='as in "0,1,2"'):
+        read_one("op.NAME.local_service_conf.devices", devices)
+
+
+def test_a_section_must_be_a_section() -> None:
+    with pytest.raises(ConfigError, match="dag is 3; allowed here: is_thread_op, retry"):
+        document(small(dag=3))
+    with pytest.raises(ConfigError, match=r"the file is \['a'\]; allowed here: rpc_port"):
+        parse_document("[a]", Path())
+
+
+def test_empty_sections_and_an_op_without_any_key_are_defaults() -> None:
+    found = parse_document("http_port: 9999\ndag:\ntriton:\nop:\n  det:\n  rec: {}\n", Path())
+    assert found.ops == ("det", "rec")
+    assert found["op.rec.concurrency"] == 1
+
+
+def test_a_key_written_twice_is_refused_with_its_line() -> None:
+    with pytest.raises(ConfigError, match="line 3: the key http_port is written twice"):
+        parse_document("http_port: 9999\nworker_num: 1\nhttp_port: 9998\n", Path())
+
+
+def test_the_name_of_an_op_has_no_dot() -> None:
+    with pytest.raises(ConfigError, match="name of an Op cannot have a dot"):
+        parse_document("op:\n  det.a:\n    concurrency: 1\n", Path())
+
+
+@pytest.mark.parametrize("text", ["a: [", "\ta: 1", "a: b: c", "!!python/object:os.system {}"])
+def test_what_is_no_yaml_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(ConfigError, match="not YAML"):
+        parse_document(text, Path())
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*absent.yml"):
+        read_document(tmp_path / "absent.yml")
+    (tmp_path / "latin.yml").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(ConfigError, match=r"cannot read .*latin.yml"):
+        read_document(tmp_path / "latin.yml")
+
+
+def test_options_of_the_steps_have_the_ranges_that_the_steps_check() -> None:
+    options = steps.load("recognize").options
+    shared = {path: key for path, key in KEYS.items() if path.rpartition(".")[2] in options.OPTIONS}
+    assert len(shared) >= 10
+    for path, key in shared.items():
+        option = options.OPTIONS[path.rpartition(".")[2]]
+        for value in good_values(key):
+            assert option.parse(parameter_text(value)) == value
+        assert getattr(option, "low", None) == key.low
+        assert getattr(option, "high", None) == key.high
+        assert getattr(option, "words", ()) == key.words
+
+
+def test_every_option_of_the_steps_can_be_set() -> None:
+    options = steps.load("recognize").options.OPTIONS
+    assert {f"triton.{name}" for name in options} <= set(KEYS)

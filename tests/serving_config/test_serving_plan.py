@@ -1,0 +1,440 @@
+"""What a configuration becomes: instances, devices, batching, queues, engine, ports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from serving_config.configs import DET, REC, document, service, small
+
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.pbtxt import read_config
+from ppocr_converters.plan import apply, refuse_unavailable
+from ppocr_converters.serving_config.keys import ConfigError
+from ppocr_converters.serving_config.placement import parse_cards, round_robin
+from ppocr_converters.serving_config.service import Service, plan_service
+from ppocr_converters.steps import source_repository
+
+DET_OP = ("det_preprocess", "det", "det_postprocess")
+REC_OP = ("recognize", "rec")
+LOCAL = "op__det__local_service_conf__"
+
+
+def config_of(found: Service, model: str) -> Any:
+    """The `ModelConfig` that is served."""
+    config = read_config(source_repository() / model / "config.pbtxt")
+    apply(config, found.plan.models[model])
+    return config
+
+
+def groups(found: Service, model: str) -> list[tuple[int, str, list[int]]]:
+    config = config_of(found, model)
+    kinds = {1: "GPU", 2: "CPU"}
+    return [(g.count, kinds[g.kind], list(g.gpus)) for g in config.instance_group]
+
+
+def parameter(found: Service, model: str, name: str) -> str:
+    return str(config_of(found, model).parameters[name].string_value)
+
+
+@given(st.integers(1, 200), st.lists(st.integers(0, 15), min_size=1, max_size=8))
+def test_instance_i_runs_on_card_i_mod_n(count: int, cards: list[int]) -> None:
+    expected = Counter(cards[i % len(cards)] for i in range(count))
+    placed = round_robin(count, cards)
+    assert {group.gpus[0]: group.count for group in placed} == expected
+    assert sum(group.total for group in placed) == count
+    assert all(group.kind == "KIND_GPU" and group.count > 0 for group in placed)
+    if len(set(cards)) == len(cards):
+        assert max(expected.values()) - min(expected.values()) <= 1
+
+
+def test_cards_are_read_from_text() -> None:
+    assert parse_cards("") == parse_cards("  ") == ()
+    assert parse_cards("0, 1,12") == (0, 1, 12)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (6, [(2, "GPU", [0]), (2, "GPU", [1]), (2, "GPU", [2])]),
+        (7, [(3, "GPU", [0]), (2, "GPU", [1]), (2, "GPU", [2])]),
+        (2, [(1, "GPU", [0]), (1, "GPU", [1])]),
+    ],
+)
+def test_networks_go_round_the_cards_and_steps_stay_on_the_cpu(
+    count: int, expected: list[tuple[int, str, list[int]]]
+) -> None:
+    found = service(**{"op__det__concurrency": count, f"{LOCAL}devices": "0,1,2"})
+    assert groups(found, "det") == expected
+    for step in ("det_preprocess", "det_postprocess"):
+        assert groups(found, step) == [(count, "CPU", [])]
+    assert groups(found, "rec") == [(1, "CPU", [])]
+
+
+def test_concurrency_is_the_count_of_every_model_of_the_op() -> None:
+    found = service(op__det__concurrency=6, op__rec__concurrency=3)
+    for model in DET_OP:
+        assert groups(found, model) == [(6, "CPU", [])]
+    for model in REC_OP:
+        assert groups(found, model) == [(3, "CPU", [])]
+    assert set(found.plan.models) == {*DET_OP, *REC_OP}
+
+
+def test_each_worker_has_instances_of_its_own_when_asked() -> None:
+    found = service(worker_num=4, build_dag_each_worker=True, op__det__concurrency=3)
+    assert groups(found, "det") == [(12, "CPU", [])]
+    assert groups(found, "recognize") == [(4, "CPU", [])]
+    assert found.endpoints.in_progress == 4
+    assert groups(service(worker_num=4), "det") == [(1, "CPU", [])]
+
+
+@pytest.mark.parametrize(
+    ("device_type", "devices", "kind"),
+    [
+        (-1, "", "CPU"),
+        (-1, "1", "GPU"),
+        (0, "1", "CPU"),
+        (1, "1", "GPU"),
+        (2, "1", "GPU"),
+        (3, "", "CPU"),
+    ],
+)
+def test_device_type_decides_or_leaves_it_to_devices(
+    device_type: int, devices: str, kind: str
+) -> None:
+    found = service(**{f"{LOCAL}device_type": device_type, f"{LOCAL}devices": devices})
+    assert groups(found, "det") == [(1, kind, [1] if kind == "GPU" else [])]
+    accelerators = config_of(found, "det").optimization.execution_accelerators
+    names = [entry.name for entry in accelerators.gpu_execution_accelerator]
+    assert names == (["tensorrt"] if device_type == 2 else [])
+    ignored = "op.det.local_service_conf.devices" in found.warnings
+    assert ignored == (kind == "CPU" and devices != "")
+
+
+@pytest.mark.parametrize("device_type", [1, 2])
+def test_a_gpu_without_a_card_is_refused(device_type: int) -> None:
+    with pytest.raises(ConfigError, match="devices is empty; name the cards"):
+        service(**{f"{LOCAL}device_type": device_type})
+
+
+def test_tensorrt_gets_its_precision_and_smallest_subgraph() -> None:
+    changes = {"device_type": 2, "devices": "0", "precision": "fp16", "min_subgraph_size": 5}
+    found = service(**{LOCAL + name: value for name, value in changes.items()})
+    (accelerator,) = config_of(
+        found, "det"
+    ).optimization.execution_accelerators.gpu_execution_accelerator
+    assert dict(accelerator.parameters) == {
+        "precision_mode": "FP16",
+        "trt_min_subgraph_size": "5",
+    }
+    refuse_unavailable(found.plan)
+
+
+@pytest.mark.parametrize(
+    ("precision", "devices", "device_type"),
+    [("fp16", "0", -1), ("int8", "0", -1), ("int8", "0", 2), ("fp16", "", 0), ("bf16", "", 0)],
+)
+def test_a_precision_that_cannot_be_built_is_refused_at_the_build(
+    precision: str, devices: str, device_type: int
+) -> None:
+    changes = {"precision": precision, "devices": devices, "device_type": device_type}
+    found = service(**{LOCAL + name: value for name, value in changes.items()})
+    with pytest.raises(RepositoryError, match=f"precision is {precision}, .*not available yet"):
+        refuse_unavailable(found.plan)
+
+
+@pytest.mark.parametrize(
+    ("precision", "devices", "allowed"),
+    [("bf16", "0", "fp32, fp16, int8"), ("int8", "", "fp32, fp16, bf16")],
+)
+def test_a_precision_of_the_other_device_is_refused(
+    precision: str, devices: str, allowed: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"precision is '{precision}'; allowed on .*: {allowed}"):
+        service(**{f"{LOCAL}precision": precision, f"{LOCAL}devices": devices})
+
+
+def test_threads_and_memory_become_parameters_of_the_network() -> None:
+    plain = service()
+    assert parameter(plain, "det", "intra_op_thread_count") == "2"
+    assert parameter(plain, "det", "enable_mem_arena") == ""
+    found = service(**{f"{LOCAL}thread_num": 5, f"{LOCAL}mem_optim": False})
+    assert parameter(found, "det", "intra_op_thread_count") == "5"
+    assert parameter(found, "det", "inter_op_thread_count") == "1"
+    assert parameter(found, "det", "enable_mem_arena") == "0"
+    assert parameter(found, "det", "enable_mem_pattern") == "0"
+    assert parameter(found, "rec", "intra_op_thread_count") == "2"
+
+
+@pytest.mark.parametrize(("ir_optim", "level"), [(None, 0), (True, 0), (False, 2)])
+def test_the_graph_is_optimised_unless_false_is_written(ir_optim: bool | None, level: int) -> None:
+    found = service(**{f"{LOCAL}ir_optim": ir_optim})
+    assert config_of(found, "det").optimization.graph.level == level
+
+
+def test_openvino_is_an_accelerator_of_networks_on_the_cpu() -> None:
+    found = service(**{"triton__cpu_accelerator": "openvino", f"{LOCAL}devices": "0"})
+    names = {
+        model: [
+            entry.name
+            for entry in config_of(
+                found, model
+            ).optimization.execution_accelerators.cpu_execution_accelerator
+        ]
+        for model in ("det", "rec", "recognize")
+    }
+    assert names == {"det": [], "rec": ["openvino"], "recognize": []}
+
+
+def test_without_batch_size_and_limits_there_is_no_batcher() -> None:
+    found = service()
+    assert not any(config_of(found, m).HasField("dynamic_batching") for m in DET_OP + REC_OP)
+
+
+def test_batch_size_and_its_timeout_become_the_dynamic_batcher() -> None:
+    found = service(op__det__batch_size=16, op__det__auto_batching_timeout=3, op__rec__batch_size=4)
+    det = config_of(found, "det")
+    assert list(det.dynamic_batching.preferred_batch_size) == [16]
+    assert det.dynamic_batching.max_queue_delay_microseconds == 3000
+    assert det.max_batch_size == 16
+    rec = config_of(found, "rec")
+    assert list(rec.dynamic_batching.preferred_batch_size) == [24]  # 4 pictures of 6 lines
+    assert rec.dynamic_batching.max_queue_delay_microseconds == 0
+    assert rec.max_batch_size == 64
+    assert "for ever" in found.warnings["op.rec.auto_batching_timeout"]
+    assert not config_of(found, "det_preprocess").HasField("dynamic_batching")
+
+
+def test_limits_of_queues_do_not_merge_requests() -> None:
+    found = service(dag__channel_size=10, op__det__timeout=2500)
+    for model, size in (("det_preprocess", 10), ("det", 0), ("det_postprocess", 0)):
+        policy = config_of(found, model).dynamic_batching.default_queue_policy
+        assert policy.max_queue_size == size
+        assert policy.default_timeout_microseconds == 2_500_000
+        assert policy.timeout_action == policy.REJECT
+    det = config_of(found, "det")
+    assert list(det.dynamic_batching.preferred_batch_size) == [1]
+    assert config_of(found, "recognize").dynamic_batching.default_queue_policy.max_queue_size == 10
+    assert not config_of(found, "rec").HasField("dynamic_batching")
+    assert "instead of holding it back" in found.warnings["dag.channel_size"]
+
+
+def test_the_deadline_is_the_sum_of_all_time_limits_and_none_without_one() -> None:
+    assert service(op__det__timeout=1500).endpoints.deadline_s is None
+    assert service(op__det__timeout=1500, op__rec__timeout=500).endpoints.deadline_s == 2.0
+    assert service(op__det__timeout=0, op__rec__timeout=500).endpoints.deadline_s is None
+
+
+def test_tries_are_the_most_of_any_op_and_an_op_has_those_of_dag() -> None:
+    assert service().endpoints.tries == 1
+    assert service(dag__retry=3).endpoints.tries == 3
+    assert service(dag__retry=3, op__det__retry=1, op__rec__retry=2).endpoints.tries == 2
+    assert service(op__det__retry=5).endpoints.tries == 5
+
+
+@pytest.mark.parametrize(
+    ("http", "rpc", "expected"),
+    [(9999, 18090, (9999, 18090)), (9999, None, (9999, 10000)), (None, 18090, (None, 18090))],
+)
+def test_the_three_rules_of_the_ports(
+    http: int | None, rpc: int | None, expected: tuple[int | None, int]
+) -> None:
+    endpoints = service(http_port=http, rpc_port=rpc).endpoints
+    assert (endpoints.http_port, endpoints.rpc_port) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"http_port": None}, "both empty"),
+        ({"http_port": 65535}, "http_port \\+ 1 = 65536"),
+        ({"http_port": 9999, "rpc_port": 9999}, "http_port and rpc_port are both 9999"),
+        ({"http_port": 8000}, "http_port and triton.http_port are both 8000"),
+        ({"http_port": 8000, "triton__http_port": 7000}, "rpc_port and triton.grpc_port"),
+        ({"triton__http_port": 8001}, "triton.http_port and triton.grpc_port are both 8001"),
+    ],
+)
+def test_ports_that_cannot_be_are_refused(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        service(**changes)
+
+
+def test_free_ports_do_not_clash() -> None:
+    free = {f"triton__{name}_port": 0 for name in ("http", "grpc", "metrics")}
+    found = service(**free)
+    assert (found.triton.http, found.triton.grpc, found.triton.metrics) == (0, 0, 0)
+
+
+def test_the_rest_of_the_endpoints_settings() -> None:
+    plain = service().endpoints
+    assert (plain.name, plain.host, plain.in_progress) == ("ocr", "0.0.0.0", 1)
+    assert (plain.tracer_interval_s, plain.profile) == (None, False)
+    assert plain.max_message_bytes == 256 << 20
+    found = service(
+        dag__tracer__interval_s=10, dag__use_profile=True, worker_num=20, triton__service_name="a-b"
+    ).endpoints
+    assert (found.tracer_interval_s, found.profile, found.in_progress) == (10, True, 20)
+    assert found.name == "a-b"
+
+
+def test_the_steps_read_as_paddle_serving_did_unless_told_otherwise() -> None:
+    plain = service()
+    for step in ("det_preprocess", "det_postprocess", "recognize"):
+        assert parameter(plain, step, "reference") == "paddle_serving"
+    assert parameter(plain, "recognize", "rec_padding") == "paddle"
+    assert parameter(plain, "recognize", "drop_score") == "0"
+    found = service(
+        triton__reference="paddleocr",
+        triton__det_db_box_thresh=0.45,
+        triton__use_dilation=True,
+        triton__rec_buckets=[160, 320],
+        triton__max_image_side=5000,
+    )
+    assert parameter(found, "det_postprocess", "reference") == "paddleocr"
+    assert parameter(found, "det_postprocess", "det_db_box_thresh") == "0.45"
+    assert parameter(found, "det_postprocess", "use_dilation") == "true"
+    assert parameter(found, "recognize", "rec_buckets") == "160,320"
+    assert parameter(found, "det_preprocess", "max_image_side") == "5000"
+
+
+def test_buckets_must_increase() -> None:
+    with pytest.raises(ConfigError, match=r"rec_buckets is .*increasing"):
+        service(triton__rec_buckets=[320, 160])
+
+
+def test_keys_without_an_equivalent_warn_when_they_say_anything() -> None:
+    found = service(
+        dag__is_thread_op=False,
+        grpc_gateway_port=5000,
+        **{f"{LOCAL}use_mkldnn": True, f"{LOCAL}mkldnn_op_list": ["conv2d"]},
+    )
+    prefix = "op.det.local_service_conf"
+    assert set(found.warnings) == {
+        "dag.is_thread_op",
+        "grpc_gateway_port",
+        f"{prefix}.use_mkldnn",
+        f"{prefix}.mkldnn_op_list",
+    }
+    assert service(dag__is_thread_op=True, dag__retry=1).warnings == {}
+
+
+def test_keys_that_others_make_idle_warn() -> None:
+    changes = {"use_calib": True, "min_subgraph_size": 4}
+    found = service(
+        op__det__auto_batching_timeout=5, **{LOCAL + name: v for name, v in changes.items()}
+    )
+    assert set(found.warnings) == {
+        "op.det.auto_batching_timeout",
+        "op.det.local_service_conf.use_calib",
+        "op.det.local_service_conf.min_subgraph_size",
+    }
+
+
+def test_remote_inference_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"op.det.server_endpoints asks for remote inference"):
+        service(op__det__server_endpoints=["127.0.0.1:9293"])
+    service(op__det__server_endpoints=[])
+
+
+def test_ops_may_have_any_name() -> None:
+    data = small()
+    ops = data["op"]
+    data["op"] = {"My_DET_1": ops["det"], "reader": ops["rec"]}
+    data["op"]["My_DET_1"]["concurrency"] = 5
+    found = plan_service(document(data))
+    assert found.ops == {"My_DET_1": "det", "reader": "rec"}  # the second by its model
+    assert groups(found, "det_postprocess") == [(5, "CPU", [])]
+
+
+def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    data = small()
+    data["op"]["stage"] = {}
+    with pytest.raises(ConfigError, match="cannot tell what the Op stage does; allowed: a name"):
+        plan_service(document(data))
+    data["op"]["stage"] = {"local_service_conf": {"model_config": "folder"}}
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=r"what the Op stage does: .*holds no Paddle model"):
+        plan_service(document(data, tmp_path))
+
+
+@pytest.mark.parametrize(("missing", "sentence"), [("det", "an Op for det"), ("rec", "for rec")])
+def test_det_and_rec_are_both_needed_once(missing: str, sentence: str) -> None:
+    data = small()
+    op = data["op"].pop(missing)
+    with pytest.raises(ConfigError, match=f"the OCR service needs .*{sentence}"):
+        plan_service(document(data))
+    data["op"] = {"det": op, "det2": op}
+    with pytest.raises(ConfigError, match=r"op\.det2 and op\.det are both of kind det"):
+        plan_service(document(data))
+
+
+def test_models_of_the_catalogue_go_by_their_names_and_aliases() -> None:
+    found = service(op__det__local_service_conf__model_config="ch_PP-OCRv4_det")
+    assert found.networks["det"].model == DET
+    assert found.networks["rec"].model == REC
+    assert service(triton__det_model=DET).networks["det"].model == DET
+    with pytest.raises(ConfigError, match=r"model_config is 'nowhere': there is no .*/nowhere"):
+        service(op__det__local_service_conf__model_config="nowhere")
+    with pytest.raises(ConfigError, match=r"op\.det\.local_service_conf\.model_config is empty"):
+        service(op__det__local_service_conf__model_config=None)
+
+
+PROTOTXT = """
+feed_var {{ name: "x" alias_name: "x" is_lod_tensor: false feed_type: 1
+  shape: 3 shape: {height} shape: -1 }}
+fetch_var {{ name: "save_infer_model/scale_0.tmp_1" alias_name: "out" is_lod_tensor: false
+  fetch_type: 1 shape: 1 shape: -1 shape: -1 }}
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Model folders as Paddle Serving saved them, beside a config.yml; without weights."""
+    for name, height in (("ocr_det_model", 960), ("ocr_rec_model", 32)):
+        folder = tmp_path / name / "serving_server"
+        folder.mkdir(parents=True)
+        (folder / "inference.pdmodel").touch()
+        text = PROTOTXT.format(height=height)
+        (folder / "serving_server_conf.prototxt").write_text(text, "utf-8")
+    (tmp_path / "ppocr_keys_v1.txt").write_text("a\nb\n", "utf-8")
+    return tmp_path
+
+
+def folder_service(folder: Path, **changes: Any) -> Service:
+    names = {f"op__{op}__local_service_conf__model_config": f"ocr_{op}_model" for op in OPS}
+    return plan_service(document(small(**(names | changes)), folder))
+
+
+OPS = ("det", "rec")
+
+
+def test_folders_of_paddle_serving_bring_height_and_dictionary(folders: Path) -> None:
+    found = folder_service(folders).networks
+    assert found["det"].model == str(folders / "ocr_det_model" / "serving_server")
+    assert found["rec"].dictionary == folders / "ppocr_keys_v1.txt"
+    assert found["rec"].height == 32
+    (folders / "mine.txt").touch()
+    found = folder_service(folders, triton__rec_dictionary="mine.txt").networks
+    assert found["rec"].dictionary == folders / "mine.txt"
+    with pytest.raises(ConfigError, match=r"rec_dictionary is 'no\.txt': there is no file"):
+        folder_service(folders, triton__rec_dictionary="no.txt")
+
+
+def test_a_fetch_list_has_names_or_aliases_of_the_model(folders: Path) -> None:
+    path = "op__rec__local_service_conf__fetch_list"
+    assert folder_service(folders, **{path: ["save_infer_model/scale_0.tmp_1"]}).warnings == {}
+    assert folder_service(folders, **{path: ["out"]}).warnings == {}
+    with pytest.raises(ConfigError, match=r"fetch_list names 'softmax_0'; the model has out, save"):
+        folder_service(folders, **{path: ["softmax_0"]})
+    assert "not checked" in service(op__det__fetch_list=["any"]).warnings["op.det.fetch_list"]
+
+
+def test_a_malformed_prototxt_is_named(folders: Path) -> None:
+    path = folders / "ocr_det_model" / "serving_server" / "serving_server_conf.prototxt"
+    path.write_text("feed_var { name: }", "utf-8")
+    with pytest.raises(ConfigError, match=r"serving_server_conf\.prototxt is malformed"):
+        folder_service(folders)
