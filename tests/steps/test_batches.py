@@ -33,6 +33,19 @@ def test_the_padding_of_a_crop_is_its_own(sizes, batch_size):
     assert all(1 <= len(batch.indices) <= batch_size for batch in plan)
 
 
+def test_buckets_are_spelt_singly_or_in_steps():
+    assert batches.parse_buckets("160,320") == [160, 320]
+    assert batches.parse_buckets("96-160/32,240-320/80,1000") == [96, 128, 160, 240, 320, 1000]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "320,160", "160,160", "0", "160-96/32", "160,", "96-160", "96-160/0"]
+)
+def test_buckets_that_do_not_increase_are_refused(text):
+    with pytest.raises(ValueError, match=r"^rec_buckets is .*; allowed: increasing widths"):
+        batches.parse_buckets(text)
+
+
 @given(SIZES)
 def test_paddles_groups_hold_every_crop_once_sorted_by_aspect(sizes):
     plan = batches.plan_like_paddle(sizes, 48)
