@@ -1,0 +1,142 @@
+"""Configurations built for real: what is in config.pbtxt, and what Triton says it runs."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from serving_config.configs import DET, EXAMPLE, REC, document, small
+
+from ppocr_client import OcrClient
+from ppocr_converters.assemble import assemble
+from ppocr_converters.cli import main
+from ppocr_converters.pbtxt import read_config
+from ppocr_converters.serving_config.service import plan_service
+from ppocr_converters.steps import source_repository
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parents[2]
+DET_OP = ("det_preprocess", "det", "det_postprocess")
+REC_OP = ("recognize", "rec")
+CARDS = "op__rec__local_service_conf__devices"
+# Five configurations: what differs from the smallest one, and the instances of det and rec.
+FIVE: list[tuple[dict[str, Any], int, int]] = [
+    ({}, 1, 1),
+    ({"op__det__concurrency": 6, "op__rec__concurrency": 3}, 6, 3),
+    ({"op__det__concurrency": 2, "worker_num": 3, "build_dag_each_worker": True}, 6, 3),
+    ({"op__rec__concurrency": 7, CARDS: "0,1,2"}, 1, 7),
+    ({"op__det__concurrency": 4, "op__rec__batch_size": 2, "dag__channel_size": 5}, 4, 1),
+]
+
+
+def instances(config: Any) -> int:
+    return sum(group.count * max(1, len(group.gpus)) for group in config.instance_group)
+
+
+@pytest.mark.parametrize(("changes", "det", "rec"), FIVE)
+def test_the_counts_of_five_configurations_are_in_what_is_built(
+    changes: dict[str, Any], det: int, rec: int, repository: Path, tmp_path: Path
+) -> None:
+    plan = plan_service(document(small(**changes))).plan
+    built = repository.parent / "onnx"
+    networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+    folder = tmp_path / "repository"
+    summary = assemble(folder, source_repository(), networks, plan)
+    expected = dict.fromkeys(DET_OP, det) | dict.fromkeys(REC_OP, rec)
+    counts = {name: instances(read_config(folder / name / "config.pbtxt")) for name in expected}
+    assert counts == expected
+    assert {row.model: row.instances for row in summary} == expected | {"ocr": 0, "detect": 0}
+
+
+def test_gpu_placements_are_in_the_text(repository: Path, tmp_path: Path) -> None:
+    """No GPU is needed to see where instances would be put."""
+    local = {"devices": "0,1,2", "device_type": 2}
+    changes = {f"op__det__local_service_conf__{name}": value for name, value in local.items()}
+    plan = plan_service(document(small(op__det__concurrency=7, **changes))).plan
+    built = repository.parent / "onnx"
+    networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+    assemble(tmp_path / "repository", source_repository(), networks, plan)
+    text = (tmp_path / "repository" / "det" / "config.pbtxt").read_text("utf-8")
+    groups = [
+        f"instance_group {{\n  count: {n}\n  gpus: [{card}]\n  kind: KIND_GPU\n}}\n"
+        for n, card in ((3, 0), (2, 1), (2, 2))
+    ]
+    assert "".join(groups) in text
+    assert 'gpu_execution_accelerator {\n      name: "tensorrt"' in text
+    for step in ("det_preprocess", "det_postprocess", "recognize", "rec"):
+        text = (tmp_path / "repository" / step / "config.pbtxt").read_text("utf-8")
+        assert "KIND_GPU" not in text
+        assert "kind: KIND_CPU" in text
+
+
+@pytest.fixture(scope="module")
+def configured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository that `build --config` makes of a small configuration."""
+    folder = tmp_path_factory.mktemp("configured")
+    changes = {"op__det__concurrency": 2, "op__det__timeout": 60000, "op__rec__batch_size": 2}
+    more = {
+        "op__rec__concurrency": 1,
+        "op__rec__auto_batching_timeout": 1,
+        "dag__channel_size": 40,
+        "triton__det_db_box_thresh": 0.55,
+        "op__det__local_service_conf__thread_num": 1,
+    }
+    config = folder / "config.yml"
+    config.write_text(yaml.safe_dump(small(**changes, **more)), "utf-8")
+    out = folder / "repository"
+    command = ["build", "--config", str(config), "--work", str(repository.parent)]
+    assert main([*command, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.server
+def test_triton_runs_what_the_configuration_says(
+    configured: Path, samples: dict[str, list[str]]
+) -> None:
+    with TritonServer(configured) as server:
+        for name, count in {**dict.fromkeys(DET_OP, 2), **dict.fromkeys(REC_OP, 1)}.items():
+            config = get(server.http_url, f"models/{name}/config")
+            assert sum(group["count"] for group in config["instance_group"]) == count
+            assert {group["kind"] for group in config["instance_group"]} == {"KIND_CPU"}
+            # Every instance writes a line of its own when it is ready.
+            loaded = {
+                line.rsplit(" ", 3)[0]
+                for line in server.log().splitlines()
+                if f"TRITONBACKEND_ModelInstanceInitialize: {name}_0_" in line
+            }
+            assert len(loaded) == count
+        with OcrClient(f"grpc://{server.grpc_url}") as client:
+            result = client.read(ROOT / "samples" / "poster_zh.jpg")
+        assert [line.text for line in result.lines] == samples["poster_zh.jpg"]
+        for name in (*DET_OP, *REC_OP):
+            stats = get(server.http_url, f"models/{name}/stats")["model_stats"][0]
+            assert stats["inference_stats"]["success"]["count"] >= 1
+        batching = get(server.http_url, "models/rec/config")["dynamic_batching"]
+        assert batching["preferred_batch_size"] == [12]
+        assert batching["max_queue_delay_microseconds"] == 1000
+        policy = get(server.http_url, "models/det/config")["dynamic_batching"]
+        assert policy["default_queue_policy"]["default_timeout_microseconds"] == 60_000_000
+        entrance = get(server.http_url, "models/det_preprocess/config")["dynamic_batching"]
+        assert entrance["default_queue_policy"]["max_queue_size"] == 40
+
+
+def get(http_url: str, path: str) -> Any:
+    with urllib.request.urlopen(f"http://{http_url}/v2/{path}") as answer:
+        return json.load(answer)
+
+
+def test_a_second_build_has_nothing_to_do(
+    configured: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured.parent / "config.yml"
+    command = ["build", "--config", str(config), "--work", str(repository.parent)]
+    assert main([*command, "--out", str(configured)]) == 0
+    assert "is up to date" in capsys.readouterr().out
+    parameters = read_config(configured / "det_postprocess" / "config.pbtxt").parameters
+    assert parameters["det_db_box_thresh"].string_value == "0.55"
+    assert parameters["reference"].string_value == "paddle_serving"
+    assert EXAMPLE.is_file()
