@@ -27,7 +27,7 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def server(repository: Path) -> Iterator[TritonServer]:
     """The real tritonserver with the built repository, on free loopback ports."""
-    with TritonServer(repository) as running:
+    with TritonServer(repository, grace=0) as running:
         yield running
 
 
