@@ -8,17 +8,22 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ppocr_server.configured import Endpoints
     from ppocr_server.triton import TritonServer
 
+WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
+WATCH_SECONDS = 1.0
 LOG_LEVELS = ("error", "warning", "info", "verbose")
 # What can stand before all options: a module whose main() takes the rest of the line.
 VERBS = {
@@ -55,15 +60,30 @@ def _parser() -> argparse.ArgumentParser:
         "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces.",
     )
     add = parser.add_argument
-    add("--model-repository", default=DEFAULT_REPOSITORY, metavar="DIR", help="folder of models")
-    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 for all")
-    add("--http-port", type=int, default=8000, metavar="PORT", help="0 picks a free one")
-    add("--grpc-port", type=int, default=8001, metavar="PORT", help="0 picks a free one")
-    add("--metrics-port", type=int, default=8002, metavar="PORT", help="0 picks a free one")
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a Paddle Serving config.yml: build what it names, serve it, answer its old ports",
+    )
+    add("--work", type=Path, default=WORK, metavar="DIR", help="of --config, for all models")
+    repository_help = f"folder of models (default: {DEFAULT_REPOSITORY}; with --config: build it)"
+    add("--model-repository", metavar="DIR", help=repository_help)
+    add("--host", help="address to listen on; 0.0.0.0 for all (default: 127.0.0.1)")
+    # Of each endpoint an option wins over config.yml, and that over these defaults.
+    for name, port in DEFAULT_PORTS.items():
+        text = f"0 picks a free one (default: {port})"
+        add(f"--{name}-port", type=int, metavar="PORT", help=text)
     add("--tritonserver", metavar="FILE", help="the binary to run (default: look for one)")
     add("--timeout", type=float, default=120.0, metavar="S", help="time to load all models")
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
     add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
+    add(
+        "--log-folder",
+        default="PipelineServingLogs",
+        metavar="DIR",
+        help="of --config, for the old endpoints' logs; empty: standard error",
+    )
     add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
     add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
     add(
@@ -83,26 +103,72 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="-- COMMAND",
         help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
-        "PPOCR_METRICS_URL in its environment",
+        "PPOCR_METRICS_URL in its environment, with --config PPOCR_OLD_HTTP_URL and "
+        "PPOCR_OLD_RPC_URL too",
     )
     return parser
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ppocr_server.command import run_while_serving
-    from ppocr_server.errors import ServerError
-    from ppocr_server.triton import TritonServer
-
     # All three end the server in the same orderly way, during start as well.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     show = _Progress()
-    server = TritonServer(
-        options.model_repository,
-        http_port=options.http_port,
-        grpc_port=options.grpc_port,
-        metrics_port=options.metrics_port,
-        host=options.host,
+    try:
+        if options.config is None:
+            with _server(options, options.model_repository or DEFAULT_REPOSITORY, show) as server:
+                show.finish()
+                return _run(options, server)
+        return _serve_config(options, show)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        show.finish()
+
+
+def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
+    """Build what a config.yml names, serve it, and answer its old ports."""
+    import logging
+
+    from ppocr_server.configured import (
+        build_repository,
+        old_endpoints,
+        profile_arguments,
+        read_config,
+    )
+
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("ppocr_converters").setLevel(logging.INFO)
+    configured = read_config(options.config)
+    triton = configured.service.triton
+    of_config = {"http": triton.http, "grpc": triton.grpc, "metrics": triton.metrics}
+    repository = options.model_repository or build_repository(configured.service, options.work)
+    logs = Path(options.log_folder) if options.log_folder else None
+    options.triton_argument += profile_arguments(configured, logs)
+    with (
+        _server(options, repository, show, triton.host, of_config) as server,
+        old_endpoints(configured, server.grpc_url, server.metrics_url, logs) as endpoints,
+    ):
+        show.finish()
+        return _run(options, server, endpoints)
+
+
+def _server(
+    options: argparse.Namespace,
+    repository: str | Path,
+    show: _Progress,
+    host: str = DEFAULT_HOST,
+    ports: Mapping[str, int] = DEFAULT_PORTS,
+) -> TritonServer:
+    """The server that the options describe, not started; what they leave out is as given."""
+    from ppocr_server.triton import TritonServer
+
+    given = {name: getattr(options, f"{name}_port") for name in ports}
+    chosen = {f"{name}_port": ports[name] if p is None else p for name, p in given.items()}
+    return TritonServer(
+        repository,
+        **chosen,
+        host=options.host or host,
         log_path=options.log_file,
         timeout=options.timeout,
         grace=options.grace,
@@ -111,25 +177,36 @@ def _serve(options: argparse.Namespace) -> int:
         extra=options.triton_argument,
         progress=show,
     )
-    try:
-        with server:
-            show.finish()
-            if options.command:
-                return run_while_serving(server, options.command)
-            _announce(server, as_json=options.json)
-            status = server.wait()
-            raise ServerError(f"tritonserver ended by itself with status {status}")
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        show.finish()
+
+
+def _run(
+    options: argparse.Namespace, server: TritonServer, endpoints: Endpoints | None = None
+) -> int:
+    """Serve while the command runs, or until the server ends."""
+    from ppocr_server.command import run_while_serving
+    from ppocr_server.errors import ServerError
+
+    old = {} if endpoints is None else dict(endpoints.ports)
+    if options.command:
+        return run_while_serving(server, options.command, _old_urls(old))
+    _announce(server, old, as_json=options.json)
+    while (status := server.wait(WATCH_SECONDS)) is None:
+        if endpoints is not None:
+            endpoints.check()
+    raise ServerError(f"tritonserver ended by itself with status {status}")
+
+
+def _old_urls(ports: Mapping[str, int]) -> dict[str, str]:
+    """The old endpoints for the environment of a command."""
+    names = {"http": ("PPOCR_OLD_HTTP_URL", "http://"), "rpc": ("PPOCR_OLD_RPC_URL", "")}
+    return {names[n][0]: f"{names[n][1]}127.0.0.1:{port}" for n, port in ports.items()}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _announce(server: TritonServer, *, as_json: bool) -> None:
+def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) -> None:
     """Tell a person or a program where the server listens."""
     from ppocr_server.health import server_version
     from ppocr_server.versions import component_versions, version_line
@@ -143,6 +220,7 @@ def _announce(server: TritonServer, *, as_json: bool) -> None:
             "pid": server.pid,
             "models": server.models,
             "versions": versions,
+            "old_ports": dict(old),
         }
         print(json.dumps(answer), flush=True)
         return
@@ -152,7 +230,8 @@ def _announce(server: TritonServer, *, as_json: bool) -> None:
         f"HTTP     http://{server.http_url}\n"
         f"gRPC     grpc://{server.grpc_url}\n"
         f"metrics  http://{server.metrics_url}/metrics\n"
-        f"{_hint(server)}Ctrl-C stops the server.",
+        + "".join(f"old {name:5}port {port}\n" for name, port in old.items())
+        + f"{_hint(server)}Ctrl-C stops the server.",
         flush=True,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ppocr_server.errors import ServerError
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.2
 
 
-def run_while_serving(server: TritonServer, command: Sequence[str]) -> int:
+def run_while_serving(
+    server: TritonServer, command: Sequence[str], more: Mapping[str, str] | None = None
+) -> int:
     """Run a command with the endpoints in its environment; returns its exit status.
 
-    The status is 128 + n when signal n ended it.
+    The status is 128 + n when signal n ended it. `more` is put into its environment as well.
 
     Raises:
         ServerError: the command does not exist, or the server ended before it.
@@ -28,6 +30,7 @@ def run_while_serving(server: TritonServer, command: Sequence[str]) -> int:
         "PPOCR_HTTP_URL": f"http://{server.http_url}",
         "PPOCR_GRPC_URL": f"grpc://{server.grpc_url}",
         "PPOCR_METRICS_URL": f"http://{server.metrics_url}/metrics",
+        **(more or {}),
     }
     try:
         child = subprocess.Popen(list(command), env=environment)

@@ -291,7 +291,7 @@ def test_the_steps_read_as_paddle_serving_did_unless_told_otherwise() -> None:
         triton__reference="paddleocr",
         triton__det_db_box_thresh=0.45,
         triton__use_dilation=True,
-        triton__rec_buckets=[160, 320],
+        triton__rec_buckets="160,320",
         triton__max_image_side=5000,
     )
     assert parameter(found, "det_postprocess", "reference") == "paddleocr"
@@ -303,7 +303,7 @@ def test_the_steps_read_as_paddle_serving_did_unless_told_otherwise() -> None:
 
 def test_buckets_must_increase() -> None:
     with pytest.raises(ConfigError, match=r"rec_buckets is .*increasing"):
-        service(triton__rec_buckets=[320, 160])
+        service(triton__rec_buckets="320,160")
 
 
 def test_keys_without_an_equivalent_warn_when_they_say_anything() -> None:

@@ -13,6 +13,7 @@ from ppocr_converters.serving_config.keys import ConfigError
 from ppocr_converters.serving_config.models import Network, find_network, kind_of_op
 from ppocr_converters.serving_config.ops import NETWORK, Op, OpPlan, plan_op, read_op
 from ppocr_converters.serving_config.prototxt import check_fetch_list
+from ppocr_converters.steps import load
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Endpoints:
         tries: of a request that fails, 1 is no retry.
         deadline_s: of a request in seconds, None without one.
         max_message_bytes: of one request.
+        max_picture_bytes: of one encoded picture.
         tracer_interval_s: seconds between two blocks of statistics, None for none.
         profile: whether a timeline is collected.
     """
@@ -40,6 +42,7 @@ class Endpoints:
     tries: int
     deadline_s: float | None
     max_message_bytes: int
+    max_picture_bytes: int
     tracer_interval_s: int | None
     profile: bool
 
@@ -130,9 +133,11 @@ def _ops(document: Document) -> dict[Kind, Op]:
 
 def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
     """See that keys of the triton section go together with each other and with the Ops."""
-    buckets = document["triton.rec_buckets"]
-    if buckets is not None and (not buckets or list(buckets) != sorted(set(buckets))):
-        raise ConfigError(f"triton.rec_buckets is {list(buckets)}; allowed: increasing widths")
+    if document["triton.rec_buckets"] is not None:
+        try:
+            load("recognize").batches.parse_buckets(document["triton.rec_buckets"])
+        except ValueError as error:
+            raise ConfigError(f"triton.{error}") from error
     if document["triton.use_angle_cls"] and "cls" not in ops:
         raise ConfigError("triton.use_angle_cls is true; it needs an Op for cls, and op has none")
 
@@ -187,6 +192,7 @@ def _endpoints(document: Document) -> Endpoints:
         tries=max(retries),
         deadline_s=sum(limits) / 1000 if all(limit > 0 for limit in limits) else None,
         max_message_bytes=document["triton.max_message_bytes"],
+        max_picture_bytes=document["triton.max_image_bytes"],
         tracer_interval_s=interval if interval > 0 else None,
         profile=document["dag.use_profile"],
     )

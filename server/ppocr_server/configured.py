@@ -1,0 +1,213 @@
+"""A Paddle Serving config.yml served in one go: its repository built, its old ports answered."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
+from ppocr_server.ports import choose_ports
+
+if TYPE_CHECKING:
+    from ppocr_converters.serving_config.service import Service
+
+GRACE_SECONDS = 5.0
+TRACES = "triton.trace"
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What `ppocr-serve` needs of a config.yml.
+
+    Attributes:
+        service: everything that the file became.
+        endpoints: the old ports.
+    """
+
+    service: Service
+    endpoints: EndpointSettings
+
+    def tracer(self, metrics_url: str) -> TracerSettings:
+        """The statistics block, for a Triton whose metrics are at "host:port"."""
+        ops = {name: OCR_OPS[kind] for name, kind in self.service.ops.items() if kind in OCR_OPS}
+        interval = self.service.endpoints.tracer_interval_s or -1
+        return TracerSettings(interval, f"http://{metrics_url}/metrics", ops)
+
+
+def read_config(path: Path) -> Configured:
+    """Read a config.yml, and see that its old ports are free before anything is built.
+
+    Raises:
+        ServerError: it says something that is not allowed, or the converters are not installed.
+        PortInUseError: a port is taken.
+    """
+    try:
+        from ppocr_converters.errors import ConvertError
+        from ppocr_converters.serving_config.build import load_service
+    except ModuleNotFoundError as error:
+        raise ServerError(
+            f"--config needs the converters ({error}); pip install 'ppocr-triton[convert,serve]'"
+        ) from error
+    try:
+        _, service = load_service(path)
+    except ConvertError as error:
+        raise ServerError(str(error)) from error
+    endpoints = endpoint_settings(service)
+    wanted = {"http": endpoints.http_port, "rpc": endpoints.rpc_port}
+    choose_ports(endpoints.host, {name: p for name, p in wanted.items() if p is not None})
+    return Configured(service, endpoints)
+
+
+def build_repository(service: Service, work: Path) -> Path:
+    """Fetch, convert, prove and lay out what a configuration names; nothing is done twice.
+
+    Raises:
+        ServerError: a step failed; the message is the converters' own.
+    """
+    from ppocr_converters.errors import ConvertError
+    from ppocr_converters.files import only_one
+    from ppocr_converters.serving_config.build import build_service
+
+    try:
+        with only_one(work):
+            return build_service(service, work).folder
+    except ConvertError as error:
+        raise ServerError(str(error)) from error
+
+
+def endpoint_settings(service: Service) -> EndpointSettings:
+    """The old endpoints as a configuration describes them.
+
+    The repository was built with the options of the configuration, so requests carry none.
+    """
+    found = service.endpoints
+    return EndpointSettings(
+        name=found.name,
+        http_port=found.http_port,
+        rpc_port=found.rpc_port,
+        host=found.host,
+        worker_num=found.in_progress,
+        retry=found.tries,
+        timeout_ms=-1 if found.deadline_s is None else round(found.deadline_s * 1000),
+        max_message_bytes=found.max_message_bytes,
+        max_picture_bytes=found.max_picture_bytes,
+        options={},
+    )
+
+
+def profile_arguments(configured: Configured, log_folder: Path | None) -> list[str]:
+    """What makes tritonserver write traces where dag.use_profile asks for them.
+
+    They lie beside the other logs, for `ppocr-serve timeline`.
+    """
+    from ppocr_server.timeline.traces import trace_arguments
+
+    if not configured.service.endpoints.profile:
+        return []
+    folder = (log_folder or Path()).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return trace_arguments(folder / TRACES)
+
+
+class Endpoints:
+    """The old endpoints, answered by a thread of this process.
+
+    Attributes:
+        ports: that are open, by "http" and "rpc".
+    """
+
+    ports: Mapping[str, int]
+
+    def __init__(self, settings: EndpointSettings, triton: str, tracer: TracerSettings) -> None:
+        self._settings, self._triton, self._tracer = settings, triton, tracer
+        self._ready = threading.Event()
+        self._stopping: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._error: BaseException | None = None
+        self.ports = {}
+        self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
+
+    def start(self) -> None:
+        """Open the ports.
+
+        Raises:
+            ServerError: they cannot be opened.
+        """
+        self._thread.start()
+        self._ready.wait()
+        self.check()
+
+    def check(self) -> None:
+        """See that they still answer.
+
+        Raises:
+            ServerError: they ended, with the reason.
+        """
+        if isinstance(self._error, ServerError):
+            raise self._error
+        if not self._thread.is_alive():
+            raise ServerError(f"the old endpoints ended: {self._error!r}")
+
+    def stop(self) -> None:
+        """Answer what is in progress, then close the ports."""
+        if self._stopping is not None and self._thread.is_alive():
+            loop, stop = self._stopping
+            loop.call_soon_threadsafe(stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:  # noqa: BLE001  told to the main thread, which raises it
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        from ppocr_server.paddle_serving.endpoint import serve_endpoint
+
+        stop = asyncio.Event()
+        self._stopping = (asyncio.get_running_loop(), stop)
+        await serve_endpoint(
+            self._settings,
+            self._triton,
+            self._tracer,
+            stop=stop,
+            started=self._started,
+            grace=GRACE_SECONDS,
+        )
+
+    def _started(self, ports: Mapping[str, int]) -> None:
+        self.ports = dict(ports)
+        self._ready.set()
+
+
+@contextmanager
+def old_endpoints(
+    configured: Configured, grpc_url: str, metrics_url: str, log_folder: Path | None
+) -> Iterator[Endpoints]:
+    """Answer Paddle Serving's clients while the block runs.
+
+    Args:
+        configured: the configuration.
+        grpc_url: Triton's, "host:port".
+        metrics_url: Triton's, "host:port".
+        log_folder: for Paddle Serving's own log files, None for standard error.
+
+    Raises:
+        ServerError: the ports cannot be opened.
+    """
+    from ppocr_server.paddle_serving.logs import write_logs
+
+    write_logs(log_folder)
+    endpoints = Endpoints(configured.endpoints, grpc_url, configured.tracer(metrics_url))
+    endpoints.start()
+    try:
+        yield endpoints
+    finally:
+        endpoints.stop()
