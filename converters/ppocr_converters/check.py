@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ppocr_converters.catalogue import Kind
 from ppocr_converters.compile import HIGHEST_IR, LOWEST_OPSET
 from ppocr_converters.dictionary import check_dictionary, read_dictionary
 from ppocr_converters.errors import ConvertError, DictionaryError, ModelError
-from ppocr_converters.fetch import DICTIONARY
 from ppocr_converters.graph import opset
+from ppocr_converters.inference_yml import SETTINGS, OwnSettings, read_settings
+from ppocr_converters.model_files import find_model, own_dictionary
 from ppocr_converters.onnx_model import (
     Tensor,
     detect_kind,
@@ -25,12 +24,10 @@ from ppocr_converters.onnx_model import (
     metadata,
     outputs,
 )
-from ppocr_converters.paddle_model import (
-    FORMAT_NAMES,
-    PaddleModel,
-    count_weights,
-    find_paddle_model,
-)
+from ppocr_converters.paddle_model import PaddleModel, check_weights
+from ppocr_converters.paddle_program import Program, read_program
+from ppocr_converters.serving_config.prototxt import read_prototxt
+from ppocr_converters.tools import VERSIONS
 
 
 @dataclass
@@ -49,6 +46,12 @@ class Report:
         classes: of a recogniser or classifier.
         height: of the input of a recogniser or classifier, where it is fixed.
         characters: in the dictionary, without blank and space.
+        dictionary: where it comes from.
+        mean: of the pixels, blue, green, red, where the model's own files say it.
+        std: likewise.
+        thresholds: of a detector, where the model's own files say them.
+        aliases: what Paddle Serving calls inputs and outputs, by their names in the graph.
+        notes: what else is worth knowing, a sentence each.
         problems: what would go wrong, a sentence each.
     """
 
@@ -63,6 +66,12 @@ class Report:
     classes: int | None = None
     height: int | None = None
     characters: int | None = None
+    dictionary: str | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    thresholds: dict[str, float] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -77,15 +86,25 @@ def check(path: Path, *, dictionary: Path | None = None, space: bool = True) -> 
     Raises:
         ModelError: it cannot be read at all; everything less is listed in `problems`.
     """
-    if path.is_dir():
-        report = _check_paddle(find_paddle_model(path))
-        beside = path / DICTIONARY
-        dictionary = dictionary or (beside if beside.is_file() else None)
-    else:
-        report = _check_onnx(path, space)
+    found = find_model(path)
+    report = _check_onnx(found, space) if isinstance(found, Path) else _check_paddle(found)
+    own = read_settings(path if path.is_dir() else path.parent)
+    _note_settings(report, own)
     if report.kind == "rec" and report.characters is None:
-        _check_dictionary(report, dictionary, space)
+        _check_dictionary(report, dictionary or own_dictionary(path), own, space)
     return report
+
+
+def _note_settings(report: Report, own: OwnSettings) -> None:
+    """Fill in what the model's own settings file says."""
+    report.height = report.height or own.height
+    report.thresholds = dict(own.thresholds)
+    if own.normalisation is not None:
+        report.mean, report.std = own.normalisation.mean, own.normalisation.std
+    if own.height not in (None, report.height):
+        report.problems.append(
+            f"{SETTINGS} says {own.height} pixels high, the network takes {report.height}"
+        )
 
 
 def _check_onnx(path: Path, space: bool) -> Report:
@@ -103,69 +122,50 @@ def _check_onnx(path: Path, space: bool) -> Report:
         return report
     _find_kind(report, inputs(model), outputs(model))
     if "character" in facts:
-        _check_characters(report, facts["character"].split("\n"), space)
+        report.dictionary = "metadata of the file"
+        characters = facts["character"].removesuffix("\n").split("\n")
+        _check_characters(report, characters, space)
     if report.opset < LOWEST_OPSET:
         report.problems.append(f"opset {report.opset} is too old: {LOWEST_OPSET} is needed")
     if report.ir_version > HIGHEST_IR:
-        report.problems.append(
-            f"IR version {report.ir_version} is newer than {HIGHEST_IR}, which older servers "
-            f"refuse; `compile` writes {HIGHEST_IR}"
+        report.notes.append(
+            f"IR version {report.ir_version} is newer than older servers read; `compile` writes "
+            f"{HIGHEST_IR}"
         )
     return report
 
 
 def _check_paddle(model: PaddleModel) -> Report:
-    report = Report(str(model.program.parent), FORMAT_NAMES[model.format])
+    program = read_program(model.program)
+    report = Report(str(model.program.parent), model.description)
     try:
-        report.weights = count_weights(model.weights)
+        report.weights = check_weights(model, program)
     except ModelError as error:
         report.problems.append(str(error))
-    if model.format != "pdmodel":
-        report.problems.append("the pinned paddle2onnx reads .pdmodel programs only")
-        return report
-    given, answered = _program_ends(model.program)
-    _describe(report, given, answered)
-    _find_kind(report, given, answered)
+    report.notes.append(f"paddle2onnx {VERSIONS[model.format]} converts it")
+    if program.quantisers:
+        report.notes.append(f"quantised, by {', '.join(program.quantisers)}")
+    if model.conf is not None:
+        _check_conf(report, model.conf, program)
+    _describe(report, program.inputs, program.outputs)
+    _find_kind(report, program.inputs, program.outputs)
     return report
 
 
-def _program_ends(program: Path) -> tuple[list[Tensor], list[Tensor]]:
-    """The inputs and outputs of a Paddle 2 program, from its feed and fetch operators."""
+def _check_conf(report: Report, path: Path, program: Program) -> None:
+    """Hold Paddle Serving's names against those of the program."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # paddle asks for ccache
-            from paddle.base.proto import framework_pb2
-    except ImportError as error:
-        raise ConvertError(
-            f"reading a Paddle program needs Paddle ({error}); pip install 'ppocr-triton[convert]'"
-        ) from error
-    from google.protobuf.message import DecodeError
-
-    description = framework_pb2.ProgramDesc()
-    try:
-        description.ParseFromString(program.read_bytes())
-    except DecodeError as error:
-        raise ModelError(f"{program} is truncated or is not a Paddle program") from error
-    block = description.blocks[0]
-    variables = {variable.name: variable.type for variable in block.vars}
-
-    def tensors(op_type: str, side: str) -> list[Tensor]:
-        ends = [op for op in block.ops if op.type == op_type]
-        names = [
-            port.arguments[0]
-            for op in ends
-            for port in getattr(op, side)
-            if port.parameter in ("Out", "X")
-        ]
-        return [_variable(name, variables[name]) for name in names]
-
-    return tensors("feed", "outputs"), tensors("fetch", "inputs")
-
-
-def _variable(name: str, kind: Any) -> Tensor:
-    # Newer Paddle calls the same field dense_tensor.
-    holder = kind.dense_tensor if hasattr(kind, "dense_tensor") else kind.lod_tensor
-    return Tensor(name, "float32", tuple("?" if d < 0 else d for d in holder.tensor.dims))
+        conf = read_prototxt(path.parent)
+    except ConvertError as error:
+        report.problems.append(str(error))
+        return
+    assert conf is not None
+    report.aliases = {variable.name: variable.alias for variable in (*conf.feeds, *conf.fetches)}
+    there = {tensor.name for tensor in (*program.inputs, *program.outputs)}
+    for name in report.aliases:
+        if name not in there:
+            known = ", ".join(sorted(there))
+            report.problems.append(f"{path.name} names {name}, the program has {known}")
 
 
 def _describe(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> None:
@@ -193,13 +193,17 @@ def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tenso
         report.classes = answer[-1] if isinstance(answer[-1], int) else None
 
 
-def _check_dictionary(report: Report, dictionary: Path | None, space: bool) -> None:
-    """Read a dictionary and hold it against the classes of a recogniser."""
-    if dictionary is None:
+def _check_dictionary(
+    report: Report, dictionary: Path | None, own: OwnSettings, space: bool
+) -> None:
+    """Hold a dictionary, or else the characters in the settings, against the classes."""
+    if dictionary is None and not own.characters:
         report.problems.append("no dictionary came with it; give one with --dict")
         return
+    report.dictionary = SETTINGS if dictionary is None else str(dictionary)
     try:
-        _check_characters(report, read_dictionary(dictionary), space)
+        characters = own.characters if dictionary is None else read_dictionary(dictionary)
+        _check_characters(report, characters, space)
     except DictionaryError as error:
         report.problems.append(str(error))
 

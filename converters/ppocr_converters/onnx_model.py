@@ -83,15 +83,19 @@ def detect_kind(given: Sequence[Dimension], answered: Sequence[Dimension]) -> Ki
         ModelError: the shapes are those of none of them.
     """
     kinds: dict[int, Kind] = {4: "det", 3: "rec", 2: "cls"}
-    picture = len(given) == 4 and given[1] in (3, "?")
+    picture = len(given) == 4 and _may_be(given[1], 3)
     kind = kinds.get(len(answered))
-    if not picture or kind is None or (kind == "det" and answered[1] not in (1, "?")):
+    if not picture or kind is None or (kind == "det" and not _may_be(answered[1], 1)):
         raise ModelError(
             f"not a PP-OCR network: it takes {list(given)} and answers {list(answered)}; a "
             f"detector, recogniser or classifier takes [N, 3, H, W] and answers [N, 1, H, W], "
             f"[N, T, classes] or [N, classes]"
         )
     return kind
+
+
+def _may_be(size: Dimension, wanted: int) -> bool:
+    return size == wanted or isinstance(size, str)
 
 
 def kind_of(model: ModelProto) -> Kind:
@@ -157,7 +161,8 @@ def input_height(model: ModelProto, known: int | None = None) -> int:
 
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:
     kind = value.type.tensor_type
-    shape = tuple(d.dim_value or d.dim_param or "?" for d in kind.shape.dim)
+    # Old exporters write -1 for a size that is not known.
+    shape = tuple(d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in kind.shape.dim)
     return Tensor(value.name, helper.tensor_dtype_to_np_dtype(kind.elem_type).name, shape)
 
 
@@ -166,6 +171,7 @@ def describe(model: ModelProto) -> dict[str, object]:
     return {
         "opset": {o.domain or "ai.onnx": o.version for o in model.opset_import},
         "ir_version": model.ir_version,
+        "producer": f"{model.producer_name} {model.producer_version}".strip(),
         "nodes": len(model.graph.node),
         "inputs": {t.name: [t.dtype, list(t.shape)] for t in inputs(model)},
         "outputs": {t.name: [t.dtype, list(t.shape)] for t in outputs(model)},

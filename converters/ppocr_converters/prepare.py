@@ -6,15 +6,16 @@ import dataclasses
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.catalogue import Kind, catalogue
+from ppocr_converters.catalogue import Kind, Model, Normalisation, catalogue
 from ppocr_converters.dictionary import read_dictionary
 from ppocr_converters.errors import ModelError
-from ppocr_converters.fetch import DICTIONARY, fetch
+from ppocr_converters.fetch import fetch
 from ppocr_converters.files import new_folder, sha256_file
+from ppocr_converters.inference_yml import OwnSettings, read_settings
 from ppocr_converters.manifest import (
     MANIFEST,
     Manifest,
@@ -25,6 +26,7 @@ from ppocr_converters.manifest import (
     tool_versions,
     write_manifest,
 )
+from ppocr_converters.model_files import find_model, own_dictionary
 from ppocr_converters.paddle_model import find_paddle_model
 
 logger = logging.getLogger(__name__)
@@ -36,10 +38,15 @@ CODE = (
     "convert.py",
     "dictionary.py",
     "graph.py",
+    "inference_yml.py",
+    "model_files.py",
     "networks.py",
     "onnx_model.py",
+    "paddle_model.py",
     "prepare.py",
     "proof.py",
+    "repair.py",
+    "tools.py",
 )
 COMPILED = "model.onnx"
 CONVERTED = "converted.onnx"
@@ -56,6 +63,7 @@ class Origin:
         dictionary: the characters of a recogniser, if any.
         space: whether a recogniser has a space as its last class.
         height: of the input of a recogniser or classifier, pixels, where the graph is silent.
+        own: what the model's own files, or else the catalogue, say of it.
     """
 
     name: str
@@ -64,21 +72,24 @@ class Origin:
     dictionary: Path | None
     space: bool
     height: int | None = None
+    own: OwnSettings = field(default_factory=OwnSettings)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Every file the result depends on."""
-        if self.path.is_dir():
-            source = find_paddle_model(self.path)
-            own: tuple[Path, ...] = (source.program, source.weights)
-        else:
-            own = (self.path,)
+        own = find_paddle_model(self.path).files if self.path.is_dir() else (self.path,)
         return own if self.dictionary is None else (*own, self.dictionary)
 
     @property
     def characters(self) -> Sequence[str]:
-        """The characters in the dictionary, none without one."""
-        return () if self.dictionary is None else read_dictionary(self.dictionary)
+        """The characters in the dictionary, or else in the model's settings; none without both."""
+        return self.own.characters if self.dictionary is None else read_dictionary(self.dictionary)
+
+    @property
+    def normalisations(self) -> dict[Kind, Normalisation]:
+        """How each kind of model is fed, this one as its own files say."""
+        kinds = catalogue().kinds
+        return {kind: self.own.normalisation or norm for kind, norm in kinds.items()}
 
 
 @dataclass(frozen=True)
@@ -115,21 +126,30 @@ def find_origin(
     """
     path = Path(model)
     if path.exists():
-        beside = path / DICTIONARY
-        found = beside if path.is_dir() and beside.is_file() else None
+        own = read_settings(path if path.is_dir() else path.parent)
+        found, own_height = dictionary or own_dictionary(path), own.height
         name = path.resolve().name if path.is_dir() else path.stem
-        return Origin(name, path, kind, dictionary or found, space is not False, height)
-    known = catalogue().find(model)
-    if kind is not None and known.kind != kind:
-        raise ModelError(f"{model} is a {known.kind} model, but was given as {kind}")
-    path = fetch(known, models)
-    return Origin(
-        known.name,
-        path,
-        known.kind,
-        dictionary or (path / DICTIONARY if known.dictionary is not None else None),
-        known.space if space is None else space,
-        known.height if height is None else height,
+        space = space is not False
+    else:
+        known = catalogue().find(model)
+        if kind is not None and known.kind != kind:
+            raise ModelError(f"{model} is a {known.kind} model, but was given as {kind}")
+        path = fetch(known, models)
+        own = known_settings(known, read_settings(path))
+        found, own_height = dictionary or own_dictionary(path), known.height
+        name, kind = known.name, known.kind
+        space = known.space if space is None else space
+    network = find_model(path)
+    path = network if isinstance(network, Path) else path
+    return Origin(name, path, kind, found, space, height or own_height, own)
+
+
+def known_settings(known: Model, own: OwnSettings) -> OwnSettings:
+    """What a model's own files say, and where they are silent the catalogue."""
+    return dataclasses.replace(
+        own,
+        normalisation=own.normalisation or known.normalisation,
+        thresholds=own.thresholds or known.thresholds,
     )
 
 
@@ -165,7 +185,8 @@ def _inputs(origin: Origin, opset: int) -> dict[str, Any]:
         "opset": opset,
         "tools": tool_versions(),
         "code": code_digest(CODE),
-        "normalisation": {k: dataclasses.asdict(n) for k, n in catalogue().kinds.items()},
+        "own": dataclasses.asdict(origin.own),
+        "normalisation": {k: dataclasses.asdict(n) for k, n in origin.normalisations.items()},
     }
 
 
@@ -187,7 +208,7 @@ def _make(origin: Origin, folder: Path, opset: int) -> Manifest:
     network = load_onnx(folder / CONVERTED)
     compiled = compile_model(
         network,
-        catalogue().kinds,
+        origin.normalisations,
         name=origin.name,
         kind=origin.kind,
         characters=origin.characters,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -17,8 +19,10 @@ from ppocr_converters.archives import take_files
 from ppocr_converters.catalogue import Asset, FileSpec, Model, Source, catalogue, parse_catalogue
 from ppocr_converters.download import download
 from ppocr_converters.errors import CatalogueError, FetchError
-from ppocr_converters.fetch import fetch
+from ppocr_converters.fetch import Supply, choose_source, fetch, mirrored
+from ppocr_converters.lock import read_lock
 
+DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
 CONTENT = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 Answer = Callable[[BaseHTTPRequestHandler, int], None]
@@ -30,12 +34,14 @@ class Site:
     def __init__(self) -> None:
         self.behaviours: list[Answer] = []
         self.ranges: list[str | None] = []
+        self.paths: list[str] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked = self.headers.get("Range")
                 site.ranges.append(asked)
+                site.paths.append(self.path)
                 start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
                 behaviour = site.behaviours.pop(0) if site.behaviours else whole
                 behaviour(self, start)
@@ -170,8 +176,11 @@ def test_only_http_addresses_are_opened(tmp_path: Path) -> None:
 
 def model(sources: tuple[Source, ...], content: bytes = CONTENT) -> Model:
     digest = hashlib.sha256(content).hexdigest()
-    asset = Asset("tiny", (FileSpec("net.bin", len(content), digest),), sources)
-    return Model(asset, "det", (), ("en",), "Apache-2.0", None, False, None)
+    return model_of(FileSpec("net.bin", len(content), digest), *sources)
+
+
+def model_of(file: FileSpec, *sources: Source) -> Model:
+    return Model(Asset("tiny", (file,), sources), "det", "PP-OCR", "onnx", ("en",), "Apache-2.0")
 
 
 def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
@@ -244,11 +253,13 @@ def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel, "w") as packed:
         packed.writestr("inner/net.bin", CONTENT)
     wanted = model((Source("wheel", "some==1", "inner"),))
-    folder = fetch(wanted, tmp_path / "a", wheel=wheel)
-    assert (fetch(wanted, tmp_path / "b", folder=folder) / "net.bin").read_bytes() == CONTENT
+    folder = fetch(wanted, tmp_path / "a", Supply(wheel=wheel))
+    assert (
+        fetch(wanted, tmp_path / "b", Supply(folder=folder)) / "net.bin"
+    ).read_bytes() == CONTENT
     (folder / "net.bin").write_bytes(CONTENT[::-1])
     with pytest.raises(FetchError, match=DIGEST):
-        fetch(wanted, tmp_path / "c", folder=folder)
+        fetch(wanted, tmp_path / "c", Supply(folder=folder))
     assert not (tmp_path / "c" / "tiny").exists()
 
 
@@ -259,9 +270,110 @@ def test_a_wheel_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_real_models_are_complete(models: Path) -> None:
-    for known in catalogue().models.values():
-        for file in known.asset.files:
-            assert (models / known.name / file.name).stat().st_size == file.size
+    for name in (DET, REC, CLS):
+        for file in catalogue().find(name).asset.files:
+            assert (models / name / file.name).stat().st_size == file.size
+
+
+def test_the_first_digest_seen_is_kept_and_later_files_are_held_to_it(
+    site: Site, tmp_path: Path
+) -> None:
+    models, lock = tmp_path / "models", tmp_path / "models.lock.yml"
+    wanted = model_of(FileSpec("net.bin"), Source("url", site.url))
+    fetch(wanted, models)
+    assert read_lock(lock) == {"tiny": {"net.bin": FileSpec("net.bin", len(CONTENT), DIGEST)}}
+    assert "127.0.0.1" not in lock.read_text()
+    fetch(wanted, models)
+    assert len(site.ranges) == 1
+    (models / "tiny" / "net.bin").unlink()
+    site.behaviours = [damaged]
+    with pytest.raises(FetchError, match=DIGEST):
+        fetch(wanted, models)
+    assert not (models / "tiny" / "net.bin").exists()
+
+
+def test_another_lock_is_used_when_named(site: Site, tmp_path: Path) -> None:
+    wanted = model_of(FileSpec("net.bin"), Source("url", site.url))
+    fetch(wanted, tmp_path / "models", Supply(lock=tmp_path / "kept" / "mine.yml"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "models"]
+    (tmp_path / "kept" / "mine.yml").write_text("tiny: [no, lock]")
+    with pytest.raises(FetchError, match="not a lock file"):
+        fetch(wanted, tmp_path / "models", Supply(lock=tmp_path / "kept" / "mine.yml"))
+
+
+def test_a_digest_that_a_source_publishes_is_held(site: Site, tmp_path: Path) -> None:
+    wrong = Source("url", site.url, sha256={"net.bin": "0" * 64})
+    with pytest.raises(FetchError, match=f"(?s){DIGEST}.*{'0' * 64}"):
+        fetch(model_of(FileSpec("net.bin"), wrong), tmp_path / "models")
+    assert not (tmp_path / "models.lock.yml").exists()
+    right = Source("url", site.url, sha256={"net.bin": DIGEST})
+    fetch(model_of(FileSpec("net.bin"), right), tmp_path / "models")
+
+
+def test_files_come_one_by_one_through_a_mirror(site: Site, tmp_path: Path) -> None:
+    host = site.url.removesuffix("/model.bin")
+    source = Source("files", "https://models.example/a/b")
+    fetch(model_of(FileSpec("net.bin"), source), tmp_path / "models", Supply(mirror=host + "/m/"))
+    assert site.paths == ["/m/a/b/net.bin"]
+    assert mirrored("https://host.example:8/x.tar", "http://m.example") == "http://m.example/x.tar"
+    assert mirrored("https://host.example/x.tar", None) == "https://host.example/x.tar"
+
+
+def test_an_archive_whose_folder_is_not_known_must_hold_one_model(tmp_path: Path) -> None:
+    archive, out = tmp_path / "a.tar", tmp_path / "out"
+    deep = tarfile.TarInfo("./x/y/net.bin")
+    archive.write_bytes(tar_of((deep, CONTENT)))
+    take_files(archive, None, {"mine.bin": "net.bin"}, out)
+    assert (out / "mine.bin").read_bytes() == CONTENT
+    archive.write_bytes(tar_of((deep, CONTENT), (tarfile.TarInfo("z/net.bin"), CONTENT)))
+    with pytest.raises(FetchError, match="more than once"):
+        take_files(archive, None, ["net.bin"], out)
+
+
+def test_a_full_disk_ends_a_download_and_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from ppocr_converters.download import download\n"
+        "from ppocr_converters.errors import FetchError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
+        "try: download(sys.argv[1], Path(sys.argv[2]))\n"
+        "except FetchError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, site.url, str(tmp_path / "m")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"cannot write {tmp_path / 'm'}: File too large\n"
+    assert len(site.ranges) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_catalogue_says_of_every_model_where_it_is_and_what_it_reads_with() -> None:
+    models = catalogue().models.values()
+    assert len(models) > 130
+    for known in models:
+        assert known.asset.sources, known.name
+        assert known.languages, known.name
+        assert known.licence == "Apache-2.0"
+        for source in known.asset.sources:
+            named = {file.name for file in known.asset.files}
+            assert set(source.sha256) <= named, known.name
+            assert source.origin == "wheel" or source.address.startswith("https://")
+        assert (known.height is None) == (known.kind == "det"), known.name
+        inside = known.format != "paddle2" or known.kind != "rec"
+        assert (known.dictionary is None) == inside, known.name
+
+
+def test_archive_stands_for_every_address() -> None:
+    known = catalogue().find("PP-OCRv6_small_det_onnx")
+    assert choose_source(known.asset, None).origin == "wheel"
+    assert choose_source(known.asset, "archive").origin == "url"
+    with pytest.raises(FetchError, match="no source of kind 'wheel', only archive"):
+        choose_source(catalogue().find("ch_PP-OCRv2_det").asset, "wheel")
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
@@ -273,5 +385,6 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 def test_a_malformed_catalogue_is_refused() -> None:
     with pytest.raises(CatalogueError, match="malformed"):
         parse_catalogue("models: {a: {kind: det}}\ndictionaries: {}\nkinds: {}")
+    empty = "{models: {}, kinds: {}, licence: any, formats: {text: []}, "
     with pytest.raises(CatalogueError, match="must have one of"):
-        parse_catalogue("models: {}\nkinds: {}\ndictionaries: {d: {files: {}, sources: [{}]}}")
+        parse_catalogue(empty + "dictionaries: {d: {files: {}, sources: [{}]}}}")
