@@ -27,6 +27,8 @@ class ReadOptions(TypedDict, total=False):
     det_db_unclip_ratio: float
     det_db_score_mode: Literal["fast", "slow"]
     use_dilation: bool
+    use_angle_cls: bool
+    cls_thresh: float
     drop_score: float
     rec_padding: Literal["crop", "paddle"]
     reference: Literal["paddleocr", "paddle_serving"]
@@ -90,6 +92,11 @@ OPTIONS: dict[str, Option] = {
         "box score over its rectangle (fast) or its outline (slow)", str, words=("fast", "slow")
     ),
     "use_dilation": Option("thicken the detected regions before boxes are made", bool),
+    "use_angle_cls": Option(
+        "turn lines that are upside down; needs a repository built with a direction classifier",
+        bool,
+    ),
+    "cls_thresh": Option("probability above which an upside-down line is turned", float),
     "drop_score": Option("score below which a line is left out", float),
     "rec_padding": Option(
         "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",

@@ -10,6 +10,7 @@ from typing import Any
 
 from onnx import ModelProto
 
+from ppocr_converters.compile import classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.onnx_model import (
@@ -28,6 +29,8 @@ from ppocr_converters.plan import ModelPlan, Plan, apply
 CONFIG = "config.pbtxt"
 WEIGHTS = "1/model.onnx"
 DICTIONARY = "recognize/1/dictionary.txt"
+#: Networks that a repository can do without.
+OPTIONAL = frozenset({"cls"})
 NOT_COPIED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.onnx", "manifest.json", "dictionary.txt"
 )
@@ -55,7 +58,8 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
     Args:
         folder: where the models go.
         source: the repository without weights that is copied.
-        networks: compiled ONNX files by the name of the model that serves them ("det", "rec").
+        networks: compiled ONNX files by the name of the model that serves them: "det", "rec",
+            and "cls" where lines that are upside down shall be turned.
         plan: instances, devices, batching and engine of every model.
 
     Returns:
@@ -66,16 +70,21 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
         RepositoryError: a folder, a file or a configuration does not fit the others, or the plan
             names a model that is not there.
     """
-    for name in sorted(path.name for path in source.iterdir() if (path / CONFIG).is_file()):
+    left_out = OPTIONAL - set(networks)
+    present = {path.name for path in source.iterdir() if (path / CONFIG).is_file()}
+    for name in sorted(present - left_out):
         shutil.copytree(source / name, folder / name, ignore=NOT_COPIED)
     for name, path in networks.items():
         if not (folder / name / CONFIG).is_file():
             raise RepositoryError(f"{source} has no model {name!r} to put {path} in")
         shutil.copyfile(path, folder / name / WEIGHTS)
         _configure_network(folder / name / CONFIG, _checked(name, path))
-    _configure_recognize(folder, load_onnx(networks["rec"]))
-    if absent := [name for name in plan.models if not (folder / name / CONFIG).is_file()]:
-        raise RepositoryError(f"{plan.name} plans {', '.join(absent)}, which {source} has not")
+    models = {name: load_onnx(path) for name, path in networks.items()}
+    _configure_detection(folder, models["det"])
+    _configure_recognize(folder, models)
+    if absent := set(plan.models) - present:
+        missing = ", ".join(sorted(absent))
+        raise RepositoryError(f"{plan.name} plans {missing}, which {source} has not")
     paths = sorted(folder.glob(f"*/{CONFIG}"))
     summary = [_apply_plan(path, plan.models.get(path.parent.name)) for path in paths]
     check_ensembles(folder)
@@ -127,16 +136,29 @@ def _port(tensor: Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "data_type": TYPES[tensor.dtype], "dims": dims}
 
 
-def _configure_recognize(folder: Path, rec: ModelProto) -> None:
-    """Give `recognize` the dictionary, class count and height of its recogniser."""
-    facts = metadata(rec)
+def _configure_detection(folder: Path, det: ModelProto) -> None:
+    """Give `det_postprocess` the thresholds that its detector's own files name, if any."""
+    path = folder / "det_postprocess" / CONFIG
+    config = read_config(path)
+    for name in [name for name in config.parameters if name.startswith("det_db_")]:
+        if (value := metadata(det).get(f"ppocr_{name}")) is not None:
+            set_parameter(config, name, value)
+    write_config(path, config)
+
+
+def _configure_recognize(folder: Path, networks: Mapping[str, ModelProto]) -> None:
+    """Give `recognize` what it must know of the networks that it calls."""
+    facts = metadata(networks["rec"])
     characters = facts["character"].split("\n")
     space = facts["use_space_char"] == "true"
     check_dictionary(characters, space, int(facts["ppocr_classes"]))
     write_dictionary(folder / DICTIONARY, class_names(characters, space))
+    parameters = {"rec_classes": facts["ppocr_classes"], "rec_height": facts["ppocr_height"]}
+    if "cls" in networks:
+        parameters |= classifier_parameters(networks["cls"])
     config = read_config(folder / "recognize" / CONFIG)
-    set_parameter(config, "rec_classes", facts["ppocr_classes"])
-    set_parameter(config, "rec_height", facts["ppocr_height"])
+    for name, value in parameters.items():
+        set_parameter(config, name, value)
     write_config(folder / "recognize" / CONFIG, config)
 
 

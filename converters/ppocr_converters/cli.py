@@ -17,9 +17,22 @@ if TYPE_CHECKING:
     from ppocr_converters.repository import Built
 
 DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
+CLS = "ch_ppocr_mobile_v2.0_cls"
 WORK = Path("build")
 #: Options of `build` that a config.yml stands for.
-OF_CONFIG = ("det", "rec", "profile", "det_concurrency", "rec_concurrency", "dict", "no_space")
+OF_CONFIG = (
+    "det",
+    "rec",
+    "cls",
+    "profile",
+    "det_concurrency",
+    "rec_concurrency",
+    "dict",
+    "no_space",
+    "det_precision",
+    "rec_precision",
+    "tolerance",
+)
 OPSET = 14
 
 
@@ -81,13 +94,26 @@ def _parser() -> argparse.ArgumentParser:
         prove.add_argument(
             f"--{kind}", nargs=2, type=Path, metavar=("COMPILED", "SOURCE"), help=help_
         )
-    prove.add_argument("--images", nargs="+", type=Path, default=[], help="read these pictures")
+    _add_proof(prove)
     prove.add_argument("--source", type=Path, help="repository whose steps read")
+    prove.add_argument("--report", type=Path, metavar="OUT.html", help="also write OUT.json")
+    prove.add_argument(
+        "--engine",
+        choices=["cpu", "openvino", "cuda", "tensorrt"],
+        default="cpu",
+        help="of ONNX Runtime, for the compiled models (%(default)s)",
+    )
 
     build = _verb(verbs, "build", _build, "all of it: a repository to serve")
     build.add_argument("--config", type=Path, metavar="FILE", help="a Paddle Serving config.yml")
     build.add_argument("--det", help=f"name, folder or ONNX file ({DET})")
     build.add_argument("--rec", help=f"name, folder or ONNX file ({REC})")
+    build.add_argument(
+        "--cls",
+        nargs="?",
+        const=CLS,
+        help=f"turn lines that are upside down: name, folder or ONNX file ({CLS})",
+    )
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
     build.add_argument("--source", type=Path, help="repository without weights to start from")
@@ -95,7 +121,11 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--det-concurrency", type=int, metavar="N", help="instances of the det Op")
     build.add_argument("--rec-concurrency", type=int, metavar="N", help="instances of the rec Op")
     build.add_argument("--opset", type=int, default=OPSET, help="%(default)s")
-    build.add_argument("--images", nargs="+", type=Path, default=[], help="prove on these pictures")
+    for kind in ("det", "rec"):
+        build.add_argument(
+            f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="proven too (fp32)"
+        )
+    _add_proof(build)
     _add_dictionary(build)
 
     explain = _verb(verbs, "explain", _explain, "what every key of a config.yml becomes")
@@ -121,6 +151,24 @@ def _add_dictionary(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dict", type=Path, metavar="FILE", help="characters of a recogniser")
     parser.add_argument(
         "--no-space", action="store_true", help="a recogniser trained without use_space_char"
+    )
+
+
+def _add_proof(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="pictures or folders of them to prove on, and to calibrate int8 on (rendered pages)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a bound in place of the precision's own: other_texts=0.02, score=0.1, ...",
     )
 
 
@@ -203,20 +251,29 @@ def _compile(arguments: argparse.Namespace) -> None:
 
 
 def _prove(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.proof import prove_file
-    from ppocr_converters.prove import read_both
+    from ppocr_converters.errors import ProofError
+    from ppocr_converters.prove import find_pictures, prove_pairs
+    from ppocr_converters.report import write_report
     from ppocr_converters.steps import source_repository
 
-    pairs = {kind: getattr(arguments, kind) for kind in ("det", "rec", "cls")}
-    pairs = {kind: tuple(pair) for kind, pair in pairs.items() if pair is not None}
+    given = {kind: getattr(arguments, kind) for kind in ("det", "rec", "cls")}
+    pairs = {kind: (pair[0], pair[1]) for kind, pair in given.items() if pair is not None}
     if not pairs:
         raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
-    proofs = {kind: dataclasses.asdict(prove_file(*pair)) for kind, pair in pairs.items()}
-    if "det" in pairs and "rec" in pairs:
-        source = arguments.source or source_repository()
-        proofs["reading"] = read_both(pairs, source, arguments.images)
+    run = prove_pairs(
+        pairs,
+        arguments.source or source_repository(),
+        find_pictures(arguments.images),
+        arguments.tolerance,
+        engine=arguments.engine,
+    )
+    if arguments.report is not None:
+        write_report(arguments.report, run)
+    proofs = {name: run.facts[name] for name in (*pairs, "reading") if name in run.facts}
     text = "\n".join(_proof_line(name, proof) for name, proof in proofs.items())
-    _show(arguments, proofs, text)
+    _show(arguments, run.facts, text)
+    if run.problems:
+        raise ProofError("the set of compiled models", run.problems + run.differences)
 
 
 def _build(arguments: argparse.Namespace) -> None:
@@ -237,6 +294,7 @@ def _build(arguments: argparse.Namespace) -> None:
 
 
 def _build_from_config(arguments: argparse.Namespace) -> Built:
+    from ppocr_converters.prove import find_pictures
     from ppocr_converters.serving_config.build import build_service, load_service
 
     given = [f"--{name.replace('_', '-')}" for name in OF_CONFIG if getattr(arguments, name)]
@@ -249,15 +307,17 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
         arguments.out,
         source=arguments.source,
         opset=arguments.opset,
-        pictures=arguments.images,
+        pictures=find_pictures(arguments.images),
     )
 
 
 def _build_from_names(arguments: argparse.Namespace) -> Built:
     from ppocr_converters.prepare import find_origin
     from ppocr_converters.profiles import load_profile
+    from ppocr_converters.prove import find_pictures
     from ppocr_converters.repository import build
 
+    precisions = {"det": arguments.det_precision, "rec": arguments.rec_precision}
     counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
     given = {op: count for op, count in counts.items() if count is not None}
     models = arguments.work / "models"
@@ -269,9 +329,12 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
         find_origin(arguments.det or DET, models, kind="det"),
         find_origin(rec, models, kind="rec", dictionary=arguments.dict, space=space),
         load_profile(arguments.profile or "cpu", given),
+        precisions={kind: name for kind, name in precisions.items() if name is not None},
+        bounds=arguments.tolerance,
+        cls=None if arguments.cls is None else find_origin(arguments.cls, models, kind="cls"),
         source=arguments.source,
         opset=arguments.opset,
-        pictures=arguments.images,
+        pictures=find_pictures(arguments.images),
     )
 
 
@@ -292,15 +355,19 @@ def _explain(arguments: argparse.Namespace) -> None:
     _show(arguments, [dataclasses.asdict(row) for row in rows], table(rows))
 
 
-def _proof_line(name: str, proof: dict[str, Any]) -> str:
+def _proof_line(name: str, proof: Any) -> str:
     if "pictures" in proof:
+        other = f"{proof['other_boxes']} boxes and {proof['other_texts']} texts differ"
+        same = "equal boxes and texts"
         return (
-            f"{name}: equal boxes and texts, {proof['lines']} lines on {proof['pictures']} "
-            f"pictures; scores differ by at most {proof['max_score_difference']:.1g}"
+            f"{name}: {other if proof['differences'] else same}, {proof['lines']} lines on "
+            f"{proof['pictures']} pictures; scores differ by at most "
+            f"{proof['max_score_difference']:.1g}"
         )
     return (
-        f"{name}: {proof['values']} probabilities of {len(proof['shapes'])} random inputs differ "
-        f"by at most {proof['max_difference']:.1g} (bound {proof['tolerance']:g})"
+        f"{name}: {proof['precision']}, {proof['values']} probabilities of "
+        f"{len(proof['shapes'])} random inputs differ by at most {proof['max_difference']:.1g} "
+        f"(bound {proof['tolerance']['max_difference']:g})"
     )
 
 

@@ -8,7 +8,8 @@ in memory, and the best class with its probability comes out.
     det: DET_INPUT uint8 [N, H, W, 3]                             -> PROBABILITY float32 [N, H, W]
     rec: CROPS uint8 [N, height, W, 3], WIDTHS int32 [N, 1]       -> INDICES int32 [N, T],
                                                                      PROBABILITIES float32 [N, T]
-    cls: as rec, one step: INDICES int32 [N], PROBABILITIES float32 [N]
+    cls: CROPS uint8 [N, 48, 192, 3], WIDTHS int32 [N, 1]          -> INDICES int32 [N, 1],
+         or CROPS uint8 [N, 80, 160, 3] alone                         PROBABILITIES float32 [N, 1]
 
 The node choices were measured with ONNX Runtime on one core: transposing bytes before the cast is
 7 times faster than normalising in NHWC; BatchNormalization is one pass where Mul and Add are two
@@ -41,6 +42,10 @@ from ppocr_converters.onnx_model import (
     outputs,
 )
 
+#: The inputs of the direction classifiers that PaddleOCR publishes, by their height: the width, and
+#: whether a crop keeps its ratio and is padded. A classifier learnt one size and takes no other.
+CLASSIFIERS = {48: (192, True), 80: (160, False)}
+DIRECTIONS = ("0", "180")  # the classes of such a classifier
 PREFIX = "ppocr."  # of every tensor added here: no exporter uses it
 LOWEST_OPSET = 11
 HIGHEST_IR = 9  # the newest IR version that the oldest supported server reads
@@ -100,12 +105,17 @@ def compile_model(
     else:
         rows = input_height(network, height)
         classes = class_count(network)
+        if found == "cls" and classes != len(DIRECTIONS):
+            raise ModelError(
+                f"{name} has {classes} classes; a direction classifier of text lines has "
+                f"{len(DIRECTIONS)}: {', '.join(DIRECTIONS)} degrees"
+            )
         facts |= {"ppocr_height": str(rows), "ppocr_classes": str(classes)}
         if found == "rec":
             characters = characters or _stored_characters(network, name, classes)
             check_dictionary(characters, space, classes)
             facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
-        model = _compile_classes(model, norm, rows)
+        model = (_compile_rec if found == "rec" else _compile_cls)(model, norm, rows)
     return _finish(model, facts)
 
 
@@ -146,19 +156,20 @@ def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
     )
 
 
-def _compile_classes(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
-    answer = outputs(model)[0]
-    axis = len(answer.shape) - 1
-    normalised = f"{PREFIX}normalised"
-    nodes, weights = _normalise("CROPS", normalised, norm)
-    nodes += _mask(
-        "CROPS", "WIDTHS", normalised, inputs(model)[0].name, graph.opset(model), weights
-    )
-    best = _best_class(answer.name, axis, graph.opset(model), weights)
-    steps = ["batch", "steps"][:axis]
+def _compile_rec(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
+    """A recogniser: rows of any width, whose padding is masked, to a class for each step."""
+    opset, answer, weights = graph.opset(model), outputs(model)[0].name, Weights()
+    nodes = _crops(model, norm, weights, padded=True)
+    best, index = f"{PREFIX}best", f"{PREFIX}index"
+    after = [
+        *_best_class(answer, 2, best, index, weights),
+        _over_axis("Squeeze", index, "INDICES", 2, opset, weights),
+        _over_axis("Squeeze", best, "PROBABILITIES", 2, opset, weights),
+    ]
+    steps = ["batch", "steps"]
     return _with_ends(
         model,
-        [*nodes, *model.graph.node, *best],
+        [*nodes, *model.graph.node, *after],
         weights,
         [
             ("CROPS", TensorProto.UINT8, ["batch", height, "width", 3]),
@@ -166,6 +177,40 @@ def _compile_classes(model: ModelProto, norm: Normalisation, height: int) -> Mod
         ],
         [("INDICES", TensorProto.INT32, steps), ("PROBABILITIES", TensorProto.FLOAT, steps)],
     )
+
+
+def _compile_cls(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
+    """A classifier: rows of its one size, padded or not, to one class."""
+    if height not in CLASSIFIERS:
+        known = " or ".join(f"{h}x{w}" for h, (w, _) in CLASSIFIERS.items())
+        raise ModelError(
+            f"a direction classifier {height} pixels high is not known; those of PaddleOCR take "
+            f"{known} (height x width)"
+        )
+    width, padded = CLASSIFIERS[height]
+    weights = Weights()
+    nodes = _crops(model, norm, weights, padded=padded)
+    best = _best_class(outputs(model)[0].name, 1, "PROBABILITIES", "INDICES", weights)
+    widths: list[Port] = [("WIDTHS", TensorProto.INT32, ["batch", 1])]
+    one: Sequence[str | int] = ["batch", 1]
+    return _with_ends(
+        model,
+        [*nodes, *model.graph.node, *best],
+        weights,
+        [("CROPS", TensorProto.UINT8, ["batch", height, width, 3]), *(widths if padded else [])],
+        [("INDICES", TensorProto.INT32, one), ("PROBABILITIES", TensorProto.FLOAT, one)],
+    )
+
+
+def classifier_parameters(model: ModelProto) -> dict[str, str]:
+    """What `recognize` must know of a compiled classifier: its size, and how crops are fitted."""
+    crops, *widths = inputs(model)
+    _, height, width, _ = crops.shape
+    return {
+        "cls_height": str(height),
+        "cls_width": str(width),
+        "cls_resize": "pad" if widths else "stretch",
+    }
 
 
 Weights = dict[str, np.ndarray]
@@ -186,6 +231,19 @@ def _normalise(pixels: str, target: str, norm: Normalisation) -> tuple[list[Node
         helper.make_node("BatchNormalization", [floats, *weights], [target], epsilon=0.0),
     ]
     return nodes, weights
+
+
+def _crops(
+    model: ModelProto, norm: Normalisation, weights: Weights, *, padded: bool
+) -> list[NodeProto]:
+    """What turns CROPS (and WIDTHS) into the network's own input."""
+    target = inputs(model)[0].name
+    normalised = f"{PREFIX}normalised" if padded else target
+    nodes, added = _normalise("CROPS", normalised, norm)
+    weights |= added
+    if padded:
+        nodes += _mask("CROPS", "WIDTHS", normalised, target, graph.opset(model), weights)
+    return nodes
 
 
 def _mask(
@@ -212,15 +270,13 @@ def _mask(
     ]
 
 
-def _best_class(scores: str, axis: int, opset: int, weights: Weights) -> list[NodeProto]:
-    """ArgMax (the first of equals, int32) and the maximum over classes, as one TopK."""
+def _best_class(scores: str, axis: int, best: str, index: str, weights: Weights) -> list[NodeProto]:
+    """ArgMax (the first of equals, int32) and the maximum over the last axis, as one TopK."""
     weights[f"{PREFIX}k"] = np.array([1], np.int64)
-    best, index, index32 = f"{PREFIX}best", f"{PREFIX}index", f"{PREFIX}index32"
+    wide = f"{PREFIX}index64"
     return [
-        helper.make_node("TopK", [scores, f"{PREFIX}k"], [best, index], axis=axis),
-        helper.make_node("Cast", [index], [index32], to=TensorProto.INT32),
-        _over_axis("Squeeze", index32, "INDICES", axis, opset, weights),
-        _over_axis("Squeeze", best, "PROBABILITIES", axis, opset, weights),
+        helper.make_node("TopK", [scores, f"{PREFIX}k"], [best, wide], axis=axis),
+        helper.make_node("Cast", [wide], [index], to=TensorProto.INT32),
     ]
 
 

@@ -4,6 +4,8 @@ All of them are brought to two forms, which proof and reading can compare:
 
     Detector    uint8 [N, H, W, 3]                           -> float32 [N, H, W]
     Recogniser  uint8 [N, height, W, 3], int32 widths [N, 1] -> int32 [N, T], float32 [N, T]
+
+A classifier is a recogniser with one step; one that takes stretched crops looks at no widths.
 """
 
 from __future__ import annotations
@@ -87,11 +89,30 @@ def onnx_network(path: Path, *, threads: int) -> Network:
     return run
 
 
-def onnx_session(path: Path, *, threads: int, optimise: bool = True) -> Any:
-    """A session as the server opens it: on the CPU, all optimisations, warnings shown.
+#: The ONNX Runtime providers of an engine, most wanted first.
+ENGINES: dict[str, tuple[str, ...]] = {
+    "cpu": ("CPUExecutionProvider",),
+    "openvino": ("OpenVINOExecutionProvider", "CPUExecutionProvider"),
+    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
+    "tensorrt": (
+        "TensorrtExecutionProvider",
+        "CUDAExecutionProvider",
+        "CPUExecutionProvider",
+    ),
+}
+
+
+def onnx_session(path: Path, *, threads: int, optimise: bool = True, engine: str = "cpu") -> Any:
+    """A session as the server opens it: all optimisations, warnings shown.
+
+    Args:
+        path: the file.
+        threads: of one run.
+        optimise: the graph; without, it runs as it is written.
+        engine: a key of `ENGINES`.
 
     Raises:
-        ModelError: ONNX Runtime refuses the file.
+        ModelError: ONNX Runtime refuses the file, or this build of it lacks the engine.
     """
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
@@ -109,15 +130,28 @@ def onnx_session(path: Path, *, threads: int, optimise: bool = True) -> Any:
         ort_errors.NotImplemented,
         ort_errors.RuntimeException,
     )
+    providers = list(ENGINES[engine])
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        _require(providers, onnxruntime.get_available_providers(), engine)
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except refusals as error:
         raise ModelError(f"ONNX Runtime refuses {path}: {_last_line(error)}") from error
+    _require(providers, session.get_providers(), engine)  # one that cannot start is just left out
+    return session
 
 
-def compiled_detector(path: Path, *, threads: int) -> Detector:
+def _require(wanted: list[str], present: list[str], engine: str) -> None:
+    if missing := [name for name in wanted if name not in present]:
+        raise ModelError(
+            f"the engine {engine} needs {', '.join(missing)}; this ONNX Runtime and machine have "
+            f"{', '.join(present)}. Install the build of ONNX Runtime that has it in an "
+            f"environment of its own"
+        )
+
+
+def compiled_detector(path: Path, *, threads: int, engine: str = "cpu") -> Detector:
     """A compiled detector, as it is served."""
-    session = onnx_session(path, threads=threads)
+    session = onnx_session(path, threads=threads, engine=engine)
 
     def run(pixels: Bytes) -> Floats:
         result: Floats = session.run(None, {"DET_INPUT": pixels})[0]
@@ -126,12 +160,14 @@ def compiled_detector(path: Path, *, threads: int) -> Detector:
     return run
 
 
-def compiled_recogniser(path: Path, *, threads: int) -> Recogniser:
+def compiled_recogniser(path: Path, *, threads: int, engine: str = "cpu") -> Recogniser:
     """A compiled recogniser (or classifier), as it is served."""
-    session = onnx_session(path, threads=threads)
+    session = onnx_session(path, threads=threads, engine=engine)
+    names = [given.name for given in session.get_inputs()]
 
     def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
-        indices, probabilities = session.run(None, {"CROPS": crops, "WIDTHS": widths})
+        feeds = {"CROPS": crops, "WIDTHS": widths}
+        indices, probabilities = session.run(None, {name: feeds[name] for name in names})
         return indices, probabilities
 
     return run
@@ -146,12 +182,26 @@ def plain_detector(network: Network, norm: Normalisation) -> Detector:
     return run
 
 
-def plain_recogniser(network: Network, norm: Normalisation) -> Recogniser:
+def plain_recogniser(network: Network, norm: Normalisation, *, padded: bool = True) -> Recogniser:
     """A network that was not compiled, with the arithmetic around it done here."""
+    classes = plain_classes(network, norm, padded=padded)
 
     def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
-        scores = network(mask(normalise(crops, norm), widths))
+        scores = classes(crops, widths)
         return scores.argmax(axis=-1).astype(np.int32), scores.max(axis=-1)
+
+    return run
+
+
+def plain_classes(
+    network: Network, norm: Normalisation, *, padded: bool = True
+) -> Callable[[Bytes, Ints], Floats]:
+    """As `plain_recogniser`, but with the probability of every class: float32 [N, T, classes]."""
+
+    def run(crops: Bytes, widths: Ints) -> Floats:
+        values = normalise(crops, norm)
+        scores = network(mask(values, widths) if padded else values)
+        return scores[:, None] if scores.ndim == 2 else scores
 
     return run
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ppocr_converters.errors import RepositoryError
 
 Kind = Literal["KIND_CPU", "KIND_GPU"]
+Device = Literal["cpu", "gpu"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Batching:
 class Accelerator:
     """An engine that runs a network in place of ONNX Runtime's own kernels, where it can."""
 
-    device: Literal["cpu", "gpu"]
+    device: Device
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,6 +99,12 @@ def refuse_unavailable(plan: Plan) -> None:
     """
     if plan.unavailable:
         raise RepositoryError(f"{plan.name} cannot be built: " + "; ".join(plan.unavailable))
+
+
+def device_of(plan: Plan, model: str) -> Device:
+    """Where a model's instances run; the CPU where the plan does not say."""
+    planned = plan.models.get(model, ModelPlan())
+    return "gpu" if any(group.kind == "KIND_GPU" for group in planned.instances) else "cpu"
 
 
 def apply(config: Any, plan: ModelPlan) -> None:

@@ -1,150 +1,181 @@
-"""The proof that a compiled model answers as the model it was made from.
+"""The proof that a compiled model answers as the model it was made from: tensors.
 
-Tensors: the same random pictures go through both, in several shapes and batch sizes; the largest
-difference of any probability is bounded, and the best classes must be the same wherever the best
-one leads by more than that bound. The pictures carry words: on mere noise a detector answers 0
-everywhere, whatever is wrong with it.
-
-Reading: the same pictures are read by the served step code around both pairs of networks; every
-box and every text must be equal.
+The same random pictures go through both, in several shapes and batch sizes; the differences of all
+probabilities are bounded, and the best classes must be the same wherever the best one leads by
+more than the bound. The pictures carry words: on mere noise a detector answers 0 everywhere,
+whatever is wrong with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import cycle
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ppocr_converters.catalogue import Kind, Normalisation, catalogue
+from ppocr_converters.catalogue import Kind, Normalisation
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.networks import (
     Bytes,
     Detector,
+    Floats,
+    Ints,
     Network,
     Recogniser,
     compiled_detector,
     compiled_recogniser,
-    mask,
     normalise,
+    plain_classes,
     source_network,
 )
-from ppocr_converters.onnx_model import is_compiled, kind_of, load_onnx, metadata
+from ppocr_converters.onnx_model import inputs, is_compiled, kind_of, load_onnx, metadata
 from ppocr_converters.profiles import available_cores
-from ppocr_converters.reading import Line, Reader
+from ppocr_converters.tolerance import Tolerance, tolerance_of
 
-#: The largest difference of a probability. Measured on PP-OCRv4 mobile: det 4e-5, rec 3e-5 against
-#: Paddle; det 3e-5, rec 5e-6 against the converted network.
-TENSOR_TOLERANCE = 5e-4
-#: The largest difference of a line's score, a mean of probabilities.
-SCORE_TOLERANCE = 1e-3
 SEED = 20
-
-PADDINGS = ("crop", "paddle")
-
 #: Batch, height, width: one picture, several, the smallest, long and tall ones.
 DET_SHAPES = ((1, 32, 32), (1, 320, 416), (3, 96, 160), (2, 64, 640), (1, 480, 96))
 #: Batch, width.
 REC_SHAPES = ((1, 160), (1, 8), (6, 320), (3, 96), (2, 1280))
+#: Batch: a classifier has one width.
+CLS_BATCHES = (1, 6, 3)
 
 
 @dataclass(frozen=True)
 class TensorProof:
-    """What was compared, and the largest difference of a probability.
+    """What was compared, and how far it differs.
 
     Attributes:
+        precision: of the compiled model.
         shapes: of the random inputs, [N, H, W, 3].
         values: how many probabilities were compared.
         max_difference: the largest absolute difference of one.
+        mean_difference: the mean absolute difference.
         max_probability: the largest one seen; a proof on which nothing is found proves little.
-        other_classes: how many best classes differ (only where both are equally likely).
-        tolerance: the bound.
+        other_classes: how many best classes differ.
+        tolerance: the bounds.
+        problems: every bound that is not kept, a sentence each.
     """
 
+    precision: str
     shapes: list[list[int]]
     values: int
     max_difference: float
+    mean_difference: float
     max_probability: float
     other_classes: int
-    tolerance: float
+    tolerance: Tolerance
+    problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class ReadingProof:
-    """What was read, and the largest differences.
-
-    Attributes:
-        pictures: how many.
-        lines: in all pictures.
-        characters: in all lines.
-        max_score_difference: of a line's score.
-        max_box_score_difference: of a box's score.
-        tolerance: the bound of both.
-    """
-
-    pictures: int
-    lines: int
-    characters: int
-    max_score_difference: float
-    max_box_score_difference: float
-    tolerance: float
-
-
-def prove_tensors(
-    kind: Kind,
-    compiled: Path,
-    network: Network,
-    norm: Normalisation,
-    *,
-    threads: int,
-    height: int | None = None,
-    tolerance: float = TENSOR_TOLERANCE,
-) -> TensorProof:
-    """Compare a compiled model with the network it was made from on random pictures.
-
-    Args:
-        kind: of the model.
-        compiled: the compiled file.
-        network: what it was made from.
-        norm: mean and std that the network expects.
-        threads: for the compiled model.
-        height: of the input of a recogniser or classifier, pixels.
-        tolerance: the bound of a probability's difference.
+def prove_file(compiled: Path, source: Path, *, bounds: Sequence[str] = ()) -> TensorProof:
+    """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
 
     Raises:
-        ProofError: a difference is larger than the bound, or a class is another one.
+        ModelError: one of them cannot be loaded, or the first is not compiled.
+        ProofError: a bound is not kept.
     """
-    rng = np.random.default_rng(SEED)
+    proof = compare_file(compiled, source, bounds=bounds)
+    if proof.problems:
+        raise ProofError(str(compiled), proof.problems)
+    return proof
+
+
+def compare_file(
+    compiled: Path, source: Path, *, bounds: Sequence[str] = (), engine: str = "cpu"
+) -> TensorProof:
+    """Compare a compiled file with what it was made from on random pictures.
+
+    Args:
+        compiled: the compiled file.
+        source: the Paddle folder or the ONNX file that it was made from.
+        bounds: NAME=VALUE in place of those of the model's precision.
+        engine: of the compiled model, see `networks.ENGINES`.
+
+    Raises:
+        ModelError: one of them cannot be loaded, or the first is not compiled.
+    """
+    model = load_onnx(compiled)
+    if not is_compiled(model):
+        raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
+    kind, threads, rng = kind_of(model), available_cores(), np.random.default_rng(SEED)
+    precision = precision_of(metadata(model))
+    tolerance = tolerance_of(precision, bounds)
+    network = source_network(source, threads=threads)
+    norm = normalisation_of(metadata(model))
     if kind == "det":
-        shapes = [(n, h, w, 3) for n, h, w in DET_SHAPES]
-        compare = _compare_maps(compiled_detector(compiled, threads=threads), network, norm)
+        compare = _compare_maps(
+            compiled_detector(compiled, threads=threads, engine=engine), network, norm
+        )
     else:
-        shapes = [(n, height or 0, w, 3) for n, w in REC_SHAPES]
-        recogniser = compiled_recogniser(compiled, threads=threads)
-        compare = _compare_classes(recogniser, network, norm, rng, tolerance)
-    results, problems = [], []
-    for shape in shapes:
-        result = compare(random_pictures(rng, shape))
-        results.append(result)
-        if not result.difference <= tolerance:  # a NaN is no proof either
-            difference = f"{result.difference:.2g}"
-            problems.append(f"input {list(shape)}: probabilities differ by up to {difference}")
-        if result.wrong:
-            problems.append(
-                f"input {list(shape)}: {result.wrong} of {result.values} best classes differ"
-            )
-    if problems:
-        raise ProofError(f"{compiled} (bound {tolerance:g})", problems)
+        padded = any(tensor.name == "WIDTHS" for tensor in inputs(model))
+        classes = plain_classes(network, norm, padded=padded)
+        recogniser = compiled_recogniser(compiled, threads=threads, engine=engine)
+        compare = _compare_classes(recogniser, classes, rng, tolerance.max_difference)
+    shapes = _shapes(kind, inputs(model)[0].shape)
+    results = [compare(random_pictures(rng, shape)) for shape in shapes]
     return TensorProof(
+        precision=precision,
         shapes=[list(shape) for shape in shapes],
         values=sum(result.values for result in results),
         max_difference=max(result.difference for result in results),
+        mean_difference=sum(r.total for r in results) / sum(r.values for r in results),
         max_probability=max(result.probability for result in results),
         other_classes=sum(result.differing for result in results),
         tolerance=tolerance,
+        problems=[
+            f"input {list(shape)}: {problem}"
+            for shape, result in zip(shapes, results, strict=True)
+            for problem in _problems(result, tolerance)
+        ],
     )
+
+
+def precision_of(facts: dict[str, str]) -> str:
+    """The precision in a compiled model's metadata; float32 where it says none."""
+    return facts.get("ppocr_precision", "fp32")
+
+
+def normalisation_of(facts: dict[str, str]) -> Normalisation:
+    """The normalisation in a compiled model's metadata."""
+    mean, std = (
+        tuple(float(value) for value in facts[name].split(","))
+        for name in ("ppocr_mean", "ppocr_std")
+    )
+    return Normalisation(mean, std)
+
+
+def _shapes(kind: Kind, declared: tuple[int | str, ...]) -> list[tuple[int, int, int, int]]:
+    """The random inputs, [N, H, W, 3], for a model that declares its input so."""
+    if kind == "det":
+        return [(n, h, w, 3) for n, h, w in DET_SHAPES]
+    height, width = declared[1:3]
+    if isinstance(height, str):
+        raise ModelError("the height of CROPS is not in the compiled model")
+    if isinstance(width, int):
+        return [(n, height, width, 3) for n in CLS_BATCHES]
+    return [(n, height, w, 3) for n, w in REC_SHAPES]
+
+
+def _problems(result: Compared, bounds: Tolerance) -> list[str]:
+    """The bounds that one input breaks; a NaN breaks all of them."""
+    problems = []
+    if not result.difference <= bounds.max_difference:
+        problems.append(
+            f"probabilities differ by up to {result.difference:.2g}, the bound is "
+            f"{bounds.max_difference:g}"
+        )
+    mean = result.total / result.values
+    if not mean <= bounds.mean_difference:
+        problems.append(
+            f"probabilities differ by {mean:.2g} on average, the bound is "
+            f"{bounds.mean_difference:g}"
+        )
+    if result.wrong:
+        problems.append(f"{result.wrong} of {result.values} best classes differ")
+    return problems
 
 
 def random_pictures(rng: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
@@ -174,29 +205,6 @@ def random_pictures(rng: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
     return pictures
 
 
-def prove_file(compiled: Path, source: Path, *, tolerance: float = TENSOR_TOLERANCE) -> TensorProof:
-    """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
-
-    Raises:
-        ModelError: one of them cannot be loaded, or the first is not compiled.
-        ProofError: see `prove_tensors`.
-    """
-    model = load_onnx(compiled)
-    if not is_compiled(model):
-        raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
-    kind = kind_of(model)
-    threads = available_cores()
-    return prove_tensors(
-        kind,
-        compiled,
-        source_network(source, threads=threads),
-        catalogue().kinds[kind],
-        threads=threads,
-        height=None if kind == "det" else int(metadata(model)["ppocr_height"]),
-        tolerance=tolerance,
-    )
-
-
 @dataclass(frozen=True)
 class Compared:
     """Two answers to one input.
@@ -204,6 +212,7 @@ class Compared:
     Attributes:
         values: probabilities in each.
         difference: the largest of any two.
+        total: of all differences.
         probability: the largest one expected.
         differing: best classes that are other ones.
         wrong: those of them that are less likely by more than the bound.
@@ -211,6 +220,7 @@ class Compared:
 
     values: int
     difference: float
+    total: float
     probability: float
     differing: int = 0
     wrong: int = 0
@@ -222,84 +232,33 @@ Comparison = Callable[[Bytes], Compared]
 def _compare_maps(detector: Detector, network: Network, norm: Normalisation) -> Comparison:
     def compare(pixels: Bytes) -> Compared:
         expected = network(normalise(pixels, norm))[:, 0]
-        found = detector(pixels)
-        return Compared(expected.size, float(np.abs(found - expected).max()), float(expected.max()))
+        return _compared(expected, np.abs(detector(pixels) - expected))
 
     return compare
 
 
 def _compare_classes(
     recogniser: Recogniser,
-    network: Network,
-    norm: Normalisation,
+    classes: Callable[[Bytes, Ints], Floats],
     rng: np.random.Generator,
-    tolerance: float,
+    bound: float,
 ) -> Comparison:
     def compare(crops: Bytes) -> Compared:
         widths = rng.integers(1, crops.shape[2] + 1, (len(crops), 1)).astype(np.int32)
         widths[0] = crops.shape[2]
-        expected = network(mask(normalise(crops, norm), widths))
+        expected = classes(crops, widths)
         indices, probabilities = recogniser(crops, widths)
         best = expected.max(axis=-1)
         chosen = np.take_along_axis(expected, indices[..., None].astype(np.int64), -1)[..., 0]
-        return Compared(
-            values=best.size,
-            difference=float(np.abs(probabilities - best).max()),
-            probability=float(best.max()),
+        return dataclasses.replace(
+            _compared(best, np.abs(probabilities - best)),
             differing=int(np.count_nonzero(indices != expected.argmax(axis=-1))),
-            wrong=int(np.count_nonzero(best - chosen > tolerance)),
+            wrong=int(np.count_nonzero(best - chosen > bound)),
         )
 
     return compare
 
 
-def prove_reading(
-    source: Reader,
-    compiled: Reader,
-    pictures: Iterable[tuple[str, Bytes]],
-    *,
-    tolerance: float = SCORE_TOLERANCE,
-) -> ReadingProof:
-    """Read pictures with both pairs of networks and demand equal boxes and texts.
-
-    The ways of padding lines take turns: the networks are the same, the shapes are not.
-
-    Args:
-        source: around the networks that the models were made from.
-        compiled: around the compiled models.
-        pictures: name and pixels (uint8 [H, W, 3], BGR) of each.
-        tolerance: the bound of a score's difference.
-
-    Raises:
-        ProofError: a box or a text is another one, or a score differs by more than the bound.
-    """
-    problems: list[str] = []
-    scores, box_scores = [0.0], [0.0]
-    read, lines, characters = 0, 0, 0
-    for (name, pixels), padding in zip(pictures, cycle(PADDINGS), strict=False):
-        expected, found = source.read(pixels, padding), compiled.read(pixels, padding)
-        problems += [f"{name}, {padding}: {one}" for one in line_differences(expected, found)]
-        for a, b in zip(expected, found, strict=False):
-            scores.append(abs(a.score - b.score))
-            box_scores.append(abs(a.box_score - b.box_score))
-        read += 1
-        lines += len(expected)
-        characters += sum(len(line.text) for line in expected)
-    if max(scores + box_scores) > tolerance:
-        problems.append(f"scores differ by up to {max(scores + box_scores):.2g} ({tolerance:g})")
-    if problems:
-        raise ProofError("the set of compiled models", problems)
-    return ReadingProof(read, lines, characters, max(scores), max(box_scores), tolerance)
-
-
-def line_differences(expected: list[Line], found: list[Line]) -> list[str]:
-    """Every difference of two readings of one picture, a sentence each."""
-    if len(expected) != len(found):
-        return [f"{len(expected)} lines were expected, {len(found)} found"]
-    differences = []
-    for number, (a, b) in enumerate(zip(expected, found, strict=True), 1):
-        if not np.array_equal(a.box, b.box):
-            differences.append(f"box {number}: {b.box.tolist()} in place of {a.box.tolist()}")
-        if a.text != b.text:
-            differences.append(f"line {number}: {b.text!r} in place of {a.text!r}")
-    return differences
+def _compared(expected: Floats, differences: Floats) -> Compared:
+    total = float(differences.sum(dtype=np.float64))
+    return Compared(expected.size, float(differences.max()), total, float(expected.max()))

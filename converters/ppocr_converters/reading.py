@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import numpy as np
 from ppocr_converters import steps
 from ppocr_converters.networks import Bytes, Detector, Floats, Recogniser
 from ppocr_converters.pbtxt import read_config
+
+CLS_THRESH = 0.9  # PaddleOCR's cls_thresh
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ class Line:
 
 
 class Reader:
-    """A pair of networks with the steps and settings of a repository around them."""
+    """A set of networks with the steps and settings of a repository around them.
+
+    `classifier` turns lines that are upside down; `classifier_parameters` are its entries in the
+    configuration of `recognize`, as `compile.classifier_parameters` gives them.
+    """
 
     def __init__(
         self,
@@ -40,15 +46,23 @@ class Reader:
         recogniser: Recogniser,
         characters: Sequence[str],
         height: int,
+        *,
+        classifier: Recogniser | None = None,
+        classifier_parameters: Mapping[str, str] | None = None,
     ) -> None:
         config = read_config(repository / "recognize" / "config.pbtxt").parameters
-        self.buckets = [int(w) for w in config["rec_buckets"].string_value.split(",")]
         self.batch_size = int(config["rec_batch_size"].string_value)
         self.before = steps.load("det_preprocess", repository)
         self.after = steps.load("det_postprocess", repository)
         self.lines = steps.load("recognize", repository)
+        self.buckets = self.lines.batches.parse_buckets(config["rec_buckets"].string_value)
         self.detector, self.recogniser = detector, recogniser
         self.characters, self.height = characters, height
+        self.classifier = classifier
+        stored = {name: value.string_value for name, value in config.items()}
+        self.upright = self.lines.orientation.read_classifier(
+            stored | dict(classifier_parameters or {})
+        )
 
     def read(self, pixels: Bytes, padding: str = "crop") -> list[Line]:
         """Read a picture as the ensemble does, but without dropping unsure lines.
@@ -70,9 +84,22 @@ class Reader:
         order = self.after.order.reading_order(boxes)
         return boxes[order], scores[order]
 
+    def turn(self, crops: list[Bytes]) -> list[Bytes]:
+        """The crops, those that are upside down turned where there is a classifier."""
+        if self.classifier is None or not crops:
+            return crops
+        step, answers = self.lines.orientation, []
+        for batch in step.plan_classifier(len(crops), self.upright):
+            fed = step.fill_classifier(crops, batch, self.upright)
+            everything = np.full((len(batch.indices), 1), batch.width, np.int32)
+            answers.append(self.classifier(fed["CROPS"], fed.get("WIDTHS", everything)))
+        classes, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+        turned: list[Bytes] = step.turn_upright(crops, classes, probabilities, CLS_THRESH)
+        return turned
+
     def recognise(self, pixels: Bytes, boxes: Floats, padding: str) -> tuple[list[str], Floats]:
         """The text and score of every box."""
-        crops = [self.lines.crop.crop_line(pixels, box) for box in boxes]
+        crops = self.turn([self.lines.crop.crop_line(pixels, box) for box in boxes])
         sizes = [crop.shape[:2] for crop in crops]
         batches = self.lines.batches
         plan = (

@@ -22,7 +22,7 @@ from ppocr_converters.manifest import (
     tool_versions,
     write_manifest,
 )
-from ppocr_converters.plan import Plan, refuse_unavailable
+from ppocr_converters.plan import Plan, device_of, refuse_unavailable
 from ppocr_converters.prepare import Origin, Prepared, prepare
 from ppocr_converters.prove import prove_set
 from ppocr_converters.steps import source_repository
@@ -49,6 +49,9 @@ def build(
     rec: Origin,
     plan: Plan,
     *,
+    cls: Origin | None = None,
+    precisions: Mapping[str, str] | None = None,
+    bounds: Sequence[str] = (),
     source: Path | None = None,
     opset: int = OPSET,
     pictures: Sequence[Path] = (),
@@ -61,9 +64,13 @@ def build(
         det: the detector.
         rec: the recogniser.
         plan: instances, devices, batching and engine of every model.
+        cls: the direction classifier; without one lines that are upside down stay so.
+        precisions: of "det" and "rec", a name in precisions.yml each; "fp32" where not given.
+        bounds: NAME=VALUE in place of those of the precisions: how much the proof lets differ.
         source: the repository without weights to start from; by default the project's.
         opset: of the conversion.
-        pictures: files to prove the reading on; by default rendered pages.
+        pictures: files to prove the reading on, and to calibrate int8 models on; by default
+            rendered pages.
 
     Raises:
         ConvertError: any step failed; `out` is as it was.
@@ -75,9 +82,13 @@ def build(
         )
     refuse_unavailable(plan)
     source = source or source_repository()
-    models = {"det": prepare(det, work / det.name, opset=opset)}
-    models["rec"] = prepare(rec, work / rec.name, opset=opset)
-    proof = prove_set(models, source, work / f"{det.name}+{rec.name}.json", pictures)
+    origins = {"det": det, "rec": rec} | ({} if cls is None else {"cls": cls})
+    models = {
+        name: prepare(origin, work / origin.name, opset=opset) for name, origin in origins.items()
+    }
+    models = _lowered(models, precisions or {}, plan, pictures, bounds)
+    kept = work / ("+".join(model.path.parent.name for model in models.values()) + ".json")
+    proof = prove_set(models, source, kept, pictures, bounds)
     inputs = _inputs(models, plan, source, proof)
     manifest = read_manifest(out / MANIFEST)
     if manifest is not None and is_current(manifest, inputs, out):
@@ -87,6 +98,35 @@ def build(
         manifest = {"inputs": inputs, **_make(fresh, models, plan, source), "proof": proof}
         write_manifest(fresh / MANIFEST, manifest)
     return Built(out, manifest, changed=True)
+
+
+def _lowered(
+    models: Mapping[str, Prepared],
+    precisions: Mapping[str, str],
+    plan: Plan,
+    pictures: Sequence[Path],
+    bounds: Sequence[str],
+) -> dict[str, Prepared]:
+    """The models in the precisions asked for, each proven on its own."""
+    result = dict(models)
+    for name, precision in precisions.items():
+        if precision == "fp32":
+            continue
+        from ppocr_converters.lower import lower
+
+        device = device_of(plan, name)
+        label = precision if precision == "fp16" else f"{precision}-{device}"
+        folder = models[name].path.parent
+        result[name] = lower(
+            models[name],
+            folder.with_name(f"{folder.name}.{label}"),
+            precision,
+            device=device,
+            detector=models["det"].path,
+            pictures=pictures,
+            bounds=bounds,
+        )
+    return result
 
 
 def _inputs(

@@ -18,8 +18,7 @@ from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.networks import source_network
 from ppocr_converters.onnx_model import inputs, kind_of, load_onnx
 from ppocr_converters.paddle_model import count_weights, find_paddle_model
-from ppocr_converters.proof import line_differences, prove_file
-from ppocr_converters.reading import Line
+from ppocr_converters.proof import prove_file
 
 pytestmark = pytest.mark.paddle
 CLS = "ch_ppocr_mobile_v2.0_cls"
@@ -119,17 +118,6 @@ def test_a_proof_fails_on_a_model_that_was_changed(
 def test_a_proof_needs_a_compiled_model(models: Path, built: Path) -> None:
     with pytest.raises(ModelError, match="is not compiled"):
         prove_file(built / DET / "converted.onnx", models / DET)
-
-
-def test_every_difference_of_two_readings_is_named() -> None:
-    box = np.zeros((4, 2), np.float32)
-    lines = [Line("one", 0.9, box, 0.9), Line("two", 0.8, box, 0.9)]
-    other = [Line("one", 0.9, box + 1, 0.9), Line("tow", 0.8, box, 0.9)]
-    assert line_differences(lines, lines) == []
-    assert line_differences(lines, lines[:1]) == ["2 lines were expected, 1 found"]
-    moved, reread = line_differences(lines, other)
-    assert moved.startswith("box 1: [[1.0, 1.0]")
-    assert reread == "line 2: 'tow' in place of 'two'"
 
 
 def test_check_explains_the_real_models(models: Path, built: Path) -> None:

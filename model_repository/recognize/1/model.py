@@ -1,4 +1,7 @@
-"""recognize: PIXELS and BOXES become TEXTS and SCORES, by calls of the recogniser `rec`."""
+"""recognize: PIXELS and BOXES become TEXTS and SCORES, by calls of the recogniser `rec`.
+
+A repository built with the direction classifier `cls` turns lines that are upside down before.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from . import step
 from .batches import (
     Batch,
     fill_batch,
+    parse_buckets,
     plan_by_bucket,
     plan_like_paddle,
     plan_like_paddle_serving,
@@ -21,6 +25,13 @@ from .batches import (
 from .crop import check_boxes, crop_line, whole_picture
 from .ctc import ctc_decode, load_dictionary
 from .options import default_options, parse_options
+from .orientation import fill_classifier, plan_classifier, read_classifier, turn_upright
+
+OUTPUTS = ["INDICES", "PROBABILITIES"]  # of `rec` and of `cls`
+NO_CLASSIFIER = (
+    "use_angle_cls is true, but this repository was built without a direction classifier; "
+    "build it with `ppocr-convert build --cls NAME`, or leave the option out"
+)
 
 
 class TritonPythonModel:
@@ -30,9 +41,12 @@ class TritonPythonModel:
         """Read the dictionary and the plan's settings from the model's folder and config."""
         cv2.setNumThreads(1)
         parameters = step.config_parameters(args)
+        self.classifier = read_classifier(parameters)
         self.options = default_options(parameters)
+        if self.classifier is None:
+            self.options["use_angle_cls"] = False  # what a request may not ask for
         self.height = int(parameters["rec_height"])
-        self.buckets = [int(width) for width in parameters["rec_buckets"].split(",")]
+        self.buckets = parse_buckets(parameters["rec_buckets"])
         self.batch_size = int(parameters["rec_batch_size"])
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
@@ -53,6 +67,8 @@ class TritonPythonModel:
     async def answer(self, request: Any) -> Any:
         """One picture; a picture without boxes makes no call at all."""
         options = parse_options(step.request_parameters(request), self.options)
+        if options["use_angle_cls"] and self.classifier is None:
+            raise ValueError(NO_CLASSIFIER)
         pixels = await self.pixels(request)
         boxes = step.optional_tensor(request, "BOXES")
         boxes = whole_picture(pixels) if boxes is None else check_boxes(boxes)
@@ -86,6 +102,8 @@ class TritonPythonModel:
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
         crops = [crop_line(pixels, box, options["reference"]) for box in boxes]
+        if options["use_angle_cls"]:
+            crops = await self.upright(crops, options["cls_thresh"])
         batches = self.plan([(crop.shape[0], crop.shape[1]) for crop in crops], options)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
         calls = [self.start(crops, batch) for batch in batches]
@@ -96,6 +114,18 @@ class TritonPythonModel:
             for index, text in zip(batch.indices, read, strict=True):
                 texts[index] = text
         return texts, scores
+
+    async def upright(self, crops: list[np.ndarray], thresh: float) -> list[np.ndarray]:
+        """The crops with those turned that the classifier is sure are upside down."""
+        if not crops:
+            return crops
+        calls = [
+            call("cls", OUTPUTS, **fill_classifier(crops, batch, self.classifier))
+            for batch in plan_classifier(len(crops), self.classifier)
+        ]
+        answers = await asyncio.gather(*calls)
+        classes, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+        return turn_upright(crops, classes, probabilities, thresh)
 
     def plan(self, sizes: list[tuple[int, int]], options: dict[str, Any]) -> list[Batch]:
         """The batches that the options ask for."""
@@ -108,7 +138,7 @@ class TritonPythonModel:
     def start(self, crops: list[np.ndarray], batch: Batch) -> Any:
         """Send one batch; it is read while the next one is being filled."""
         rows, widths = fill_batch(crops, batch, self.height)
-        return call("rec", ["INDICES", "PROBABILITIES"], CROPS=rows, WIDTHS=widths)
+        return call("rec", OUTPUTS, CROPS=rows, WIDTHS=widths)
 
 
 class CallError(Exception):

@@ -1,0 +1,91 @@
+"""Readings compared line by line, and how far a precision may be from its source."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppocr_converters.differences import box_overlap, compare_lines
+from ppocr_converters.errors import ConvertError
+from ppocr_converters.networks import Floats
+from ppocr_converters.reading import Line
+from ppocr_converters.tolerance import loosest, precisions, tolerance_of
+
+
+def box(left: float, top: float, width: float = 100, height: float = 20) -> Floats:
+    right, bottom = left + width, top + height
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def line(text: str, left: float, top: float, score: float = 0.9) -> Line:
+    return Line(text, score, box(left, top), 0.8)
+
+
+LINES = [line("one", 0, 0), line("two", 0, 30), line("three", 0, 60)]
+
+
+def test_equal_readings_do_not_differ() -> None:
+    result = compare_lines(LINES, LINES)
+    assert (result.lines, result.paired, result.differences) == (3, 3, [])
+
+
+def test_one_missing_line_is_one_difference() -> None:
+    (missing,) = compare_lines(LINES, LINES[1:]).differences
+    assert (missing.what, missing.number) == ("missing", 1)
+    assert str(missing).startswith("line 1 'one' is missing at [[0.0, 0.0]")
+    (extra,) = compare_lines(LINES[1:], LINES).differences
+    assert (extra.what, extra.number, extra.expected) == ("extra", 1, None)
+
+
+def test_a_moved_box_and_another_text_are_named() -> None:
+    other = [LINES[0], line("two", 1, 30), line("tree", 0, 60)]
+    moved, text = compare_lines(LINES, other).differences
+    assert str(moved).startswith("box 2: [[1.0, 30.0]")
+    assert str(text) == "line 3: 'tree' in place of 'three'"
+    # Where a box may move a little, that is no difference.
+    (text,) = compare_lines(LINES, other, overlap=0.9).differences
+    assert text.what == "text"
+
+
+def test_another_order_is_a_difference() -> None:
+    assert {d.what for d in compare_lines(LINES, LINES[::-1]).differences} == {"order"}
+
+
+def test_a_score_beyond_the_bound_is_a_difference() -> None:
+    other = [line("one", 0, 0, score=0.7), *LINES[1:]]
+    result = compare_lines(LINES, other, score=0.1)
+    assert [d.what for d in result.differences] == ["score"]
+    assert result.score == pytest.approx(0.2)
+    assert compare_lines(LINES, other, score=0.3).differences == []
+
+
+@pytest.mark.parametrize(
+    ("other", "shared"), [(box(0, 0), 1), (box(50, 0), 1 / 3), (box(200, 0), 0), (box(0, 0, 0), 0)]
+)
+def test_overlap_is_intersection_over_union(other: Floats, shared: float) -> None:
+    assert box_overlap(box(0, 0), other) == pytest.approx(shared)
+
+
+def test_bounds_are_data_and_can_be_replaced() -> None:
+    assert list(precisions()) == ["fp32", "fp16", "int8"]
+    assert tolerance_of("fp32").other_texts == 0
+    changed = tolerance_of("int8", ["other_texts=0.5", "overlap=0.7"])
+    assert (changed.other_texts, changed.overlap) == (0.5, 0.7)
+    assert changed.score == tolerance_of("int8").score
+
+
+@pytest.mark.parametrize("text", ["texts=0.1", "score", "score=high", "score=2", "score=nan"])
+def test_a_bound_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConvertError, match="tolerance "):
+        tolerance_of("fp16", [text])
+
+
+def test_an_unknown_precision_names_those_there_are() -> None:
+    with pytest.raises(ConvertError, match="'int4'; there are fp32, fp16, int8"):
+        tolerance_of("int4")
+
+
+def test_a_set_is_bound_by_its_loosest_model() -> None:
+    loose = loosest([tolerance_of("fp32"), tolerance_of("int8")])
+    assert loose == tolerance_of("int8")
+    assert loosest([tolerance_of("fp32")]) == tolerance_of("fp32")

@@ -1,0 +1,113 @@
+"""A repository built with the direction classifier: what is upside down is read all the same."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tritonclient.grpc as grpcclient
+from conftest import BIN, ROOT
+
+from ppocr_client import OcrClient
+from ppocr_client.errors import OcrError
+from ppocr_converters.pbtxt import read_config
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
+
+
+@pytest.fixture(scope="module")
+def with_cls(repository: Path) -> Path:
+    """The repository with the PP-OCRv4 mobile trio: detector, recogniser, classifier."""
+    folder = repository.with_name("model_repository_cls")
+    subprocess.run([BIN / "ppocr-convert", "build", "--cls", "--out", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def turning(with_cls: Path) -> Iterator[TritonServer]:
+    with TritonServer(with_cls) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(turning: TritonServer) -> Iterator[OcrClient]:
+    with OcrClient(turning.grpc_url) as client:
+        yield client
+
+
+def turned(name: str) -> bytes:
+    """A sample upside down, without loss."""
+    pixels = cv2.imread(str(ROOT / "samples" / name))
+    return cv2.imencode(".png", cv2.rotate(pixels, cv2.ROTATE_180))[1].tobytes()
+
+
+def texts(result) -> list[str]:
+    return [line.text.replace(" ", "") for line in result.lines]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_samples_upside_down_read_right(client: OcrClient, samples, name: str) -> None:
+    expected = sorted("".join(samples[name]).replace(" ", ""))
+    # The other way round the detector may part a line in two: it is the characters that count.
+    assert sorted("".join(texts(client.read(turned(name))))) == expected
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_upright_samples_read_as_before(client: OcrClient, samples, name: str) -> None:
+    upright = (ROOT / "samples" / name).read_bytes()
+    assert texts(client.read(upright)) == [text.replace(" ", "") for text in samples[name]]
+
+
+def test_a_request_can_do_without(client: OcrClient, samples) -> None:
+    name = PICTURES[0]
+    left = client.read(turned(name), use_angle_cls=False, drop_score=0)
+    assert not set(texts(left)) & {text.replace(" ", "") for text in samples[name]}
+    # A threshold that nothing exceeds turns nothing.
+    assert texts(client.read(turned(name), cls_thresh=1, drop_score=0)) == texts(left)
+
+
+def test_text_depends_on_its_crop_alone(turning: TritonServer, client: OcrClient) -> None:
+    """One crop upside down among others, in any place of the batch, alone or with 20 more."""
+    pixels = cv2.imread(str(ROOT / "samples" / PICTURES[0]))
+    box = client.read(cv2.imencode(".png", pixels)[1].tobytes()).lines[0].box
+    upside_down = box[[2, 3, 0, 1]]  # clockwise from what is the bottom right of the text
+
+    def read(boxes: list[np.ndarray]) -> list[tuple[bytes, float]]:
+        sent = [
+            grpcclient.InferInput("PIXELS", list(pixels.shape), "UINT8"),
+            grpcclient.InferInput("BOXES", [len(boxes), 4, 2], "FP32"),
+        ]
+        sent[0].set_data_from_numpy(pixels)
+        sent[1].set_data_from_numpy(np.stack(boxes))
+        with grpcclient.InferenceServerClient(turning.grpc_url) as triton:
+            answer = triton.infer("recognize", sent, parameters={"drop_score": "0"})
+        return list(zip(answer.as_numpy("TEXTS"), answer.as_numpy("SCORES"), strict=True))
+
+    (alone,) = read([upside_down])
+    many = read([box] * 7 + [upside_down] + [box] * 13)
+    assert many[7] == alone
+    assert {text for text, _ in many} == {alone[0]}
+
+
+def test_the_configuration_says_what_the_classifier_takes(with_cls: Path) -> None:
+    parameters = read_config(with_cls / "recognize" / "config.pbtxt").parameters
+    written = [parameters[f"cls_{name}"].string_value for name in ("height", "width", "resize")]
+    assert written == ["48", "192", "pad"]
+    (crops, widths) = read_config(with_cls / "cls" / "config.pbtxt").input
+    assert list(crops.dims) == [48, 192, 3]
+    assert list(widths.dims) == [1]
+
+
+def test_asking_for_it_where_it_is_not_built_is_refused(server: TritonServer) -> None:
+    with (
+        OcrClient(server.grpc_url) as client,
+        pytest.raises(OcrError, match="built without a direction classifier") as refused,
+    ):
+        client.read((ROOT / "samples" / PICTURES[0]).read_bytes(), use_angle_cls=True)
+    assert "--cls" in str(refused.value)
