@@ -57,6 +57,11 @@ class OpModels:
     midp: tuple[str, ...]
     postp: tuple[str, ...] = ()
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All of them, in the order of the work."""
+        return self.prep + self.midp + self.postp
+
 
 # `recognize` crops, calls `rec`, and decodes: its two own steps cannot be told apart.
 OCR_OPS: Mapping[str, OpModels] = {

@@ -111,7 +111,7 @@ def op_lines(
             yield f"\t{action}[{nanoseconds / 1e6 / pictures} ms]"
     shares = [
         change[model].busy / 1e9 / seconds / instances.get(model, 1)
-        for model in (*models.prep, *models.midp, *models.postp)
+        for model in models.models
         if model in change
     ]
     # Work that was counted at its end may have begun before the interval.
@@ -138,9 +138,8 @@ def queue_lines(ops: Sequence[tuple[str, OpModels]], queues: Queues) -> Iterator
     yield _queue("endpoint", "client", "endpoint", queues.waiting, queues.max_waiting)
     before = "endpoint"
     for name, models in ops:
-        names = (*models.prep, *models.midp, *models.postp)
-        if any(model in queues.pending for model in names):
-            waiting = sum(queues.pending.get(model, 0) for model in names)
+        if any(model in queues.pending for model in models.models):
+            waiting = sum(queues.pending.get(model, 0) for model in models.models)
             yield _queue(name, before, name, waiting, 0)
         before = name
 

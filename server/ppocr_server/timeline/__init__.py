@@ -1,0 +1,1 @@
+"""Triton's traces as a timeline for Chrome's tracing page and Perfetto."""
