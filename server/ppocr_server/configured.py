@@ -106,10 +106,10 @@ def profile_arguments(configured: Configured, log_folder: Path | None) -> list[s
 
     They lie beside the other logs, for `ppocr-serve timeline`.
     """
-    from ppocr_server.timeline.traces import trace_arguments
-
     if not configured.service.endpoints.profile:
         return []
+    from ppocr_server.timeline.traces import trace_arguments
+
     folder = (log_folder or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return trace_arguments(folder / TRACES)

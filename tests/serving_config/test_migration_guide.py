@@ -1,0 +1,152 @@
+"""The guide's worked examples and commands, taken from its text and tried."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+import yaml
+from serving_config.configs import EXAMPLE
+
+from ppocr_converters.cli import main
+from ppocr_converters.steps import source_repository
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parents[2]
+GUIDES = ("migration.md", "migration_CN.md")
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+LONG = 200  # pixels, as in the guide's filter
+
+
+def blocks(language: str, guide: str = "migration.md") -> list[str]:
+    """The fenced blocks of one language."""
+    text = (ROOT / "docs" / guide).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def test_both_guides_have_the_same_commands_and_code() -> None:
+    for language in ("sh", "python", "yaml", "text"):
+        assert blocks(language) == blocks(language, GUIDES[1])
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository that follows from all of the guide's examples together."""
+    folder = tmp_path_factory.mktemp("guide")
+    mine = folder / "my_repository"
+    shutil.copytree(source_repository(), mine)
+    step = mine / "det_postprocess" / "1" / "model.py"
+    (code,) = blocks("python")
+    before, after = step.read_text("utf-8").split("        order = ", 1)
+    step.write_text(f"{before}{code}        order = {after}", "utf-8")
+    (_, line) = blocks("text")
+    config = mine / "ocr" / "config.pbtxt"
+    head, tail = config.read_text("utf-8").split("ensemble_scheduling", 1)
+    config.write_text(f"{head}{line}ensemble_scheduling{tail}", "utf-8")
+    settings = yaml.safe_load((ROOT / "config.yml").read_text("utf-8"))
+    (changed,) = blocks("yaml")
+    settings["triton"] |= yaml.safe_load(changed)["triton"]
+    for op in settings["op"].values():
+        op["concurrency"] = 1
+    (folder / "config.yml").write_text(yaml.safe_dump(settings), "utf-8")
+    command = ["build", "--config", str(folder / "config.yml"), "--source", str(mine)]
+    out = folder / "repository"
+    assert main([*command, "--work", str(repository.parent), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.server
+def test_the_worked_examples_do_what_the_guide_says(examples: Path) -> None:
+    pictures = sorted((ROOT / "samples").glob("*.jpg"))
+    with TritonServer(examples) as server, triton.InferenceServerClient(server.http_url) as client:
+        found = 0
+        for picture in pictures:
+            boxes, scores, size = ask(client, picture)
+            found += len(boxes)
+            assert all(abs(box[1] - box[0]).max() >= LONG for box in boxes)
+            assert (scores >= 0.8).all()
+            assert size.shape == (2,)
+            assert (boxes[..., 1] <= size[0]).all()
+            assert (boxes[..., 0] <= size[1]).all()
+    assert found > 0
+
+
+def ask(
+    client: triton.InferenceServerClient, picture: Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    image = triton.InferInput("IMAGE", [1], "BYTES")
+    image.set_data_from_numpy(np.array([picture.read_bytes()], np.object_))
+    answer = client.infer("ocr", [image])
+    boxes, scores, size = (answer.as_numpy(n) for n in ("BOXES", "BOX_SCORES", "IMAGE_SIZE"))
+    assert boxes is not None
+    assert scores is not None
+    assert size is not None
+    return boxes, scores, size
+
+
+@pytest.mark.server
+def test_one_command_serves_the_old_example_on_its_old_ports(
+    repository: Path, tmp_path: Path, samples: dict[str, list[str]]
+) -> None:
+    """The old example's file, with fewer instances and free ports, asked as the guide asks."""
+    settings = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    settings["http_port"], settings["rpc_port"] = free_ports(2)
+    settings["triton"] = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
+    for op in settings["op"].values():
+        op["concurrency"] = 1
+    path = tmp_path / "config.yml"
+    path.write_text(yaml.safe_dump(settings), "utf-8")
+    built = str(tmp_path / "repository")
+    work = ["--config", str(path), "--work", str(repository.parent)]
+    assert main(["build", *work, "--out", built]) == 0
+    request = next(block for block in blocks("sh") if "curl" in block)
+    address = "http://127.0.0.1:9999"
+    assert address in request
+    done = subprocess.run(
+        [
+            *("ppocr-serve", *work, "--model-repository", built),
+            *("--log-folder", str(tmp_path / "logs")),
+            *("--", "sh", "-c", request.replace(address, "$PPOCR_OLD_HTTP_URL")),
+        ],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = yaml.safe_load(done.stdout)  # JSON is YAML
+    assert (answer["err_no"], answer["key"]) == (0, ["result"])
+    lines = ast.literal_eval(answer["value"][0])
+    assert [text for (text, _), _ in lines] == samples["poster_zh.jpg"]
+    assert "err_no=0" in (tmp_path / "logs" / "pipeline.log").read_text("utf-8")
+
+
+def test_a_taken_old_port_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        settings = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+        settings["http_port"] = taken.getsockname()[1]
+        settings["rpc_port"] = None
+        path = tmp_path / "config.yml"
+        path.write_text(yaml.safe_dump(settings), "utf-8")
+        command = ["ppocr-serve", "--config", str(path), "--work", str(tmp_path / "work")]
+        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"port {settings['http_port']} on 0.0.0.0 is already in use" in done.stderr
+    assert not (tmp_path / "work").exists()

@@ -1,0 +1,146 @@
+"""The tables for people, machines and editors hold every key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from serving_config.configs import EXAMPLE
+
+from ppocr_converters.cli import main
+from ppocr_converters.serving_config.build import load_service
+from ppocr_converters.serving_config.document import expand
+from ppocr_converters.serving_config.explain import explain, key_table
+from ppocr_converters.serving_config.keys import all_keys
+from ppocr_converters.serving_config.schema import schema
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = ROOT / "config.yml"
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, DEFAULT])
+def test_every_key_has_a_row_that_says_what_it_becomes(path: Path) -> None:
+    document, service = load_service(path)
+    rows = explain(document, service)
+    assert [row.key for row in rows] == [path for path, _ in expand(("det", "rec"))]
+    assert all(row.becomes for row in rows)
+    assert {row.key for row in rows if row.written} == document.written
+
+
+def test_the_old_example_is_explained_in_numbers() -> None:
+    rows = {row.key: row for row in explain(*load_service(EXAMPLE))}
+    count = "instance_group.count 6 of det_preprocess, det, det_postprocess"
+    assert rows["op.det.concurrency"].becomes == count
+    assert rows["op.rec.concurrency"].becomes == "instance_group.count 3 of recognize, rec"
+    local = "op.rec.local_service_conf"
+    assert rows[f"{local}.thread_num"].becomes == "intra_op_thread_count 2 of rec"
+    assert rows[f"{local}.devices"].becomes == "rec: 3 on the CPU"
+    assert rows["rpc_port"].becomes == "gRPC endpoint on port 18090"
+    noted = {key for key, row in rows.items() if row.note}
+    assert noted == {"dag.is_thread_op"}
+
+
+def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(EXAMPLE)]) == 0
+    text = capsys.readouterr().out
+    assert "op.det.concurrency" in text
+    assert "! nothing: Triton decides" in text
+    assert main(["explain", str(EXAMPLE), "--json"]) == 0
+    rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["op.det.concurrency"]["value"] == 6
+    assert rows["op.det.concurrency"]["written"] is True
+    assert rows["op.det.batch_size"] == {
+        "key": "op.det.batch_size",
+        "value": 1,
+        "written": False,
+        "becomes": "no merging of requests",
+        "note": "",
+    }
+
+
+def test_what_cannot_be_built_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = EXAMPLE.read_text("utf-8").replace(
+        "device_type: 0", "device_type: 0\n            precision: bf16", 1
+    )
+    path = tmp_path / "config.yml"
+    path.write_text(text, "utf-8")
+    assert main(["explain", str(path)]) == 0
+    assert "cannot be built: op.det.local_service_conf.precision" in capsys.readouterr().out
+    assert main(["build", "--config", str(path), "--work", str(tmp_path / "build")]) == 1
+    error = capsys.readouterr().err
+    assert (
+        "precision is bf16, and conversion of a network to bf16 for CPU is not available" in error
+    )
+    assert not (tmp_path / "build" / "model_repository").exists()
+
+
+@pytest.mark.parametrize("option", [["--det", "x"], ["--profile", "cpu"], ["--rec-concurrency=2"]])
+def test_a_configuration_leaves_nothing_to_other_options(
+    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["build", "--config", str(EXAMPLE), "--work", str(tmp_path), *option]
+    assert main(command) == 1
+    assert f"{option[0].split('=')[0]} cannot go with --config" in capsys.readouterr().err
+
+
+def test_a_mistake_is_one_line_with_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yml"
+    path.write_text("http_port: 9999\nop:\n  det:\n    concurrencey: 2\n", "utf-8")
+    assert main(["explain", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.strip().endswith(
+        "unknown key op.det.concurrencey; did you mean op.det.concurrency?"
+    )
+    assert f"{path}: " in error
+    assert main(["explain"]) == 1
+    assert "name a config.yml to explain" in capsys.readouterr().err
+
+
+def test_the_committed_schema_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
+    committed = (ROOT / "config.schema.json").read_text("utf-8")
+    assert main(["explain", "--schema"]) == 0
+    assert committed == capsys.readouterr().out
+    first = DEFAULT.read_text("utf-8").split("\n", 1)[0]
+    assert first == "# yaml-language-server: $schema=config.schema.json"
+
+
+def test_the_schema_has_every_key_with_its_range() -> None:
+    made = schema()
+    for path, key in all_keys().items():
+        place = made
+        for section in path.split("."):
+            below = place["additionalProperties"] if section == "NAME" else None
+            place = below or place["properties"][section]
+        entry = place["items"] if key.is_list else place
+        assert (entry.get("minimum"), entry.get("maximum")) == (key.low, key.high)
+        assert [word for word in entry.get("enum", []) if word is not None] == list(key.words)
+        assert key.meaning in place["description"]
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, DEFAULT])
+def test_the_schema_accepts_what_is_shipped_and_refuses_mistakes(path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    data = yaml.safe_load(path.read_text("utf-8"))
+    assert not list(validator.iter_errors(data))
+    data["op"]["det"]["concurrency"] = 0
+    data["dag"]["threads"] = 1
+    data["http_port"] = "9999"
+    assert len(list(validator.iter_errors(data))) == 3
+    assert not list(validator.iter_errors({"http_port": None, "op": {"det": None}}))
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "migration.md"), ("zh", "migration_CN.md")])
+def test_the_guides_hold_the_generated_table(language: str, name: str) -> None:
+    text = (ROOT / "docs" / name).read_text("utf-8")
+    made = key_table("zh" if language == "zh" else "en")
+    assert made in text
+    for path in all_keys():
+        assert f"| `{path}` |" in made
