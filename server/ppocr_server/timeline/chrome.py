@@ -20,6 +20,8 @@ from ppocr_server.timeline.traces import Trace
 
 Event = dict[str, Any]
 OTHER = "other models"
+# Perfetto takes a row whose number is its group's for a process's main thread, and puts it first.
+FIRST_ROW = 100
 REQUESTS = "requests"
 
 
@@ -101,7 +103,7 @@ def _op_graph(clock: _Clock, group: int, name: str, traces: Sequence[Trace]) -> 
 def _instance_rows(
     clock: _Clock, group: int, models: Sequence[str], traces: Sequence[Trace]
 ) -> Iterator[Event]:
-    first = 1
+    first = FIRST_ROW
     for model in models:
         # Requests that were computed as one batch have one beginning.
         batches: dict[int, list[Trace]] = defaultdict(list)
@@ -143,13 +145,13 @@ def _request_rows(clock: _Clock, group: int, traces: Sequence[Trace]) -> Iterato
             children[trace.parent].append(trace)
         else:
             roots.append(trace)
-    tid = 0
+    tid = FIRST_ROW - 1
     for root in roots:
         tid += 1
         yield from _row(group, tid, _name(root))
-        ends = root.times["REQUEST_START"], root.times["REQUEST_END"]
-        yield clock.slice((group, tid), root.model, *ends, request=root.request_id)
-        spans = _spans(children[root.id], ends[1])
+        whole = root.times["REQUEST_START"], root.times["REQUEST_END"]
+        yield from _part(clock, (group, tid), root, whole)
+        spans = _spans(children[root.id], whole[1])
         below = 0
         for child, span in zip(children[root.id], spans, strict=True):
             yield from _part(clock, (group, tid), child, span)
@@ -172,9 +174,10 @@ def _spans(traces: Sequence[Trace], end: int) -> list[tuple[int, int]]:
     A step hands its tensors on before it is told of as ended; so it ends where the next begins.
     """
     begins = [trace.times["REQUEST_START"] for trace in traces]
+    ends = [*begins[1:], end][: len(begins)]
     return [
         (begin, min(trace.times["REQUEST_END"], following))
-        for trace, begin, following in zip(traces, begins, [*begins[1:], end], strict=True)
+        for trace, begin, following in zip(traces, begins, ends, strict=True)
     ]
 
 

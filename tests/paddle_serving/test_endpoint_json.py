@@ -1,0 +1,116 @@
+"""Bodies that the old gateway takes and refuses; each was put to paddle-serving-server 0.9.0."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ppocr_server.paddle_serving.json_call import (
+    BodyError,
+    body_of_answer,
+    body_of_refusal,
+    call_of_body,
+)
+from ppocr_server.paddle_serving.protocol import Answer, Call
+
+
+def call(body: bytes | str) -> Call:
+    return call_of_body(body.encode() if isinstance(body, str) else body, "ocr", "prediction")
+
+
+def test_a_whole_request() -> None:
+    got = call('{"key": ["image"], "value": ["YWI="], "logid": 7, "clientip": "10.0.0.1"}')
+    assert (got.keys, got.values, got.name, got.method) == (
+        ["image"],
+        ["YWI="],
+        "ocr",
+        "prediction",
+    )
+    assert (got.logid, got.clientip) == (7, "10.0.0.1")
+
+
+@pytest.mark.parametrize("body", ["", " \n", "{}", "null", '{"key": null, "value": null}'])
+def test_nothing_is_a_request_without_fields(body: str) -> None:
+    got = call(body)
+    assert (got.keys, got.values, got.tensors, got.logid) == ([], [], [], 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        ('{"key": ["a"], "unknown": {"b": [1]}}', ["a"]),
+        ('{"key": ["a"]} and more', ["a"]),
+        ('{"key": ["a"], "name": "other", "method": "other"}', ["a"]),
+        ('{"key": ["a"], "key": ["b"]}', ["b"]),
+        ('{"key": [null]}', [""]),
+        (b'{"key": ["\xff"]}', ["\ufffd"]),
+        ('{"key": ["\\ud800"]}', ["?"]),
+    ],
+)
+def test_what_the_gateway_lets_through(body: bytes | str, keys: list[str]) -> None:
+    assert call(body).keys == keys
+
+
+@pytest.mark.parametrize("logid", ["12", '"12"', "-3", "9223372036854775807"])
+def test_logid_is_64_bits(logid: str) -> None:
+    assert call(f'{{"logid": {logid}}}').logid == int(logid.strip('"'))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "hello",
+        '{"key": ["image"',
+        '{"key": [image]}',
+        "{'key': []}",
+        "key=image&value=abc",
+        "[]",
+        "3",
+        '"abc"',
+        "[" * 100_000,
+        '{"key": ["\\x"]}',
+        '{"key": ["a\nb"]}',
+        '{"key": "image"}',
+        '{"value": "abc"}',
+        '{"value": [1]}',
+        '{"clientip": 5}',
+        '{"logid": 1.0}',
+        '{"logid": 1e3}',
+        '{"logid": true}',
+        '{"logid": "x"}',
+        '{"logid": NaN}',
+        '{"logid": 9223372036854775808}',
+        '{"tensors": 5}',
+        '{"tensors": [5]}',
+        '{"tensors": [{"shape": ["x"]}]}',
+    ],
+)
+def test_what_the_gateway_refuses(body: str) -> None:
+    with pytest.raises(BodyError):
+        call(body)
+
+
+@pytest.mark.parametrize("names", [("str_data", "elem_type"), ("strData", "elemType")])
+def test_tensors(names: tuple[str, str]) -> None:
+    (tensor,) = call(
+        json.dumps({"tensors": [{"name": "i", names[0]: ["x"], names[1]: 12}]})
+    ).tensors
+    assert (tensor.name, list(tensor.str_data), tensor.elem_type) == ("i", ["x"], 12)
+
+
+def test_answers_are_the_gateways_bytes() -> None:
+    assert (
+        body_of_answer(Answer(keys=("result",), values=("[('<b>&中\"', 1.0)]",)))
+        == (
+            '{"err_no":0,"err_msg":"","key":["result"],'
+            '"value":["[(\'\\u003cb\\u003e\\u0026中\\"\', 1.0)]"],"tensors":[]}'
+        ).encode()
+    )
+    assert body_of_answer(
+        Answer(err_no=3002, err_msg="Failed to inference: Service name error.")
+    ) == (
+        b'{"err_no":3002,"err_msg":"Failed to inference: Service name error.",'
+        b'"key":[],"value":[],"tensors":[]}'
+    )
+    assert body_of_refusal(3, "no") == b'{"error":"no","code":3,"message":"no","details":[]}'

@@ -1,0 +1,123 @@
+"""Which requests carry a picture, and what is answered to the others."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from ppocr_server.paddle_serving.picture import bmp_of, picture_of
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
+from ppocr_server.paddle_serving.protocol import Call, ErrNo, PipelineError
+
+PICTURE = bytes(range(256)) * 3
+TEXT = base64.b64encode(PICTURE).decode()
+LIMIT = 1 << 20
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call(["image"], [TEXT]),
+        Call(["anything"], [TEXT]),
+        Call(["image"], [TEXT, "not looked at"]),
+        Call(["image", "image"], ["the last one counts", TEXT]),
+        Call(["image", "pipeline.profile"], [TEXT, "1"]),
+        Call(["image"], [base64.encodebytes(PICTURE).decode()]),
+        Call(["image"], [f" *{TEXT}-_\n"]),
+        Call(tensors=[Tensor(name="image", elem_type=12, str_data=[TEXT[:9], TEXT[9:]])]),
+        Call(tensors=[Tensor(name="image", elem_type=13, byte_data=PICTURE)]),
+        Call(
+            tensors=[
+                Tensor(name="i", elem_type=13, byte_data=npy(np.frombuffer(PICTURE, np.uint8)))
+            ]
+        ),
+        Call(tensors=[Tensor(name="image", elem_type=13, byte_data=npy(np.array([PICTURE])))]),
+        Call(
+            ["image"],
+            ["replaced by the tensor"],
+            [Tensor(name="image", elem_type=12, str_data=[TEXT])],
+        ),
+    ],
+)
+def test_the_picture_arrives(call: Call) -> None:
+    assert picture_of(call, LIMIT) == PICTURE
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 61])
+def test_pixels_arrive_as_they_are(width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, width, 3), np.uint8)
+    assert np.array_equal(cv2.imdecode(np.frombuffer(bmp_of(pixels), np.uint8), 1), pixels)
+    as_npy = Tensor(name="image", elem_type=13, byte_data=npy(pixels))
+    as_numbers = Tensor(
+        name="image", elem_type=7, shape=pixels.shape, uint32_data=pixels.flatten().tolist()
+    )
+    for tensor in (as_npy, as_numbers):
+        assert picture_of(Call(tensors=[tensor]), LIMIT) == bmp_of(pixels)
+
+
+@pytest.mark.parametrize(
+    ("call", "err_no", "words"),
+    [
+        (Call(), ErrNo.UNKNOWN, "0 pictures"),
+        (Call(values=[TEXT]), ErrNo.UNKNOWN, "0 pictures"),
+        (Call(["a", "b"], [TEXT, TEXT]), ErrNo.UNKNOWN, "2 pictures"),
+        (Call(["image"]), ErrNo.RPC_PACKAGE, "rpc package error: list index (0) out of range"),
+        (Call(["a", "b"], [TEXT]), ErrNo.RPC_PACKAGE, "list index (1) out of range"),
+        (Call(["image"], [""]), ErrNo.UNKNOWN, "empty"),
+        (Call(["image"], ["中文"]), ErrNo.UNKNOWN, "empty"),
+        (Call(["image"], ["abcde"]), ErrNo.UNKNOWN, "not base64"),
+        (Call(["image"], [TEXT.rstrip("=") + "A"]), ErrNo.UNKNOWN, "not base64"),
+        (Call(["image"], ["A" * 2 * LIMIT]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
+        (Call(tensors=[Tensor(name="i", elem_type=99)]), ErrNo.RPC_PACKAGE, "elem_type 99"),
+        (Call(tensors=[Tensor(name="i", elem_type=1)]), ErrNo.RPC_PACKAGE, "elem_type 1"),
+        (
+            Call(tensors=[Tensor(name="i", elem_type=7, uint32_data=[1, 2, 3], shape=[2, 2])]),
+            ErrNo.RPC_PACKAGE,
+            "reshape",
+        ),
+        (
+            Call(tensors=[Tensor(name="i", elem_type=7, uint32_data=[1, 2, 300], shape=[1, 1, 3])]),
+            ErrNo.RPC_PACKAGE,
+            "above 255",
+        ),
+        (
+            Call(tensors=[Tensor(name="i", elem_type=7, uint32_data=[1] * 4, shape=[2, 2])]),
+            ErrNo.UNKNOWN,
+            "uint8 [2, 2]",
+        ),
+        (
+            Call(tensors=[Tensor(name="i", elem_type=13, byte_data=npy(np.zeros((2, 2, 3))))]),
+            ErrNo.UNKNOWN,
+            "float64",
+        ),
+        (
+            Call(tensors=[Tensor(name="i", elem_type=13, byte_data=b"\x93NUMPY\x01\x00")]),
+            ErrNo.RPC_PACKAGE,
+            "not a .npy file",
+        ),
+    ],
+)
+def test_what_is_no_picture_is_told_why(call: Call, err_no: int, words: str) -> None:
+    with pytest.raises(PipelineError, match=re.escape(words)) as caught:
+        picture_of(call, LIMIT)
+    assert caught.value.err_no == err_no
+
+
+def test_a_pickle_is_never_opened() -> None:
+    file = io.BytesIO()
+    np.save(file, np.array([{"a": 1}], object), allow_pickle=True)
+    tensor = Tensor(name="i", elem_type=13, byte_data=file.getvalue())
+    with pytest.raises(PipelineError) as caught:
+        picture_of(Call(tensors=[tensor]), LIMIT)
+    assert caught.value.err_no == ErrNo.RPC_PACKAGE

@@ -1,0 +1,45 @@
+"""The result's text is a Python literal, whatever was read."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppocr_server.paddle_serving.result_text import result_text
+
+BOX = np.array([[[295, 298], [10.5, 2], [3, 4], [5, 6]]], np.float32)
+
+
+def test_a_line_reads_as_paddle_serving_writes_it() -> None:
+    text = result_text(["text"], np.array([0.98196536], np.float32), BOX)
+    assert text == (
+        "[[('text', 0.98196536), [[295.0, 298.0], [10.5, 2.0], [3.0, 4.0], [5.0, 6.0]]]]"
+    )
+
+
+def test_no_lines() -> None:
+    assert result_text([], np.zeros(0, np.float32), np.zeros((0, 4, 2), np.float32)) == "[]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["it's", 'say "x"', 'it\'s "both"', "C:\\new\\table", "\\", "中文\u2028\x00\n", "", "'''"],
+)
+def test_any_text_is_a_valid_literal(text: str) -> None:
+    parsed = ast.literal_eval(result_text([text], np.array([1e-7], np.float32), BOX))
+    assert parsed == [[(text, 1e-7), BOX[0].tolist()]]
+
+
+@given(
+    st.lists(st.tuples(st.text(), st.floats(0, 1, width=32)), max_size=5),
+)
+def test_texts_and_scores_come_back(lines: list[tuple[str, float]]) -> None:
+    scores = np.array([score for _, score in lines], np.float32)
+    boxes = np.repeat(BOX, len(lines), 0)
+    parsed = ast.literal_eval(result_text([text for text, _ in lines], scores, boxes))
+    assert [line[0][0] for line in parsed] == [text for text, _ in lines]
+    assert np.array([line[0][1] for line in parsed], np.float32).tolist() == scores.tolist()

@@ -1,0 +1,158 @@
+"""Turns, deadlines, cancelling and closing, with a reader that this test holds in its hand."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+from ppocr_server.paddle_serving.protocol import Call
+from ppocr_server.paddle_serving.records import Records
+from ppocr_server.paddle_serving.service import PipelineService
+from ppocr_server.paddle_serving.settings import EndpointSettings
+
+
+def call(number: int, **fields: Any) -> Call:
+    return Call(["image"], [base64.b64encode(b"%d" % number).decode()], logid=number, **fields)
+
+
+class Reader:
+    """Reads pictures when it is told to, and notes in which order they came."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+        self.most = self.now = 0
+        self.go = asyncio.Semaphore(0)
+
+    async def __call__(self, picture: bytes, request_id: str) -> str:
+        self.begun.append(request_id)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self.go.acquire()
+        except asyncio.CancelledError:
+            self.cancelled.append(request_id)
+            raise
+        finally:
+            self.now -= 1
+        return picture.decode()
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 20))
+
+
+def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
+    async def test() -> None:
+        reader = Reader()
+        service = PipelineService(EndpointSettings(worker_num=3), reader)
+        calls = [asyncio.ensure_future(service.answer(call(n))) for n in range(1, 11)]
+        await settled()
+        assert (service.gate.running, service.gate.waiting) == (3, 7)
+        for _ in calls:
+            reader.go.release()
+            await settled()
+        answers = [(await one).values for one in calls]
+        assert answers == [(str(n),) for n in range(1, 11)]
+        assert reader.begun == [str(n) for n in range(1, 11)]
+        assert reader.most == 3
+        assert (service.gate.running, service.gate.waiting) == (0, 0)
+
+    run(test())
+
+
+def test_one_too_many_is_answered_at_once_and_the_next_one_is_served() -> None:
+    async def test() -> None:
+        reader = Reader()
+        service = PipelineService(EndpointSettings(worker_num=1, max_waiting=2), reader)
+        calls = [asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3)]
+        await settled()
+        refused = await service.answer(call(4))
+        assert refused.err_no == 6000
+        assert "2 are waiting" in refused.err_msg
+        for _ in range(4):
+            reader.go.release()
+        assert [(await one).err_no for one in calls] == [0, 0, 0]
+        assert (await service.answer(call(5))).err_no == 0
+
+    run(test())
+
+
+def test_a_deadline_covers_the_wait_and_gives_the_turn_back() -> None:
+    async def test() -> None:
+        reader = Reader()
+        service = PipelineService(EndpointSettings(worker_num=1, timeout_ms=50), reader)
+        answers = await asyncio.gather(service.answer(call(1)), service.answer(call(2)))
+        assert [answer.err_no for answer in answers] == [6000, 6000]
+        assert "50 ms" in answers[0].err_msg
+        assert reader.begun == reader.cancelled == ["1"]
+        reader.go.release()
+        assert (await service.answer(call(3))).values == ("3",)
+
+    run(test())
+
+
+def test_a_client_that_goes_away_gives_its_turn_back() -> None:
+    async def test() -> None:
+        reader = Reader()
+        service = PipelineService(EndpointSettings(worker_num=1), reader)
+        first, second, third = (asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3))
+        await settled()
+        for gone in (second, first):  # one that waits and one that is being read
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await gone
+        reader.go.release()
+        assert (await third).values == ("3",)
+        assert reader.cancelled == ["1"]
+        assert (service.gate.running, service.gate.waiting) == (0, 0)
+
+    run(test())
+
+
+def test_the_services_name() -> None:
+    async def test() -> None:
+        reader = Reader()
+        service = PipelineService(EndpointSettings(name="ocr"), reader)
+        for _ in range(2):
+            reader.go.release()
+        assert (await service.answer(call(1, name="ocr", method="any"))).err_no == 0
+        assert (await service.answer(call(1, name=""))).err_no == 0  # as stock RPC clients send it
+        answer = await service.answer(call(1, name="OCR"))
+        assert answer.err_no == 3002
+        assert answer.err_msg == "Failed to inference: Service name error."
+
+    run(test())
+
+
+def test_a_closed_service() -> None:
+    async def test() -> None:
+        service = PipelineService(EndpointSettings(), Reader())
+        service.closed = True
+        assert (await service.answer(call(1))).err_no == 3001
+
+    run(test())
+
+
+def test_records_name_the_failed_requests() -> None:
+    async def test() -> None:
+        reader = Reader()
+        records = Records()
+        service = PipelineService(EndpointSettings(), reader, records)
+        reader.go.release()
+        await service.answer(call(41))
+        await service.answer(Call(logid=42))
+        taken = records.take()
+        assert len(taken.latencies) == 2
+        assert taken.failed == ["42"]
+        assert records.take() == Records()
+
+    run(test())
