@@ -132,11 +132,12 @@ def test_tensorrt_gets_its_precision_and_smallest_subgraph() -> None:
         "trt_min_subgraph_size": "5",
     }
     refuse_unavailable(found.plan)
+    assert found.precisions["det"] == "fp32"  # TensorRT itself rounds
 
 
 @pytest.mark.parametrize(
     ("precision", "devices", "device_type"),
-    [("fp16", "0", -1), ("int8", "0", -1), ("int8", "0", 2), ("fp16", "", 0), ("bf16", "", 0)],
+    [("int8", "0", 2), ("bf16", "", 0)],
 )
 def test_a_precision_that_cannot_be_built_is_refused_at_the_build(
     precision: str, devices: str, device_type: int
@@ -145,6 +146,18 @@ def test_a_precision_that_cannot_be_built_is_refused_at_the_build(
     found = service(**{LOCAL + name: value for name, value in changes.items()})
     with pytest.raises(RepositoryError, match=f"precision is {precision}, .*not available yet"):
         refuse_unavailable(found.plan)
+
+
+@pytest.mark.parametrize(
+    ("precision", "devices", "converted"),
+    [("fp32", "0", "fp32"), ("fp16", "0", "fp16"), ("int8", "0", "int8"), ("fp16", "", "fp16")],
+)
+def test_a_precision_is_what_the_network_is_converted_to(
+    precision: str, devices: str, converted: str
+) -> None:
+    found = service(**{f"{LOCAL}precision": precision, f"{LOCAL}devices": devices})
+    assert found.precisions == {"det": converted, "rec": "fp32"}
+    refuse_unavailable(found.plan)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +361,17 @@ def test_ops_may_have_any_name() -> None:
     found = plan_service(document(data))
     assert found.ops == {"My_DET_1": "det", "reader": "rec"}  # the second by its model
     assert groups(found, "det_postprocess") == [(5, "CPU", [])]
+
+
+def test_a_classifier_is_an_op_of_its_own() -> None:
+    data = small(op__turn__local_service_conf__model_config="ch_ppocr_mobile_v2.0_cls")
+    data["op"]["turn"]["concurrency"] = 3
+    found = plan_service(document(data))
+    assert found.ops["turn"] == "cls"
+    assert groups(found, "cls") == [(3, "CPU", [])]
+    assert found.networks["cls"].model == "ch_ppocr_mobile_v2.0_cls"
+    with pytest.raises(ConfigError, match="use_angle_cls is true; it needs an Op for cls"):
+        service(triton__use_angle_cls=True)
 
 
 def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def build_service(
         _origin(service, "det", work / "models"),
         _origin(service, "rec", work / "models"),
         service.plan,
+        cls=_origin(service, "cls", work / "models") if "cls" in service.networks else None,
+        precisions=service.precisions,
         source=source,
         opset=opset,
         pictures=pictures,

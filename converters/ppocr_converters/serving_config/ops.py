@@ -44,12 +44,16 @@ class Op:
 
 @dataclass
 class OpPlan:
-    """The plans of an Op's models, and what there is to say about its keys, by path."""
+    """The plans of an Op's models, and what there is to say about its keys, by path.
+
+    `precision` is what its network is converted to; TensorRT rounds to fp16 by itself.
+    """
 
     models: dict[str, ModelPlan] = field(default_factory=dict)
     effects: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     unavailable: list[str] = field(default_factory=list)
+    precision: str = "fp32"
 
 
 class _Local:
@@ -109,11 +113,6 @@ def plan_op(document: Document, op: Op) -> OpPlan:
     local = _Local(document, op.name)
     result = OpPlan()
     names = models_of_op(op.kind)
-    if not names:
-        result.unavailable.append(
-            f"op.{op.name} is a line classifier, and the pipeline has no step for it yet"
-        )
-        names = (op.kind,)
     network = NETWORK[op.kind]
     on_cpu = (Instances(op.instances),)
     on_network = round_robin(op.instances, op.cards) if op.cards else on_cpu
@@ -132,6 +131,7 @@ def plan_op(document: Document, op: Op) -> OpPlan:
         parameters=_parameters(local),
     )
     result.unavailable += _unavailable(local, op)
+    result.precision = local["precision"] if op.device != TENSORRT else "fp32"
     result.warnings |= _warnings(local, op)
     result.effects |= _effects(document, op, result.models)
     return result
@@ -184,12 +184,11 @@ def _parameters(local: _Local) -> Mapping[str, str]:
 def _unavailable(local: _Local, op: Op) -> list[str]:
     """Settings that are understood and cannot be built yet."""
     precision = local["precision"]
-    if precision == "fp32" or (precision == "fp16" and op.device == TENSORRT):
+    if precision in ("fp32", "fp16") or (precision == "int8" and op.device == CUDA):
         return []
-    instead = " (fp16 needs device_type 2)" if precision == "fp16" and op.cards else ""
     return [
         f"{local.path('precision')} is {precision}, and conversion of a network to {precision} for "
-        f"{DEVICE_NAMES[op.device]} is not available yet; allowed now: fp32{instead}"
+        f"{DEVICE_NAMES[op.device]} is not available yet; allowed now: fp32, fp16"
     ]
 
 
@@ -200,6 +199,8 @@ def _warnings(local: _Local, op: Op) -> dict[str, str]:
         found["devices"] = f"without effect: device_type {op.device} is {DEVICE_NAMES[op.device]}"
     if local["use_calib"] and local["precision"] != "int8":
         found["use_calib"] = "without effect: calibration is for precision int8"
+    if local["precision"] == "int8" and not local["use_calib"]:
+        found["use_calib"] = "int8 is always calibrated, on rendered pages or --images"
     if local["precision"] == "fp16" and op.device == TENSORRT:
         found["precision"] = "the proof of equal texts is made in fp32; TensorRT rounds to fp16"
     if local.is_written("min_subgraph_size") and op.device != TENSORRT:

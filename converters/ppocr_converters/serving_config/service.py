@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ppocr_converters.catalogue import Kind
 from ppocr_converters.plan import ModelPlan, Plan
@@ -64,6 +64,7 @@ class Service:
     Attributes:
         plan: of the model repository.
         networks: what det, rec and cls are made from.
+        precisions: what each is converted to.
         ops: what each Op of the file is, by its name.
         endpoints: the old ones.
         triton: Triton's own.
@@ -73,6 +74,7 @@ class Service:
 
     plan: Plan
     networks: Mapping[Kind, Network]
+    precisions: Mapping[str, str]
     ops: Mapping[str, Kind]
     endpoints: Endpoints
     triton: TritonPorts
@@ -101,11 +103,13 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         effects |= op_plan.effects
         warnings |= op_plan.warnings
         unavailable += op_plan.unavailable
+    precisions: dict[str, str] = {kind: op_plan.precision for kind, op_plan in plans.items()}
     for kind, op in ops.items():
         warnings |= _fetch_warnings(document, op.name, networks[kind])
     return Service(
         plan=Plan(name, _merge_models(document, plans), tuple(unavailable)),
         networks=networks,
+        precisions=precisions,
         ops={op.name: kind for kind, op in ops.items()},
         endpoints=_endpoints(document),
         triton=_triton(document),
@@ -153,17 +157,7 @@ def _merge_models(document: Document, plans: Mapping[Kind, OpPlan]) -> dict[str,
         for step in key.steps:
             if document[path] is not None:
                 parameters[step][path.rsplit(".", 1)[-1]] = parameter_text(document[path])
-    return {
-        name: ModelPlan(
-            plan.instances,
-            plan.batching,
-            plan.max_batch_size,
-            plan.graph_level,
-            plan.accelerators,
-            parameters[name],
-        )
-        for name, plan in models.items()
-    }
+    return {name: replace(plan, parameters=parameters[name]) for name, plan in models.items()}
 
 
 def parameter_text(value: object) -> str:
