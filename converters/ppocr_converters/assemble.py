@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onnx import ModelProto
+from onnx import ModelProto, save
 
-from ppocr_converters.compile import classifier_parameters
+from ppocr_converters import steps
+from ppocr_converters.compile import cast_first, classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.onnx_model import (
@@ -23,8 +24,11 @@ from ppocr_converters.onnx_model import (
     metadata,
     outputs,
 )
-from ppocr_converters.pbtxt import read_config, set_parameter, write_config
-from ppocr_converters.plan import ModelPlan, Plan, apply
+from ppocr_converters.pbtxt import TYPES, read_config, set_parameter, write_config
+from ppocr_converters.plan import ModelPlan, Plan, Shapes, apply
+from ppocr_converters.proof import precision_of
+from ppocr_converters.tensorrt.config import add_warmup, set_up_provider
+from ppocr_converters.tensorrt.shapes import Bucket, buckets_of
 
 CONFIG = "config.pbtxt"
 WEIGHTS = "1/model.onnx"
@@ -34,12 +38,6 @@ OPTIONAL = frozenset({"cls"})
 NOT_COPIED = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "*.onnx", "manifest.json", "dictionary.txt"
 )
-TYPES = {
-    "uint8": "TYPE_UINT8",
-    "int32": "TYPE_INT32",
-    "int64": "TYPE_INT64",
-    "float32": "TYPE_FP32",
-}
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,32 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
         raise RepositoryError(f"{plan.name} plans {missing}, which {source} has not")
     paths = sorted(folder.glob(f"*/{CONFIG}"))
     summary = [_apply_plan(path, plan.models.get(path.parent.name)) for path in paths]
+    for name in networks:
+        if name in plan.models and plan.models[name].shapes is not None:
+            _prepare_shapes(folder, name, plan.models[name])
     check_ensembles(folder)
     return summary
+
+
+def served_buckets(folder: Path, name: str, shapes: Shapes) -> tuple[Bucket, ...]:
+    """The shapes that a network of a repository is served with."""
+    model = load_onnx(folder / name / WEIGHTS)
+    text = read_config(folder / "recognize" / CONFIG).parameters["rec_buckets"].string_value
+    widths = steps.load("recognize", folder).batches.parse_buckets(text)
+    return buckets_of(kind_of(model), inputs(model), shapes, widths)
+
+
+def _prepare_shapes(folder: Path, name: str, plan: ModelPlan) -> None:
+    """Warm-up, and what TensorRT must know and have, for a network on a GPU."""
+    assert plan.shapes is not None
+    path = folder / name / WEIGHTS
+    buckets = served_buckets(folder, name, plan.shapes)
+    config = read_config(folder / name / CONFIG)
+    add_warmup(config, inputs(load_onnx(path)), buckets)
+    if any(accelerator.name == "tensorrt" for accelerator in plan.accelerators):
+        set_up_provider(config, buckets, precision_of(metadata(load_onnx(path))))
+        save(cast_first(load_onnx(path)), path)
+    write_config(folder / name / CONFIG, config)
 
 
 def check_ensembles(folder: Path) -> None:

@@ -128,6 +128,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_proof(build)
     _add_dictionary(build)
 
+    tensorrt = _verb(verbs, "tensorrt", _tensorrt, "native engines, built where they will run")
+    tensorrt.add_argument("repository", type=Path, help="built with --profile tensorrt")
+    tensorrt.add_argument("--out", type=Path, help="repository with engines to write")
+    tensorrt.add_argument(
+        "--print", action="store_true", help="only show the commands, as a script"
+    )
+    tensorrt.add_argument("--trtexec", help="the program (that of NVIDIA's containers)")
+    tensorrt.add_argument("--timing-cache", type=Path, metavar="FILE", help="kept between builds")
+    for kind in ("det", "rec", "cls"):
+        tensorrt.add_argument(
+            f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="of the engine's layers"
+        )
+
+    look = _verb(verbs, "check-repository", _check_repository, "would this repository serve here?")
+    look.add_argument("repository", type=Path)
+
     explain = _verb(verbs, "explain", _explain, "what every key of a config.yml becomes")
     explain.add_argument("config", type=Path, nargs="?", help="a Paddle Serving config.yml")
     explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
@@ -336,6 +352,37 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
         opset=arguments.opset,
         pictures=find_pictures(arguments.images),
     )
+
+
+def _tensorrt(arguments: argparse.Namespace) -> None:
+    from ppocr_converters.tensorrt.commands import TRTEXEC, script
+    from ppocr_converters.tensorrt.engines import build_engines, plan_commands
+
+    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec", "cls")}
+    options: dict[str, Any] = {
+        "precisions": {kind: name for kind, name in given.items() if name is not None},
+        "trtexec": arguments.trtexec or TRTEXEC,
+        "timing_cache": arguments.timing_cache,
+    }
+    if arguments.print:
+        commands = plan_commands(arguments.repository, **options)
+        _show(arguments, commands, script(list(commands.values())).rstrip())
+        return
+    if arguments.out is None:
+        raise ConvertError("say where the repository with engines goes: --out, or ask for --print")
+    manifest = build_engines(arguments.repository, arguments.out, **options)
+    _show(arguments, manifest["tensorrt"], str(arguments.out))
+
+
+def _check_repository(arguments: argparse.Namespace) -> None:
+    from ppocr_server.errors import ServerError
+    from ppocr_server.repository import check_repository
+
+    try:
+        found = check_repository(arguments.repository)
+    except ServerError as error:
+        raise ConvertError(str(error)) from error
+    _show(arguments, {"models": found.models}, f"{arguments.repository}: {', '.join(found.models)}")
 
 
 def _explain(arguments: argparse.Namespace) -> None:

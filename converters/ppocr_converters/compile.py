@@ -202,6 +202,27 @@ def _compile_cls(model: ModelProto, norm: Normalisation, height: int) -> ModelPr
     )
 
 
+def cast_first(model: ModelProto) -> ModelProto:
+    """The same model with its pixels cast before they are transposed, as TensorRT needs it.
+
+    TensorRT takes uint8 at a network's inputs only, and only to convert it to floats. On a CPU it
+    costs 3 % of a detector's time to transpose floats in place of bytes. The result is the same to
+    the bit: what is moved and what is converted does not depend on each other.
+    """
+    model = graph.copy_model(model)
+    pixels = inputs(model)[0].name
+    nodes = list(model.graph.node)
+    transpose = next(n for n in nodes if n.op_type == "Transpose" and n.input[0] == pixels)
+    cast = next(n for n in nodes if n.op_type == "Cast" and n.input[0] == transpose.output[0])
+    values, target = f"{PREFIX}values", cast.output[0]
+    cast.input[0], cast.output[0] = pixels, values
+    transpose.input[0], transpose.output[0] = values, target
+    for node in nodes:
+        if node.op_type == "Shape" and node.input[0] == pixels:
+            node.input[0] = values
+    return graph.sort_nodes(model)
+
+
 def classifier_parameters(model: ModelProto) -> dict[str, str]:
     """What `recognize` must know of a compiled classifier: its size, and how crops are fitted."""
     crops, *widths = inputs(model)

@@ -14,6 +14,14 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from ppocr_converters.errors import RepositoryError
 
+#: Triton's names of NumPy's types.
+TYPES = {
+    "uint8": "TYPE_UINT8",
+    "int32": "TYPE_INT32",
+    "int64": "TYPE_INT64",
+    "float32": "TYPE_FP32",
+}
+
 
 def read_config(path: Path) -> Any:
     """Read a config.pbtxt as a `ModelConfig`.

@@ -56,6 +56,19 @@ class Accelerator:
 
 
 @dataclass(frozen=True)
+class Shapes:
+    """The shapes that a network on a GPU is prepared for, the smallest, the usual and the largest.
+
+    Attributes:
+        batches: rows.
+        sides: of a detector's pictures, pixels, a range or more.
+    """
+
+    batches: tuple[int, int, int]
+    sides: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelPlan:
     """One model's part; whatever is left out stays as the model's own config.pbtxt has it.
 
@@ -66,6 +79,7 @@ class ModelPlan:
         graph_level: of ONNX Runtime's graph optimisation as Triton numbers it: 2 is off.
         accelerators: engines, most wanted first.
         parameters: entries of `parameters`.
+        shapes: what engines are built for and warm-up runs; None for neither.
     """
 
     instances: tuple[Instances, ...] = ()
@@ -74,6 +88,7 @@ class ModelPlan:
     graph_level: int | None = None
     accelerators: tuple[Accelerator, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    shapes: Shapes | None = None
 
 
 @dataclass(frozen=True)

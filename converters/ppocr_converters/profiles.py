@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.plan import Instances, ModelPlan, Plan
+from ppocr_converters.plan import Accelerator, Batching, Instances, ModelPlan, Plan, Shapes
 
 
 def available_cores() -> int:
@@ -37,23 +37,44 @@ def load_profile(
     profiles: dict[str, dict[str, Any]] = data["profiles"]
     if name not in profiles:
         raise RepositoryError(f"no profile is called {name!r}; there are {', '.join(profiles)}")
-    entry = profiles[name]
     cores = available_cores() if cores is None else cores
-    instances = {m: cores if c == "cores" else c for m, c in entry["instances"].items()}
+    counts: dict[str, int] = {}
     for op, count in (concurrency or {}).items():
         if op not in data["ops"] or count < 1:
             allowed = ", ".join(data["ops"])
             raise RepositoryError(f"concurrency {op}={count}: the Ops are {allowed}, counts from 1")
-        instances |= dict.fromkeys(data["ops"][op], count)
-    parameters = entry["parameters"]
+        counts |= dict.fromkeys(data["ops"][op], count)
     models = {
-        model: ModelPlan(
-            instances=(Instances(count, entry["kind"]),),
-            parameters={k: str(v) for k, v in parameters.get(model, {}).items()},
-        )
-        for model, count in instances.items()
+        model: _model_plan({**entry, "instances": counts.get(model, entry["instances"])}, cores)
+        for model, entry in profiles[name].items()
     }
     return Plan(f"profile {name}", models)
+
+
+def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
+    """One model's entry in a profile."""
+    count = cores if entry["instances"] == "cores" else entry["instances"]
+    threads: dict[str, Any] = {}
+    if "threads" in entry:
+        threads = {"intra_op_thread_count": entry["threads"], "inter_op_thread_count": 1}
+    shapes = entry.get("shapes")
+    return ModelPlan(
+        instances=(Instances(count, entry.get("kind", "KIND_CPU")),),
+        batching=Batching(**entry["batching"]) if "batching" in entry else None,
+        max_batch_size=entry.get("max_batch", 0),
+        accelerators=tuple(
+            Accelerator(one["device"], one["name"], _strings(one.get("parameters", {})))
+            for one in entry.get("accelerators", ())
+        ),
+        parameters=_strings(threads | entry.get("parameters", {})),
+        shapes=None
+        if shapes is None
+        else Shapes(tuple(shapes["batches"]), tuple(map(tuple, shapes.get("sides", ())))),
+    )
+
+
+def _strings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
 
 
 def models_of_op(op: str) -> tuple[str, ...]:

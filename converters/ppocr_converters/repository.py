@@ -22,7 +22,7 @@ from ppocr_converters.manifest import (
     tool_versions,
     write_manifest,
 )
-from ppocr_converters.plan import Plan, device_of, refuse_unavailable
+from ppocr_converters.plan import ModelPlan, Plan, device_of, refuse_unavailable
 from ppocr_converters.prepare import Origin, Prepared, prepare
 from ppocr_converters.prove import prove_set
 from ppocr_converters.steps import source_repository
@@ -30,7 +30,15 @@ from ppocr_converters.steps import source_repository
 logger = logging.getLogger(__name__)
 
 #: The files of this package that decide what a repository is made of.
-CODE = ("assemble.py", "dictionary.py", "pbtxt.py", "plan.py", "repository.py")
+CODE = (
+    "assemble.py",
+    "compile.py",
+    "dictionary.py",
+    "pbtxt.py",
+    "plan.py",
+    "repository.py",
+    "tensorrt/*.py",
+)
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,7 @@ def _inputs(
 
 def _make(folder: Path, models: Mapping[str, Prepared], plan: Plan, source: Path) -> Manifest:
     """Fill an empty folder with the repository."""
-    from ppocr_converters.assemble import assemble
+    from ppocr_converters.assemble import assemble, served_buckets
 
     logger.info("assembling the repository")
     networks = {name: model.path for name, model in models.items()}
@@ -152,5 +160,10 @@ def _make(folder: Path, models: Mapping[str, Prepared], plan: Plan, source: Path
     return {
         "summary": [dataclasses.asdict(row) for row in summary],
         "models": {name: model.manifest for name, model in models.items()},
+        "shapes": {
+            name: [dataclasses.asdict(bucket) for bucket in served_buckets(folder, name, shapes)]
+            for name in networks
+            if (shapes := plan.models.get(name, ModelPlan()).shapes) is not None
+        },
         "files": sha256_files(folder),
     }

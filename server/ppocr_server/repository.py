@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ppocr_server.engines import check_engines
 from ppocr_server.errors import RepositoryError
 
 BUILD_HINT = "run `ppocr-convert build`"
@@ -34,7 +35,8 @@ def check_repository(repository: Path) -> Repository:
     Raises:
         RepositoryError: no such folder, no model in it, a `config.pbtxt` that is not valid, or
             models without their weights or step code (all of them named; Triton itself would
-            wait forever for a step without `model.py`).
+            wait forever for a step without `model.py`), or TensorRT engines that were built for
+            another machine.
     """
     if not repository.is_dir():
         raise RepositoryError(f"there is no model repository at {repository}; {BUILD_HINT}")
@@ -49,6 +51,7 @@ def check_repository(repository: Path) -> Repository:
             f"incomplete models ({names}): {missing[0]} does not exist; {BUILD_HINT}, "
             "or name a built repository with --model-repository"
         )
+    check_engines(repository)
     return Repository(
         models=[model.name for model in models],
         complete=all(_is_complete(model, config) for model, config in configs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
-from conftest import BIN, ROOT
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
@@ -18,6 +18,7 @@ from ppocr_converters.pbtxt import read_config
 from ppocr_server.triton import TritonServer
 
 pytestmark = pytest.mark.server
+ROOT = Path(__file__).parents[2]
 PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
 
 
@@ -25,7 +26,10 @@ PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
 def with_cls(repository: Path) -> Path:
     """The repository with the PP-OCRv4 mobile trio: detector, recogniser, classifier."""
     folder = repository.with_name("model_repository_cls")
-    subprocess.run([BIN / "ppocr-convert", "build", "--cls", "--out", folder], check=True)
+    subprocess.run(
+        [Path(sys.executable).with_name("ppocr-convert"), "build", "--cls", "--out", folder],
+        check=True,
+    )
     return folder
 
 

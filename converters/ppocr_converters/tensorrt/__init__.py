@@ -1,0 +1,1 @@
+"""TensorRT: shapes, configurations, engines and the commands that build them."""

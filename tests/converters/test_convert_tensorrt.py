@@ -1,0 +1,266 @@
+"""TensorRT without a GPU: the exact shapes, configurations and commands; an engine is never run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppocr_converters import steps
+from ppocr_converters.assemble import assemble
+from ppocr_converters.cli import DET, REC, main
+from ppocr_converters.compile import cast_first
+from ppocr_converters.onnx_model import Tensor, load_onnx
+from ppocr_converters.pbtxt import read_config
+from ppocr_converters.plan import Shapes
+from ppocr_converters.profiles import load_profile
+from ppocr_converters.tensorrt.commands import build_command, script
+from ppocr_converters.tensorrt.engines import build_engines
+from ppocr_converters.tensorrt.shapes import buckets_of, spelled, whole
+from ppocr_server.engines import Machine, check_engines, spell_version
+from ppocr_server.errors import RepositoryError as ServeRepositoryError
+
+CROPS = Tensor("CROPS", "uint8", ("batch", 48, "width", 3))
+WIDTHS = Tensor("WIDTHS", "int32", ("batch", 1))
+#: Of the operators that NVIDIA lists as supported by the ONNX parser, those that are used.
+SUPPORTED = """
+Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose Div Erf Gather Gemm
+GlobalAveragePool HardSigmoid HardSwish Less MatMul MaxPool Mul Pow Range ReduceMean Relu Reshape
+Resize Shape Sigmoid Slice Softmax Sqrt Squeeze Sub TopK Transpose Unsqueeze
+"""
+H200 = Machine(("NVIDIA H200",), ("9.0",), "10.3.0")
+L4 = Machine(("NVIDIA L4",), ("8.9",), "10.3.0")
+
+
+def rec_buckets():
+    return buckets_of("rec", [CROPS, WIDTHS], Shapes((1, 32, 64)), [320, 640])
+
+
+def test_a_recogniser_has_a_bucket_for_each_width_without_gaps() -> None:
+    narrow, wide = rec_buckets()
+    assert spelled(narrow) == {
+        "min": "CROPS:1x48x8x3,WIDTHS:1x1",
+        "opt": "CROPS:32x48x320x3,WIDTHS:32x1",
+        "max": "CROPS:64x48x320x3,WIDTHS:64x1",
+    }
+    assert spelled(wide)["min"] == "CROPS:1x48x321x3,WIDTHS:1x1"
+    assert spelled(whole(rec_buckets())) == {
+        "min": "CROPS:1x48x8x3,WIDTHS:1x1",
+        "opt": "CROPS:32x48x640x3,WIDTHS:32x1",
+        "max": "CROPS:64x48x640x3,WIDTHS:64x1",
+    }
+
+
+def test_a_detector_has_ranges_of_sides_and_a_classifier_one_size() -> None:
+    pixels = Tensor("DET_INPUT", "uint8", ("batch", "height", "width", 3))
+    (det,) = buckets_of("det", [pixels], Shapes((1, 1, 8), ((32, 736, 960),)), [])
+    assert spelled(det)["opt"] == "DET_INPUT:1x736x736x3"
+    assert spelled(det)["max"] == "DET_INPUT:8x960x960x3"
+    crops = Tensor("CROPS", "uint8", ("batch", 80, 160, 3))
+    (cls,) = buckets_of("cls", [crops], Shapes((1, 6, 12)), [])
+    assert list(spelled(cls).values()) == [f"CROPS:{n}x80x160x3" for n in (1, 6, 12)]
+
+
+def test_one_command_builds_all_profiles_of_an_engine() -> None:
+    command = build_command(
+        Path("m.onnx"), Path("m.plan"), rec_buckets(), precision="fp16", timing_cache=Path("t")
+    )
+    assert command == [
+        "/usr/src/tensorrt/bin/trtexec",
+        "--onnx=m.onnx",
+        "--saveEngine=m.plan",
+        "--timingCacheFile=t",
+        "--memPoolSize=workspace:2048",
+        "--skipInference",
+        "--fp16",
+        "--profile=0",
+        "--minShapes=CROPS:1x48x8x3,WIDTHS:1x1",
+        "--optShapes=CROPS:32x48x320x3,WIDTHS:32x1",
+        "--maxShapes=CROPS:64x48x320x3,WIDTHS:64x1",
+        "--profile=1",
+        "--minShapes=CROPS:1x48x321x3,WIDTHS:1x1",
+        "--optShapes=CROPS:32x48x640x3,WIDTHS:32x1",
+        "--maxShapes=CROPS:64x48x640x3,WIDTHS:64x1",
+    ]
+    lines = script([command]).splitlines()
+    assert lines[:2] == ["#!/bin/sh", "set -eu"]
+    assert shlex.split(script([command]).partition("set -eu")[2].replace("\\\n", " ")) == command
+
+
+@pytest.fixture(scope="module")
+def served(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository for TensorRT inside ONNX Runtime."""
+    folder = tmp_path_factory.mktemp("tensorrt") / "repository"
+    networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+    assemble(folder, steps.source_repository(), networks, load_profile("tensorrt", cores=4))
+    return folder
+
+
+def test_the_provider_gets_its_shapes_caches_and_precision(served: Path) -> None:
+    config = read_config(served / "rec" / "config.pbtxt")
+    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "tensorrt"
+    assert dict(accelerator.parameters) == {
+        "precision_mode": "FP32",
+        "max_workspace_size_bytes": "2147483648",
+        "trt_min_subgraph_size": "5",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": "/var/cache/ppocr-triton/engines",
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": "/var/cache/ppocr-triton/timing",
+        "trt_profile_min_shapes": "CROPS:1x48x8x3,WIDTHS:1x1",
+        "trt_profile_opt_shapes": "CROPS:32x48x960x3,WIDTHS:32x1",
+        "trt_profile_max_shapes": "CROPS:64x48x3200x3,WIDTHS:64x1",
+    }
+    (group,) = config.instance_group
+    assert (group.kind, group.count) == (1, 1)  # KIND_GPU
+    assert config.dynamic_batching.max_queue_delay_microseconds == 1000
+
+
+def test_a_sample_of_every_bucket_is_run_before_the_first_request(served: Path) -> None:
+    samples = read_config(served / "rec" / "config.pbtxt").model_warmup
+    sizes = [(s.batch_size, list(s.inputs["CROPS"].dims)) for s in samples]
+    widths = (320, 640, 960, 1600, 3200)
+    assert sizes == [(rows, [48, width, 3]) for width in widths for rows in (1, 32)]
+    assert all(list(s.inputs["WIDTHS"].dims) == [1] for s in samples)
+    (sample,) = read_config(served / "det" / "config.pbtxt").model_warmup
+    assert list(sample.inputs["DET_INPUT"].dims) == [736, 736, 3]
+
+
+@pytest.mark.parametrize("name", [DET, REC])
+def test_pixels_are_cast_at_once_and_nothing_else_changes(built: Path, name: str) -> None:
+    """TensorRT takes uint8 only where a Cast to float follows; no other node may see it."""
+    import onnxruntime
+
+    model = load_onnx(built / name / "model.onnx")
+    changed = cast_first(model)
+    pixels = changed.graph.input[0].name
+    assert [n.op_type for n in changed.graph.node if pixels in n.input] == ["Cast"]
+    rng = np.random.default_rng(4)
+    shape = (2, 64, 96, 3) if name == DET else (2, 48, 96, 3)
+    feeds = {pixels: rng.integers(0, 256, shape, np.uint8)}
+    if name == REC:
+        feeds["WIDTHS"] = np.array([[96], [50]], np.int32)
+    before, after = (
+        onnxruntime.InferenceSession(m.SerializeToString()).run(None, feeds)
+        for m in (model, changed)
+    )
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_no_operator_is_outside_what_tensorrts_parser_documents(served: Path) -> None:
+    """Names only: the parser itself needs a GPU."""
+    used = {
+        node.op_type
+        for name in ("det", "rec")
+        for node in load_onnx(served / name / "1" / "model.onnx").graph.node
+    }
+    assert used <= set(SUPPORTED.split())
+
+
+@pytest.fixture
+def with_manifest(served: Path, tmp_path: Path) -> Path:
+    """The repository with the part of its manifest that engines are built from."""
+    import dataclasses
+    import shutil
+
+    from ppocr_converters.assemble import served_buckets
+
+    folder = shutil.copytree(served, tmp_path / "repository")
+    plan = load_profile("tensorrt")
+    shapes = {
+        name: [
+            dataclasses.asdict(b) for b in served_buckets(folder, name, plan.models[name].shapes)
+        ]
+        for name in ("det", "rec")
+    }
+    models = {name: {"proof": {"precision": "fp32"}} for name in ("det", "rec")}
+    manifest = {"shapes": shapes, "models": models}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return folder
+
+
+def fake_trtexec(folder: Path, body: str) -> str:
+    """A program that takes trtexec's arguments: what it would build is beyond this machine."""
+    path = folder / "trtexec"
+    path.write_text(f"#!/bin/sh\n{body}\n", "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+WRITES = 'for a; do case "$a" in --saveEngine=*) echo engine > "${a#--saveEngine=}";; esac; done'
+
+
+def test_engines_make_a_repository_of_their_own(with_manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "native"
+    manifest = build_engines(
+        with_manifest, out, trtexec=fake_trtexec(tmp_path, WRITES), machine=H200
+    )
+    assert sorted(path.name for path in (out / "rec" / "1").iterdir()) == [".gitkeep", "model.plan"]
+    config = read_config(out / "rec" / "config.pbtxt")
+    assert (config.backend, config.default_model_filename) == ("tensorrt", "model.plan")
+    assert config.max_batch_size == 64
+    assert [list(group.profile) for group in config.instance_group] == [["0", "1", "2", "3", "4"]]
+    assert not config.optimization.HasField("execution_accelerators")
+    cuda = config.optimization.cuda
+    assert (cuda.graphs, cuda.busy_wait_events) == (True, True)
+    captured = [(spec.batch_size, list(spec.input["CROPS"].dim)) for spec in cuda.graph_spec]
+    assert captured[:2] == [(1, [48, 320, 3]), (32, [48, 320, 3])]
+    assert manifest["tensorrt"]["gpus"] == ["NVIDIA H200"]
+    assert manifest["tensorrt"]["commands"]["det"][1].endswith("/det/1/model.onnx")
+    assert json.loads((out / "manifest.json").read_text("utf-8")) == json.loads(
+        json.dumps(manifest)
+    )
+
+
+def test_a_failing_trtexec_leaves_nothing(with_manifest: Path, tmp_path: Path, capsys) -> None:
+    program = fake_trtexec(tmp_path, "echo 'Error: no kernel image' >&2; exit 3")
+    from ppocr_converters.errors import RepositoryError
+
+    with pytest.raises(RepositoryError, match=r"engine of det \(exit code 3\): .*no kernel image"):
+        build_engines(with_manifest, tmp_path / "native", trtexec=program, machine=H200)
+    assert not (tmp_path / "native").exists()
+    assert main(["tensorrt", str(with_manifest), "--out", str(tmp_path / "n"), "--quiet"]) == 1
+    assert "/usr/src/tensorrt/bin/trtexec is not here" in capsys.readouterr().err
+
+
+def test_the_commands_can_be_printed(with_manifest: Path, capsys) -> None:
+    assert main(["tensorrt", str(with_manifest), "--print", "--rec-precision", "fp16"]) == 0
+    det, rec = capsys.readouterr().out.split("trtexec")[1:]
+    assert "--fp16" not in det
+    assert "--fp16" in rec
+    assert main(["tensorrt", str(with_manifest / "det"), "--print"]) == 1
+    assert "was not built by ppocr-convert" in capsys.readouterr().err
+
+
+def test_another_gpu_or_tensorrt_is_refused_before_serving(tmp_path: Path, capsys) -> None:
+    record = {"gpus": ["NVIDIA H200"], "compute_capabilities": ["9.0"], "tensorrt": "10.3.0"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"tensorrt": record}), "utf-8")
+    check_engines(tmp_path, H200)
+    newer = Machine(H200.gpus, H200.compute_capabilities, "10.8.0")
+    for machine, said in (
+        (L4, r"built for NVIDIA H200 \(compute capability 9.0\).*this machine has NVIDIA L4"),
+        (newer, "with TensorRT 10.3.0; this machine has .* and TensorRT 10.8.0"),
+        (Machine((), (), ""), "this machine has no NVIDIA GPU and no TensorRT"),
+    ):
+        with pytest.raises(ServeRepositoryError, match=said):
+            check_engines(tmp_path, machine)
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    (tmp_path / "m" / "config.pbtxt").write_text('name: "m"\nplatform: "ensemble"\n', "utf-8")
+    assert main(["check-repository", str(tmp_path)]) == 1
+    assert "ppocr-convert tensorrt" in capsys.readouterr().err
+
+
+def test_a_repository_without_engines_is_fine_anywhere(tmp_path: Path) -> None:
+    check_engines(tmp_path, Machine((), (), ""))
+    (tmp_path / "manifest.json").write_text("{}", "utf-8")
+    check_engines(tmp_path, Machine((), (), ""))
+
+
+@pytest.mark.parametrize(("number", "text"), [(8601, "8.6.1"), (100300, "10.3.0")])
+def test_versions_are_spelled(number: int, text: str) -> None:
+    assert spell_version(number) == text
