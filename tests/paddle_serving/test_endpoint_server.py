@@ -1,0 +1,315 @@
+"""Paddle Serving's clients on the real server: every good and every malformed request."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from paddle_serving.conftest import RunningEndpoint, endpoint_process
+from PIL import Image
+
+from ppocr_client import OcrClient
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+METHOD = "/baidu.paddle_serving.pipeline_serving.PipelineService/inference"
+# A generous bound for answers that take milliseconds on a machine with nothing else to do.
+SOON = 5.0
+
+Rpc = Callable[..., Any]
+
+
+def post(
+    port: int, body: bytes, path: str = "/ocr/prediction", method: str = "POST"
+) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, body)
+    response = connection.getresponse()
+    answer = response.status, response.read()
+    connection.close()
+    return answer
+
+
+@pytest.fixture
+def rpc(endpoint: RunningEndpoint) -> Iterator[Rpc]:
+    """Calls PipelineService.inference as stock clients do, with their message limit."""
+    options = [("grpc.max_send_message_length", 512 << 20)]
+    with grpc.insecure_channel(f"127.0.0.1:{endpoint.rpc_port}", options) as channel:
+        call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
+        yield lambda timeout=60, **fields: call(Request(**fields), timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def expected(server: TritonServer, picture: bytes) -> list[Any]:
+    """The lines of the picture, asked of Triton directly."""
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        result = client.read(
+            picture, reference="paddle_serving", rec_padding="paddle", drop_score=0
+        )
+    assert result.lines
+    return [[(line.text, float(str(line.score))), line.box.tolist()] for line in result.lines]
+
+
+def lines_of(value: str) -> list[Any]:
+    return [
+        [(text, float(np.float32(score))), box] for (text, score), box in ast.literal_eval(value)
+    ]
+
+
+def test_the_stock_request_over_http(
+    endpoint: RunningEndpoint, good_body: bytes, expected: list[Any]
+) -> None:
+    status, body = post(endpoint.http_port, good_body)
+    assert status == 200
+    answer = json.loads(body)
+    assert list(answer) == ["err_no", "err_msg", "key", "value", "tensors"]
+    assert body.startswith(b'{"err_no":0,"err_msg":"","key":["result"],"value":["[[(')
+    assert body.endswith(b'"],"tensors":[]}')
+    (value,) = answer["value"]
+    assert lines_of(value) == lines_of(str(expected))
+    assert re.search(r", 0\.\d{3,9}\), \[\[\d+\.\d+, ", value)
+
+
+def test_the_stock_request_over_grpc(rpc: Rpc, picture: bytes, expected: list[Any]) -> None:
+    value = base64.b64encode(picture).decode()
+    answer = rpc(key=["image"], value=[value])
+    assert (answer.err_no, answer.err_msg, list(answer.key)) == (0, "", ["result"])
+    assert lines_of(answer.value[0]) == lines_of(str(expected))
+    for fields in ({"method": "anything"}, {"name": "ocr"}, {"logid": 3, "clientip": "10.0.0.9"}):
+        assert rpc(key=["x"], value=[value], **fields).value == answer.value
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_pictures_in_tensors(rpc: Rpc, picture: bytes, expected: list[Any], as_file: bool) -> None:
+    if as_file:
+        tensor = Tensor(name="image", elem_type=13, byte_data=picture)
+        assert lines_of(rpc(tensors=[tensor]).value[0]) == lines_of(str(expected))
+        return
+    pixels = np.full((48, 64, 3), 255, np.uint8)
+    tensor = Tensor(
+        name="image", elem_type=7, shape=pixels.shape, uint32_data=pixels.flatten().tolist()
+    )
+    assert list(rpc(tensors=[tensor]).value) == ["[]"]
+
+
+def test_no_boxes(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+    for size in ((64, 48), (1, 1)):
+        Image.new("RGB", size, "white").save(tmp_path / "blank.png")
+        value = base64.b64encode((tmp_path / "blank.png").read_bytes()).decode()
+        body = json.dumps({"key": ["image"], "value": [value]}).encode()
+        assert post(endpoint.http_port, body) == (
+            200,
+            b'{"err_no":0,"err_msg":"","key":["result"],"value":["[]"],"tensors":[]}',
+        )
+
+
+def body(*keys: str, value: list[str]) -> bytes:
+    return json.dumps({"key": keys, "value": value}).encode()
+
+
+NOISE = base64.b64encode(bytes(range(256))).decode()
+MALFORMED: dict[str, tuple[bytes, int]] = {
+    "no body": (b"", 10000),
+    "no fields": (b"{}", 10000),
+    "missing key": (b'{"value": ["YWJj"]}', 10000),
+    "missing value": (b'{"key": ["image"]}', 8000),
+    "empty list": (body("image", value=[]), 8000),
+    "unequal length": (body("a", "b", value=[NOISE]), 8000),
+    "two pictures": (body("a", "b", value=[NOISE, NOISE]), 10000),
+    "bad base64": (body("image", value=["!!!notbase64"]), 10000),
+    "not an image": (body("image", value=[NOISE]), 10000),
+    "empty value": (body("image", value=[""]), 10000),
+    "a text as value": (body("image", value=['It\'s a "text" \\ of quotes']), 10000),
+    "200 MB": (b'{"key":["image"],"value":["' + b"A" * 200_000_000 + b'"]}', 10000),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_requests(
+    endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc, case: str
+) -> None:
+    malformed, err_no = MALFORMED[case]
+    began = time.monotonic()
+    status, answer = post(endpoint.http_port, malformed)
+    assert time.monotonic() - began < SOON
+    told = json.loads(answer)
+    assert (status, told["err_no"]) == (200, err_no)
+    assert told["err_msg"]
+    assert (told["key"], told["value"], told["tensors"]) == ([], [], [])
+    fields = json.loads(malformed or b"{}")
+    began = time.monotonic()
+    assert rpc(**fields).err_no == err_no
+    assert time.monotonic() - began < SOON
+    assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
+
+
+@pytest.mark.parametrize("case", [b"{", b"hello", b"[]", b'{"key": "image"}', b'{"logid": 1.5}'])
+def test_what_is_no_request_is_answered_400(
+    endpoint: RunningEndpoint, good_body: bytes, case: bytes
+) -> None:
+    status, answer = post(endpoint.http_port, case)
+    told = json.loads(answer)
+    assert status == 400
+    assert list(told) == ["error", "code", "message", "details"]
+    assert (told["code"], told["details"]) == (3, [])
+    assert told["error"] == told["message"] != ""
+    assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
+
+
+def test_names_and_paths(endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc) -> None:
+    def ask(path: str, method: str = "POST") -> tuple[int, bytes]:
+        return post(endpoint.http_port, good_body, path, method)
+
+    wrong_name = (
+        b'{"err_no":3002,"err_msg":"Failed to inference: Service name error.",'
+        b'"key":[],"value":[],"tensors":[]}'
+    )
+    assert ask("/other/prediction") == (200, wrong_name)
+    assert rpc(name="other").err_no == 3002
+    assert json.loads(ask("/ocr/any-method?with=query")[1])["err_no"] == 0
+    for method in ("GET", "PUT", "DELETE"):
+        assert ask("/ocr/prediction", method) == (405, b"Method Not Allowed\n")
+    for path in ("/", "/ocr", "/ocr/prediction/", "/ocr/a/b"):
+        assert ask(path) == (404, b"Not Found\n")
+
+
+def test_messages_over_the_limit(server: TritonServer, tmp_path: Path, good_body: bytes) -> None:
+    limit = ("--max-message-bytes", "1000000")
+    with endpoint_process(server.grpc_url, tmp_path, *limit) as small:
+        status, answer = post(small.http_port, b"x" * 1_000_001)
+        reason = "Received message larger than max (1000001 vs. 1000000)"
+        assert status == 429
+        assert json.loads(answer) == {"error": reason, "code": 8, "message": reason, "details": []}
+        with grpc.insecure_channel(f"127.0.0.1:{small.rpc_port}") as channel:
+            call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
+            with pytest.raises(grpc.RpcError) as caught:
+                call(Request(value=["x" * 1_000_001]), timeout=20)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert json.loads(post(small.http_port, good_body)[1])["err_no"] == 0
+
+
+def test_a_client_that_goes_away_is_not_served_further(
+    endpoint: RunningEndpoint, server: TritonServer, good_body: bytes, rpc: Rpc, picture: bytes
+) -> None:
+    began = len((endpoint.logs / "pipeline.log").read_text())
+    head = f"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good_body)}\r\n\r\n"
+    for sent in (good_body, good_body[:-100]):  # in mid-work, and in mid-sending
+        with socket.create_connection(("127.0.0.1", endpoint.http_port)) as client:
+            client.sendall(head.encode() + sent)
+            time.sleep(0.05)
+    value = base64.b64encode(picture).decode()
+    with pytest.raises(grpc.RpcError) as caught:
+        rpc(timeout=0.05, key=["image"], value=[value], logid=4711)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    deadline = time.monotonic() + SOON
+    while (log := (endpoint.logs / "pipeline.log").read_text()[began:]).count("cancelled") < 2:
+        assert time.monotonic() < deadline, log
+        time.sleep(0.05)
+    assert "logid=4711" in log
+    assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
+
+
+def test_worker_num_bounds_what_triton_sees_and_all_are_served(
+    server: TritonServer, tmp_path: Path, good_body: bytes
+) -> None:
+    answers: list[int] = []
+
+    def ask(port: int) -> None:
+        answers.append(json.loads(post(port, good_body)[1])["err_no"])
+
+    bounds = ("--worker-num", "1", "--max-waiting", "2")
+    with endpoint_process(server.grpc_url, tmp_path, *bounds) as narrow:
+        threads = [threading.Thread(target=ask, args=(narrow.http_port,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(set(answers)) == [0, 6000]
+        assert 3 <= answers.count(0) < 8
+        answers.clear()
+        ask(narrow.http_port)
+        assert answers == [0]
+
+
+def test_a_deadline(server: TritonServer, tmp_path: Path, good_body: bytes) -> None:
+    with endpoint_process(server.grpc_url, tmp_path, "--timeout-ms", "1") as hasty:
+        told = json.loads(post(hasty.http_port, good_body)[1])
+    assert told["err_no"] == 6000
+    assert "1 ms" in told["err_msg"]
+
+
+def healthy(endpoint: RunningEndpoint) -> tuple[int, int]:
+    with grpc.insecure_channel(f"127.0.0.1:{endpoint.rpc_port}") as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(), timeout=10
+        )
+    return post(endpoint.http_port, b"", "/health/ready", "GET")[0], answer.status
+
+
+def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body: bytes) -> None:
+    deadline = time.monotonic() + SOON
+    while healthy(endpoint) != (200, health_pb2.HealthCheckResponse.SERVING):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with endpoint_process(f"127.0.0.1:{port}", tmp_path, "--retry", "2") as alone:
+        assert healthy(alone) == (503, health_pb2.HealthCheckResponse.NOT_SERVING)
+        assert post(alone.http_port, b"", "/health/live", "GET")[0] == 200
+        told = json.loads(post(alone.http_port, good_body)[1])
+        assert told["err_no"] == 9000
+        assert f"127.0.0.1:{port}" in told["err_msg"]
+
+
+def test_a_request_in_progress_ends_well_when_the_service_stops(
+    server: TritonServer, tmp_path: Path, good_body: bytes
+) -> None:
+    answers: list[int] = []
+    with endpoint_process(server.grpc_url, tmp_path) as stopping:
+        ask = threading.Thread(
+            target=lambda: answers.append(
+                json.loads(post(stopping.http_port, good_body)[1])["err_no"]
+            )
+        )
+        ask.start()
+        time.sleep(0.1)
+        stopping.process.terminate()
+        ask.join()
+        assert stopping.process.wait(40) == 0
+    assert answers == [0]
+
+
+def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
+    endpoint: RunningEndpoint, good_body: bytes
+) -> None:
+    fields = {**json.loads(good_body), "logid": 987654321, "clientip": "10.1.2.3\n"}
+    post(endpoint.http_port, json.dumps(fields).encode())
+    post(endpoint.http_port, b'{"logid": 123456789}')
+    log = (endpoint.logs / "pipeline.log").read_text()
+    assert r"logid=987654321 clientip='10.1.2.3\n' ocr/prediction err_no=0" in log
+    deadline = time.monotonic() + 30
+    while "Error req[123456789]" not in (blocks := tracer_of(endpoint)) or "Op(rec):" not in blocks:
+        assert time.monotonic() < deadline, blocks
+        time.sleep(0.2)
+    for words in ("Op(det):", "\tmidp[", "\tidle[", "\tQPS[", "\t\t.99[", "\trec(In: ['det'], Out"):
+        assert words in blocks
+
+
+def tracer_of(endpoint: RunningEndpoint) -> str:
+    file = endpoint.logs / "pipeline.tracer"
+    return file.read_text() if file.is_file() else ""
