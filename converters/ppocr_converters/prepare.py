@@ -216,6 +216,8 @@ def _make(origin: Origin, folder: Path, opset: int) -> Manifest:
         height=origin.height,
         source_sha256=digest_of({path.name: sha256_file(path) for path in origin.files}),
     )
+    for threshold, value in origin.own.thresholds.items():
+        compiled.metadata_props.add(key=f"ppocr_{threshold}", value=str(value))
     onnx.save(compiled, folder / COMPILED)
     logger.info("proving %s", origin.name)
     proof = prove_file(folder / COMPILED, origin.path)

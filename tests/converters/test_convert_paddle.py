@@ -60,7 +60,7 @@ def test_truncated_weights_are_one_sentence(models: Path, tmp_path: Path, keep: 
 def test_weights_that_lack_variables_are_one_sentence(models: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(models / DET, tmp_path / "det")
     (damaged / "inference.pdiparams").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"cannot convert .*inference\.pdmodel: "):
+    with pytest.raises(ModelError, match=r"holds 0 variables, but inference\.pdmodel has 234"):
         convert(damaged, tmp_path / "m.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["det"]
 
@@ -69,7 +69,7 @@ def test_a_truncated_program_is_one_sentence(models: Path, tmp_path: Path) -> No
     damaged = shutil.copytree(models / DET, tmp_path / "det")
     program = damaged / "inference.pdmodel"
     program.write_bytes(program.read_bytes()[:50_000])
-    with pytest.raises(ModelError, match=r"cannot convert .*inference\.pdmodel: "):
+    with pytest.raises(ModelError, match="truncated or is not a Paddle program"):
         convert(damaged, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="truncated or is not a Paddle program"):
         check(damaged)
@@ -92,10 +92,10 @@ def test_folders_that_are_no_model_are_refused(models: Path, tmp_path: Path) -> 
         find_paddle_model(tmp_path)
 
 
-def test_a_paddle_3_program_says_that_it_is_not_readable_yet(tmp_path: Path) -> None:
+def test_json_that_is_no_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / "inference.json").write_text("{}")
     (tmp_path / "inference.pdiparams").touch()
-    with pytest.raises(ModelError, match="Paddle 3 program"):
+    with pytest.raises(ModelError, match=r"inference\.json is truncated or is not a Paddle"):
         convert(tmp_path, tmp_path / "m.onnx")
 
 

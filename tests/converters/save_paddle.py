@@ -1,0 +1,155 @@
+"""Save models with Paddle itself, in each of its forms; run as a process: `FORM TARGET [SOURCE]`.
+
+scattered   __model__ and one file for each variable, of the Paddle 2 model in SOURCE
+pir         inference.json and inference.pdiparams, of the Paddle 2 model in SOURCE
+quantised   SOURCE after training quantisation, with quantize_linear
+fake        SOURCE after training quantisation, with the older fake_quantize operators
+random      the program in SOURCE with seeded random weights
+crnn        an own small recogniser as PP-OCRv2's: 32 high, LSTM, softmax inside, 40 classes
+odd         an own small detector with an operator that ONNX has nothing for
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import paddle
+from paddle import static
+from paddle.nn import functional
+
+SEED = 7
+
+
+def save(form: str, target: Path, source: Path | None) -> None:
+    target.mkdir(parents=True)
+    paddle.enable_static()
+    paddle.seed(SEED)
+    executor = static.Executor(paddle.CPUPlace())
+    with paddle.pir_utils.OldIrGuard():
+        if form in ("crnn", "odd"):
+            build(form, target, executor)
+        elif form in ("quantised", "fake"):
+            quantise(source, target, executor, onnx_format=form == "quantised")
+        elif form == "random":
+            randomise(source, target, executor)
+        else:
+            program, _, _ = static.load_inference_model(str(source / "inference"), executor)
+    if form == "scattered":
+        with paddle.pir_utils.OldIrGuard():
+            weights = [v for v in program.list_vars() if is_weight(v)]
+            static.io.save_vars(executor, str(target), program, vars=weights)
+        shutil.copyfile(source / "inference.pdmodel", target / "__model__")
+    elif form == "pir":
+        translate(program, target, executor)
+
+
+def is_weight(variable: static.Variable) -> bool:
+    return variable.persistable and variable.name not in ("feed", "fetch")
+
+
+def translate(program: static.Program, target: Path, executor: static.Executor) -> None:
+    """Save a Paddle 2 program as a Paddle 3 one."""
+    translated = paddle.pir.translate_to_pir(program.desc)
+    weights = [v for v in translated.list_vars() if v.is_parameter]
+    scope = static.global_scope()
+    paddle.base.libpaddle.pir.create_loaded_parameter(weights, scope, executor._default_executor)
+    operators = translated.global_block().ops
+    feeds = [value for op in operators if op.name() == "pd_op.feed" for value in op.results()]
+    fetches = [v for op in operators if op.name() == "pd_op.fetch" for v in op.operands_source()]
+    with paddle.pir_utils.IrGuard():
+        static.save_inference_model(
+            str(target / "inference"), feeds, fetches, executor, program=translated
+        )
+
+
+def quantise(source: Path, target: Path, executor: static.Executor, *, onnx_format: bool) -> None:
+    from paddle.static.quantization import PostTrainingQuantization
+
+    def pictures() -> Iterator[dict[str, np.ndarray]]:
+        for seed in range(2):
+            values = np.random.default_rng(seed).normal(size=(1, 3, 48, 192))
+            yield {"x": values.astype(np.float32)}
+
+    files = {"model_filename": "inference.pdmodel", "params_filename": "inference.pdiparams"}
+    made = PostTrainingQuantization(
+        executor=executor,
+        scope=static.global_scope(),
+        model_dir=str(source),
+        data_loader=pictures,
+        batch_size=1,
+        batch_nums=2,
+        algo="avg",
+        quantizable_op_type=["conv2d", "depthwise_conv2d", "matmul_v2"],
+        onnx_format=onnx_format,
+        **files,
+    )
+    made.quantize()
+    made.save_quantized_model(str(target), **files)
+
+
+def randomise(source: Path, target: Path, executor: static.Executor) -> None:
+    """Weights of a size that keeps values alive through a deep network."""
+    program = static.deserialize_program((source / "inference.pdmodel").read_bytes())
+    rng = np.random.default_rng(SEED)
+    weights = [variable for variable in program.list_vars() if is_weight(variable)]
+    linear = {op.input("Y")[0] for op in program.global_block().ops if op.type == "matmul_v2"}
+    normalised = {
+        op.input(port)[0]: port
+        for op in program.global_block().ops
+        if op.type == "batch_norm"
+        for port in ("Scale", "Bias", "Mean", "Variance")
+    }
+    for weight in weights:
+        shape = weight.shape
+        if normalised.get(weight.name) in ("Scale", "Variance"):
+            values = rng.uniform(0.5, 1.5, shape)
+        elif len(shape) == 1:
+            values = rng.normal(0, 0.1, shape)
+        else:
+            sizes = shape[1:] if len(shape) == 4 else shape[:1]
+            sure = 1.3 if weight.name in linear else 1  # of its answers, the last layers
+            values = rng.normal(0, sure * (4 / np.prod(sizes)) ** 0.5, shape)
+        tensor = static.global_scope().var(weight.name).get_tensor()
+        tensor.set(values.astype(np.float32), paddle.CPUPlace())
+    static.io.save_vars(
+        executor, str(target), program, vars=weights, filename="inference.pdiparams"
+    )
+    shutil.copyfile(source / "inference.pdmodel", target / "inference.pdmodel")
+
+
+def build(form: str, target: Path, executor: static.Executor) -> None:
+    program, start = static.Program(), static.Program()
+    with static.program_guard(program, start):
+        height = 32 if form == "crnn" else -1
+        picture = static.data("x", [-1, 3, height, -1], "float32")
+        answer = crnn(picture) if form == "crnn" else odd(picture)
+    executor.run(start)
+    static.save_inference_model(
+        str(target / "inference"), [picture], [answer], executor, program=program
+    )
+
+
+def crnn(picture: static.Variable) -> static.Variable:
+    """[N, 3, 32, W] to probabilities [N, W / 4, 40]."""
+    values = picture
+    for channels, stride in ((8, 2), (16, (2, 1)), (32, (2, 1))):
+        conv = paddle.nn.Conv2D(values.shape[1], channels, 3, stride=stride, padding=1)
+        values = functional.relu(paddle.nn.BatchNorm2D(channels)(conv(values)))
+    values = functional.max_pool2d(values, [4, 2], [4, 2])
+    steps = paddle.transpose(paddle.squeeze(values, axis=2), [0, 2, 1])
+    steps, _ = paddle.nn.LSTM(32, 16, num_layers=2, direction="bidirectional")(steps)
+    init = paddle.nn.initializer.Normal(0, 5)  # answers that are sure of something
+    linear = paddle.nn.Linear(32, 40, weight_attr=paddle.ParamAttr(initializer=init))
+    return functional.softmax(linear(steps), axis=2)
+
+
+def odd(picture: static.Variable) -> static.Variable:
+    return paddle.lgamma(paddle.nn.Conv2D(3, 1, 3, padding=1)(picture))
+
+
+if __name__ == "__main__":
+    save(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)

@@ -1,0 +1,272 @@
+"""Every form a model comes in, saved by Paddle itself, is found, explained and converted."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from ppocr_converters.check import check
+from ppocr_converters.convert import convert
+from ppocr_converters.dictionary import read_dictionary, write_dictionary
+from ppocr_converters.errors import ConvertError, ModelError
+from ppocr_converters.inference_yml import read_settings
+from ppocr_converters.networks import source_network
+from ppocr_converters.onnx_model import inputs, load_onnx, outputs
+from ppocr_converters.paddle_model import combined, find_paddle_model
+from ppocr_converters.paddle_program import read_program
+from ppocr_converters.prepare import find_origin, prepare
+
+pytestmark = pytest.mark.paddle
+SAVE = Path(__file__).parent / "save_paddle.py"
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
+CLS, REC = "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_rec"
+Save = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def save(tmp_path_factory: pytest.TempPathFactory) -> Save:
+    """Save a model in a form, once a session: `save(form, source)` returns the folder."""
+    folder = tmp_path_factory.mktemp("saved")
+
+    def run(form: str, source: Path | None = None) -> Path:
+        target = folder / form / (source.name if source else "own")
+        if not target.exists():
+            command = [sys.executable, "-W", "ignore", str(SAVE), form, str(target)]
+            command += [] if source is None else [str(source)]
+            subprocess.run(command, check=True, capture_output=True)
+        return target
+
+    return run
+
+
+def difference(first: Path, second: Path, *shape: int) -> float:
+    """The largest difference of two networks' answers to the same random values."""
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    one, other = (source_network(path, threads=1)(values) for path in (first, second))
+    assert one.shape == other.shape
+    return float(np.abs(one - other).max())
+
+
+def test_scattered_variables_are_put_together_as_paddle_does(
+    save: Save, models: Path, tmp_path: Path
+) -> None:
+    scattered = save("scattered", models / CLS)
+    found = find_paddle_model(scattered)
+    assert found.is_scattered
+    assert len(found.weights) == len(read_program(found.program).weights) == 213
+    with combined(found) as (_, weights):
+        assert weights.read_bytes() == (models / CLS / "inference.pdiparams").read_bytes()
+    assert check(scattered).format.endswith("__model__, one file for each variable")
+    onnx_file = convert(scattered, tmp_path / "m.onnx")
+    assert difference(scattered, onnx_file, 2, 3, 48, 192) < 1e-4
+    lacking = shutil.copytree(scattered, tmp_path / "lacking")
+    (lacking / found.weights[5].name).unlink()
+    with pytest.raises(ModelError, match=r"lacks 1 of 213 variables, the first is "):
+        find_paddle_model(lacking)
+
+
+@pytest.mark.parametrize("names", [("__model__", "__params__"), ("model", "params")])
+def test_older_names_are_found(models: Path, tmp_path: Path, names: tuple[str, str]) -> None:
+    for new, old in zip(("inference.pdmodel", "inference.pdiparams"), names, strict=True):
+        shutil.copy(models / CLS / new, tmp_path / old)
+    report = check(tmp_path)
+    assert (report.kind, report.weights, report.problems) == ("cls", 213, [])
+
+
+def test_a_paddle_3_program_converts_with_its_own_tool(
+    save: Save, models: Path, tmp_path: Path
+) -> None:
+    folder = save("pir", models / REC)
+    report = check(folder, dictionary=models / REC / "dictionary.txt")
+    assert report.format == "Paddle 3 program (PIR): inference.json"
+    assert (report.kind, report.classes, report.height) == ("rec", 6625, 48)
+    assert (report.notes, report.problems) == (["paddle2onnx 2.1.0 converts it"], [])
+    made = load_onnx(convert(folder, tmp_path / "m.onnx"))
+    assert (made.producer_name, made.producer_version) == ("paddle2onnx", "2.1.0")
+    assert (made.opset_import[0].version, made.ir_version) == (14, 8)
+    assert all(isinstance(inputs(made)[0].shape[axis], str) for axis in (0, 3))
+    assert difference(folder, tmp_path / "m.onnx", 2, 3, 48, 160) < 1e-4
+    assert difference(models / REC, tmp_path / "m.onnx", 1, 3, 48, 320) < 1e-4
+
+
+def test_what_paddlex_writes_beside_a_model_is_used(
+    save: Save, models: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(save("crnn"), tmp_path / "crnn")
+    characters = [*"0123456789~", "no", "'", '"', "#", ":", "空", *"abcdefghijklmnopqrstu"]
+    listed = "\n".join(f"  - {quoted(c)}" for c in characters)
+    (folder / "inference.yml").write_text(
+        "Global:\n  model_name: own_rec\nPreProcess:\n  transform_ops:\n"
+        "  - DecodeImage: {channel_first: false, img_mode: BGR}\n"
+        "  - RecResizeImg: {image_shape: [3, 32, 320]}\n"
+        f"PostProcess:\n  name: CTCLabelDecode\n  character_dict:\n{listed}\n",
+        "utf-8",
+    )
+    report = check(folder)
+    assert (report.characters, report.dictionary, report.problems) == (38, "inference.yml", [])
+    origin = find_origin(str(folder), tmp_path, kind="rec")
+    assert list(origin.characters) == characters
+    made = prepare(origin, tmp_path / "made", opset=14)
+    assert made.manifest["converted"]["producer"] == "paddle2onnx 1.3.1"
+    assert made.manifest["compiled"]["metadata"]["ppocr_height"] == "32"
+    write_dictionary(folder / "dictionary.txt", characters[:-1])
+    assert "37 characters + blank + space = 39 classes" in check(folder).problems[0]
+
+
+def quoted(character: str) -> str:
+    return "'" + character.replace("'", "''") + "'"
+
+
+def test_settings_name_mean_std_and_thresholds(tmp_path: Path) -> None:
+    norm = "NormalizeImage: {mean: [0.1, 0.2, 0.3], scale: 1./255., std: [0.4, 0.5, 0.6]}"
+    det = tmp_path / "inference.yml"
+    det.write_text(
+        "PreProcess:\n  transform_ops:\n  - DecodeImage: {img_mode: BGR}\n"
+        f"  - DetResizeForTest: null\n  - {norm}\nPostProcess:\n  name: DBPostProcess\n"
+        "  thresh: 0.2\n  box_thresh: 0.45\n  unclip_ratio: 1.4\n"
+    )
+    own = read_settings(tmp_path)
+    assert own.normalisation is not None
+    assert own.normalisation.mean == (0.1, 0.2, 0.3)
+    assert own.thresholds == {
+        "det_db_thresh": 0.2,
+        "det_db_box_thresh": 0.45,
+        "det_db_unclip_ratio": 1.4,
+    }
+    det.write_text(
+        f"PreProcess:\n  transform_ops:\n  - ResizeImage: {{size: [160, 80]}}\n  - {norm}\n"
+        "PostProcess:\n  Topk: {topk: 1, label_list: [0_degree, 180_degree]}\n"
+    )
+    own = read_settings(tmp_path)
+    assert own.normalisation is not None
+    assert own.normalisation.mean == (0.3, 0.2, 0.1)  # PaddleX reads RGB for classifiers
+    assert (own.height, own.width, own.labels) == (80, 160, ("0_degree", "180_degree"))
+    det.write_text("PreProcess: [1, 2]")
+    with pytest.raises(ModelError, match="not of the form that PaddleX writes"):
+        read_settings(tmp_path)
+
+
+def serving_folder(models: Path, tmp_path: Path, fetched: str) -> Path:
+    inner = tmp_path / "serving_server"
+    shutil.copytree(models / CLS, inner)
+    (inner / "serving_server_conf.prototxt").write_text(
+        'feed_var { name: "x" alias_name: "picture" feed_type: 1 shape: 3 shape: 48 shape: 192 }\n'
+        f'fetch_var {{ name: "{fetched}" alias_name: "directions" fetch_type: 1 shape: 2 }}\n'
+    )
+    return tmp_path
+
+
+def test_names_of_paddle_serving_are_kept(models: Path, tmp_path: Path) -> None:
+    folder = serving_folder(models, tmp_path / "a", "softmax_0.tmp_0")
+    report = check(folder)
+    assert report.aliases == {"x": "picture", "softmax_0.tmp_0": "directions"}
+    assert report.problems == []
+    made = load_onnx(convert(folder, tmp_path / "m.onnx"))
+    assert [inputs(made)[0].name, outputs(made)[0].name] == ["picture", "directions"]
+    assert difference(folder, tmp_path / "m.onnx", 1, 3, 48, 192) < 1e-4
+    wrong = serving_folder(models, tmp_path / "b", "softmax_9")
+    assert "names softmax_9, the program has" in check(wrong).problems[0]
+    with pytest.raises(ModelError, match="has no output softmax_9"):
+        convert(wrong, tmp_path / "n.onnx")
+
+
+def test_a_recogniser_with_an_lstm_agrees_to_1e_4(save: Save, tmp_path: Path) -> None:
+    folder = save("crnn")
+    report = check(folder)
+    assert (report.kind, report.height, report.classes) == ("rec", 32, 40)
+    made = convert(folder, tmp_path / "m.onnx")
+    for shape in ((1, 3, 32, 100), (3, 3, 32, 320), (2, 3, 32, 8)):
+        assert difference(folder, made, *shape) < 1e-4
+
+
+def test_the_graph_of_ppocrv2_rec_with_random_weights_agrees_to_1e_4(
+    save: Save, tmp_path: Path
+) -> None:
+    source = SHARED / "ch_PP-OCRv2_rec_infer"
+    if not source.is_dir():
+        pytest.skip(f"there is no {source.name} to take the graph from")
+    folder = save("random", source)
+    made = convert(folder, tmp_path / "m.onnx")
+    assert (check(folder).height, check(folder).classes) == (32, 6625)
+    for shape in ((1, 3, 32, 100), (3, 3, 32, 320)):
+        assert difference(folder, made, *shape) < 1e-4
+    values = np.random.default_rng(0).normal(size=(1, 3, 32, 100)).astype(np.float32)
+    assert source_network(made, threads=1)(values).max() > 100 / 6625  # not the same for all
+
+
+@pytest.mark.parametrize("name", ["ch_PP-OCRv2_det_infer", "ch_PP-OCRv3_det_infer"])
+def test_older_detectors_convert_and_prove(tmp_path: Path, name: str) -> None:
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"there is no {name} to convert")
+    made = prepare(find_origin(str(SHARED / name), tmp_path, kind="det"), tmp_path / "m", opset=14)
+    assert made.manifest["proof"]["max_difference"] < 1e-4
+    assert made.manifest["proof"]["max_probability"] > 0.9
+
+
+def test_a_quantised_model_keeps_its_quantisation(save: Save, models: Path, tmp_path: Path) -> None:
+    folder = save("quantised", models / CLS)
+    assert check(folder).notes[1] == "quantised, by dequantize_linear, quantize_linear"
+    made = convert(folder, tmp_path / "m.onnx")
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {n.op_type for n in onnx.load(made).graph.node}
+    # A rounding that falls the other way moves a value by a whole step.
+    assert difference(folder, made, 3, 3, 48, 192) < 0.005
+
+
+def test_older_quantisation_is_refused_by_the_names_of_its_operators(
+    save: Save, models: Path, tmp_path: Path
+) -> None:
+    folder = save("fake", models / CLS)
+    with pytest.raises(ModelError, match=r"operators fake_.*dequantize_max_abs, fake_quant") as why:
+        convert(folder, tmp_path / "m.onnx")
+    assert "onnx_format=True" in str(why.value)
+    assert "\n" not in str(why.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_operator_is_named(save: Save, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"it does not know the operators lgamma$"):
+        convert(save("odd"), tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_detector_given_as_a_recogniser_is_refused(built: Path, tmp_path: Path) -> None:
+    path = built / "PP-OCRv4_mobile_det" / "converted.onnx"
+    with pytest.raises(ModelError, match=r"is a text detector .*but was given as rec"):
+        prepare(find_origin(str(path), tmp_path, kind="rec"), tmp_path / "made", opset=14)
+    with pytest.raises(ModelError, match="is a det model, but was given as rec"):
+        find_origin("PP-OCRv4_mobile_det", tmp_path, kind="rec")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dictionary_one_line_short_is_refused(models: Path, built: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.txt"
+    write_dictionary(short, read_dictionary(models / REC / "dictionary.txt")[:-1])
+    origin = find_origin(str(built / REC / "converted.onnx"), tmp_path, dictionary=short)
+    with pytest.raises(ConvertError, match="= 6624 classes, but the model has 6625"):
+        prepare(origin, tmp_path / "made", opset=14)
+    assert [path.name for path in tmp_path.iterdir()] == ["short.txt"]
+
+
+def test_a_full_disk_ends_a_conversion_and_leaves_nothing(models: Path, tmp_path: Path) -> None:
+    program = (
+        "import resource, signal, sys\n"
+        "from ppocr_converters.cli import main\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    out = tmp_path / "m.onnx"
+    command = ["convert", str(models / CLS), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

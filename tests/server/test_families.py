@@ -1,0 +1,28 @@
+"""Ready-made ONNX of three generations, as their packages hold it, is served and reads."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ppocr_client import OcrClient
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
+pytestmark = pytest.mark.server
+
+
+@pytest.mark.parametrize("family", ["ch_PP-OCRv3", "PP-OCRv4_mobile", "PP-OCRv6_small"])
+def test_ready_made_onnx_reads_every_sample(family, samples):
+    out = ROOT / "build" / "families" / family
+    # The proof on rendered pages belongs to a build; one small picture is enough to serve here.
+    command = ["ppocr-convert", "build", "--quiet", "--work", ROOT / "build", "--out", out]
+    command += ["--det", f"{family}_det_onnx", "--rec", f"{family}_rec_onnx"]
+    subprocess.run([*command, "--images", SAMPLES / "form_mixed.png"], check=True)
+    with TritonServer(out) as server, OcrClient(f"grpc://{server.grpc_url}") as client:
+        for name, texts in samples.items():
+            read = [line.text.replace(" ", "") for line in client.read(SAMPLES / name).lines]
+            assert read == [text.replace(" ", "") for text in texts], name
