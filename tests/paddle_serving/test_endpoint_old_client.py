@@ -20,8 +20,15 @@ from paddle_serving.conftest import SAMPLES, RunningEndpoint
 pytestmark = pytest.mark.server
 
 ENVIRONMENT = Path(__file__).parents[2] / "build" / "old-client"
-# What the package does not ask for, or asks for without a bound that still holds.
-PACKAGES = ("paddle-serving-server==0.9.0", "grpcio==1.33.2", "protobuf==3.20.3", "numpy==1.23.5")
+# The client imports the server's package and the other client's; the last three hold versions
+# that the first two ask for without a bound.
+PACKAGES = (
+    "paddle-serving-server==0.9.0",
+    "paddle-serving-client==0.9.0",
+    "grpcio==1.33.2",
+    "protobuf==3.20.3",
+    "numpy==1.23.5",
+)
 
 CLIENT = """
 import base64, json, sys
@@ -49,24 +56,24 @@ def pythons() -> Iterator[str]:
     """Interpreters that the old packages run on."""
     for version in ("3.8", "3.9"):
         versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-        named = [shutil.which(f"python{version}"), *versions.glob(f"{version}.*/bin/python")]
-        for python in filter(None, named):
+        installed = [str(python) for python in versions.glob(f"{version}.*/bin/python")]
+        for python in [shutil.which(f"python{version}") or "", *installed]:
             # A version manager's stand-in exists even where the version does not.
-            if subprocess.run([python, "--version"], capture_output=True).returncode == 0:
-                yield str(python)
+            if python and subprocess.run([python, "-V"], capture_output=True).returncode == 0:
+                yield python
 
 
 @pytest.fixture(scope="module")
 def old_python() -> Path:
     python = ENVIRONMENT / "bin" / "python"
-    check = [python, "-c", "from paddle_serving_server.pipeline import PipelineClient"]
+    check = [str(python), "-c", "from paddle_serving_server.pipeline import PipelineClient"]
     if python.exists() and subprocess.run(check, capture_output=True).returncode == 0:
         return python
     found = next(pythons(), None)
     if found is None:
         pytest.skip("neither Python 3.8 nor 3.9 is here")
-    subprocess.run([found, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *PACKAGES]
+    subprocess.run([found, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", *PACKAGES]
     installed = subprocess.run(pip, capture_output=True, text=True)
     if installed.returncode != 0:
         pytest.skip(f"the old packages cannot be installed: {installed.stderr[-300:]}")
