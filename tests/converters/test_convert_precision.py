@@ -1,0 +1,156 @@
+"""Lower precisions: what is made, what stays exact, and that only a kept proof lets it through."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from ppocr_converters import graph
+from ppocr_converters.cli import CLS, DET, REC, main
+from ppocr_converters.compile import PREFIX
+from ppocr_converters.errors import ModelError
+from ppocr_converters.lower import lower_model, to_int8
+from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
+from ppocr_converters.proof import compare_file
+
+
+def det_feeds(count: int = 2):
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        yield {"DET_INPUT": rng.integers(0, 256, (1, 64, 96, 3), dtype=np.uint8)}
+
+
+@pytest.fixture(scope="module")
+def half(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("half") / "model.onnx"
+    onnx.save(lower_model(load_onnx(built / DET / "model.onnx"), "fp16"), path)
+    return path
+
+
+def test_float16_has_the_same_ends_and_half_the_size(built: Path, half: Path) -> None:
+    before, after = load_onnx(built / DET / "model.onnx"), load_onnx(half)
+    assert (inputs(after), outputs(after)) == (inputs(before), outputs(before))
+    assert metadata(after) == metadata(before) | {"ppocr_precision": "fp16"}
+    whole = (built / DET / "model.onnx").stat().st_size
+    assert half.stat().st_size < 0.6 * whole
+    own = [w for w in after.graph.initializer if w.name.startswith(f"{PREFIX}mean")]
+    assert [w.data_type for w in own] == [onnx.TensorProto.FLOAT]
+
+
+def test_float16_is_proven_within_its_own_bounds(built: Path, half: Path) -> None:
+    proof = compare_file(half, built / DET / "converted.onnx")
+    assert (proof.precision, proof.problems) == ("fp16", [])
+    assert 0 < proof.max_difference < proof.tolerance.max_difference
+    strict = compare_file(half, built / DET / "converted.onnx", bounds=["max_difference=1e-6"])
+    assert "the bound is 1e-06" in strict.problems[0]
+
+
+@pytest.mark.parametrize(("device", "activation"), [("cpu", np.uint8), ("gpu", np.int8)])
+def test_int8_has_the_form_of_its_device(built: Path, device, activation) -> None:
+    model = to_int8(load_onnx(built / DET / "model.onnx"), det_feeds(), device)
+    known = graph.constants(model)
+    count = Counter(node.op_type for node in model.graph.node)
+    assert count["QuantizeLinear"] > 20
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear":
+            zero = known[node.input[2]]
+            assert zero.dtype == activation
+            assert device == "cpu" or not zero.any()  # TensorRT: symmetric
+    writers = graph.writers(model)
+    weights = [
+        known[writers[node.input[1]].input[0]]
+        for node in model.graph.node
+        if node.op_type == "Conv" and node.input[1] in writers
+    ]
+    assert weights
+    assert all(weight.dtype == np.int8 for weight in weights)
+
+
+def test_int8_leaves_depthwise_convolutions_and_the_added_nodes_alone(built: Path) -> None:
+    model = to_int8(load_onnx(built / DET / "model.onnx"), det_feeds(), "cpu")
+    writers = graph.writers(model)
+    depthwise = [
+        node
+        for node in model.graph.node
+        if node.op_type == "Conv" and graph.attributes(node).get("group", 1) > 1
+    ]
+    assert depthwise
+    assert not any(node.input[1] in writers for node in depthwise)
+    assert {n.op_type for n in model.graph.node if "DET_INPUT" in n.input} == {"Transpose"}
+
+
+def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -> None:
+    from ppocr_converters.catalogue import catalogue
+    from ppocr_converters.compile import compile_model
+    from ppocr_converters.convert import convert
+
+    network = load_onnx(convert(models / CLS, tmp_path / "c.onnx"))
+    with pytest.raises(ModelError, match=r"64 pixels high is not known.*48x192 or 80x160"):
+        compile_model(network, catalogue().kinds, name="cls", height=64)
+    stretched = compile_model(network, catalogue().kinds, name="cls", height=80)
+    assert [str(tensor) for tensor in inputs(stretched)] == ["CROPS uint8 [batch, 80, 160, 3]"]
+
+
+def test_a_report_shows_every_difference(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recogniser whose characters are each their neighbour: forced differences, exit code 1."""
+    from ppocr_converters.render import samples
+
+    model = load_onnx(built / REC / "model.onnx")
+    last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])
+    weight = onnx.numpy_helper.to_array(last).copy()
+    weight[:, 1:] = np.roll(weight[:, 1:], 1, axis=1)
+    last.CopyFrom(onnx.numpy_helper.from_array(weight, last.name))
+    onnx.save(model, tmp_path / "m.onnx")
+    import cv2
+
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures" / "<a>.png"), samples()[0].image)
+    report = tmp_path / "proof.html"
+    code = main(
+        [
+            *("prove", "--quiet", "--images", str(tmp_path / "pictures"), "--report", str(report)),
+            *("--det", str(built / DET / "model.onnx"), str(built / DET / "converted.onnx")),
+            *("--rec", str(tmp_path / "m.onnx"), str(built / REC / "converted.onnx")),
+        ]
+    )
+    assert code == 1
+    assert "texts differ; allowed are 0.0%" in capsys.readouterr().err
+    facts = json.loads(report.with_suffix(".json").read_text("utf-8"))
+    assert facts["proven"] is False
+    assert facts["reading"]["other_boxes"] == 0
+    assert facts["reading"]["other_texts"] == facts["reading"]["lines"] > 5
+    assert facts["versions"]["onnxruntime"]
+    page = report.read_text("utf-8")
+    assert page.count("<section>") == len(facts["reading"]["differences"])
+    assert page.count("data:image/png;base64,") == 2 * page.count("<section>")
+    assert "&lt;a&gt;.png" in page
+    assert "<a>.png" not in page
+    assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from elsewhere
+
+
+def test_an_engine_that_is_not_here_is_named(
+    built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    det = built / DET
+    arguments = ["--det", str(det / "model.onnx"), str(det / "converted.onnx"), "--quiet"]
+    assert main(["prove", *arguments, "--engine", "tensorrt"]) == 1
+    assert "needs TensorrtExecutionProvider, CUDAExecutionProvider" in capsys.readouterr().err
+
+
+@pytest.mark.paddle
+def test_a_precision_that_is_not_proven_builds_nothing(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "repository"
+    arguments = ["build", "--out", str(out), "--work", str(repository.parent), "--quiet"]
+    bound = ["--tolerance", "max_difference=1e-7"]
+    assert main([*arguments, "--det-precision", "fp16", *bound]) == 1
+    assert "the bound is 1e-07" in capsys.readouterr().err
+    assert not out.exists()
