@@ -20,8 +20,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from paddle_serving.conftest import RunningEndpoint, endpoint_process
 from PIL import Image
+from tritonclient.grpc import InferenceServerClient, InferInput
 
-from ppocr_client import OcrClient
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
 from ppocr_server.triton import TritonServer
 
@@ -57,12 +57,17 @@ def rpc(endpoint: RunningEndpoint) -> Iterator[Rpc]:
 @pytest.fixture(scope="module")
 def expected(server: TritonServer, picture: bytes) -> list[Any]:
     """The lines of the picture, asked of Triton directly."""
-    with OcrClient(f"grpc://{server.grpc_url}") as client:
-        result = client.read(
-            picture, reference="paddle_serving", rec_padding="paddle", drop_score=0
-        )
-    assert result.lines
-    return [[(line.text, float(str(line.score))), line.box.tolist()] for line in result.lines]
+    image = InferInput("IMAGE", [1], "BYTES")
+    image.set_data_from_numpy(np.array([picture], np.object_))
+    options = {"reference": "paddle_serving", "rec_padding": "paddle", "drop_score": "0"}
+    with InferenceServerClient(server.grpc_url) as client:
+        answer = client.infer("ocr", [image], parameters=options)
+    texts, scores, boxes = (answer.as_numpy(name) for name in ("TEXTS", "SCORES", "BOXES"))
+    assert len(texts)
+    return [
+        [(text.decode(), float(score)), box]
+        for text, score, box in zip(texts, scores, boxes.tolist(), strict=True)
+    ]
 
 
 def lines_of(value: str) -> list[Any]:
