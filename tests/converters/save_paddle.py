@@ -24,7 +24,7 @@ from paddle.nn import functional
 SEED = 7
 
 
-def save(form: str, target: Path, source: Path | None) -> None:
+def save(form: str, target: Path, source: Path) -> None:
     target.mkdir(parents=True)
     paddle.enable_static()
     paddle.seed(SEED)
@@ -152,4 +152,4 @@ def odd(picture: static.Variable) -> static.Variable:
 
 
 if __name__ == "__main__":
-    save(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
+    save(sys.argv[1], Path(sys.argv[2]), Path(*sys.argv[3:]))
