@@ -215,7 +215,7 @@ def test_batch_size_and_its_timeout_become_the_dynamic_batcher() -> None:
     assert det.dynamic_batching.max_queue_delay_microseconds == 3000
     assert det.max_batch_size == 16
     rec = config_of(found, "rec")
-    assert list(rec.dynamic_batching.preferred_batch_size) == [24]  # 4 pictures of 6 lines
+    assert list(rec.dynamic_batching.preferred_batch_size) == [4]  # lines, one a call
     assert rec.dynamic_batching.max_queue_delay_microseconds == 0
     assert rec.max_batch_size == 64
     assert "for ever" in found.warnings["op.rec.auto_batching_timeout"]

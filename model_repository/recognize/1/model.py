@@ -6,6 +6,8 @@ A repository built with the direction classifier `cls` turns lines that are upsi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from .crop import check_boxes, crop_line, whole_picture
 from .ctc import ctc_decode, load_dictionary
 from .options import default_options, parse_options
 from .orientation import fill_classifier, plan_classifier, read_classifier, turn_upright
+
+Ask = Callable[..., Any]  # `call` on behalf of a request
 
 OUTPUTS = ["INDICES", "PROBABILITIES"]  # of `rec` and of `cls`
 NO_CLASSIFIER = (
@@ -69,14 +73,15 @@ class TritonPythonModel:
         options = parse_options(step.request_parameters(request), self.options)
         if options["use_angle_cls"] and self.classifier is None:
             raise ValueError(NO_CLASSIFIER)
-        pixels = await self.pixels(request)
+        ask = partial(call, request)
+        pixels = await self.pixels(request, ask)
         boxes = step.optional_tensor(request, "BOXES")
         boxes = whole_picture(pixels) if boxes is None else check_boxes(boxes)
         box_scores = step.optional_tensor(request, "BOX_SCORES")
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        texts, scores = await self.read(pixels, boxes, options)
+        texts, scores = await self.read(ask, pixels, boxes, options)
         sure = np.flatnonzero(scores >= options["drop_score"])
         return step.response(
             BOXES=boxes[sure],
@@ -85,12 +90,12 @@ class TritonPythonModel:
             TEXTS=np.array([texts[index].encode() for index in sure], np.object_),
         )
 
-    async def pixels(self, request: Any) -> np.ndarray:
+    async def pixels(self, request: Any, ask: Ask) -> np.ndarray:
         """PIXELS as sent, or decoded from IMAGE by det_preprocess."""
         pixels = step.optional_tensor(request, "PIXELS")
         image = step.optional_tensor(request, "IMAGE")
         if image is not None and pixels is None:
-            (pixels,) = await call("det_preprocess", ["PIXELS"], IMAGE=image)
+            (pixels,) = await ask("det_preprocess", ["PIXELS"], IMAGE=image)
         elif pixels is None or image is not None:
             raise ValueError("send either PIXELS or IMAGE, exactly one of them")
         if 0 in pixels.shape:
@@ -98,15 +103,15 @@ class TritonPythonModel:
         return pixels
 
     async def read(
-        self, pixels: np.ndarray, boxes: np.ndarray, options: dict[str, Any]
+        self, ask: Ask, pixels: np.ndarray, boxes: np.ndarray, options: dict[str, Any]
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
         crops = [crop_line(pixels, box, options["reference"]) for box in boxes]
-        if options["use_angle_cls"]:
-            crops = await self.upright(crops, options["cls_thresh"])
+        if options["use_angle_cls"] and self.classifier is not None and crops:
+            crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
         batches = self.plan([(crop.shape[0], crop.shape[1]) for crop in crops], options)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
-        calls = [self.start(crops, batch) for batch in batches]
+        calls = [self.start(ask, crops, batch) for batch in batches]
         answers = await asyncio.gather(*calls)
         for batch, (indices, probabilities) in zip(batches, answers, strict=True):
             read, sure = ctc_decode(indices, probabilities, self.characters)
@@ -114,18 +119,6 @@ class TritonPythonModel:
             for index, text in zip(batch.indices, read, strict=True):
                 texts[index] = text
         return texts, scores
-
-    async def upright(self, crops: list[np.ndarray], thresh: float) -> list[np.ndarray]:
-        """The crops with those turned that the classifier is sure are upside down."""
-        if not crops:
-            return crops
-        calls = [
-            call("cls", OUTPUTS, **fill_classifier(crops, batch, self.classifier))
-            for batch in plan_classifier(len(crops), self.classifier)
-        ]
-        answers = await asyncio.gather(*calls)
-        classes, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
-        return turn_upright(crops, classes, probabilities, thresh)
 
     def plan(self, sizes: list[tuple[int, int]], options: dict[str, Any]) -> list[Batch]:
         """The batches that the options ask for."""
@@ -135,10 +128,23 @@ class TritonPythonModel:
             return plan_like_paddle(sizes, self.height)
         return plan_like_paddle_serving(sizes, self.height, self.batch_size)
 
-    def start(self, crops: list[np.ndarray], batch: Batch) -> Any:
+    def start(self, ask: Ask, crops: list[np.ndarray], batch: Batch) -> Any:
         """Send one batch; it is read while the next one is being filled."""
         rows, widths = fill_batch(crops, batch, self.height)
-        return call("rec", OUTPUTS, CROPS=rows, WIDTHS=widths)
+        return ask("rec", OUTPUTS, CROPS=rows, WIDTHS=widths)
+
+
+async def upright(
+    ask: Ask, classifier: Classifier, crops: list[np.ndarray], thresh: float
+) -> list[np.ndarray]:
+    """The crops with those turned that the classifier is sure are upside down."""
+    calls = [
+        ask("cls", OUTPUTS, **fill_classifier(crops, batch, classifier))
+        for batch in plan_classifier(len(crops), classifier)
+    ]
+    answers = await asyncio.gather(*calls)
+    classes, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
+    return turn_upright(crops, classes, probabilities, thresh)
 
 
 class CallError(Exception):
@@ -149,8 +155,10 @@ class CallError(Exception):
         self.code = error.code()
 
 
-def call(model: str, outputs: list[str], **inputs: np.ndarray) -> Any:
+def call(caller: Any, model: str, outputs: list[str], **inputs: np.ndarray) -> Any:
     """Send a request to another model now; awaiting the result gives its arrays.
+
+    It goes under the id of the request it is made for, and into the same trace.
 
     Raises:
         CallError: when awaited, with that model's own reason and code.
@@ -159,6 +167,8 @@ def call(model: str, outputs: list[str], **inputs: np.ndarray) -> Any:
         model_name=model,
         requested_output_names=outputs,
         inputs=[pb_utils.Tensor(name, array) for name, array in inputs.items()],
+        request_id=caller.request_id(),
+        trace=caller.trace(),
     )
     sent = request.async_exec()
 
