@@ -20,7 +20,7 @@ pytestmark = pytest.mark.server
 def test_ready_made_onnx_reads_every_sample(family, samples):
     out = ROOT / "build" / "families" / family
     # The proof on rendered pages belongs to a build; one small picture is enough to serve here.
-    command = [Path(sys.executable).parent / "ppocr-convert", "build", "--quiet"]
+    command: list[str | Path] = [Path(sys.executable).parent / "ppocr-convert", "build", "--quiet"]
     command += ["--work", ROOT / "build", "--out", out]
     command += ["--det", f"{family}_det_onnx", "--rec", f"{family}_rec_onnx"]
     subprocess.run([*command, "--images", SAMPLES / "form_mixed.png"], check=True)
