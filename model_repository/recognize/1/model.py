@@ -27,7 +27,7 @@ from .batches import (
 from .crop import check_boxes, crop_line, whole_picture
 from .ctc import ctc_decode, load_dictionary
 from .options import default_options, parse_options
-from .orientation import fill_classifier, plan_classifier, read_classifier, turn_upright
+from .orientation import Classifier, fill_classifier, plan_classifier, read_classifier, turn_upright
 
 Ask = Callable[..., Any]  # `call` on behalf of a request
 
