@@ -139,7 +139,12 @@ def ask_at_once(
 
 def ask(transport: Transport, picture: Picture, parameters: Mapping[str, str]) -> Bytes:
     """The bytes of every tensor of one answer."""
-    answer = transport.infer("ocr", picture.data, parameters, TIMEOUT)
+    import numpy as np
+
+    from ppocr_client.transport import Infer
+
+    image = np.array([picture.data], np.object_)
+    answer = transport.send(Infer("ocr", {"IMAGE": image}, parameters), TIMEOUT)
     return {name: raw(answer[name]) for name in TENSORS}
 
 

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_client.client import DEFAULT_URL, OcrClient, read_image
+from ppocr_client.client import DEFAULT_URL, OcrClient
 from ppocr_client.draw import DrawError, draw_result
 from ppocr_client.errors import OcrError, OptionError
 from ppocr_client.options import OPTIONS, Option, request_parameters
+from ppocr_client.pictures import read_image
 from ppocr_client.results import Line, OcrResult
 from ppocr_client.transport import parse_url
 

@@ -1,24 +1,31 @@
-"""The client: pictures in, text out."""
+"""The client for threads: pictures in, text out."""
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ppocr_client.errors import DeadlineExceeded, ImageError, ServerUnavailable
-from ppocr_client.options import ReadOptions, request_parameters
-from ppocr_client.results import OcrResult, result_of_tensors
-from ppocr_client.transport import connect, parse_url
+import numpy.typing as npt
+
+from ppocr_client import plans
+from ppocr_client.errors import OcrError
+from ppocr_client.many import Reading, check_concurrency, run_many
+from ppocr_client.options import request_parameters
+from ppocr_client.pictures import Colour, ImageSource
+from ppocr_client.results import Detection, OcrResult
+from ppocr_client.server_info import ServerInfo
+from ppocr_client.transport import Tls, connect, parse_url
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-ImageSource = str | os.PathLike[str] | bytes | bytearray | memoryview
+    from ppocr_client.options import ReadOptions
 
 DEFAULT_URL = "grpc://127.0.0.1:8001"
+
+T = TypeVar("T")
 
 
 class OcrClient:
@@ -27,59 +34,146 @@ class OcrClient:
         with OcrClient("grpc://127.0.0.1:8001") as client:
             print(client.read("photo.jpg").text)
 
-    One client can be used by several threads at the same time.
+    One client can be used by several threads at the same time. Its methods raise
+    `ppocr_client.errors.OcrError`, by kind:
+
+    - `OptionError`: an option is unknown or out of its range; nothing was sent;
+    - `ImageError`: the picture cannot be read, by this client or by the server;
+    - `ServerUnavailable`, `ServerBusy`: nobody answers, or has no room, after all retries;
+    - `DeadlineExceeded`: no answer came in time;
+    - others where the server refuses or fails; see `ppocr_client.errors`.
     """
 
     def __init__(
-        self, url: str = DEFAULT_URL, *, model: str = "ocr", timeout: float = 60.0
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        model: str = "ocr",
+        detect_model: str = "detect",
+        recognize_model: str = "recognize",
+        timeout: float = 60.0,
+        retries: int = 3,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Prepare a connection; nothing is sent yet.
 
         Args:
-            url: `grpc://host:port` or `http://host:port`; without a scheme it is gRPC.
+            url: `grpc://host:port`, `http://host:port`, or encrypted `grpcs://`, `https://`;
+                without a scheme it is gRPC.
             model: The name of the pipeline on the server.
-            timeout: How many seconds a request may take if it does not say otherwise.
+            detect_model: The name of its part that finds text.
+            recognize_model: The name of its part that reads it.
+            timeout: How many seconds a request may take with all its retries, if it does not say
+                otherwise.
+            retries: How often a request is sent again when the server is away or busy.
+            token: Sent as `Authorization: Bearer …`.
+            headers: Sent with every request.
+            tls: Certificates, where the usual ones are not meant.
 
         Raises:
-            ValueError: If the address or the timeout is not possible.
+            ValueError: If the address, a number or a certificate is not possible.
         """
-        self.url = str(parse_url(url))
-        self.model = model
-        self.timeout = _positive(timeout)
-        self._transport = connect(parse_url(url))
+        models = model, detect_model, recognize_model
+        self._settings = plans.settings_of(url, models, timeout, retries, tls)
+        self._transport = connect(parse_url(url), plans.access_of(token, headers, tls))
+
+    @property
+    def url(self) -> str:
+        """The whole address."""
+        return self._settings.url
 
     def read(
         self,
         image: ImageSource,
         *,
+        colour: Colour | None = None,
         timeout: float | None = None,
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """Read the text of a picture.
 
         Args:
-            image: A file's path, or the bytes of a JPEG, PNG, BMP, WebP or TIFF file.
+            image: A file's path, the bytes of a JPEG, PNG, BMP, WebP or TIFF file, a binary file
+                object, a Pillow image, or a uint8 array [H, W], [H, W, 3] or [H, W, 4].
+            colour: The order of an array's channels, "BGR" (OpenCV) or "RGB".
             timeout: How many seconds this request may take.
             **options: See `ppocr_client.options.ReadOptions`; the server's defaults for the rest.
-
-        Raises:
-            OptionError: An option is unknown or out of its range; nothing was sent.
-            ImageError: The picture cannot be read, by this client or by the server.
-            ServerUnavailable: Nobody answers at the address.
-            DeadlineExceeded: No answer came in time.
-            OcrError: The server refused or failed for another reason; see `ppocr_client.errors`.
         """
-        parameters = request_parameters(options)
-        seconds = self.timeout if timeout is None else _positive(timeout)
-        data = read_image(image)
-        return result_of_tensors(self._transport.infer(self.model, data, parameters, seconds))
+        return self._run(plans.read(self._settings, image, colour, timeout, options))
+
+    def read_many(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        concurrency: int = 4,
+        ordered: bool = True,
+        colour: Colour | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> Iterator[Reading]:
+        """Read many pictures, `concurrency` of them at a time.
+
+        One that fails is no harm to the others: its `Reading` holds the error. Pictures are taken
+        from `images` only as they are sent.
+
+        Args:
+            images: As for `read`; they may be endless.
+            concurrency: How many are on their way at the same time, at most.
+            ordered: Give results in the order of the pictures, or else as they come.
+            colour: As for `read`.
+            timeout: How many seconds each picture may take.
+            **options: As for `read`.
+        """
+        request_parameters(options)  # what is wrong for all is said once, and now
+
+        def one(item: tuple[int, Any]) -> Reading:
+            index, image = item
+            try:
+                result = self.read(image, colour=colour, timeout=timeout, **options)
+            except OcrError as error:
+                return Reading(index, image, None, error)
+            return Reading(index, image, result, None)
+
+        return run_many(one, enumerate(images), check_concurrency(concurrency), ordered)
+
+    def detect(
+        self,
+        image: ImageSource,
+        *,
+        colour: Colour | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> Detection:
+        """Find where there is text, without reading it; arguments as for `read`."""
+        return self._run(plans.detect(self._settings, image, colour, timeout, options))
+
+    def recognize(
+        self,
+        image: ImageSource,
+        boxes: npt.ArrayLike | Detection | None = None,
+        *,
+        colour: Colour | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> OcrResult:
+        """Read given boxes of a picture, or the whole picture as one line.
+
+        Args:
+            image: As for `read`.
+            boxes: [N, 4, 2], x and y in pixels of the upright picture, clockwise from top-left;
+                or what `detect` gave.
+            colour: As for `read`.
+            timeout: As for `read`.
+            **options: As for `read`; a line whose score is below `drop_score` is left out.
+        """
+        plan = plans.recognize(self._settings, image, boxes, colour, timeout, options)
+        return self._run(plan)
 
     def server_ready(self, *, timeout: float = 5.0) -> bool:
         """Whether the server answers and has the pipeline loaded."""
-        try:
-            return self._transport.model_ready(self.model, _positive(timeout))
-        except (ServerUnavailable, DeadlineExceeded):
-            return False
+        return self._run(plans.server_ready(self._settings, timeout))
 
     def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until the server answers and has the pipeline loaded.
@@ -87,18 +181,11 @@ class OcrClient:
         Raises:
             ServerUnavailable: If it is not ready after `timeout` seconds, with the last reason.
         """
-        deadline = time.monotonic() + _positive(timeout)
-        reason = f"model {self.model!r} is not loaded"
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                if self._transport.model_ready(self.model, min(left, 5.0)):
-                    return
-            except (ServerUnavailable, DeadlineExceeded) as error:
-                reason = error.reason
-            time.sleep(min(0.1, max(0.0, deadline - time.monotonic())))
-        raise ServerUnavailable(
-            f"{self.url} was not ready within {timeout:g} s: {reason}", "UNAVAILABLE"
-        )
+        self._run(plans.wait_ready(self._settings, timeout))
+
+    def server_info(self, *, timeout: float = 10.0) -> ServerInfo:
+        """The server's version, its models and their versions, limits and default options."""
+        return self._run(plans.server_info(self._settings, timeout))
 
     def close(self) -> None:
         """Close the connection."""
@@ -116,34 +203,26 @@ class OcrClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"OcrClient({self.url!r}, model={self.model!r})"
+        return f"OcrClient({self.url!r}, model={self._settings.model!r})"
 
-
-def read_image(image: ImageSource) -> bytes:
-    """The bytes of an encoded picture given by path or as they are.
-
-    Raises:
-        ImageError: If the file cannot be read or there is nothing in it.
-        TypeError: If `image` is neither a path nor bytes.
-    """
-    if isinstance(image, bytes | bytearray | memoryview):
-        data = bytes(image)
-    elif isinstance(image, str | os.PathLike):
+    def _run(self, plan: plans.Plan[T]) -> T:
+        """Take a plan's steps in this thread."""
         try:
-            data = Path(image).read_bytes()
-        except OSError as error:
-            raise ImageError(f"cannot read {os.fspath(image)}: {error.strerror}") from error
-    else:
-        raise TypeError(
-            f"image is {type(image).__name__}; give a path or an encoded picture's bytes"
-        )
-    if not data:
-        name = "the picture" if isinstance(image, bytes | bytearray | memoryview) else image
-        raise ImageError(f"{name} is empty")
-    return data
+            step = next(plan)
+            while True:
+                try:
+                    answer = self._take(step)
+                except OcrError as error:
+                    step = plan.throw(error)
+                else:
+                    step = plan.send(answer)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
 
-
-def _positive(seconds: float) -> float:
-    if not seconds > 0:
-        raise ValueError(f"timeout is {seconds!r}; it must be more than 0 seconds")
-    return seconds
+    def _take(self, step: plans.Step) -> Any:
+        if isinstance(step, plans.Send):
+            return self._transport.send(step.request, step.timeout)
+        if isinstance(step, plans.Work):
+            return step.function()
+        return time.sleep(step.seconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.errors import ImageError
+from ppocr_client.pictures import ImageSource, read_image
 from ppocr_client.results import Line, OcrResult
 
 if TYPE_CHECKING:
@@ -63,12 +65,12 @@ class DrawError(RuntimeError):
 
 
 def draw_result(
-    image: bytes | str | Path, result: OcrResult, *, font: str | Path | None = None
+    image: ImageSource, result: OcrResult, *, font: str | os.PathLike[str] | None = None
 ) -> Image.Image:
     """Draw a result beside its picture.
 
     Args:
-        image: The picture that was read, as a path or the file's bytes.
+        image: The picture that was read, in any form that `OcrClient.read` takes but an array.
         result: What was read from it.
         font: A font file with the letters of the texts; if None, one is looked for.
 
@@ -84,7 +86,7 @@ def draw_result(
     except ImportError:
         raise DrawError('drawing needs Pillow: pip install "ppocr-triton[draw]"') from None
     try:
-        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as file:
+        with Image.open(io.BytesIO(read_image(image))) as file:
             photo = ImageOps.exif_transpose(file).convert("RGBA")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
         raise ImageError(f"cannot draw the picture: {error}") from error
@@ -105,7 +107,7 @@ def draw_result(
     return sheet
 
 
-def find_font(font: str | Path | None = None) -> Path:
+def find_font(font: str | os.PathLike[str] | None = None) -> Path:
     """The font file to draw with: the given one, or one with Chinese letters of this machine.
 
     Looked for are Noto Sans SC of the package pylopdf-fonts-zh-cn and the usual fonts of the

@@ -72,6 +72,18 @@ class ServerError(OcrError):
     """The server failed."""
 
 
+class MissingExtra(RuntimeError):
+    """Something needs a package that the base install does not bring.
+
+    Attributes:
+        extra: Which extra of ppocr-triton brings it.
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(f'{what} need {package}: pip install "ppocr-triton[{extra}]"')
+        self.extra = extra
+
+
 BY_STATUS: dict[str, type[OcrError]] = {
     "INVALID_ARGUMENT": InvalidRequest,
     "OUT_OF_RANGE": InvalidRequest,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.errors import ServerError
+from ppocr_client.pictures import ImageSource, read_image
+from ppocr_client.sizes import Size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Box = npt.NDArray[np.float32]
 
@@ -73,47 +79,123 @@ class Line:
 
 @dataclass(frozen=True, repr=False)
 class OcrResult:
-    """The lines of one picture in reading order; a picture without text has none."""
+    """The lines of one picture in reading order; a picture without text has none.
+
+    Attributes:
+        lines: Its lines.
+        size: Width and height of the upright picture in pixels; None if it is not known.
+    """
 
     lines: tuple[Line, ...]
+    size: Size | None = None
 
     @property
     def text(self) -> str:
         """All lines under each other."""
         return "\n".join(line.text for line in self.lines)
 
+    @property
+    def extent(self) -> Size:
+        """The picture's size; where it is not known, the smallest that holds all boxes."""
+        if self.size is not None:
+            return self.size
+        corners = [line.box.max(axis=0) for line in self.lines]
+        width, height = np.ceil(np.max(corners, axis=0)).tolist() if corners else (0, 0)
+        return Size(max(1, int(width)), max(1, int(height)))
+
     def __repr__(self) -> str:
         shown = [repr(line.text) for line in self.lines[:3]] + ["…"] * (len(self.lines) > 3)
         count = f"{len(self.lines)} line{'' if len(self.lines) == 1 else 's'}"
         return f"OcrResult({': '.join([count, ', '.join(shown)] if shown else [count])})"
 
+    def _repr_html_(self) -> str:
+        """The result as a notebook shows it."""
+        from ppocr_client.exports.html import to_html
+
+        return to_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values that JSON can hold."""
-        return {"lines": [line.to_dict() for line in self.lines]}
+        size = {} if self.size is None else {"width": self.size.width, "height": self.size.height}
+        return {**size, "lines": [line.to_dict() for line in self.lines]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> OcrResult:
         """The result that `to_dict` gave these values for."""
-        return cls(tuple(Line.from_dict(line) for line in values["lines"]))
+        size = Size(values["width"], values["height"]) if "width" in values else None
+        return cls(tuple(Line.from_dict(line) for line in values["lines"]), size)
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The result as JSON text, letters of all languages as they are."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
 
+    def to_tsv(self) -> str:
+        """A table with a head, one row a line of text; see `ppocr_client.exports.tsv`."""
+        from ppocr_client.exports.tsv import to_tsv
 
-def result_of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> OcrResult:
+        return to_tsv([self])
+
+    def to_hocr(self) -> str:
+        """An hOCR page; see `ppocr_client.exports.hocr`."""
+        from ppocr_client.exports.hocr import to_hocr
+
+        return to_hocr([self])
+
+    def to_alto(self) -> str:
+        """An ALTO 4 file; see `ppocr_client.exports.alto`."""
+        from ppocr_client.exports.alto import to_alto
+
+        return to_alto([self])
+
+    def to_pdf(self, image: ImageSource, *, dpi: float = 72) -> bytes:
+        """A searchable PDF: the picture, and its text unseen at the same places.
+
+        Args:
+            image: The picture that was read, in any form that `OcrClient.read` takes but an array.
+            dpi: How many of its pixels are an inch of the page.
+        """
+        from ppocr_client.exports.pdf import to_pdf
+
+        return to_pdf([(read_image(image), self)], dpi=dpi)
+
+    def draw(self, image: ImageSource, *, font: str | os.PathLike[str] | None = None) -> Image:
+        """The picture with boxes, beside it the texts; see `ppocr_client.draw`."""
+        from ppocr_client.draw import draw_result
+
+        return draw_result(image, self, font=font)
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """Where there is text.
+
+    Attributes:
+        boxes: float32 [N, 4, 2]: x and y in pixels of the upright picture, clockwise from
+            top-left, in reading order.
+        scores: float32 [N], how sure the detector is, 0 to 1.
+    """
+
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def result_of_tensors(
+    tensors: Mapping[str, npt.NDArray[Any]], size: Size | None = None
+) -> OcrResult:
     """The server's answer as a result.
 
     Args:
         tensors: TEXTS, UTF-8 bytes [N]; SCORES and BOX_SCORES, float32 [N]; BOXES, float32
             [N, 4, 2].
+        size: The picture's size, if it is known.
 
     Raises:
         ServerError: If a tensor is missing or their lengths differ.
     """
-    missing = [name for name in ("TEXTS", "SCORES", "BOXES", "BOX_SCORES") if name not in tensors]
-    if missing:
-        raise ServerError(f"the answer lacks {', '.join(missing)}; is this model an OCR pipeline?")
+    _demand(tensors, "TEXTS", "SCORES", "BOXES", "BOX_SCORES")
     texts, scores = tensors["TEXTS"].ravel(), tensors["SCORES"].ravel()
     boxes, box_scores = tensors["BOXES"].reshape(-1, 4, 2), tensors["BOX_SCORES"].ravel()
     lengths = {len(texts), len(scores), len(boxes), len(box_scores)}
@@ -126,8 +208,28 @@ def result_of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> OcrResult:
         tuple(
             Line(text.decode(), _shortest(score), box, _shortest(box_score))
             for text, score, box, box_score in zip(texts, scores, boxes, box_scores, strict=True)
-        )
+        ),
+        size,
     )
+
+
+def detection_of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> Detection:
+    """The detector's answer: BOXES and BOX_SCORES as in `result_of_tensors`.
+
+    Raises:
+        ServerError: If a tensor is missing or their lengths differ.
+    """
+    _demand(tensors, "BOXES", "BOX_SCORES")
+    boxes, scores = tensors["BOXES"].reshape(-1, 4, 2), tensors["BOX_SCORES"].ravel()
+    if len(boxes) != len(scores):
+        raise ServerError(f"the answer has {len(boxes)} BOXES and {len(scores)} BOX_SCORES")
+    return Detection(boxes, scores)
+
+
+def _demand(tensors: Mapping[str, object], *names: str) -> None:
+    missing = [name for name in names if name not in tensors]
+    if missing:
+        raise ServerError(f"the answer lacks {', '.join(missing)}; is this model an OCR pipeline?")
 
 
 def _shortest(value: np.float32) -> float:

@@ -1,18 +1,17 @@
-"""The client's way to Triton over gRPC."""
+"""The client's ways to Triton over gRPC, for threads and for an event loop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from tritonclient import grpc
-from tritonclient.utils import InferenceServerException
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from ppocr_client.codec_grpc import decode, encode
 from ppocr_client.errors import OcrError, error_of_status
-from ppocr_client.options import Value
-from ppocr_client.transport import Address
+from ppocr_client.transport import Access, Address, Request, Tls
 
 INT32_MAX = 2**31 - 1
 
@@ -29,41 +28,74 @@ CHANNEL = [
 class GrpcTransport:
     """One gRPC channel; requests of several threads share it."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, access: Access) -> None:
         self._address = address
-        self._client = grpc.InferenceServerClient(address.netloc, channel_args=CHANNEL)
+        self._headers = _metadata(access)
+        self._channel = _open(grpc, address, _credentials(address, access.tls))
+        self._stub = GRPCInferenceServiceStub(self._channel)
 
-    def infer(
-        self, model: str, image: bytes, parameters: Mapping[str, Value], timeout: float
-    ) -> dict[str, npt.NDArray[Any]]:
-        """See `Transport.infer`."""
-        tensor = grpc.InferInput("IMAGE", [1], "BYTES")
-        tensor.set_data_from_numpy(np.array([image], np.object_))
+    def send(self, request: Request, timeout: float) -> Any:
+        """See `Transport.send`."""
+        method, message = encode(request)
         try:
-            answer = self._client.infer(
-                model, [tensor], parameters=dict(parameters), client_timeout=timeout
-            )
-        except InferenceServerException as error:
-            raise self._error(error, timeout) from None
-        names = [output.name for output in answer.get_response().outputs]
-        return {name: answer.as_numpy(name) for name in names}
-
-    def model_ready(self, model: str, timeout: float) -> bool:
-        """See `Transport.model_ready`."""
-        try:
-            return bool(self._client.is_model_ready(model, client_timeout=timeout))
-        except InferenceServerException as error:
-            raise self._error(error, timeout) from None
+            answer = getattr(self._stub, method)(message, timeout=timeout, metadata=self._headers)
+        except grpc.RpcError as error:
+            raise _error(error, self._address) from None
+        return decode(request, answer)
 
     def close(self) -> None:
         """See `Transport.close`."""
-        self._client.close()
+        self._channel.close()
 
-    def _error(self, error: InferenceServerException, timeout: float) -> OcrError:
-        status = str(error.status()).removeprefix("StatusCode.")
-        reason = str(error.message())
-        if status == "DEADLINE_EXCEEDED":
-            reason = f"no answer from {self._address} within {timeout:g} s"
-        elif status == "UNAVAILABLE":
-            reason = f"{self._address}: {reason}"
-        return error_of_status(status, reason)
+
+class AsyncGrpcTransport:
+    """One gRPC channel; it opens in the event loop of the first request."""
+
+    def __init__(self, address: Address, access: Access) -> None:
+        self._address = address
+        self._headers = _metadata(access)
+        self._credentials = _credentials(address, access.tls)
+        self._channel: Any = None
+
+    async def send(self, request: Request, timeout: float) -> Any:
+        """See `Transport.send`."""
+        if self._channel is None:
+            self._channel = _open(grpc.aio, self._address, self._credentials)
+            self._stub = GRPCInferenceServiceStub(self._channel)
+        method, message = encode(request)
+        try:
+            answer = await getattr(self._stub, method)(
+                message, timeout=timeout, metadata=self._headers
+            )
+        except grpc.RpcError as error:
+            raise _error(error, self._address) from None
+        return decode(request, answer)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        if self._channel is not None:
+            await self._channel.close()
+
+
+def _metadata(access: Access) -> list[tuple[str, str]]:
+    # gRPC, like HTTP/2, takes names in small letters only.
+    return [(name.lower(), value) for name, value in access.headers.items()]
+
+
+def _credentials(address: Address, tls: Tls) -> Any:
+    if not address.secure:
+        return None
+    read = [path and Path(path).read_bytes() for path in (tls.ca, tls.key, tls.certificate)]
+    return grpc.ssl_channel_credentials(*read)
+
+
+def _open(kind: Any, address: Address, credentials: Any) -> Any:
+    """A channel of the module `grpc` or `grpc.aio`; it connects when something is sent."""
+    if credentials is None:
+        return kind.insecure_channel(address.netloc, options=CHANNEL)
+    return kind.secure_channel(address.netloc, credentials, options=CHANNEL)
+
+
+def _error(error: Any, address: Address) -> OcrError:
+    status, reason = error.code().name, str(error.details())
+    return error_of_status(status, f"{address}: {reason}" if status == "UNAVAILABLE" else reason)

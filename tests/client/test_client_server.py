@@ -7,10 +7,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import DeadlineExceeded, ImageError, InvalidRequest, ModelNotFound
+from ppocr_client.transport import Infer
 from ppocr_converters.render import encode_page, render_page
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -66,9 +68,10 @@ def test_the_servers_reason_arrives(client):
     with pytest.raises(ImageError, match=r"cannot be decoded.* none of JPEG, PNG") as raised:
         client.read(b"not a picture")
     assert raised.value.status == "INVALID_ARGUMENT"
+    image = np.array([b"x"], np.object_)
     # Past the client's own check, the server's says the same.
     with pytest.raises(InvalidRequest, match="'drop_scor'; did you mean 'drop_score'"):
-        client._transport.infer("ocr", b"x", {"drop_scor": 1}, 10)
+        client._transport.send(Infer("ocr", {"IMAGE": image}, {"drop_scor": 1}), 10)
     assert client.read(SAMPLES / "landscape.jpg").lines == ()
 
 

@@ -1,0 +1,163 @@
+"""Searchable PDF: the pictures as they are, and their text unseen at the same places.
+
+Needs pypdfium2 and Pillow (`pip install "ppocr-triton[pdf]"`), which load only here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ppocr_client.draw import TALL
+from ppocr_client.errors import ImageError, MissingExtra
+from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
+from ppocr_client.results import Line, OcrResult
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+POINTS = 72  # of a page's inch
+ORIENTATION = 0x0112
+
+
+def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> bytes:
+    """A PDF file.
+
+    A JPEG goes in as it is, unless it must be turned; other pictures are compressed without loss.
+
+    Args:
+        pages: Each page's encoded picture and what was read from it.
+        dpi: How many pixels are an inch of the page.
+
+    Raises:
+        MissingExtra: If pypdfium2 or Pillow is missing.
+        ImageError: If a picture cannot be decoded here.
+        ValueError: If there is no page, or `dpi` is not above 0.
+    """
+    try:
+        import pypdfium2  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
+    if not pages or not dpi > 0:
+        raise ValueError(f"{len(pages)} pages at {dpi} dpi make no PDF")
+    codes = character_codes(line.text for _, result in pages for line in result.lines)
+    document = pypdfium2.PdfDocument.new()
+    font = _load_font(document, codes)
+    for data, result in pages:
+        _add_page(document, data, result, codes, font, POINTS / dpi)
+    file = io.BytesIO()
+    document.save(file)
+    document.close()
+    return file.getvalue()
+
+
+def _load_font(document: Any, codes: dict[str, int]) -> Any:
+    """The glyphless font, each code drawn with its second glyph."""
+    from pypdfium2 import raw
+
+    font, glyphs = font_file(), b"\0\1" * (len(codes) + 1)
+    loaded = raw.FPDFText_LoadCidType2Font(
+        document,
+        (ctypes.c_uint8 * len(font)).from_buffer_copy(font),
+        len(font),
+        to_unicode(codes).encode(),
+        (ctypes.c_uint8 * len(glyphs)).from_buffer_copy(glyphs),
+        len(glyphs),
+    )
+    if not loaded:
+        raise RuntimeError("PDFium did not take the font of the text layer")
+    return loaded
+
+
+def _add_page(
+    document: Any, data: bytes, result: OcrResult, codes: dict[str, int], font: Any, scale: float
+) -> None:
+    import pypdfium2
+
+    picture, (width, height) = _picture(document, data)
+    page = document.new_page(width * scale, height * scale)
+    picture.set_matrix(pypdfium2.PdfMatrix().scale(width * scale, height * scale))
+    page.insert_obj(picture)
+    for line in result.lines:
+        if line.text:
+            _add_line(document, page, line, [codes[letter] for letter in line.text], font, scale)
+    page.gen_content()
+    page.close()
+
+
+def _add_line(
+    document: Any, page: Any, line: Line, codes: list[int], font: Any, scale: float
+) -> None:
+    from pypdfium2 import raw
+
+    text = raw.FPDFPageObj_CreateTextObj(document, font, 1.0)
+    raw.FPDFText_SetCharcodes(text, (ctypes.c_uint32 * len(codes))(*codes), len(codes))
+    raw.FPDFTextObj_SetTextRenderMode(text, raw.FPDF_TEXTRENDERMODE_INVISIBLE)
+    raw.FPDFPageObj_Transform(text, *text_matrix(line, scale, page.get_height()))
+    raw.FPDFPage_InsertObject(page, text)
+
+
+def text_matrix(
+    line: Line, scale: float, page_height: float
+) -> tuple[float, float, float, float, float, float]:
+    """Where a line's characters, each 1 by 1, lie on the page.
+
+    Args:
+        line: The line; one much higher than wide is read downwards.
+        scale: Points of a pixel.
+        page_height: In points; PDF counts from the bottom up.
+
+    Returns:
+        a, b, c, d, e, f of PDF's matrix.
+    """
+    top_left, top_right, _, bottom_left = line.box.astype(float) * (scale, -scale)
+    along, up, start = top_right - top_left, top_left - bottom_left, bottom_left
+    if _length(up) >= TALL * _length(along):
+        along, up, start = -up, along, top_left
+    step = along / max(1, len(line.text))
+    numbers = (*step, *up, start[0], start[1] + page_height)
+    a, b, c, d, e, f = (float(number) for number in numbers)
+    return a, b, c, d, e, f
+
+
+def _length(vector: Any) -> float:
+    return float((vector**2).sum()) ** 0.5
+
+
+def _picture(document: Any, data: bytes) -> tuple[Any, tuple[int, int]]:
+    """A picture as an object of the document, and its width and height in pixels."""
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    except ImportError:
+        raise MissingExtra("PDF files", "Pillow", "pdf") from None
+    import pypdfium2
+
+    picture = pypdfium2.PdfImage.new(document)
+    try:
+        with Image.open(io.BytesIO(data)) as file:
+            turned = file.getexif().get(ORIENTATION, 1) != 1
+            if file.format == "JPEG" and file.mode in ("RGB", "L") and not turned:
+                picture.load_jpeg(io.BytesIO(data), inline=True)
+                return picture, file.size
+            upright = _on_white(ImageOps.exif_transpose(file))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+        raise ImageError(f"cannot put the picture into a PDF: {error}") from error
+    bitmap = pypdfium2.PdfBitmap.from_pil(upright)
+    picture.set_bitmap(bitmap)
+    bitmap.close()
+    return picture, upright.size
+
+
+def _on_white(image: Image) -> Image:
+    from PIL import Image as pillow
+
+    if image.mode in ("1", "L"):
+        return image.convert("L")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    sheet = pillow.new("RGB", image.size, "white")
+    layer = image.convert("RGBA")
+    sheet.paste(layer, mask=layer)
+    return sheet

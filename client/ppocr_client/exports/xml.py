@@ -1,0 +1,39 @@
+"""What hOCR and ALTO have in common."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from ppocr_client.results import Line
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Bounds(NamedTuple):
+    """The upright rectangle around a box, in whole pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def bounds(line: Line) -> Bounds:
+    """The smallest whole rectangle that holds a line's box, nothing of it left of or above 0."""
+    left, top = line.box.min(axis=0).clip(0).tolist()
+    right, bottom = line.box.max(axis=0).clip(0).tolist()
+    return Bounds(int(left), int(top), int(-(-right // 1)), int(-(-bottom // 1)))
+
+
+def clean(text: str) -> str:
+    """The text without characters that XML cannot hold; each becomes U+FFFD."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def serialize(root: ElementTree.Element, doctype: str = "") -> str:
+    """An XML file's text, indented."""
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{doctype}{text}\n'

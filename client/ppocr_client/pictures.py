@@ -1,0 +1,148 @@
+"""Pictures in every form that Python knows, as the bytes of an encoded file.
+
+NumPy arrays become BMP, which costs no compression and is decoded fastest, or PNG where BMP will
+not do. Neither loses anything.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ppocr_client.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Pixels = npt.NDArray[np.uint8]
+Colour = Literal["BGR", "RGB"]
+ImageSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Pixels | Image"
+)
+
+# The server's default limit is 32 MiB a file; a larger picture may still fit in as PNG.
+MAX_BMP_BYTES = 32 * 2**20
+
+
+def read_image(image: Any, colour: Colour | None = None) -> bytes:
+    """The bytes of an encoded picture.
+
+    Args:
+        image: A file's path, the bytes of a JPEG, PNG, BMP, WebP or TIFF file, a binary file
+            object (read from where it stands), a Pillow image (brought upright), or an array:
+            uint8 [H, W] gray, [H, W, 3], or [H, W, 4] with alpha last.
+        colour: The order of an array's channels, "BGR" (OpenCV) or "RGB"; needed for arrays of
+            3 or 4 channels.
+
+    Raises:
+        ImageError: If there is nothing to read, or an array is no picture.
+        TypeError: If `image` is of another type.
+    """
+    if isinstance(image, np.ndarray):
+        return encode_pixels(image, colour)
+    if colour is not None:
+        raise ImageError(f"colour={colour!r} is for arrays; a {type(image).__name__} knows its own")
+    if isinstance(image, bytes | bytearray | memoryview):
+        return _not_empty(bytes(image), "the picture")
+    if isinstance(image, str | os.PathLike):
+        try:
+            return _not_empty(Path(image).read_bytes(), os.fspath(image))
+        except OSError as error:
+            raise ImageError(f"cannot read {os.fspath(image)}: {error.strerror}") from error
+    pillow = sys.modules.get("PIL.Image")  # Whoever has an image of Pillow has loaded it.
+    if pillow is not None and isinstance(image, pillow.Image):
+        return encode_pillow(image)
+    if hasattr(image, "read"):
+        data = image.read()
+        if not isinstance(data, bytes):
+            raise TypeError("the file object reads text; open it in binary mode, 'rb'")
+        return _not_empty(data, getattr(image, "name", "the file object"))
+    raise TypeError(
+        f"image is {type(image).__name__}; give a path, an encoded picture's bytes, a binary file "
+        "object, a NumPy array or a Pillow image"
+    )
+
+
+def encode_pixels(pixels: npt.NDArray[Any], colour: Colour | None) -> bytes:
+    """An array as a BMP or PNG file; see `read_image`.
+
+    Raises:
+        ImageError: If the array's type or shape is that of no picture, or the order of its
+            channels is not said.
+    """
+    if pixels.dtype != np.uint8:
+        raise ImageError(f"the array is {pixels.dtype}; give uint8, 0 to 255")
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
+        raise ImageError(f"the array's shape is {pixels.shape}; give [H, W], [H, W, 3] or 4")
+    if 0 in pixels.shape:
+        raise ImageError(f"the array's shape is {pixels.shape}; there are no pixels")
+    if pixels.ndim == 3:
+        if colour not in ("BGR", "RGB"):
+            raise ImageError(f"colour is {colour!r}; say colour='BGR' (OpenCV) or colour='RGB'")
+        if colour == "RGB":
+            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    if pixels.shape[2:] == (4,) or 3 * pixels.shape[0] * pixels.shape[1] > MAX_BMP_BYTES - 4096:
+        return _png(pixels)
+    return _bmp(pixels)
+
+
+def encode_pillow(image: Image) -> bytes:
+    """A Pillow image, turned upright as its EXIF says, as a BMP or PNG file."""
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        return encode_pixels((np.asarray(upright) >> 8).astype(np.uint8), None)
+    if upright.has_transparency_data:
+        return encode_pixels(np.asarray(upright.convert("RGBA")), "RGB")
+    mode = "L" if upright.mode in ("1", "L") else "RGB"
+    return encode_pixels(np.asarray(upright.convert(mode)), "RGB" if mode == "RGB" else None)
+
+
+def _not_empty(data: bytes, name: object) -> bytes:
+    if not data:
+        raise ImageError(f"{name} is empty")
+    return data
+
+
+def _bmp(pixels: Pixels) -> bytes:
+    """BGR [H, W, 3] or gray [H, W] as BMP: rows from the bottom up, each a multiple of 4 bytes."""
+    height, width = pixels.shape[:2]
+    gray = pixels.ndim == 2
+    depth = 1 if gray else 3
+    rows = np.zeros((height, -(-width * depth // 4) * 4), np.uint8)
+    rows[:, : width * depth] = pixels[::-1].reshape(height, width * depth)
+    palette = bytes(v for shade in range(256) for v in (shade, shade, shade, 0)) if gray else b""
+    offset = 14 + 40 + len(palette)
+    start = struct.pack("<2sIII", b"BM", offset + rows.size, 0, offset)
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, 8 * depth, 0, rows.size, 2835, 2835, 0, 0
+    )
+    return b"".join([start, header, palette, rows.tobytes()])
+
+
+def _png(pixels: Pixels) -> bytes:
+    """BGR or BGRA or gray as PNG, compressed a little."""
+    height, width = pixels.shape[:2]
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    kind = {(): 0, (3,): 2, (4,): 6}[pixels.shape[2:]]
+    rows = pixels.reshape(height, -1)
+    # Each row is given as its difference from the one above: filter 2, "Up".
+    above = np.vstack([np.zeros_like(rows[:1]), rows[:-1]])
+    filtered = np.hstack([np.full((height, 1), 2, np.uint8), rows - above])
+    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), 1)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+        for tag, data in chunks
+    )

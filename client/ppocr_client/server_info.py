@@ -1,0 +1,62 @@
+"""What a server says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ppocr_client.options import OPTIONS
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """A server, its models, and what its pipeline takes.
+
+    Attributes:
+        name: What the server calls itself, such as "triton".
+        version: Its version.
+        models: The versions of each model that is ready, by its name.
+        limits: The largest picture: max_image_bytes, max_image_pixels, max_image_side.
+        defaults: What the options of a request are if it does not set them, as the server
+            writes them; options that it does not name have PaddleOCR's own defaults.
+        parameters: All `parameters` of each model's configuration.
+    """
+
+    name: str
+    version: str
+    models: Mapping[str, tuple[str, ...]]
+    limits: Mapping[str, int]
+    defaults: Mapping[str, str]
+    parameters: Mapping[str, Mapping[str, str]]
+
+
+def server_info_of(
+    server: Mapping[str, Any],
+    index: Iterable[Mapping[str, Any]] | None,
+    configs: Sequence[Mapping[str, Any]],
+) -> ServerInfo:
+    """What the server's metadata, its index and the configurations of its ready models say."""
+    versions: dict[str, tuple[str, ...]] = {}
+    for model in index or ():
+        if model.get("state") == "READY":
+            found = versions.get(model["name"], ())
+            versions[model["name"]] = (*found, str(model.get("version", "")))
+    parameters = {
+        config["name"]: {
+            name: str(value.get("string_value", ""))
+            for name, value in config.get("parameters", {}).items()
+        }
+        for config in configs
+    }
+    all_of_them = {name: value for values in parameters.values() for name, value in values.items()}
+    return ServerInfo(
+        name=str(server["name"]),
+        version=str(server["version"]),
+        models=versions,
+        limits={
+            name: int(value) for name, value in all_of_them.items() if name.startswith("max_image_")
+        },
+        defaults={name: all_of_them[name] for name in OPTIONS if name in all_of_them},
+        parameters=parameters,
+    )
