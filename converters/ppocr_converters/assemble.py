@@ -10,6 +10,7 @@ from typing import Any
 
 from onnx import ModelProto, save
 
+from ppocr_converters import memory as memory_of
 from ppocr_converters import steps
 from ppocr_converters.compile import cast_first, classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
@@ -32,6 +33,7 @@ from ppocr_converters.tensorrt.shapes import Bucket, buckets_of
 
 CONFIG = "config.pbtxt"
 WEIGHTS = "1/model.onnx"
+KIND_GPU = 1  # of the enumeration in Triton's ModelInstanceGroup
 DICTIONARY = "recognize/1/dictionary.txt"
 #: Networks that a repository can do without.
 OPTIONAL = frozenset({"cls"})
@@ -42,12 +44,25 @@ NOT_COPIED = shutil.ignore_patterns(
 
 @dataclass(frozen=True)
 class Served:
-    """One row of a repository's summary."""
+    """One row of a repository's summary.
+
+    Attributes:
+        model: its name.
+        backend: or "ensemble".
+        kind: where the instances run, "" where there are none.
+        instances: on all devices together; those on every GPU there is count once.
+        threads: of each instance.
+        memory_mib: expected for each instance, None on a GPU.
+        shared_mib: shared memory expected for each instance, MiB.
+    """
 
     model: str
     backend: str
+    kind: str
     instances: int
     threads: int
+    memory_mib: int | None
+    shared_mib: int
 
 
 def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Plan) -> list[Served]:
@@ -72,6 +87,7 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
     present = {path.name for path in source.iterdir() if (path / CONFIG).is_file()}
     for name in sorted(present - left_out):
         shutil.copytree(source / name, folder / name, ignore=NOT_COPIED)
+    check_ensembles(folder)
     for name, path in networks.items():
         if not (folder / name / CONFIG).is_file():
             raise RepositoryError(f"{source} has no model {name!r} to put {path} in")
@@ -84,20 +100,25 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
         missing = ", ".join(sorted(absent))
         raise RepositoryError(f"{plan.name} plans {missing}, which {source} has not")
     paths = sorted(folder.glob(f"*/{CONFIG}"))
-    summary = [_apply_plan(path, plan.models.get(path.parent.name)) for path in paths]
+    for path in paths:
+        _apply_plan(path, plan.models.get(path.parent.name))
     for name in networks:
         if name in plan.models and plan.models[name].shapes is not None:
             _prepare_shapes(folder, name, plan.models[name])
-    check_ensembles(folder)
-    return summary
+    return [_summarise(path, folder) for path in paths]
 
 
 def served_buckets(folder: Path, name: str, shapes: Shapes) -> tuple[Bucket, ...]:
     """The shapes that a network of a repository is served with."""
     model = load_onnx(folder / name / WEIGHTS)
+    return buckets_of(kind_of(model), inputs(model), shapes, served_widths(folder))
+
+
+def served_widths(folder: Path) -> list[int]:
+    """The widths that the recogniser of a repository is fed with, pixels."""
     text = read_config(folder / "recognize" / CONFIG).parameters["rec_buckets"].string_value
-    widths = steps.load("recognize", folder).batches.parse_buckets(text)
-    return buckets_of(kind_of(model), inputs(model), shapes, widths)
+    widths: list[int] = steps.load("recognize", folder).batches.parse_buckets(text)
+    return widths
 
 
 def _prepare_shapes(folder: Path, name: str, plan: ModelPlan) -> None:
@@ -184,13 +205,31 @@ def _configure_recognize(folder: Path, networks: Mapping[str, ModelProto]) -> No
     write_config(folder / "recognize" / CONFIG, config)
 
 
-def _apply_plan(path: Path, plan: ModelPlan | None) -> Served:
+def _apply_plan(path: Path, plan: ModelPlan | None) -> None:
     """Write one model's part of the plan; a model that is not in it stays as it is."""
     config = read_config(path)
     if plan is not None:
         apply(config, plan)
     write_config(path, config)
-    threads = config.parameters["intra_op_thread_count"].string_value or "1"
-    backend = config.backend or config.platform
-    count = sum(group.count * max(1, len(group.gpus)) for group in config.instance_group)
-    return Served(config.name, backend, count, int(threads))
+
+
+def _summarise(path: Path, folder: Path) -> Served:
+    config, weights = read_config(path), path.parent / WEIGHTS
+    gpu = any(group.kind == KIND_GPU for group in config.instance_group)
+    memory: int | None = memory_of.STEP_MIB if config.instance_group else 0
+    if weights.exists():
+        called = read_config(folder / "recognize" / CONFIG).parameters
+        parameters = {name: value.string_value for name, value in called.items()}
+        pixels = memory_of.run_pixels(config.name, parameters, served_widths(folder)[-1])
+        size = weights.stat().st_size
+        memory = None if gpu else memory_of.network_mib(config.name, size, pixels)
+    kinds = {False: "KIND_CPU", True: "KIND_GPU"}
+    return Served(
+        model=config.name,
+        backend=config.backend or config.platform,
+        kind=kinds[gpu] if config.instance_group else "",
+        instances=sum(group.count * max(1, len(group.gpus)) for group in config.instance_group),
+        threads=int(config.parameters["intra_op_thread_count"].string_value or "1"),
+        memory_mib=memory,
+        shared_mib=memory_of.SHARED_MIB if config.instance_group else 0,
+    )

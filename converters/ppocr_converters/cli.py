@@ -298,15 +298,24 @@ def _build(arguments: argparse.Namespace) -> None:
     with only_one(arguments.work):
         built = _build_from_config(arguments) if arguments.config else _build_from_names(arguments)
     lines = [f"{built.folder} {'is built' if built.changed else 'is up to date'}"]
-    lines += [
-        f"  {row['model']:16} {row['backend']:12} "
-        + (f"{row['instances']} x {row['threads']} thread(s)" if row["instances"] else "")
-        for row in built.manifest["summary"]
-    ]
+    lines += [f"  {_summary_line(row)}" for row in built.manifest["summary"]]
+    expected, widths = built.manifest["expected"], built.manifest["buckets"]
+    lines.append(
+        f"  expected: {expected['memory_mib']} MiB and {expected['shared_mib']} MiB of shared "
+        f"memory; lines in {len(widths)} widths from {widths[0]} to {widths[-1]} pixels"
+    )
     proofs = {name: model["proof"] for name, model in built.manifest["models"].items()}
     proofs["reading"] = built.manifest["proof"]
     lines += [f"  {_proof_line(name, proof)}" for name, proof in proofs.items()]
     _show(arguments, built.manifest, "\n".join(lines))
+
+
+def _summary_line(row: dict[str, Any]) -> str:
+    line = f"{row['model']:16} {row['backend']:12}"
+    if row["instances"]:
+        size = "GPU" if row["memory_mib"] is None else f"{row['memory_mib']} MiB"
+        line += f" {row['instances']:2} x {row['threads']} thread(s), {size}"
+    return line.rstrip()
 
 
 def _build_from_config(arguments: argparse.Namespace) -> Built:

@@ -111,7 +111,9 @@ def _proof(
         ("texts", count["text"], paired, tolerance.other_texts),
     ):
         if number > bound * of:
-            problems.append(f"{number} of {of} {what} differ; allowed are {bound:.1%}")
+            problems.append(
+                f"{number} of {of} {what} differ; allowed are {bound:.1%} (other_{what})"
+            )
     if not max(score, box_score) <= tolerance.score:
         problems.append(
             f"scores differ by up to {max(score, box_score):.2g}, the bound is {tolerance.score:g}"

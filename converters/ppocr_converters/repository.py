@@ -22,6 +22,7 @@ from ppocr_converters.manifest import (
     tool_versions,
     write_manifest,
 )
+from ppocr_converters.memory import totals
 from ppocr_converters.plan import ModelPlan, Plan, device_of, refuse_unavailable
 from ppocr_converters.prepare import Origin, Prepared, prepare
 from ppocr_converters.prove import prove_set
@@ -34,6 +35,7 @@ CODE = (
     "assemble.py",
     "compile.py",
     "dictionary.py",
+    "memory.py",
     "pbtxt.py",
     "plan.py",
     "repository.py",
@@ -152,13 +154,15 @@ def _inputs(
 
 def _make(folder: Path, models: Mapping[str, Prepared], plan: Plan, source: Path) -> Manifest:
     """Fill an empty folder with the repository."""
-    from ppocr_converters.assemble import assemble, served_buckets
+    from ppocr_converters.assemble import assemble, served_buckets, served_widths
 
     logger.info("assembling the repository")
     networks = {name: model.path for name, model in models.items()}
     summary = assemble(folder, source, networks, plan)
     return {
-        "summary": [dataclasses.asdict(row) for row in summary],
+        "summary": (rows := [dataclasses.asdict(row) for row in summary]),
+        "expected": totals(rows),
+        "buckets": served_widths(folder),
         "models": {name: model.manifest for name, model in models.items()},
         "shapes": {
             name: [dataclasses.asdict(bucket) for bucket in served_buckets(folder, name, shapes)]
