@@ -50,9 +50,10 @@ def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, 
         start_new_session=True,
     )
     try:
+        assert serving.stdout is not None
         line = next(line for line in serving.stdout if "curl" in line)
         command = line[line.index("curl") :].strip()
-        name = Path(re.search(r"@(\S+)", command)[1]).name
+        name = Path(re.findall(r"@(\S+)", command)[0]).name
         answer = subprocess.run(
             command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
         )
@@ -61,6 +62,6 @@ def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, 
     finally:
         os.killpg(serving.pid, signal.SIGINT)
         serving.wait(timeout=60)
-    port = int(re.search(r":(\d+)/v2", command)[1])
+    port = int(re.findall(r":(\d+)/v2", command)[0])
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         pass
