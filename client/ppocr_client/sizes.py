@@ -34,7 +34,7 @@ def picture_size(data: bytes) -> Size | None:
 
 def tiff_pictures(data: bytes) -> int:
     """How many pictures a TIFF file holds; 0 if it is no TIFF file."""
-    if data[:4] not in (b"II*\0", b"MM\0*"):
+    if data[:4] not in (b"II*\0", b"MM\0*") or len(data) < 8:
         return 0
     seen: set[int] = set()
     order = _order(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
-from ppocr_client import OcrClient
+from ppocr_client import AsyncOcrClient, OcrClient
 from ppocr_client.errors import DeadlineExceeded, ImageError, InvalidRequest, ModelNotFound
 from ppocr_client.transport import Infer
 from ppocr_converters.render import encode_page, render_page
@@ -106,3 +108,74 @@ def test_threads_share_a_client(client):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(read, range(4)))
+
+
+def test_the_event_loops_client_reads_the_same(url, client):
+    paths = [SAMPLES / name for name in ("sign_vertical.jpg", "landscape.jpg")]
+    alone = [client.read(path) for path in paths]
+
+    async def ask():
+        async with AsyncOcrClient(url) as other:
+            await other.wait_ready(10)
+            assert await other.server_ready()
+            many = [reading async for reading in other.read_many([*paths, b"x"], concurrency=2)]
+            found = await other.detect(paths[0])
+            return many, await other.recognize(paths[0], found), await other.server_info()
+
+    many, recognized, info = asyncio.run(ask())
+    assert [reading.result for reading in many] == [*alone, None]
+    assert isinstance(many[2].error, ImageError)
+    with pytest.raises(ImageError):
+        many[2].get()
+    assert recognized == alone[0]
+    assert info == client.server_info()
+
+
+def test_the_parts_of_the_pipeline_on_their_own(client):
+    path = SAMPLES / "sign_vertical.jpg"
+    whole = client.read(path)
+    found = client.detect(path)
+    assert found.boxes.tolist() == [line.box.tolist() for line in whole.lines]
+    assert found.scores.tolist() == pytest.approx([line.box_score for line in whole.lines])
+    assert client.recognize(path, found) == whole
+    (second,) = client.recognize(path, found.boxes[1:]).lines
+    assert (second.text, second.box_score) == (whole.lines[1].text, 1)
+    with Image.open(path) as photo:
+        left, top, right, bottom = map(int, (*found.boxes[1, 0], *found.boxes[1, 2]))
+        strip = photo.crop((left, top, right, bottom)).rotate(90, expand=True)
+    (line,) = client.recognize(strip).lines
+    assert line.text.replace(" ", "") == "OPENTODAY"
+
+
+def test_arrays_pillow_images_and_files_read_the_same(client):
+    path = SAMPLES / "photo_exif.jpg"
+    with Image.open(path) as photo:
+        rgb = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+        result = client.read(photo)
+    assert result.lines
+    assert result == client.read(rgb, colour="RGB") == client.read(rgb[..., ::-1], colour="BGR")
+    with path.open("rb") as file:
+        assert [line.text for line in client.read(file).lines] == [
+            line.text for line in result.lines
+        ]
+    assert result.size == client.read(path).size == rgb.shape[1::-1]
+
+
+def test_many_pictures_in_order_and_as_they_come(client):
+    pictures = [SAMPLES / "sign_vertical.jpg", b"x", SAMPLES / "missing.jpg"] * 2
+    ordered = list(client.read_many(pictures, concurrency=3))
+    assert [reading.index for reading in ordered] == list(range(6))
+    assert [bool(reading.error) for reading in ordered] == [False, True, True] * 2
+    assert ordered[0].result == ordered[3].result
+    anyhow = list(client.read_many(pictures, concurrency=3, ordered=False))
+    assert sorted(reading.index for reading in anyhow) == list(range(6))
+
+
+def test_a_server_says_what_it_serves(client):
+    info = client.server_info()
+    assert info.name == "triton"
+    assert {"ocr", "detect", "recognize", "det", "rec"} <= set(info.models)
+    assert info.models["ocr"] == ("1",)
+    assert info.limits["max_image_bytes"] == 32 * 2**20
+    assert info.defaults["det_limit_side_len"] == "960"
+    assert info.parameters["recognize"]["rec_height"] == "48"

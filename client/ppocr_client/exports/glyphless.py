@@ -1,7 +1,8 @@
 """A font without ink, for text that is found and copied but not seen.
 
-Its only glyph is empty, as wide as it is high; every character is drawn with it. That keeps any
-language's text in a PDF at a few hundred bytes, where a real font would take megabytes.
+Its only glyph is a line without width across a square; every character is drawn with it. That keeps
+any language's text in a PDF at a few hundred bytes, where a real font would take megabytes. (Text
+of empty glyphs has no extent, and PDFium does not find it where it stands upright.)
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ MAX_BFCHARS = 100  # entries that one block of a CMap may hold
 
 
 def font_file() -> bytes:
-    """A TrueType file of 2 glyphs, both empty; ascender 1, descender 0, advance 1."""
+    """A TrueType file of 2 glyphs, the first empty; ascender 1, descender 0, advance 1."""
+    outline = struct.pack(">5hHH2B4h", 1, 0, 0, UNIT, UNIT, 1, 0, 1, 1, 0, UNIT, 0, UNIT)
     tables = {
-        "glyf": bytes(4),
+        "glyf": outline,
         "head": struct.pack(
             ">IIIIHHqqhhhhHHhhh",
             *(0x10000, 0x10000, 0, 0x5F0F3CF5, 0, UNIT, 0, 0),  # versions, magic, flags, dates
@@ -24,8 +26,8 @@ def font_file() -> bytes:
         ),
         "hhea": struct.pack(">IhhhH11hH", 0x10000, UNIT, 0, 0, UNIT, 0, 0, UNIT, 1, *[0] * 7, 1),
         "hmtx": struct.pack(">Hhh", UNIT, 0, 0),
-        "loca": struct.pack(">HHH", 0, 0, 0),
-        "maxp": struct.pack(">IH13H", 0x10000, 2, 0, 0, 0, 0, 1, *[0] * 8),
+        "loca": struct.pack(">HHH", 0, 0, len(outline) // 2),
+        "maxp": struct.pack(">IH13H", 0x10000, 2, 2, 1, 0, 0, 1, *[0] * 8),
     }
     directory, body = struct.pack(">IHHHH", 0x10000, len(tables), 64, 2, 32), b""
     start = len(directory) + 16 * len(tables)

@@ -10,6 +10,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ppocr_client.draw import TALL
 from ppocr_client.errors import ImageError, MissingExtra
 from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
@@ -18,6 +20,9 @@ from ppocr_client.results import Line, OcrResult
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+# A line that rises or falls by more than this is laid straight: pdftotext tears others apart (from
+# about 4 degrees on), and text that is found is worth more than the tilt of its highlight.
+STRAIGHT = 0.05
 POINTS = 72  # of a page's inch
 ORIENTATION = 0x0112
 
@@ -116,10 +121,20 @@ def text_matrix(
     along, up, start = top_right - top_left, top_left - bottom_left, bottom_left
     if _length(up) >= TALL * _length(along):
         along, up, start = -up, along, top_left
+    if min(abs(along)) > STRAIGHT * max(abs(along)):
+        along, up, start = _straightened(along, up, start)
     step = along / max(1, len(line.text))
     numbers = (*step, *up, start[0], start[1] + page_height)
     a, b, c, d, e, f = (float(number) for number in numbers)
     return a, b, c, d, e, f
+
+
+def _straightened(along: Any, up: Any, start: Any) -> tuple[Any, Any, Any]:
+    """The same text level or upright, whichever it nearly is, around the same middle."""
+    middle = start + (along + up) / 2
+    along = along * (abs(along) == max(abs(along)))
+    up = np.array([-along[1], along[0]]) * (_length(up) / _length(along))
+    return along, up, middle - (along + up) / 2
 
 
 def _length(vector: Any) -> float:

@@ -1,0 +1,241 @@
+"""Retries, deadlines, credentials: the clients against servers that answer as told."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+
+import grpc
+import numpy as np
+import pytest
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from ppocr_client import AsyncOcrClient, OcrClient, Tls
+from ppocr_client.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    OptionError,
+    ServerBusy,
+    ServerError,
+    ServerUnavailable,
+)
+from ppocr_client.plans import backoff
+
+CODES = {
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    503: grpc.StatusCode.UNAVAILABLE,
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+}
+EMPTY = [("BOXES", "FP32", [0, 4, 2]), ("TEXTS", "BYTES", [0]), ("SCORES", "FP32", [0])]
+EMPTY += [("BOX_SCORES", "FP32", [0])]
+
+
+class Scripted:
+    """A server that fails with each code in turn and then finds no text; it keeps the headers."""
+
+    def __init__(self, codes: list[int]) -> None:
+        self.codes, self.calls = list(codes), 0
+        self.headers: dict[str, str] = {}
+
+    def next_code(self, headers) -> int:
+        self.headers = {name.lower(): value for name, value in headers}
+        self.calls += 1
+        return self.codes.pop(0) if self.codes else 200
+
+
+@contextmanager
+def http_server(script: Scripted, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            code = script.next_code(self.headers.items())
+            outputs = [
+                {"name": n, "datatype": t, "shape": s, "parameters": {"binary_data_size": 0}}
+                for n, t, s in EMPTY
+            ]
+            body = json.dumps({"error": "told so"} if code != 200 else {"outputs": outputs})
+            self.send_response(code)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Inference-Header-Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http{'s' if context else ''}://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def grpc_server(script: Scripted, credentials=None) -> Iterator[str]:
+    class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
+        def ModelInfer(self, request, context):
+            code = script.next_code(context.invocation_metadata())
+            if code != 200:
+                context.abort(CODES[code], "told so")
+            answer = service_pb2.ModelInferResponse()
+            for name, kind, shape in EMPTY:
+                answer.outputs.add(name=name, datatype=kind, shape=shape)
+                answer.raw_output_contents.append(b"")
+            return answer
+
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Servicer(), server)
+    if credentials is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    server.start()
+    try:
+        yield f"grpc{'s' if credentials else ''}://localhost:{port}"
+    finally:
+        server.stop(0).wait()
+
+
+def read_in_thread(url: str, **settings):
+    with OcrClient(url, timeout=20, **settings) as client:
+        return client.read(b"x")
+
+
+def read_in_loop(url: str, **settings):
+    async def read():
+        async with AsyncOcrClient(url, timeout=20, **settings) as client:
+            return await client.read(b"x")
+
+    return asyncio.run(read())
+
+
+@pytest.fixture(params=[read_in_thread, read_in_loop], ids=["thread", "loop"])
+def read(request) -> Callable:
+    return request.param
+
+
+@pytest.fixture(params=[grpc_server, http_server], ids=["grpc", "http"])
+def serve(request) -> Callable:
+    return request.param
+
+
+def test_away_and_busy_are_tried_again(read, serve):
+    script = Scripted([503, 429, 503])
+    with serve(script) as url:
+        assert read(url).lines == ()
+    assert script.calls == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "calls"),
+    [
+        (503, ServerUnavailable, 2),
+        (429, ServerBusy, 2),
+        (500, ServerError, 1),
+        (400, InvalidRequest, 1),
+    ],
+)
+def test_what_is_tried_again_and_what_is_not(read, serve, code, kind, calls):
+    script = Scripted([code] * 9)
+    with serve(script) as url, pytest.raises(kind, match="told so"):
+        read(url, retries=1)
+    assert script.calls == calls
+
+
+def test_retries_end_at_the_deadline(serve):
+    script = Scripted([503] * 1000)
+    with serve(script) as url, OcrClient(url, retries=1000) as client:
+        start = time.monotonic()
+        with pytest.raises((ServerUnavailable, DeadlineExceeded)):
+            client.read(b"x", timeout=0.5)
+        assert time.monotonic() - start < 1.5
+    assert 2 <= script.calls < 10
+
+
+def test_pauses_double_up_to_a_limit_and_are_half_by_chance():
+    assert [backoff(i, 1) for i in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    assert backoff(2, 0) == 0.2
+    assert backoff(50, 1) == 5
+
+
+def test_token_and_headers_travel(read, serve):
+    script = Scripted([])
+    with serve(script) as url:
+        read(url, token="s3cret", headers={"X-Tenant": "a b"})
+    assert script.headers["authorization"] == "Bearer s3cret"
+    assert script.headers["x-tenant"] == "a b"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    trustme = pytest.importorskip("trustme")
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    for name in ("localhost", "client"):
+        issued = authority.issue_cert(name)
+        issued.private_key_pem.write_to_path(folder / f"{name}.key")
+        issued.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    return folder
+
+
+def secured(serve, folder):
+    """What makes the server ask for the client's certificate."""
+    if serve is http_server:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=folder / "ca.pem")
+        context.load_cert_chain(folder / "localhost.pem", folder / "localhost.key")
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+    pair = (folder / "localhost.key").read_bytes(), (folder / "localhost.pem").read_bytes()
+    return grpc.ssl_server_credentials([pair], (folder / "ca.pem").read_bytes(), True)
+
+
+def test_both_sides_show_their_certificates(read, serve, certificates):
+    script = Scripted([])
+    ca, mine = certificates / "ca.pem", certificates / "client.pem"
+    tls = Tls(ca, mine, certificates / "client.key")
+    with serve(script, secured(serve, certificates)) as url:
+        assert read(url, tls=tls, token="t").lines == ()
+        assert script.headers["authorization"] == "Bearer t"
+        for other in (Tls(), Tls(ca)):  # the server is not trusted, then the client is not
+            with pytest.raises(ServerUnavailable):
+                read(url, tls=other, retries=0)
+    assert script.calls == 1
+
+
+def test_certificates_that_cannot_be_used_are_an_error_at_once(tmp_path):
+    with pytest.raises(ValueError, match="go together"):
+        Tls(certificate="a.pem")
+    for url in ("grpcs://h", "https://h"):
+        with pytest.raises(ValueError, match="cannot use the certificates"):
+            OcrClient(url, tls=Tls(ca=tmp_path / "missing.pem"))
+    with pytest.raises(ValueError, match="not encrypted; use grpcs://"):
+        OcrClient("grpc://h", tls=Tls(ca="ca.pem"))
+    with pytest.raises(ValueError, match="retries is -1"):
+        OcrClient("h", retries=-1)
+
+
+def test_what_is_wrong_is_said_before_anything_is_sent():
+    with OcrClient("grpc://127.0.0.1:1") as client:
+        with pytest.raises(OptionError):
+            client.read_many([], drop_score=7)
+        with pytest.raises(ValueError, match="concurrency is 0"):
+            client.read_many([], concurrency=0)
+        with pytest.raises(InvalidRequest, match=r"shape \(2, 4\); give \[N, 4, 2\]"):
+            client.recognize(b"x", np.zeros((2, 4)))
