@@ -44,6 +44,7 @@ from ppocr_converters.onnx_model import (
 
 #: The inputs of the direction classifiers that PaddleOCR publishes, by their height: the width, and
 #: whether a crop keeps its ratio and is padded. A classifier learnt one size and takes no other.
+#: The first learnt colours as OpenCV reads them, blue first; the second, of PaddleX, red first.
 CLASSIFIERS = {48: (192, True), 80: (160, False)}
 DIRECTIONS = ("0", "180")  # the classes of such a classifier
 PREFIX = "ppocr."  # of every tensor added here: no exporter uses it
@@ -258,13 +259,14 @@ def _crops(
     model: ModelProto, norm: Normalisation, weights: Weights, *, padded: bool
 ) -> list[NodeProto]:
     """What turns CROPS (and WIDTHS) into the network's own input."""
-    target = inputs(model)[0].name
-    normalised = f"{PREFIX}normalised" if padded else target
+    target, normalised = inputs(model)[0].name, f"{PREFIX}normalised"
     nodes, added = _normalise("CROPS", normalised, norm)
     weights |= added
     if padded:
-        nodes += _mask("CROPS", "WIDTHS", normalised, target, graph.opset(model), weights)
-    return nodes
+        return nodes + _mask("CROPS", "WIDTHS", normalised, target, graph.opset(model), weights)
+    weights[f"{PREFIX}red_first"] = np.array([2, 1, 0], np.int64)
+    swap = helper.make_node("Gather", [normalised, f"{PREFIX}red_first"], [target], axis=1)
+    return [*nodes, swap]
 
 
 def _mask(

@@ -196,11 +196,14 @@ def plain_recogniser(network: Network, norm: Normalisation, *, padded: bool = Tr
 def plain_classes(
     network: Network, norm: Normalisation, *, padded: bool = True
 ) -> Callable[[Bytes, Ints], Floats]:
-    """As `plain_recogniser`, but with the probability of every class: float32 [N, T, classes]."""
+    """As `plain_recogniser`, but with the probability of every class: float32 [N, T, classes].
+
+    Crops that are not padded are those of the classifier that learnt colours red first.
+    """
 
     def run(crops: Bytes, widths: Ints) -> Floats:
         values = normalise(crops, norm)
-        scores = network(mask(values, widths) if padded else values)
+        scores = network(mask(values, widths) if padded else values[:, ::-1])
         return scores[:, None] if scores.ndim == 2 else scores
 
     return run

@@ -15,6 +15,7 @@ from ppocr_converters.cli import CLS, DET, REC, main
 from ppocr_converters.compile import PREFIX
 from ppocr_converters.errors import ModelError
 from ppocr_converters.lower import lower_model, to_int8
+from ppocr_converters.networks import compiled_recogniser, normalise, onnx_network
 from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.proof import compare_file
 
@@ -94,6 +95,15 @@ def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -
         compile_model(network, catalogue().kinds, name="cls", height=64)
     stretched = compile_model(network, catalogue().kinds, name="cls", height=80)
     assert [str(tensor) for tensor in inputs(stretched)] == ["CROPS uint8 [batch, 80, 160, 3]"]
+    # It learnt red first: the same as the network on pixels whose colours are swapped before.
+    onnx.save(stretched, tmp_path / "m.onnx")
+    crops = np.random.default_rng(2).integers(0, 256, (3, 80, 160, 3), dtype=np.uint8)
+    found = compiled_recogniser(tmp_path / "m.onnx", threads=1)(crops, np.zeros((3, 1), np.int32))
+    values = normalise(crops[..., ::-1], catalogue().kinds["cls"])
+    expected = onnx_network(tmp_path / "c.onnx", threads=1)(values)
+    np.testing.assert_array_equal(found[0][:, 0], expected.argmax(axis=1))
+    np.testing.assert_allclose(found[1][:, 0], expected.max(axis=1), atol=1e-5)
+    assert compare_file(tmp_path / "m.onnx", tmp_path / "c.onnx").problems == []
 
 
 def test_a_report_shows_every_difference(

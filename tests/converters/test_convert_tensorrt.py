@@ -171,12 +171,15 @@ def with_manifest(served: Path, tmp_path: Path) -> Path:
     from ppocr_converters.assemble import served_buckets
 
     folder = shutil.copytree(served, tmp_path / "repository")
-    plan = load_profile("tensorrt")
     shapes = {
         name: [
-            dataclasses.asdict(b) for b in served_buckets(folder, name, plan.models[name].shapes)
+            dataclasses.asdict(bucket)
+            for plan in (model.shapes,)
+            if plan is not None
+            for bucket in served_buckets(folder, name, plan)
         ]
-        for name in ("det", "rec")
+        for name, model in load_profile("tensorrt").models.items()
+        if name in ("det", "rec")
     }
     models = {name: {"proof": {"precision": "fp32"}} for name in ("det", "rec")}
     manifest = {"shapes": shapes, "models": models}
