@@ -14,6 +14,7 @@ from serving_config.configs import DET, REC, document, service, small
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.pbtxt import read_config
 from ppocr_converters.plan import apply, refuse_unavailable
+from ppocr_converters.profiles import load_profile
 from ppocr_converters.serving_config.keys import ConfigError
 from ppocr_converters.serving_config.placement import parse_cards, round_robin
 from ppocr_converters.serving_config.service import Service, plan_service
@@ -110,7 +111,8 @@ def test_device_type_decides_or_leaves_it_to_devices(
     assert groups(found, "det") == [(1, kind, [1] if kind == "GPU" else [])]
     accelerators = config_of(found, "det").optimization.execution_accelerators
     names = [entry.name for entry in accelerators.gpu_execution_accelerator]
-    assert names == (["tensorrt"] if device_type == 2 else [])
+    cuda = kind == "GPU" and device_type != 2
+    assert names == (["tensorrt"] if device_type == 2 else ["cuda"] if cuda else [])
     ignored = "op.det.local_service_conf.devices" in found.warnings
     assert ignored == (kind == "CPU" and devices != "")
 
@@ -127,10 +129,11 @@ def test_tensorrt_gets_its_precision_and_smallest_subgraph() -> None:
     (accelerator,) = config_of(
         found, "det"
     ).optimization.execution_accelerators.gpu_execution_accelerator
-    assert dict(accelerator.parameters) == {
-        "precision_mode": "FP16",
-        "trt_min_subgraph_size": "5",
-    }
+    parameters = dict(accelerator.parameters)
+    assert parameters["precision_mode"] == "FP16"
+    assert parameters["trt_min_subgraph_size"] == "5"
+    assert parameters["trt_engine_cache_enable"] == "1"  # as the profile has it
+    assert found.plan.models["det"].shapes == load_profile("tensorrt").models["det"].shapes
     refuse_unavailable(found.plan)
     assert found.precisions["det"] == "fp32"  # TensorRT itself rounds
 
@@ -190,7 +193,7 @@ def test_the_graph_is_optimised_unless_false_is_written(ir_optim: bool | None, l
 
 
 def test_openvino_is_an_accelerator_of_networks_on_the_cpu() -> None:
-    found = service(**{"triton__cpu_accelerator": "openvino", f"{LOCAL}devices": "0"})
+    found = service(**{"triton__profile": "cpu-openvino"})
     names = {
         model: [
             entry.name
@@ -200,7 +203,7 @@ def test_openvino_is_an_accelerator_of_networks_on_the_cpu() -> None:
         ]
         for model in ("det", "rec", "recognize")
     }
-    assert names == {"det": [], "rec": ["openvino"], "recognize": []}
+    assert names == {"det": ["openvino"], "rec": ["openvino"], "recognize": []}
 
 
 def test_without_batch_size_and_limits_there_is_no_batcher() -> None:

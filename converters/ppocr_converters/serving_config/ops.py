@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ppocr_converters.catalogue import Kind
-from ppocr_converters.plan import Accelerator, Batching, Instances, ModelPlan
-from ppocr_converters.profiles import models_of_op
+from ppocr_converters.plan import Accelerator, Batching, Instances, ModelPlan, Plan
+from ppocr_converters.profiles import load_profile, models_of_op
 from ppocr_converters.serving_config.document import Document
 from ppocr_converters.serving_config.keys import ConfigError
 from ppocr_converters.serving_config.placement import parse_cards, round_robin
@@ -19,6 +19,8 @@ NETWORK: dict[Kind, str] = {"det": "det", "rec": "rec", "cls": "cls"}
 ENTRANCE: dict[Kind, str] = {"det": "det_preprocess", "rec": "recognize", "cls": "cls"}
 CPU, CUDA, TENSORRT, ARM = 0, 1, 2, 3
 DEVICE_NAMES = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT", ARM: "Arm CPU"}
+#: The profile of each device.
+PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 PRECISIONS = {"cpu": ("fp32", "fp16", "bf16"), "gpu": ("fp32", "fp16", "int8")}
 GRAPH_OFF = 2  # optimization.graph.level of Triton's ONNX Runtime backend
 
@@ -127,7 +129,7 @@ def plan_op(document: Document, op: Op) -> OpPlan:
         plain.batching,
         max_batch_size=max(plain.batching.preferred_sizes, default=0) if plain.batching else 0,
         graph_level=_graph_level(local),
-        accelerators=_accelerators(document, op),
+        accelerators=_accelerators(local, op),
         parameters=_parameters(local),
     )
     result.unavailable += _unavailable(local, op)
@@ -148,7 +150,7 @@ def _batching(document: Document, op: Op, model: str) -> Batching | None:
     timeout = max(0, local["timeout"]) * 1000
     if model != NETWORK[op.kind]:
         return Batching((), 0, queue, timeout) if queue or timeout else None
-    rows = document["triton.rec_batch_size"] if op.kind == "rec" else 1
+    rows = _rows(document, op) if op.kind == "rec" else 1
     merged = local["batch_size"]
     if merged == 1:
         # A queue's settings make Triton merge what waits, unless told that one row is a batch.
@@ -157,21 +159,31 @@ def _batching(document: Document, op: Op, model: str) -> Batching | None:
     return Batching((merged * rows,), delay, queue, timeout)
 
 
+def profile_of(document: Document, op: Op) -> Plan:
+    """What a kind of machine wants, where no key says otherwise: named, or by the Op's device."""
+    return load_profile(document["triton.profile"] or PROFILES[op.device])
+
+
+def _rows(document: Document, op: Op) -> int:
+    """Lines in one call of the recogniser."""
+    own = document["triton.rec_batch_size"]
+    default = profile_of(document, op).models["recognize"].parameters.get("rec_batch_size", "1")
+    return int(default) if own is None else own
+
+
 def _graph_level(local: _Local) -> int | None:
     off = local.is_written("ir_optim") and not local["ir_optim"]
     return GRAPH_OFF if off else None
 
 
-def _accelerators(document: Document, op: Op) -> tuple[Accelerator, ...]:
+def _accelerators(local: _Local, op: Op) -> tuple[Accelerator, ...]:
     if op.device == TENSORRT:
-        local = _Local(document, op.name)
         parameters = {
             "precision_mode": local["precision"].upper(),
             "trt_min_subgraph_size": str(local["min_subgraph_size"]),
         }
         return (Accelerator("gpu", "tensorrt", parameters),)
-    name = document["triton.cpu_accelerator"]
-    return () if op.cards or name == "none" else (Accelerator("cpu", name),)
+    return ()
 
 
 def _parameters(local: _Local) -> Mapping[str, str]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from ppocr_converters.catalogue import Kind
 from ppocr_converters.plan import ModelPlan, Plan
-from ppocr_converters.profiles import load_profile
 from ppocr_converters.serving_config.document import Document
 from ppocr_converters.serving_config.keys import ConfigError
 from ppocr_converters.serving_config.models import Network, find_network, kind_of_op
-from ppocr_converters.serving_config.ops import NETWORK, Op, OpPlan, plan_op, read_op
+from ppocr_converters.serving_config.ops import NETWORK, Op, OpPlan, plan_op, profile_of, read_op
 from ppocr_converters.serving_config.prototxt import check_fetch_list
 from ppocr_converters.steps import load
 
@@ -107,7 +106,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     for kind, op in ops.items():
         warnings |= _fetch_warnings(document, op.name, networks[kind])
     return Service(
-        plan=Plan(name, _merge_models(document, plans), tuple(unavailable)),
+        plan=Plan(name, _merge_models(document, ops, plans), tuple(unavailable)),
         networks=networks,
         precisions=precisions,
         ops={op.name: kind for kind, op in ops.items()},
@@ -146,18 +145,41 @@ def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
         raise ConfigError("triton.use_angle_cls is true; it needs an Op for cls, and op has none")
 
 
-def _merge_models(document: Document, plans: Mapping[Kind, OpPlan]) -> dict[str, ModelPlan]:
-    """The plans of all models: the Ops' over the profile's, and the steps' own parameters."""
-    base = load_profile(document["triton.profile"]).models
-    parameters: dict[str, dict[str, str]] = {name: dict(p.parameters) for name, p in base.items()}
-    models = {model: plan for op in plans.values() for model, plan in op.models.items()}
-    for name, plan in models.items():
-        parameters[name] = {**parameters.get(name, {}), **plan.parameters}
+def _merge_models(
+    document: Document, ops: Mapping[Kind, Op], plans: Mapping[Kind, OpPlan]
+) -> dict[str, ModelPlan]:
+    """The plans of all models: the Ops' over their profile's, and the steps' own parameters."""
+    models: dict[str, ModelPlan] = {}
+    for kind, op_plan in plans.items():
+        base = profile_of(document, ops[kind]).models
+        for name, plan in op_plan.models.items():
+            models[name] = _over(base[name], plan) if name in base else plan
+    parameters = {name: dict(plan.parameters) for name, plan in models.items()}
     for path, key in document.entries():
         for step in key.steps:
-            if document[path] is not None:
+            if document[path] is not None and step in parameters:
                 parameters[step][path.rsplit(".", 1)[-1]] = parameter_text(document[path])
     return {name: replace(plan, parameters=parameters[name]) for name, plan in models.items()}
+
+
+def _over(base: ModelPlan, plan: ModelPlan) -> ModelPlan:
+    """A profile's plan with what an Op says put over it.
+
+    How requests are merged is the Op's alone: without batch_size they are not. Where both name the
+    same accelerator, its parameters are put together.
+    """
+    of_base = {one.name: one.parameters for one in base.accelerators}
+    accelerators = tuple(
+        replace(one, parameters={**of_base.get(one.name, {}), **one.parameters})
+        for one in plan.accelerators
+    )
+    return replace(
+        plan,
+        max_batch_size=max(base.max_batch_size, plan.max_batch_size),
+        accelerators=accelerators or base.accelerators,
+        parameters={**base.parameters, **plan.parameters},
+        shapes=base.shapes,
+    )
 
 
 def parameter_text(value: object) -> str:
