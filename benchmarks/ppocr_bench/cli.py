@@ -11,11 +11,11 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from ppocr_bench import accuracy, consistency, latency, parity
+from ppocr_bench import accuracy, consistency, endpoint, latency, parity
 from ppocr_bench.errors import BenchError
 from ppocr_bench.report import Report
 
-VERBS = (parity, accuracy, latency, consistency)
+VERBS = (parity, accuracy, latency, consistency, endpoint)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
