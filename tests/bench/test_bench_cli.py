@@ -88,3 +88,14 @@ def test_latency_beside_the_bare_networks(bench: Any) -> None:
     assert set(report["ratio"]) == set(report["not_inference"]) == {"grpc", "http"}
     assert report["machine"]["cores"] >= 1
     assert report["machine"]["versions"]["onnxruntime"][0].isdigit()
+
+
+@pytest.mark.server
+def test_the_old_endpoints_beside_asking_directly(
+    server: TritonServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--clients", "2", "--requests", "2", "--rounds", "2"]
+    assert main(["endpoint", "--json", "--url", f"grpc://{server.grpc_url}", *sizes]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report["median_ms"]) == {"direct gRPC", "old RPC", "old HTTP"}
+    assert all(len(r) == 2 and min(r) > 0 for r in report["median_ms"].values())
