@@ -16,7 +16,7 @@ from ppocr_client.many import Reading, check_concurrency, run_many_async
 from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, ImageSource
 from ppocr_client.results import Detection, OcrResult
-from ppocr_client.server_info import ServerInfo
+from ppocr_client.server_info import ServerInfo, Work
 from ppocr_client.transport import Tls, connect_async, parse_url
 
 if TYPE_CHECKING:
@@ -127,6 +127,10 @@ class AsyncOcrClient:
         """See `OcrClient.server_info`."""
         return await self._run(plans.server_info(self._settings, timeout))
 
+    async def server_work(self, *, timeout: float = 10.0) -> dict[str, Work]:
+        """See `OcrClient.server_work`."""
+        return await self._run(plans.server_work(self._settings, timeout))
+
     async def close(self) -> None:
         """Close the connection."""
         await self._transport.close()
@@ -163,6 +167,6 @@ class AsyncOcrClient:
     async def _take(self, step: plans.Step) -> Any:
         if isinstance(step, plans.Send):
             return await self._transport.send(step.request, step.timeout)
-        if isinstance(step, plans.Work):
+        if isinstance(step, plans.Do):
             return await asyncio.to_thread(step.function)
         return await asyncio.sleep(step.seconds)

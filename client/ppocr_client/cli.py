@@ -1,23 +1,22 @@
 """The command `ppocr-client`.
 
-Exit codes: 0 all pictures were read, 1 some were not, 2 the command line is wrong.
+Exit codes: 0 everything was read, 1 some was not, 2 the command line is wrong, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_client.client import DEFAULT_URL, OcrClient
-from ppocr_client.draw import DrawError, draw_result
-from ppocr_client.errors import OcrError, OptionError
-from ppocr_client.options import OPTIONS, Option, request_parameters
-from ppocr_client.pictures import read_image
-from ppocr_client.results import Line, OcrResult
-from ppocr_client.transport import parse_url
+from ppocr_client import command_doctor, command_read
+from ppocr_client.client import DEFAULT_URL
+from ppocr_client.documents import InputError, parse_pages
+from ppocr_client.errors import OptionError
+from ppocr_client.options import OPTIONS, Option, given_options, request_parameters
+from ppocr_client.outputs import FORMATS
+from ppocr_client.plans import settings_of
+from ppocr_client.transport import Tls
 
 SWITCH = {"true": True, "false": False}
 
@@ -27,18 +26,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        parse_url(args.url)
-        request_parameters(given_options(args))
-    except (ValueError, OptionError) as error:
+        files = args.ca, args.certificate, args.key
+        args.tls = Tls(*files) if any(files) else None
+        settings_of(args.url, ("ocr", "detect", "recognize"), 1, 0, args.tls)
+        if args.verb == "read":
+            request_parameters(given_options(vars(args)))
+            parse_pages(args.pages or "1")
+        return int(args.run(args))
+    except (InputError, OptionError) as error:
         parser.error(str(error))
-    if args.draw is not None and len(args.images) > 1:
-        if args.draw.suffix:
-            parser.error(
-                f"--draw {args.draw} is one file for {len(args.images)} pictures; name a folder"
-            )
-        if len({path.name for path in args.images}) < len(args.images):
-            parser.error("--draw cannot keep pictures of the same name apart; read them one by one")
-    return read(args)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -46,38 +44,110 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ppocr-client", description="Read text from pictures with PaddleOCR on Triton."
     )
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verb = verbs.add_parser(
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    read = verbs.add_parser(
         "read",
-        help="read pictures and print their text",
-        description="Read pictures and print one line for each line of text: the text, its score "
-        "and the corners of its box, separated by tabs.",
+        help="read pictures and PDF files",
+        description="Read pictures and PDF files: to standard output, or each into a file of its "
+        "own. The exit code is 1 if any of them failed; they are listed at the end.",
     )
-    verb.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a picture's file")
-    verb.add_argument("--url", default=DEFAULT_URL, help="grpc://HOST:PORT or http://HOST:PORT")
-    verb.add_argument("--model", default="ocr", help="the pipeline's name on the server")
-    verb.add_argument(
-        "--timeout", type=seconds, default=60.0, metavar="S", help="seconds for each picture"
-    )
-    verb.add_argument(
-        "--wait", type=seconds, metavar="S", help="wait so many seconds for the server to be ready"
-    )
-    verb.add_argument(
-        "--json", action="store_true", help="print one JSON object a picture, each on its own line"
-    )
-    verb.add_argument(
-        "--draw",
-        type=Path,
-        metavar="OUT.png",
-        help="draw boxes and texts into this file, or for several pictures into this folder",
-    )
-    verb.add_argument("--font", type=Path, metavar="FILE", help="the font to draw with")
-    options = verb.add_argument_group(
+    read.set_defaults(run=command_read.run)
+    _add_inputs(read)
+    _add_outputs(read)
+    _add_connection(read)
+    options = read.add_argument_group(
         "options of the pipeline (the server's defaults if not given)"
     )
     for name, option in OPTIONS.items():
         add_option(options, name, option)
+    doctor = verbs.add_parser(
+        "doctor",
+        help="check a server: reachable, models ready, a test picture, time in each step",
+        description="Check a server from here: is it reachable, are its models ready, does it read "
+        "a test picture, and how long does each step take. The exit code is 1 if it does not.",
+    )
+    doctor.set_defaults(run=command_doctor.run)
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_connection(doctor)
     return parser
+
+
+def _add_inputs(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("what to read")
+    group.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a file, a folder, a quoted pattern, an http(s) address, or - for standard input",
+    )
+    group.add_argument(
+        "--recursive", action="store_true", help="look into the folders of folders too"
+    )
+    group.add_argument("--pages", metavar="1-3,7,9-", help="pages of PDF and TIFF files")
+    group.add_argument(
+        "--dpi",
+        type=above_zero,
+        default=200.0,
+        metavar="N",
+        help="pixels to the inch: of PDF pages that are read, and of pictures in PDF files that "
+        "are written (default: %(default)g)",
+    )
+    group.add_argument(
+        "--concurrency",
+        type=whole,
+        default=4,
+        metavar="N",
+        help="pages on their way at the same time (default: %(default)s)",
+    )
+
+
+def _add_outputs(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("what to write")
+    formats = "; ".join(f"{name}: {form.help}" for name, form in FORMATS.items())
+    group.add_argument("--format", choices=FORMATS, default="lines", help=formats)
+    group.add_argument(
+        "--json",
+        action="store_const",
+        const="jsonl",
+        dest="format",
+        help="the same as --format jsonl",
+    )
+    group.add_argument(
+        "--out", type=Path, metavar="PATH", help="a file, or for several inputs a folder"
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out what is in --out already and is not older than its input",
+    )
+    group.add_argument(
+        "--draw",
+        type=Path,
+        metavar="PATH",
+        help="draw boxes and texts into this PNG file, or for several inputs into this folder",
+    )
+    group.add_argument("--font", type=Path, metavar="FILE", help="the font to draw with")
+
+
+def _add_connection(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("the server")
+    group.add_argument(
+        "--url",
+        default=DEFAULT_URL,
+        help="grpc://HOST:PORT, http://HOST:PORT, or encrypted grpcs://, https:// "
+        "(default: %(default)s)",
+    )
+    group.add_argument("--model", default="ocr", help="the pipeline's name on the server")
+    group.add_argument(
+        "--timeout", type=above_zero, default=60.0, metavar="S", help="seconds for each picture"
+    )
+    group.add_argument(
+        "--wait", type=above_zero, metavar="S", help="wait so many seconds for it to be ready"
+    )
+    group.add_argument("--token", help="sent as 'Authorization: Bearer TOKEN'")
+    group.add_argument("--ca", metavar="PEM", help="whose signature is trusted")
+    group.add_argument("--certificate", metavar="PEM", help="this client's own certificate")
+    group.add_argument("--key", metavar="PEM", help="its key")
 
 
 def add_option(group: argparse._ArgumentGroup, name: str, option: Option) -> None:
@@ -100,71 +170,19 @@ def switch(word: str) -> bool:
     return SWITCH[word]
 
 
-def seconds(word: str) -> float:
-    """A number of seconds above 0."""
+def above_zero(word: str) -> float:
+    """A number above 0."""
     try:
         number = float(word)
     except ValueError:
         number = 0.0
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds above 0")
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number above 0")
     return number
 
 
-def given_options(args: argparse.Namespace) -> dict[str, object]:
-    """The pipeline's options that the command line sets."""
-    values = {name: getattr(args, name) for name in OPTIONS}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def read(args: argparse.Namespace) -> int:
-    """Read all pictures, print what they say, and list those that failed."""
-    failures: list[tuple[Path, str]] = []
-    with OcrClient(args.url, model=args.model, timeout=args.timeout) as client:
-        try:
-            if args.wait is not None:
-                client.wait_ready(args.wait)
-        except OcrError as error:
-            print(f"ppocr-client: {error}", file=sys.stderr)
-            return 1
-        for path in args.images:
-            try:
-                data = read_image(path)
-                result = client.read(data, **given_options(args))  # type: ignore[arg-type]
-                if args.draw is not None:
-                    draw(path, data, result, args)
-                show(path, result, args)
-            except (OcrError, OSError, DrawError) as error:
-                failures.append((path, str(error)))
-                if args.json:
-                    print(json.dumps({"image": str(path), "error": str(error)}, ensure_ascii=False))
-    for path, reason in failures:
-        print(f"ppocr-client: {path}: {reason}", file=sys.stderr)
-    if failures and len(args.images) > 1:
-        print(f"ppocr-client: {len(failures)} of {len(args.images)} failed", file=sys.stderr)
-    return 1 if failures else 0
-
-
-def show(path: Path, result: OcrResult, args: argparse.Namespace) -> None:
-    """Print one picture's result."""
-    if args.json:
-        print(json.dumps({"image": str(path), **result.to_dict()}, ensure_ascii=False))
-        return
-    if len(args.images) > 1:
-        print(f"== {path}")
-    for line in result.lines:
-        print(row(line))
-
-
-def row(line: Line) -> str:
-    """A line of text as one row: text, score and corners."""
-    corners = " ".join(f"{x:g},{y:g}" for x, y in line.box.tolist())
-    return f"{line.text}\t{line.score:.3f}\t{corners}"
-
-
-def draw(path: Path, data: bytes, result: OcrResult, args: argparse.Namespace) -> None:
-    """Write one picture's drawing to the file, or into the folder, that `--draw` names."""
-    folder = args.draw.is_dir() or not args.draw.suffix
-    target = args.draw / f"{path.name}.png" if folder else args.draw
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draw_result(data, result, font=args.font).save(target)
+def whole(word: str) -> int:
+    """A whole number from 1."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1")
+    return int(word)

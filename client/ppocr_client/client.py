@@ -15,7 +15,7 @@ from ppocr_client.many import Reading, check_concurrency, run_many
 from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, ImageSource
 from ppocr_client.results import Detection, OcrResult
-from ppocr_client.server_info import ServerInfo
+from ppocr_client.server_info import ServerInfo, Work
 from ppocr_client.transport import Tls, connect, parse_url
 
 if TYPE_CHECKING:
@@ -187,6 +187,10 @@ class OcrClient:
         """The server's version, its models and their versions, limits and default options."""
         return self._run(plans.server_info(self._settings, timeout))
 
+    def server_work(self, *, timeout: float = 10.0) -> dict[str, Work]:
+        """How many requests each model has answered since the server started, in what time."""
+        return self._run(plans.server_work(self._settings, timeout))
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
@@ -223,6 +227,6 @@ class OcrClient:
     def _take(self, step: plans.Step) -> Any:
         if isinstance(step, plans.Send):
             return self._transport.send(step.request, step.timeout)
-        if isinstance(step, plans.Work):
+        if isinstance(step, plans.Do):
             return step.function()
         return time.sleep(step.seconds)

@@ -17,7 +17,11 @@ LOOKS = {
     "server": ("ServerMetadata", service_pb2.ServerMetadataRequest),
     "index": ("RepositoryIndex", service_pb2.RepositoryIndexRequest),
     "config": ("ModelConfig", service_pb2.ModelConfigRequest),
+    "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
 }
+
+# Where the message holds what HTTP answers as a whole.
+INSIDE = {"index": "models", "config": "config"}
 
 
 def encode(request: Request) -> tuple[str, Any]:
@@ -44,9 +48,7 @@ def decode(request: Request, message: Any) -> Any:
         result = InferResult(message)
         return {output.name: result.as_numpy(output.name) for output in message.outputs}
     plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    return {"server": plain, "index": plain.get("models"), "config": plain.get("config")}[
-        request.what
-    ]
+    return plain.get(INSIDE[request.what], []) if request.what in INSIDE else plain
 
 
 def _raw(array: npt.NDArray[Any]) -> bytes:

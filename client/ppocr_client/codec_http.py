@@ -41,7 +41,8 @@ def encode(request: Request) -> Call:
         return Call("GET", f"{model}/ready", {}, b"")
     if request.what == "index":
         return Call("POST", "/v2/repository/index", {}, b"")
-    return Call("GET", "/v2" if request.what == "server" else f"{model}/config", {}, b"")
+    paths = {"server": "/v2", "config": f"{model}/config", "statistics": "/v2/models/stats"}
+    return Call("GET", paths[request.what], {}, b"")
 
 
 def decode(request: Request, answer: Answer) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 
@@ -133,3 +133,9 @@ def request_parameters(options: Mapping[str, object]) -> dict[str, Value]:
 def _hint(name: str) -> str:
     near = difflib.get_close_matches(name, OPTIONS, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(OPTIONS)}"
+
+
+def given_options(values: Mapping[str, Any]) -> ReadOptions:
+    """Those of the values that are options and are set; the rest of a command line is left out."""
+    chosen = {name: values[name] for name in OPTIONS if values.get(name) is not None}
+    return cast("ReadOptions", chosen)

@@ -20,7 +20,7 @@ from ppocr_client.errors import DeadlineExceeded, InvalidRequest, ServerBusy, Se
 from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, read_image
 from ppocr_client.results import Detection, OcrResult, detection_of_tensors, result_of_tensors
-from ppocr_client.server_info import ServerInfo, server_info_of
+from ppocr_client.server_info import ServerInfo, Work, server_info_of, work_of
 from ppocr_client.sizes import picture_size
 from ppocr_client.transport import Access, Infer, Look, Ready, Request, Tls, parse_url
 
@@ -40,13 +40,13 @@ class Pause(NamedTuple):
     seconds: float
 
 
-class Work(NamedTuple):
+class Do(NamedTuple):
     """Call a function that takes a while but needs no server; its answer is the step's."""
 
     function: Callable[[], Any]
 
 
-Step = Send | Pause | Work
+Step = Send | Pause | Do
 T = TypeVar("T")
 Plan = Generator[Step, Any, T]
 
@@ -94,7 +94,7 @@ def read(
 ) -> Plan[OcrResult]:
     """A whole picture's text."""
     parameters, seconds = request_parameters(options), _seconds(settings, timeout)
-    data = yield Work(lambda: read_image(image, colour))
+    data = yield Do(lambda: read_image(image, colour))
     request = Infer(settings.model, {"IMAGE": _bytes_tensor(data)}, parameters)
     return result_of_tensors((yield from _ask(settings, request, seconds)), picture_size(data))
 
@@ -108,7 +108,7 @@ def detect(
 ) -> Plan[Detection]:
     """Where there is text in a picture."""
     parameters, seconds = request_parameters(options), _seconds(settings, timeout)
-    data = yield Work(lambda: read_image(image, colour))
+    data = yield Do(lambda: read_image(image, colour))
     request = Infer(settings.detect_model, {"IMAGE": _bytes_tensor(data)}, parameters)
     return detection_of_tensors((yield from _ask(settings, request, seconds)))
 
@@ -123,7 +123,7 @@ def recognize(
 ) -> Plan[OcrResult]:
     """The text of given boxes, or of a picture that is one line."""
     parameters, seconds = request_parameters(options), _seconds(settings, timeout)
-    data = yield Work(lambda: read_image(image, colour))
+    data = yield Do(lambda: read_image(image, colour))
     inputs = {"IMAGE": _bytes_tensor(data), **_box_tensors(boxes)}
     request = Infer(settings.recognize_model, inputs, parameters)
     return result_of_tensors((yield from _ask(settings, request, seconds)), picture_size(data))
@@ -162,6 +162,11 @@ def server_info(settings: Settings, timeout: float) -> Plan[ServerInfo]:
     for name in sorted({model["name"] for model in index if model.get("state") == "READY"}):
         configs.append((yield from _ask(settings, Look("config", name), seconds)))
     return server_info_of(server, index, configs)
+
+
+def server_work(settings: Settings, timeout: float) -> Plan[dict[str, Work]]:
+    """What each model has done since the server started."""
+    return work_of((yield from _ask(settings, Look("statistics"), positive(timeout))))
 
 
 def positive(seconds: float) -> float:

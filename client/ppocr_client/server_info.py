@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ppocr_client.options import OPTIONS
 
@@ -29,6 +29,29 @@ class ServerInfo:
     limits: Mapping[str, int]
     defaults: Mapping[str, str]
     parameters: Mapping[str, Mapping[str, str]]
+
+
+class Work(NamedTuple):
+    """What a model has done since the server started: requests, and seconds spent on them all.
+
+    The time of a request is from its arrival at the model to its answer, waiting included; that of
+    a model which calls others includes theirs.
+    """
+
+    requests: int
+    seconds: float
+
+
+def work_of(statistics: Mapping[str, Any]) -> dict[str, Work]:
+    """Each model's work, its versions together, from the server's statistics."""
+    work: dict[str, Work] = {}
+    for model in statistics.get("model_stats", ()):
+        # Protobuf's JSON writes such numbers as text, and leaves out those that are 0.
+        success = model.get("inference_stats", {}).get("success", {})
+        before = work.get(model["name"], Work(0, 0.0))
+        requests, seconds = int(success.get("count", 0)), int(success.get("ns", 0)) / 1e9
+        work[model["name"]] = Work(before.requests + requests, before.seconds + seconds)
+    return work
 
 
 def server_info_of(

@@ -93,10 +93,11 @@ class Ready(NamedTuple):
 class Look(NamedTuple):
     """What the server says of itself, as plain values that JSON can hold.
 
-    "server" is its name and version, "index" the list of its models, "config" that of `model`.
+    "server" is its name and version, "index" the list of its models, "config" that of `model`,
+    "statistics" how often and how long each model has worked.
     """
 
-    what: Literal["server", "index", "config"]
+    what: Literal["server", "index", "config", "statistics"]
     model: str = ""
 
 

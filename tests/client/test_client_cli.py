@@ -30,13 +30,22 @@ def test_help_is_instant_and_lists_the_options():
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "IMAGE"),
+        ([], "INPUT"),
         (["a.png", "--url", "ftp://host"], "scheme 'ftp'"),
         (["a.png", "--drop-score", "2"], "drop_score is 2.0; allowed: a number from 0 to 1"),
         (["a.png", "--use-dilation", "yes"], "neither true nor false"),
-        (["a.png", "--timeout", "0"], "'0' is not a number of seconds above 0"),
+        (["a.png", "--timeout", "0"], "'0' is not a number above 0"),
         (["a.png", "b.png", "--draw", "out.png"], "name a folder"),
-        (["x/a.png", "y/a.png", "--draw", "out"], "same name"),
+        (["a.png", "--timeout", "inf"], "not a number above 0"),
+        (["a.png", "--concurrency", "0"], "not a whole number from 1"),
+        (["x/a.png", "y/a.png", "--draw", "out"], "same name apart: x/a.png and y/a.png"),
+        (["x/a.png", "y/a.png", "--out", "out"], "same name"),
+        (["a.png", "b.png", "--format", "pdf"], "--format pdf of 2 inputs needs --out FOLDER"),
+        (["a.png", "--resume"], "say --out FOLDER"),
+        (["a.png", "--pages", "3-1"], "write e.g. 1-3,7,9-"),
+        (["nothing-*.png"], "no file matches 'nothing-*.png'"),
+        (["a.png", "--ca", "ca.pem"], "not encrypted"),
+        (["a.png", "--url", "https://h", "--key", "k.pem"], "go together"),
     ],
 )
 def test_a_wrong_command_line_is_a_usage_error(arguments, reason, capsys):

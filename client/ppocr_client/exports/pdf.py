@@ -15,6 +15,7 @@ import numpy as np
 from ppocr_client.draw import TALL
 from ppocr_client.errors import ImageError, MissingExtra
 from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
+from ppocr_client.pdfium import LOCK, POINTS
 from ppocr_client.results import Line, OcrResult
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 # A line that rises or falls by more than this is laid straight: pdftotext tears others apart (from
 # about 4 degrees on), and text that is found is worth more than the tilt of its highlight.
 STRAIGHT = 0.05
-POINTS = 72  # of a page's inch
 ORIENTATION = 0x0112
 
 
@@ -48,13 +48,14 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
     if not pages or not dpi > 0:
         raise ValueError(f"{len(pages)} pages at {dpi} dpi make no PDF")
     codes = character_codes(line.text for _, result in pages for line in result.lines)
-    document = pypdfium2.PdfDocument.new()
-    font = _load_font(document, codes)
-    for data, result in pages:
-        _add_page(document, data, result, codes, font, POINTS / dpi)
-    file = io.BytesIO()
-    document.save(file)
-    document.close()
+    with LOCK:
+        document = pypdfium2.PdfDocument.new()
+        font = _load_font(document, codes)
+        for data, result in pages:
+            _add_page(document, data, result, codes, font, POINTS / dpi)
+        file = io.BytesIO()
+        document.save(file)
+        document.close()
     return file.getvalue()
 
 

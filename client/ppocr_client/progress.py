@@ -1,0 +1,46 @@
+"""How far a long run is: one line that is written over and over, only where somebody watches."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+PERIOD = 0.2  # seconds between two writings
+
+
+class Progress:
+    """Counts documents; shows rate, time left and failures on a terminal."""
+
+    def __init__(self, total: int, stream: TextIO, *, shown: bool) -> None:
+        self._total, self._stream, self._shown = total, stream, shown
+        self._done = self._failed = 0
+        self._start = time.monotonic()
+        self._written = 0.0
+
+    def count(self, *, failed: bool) -> None:
+        """One more is finished."""
+        self._done += 1
+        self._failed += failed
+        now = time.monotonic()
+        if self._shown and (now - self._written > PERIOD or self._done == self._total):
+            self._written = now
+            line = describe(self._done, self._total, self._failed, now - self._start)
+            self._stream.write(f"\r\x1b[K{line}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line away, before something else is written."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def describe(done: int, total: int, failed: int, seconds: float) -> str:
+    """The line: "12/100 · 3.4/s · 0:26 left · 1 failed"."""
+    rate = done / max(seconds, 1e-9)
+    left = round((total - done) / rate) if done else 0
+    minutes, rest = divmod(left, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    parts = [f"{done}/{total}", f"{rate:.1f}/s", f"{clock} left"]
+    return " · ".join([*parts, f"{failed} failed"] if failed else parts)

@@ -1,0 +1,25 @@
+"""A small picture to try a server with."""
+
+from __future__ import annotations
+
+import base64
+
+TEXT = "TRITON 2026"
+
+# A PNG of 320 x 96 pixels that says TEXT, in DejaVu Sans.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAUAAAABgAgMAAAARJUO7AAAADFBMVEX////Pz88wMDAAAABTUTOnAAADFklEQVR4"
+    "2u2WP27bSBSHv2EoKwELqxBsxVvQhev1ETxIm8YBtlq48AEWiG8gHkFFsvUW2S5AdANyb8AjqHD+IFbBQhvIEjlv"
+    "C5LiiCKNtAvMrxAw1PDje/Pe+5Hg5OTk5OTk5OTk9PNSn77r/Ssn8QeAs40GfjczgDPzd/s+ERGRSGQzA0y95q3I"
+    "PSApBBnAUSyiQYncw5lIAahYpBcohQ1UImIAyWpgICILCEQKuBSRCIbSAL2DJL3IWhzx/lTNgOe7S5s3dxMYb04V"
+    "8OVVcguTzau7w9MKVoBhEKdg6nX4CNMFSLGLcMawgGlKHPGrJlzBNOWoF8hlZgGnCwjXIKYGvgDPQKy5SrmAYA2x"
+    "7qpnDQxXFjCOYFiAiXUFBBAQCFOAZzmqsE/sALz0rVrpBLYKSOwgEq0EGAGIQsmTwHyv+AmI0jC/bnUFLMfVYpA/"
+    "CWzfhyRANtr/xw7K/3mgL1Tp7sIB0InK61SUQF6OTQ/QP8xfQ+7vxe3vdvo5vvo8+NAPHOdteAJsB1ZWdr7Pc/gB"
+    "L/uBo+VBhCMQZTG21o7zJaPJ54mn+4CDWdZ1mvKP7syB6wy4+Z7o7sYWEdFNYwcrgKsUw1Wya+xpynANwzWgRBMa"
+    "mKa9Kf+bdBa86RsVzS33kAQMzPvPcHBY8gxYnDcMy48mG8hy63ktoKjTI93RNbDeGdh4Yx/ht7b7tQPcP96uvvnt"
+    "W/WkHNT1X5DnZRJ99rVoivKsAIg1BmXqosQReHm5wat3Hi96gceWfXmmKqSB+HUJ9AzgFVUbrCl/wkVvUda+faS6"
+    "spzGwF5sS9NivISLZcufOoD2kEmiYVBOWm1gFw8VkAxmH4GtD6OsF2gPGcktTLZ7jThbVvGeg6fngHhw3V+Usgat"
+    "l5SBQLLSGXQ1LXFEUJp/rFUc9QOnUQMM5N2JzMDAsARWjPDxxMDlqpzF+1PzRISXaQOsX/QGvBJ4XI57+aK/Kj8M"
+    "QpHHJxzbdnu5gy+Hpg8/4Otu8dVadAD33P7P+cNNXfG90v2yvWk+Jv54uHXflU5OTk5OTk5OTv9P/QcJIYc6Fsj6"
+    "SQAAAABJRU5ErkJggg=="
+)

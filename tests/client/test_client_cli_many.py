@@ -1,0 +1,222 @@
+"""`ppocr-client read` of folders, documents and everything else that has pages."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import io
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppocr_client.cli import main
+from ppocr_client.documents import find_documents, parse_pages
+from ppocr_client.pictures import encode_pixels
+from ppocr_client.progress import describe
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SIGN = SAMPLES / "sign_vertical.jpg"
+TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
+BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
+
+pdfium = pytest.importorskip("pypdfium2")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder of three pictures, one of them in a folder of its own, and a file that is none."""
+    inside = tmp_path / "in"
+    (inside / "deep").mkdir(parents=True)
+    (inside / "b.jpg").write_bytes(SIGN.read_bytes())
+    (inside / "a.BMP").write_bytes(BLANK)
+    (inside / "deep" / "a.BMP").write_bytes(BLANK)
+    (inside / "notes.md").write_text("no picture")
+    return inside
+
+
+def test_folders_patterns_and_names(folder, monkeypatch):
+    def names(*words, recursive=False):
+        return [document.name for document in find_documents(words, recursive=recursive)]
+
+    assert names(str(folder)) == ["a.BMP", "b.jpg"]
+    assert names(str(folder), recursive=True) == ["a.BMP", "b.jpg", "deep/a.BMP"]
+    assert names(str(folder / "*.jpg"), str(folder / "b.jpg")) == ["b.jpg"]
+    assert names(str(folder / "**" / "*.BMP")) == ["a.BMP", "a.BMP"]
+    assert names("http://h/x/scan%201.png?size=2", "https://h:1/", "-") == [
+        "scan 1.png",
+        "h:1",
+        "stdin",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [("2", [(2, 2)]), ("1-3,7,9-", [(1, 3), (7, 7), (9, None)]), ("-4", [(1, 4)])],
+)
+def test_pages_are_ranges(text, ranges):
+    assert parse_pages(text) == ranges
+
+
+@pytest.mark.parametrize("text", ["", "-", "0", "3-2", "a", "1;2", "1,,2"])
+def test_what_is_no_range_is_refused(text):
+    with pytest.raises(ValueError, match="1-3,7,9-"):
+        parse_pages(text)
+
+
+def test_progress_says_rate_time_left_and_failures():
+    assert describe(0, 10, 0, 0) == "0/10 · 0.0/s · 0:00 left"
+    assert describe(20, 100, 3, 10) == "20/100 · 2.0/s · 0:40 left · 3 failed"
+    assert describe(1, 10001, 0, 1) == "1/10001 · 1.0/s · 2:46:40 left"
+
+
+@pytest.mark.server
+def test_a_folder_goes_into_a_folder_and_is_not_read_twice(server, folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    order = ["read", str(folder), "--recursive", "--url", server.grpc_url, "--out", str(out)]
+    assert main([*order, "--format", "text"]) == 0
+    written = {path.relative_to(out).as_posix(): path for path in out.rglob("*") if path.is_file()}
+    assert set(written) == {"a.BMP.txt", "b.jpg.txt", "deep/a.BMP.txt"}
+    assert written["b.jpg.txt"].read_text(encoding="utf-8").splitlines() == TEXTS
+    times = {name: path.stat().st_mtime_ns for name, path in written.items()}
+    time.sleep(0.02)
+    (folder / "b.jpg").touch()
+    written["a.BMP.txt"].unlink()
+    assert main([*order, "--format", "text", "--resume"]) == 0
+    again = {name: path.stat().st_mtime_ns for name, path in written.items()}
+    assert {name for name in times if times[name] != again[name]} == {"a.BMP.txt", "b.jpg.txt"}
+    out_text, err = capsys.readouterr()
+    assert out_text == ""
+    assert "1 of 3 were read before" in err
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "tsv", "hocr", "alto", "pdf"])
+def test_every_format_of_a_pdf_of_two_pages(server, tmp_path, form):
+    source, out = tmp_path / "two.pdf", tmp_path / "result"
+    page = Image.open(SIGN).resize((310, 450))
+    page.save(source, save_all=True, append_images=[page.resize((280, 406))], resolution=100)
+    order = ["read", str(source), "--url", server.grpc_url, "--dpi", "100", "--format", form]
+    assert main([*order, "--out", str(out / "x.out")]) == 0
+    data = (out / "x.out").read_bytes()
+    if form == "pdf":
+        document = pdfium.PdfDocument(data)
+        assert [tuple(map(round, page.get_size())) for page in document] == [(223, 324), (202, 292)]
+        for page in document:
+            found = page.get_textpage().get_text_range().replace(" ", "")
+            assert all(text.replace(" ", "") in found for text in TEXTS)
+        return
+    text = data.decode()
+    assert text.count(TEXTS[0]) == 2
+    if form == "text":
+        assert [page.splitlines()[0] for page in text.split("\f")] == TEXTS[:1] * 2
+    if form == "json":
+        assert [page["page"] for page in json.loads(text)["pages"]] == [1, 2]
+    if form == "jsonl":
+        records = [json.loads(line) for line in text.splitlines()]
+        assert [(record["page"], record["width"]) for record in records] == [(1, 310), (2, 280)]
+
+
+@pytest.mark.server
+def test_chosen_pages_of_a_tiff_are_drawn_and_numbered(server, tmp_path, capsys):
+    source = tmp_path / "three.tif"
+    blank = Image.new("RGB", (60, 40), "white")
+    blank.save(source, save_all=True, append_images=[Image.open(SIGN), blank])
+    draw = str(tmp_path / "drawn.png")
+    order = ["read", str(source), "--url", server.grpc_url, "--json", "--pages", "2-"]
+    assert main([*order, "--draw", draw]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(record["page"], len(record["lines"])) for record in records] == [(2, 2), (3, 0)]
+    assert Image.open(tmp_path / "drawn-2.png").size == (1240, 900)
+    assert Image.open(tmp_path / "drawn-3.png").size == (120, 40)
+    assert main([*order[:-1], "7"]) == 1
+    assert "has 3 pages, and none of those asked for" in capsys.readouterr().err
+
+
+@pytest.mark.server
+def test_standard_input_and_addresses(server, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SIGN.read_bytes())))
+    assert main(["read", "-", "--url", server.grpc_url, "--format", "text"]) == 0
+    assert capsys.readouterr().out.splitlines() == TEXTS
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(SAMPLES))
+    monkeypatch.setattr(handler.func, "log_message", lambda *_: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{web.server_port}"
+            words = [f"{address}/{SIGN.name}", f"{address}/missing.jpg"]
+            assert main(["read", *words, "--url", server.grpc_url, "--format", "text"]) == 1
+        finally:
+            web.shutdown()
+            thread.join()
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [f"== {words[0]}", *TEXTS]
+    assert f"cannot fetch {words[1]}: HTTP Error 404" in err
+    assert "1 of 2 failed" in err
+
+
+@pytest.mark.server
+def test_a_damaged_pdf_fails_alone(server, tmp_path, capsys):
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnothing else")
+    out = tmp_path / "out"
+    order = ["read", str(broken), str(SIGN), "--url", server.grpc_url, "--out", str(out)]
+    assert main(order) == 1
+    assert f"{broken}: cannot open the PDF file" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["sign_vertical.jpg.txt"]
+
+
+@pytest.mark.server
+def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_path):
+    inside, out = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    for index in range(150):
+        bad = index % 25 == 7
+        (inside / f"{index:03}.bmp").write_bytes(BLANK[:50] if bad else BLANK)
+    command = [Path(sys.executable).with_name("ppocr-client"), "read", inside, "--format", "jsonl"]
+    command += ["--out", out, "--resume", "--url", server.grpc_url]
+
+    def done() -> set[Path]:
+        return set(out.glob("*.jsonl"))
+
+    for number, stop in enumerate((signal.SIGINT, signal.SIGKILL), 1):
+        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while len(done()) < 30 * number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.send_signal(stop)
+        _, err = running.communicate(timeout=60)
+        assert running.returncode == (130 if stop == signal.SIGINT else -stop)
+        assert ("--resume goes on from here" in err) == (stop == signal.SIGINT)
+        assert 30 * number <= len(done()) < 144
+    times = {path: path.stat().st_mtime_ns for path in done()}
+    last = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert last.returncode == 1
+    assert f"{len(times)} of 150 were read before" in last.stderr
+    assert f"6 of {150 - len(times)} failed" in last.stderr
+    assert len(done()) == 144
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+    assert all(json.loads(path.read_text())["lines"] == [] for path in done())
+
+
+@pytest.mark.server
+def test_the_doctor_finds_a_well_server_and_a_missing_one(server, capsys):
+    assert main(["doctor", "--url", server.grpc_url, "--wait", "10"]) == 0
+    said = capsys.readouterr().out
+    assert "test picture: read 'TRITON" in said
+    assert all(f"  {step} " in said for step in ("ocr", "det_preprocess", "det", "rec"))
+    assert main(["doctor", "--url", f"http://{server.http_url}", "--model", "orc", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is False
+    assert report["checks"][-1][0] == "models"
+    assert "orc not ready" in report["checks"][-1][2]
+    assert main(["doctor", "--url", "http://127.0.0.1:1"]) == 1
+    assert "FAIL  server: http://127.0.0.1:1" in capsys.readouterr().out
