@@ -101,16 +101,32 @@ def ask(
     return boxes, scores, size
 
 
+#: What the stock RPC client does, as a line of shell.
+OVER_RPC = """
+python - "$PPOCR_OLD_RPC_URL" <<'END'
+import base64, sys, grpc
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
+with grpc.insecure_channel(sys.argv[1].removeprefix("grpc://")) as channel:
+    inference = channel.unary_unary(
+        "/baidu.paddle_serving.pipeline_serving.PipelineService/inference",
+        Request.SerializeToString, Response.FromString)
+    picture = base64.b64encode(open("samples/poster_zh.jpg", "rb").read()).decode()
+    answer = inference(Request(key=["image"], value=[picture]))
+assert answer.err_no == 0, answer.err_msg
+print("RPC " + answer.value[0])
+END
+"""
+
+
 @pytest.mark.server
 def test_one_command_serves_the_old_example_on_its_old_ports(
     repository: Path, tmp_path: Path, samples: dict[str, list[str]]
 ) -> None:
-    """The old example's file, with fewer instances and free ports, asked as the guide asks."""
+    """The old example's file, on free ports, asked as the guide asks, and over RPC."""
     settings = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    assert [op["concurrency"] for op in settings["op"].values()] == [6, 3]
     settings["http_port"], settings["rpc_port"] = free_ports(2)
     settings["triton"] = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
-    for op in settings["op"].values():
-        op["concurrency"] = 1
     path = tmp_path / "config.yml"
     path.write_text(yaml.safe_dump(settings), "utf-8")
     built = str(tmp_path / "repository")
@@ -123,7 +139,7 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
         [
             *("ppocr-serve", *work, "--model-repository", built),
             *("--log-folder", str(tmp_path / "logs")),
-            *("--", "sh", "-c", request.replace(address, "$PPOCR_OLD_HTTP_URL")),
+            *("--", "sh", "-ec", request.replace(address, "$PPOCR_OLD_HTTP_URL") + OVER_RPC),
         ],
         cwd=ROOT,
         env=ENVIRONMENT,
@@ -131,10 +147,12 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
         text=True,
         check=True,
     )
-    answer = yaml.safe_load(done.stdout)  # JSON is YAML
+    over_http, over_rpc = done.stdout.split("RPC ")
+    answer = yaml.safe_load(over_http)  # JSON is YAML
     assert (answer["err_no"], answer["key"]) == (0, ["result"])
-    lines = ast.literal_eval(answer["value"][0])
-    assert [text for (text, _), _ in lines] == samples["poster_zh.jpg"]
+    for value in (answer["value"][0], over_rpc):
+        lines = ast.literal_eval(value.strip())
+        assert [text for (text, _), _ in lines] == samples["poster_zh.jpg"]
     assert "err_no=0" in (tmp_path / "logs" / "pipeline.log").read_text("utf-8")
 
 
