@@ -108,7 +108,8 @@ def test_every_format_of_a_pdf_of_two_pages(server, tmp_path, form):
     data = (out / "x.out").read_bytes()
     if form == "pdf":
         document = pdfium.PdfDocument(data)
-        assert [tuple(map(round, page.get_size())) for page in document] == [(223, 324), (202, 292)]
+        sizes = [page.get_size() for page in document]
+        assert np.allclose(sizes, [(223, 324), (202, 292)], atol=2)
         for page in document:
             found = page.get_textpage().get_text_range().replace(" ", "")
             assert all(text.replace(" ", "") in found for text in TEXTS)
@@ -121,7 +122,8 @@ def test_every_format_of_a_pdf_of_two_pages(server, tmp_path, form):
         assert [page["page"] for page in json.loads(text)["pages"]] == [1, 2]
     if form == "jsonl":
         records = [json.loads(line) for line in text.splitlines()]
-        assert [(record["page"], record["width"]) for record in records] == [(1, 310), (2, 280)]
+        assert [record["page"] for record in records] == [1, 2]
+        assert np.allclose([record["width"] for record in records], [310, 280], atol=1)
 
 
 @pytest.mark.server
