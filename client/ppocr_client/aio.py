@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,7 +77,7 @@ class AsyncOcrClient:
         colour: Colour | None = None,
         timeout: float | None = None,
         **options: Unpack[ReadOptions],
-    ) -> AsyncIterator[Reading]:
+    ) -> AsyncGenerator[Reading, None]:
         """See `OcrClient.read_many`; leave it early with `aclose`, or by cancelling its task."""
         request_parameters(options)  # what is wrong for all is said once, and now
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -72,7 +72,7 @@ async def run_many_async(
     items: Iterable[Item],
     concurrency: int,
     ordered: bool,
-) -> AsyncIterator[Made]:
+) -> AsyncGenerator[Made, None]:
     """As `run_many`, in tasks of the running event loop."""
     room = asyncio.Semaphore(concurrency)
     waiting: deque[asyncio.Task[Made]] = deque()

@@ -129,9 +129,7 @@ def test_characters_that_xml_cannot_hold_become_marks(write):
 
 
 def raw_pdfium():
-    import pypdfium2.raw as raw
-
-    return raw
+    return pytest.importorskip("pypdfium2.raw")
 
 
 def found_in(pdf: bytes) -> list[dict[str, tuple[float, ...]]]:
@@ -139,7 +137,7 @@ def found_in(pdf: bytes) -> list[dict[str, tuple[float, ...]]]:
     raw, pages = raw_pdfium(), []
     for page in pdfium.PdfDocument(pdf):
         text, height = page.get_textpage(), page.get_height()
-        words: dict[str, list[tuple[float, ...]]] = {}
+        words: dict[str, tuple[float, ...]] = {}
         for i in range(text.count_chars()):
             left, bottom, right, top = text.get_charbox(i, loose=True)
             words[chr(raw.FPDFText_GetUnicode(text, i))] = (

@@ -66,10 +66,9 @@ def test_colour_is_for_arrays():
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "RGBA", "CMYK", "LA"])
 def test_pillow_images_of_every_mode(mode):
     image = Image.fromarray(RNG.integers(0, 2, (6, 7, 3), np.uint8) * 255).convert(mode)
-    wanted = image.convert("RGBA" if mode in ("RGBA", "LA") else "RGB")
-    assert np.array_equal(
-        np.asarray(Image.open(io.BytesIO(read_image(image))).convert(wanted.mode)), wanted
-    )
+    kind = "RGBA" if mode in ("RGBA", "LA") else "RGB"
+    sent = Image.open(io.BytesIO(read_image(image))).convert(kind)
+    assert np.array_equal(np.asarray(sent), np.asarray(image.convert(kind)))
 
 
 def test_a_pillow_image_is_brought_upright_and_16_bits_become_8():

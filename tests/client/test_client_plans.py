@@ -88,7 +88,7 @@ def http_server(script: Scripted, context: ssl.SSLContext | None = None) -> Iter
 
 @contextmanager
 def grpc_server(script: Scripted, credentials=None) -> Iterator[str]:
-    class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):
+    class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
         def ModelInfer(self, request, context):
             code = script.next_code(context.invocation_metadata())
             if code != 200:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
 
 from ppocr_client.sizes import picture_size, tiff_pictures
 
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     "jpeg": {"format": "JPEG"},
     "progressive": {"format": "JPEG", "progressive": True},
     "png": {"format": "PNG"},
