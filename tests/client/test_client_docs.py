@@ -11,7 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-pytestmark = pytest.mark.server
 
 
 def examples(page: str) -> list[tuple[str, str, str]]:
@@ -23,10 +22,15 @@ def examples(page: str) -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.parametrize("page", ["client.md"])
-def test_the_examples_run(server, tmp_path, page):
+def test_the_chinese_page_has_the_same_examples():
+    chinese = [block[1:] for block in examples("client_CN.md")]
+    assert chinese == [block[1:] for block in examples("client.md")]
+
+
+@pytest.mark.server
+def test_the_examples_run(server, tmp_path):
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    blocks = examples(page)
+    blocks = examples("client.md")
     assert {language for _, language, _ in blocks} == {"python", "sh"}
     said: dict[str, str] = {}
     for heading, language, code in blocks:
