@@ -6,13 +6,14 @@ Exit codes: 0 everything was read, 1 some was not, 2 the command line is wrong, 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ppocr_client import command_doctor, command_read
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.documents import InputError, parse_pages
-from ppocr_client.errors import OptionError
 from ppocr_client.options import OPTIONS, Option, given_options, request_parameters
 from ppocr_client.outputs import FORMATS
 from ppocr_client.plans import settings_of
@@ -26,17 +27,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        files = args.ca, args.certificate, args.key
-        args.tls = Tls(*files) if any(files) else None
-        settings_of(args.url, ("ocr", "detect", "recognize"), 1, 0, args.tls)
-        if args.verb == "read":
-            request_parameters(given_options(vars(args)))
-            parse_pages(args.pages or "1")
+        _check(args)
+    except (ValueError, OSError) as error:  # a certificate that cannot be read is an OSError
+        parser.error(str(error))
+    try:
         return int(args.run(args))
-    except (InputError, OptionError) as error:
+    except InputError as error:
         parser.error(str(error))
-    except ValueError as error:
-        parser.error(str(error))
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python's own flush at the end must not fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What argparse cannot know; sets `args.tls`."""
+    files = args.ca, args.certificate, args.key
+    args.tls = Tls(*files) if any(files) else None
+    settings_of(args.url, ("ocr", "detect", "recognize"), 1, 0, args.tls)
+    if args.tls is not None:
+        args.tls.context()
+    if args.verb == "read":
+        request_parameters(given_options(vars(args)))
+        parse_pages(args.pages or "1")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -46,6 +46,7 @@ def test_help_is_instant_and_lists_the_options():
         (["nothing-*.png"], "no file matches 'nothing-*.png'"),
         (["a.png", "--ca", "ca.pem"], "not encrypted"),
         (["a.png", "--url", "https://h", "--key", "k.pem"], "go together"),
+        (["a.png", "--url", "grpcs://h", "--ca", "missing.pem"], "No such file"),
     ],
 )
 def test_a_wrong_command_line_is_a_usage_error(arguments, reason, capsys):

@@ -166,6 +166,14 @@ def test_standard_input_and_addresses(server, capsys, monkeypatch, tmp_path):
 
 
 @pytest.mark.server
+def test_a_reader_that_has_seen_enough_is_no_accident(server):
+    program = Path(sys.executable).with_name("ppocr-client")
+    command = f"{program} read {SIGN} --url {server.grpc_url} | true"
+    ran = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert ran.stderr == ""
+
+
+@pytest.mark.server
 def test_a_damaged_pdf_fails_alone(server, tmp_path, capsys):
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7\nnothing else")
