@@ -17,6 +17,7 @@ import onnx
 from onnx import ModelProto
 
 from ppocr_converters.errors import ModelError
+from ppocr_converters.fake_quantisation import rewritten
 from ppocr_converters.files import new_file
 from ppocr_converters.graph import opset as opset_of
 from ppocr_converters.onnx_model import fixed_dimensions, inputs, kind_of, load_onnx
@@ -57,11 +58,14 @@ def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
     source = find_paddle_model(folder)
     description = read_program(source.program)
     check_weights(source, description)
-    backend = QUANTISED if description.quantisers else FLOAT
     tool = paddle2onnx_for(source.format)
     with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
         raw = Path(scratch, "raw.onnx")
-        with combined(source) as (program, weights):
+        with (
+            combined(source) as given,
+            rewritten(*given, description.operators, source.program) as (program, weights),
+        ):
+            backend = QUANTISED if read_program(program).quantisers else FLOAT
             _run_paddle2onnx(tool, program, weights, raw, opset, source.program, backend)
         model = _finish(load_onnx(raw), source, tool, opset)
     check_dynamic(model, folder)

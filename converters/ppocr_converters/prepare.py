@@ -37,6 +37,7 @@ CODE = (
     "compile.py",
     "convert.py",
     "dictionary.py",
+    "fake_quantisation.py",
     "graph.py",
     "inference_yml.py",
     "model_files.py",
