@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_converters.cli import DET, REC, main
+from ppocr_converters.cli import main
+from ppocr_converters.verbs import DET, REC
 
 HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
 

@@ -11,7 +11,6 @@ import onnx
 import pytest
 
 from ppocr_converters.catalogue import catalogue
-from ppocr_converters.cli import DET, REC
 from ppocr_converters.compile import compile_model
 from ppocr_converters.dictionary import read_dictionary
 from ppocr_converters.errors import DictionaryError, ModelError
@@ -25,6 +24,7 @@ from ppocr_converters.networks import (
 )
 from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.proof import random_pictures
+from ppocr_converters.verbs import DET, REC
 
 KINDS = catalogue().kinds
 OPEN = """

@@ -11,13 +11,14 @@ import onnx
 import pytest
 
 from ppocr_converters import graph
-from ppocr_converters.cli import CLS, DET, REC, main
+from ppocr_converters.cli import main
 from ppocr_converters.compile import PREFIX
 from ppocr_converters.errors import ModelError
 from ppocr_converters.lower import lower_model, to_int8
 from ppocr_converters.networks import compiled_recogniser, normalise, onnx_network
 from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.proof import compare_file
+from ppocr_converters.verbs import CLS, DET, REC
 
 
 def det_feeds(count: int = 2):

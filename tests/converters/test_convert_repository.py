@@ -12,12 +12,13 @@ import pytest
 
 from ppocr_converters import steps
 from ppocr_converters.assemble import assemble
-from ppocr_converters.cli import DET, REC, main
+from ppocr_converters.cli import main
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.onnx_model import load_onnx
 from ppocr_converters.pbtxt import format_config, read_config, write_config
 from ppocr_converters.profiles import load_profile
+from ppocr_converters.verbs import DET, REC
 
 
 def networks(built: Path) -> dict[str, Path]:

@@ -11,7 +11,7 @@ import pytest
 
 from ppocr_converters import steps
 from ppocr_converters.assemble import assemble
-from ppocr_converters.cli import DET, REC, main
+from ppocr_converters.cli import main
 from ppocr_converters.compile import cast_first
 from ppocr_converters.onnx_model import Tensor, load_onnx
 from ppocr_converters.pbtxt import read_config
@@ -20,6 +20,7 @@ from ppocr_converters.profiles import load_profile
 from ppocr_converters.tensorrt.commands import build_command, script
 from ppocr_converters.tensorrt.engines import build_engines
 from ppocr_converters.tensorrt.shapes import buckets_of, spelled, whole
+from ppocr_converters.verbs import DET, REC
 from ppocr_server.engines import Machine, check_engines, spell_version
 from ppocr_server.errors import RepositoryError as ServeRepositoryError
 
