@@ -23,7 +23,7 @@ class PdfPages:
             ImageError: If it is damaged or wants a password.
         """
         try:
-            import pypdfium2  # type: ignore[import-untyped]
+            import pypdfium2
         except ImportError:
             raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
         with LOCK:

@@ -42,7 +42,7 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
         ValueError: If there is no page, or `dpi` is not above 0.
     """
     try:
-        import pypdfium2  # type: ignore[import-untyped]
+        import pypdfium2
     except ImportError:
         raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
     if not pages or not dpi > 0:
