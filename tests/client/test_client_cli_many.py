@@ -184,6 +184,11 @@ def test_a_damaged_pdf_fails_alone(server, tmp_path, capsys):
     assert [path.name for path in out.iterdir()] == ["sign_vertical.jpg.txt"]
 
 
+def heed_interrupts() -> None:
+    """As from a terminal: a shell's background job would pass on that it ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.server
 def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_path):
     inside, out = tmp_path / "in", tmp_path / "out"
@@ -198,7 +203,9 @@ def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_pa
         return set(out.glob("*.jsonl"))
 
     for number, stop in enumerate((signal.SIGINT, signal.SIGKILL), 1):
-        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+        )
         deadline = time.monotonic() + 60
         while len(done()) < 30 * number and time.monotonic() < deadline:
             time.sleep(0.01)
