@@ -116,8 +116,8 @@ def test_a_busy_port(small_repository: Path) -> None:
 
 
 def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
-    server = TritonServer(small_repository, timeout=0.3, grace=0)
-    with pytest.raises(ServerError, match=r"not ready after 0\.3 s, still without small"):
+    server = TritonServer(small_repository, timeout=0.02, grace=0)
+    with pytest.raises(ServerError, match=r"not ready after 0\.02 s, still without small"):
         server.start()
     assert is_gone(server.session, server.shared_memory_prefix)
 
