@@ -56,7 +56,7 @@ def load(model: str, repository: Path | None = None, version: str = "1") -> Modu
 
         def find(file: str) -> Any:
             try:
-                return importlib.import_module(f"{name}.{file}")
+                return _import(f"{name}.{file}")
             except ModuleNotFoundError as error:
                 if error.name != f"{name}.{file}":
                     raise
@@ -65,3 +65,12 @@ def load(model: str, repository: Path | None = None, version: str = "1") -> Modu
         package.__getattr__ = find  # type: ignore[method-assign]
         sys.modules[name] = package
     return sys.modules[name]
+
+
+def _import(name: str) -> ModuleType:
+    """Import a module without leaving a cache of it: a repository that is read stays as it is."""
+    wrote, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.dont_write_bytecode = wrote
