@@ -28,6 +28,7 @@ LOG_LEVELS = ("error", "warning", "info", "verbose")
 # What can stand before all options: a module whose main() takes the rest of the line.
 VERBS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
+    "shm-size": "ppocr_server.shared_memory",
     "timeline": "ppocr_server.timeline.cli",
 }
 
@@ -56,8 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="ppocr-serve",
         description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        epilog="Two more things, each with its own --help: ppocr-serve endpoint answers the "
-        "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces.",
+        epilog="Three more things, each with its own --help: ppocr-serve endpoint answers the "
+        "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces, ppocr-serve "
+        "shm-size says how much shared memory a repository needs.",
     )
     add = parser.add_argument
     add(

@@ -38,12 +38,7 @@ def check_repository(repository: Path) -> Repository:
             wait forever for a step without `model.py`), or TensorRT engines that were built for
             another machine.
     """
-    if not repository.is_dir():
-        raise RepositoryError(f"there is no model repository at {repository}; {BUILD_HINT}")
-    models = sorted(path for path in repository.iterdir() if path.is_dir())
-    if not models:
-        raise RepositoryError(f"the model repository {repository} is empty; {BUILD_HINT}")
-    configs = [(model, read_config(model)) for model in models]
+    configs = read_configs(repository)
     missing = [path for model, config in configs for path in _missing_files(model, config)]
     if missing:
         names = ", ".join(dict.fromkeys(f"'{path.parts[-3]}'" for path in missing))
@@ -53,9 +48,23 @@ def check_repository(repository: Path) -> Repository:
         )
     check_engines(repository)
     return Repository(
-        models=[model.name for model in models],
+        models=[model.name for model, _ in configs],
         complete=all(_is_complete(model, config) for model, config in configs),
     )
+
+
+def read_configs(repository: Path) -> list[tuple[Path, Any]]:
+    """The folder of every model, by name, with its configuration (see `read_config`).
+
+    Raises:
+        RepositoryError: no such folder, no model in it, or a `config.pbtxt` that is not valid.
+    """
+    if not repository.is_dir():
+        raise RepositoryError(f"there is no model repository at {repository}; {BUILD_HINT}")
+    models = sorted(path for path in repository.iterdir() if path.is_dir())
+    if not models:
+        raise RepositoryError(f"the model repository {repository} is empty; {BUILD_HINT}")
+    return [(model, read_config(model)) for model in models]
 
 
 def read_config(model: Path) -> Any:

@@ -1,0 +1,78 @@
+"""How much of /dev/shm a repository is said to need, beside what a real server takes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import cv2
+import pytest
+
+from ppocr_client import OcrClient
+from ppocr_server.repository import read_configs
+from ppocr_server.shared_memory import instances, region_sizes
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parents[2]
+GROWTH = 16 << 20
+
+
+def sizes_of(repository: Path, pixels: int | None = None) -> dict[str, int]:
+    return region_sizes([config for _, config in read_configs(repository)], pixels)
+
+
+def test_only_models_in_processes_have_regions(repository):
+    assert set(sizes_of(repository)) == {
+        "det_preprocess",
+        "det",
+        "det_postprocess",
+        "rec",
+        "recognize",
+    }
+
+
+def test_larger_pictures_need_more_where_whole_pictures_pass(repository):
+    small, large = sizes_of(repository, 1_000_000), sizes_of(repository, 50_000_000)
+    assert large["det_preprocess"] > small["det_preprocess"]
+    assert large["recognize"] > small["recognize"]
+    assert large["det"] == small["det"]
+
+
+def test_instances_count_on_every_gpu(repository):
+    config = next(config for model, config in read_configs(repository) if model.name == "det")
+    del config.instance_group[:]
+    assert instances(config) == 1
+    config.instance_group.add(count=3, gpus=[0, 1])
+    config.instance_group.add(count=2)
+    assert instances(config) == 8
+
+
+def test_the_command_prints_one_number(repository):
+    done = subprocess.run(
+        ["ppocr-serve", "shm-size", str(repository)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == sum(sizes_of(repository).values())
+
+
+def test_the_command_names_a_missing_repository(tmp_path):
+    missing = tmp_path / "none"
+    done = subprocess.run(
+        ["ppocr-serve", "shm-size", str(missing)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert str(missing) in done.stderr
+
+
+@pytest.mark.server
+def test_a_server_stays_within_what_was_said(repository, tmp_path):
+    picture = cv2.imread(str(ROOT / "samples" / "sign_vertical.jpg"))
+    picture = cv2.resize(picture, (3000, 3000))
+    encoded = cv2.imencode(".jpg", picture)[1].tobytes()
+    with TritonServer(repository, grace=0) as server:
+        with OcrClient(f"grpc://{server.grpc_url}", timeout=120) as client:
+            for _ in range(2):
+                client.read(encoded)
+        regions = Path("/dev/shm").glob(f"{server.shared_memory_prefix}*")
+        used = sum(region.stat().st_size for region in regions)
+    allowed = sum(sizes_of(repository, picture.shape[0] * picture.shape[1]).values())
+    assert GROWTH < used <= allowed
