@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_client import command_doctor, command_read
+from ppocr_client import command_doctor, command_read, command_watch
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.documents import InputError, parse_pages
 from ppocr_client.options import OPTIONS, Option, given_options, request_parameters
@@ -47,7 +47,7 @@ def _check(args: argparse.Namespace) -> None:
     settings_of(args.url, ("ocr", "detect", "recognize"), 1, 0, args.tls)
     if args.tls is not None:
         args.tls.context()
-    if args.verb == "read":
+    if args.verb in ("read", "watch"):
         request_parameters(given_options(vars(args)))
         parse_pages(args.pages or "1")
 
@@ -68,11 +68,19 @@ def build_parser() -> argparse.ArgumentParser:
     _add_inputs(read)
     _add_outputs(read)
     _add_connection(read)
-    options = read.add_argument_group(
-        "options of the pipeline (the server's defaults if not given)"
+    _add_options(read)
+    watch = verbs.add_parser(
+        "watch",
+        help="read pictures and PDF files as they arrive in a folder",
+        description="Read pictures and PDF files as they arrive in a folder, those that are there "
+        "already first, each into a file of its own, whose path is printed. What was read before "
+        "is not read again. Ends with Ctrl-C; the exit code is 1 if something was not read.",
     )
-    for name, option in OPTIONS.items():
-        add_option(options, name, option)
+    watch.set_defaults(run=command_watch.run)
+    _add_folder(watch)
+    _add_folder_outputs(watch)
+    _add_connection(watch)
+    _add_options(watch)
     doctor = verbs.add_parser(
         "doctor",
         help="check a server: reachable, models ready, a test picture, time in each step",
@@ -96,6 +104,28 @@ def _add_inputs(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--recursive", action="store_true", help="look into the folders of folders too"
     )
+    _add_pages(group)
+
+
+def _add_folder(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("what to read")
+    group.add_argument("folder", type=Path, metavar="FOLDER", help="where files arrive")
+    group.add_argument("--recursive", action="store_true", help="look into its folders too")
+    group.add_argument(
+        "--once", action="store_true", help="end as soon as all that is there has been read"
+    )
+    group.add_argument(
+        "--settle",
+        type=above_zero,
+        default=1.0,
+        metavar="S",
+        help="a file is complete when nothing wrote to it for so many seconds "
+        "(default: %(default)g)",
+    )
+    _add_pages(group)
+
+
+def _add_pages(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--pages", metavar="1-3,7,9-", help="pages of PDF and TIFF files")
     group.add_argument(
         "--dpi",
@@ -116,8 +146,7 @@ def _add_inputs(verb: argparse.ArgumentParser) -> None:
 
 def _add_outputs(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("what to write")
-    formats = "; ".join(f"{name}: {form.help}" for name, form in FORMATS.items())
-    group.add_argument("--format", choices=FORMATS, default="lines", help=formats)
+    _add_format(group)
     group.add_argument(
         "--json",
         action="store_const",
@@ -139,6 +168,27 @@ def _add_outputs(verb: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="draw boxes and texts into this PNG file, or for several inputs into this folder",
     )
+    _add_font(group)
+
+
+def _add_folder_outputs(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("what to write")
+    _add_format(group)
+    group.add_argument(
+        "--out", type=Path, metavar="FOLDER", required=True, help="the folder for the results"
+    )
+    group.add_argument(
+        "--draw", type=Path, metavar="FOLDER", help="draw boxes and texts into PNG files here"
+    )
+    _add_font(group)
+
+
+def _add_format(group: argparse._ArgumentGroup) -> None:
+    formats = "; ".join(f"{name}: {form.help}" for name, form in FORMATS.items())
+    group.add_argument("--format", choices=FORMATS, default="lines", help=formats)
+
+
+def _add_font(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--font", type=Path, metavar="FILE", help="the font to draw with")
 
 
@@ -161,6 +211,12 @@ def _add_connection(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--ca", metavar="PEM", help="whose signature is trusted")
     group.add_argument("--certificate", metavar="PEM", help="this client's own certificate")
     group.add_argument("--key", metavar="PEM", help="its key")
+
+
+def _add_options(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("options of the pipeline (the server's defaults if not given)")
+    for name, option in OPTIONS.items():
+        add_option(group, name, option)
 
 
 def add_option(group: argparse._ArgumentGroup, name: str, option: Option) -> None:

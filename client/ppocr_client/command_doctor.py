@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
+from ppocr_client.arguments import client_of
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import OcrError
 from ppocr_client.server_info import Work
@@ -39,9 +40,7 @@ class Report:
 
 def run(args: argparse.Namespace) -> int:
     """Check and report; 0 if all is well, else 1."""
-    with OcrClient(
-        args.url, model=args.model, timeout=args.timeout, token=args.token, tls=args.tls
-    ) as client:
+    with client_of(args) as client:
         report = examine(client, args.model, args.wait)
     if args.json:
         sys.stdout.write(json.dumps({"ok": report.ok, **asdict(report)}, ensure_ascii=False) + "\n")

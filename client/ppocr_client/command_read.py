@@ -7,13 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from ppocr_client.arguments import client_of, order_of, say
 from ppocr_client.client import OcrClient
-from ppocr_client.documents import Document, InputError, find_documents, parse_pages
+from ppocr_client.documents import Document, InputError, find_documents
 from ppocr_client.errors import ImageError, MissingExtra, OcrError
-from ppocr_client.options import given_options
 from ppocr_client.outputs import FORMATS, ReadDocument, is_done, target, write_whole
 from ppocr_client.progress import Progress
-from ppocr_client.reading import Order, read_documents
+from ppocr_client.reading import read_documents
 
 INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 
@@ -29,31 +29,20 @@ def run(args: argparse.Namespace) -> int:
     several = len(documents) > 1
     waiting = [document for document in documents if not _finished(args, document, several)]
     if len(waiting) < len(documents):
-        _say(f"{len(documents) - len(waiting)} of {len(documents)} were read before")
-    order = Order(
-        options=given_options(vars(args)),
-        concurrency=args.concurrency,
-        dpi=args.dpi,
-        ranges=parse_pages(args.pages) if args.pages else None,
-        keep=args.format == "pdf" or args.draw is not None,
-        timeout=args.timeout,
-    )
-    with OcrClient(
-        args.url, model=args.model, timeout=args.timeout, token=args.token, tls=args.tls
-    ) as client:
+        say(f"{len(documents) - len(waiting)} of {len(documents)} were read before")
+    with client_of(args) as client:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
         except OcrError as error:
-            _say(str(error))
+            say(str(error))
             return 1
-        return _read_all(client, waiting, order, args, several)
+        return _read_all(client, waiting, args, several)
 
 
 def _read_all(
     client: OcrClient,
     documents: Sequence[Document],
-    order: Order,
     args: argparse.Namespace,
     several: bool,
 ) -> int:
@@ -61,8 +50,8 @@ def _read_all(
     shown = sys.stderr.isatty() and several and (args.out is not None or not sys.stdout.isatty())
     progress = Progress(len(documents), sys.stderr, shown=shown)
     try:
-        for read in read_documents(client, documents, order):
-            reason = read.error or _write(read, args, several)
+        for read in read_documents(client, documents, order_of(args)):
+            reason = read.error or write(read, args, several)
             if reason:
                 failures.append((read.document.source, reason))
                 if args.out is None and args.format == "jsonl":
@@ -71,13 +60,13 @@ def _read_all(
     except KeyboardInterrupt:
         progress.clear()
         again = "; --resume goes on from here" if args.out is not None else ""
-        _say(f"interrupted{again}")
+        say(f"interrupted{again}")
         return INTERRUPTED
     progress.clear()
     for source, reason in failures:
-        _say(f"{source}: {reason}")
+        say(f"{source}: {reason}")
     if failures and several:
-        _say(f"{len(failures)} of {len(documents)} failed")
+        say(f"{len(failures)} of {len(documents)} failed")
     return 1 if failures else 0
 
 
@@ -113,7 +102,7 @@ def _finished(args: argparse.Namespace, document: Document, several: bool) -> bo
     )
 
 
-def _write(read: ReadDocument, args: argparse.Namespace, several: bool) -> str | None:
+def write(read: ReadDocument, args: argparse.Namespace, several: bool) -> str | None:
     """Write all that is wanted of a document, or say why it cannot be.
 
     What --resume goes by is written last.
@@ -158,7 +147,3 @@ def _print(content: str | bytes) -> None:
     else:
         sys.stdout.buffer.write(content)
     sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"ppocr-client: {text}\n")

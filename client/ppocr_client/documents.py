@@ -73,6 +73,13 @@ def find_documents(words: Iterable[str], *, recursive: bool) -> list[Document]:
     return list(found.values())
 
 
+def folder_documents(folder: Path, *, recursive: bool) -> list[Document]:
+    """The documents that a folder holds now, in sorted order; possibly none."""
+    paths = folder.rglob("*") if recursive else folder.iterdir()
+    files = sorted(p for p in paths if p.suffix.lower() in SUFFIXES and p.is_file())
+    return [Document(str(path), path.relative_to(folder).as_posix()) for path in files]
+
+
 def parse_pages(text: str) -> list[tuple[int, int | None]]:
     """The ranges of "1-3,7,9-": first and last page, None for the document's last.
 
@@ -150,14 +157,12 @@ def _documents_of(word: str, recursive: bool) -> Iterator[Document]:
         yield Document(word, Path(word).name)
 
 
-def _in_folder(folder: Path, recursive: bool) -> Iterator[Document]:
-    paths = folder.rglob("*") if recursive else folder.iterdir()
-    files = sorted(p for p in paths if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not files:
+def _in_folder(folder: Path, recursive: bool) -> list[Document]:
+    found = folder_documents(folder, recursive=recursive)
+    if not found:
         hint = "" if recursive else "; --recursive looks into its folders too"
         raise InputError(f"{folder} holds no {', '.join(sorted(SUFFIXES))} files{hint}")
-    for path in files:
-        yield Document(str(path), path.relative_to(folder).as_posix())
+    return found
 
 
 def _wanted(number: int, ranges: list[tuple[int, int | None]] | None) -> bool:

@@ -28,13 +28,15 @@ class ReadPage(NamedTuple):
 class ReadDocument:
     """A document of which all pages were read, or the reason why not.
 
-    `count` is how many pages the document has, of which `pages` may be a choice.
+    `count` is how many pages the document has, of which `pages` may be a choice. `away` says that
+    it was not read because the server was away or busy: no fault of the document.
     """
 
     document: Document
     count: int
     pages: Sequence[ReadPage]
     error: str | None = None
+    away: bool = False
 
     @property
     def results(self) -> list[OcrResult]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ppocr_client.client import OcrClient
 from ppocr_client.documents import Document, Page, pages_of
-from ppocr_client.errors import MissingExtra, OcrError
+from ppocr_client.errors import MissingExtra, OcrError, ServerBusy, ServerUnavailable
 from ppocr_client.many import run_many
 from ppocr_client.options import ReadOptions
 from ppocr_client.outputs import ReadDocument, ReadPage
@@ -46,6 +46,7 @@ class _Piece(NamedTuple):
     last: bool
     read: ReadPage | None = None
     error: str | None = None
+    away: bool = False
 
 
 def read_documents(
@@ -64,18 +65,21 @@ def read_documents(
             return piece._replace(read=_read_page(client, piece.page, order))
         except (OcrError, MissingExtra) as error:
             number = f"page {piece.page.number}: " if piece.page.count > 1 else ""
-            return piece._replace(error=f"{number}{error}")
+            away = isinstance(error, ServerUnavailable | ServerBusy)
+            return piece._replace(error=f"{number}{error}", away=away)
 
     pages: list[ReadPage] = []
     errors: list[str] = []
+    away = False
     for piece in run_many(one, _pieces(documents, order), order.concurrency, ordered=True):
         pages += [piece.read] if piece.read else []
         errors += [piece.error] if piece.error else []
+        away = away or piece.away
         if piece.last:
             count = piece.page.count if piece.page else 0
             error = "; ".join(errors) or None
-            yield ReadDocument(piece.document, count, [] if errors else pages, error)
-            pages, errors = [], []
+            yield ReadDocument(piece.document, count, [] if errors else pages, error, away)
+            pages, errors, away = [], [], False
 
 
 def _pieces(documents: Iterable[Document], order: Order) -> Iterator[_Piece]:

@@ -1,0 +1,200 @@
+"""`ppocr-client watch`: files that arrive slowly, at once, broken, again, and without a server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ppocr_client.arrivals import Arrivals, State
+from ppocr_client.cli import main
+from ppocr_client.documents import Document
+from ppocr_server.triton import TritonServer
+
+pytest.importorskip("watchfiles")
+
+SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
+TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
+PROGRAM = Path(sys.executable).with_name("ppocr-client")
+SETTLE = 0.3
+A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
+
+
+def test_a_file_is_ready_when_it_has_been_the_same_for_a_while():
+    arrivals, first, second = Arrivals(settle=1), State(10, 1, 7), State(20, 2, 7)
+    arrivals.look({A: first}, lambda _: False, now=0)
+    assert arrivals.waiting() == {A: first}
+    assert not arrivals.ready(0.9)
+    arrivals.look({A: second}, lambda _: False, now=1)
+    assert not arrivals.ready(1.9)
+    assert arrivals.ready(2) == {A: second}
+    arrivals.finish(A, second, None)
+    assert not arrivals.waiting()
+
+
+def test_what_failed_is_left_alone_until_it_changes_and_forgotten_when_it_goes():
+    arrivals, first, second = Arrivals(settle=1), State(10, 1, 7), State(10, 1, 8)
+    arrivals.look({A: first, B: first}, lambda document: document == B, now=0)
+    assert arrivals.ready(1) == {A: first}
+    arrivals.finish(A, first, "damaged")
+    arrivals.look({A: first, B: second}, lambda _: True, now=5)
+    # Another file under the same name is read even if it is older than what was written.
+    assert arrivals.waiting() == {B: second}
+    arrivals.look({A: second, B: second}, lambda _: True, now=6)
+    assert set(arrivals.waiting()) == {A, B}
+    arrivals.look({}, lambda _: False, now=7)
+    assert (arrivals.waiting(), arrivals.failures, arrivals.finished) == ({}, {}, {})
+
+
+class Watch:
+    """A running `watch`, its output gathered in files."""
+
+    def __init__(self, folder: Path, out: Path, url: str, log: Path) -> None:
+        self.out, self._log = out, log
+        words = ["watch", str(folder), "--out", str(out), "--format", "json", "--url", url]
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                [PROGRAM, *words, "--recursive", "--settle", str(SETTLE)],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                # As from a terminal: a shell's background job would pass on that it ignores it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def texts(self, name: str) -> list[str]:
+        read = json.loads((self.out / f"{name}.json").read_text(encoding="utf-8"))
+        return [line["text"] for line in read["lines"]]
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
+    """Start `watch` of tmp_path/in at an address."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    with contextlib.ExitStack() as stack:
+
+        def started(url: str) -> Watch:
+            watch = Watch(tmp_path / "in", tmp_path / "out", url, tmp_path / "log.txt")
+            stack.callback(watch.process.wait)
+            stack.callback(watch.process.kill)
+            return watch
+
+        yield started
+
+
+def eventually(condition: Callable[[], bool], watch: Watch, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert watch.process.poll() is None, watch.said
+        assert time.monotonic() < deadline, watch.said
+        time.sleep(0.02)
+
+
+@pytest.mark.server
+def test_slow_renamed_and_bad_files_and_a_restart(server, start, tmp_path):
+    folder, out, picture = tmp_path / "in", tmp_path / "out", SIGN.read_bytes()
+    (folder / "there.jpg").write_bytes(picture)
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    watch = start(server.grpc_url)
+    eventually((out / "there.jpg.json").exists, watch)
+    eventually(lambda: "bad.jpg: " in watch.said, watch)
+    with (folder / "slow.jpg").open("wb") as file:
+        for at in range(0, len(picture), len(picture) // 8):
+            file.write(picture[at : at + len(picture) // 8])
+            file.flush()
+            time.sleep(SETTLE / 3)
+            assert not (out / "slow.jpg.json").exists()
+    (tmp_path / "moved").write_bytes(picture)
+    (tmp_path / "moved").rename(folder / "deep" / "moved.jpg")
+    eventually((out / "slow.jpg.json").exists, watch)
+    eventually((out / "deep" / "moved.jpg.json").exists, watch)
+    assert watch.texts("slow.jpg") == watch.texts("deep/moved.jpg") == TEXTS
+    assert watch.end() == 1
+    assert "3 read, 1 failed, 0 not read yet" in watch.said
+    assert watch.said.count("slow.jpg.json") == 1
+    assert "slow.jpg: " not in watch.said  # it was never tried half-written
+    assert watch.said.count("bad.jpg: ") == 2  # when it failed, and at the end
+
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.json")}
+    assert len(times) == 3
+    (folder / "later.jpg").write_bytes(picture)
+    again = start(server.grpc_url)
+    eventually((out / "later.jpg.json").exists, again)
+    (folder / "bad.jpg").write_bytes(picture)  # now it is well
+    eventually((out / "bad.jpg.json").exists, again)
+    assert again.end() == 0
+    assert "2 read, 0 failed, 0 not read yet" in again.said
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+@pytest.mark.server
+def test_a_server_that_comes_late_and_goes_in_the_middle(repository, start, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    (folder / "first.jpg").write_bytes(SIGN.read_bytes())
+    watch = start(f"grpc://127.0.0.1:{port}")
+    eventually(lambda: "is away or busy" in watch.said, watch)
+    with TritonServer(repository, grpc_port=port, grace=0):
+        eventually((out / "first.jpg.json").exists, watch)
+        for number in range(40):
+            (folder / f"{number:02}.jpg").write_bytes(SIGN.read_bytes())
+        eventually((out / "03.jpg.json").exists, watch)
+    eventually(lambda: watch.said.count("is away or busy") == 2, watch)
+    read = len(list(out.iterdir()))
+    assert 5 <= read < 41
+    assert watch.end() == 1
+    assert f"{read} read, 0 failed, {41 - read} not read yet" in watch.said
+
+
+@pytest.mark.server
+def test_once_reads_what_is_there_and_ends(server, tmp_path, capsys):
+    folder, out, drawn = tmp_path / "in", tmp_path / "out", tmp_path / "drawn"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(SIGN.read_bytes())
+    order = ["watch", str(folder), "--out", str(out), "--draw", str(drawn), "--format", "text"]
+    order += ["--once", "--settle", "0.1", "--url", server.grpc_url]
+    assert main(order) == 0
+    assert (out / "a.jpg.txt").read_text(encoding="utf-8").splitlines() == TEXTS
+    assert [path.name for path in drawn.iterdir()] == ["a.jpg.png"]
+    said, err = capsys.readouterr()
+    assert said == f"{out / 'a.jpg.txt'}\n"
+    assert "1 read, 0 failed, 0 not read yet" in err
+    assert main(order) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["missing", "--out", "out"], "missing is not a folder"),
+        (["in", "--out", "file"], "--out file is a file"),
+        (["in", "--out", "in", "--format", "pdf"], "where its .pdf files would be read as well"),
+        (["in", "--out", "out", "--draw", "in/deep", "--recursive"], "its .png files"),
+        (["in", "--out", "out", "--drop-score", "2"], "drop_score is 2.0; allowed"),
+        (["in", "--out", "out", "--settle", "0"], "not a number above 0"),
+        (["in"], "--out"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(words, reason, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="2"):
+        main(["watch", *words])
+    assert reason in capsys.readouterr().err
