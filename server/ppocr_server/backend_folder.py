@@ -7,23 +7,23 @@ from pathlib import Path
 
 from ppocr_server.locate import Installation
 
-STAND_IN = Path(__file__).parent / "backends" / "onnxruntime"
+STAND_INS = Path(__file__).parent / "backends"
 _CACHES = shutil.ignore_patterns("__pycache__")
 
 
 def assemble_backends(installation: Installation, target: Path) -> Path:
     """Return a complete backend directory, assembled in `target` where parts are missing.
 
-    A container with the C++ ONNX Runtime backend is used as it is. Otherwise `target` becomes a
-    copy in links of the installation's backends, plus the Python-based `onnxruntime` stand-in,
-    plus, for the wheel, the Python stub of the running Python version. Triton takes
-    `onnxruntime/model.py` for the backend when that folder has no shared library.
+    A container with the C++ backends of all engines is used as it is. Otherwise `target` becomes
+    a copy in links of the installation's backends, plus the Python-based stand-ins of those
+    engines that it lacks, plus, for the wheel, the Python stub of the running Python version.
+    Triton takes `onnxruntime/model.py` for the backend when that folder has no shared library.
 
     Args:
         installation: what `find_tritonserver` returned.
         target: an empty or absent folder that belongs to this server alone.
     """
-    if installation.has_onnxruntime:
+    if not installation.stand_ins:
         return installation.backends
     target.mkdir(parents=True, exist_ok=True)
     for backend in installation.backends.iterdir():
@@ -31,7 +31,8 @@ def assemble_backends(installation: Installation, target: Path) -> Path:
             # Copied, 3 MB: Triton refuses a library that is a link out of its backend's folder.
             shutil.copytree(backend, target / "python", ignore=_CACHES)
             shutil.copy2(installation.stub, target / "python")
-        elif backend.name != "onnxruntime":
+        elif backend.name not in installation.stand_ins:
             (target / backend.name).symlink_to(backend)
-    (target / "onnxruntime").symlink_to(STAND_IN)
+    for name in installation.stand_ins:
+        (target / name).symlink_to(STAND_INS / name)
     return target

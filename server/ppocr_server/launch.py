@@ -58,7 +58,7 @@ def triton_command(
     for endpoint in ENDPOINTS:
         command += [f"--{endpoint}-address={host}", f"--{endpoint}-port={ports[endpoint]}"]
     # A Python-based backend takes these settings under its own name.
-    for backend in ("python",) if installation.has_onnxruntime else ("python", "onnxruntime"):
+    for backend in ("python", *installation.stand_ins):
         command.append(f"--backend-config={backend},shm-region-prefix-name={prefix}")
         command += [
             f"--backend-config={backend},{name}={value}" for name, value in SHARED_MEMORY.items()

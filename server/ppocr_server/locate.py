@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ppocr_server.errors import NotInstalledError
 
+# The backends that run networks and have a Python stand-in.
+ENGINES = ("onnxruntime", "openvino")
 CONTAINER_ROOT = Path("/opt/tritonserver")
 WHEEL = "nvidia-pytriton"
 # The wheel's tritonserver is linked against the C library of Ubuntu 22.04.
@@ -40,9 +42,13 @@ class Installation:
     stub: Path | None = None
 
     @property
-    def has_onnxruntime(self) -> bool:
-        """Whether the C++ ONNX Runtime backend is part of this installation."""
-        return (self.backends / "onnxruntime" / "libtriton_onnxruntime.so").is_file()
+    def stand_ins(self) -> tuple[str, ...]:
+        """The engines whose C++ backend is not part of this installation."""
+        return tuple(
+            name
+            for name in ENGINES
+            if not (self.backends / name / f"libtriton_{name}.so").is_file()
+        )
 
 
 def find_tritonserver(explicit: str | Path | None = None) -> Installation:

@@ -10,7 +10,12 @@ from ppocr_server.engines import check_engines
 from ppocr_server.errors import RepositoryError
 
 BUILD_HINT = "run `ppocr-convert build`"
-DEFAULT_FILE = {"onnxruntime": "model.onnx", "tensorrt": "model.plan", "python": "model.py"}
+DEFAULT_FILE = {
+    "onnxruntime": "model.onnx",
+    "openvino": "model.xml",
+    "tensorrt": "model.plan",
+    "python": "model.py",
+}
 BACKEND_OF_PLATFORM = {"onnxruntime_onnx": "onnxruntime", "tensorrt_plan": "tensorrt"}
 
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from ppocr_server.locate import WHEEL, Installation
 
 # One package, several distributions: with CUDA, with OpenVINO, without a display.
-ONNXRUNTIME = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+DISTRIBUTIONS = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    "openvino": ("openvino",),
+}
 OPENCV = (
     "opencv-python-headless",
     "opencv-python",
@@ -18,7 +21,7 @@ OPENCV = (
 
 
 def component_versions(installation: Installation, triton: str = "") -> dict[str, str]:
-    """Return version by component: triton, onnxruntime, opencv.
+    """Return version by component: triton, onnxruntime, openvino, opencv.
 
     Args:
         installation: the tritonserver in use.
@@ -27,18 +30,19 @@ def component_versions(installation: Installation, triton: str = "") -> dict[str
     origin = f"{WHEEL} {_first((WHEEL,))}" if installation.origin == "wheel" else "container"
     return {
         "triton": f"{triton} ({origin})" if triton else origin,
-        "onnxruntime": (
-            _library_version(installation)
-            if installation.has_onnxruntime
-            else f"{_first(ONNXRUNTIME)} (Python stand-in)"
-        ),
+        **{name: _engine_version(installation, name) for name in DISTRIBUTIONS},
         "opencv": _first(OPENCV),
     }
 
 
 def version_line(versions: Mapping[str, str]) -> str:
     """All versions in one line for people."""
-    names = {"triton": "Triton", "onnxruntime": "ONNX Runtime", "opencv": "OpenCV"}
+    names = {
+        "triton": "Triton",
+        "onnxruntime": "ONNX Runtime",
+        "openvino": "OpenVINO",
+        "opencv": "OpenCV",
+    }
     return ", ".join(f"{names[key]} {version}" for key, version in versions.items())
 
 
@@ -51,10 +55,12 @@ def _first(distributions: Sequence[str]) -> str:
     return "not installed"
 
 
-def _library_version(installation: Installation) -> str:
-    """The C++ backend carries its library as libonnxruntime.so.<version>."""
+def _engine_version(installation: Installation, name: str) -> str:
+    """A C++ backend carries its library as lib<name>.so.<version>."""
+    if name in installation.stand_ins:
+        return f"{_first(DISTRIBUTIONS[name])} (Python stand-in)"
     names = sorted(
         path.name.partition(".so.")[2]
-        for path in (installation.backends / "onnxruntime").glob("libonnxruntime.so.*")
+        for path in (installation.backends / name).glob(f"lib{name}.so.*")
     )
     return f"{names[-1] if names else 'unknown version'} (C++ backend)"

@@ -22,12 +22,11 @@ from ppocr_server.repository import check_repository
 ANY = {"http": 0, "grpc": 0, "metrics": 0}
 
 
-def container(root: Path, *, onnxruntime: bool) -> Path:
+def container(root: Path, *engines: str) -> Path:
     """An installation laid out as the container has it; returns its binary."""
     binary = root / "bin" / "tritonserver"
     libraries = [root / "backends" / "python" / "libtriton_python.so"]
-    if onnxruntime:
-        libraries.append(root / "backends" / "onnxruntime" / "libtriton_onnxruntime.so")
+    libraries += [root / "backends" / name / f"libtriton_{name}.so" for name in engines]
     for path in (binary, *libraries):
         path.parent.mkdir(parents=True)
         path.write_text("#!/bin/sh\n")
@@ -44,7 +43,7 @@ def test_the_wheel_is_found_with_its_stub(monkeypatch: pytest.MonkeyPatch) -> No
     without_installation(monkeypatch)
     found = find_tritonserver()
     assert found.origin == "wheel"
-    assert not found.has_onnxruntime
+    assert found.stand_ins == ("onnxruntime", "openvino")
     assert found.stub is not None
     assert found.stub.is_file()
     assert found.libraries
@@ -79,11 +78,11 @@ def test_a_missing_wheel_is_told_with_the_command_that_installs_it(
 def test_a_container_on_the_path_comes_before_the_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    binary = container(tmp_path, onnxruntime=True)
+    binary = container(tmp_path, "onnxruntime", "openvino")
     monkeypatch.setattr(shutil, "which", lambda name: str(binary))
     found = find_tritonserver()
     assert (found.origin, found.binary) == ("container", binary)
-    assert found.has_onnxruntime
+    assert found.stand_ins == ()
 
 
 def test_an_explicit_binary_must_be_one(tmp_path: Path) -> None:
@@ -110,17 +109,19 @@ def test_an_old_c_library_is_named(name: str, word: str) -> None:
 
 
 def test_the_cpp_backend_is_used_where_it_is(tmp_path: Path) -> None:
-    binary = container(tmp_path / "triton", onnxruntime=True)
+    binary = container(tmp_path / "triton", "onnxruntime", "openvino")
     found = find_tritonserver(binary)
     assert assemble_backends(found, tmp_path / "backends") == found.backends
     assert not (tmp_path / "backends").exists()
     assert triton_environment(found) == {}
 
 
-def test_the_stand_in_joins_a_container_without_onnxruntime(tmp_path: Path) -> None:
-    found = find_tritonserver(container(tmp_path / "triton", onnxruntime=False))
+def test_a_stand_in_joins_a_container_that_lacks_its_engine(tmp_path: Path) -> None:
+    found = find_tritonserver(container(tmp_path / "triton", "onnxruntime"))
     backends = assemble_backends(found, tmp_path / "backends")
-    assert (backends / "onnxruntime" / "model.py").is_file()
+    assert not (backends / "onnxruntime" / "model.py").exists()
+    assert (backends / "onnxruntime" / "libtriton_onnxruntime.so").is_file()
+    assert (backends / "openvino" / "model.py").is_file()
     assert (backends / "python" / "libtriton_python.so").is_file()
 
 
@@ -140,7 +141,7 @@ def command(installation: Installation, *, complete: bool) -> list[str]:
 
 
 def test_the_command_line(tmp_path: Path) -> None:
-    found = find_tritonserver(container(tmp_path, onnxruntime=False))
+    found = find_tritonserver(container(tmp_path))
     words = command(found, complete=True)
     assert words[0] == str(found.binary)
     assert words[-1] == "--rate-limit=off"
@@ -160,8 +161,9 @@ def test_the_command_line(tmp_path: Path) -> None:
 
 
 def test_the_cpp_backend_gets_no_shared_memory_settings(tmp_path: Path) -> None:
-    found = find_tritonserver(container(tmp_path, onnxruntime=True))
-    assert not any("=onnxruntime," in word for word in command(found, complete=True))
+    words = command(find_tritonserver(container(tmp_path, "onnxruntime")), complete=True)
+    assert not any("=onnxruntime," in word for word in words)
+    assert "--backend-config=openvino,shm-region-prefix-name=mine-" in words
 
 
 def test_a_name_that_breaks_a_shell_command_is_hidden_behind_a_link(tmp_path: Path) -> None:

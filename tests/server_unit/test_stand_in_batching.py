@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_server.backends.onnxruntime.batching import Answer, Array, Feeds, run_requests
+from ppocr_server.backends.common.batching import Answer, Array, Feeds, run_requests
 
 
 class Recorder:

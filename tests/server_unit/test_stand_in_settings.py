@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from ppocr_server.backends.onnxruntime.settings import (
-    ConfigurationError,
-    Settings,
-    read_settings,
-)
+from ppocr_server.backends.common.config import ConfigurationError
+from ppocr_server.backends.onnxruntime.settings import Settings, read_settings
 
 
 def settings(kind: str = "CPU", device: int = 0, **config: Any) -> Settings:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ppocr_server.backends.onnxruntime.settings import ConfigurationError
-from ppocr_server.backends.onnxruntime.tensors import (
+from ppocr_server.backends.common.config import ConfigurationError
+from ppocr_server.backends.common.tensors import (
     Tensor,
     check_complete,
     check_tensors,
@@ -16,6 +15,8 @@ from ppocr_server.backends.onnxruntime.tensors import (
     graph_tensors,
     supports_batching,
 )
+from ppocr_server.backends.onnxruntime import session as onnxruntime
+from ppocr_server.backends.openvino import request as openvino
 
 GRAPH = {"X": Tensor("X", "TYPE_UINT8", (-1, -1, -1, 3))}
 
@@ -31,15 +32,25 @@ def refusal(declared: dict[str, Any], batch: int = 4, kind: str = "input") -> st
 
 
 def test_symbolic_dimensions_are_variable() -> None:
-    nodes = [SimpleNamespace(name="X", type="tensor(float)", shape=["N", None, 3])]
-    assert graph_tensors(nodes) == {"X": Tensor("X", "TYPE_FP32", (-1, -1, 3))}
+    nodes = [("X", "tensor(float)", ["N", None, 3])]
+    assert graph_tensors(nodes, onnxruntime.TRITON_TYPES, "onnxruntime") == {
+        "X": Tensor("X", "TYPE_FP32", (-1, -1, 3))
+    }
 
 
-@pytest.mark.parametrize("kind", ["tensor(string)", "tensor(bfloat16)", "seq(tensor(float))"])
-def test_types_that_are_not_served(kind: str) -> None:
-    nodes = [SimpleNamespace(name="X", type=kind, shape=[])]
+@pytest.mark.parametrize(
+    ("kind", "types"),
+    [
+        ("tensor(string)", onnxruntime.TRITON_TYPES),
+        ("tensor(bfloat16)", onnxruntime.TRITON_TYPES),
+        ("seq(tensor(float))", onnxruntime.TRITON_TYPES),
+        ("string", openvino.TRITON_TYPES),
+        ("bf16", openvino.TRITON_TYPES),
+    ],
+)
+def test_types_that_are_not_served(kind: str, types: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        graph_tensors(nodes)
+        graph_tensors([("X", kind, [])], types, "some engine")
     assert "'X'" in str(caught.value)
     assert kind in str(caught.value)
 

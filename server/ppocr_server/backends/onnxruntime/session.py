@@ -1,31 +1,76 @@
-"""Create the ONNX Runtime session of one instance."""
+"""The ONNX Runtime session of one instance."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocr_server.backends.onnxruntime.settings import DEFAULT_FILE, ConfigurationError, Settings
+from ppocr_server.backends.common.batching import Array, Feeds
+from ppocr_server.backends.common.config import ConfigurationError, Json, weights_path
+from ppocr_server.backends.common.network import Network
+from ppocr_server.backends.common.tensors import graph_tensors
+from ppocr_server.backends.onnxruntime.settings import DEFAULT_FILE, Settings, read_settings
 
 if TYPE_CHECKING:
     import onnxruntime
 
+NAME = "onnxruntime"
+# ONNX Runtime's name of a tensor type, and Triton's. Strings and bfloat16 are left out.
+TRITON_TYPES = {
+    "tensor(bool)": "TYPE_BOOL",
+    "tensor(uint8)": "TYPE_UINT8",
+    "tensor(uint16)": "TYPE_UINT16",
+    "tensor(uint32)": "TYPE_UINT32",
+    "tensor(uint64)": "TYPE_UINT64",
+    "tensor(int8)": "TYPE_INT8",
+    "tensor(int16)": "TYPE_INT16",
+    "tensor(int32)": "TYPE_INT32",
+    "tensor(int64)": "TYPE_INT64",
+    "tensor(float16)": "TYPE_FP16",
+    "tensor(float)": "TYPE_FP32",
+    "tensor(double)": "TYPE_FP64",
+}
 # Warnings (nodes left to the CPU, and the like) are the converter's business, not the server's.
 LOG_ERRORS = 3
 
 
-def weights_path(version_folder: Path, file_name: str) -> Path:
-    """Return the file to load; a folder of that name holds its `model.onnx`.
+def open_network(folder: Path, config: Json, *, kind: str, device: int) -> Network:
+    """Load the network of one instance.
+
+    Args:
+        folder: of the version.
+        config: Triton's model configuration as JSON.
+        kind: see `read_settings`.
+        device: see `read_settings`.
 
     Raises:
-        ConfigurationError: it does not exist.
+        ConfigurationError: it asks for what cannot be done here, or the file cannot be loaded.
     """
-    path = version_folder / file_name
-    if path.is_dir():
-        path = path / DEFAULT_FILE
-    if not path.is_file():
-        raise ConfigurationError(f"{path} does not exist; run `ppocr-convert build`")
-    return path
+    settings = read_settings(config, kind=kind, device=device)
+    session = open_session(weights_path(folder, settings.file_name, DEFAULT_FILE), settings)
+    options = run_options(settings)
+    required, overridable, outputs = (
+        graph_tensors(((one.name, one.type, one.shape) for one in nodes), TRITON_TYPES, NAME)
+        for nodes in (
+            session.get_inputs(),
+            session.get_overridable_initializers(),
+            session.get_outputs(),
+        )
+    )
+
+    def run(feeds: Feeds, wanted: Sequence[str]) -> Mapping[str, Array]:
+        return dict(zip(wanted, session.run(wanted, feeds, options), strict=True))
+
+    return Network(
+        required=required,
+        feedable={**required, **overridable},
+        outputs=outputs,
+        run=run,
+        errors=runtime_errors(),
+        description=str(settings),
+        ignored=settings.ignored,
+    )
 
 
 def open_session(path: Path, settings: Settings) -> onnxruntime.InferenceSession:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-Json = Mapping[str, Any]
+from ppocr_server.backends.common.config import (
+    ConfigurationError,
+    Json,
+    integer,
+    parameters_of,
+    refuse_unsupported,
+)
 
 DEFAULT_FILE = "model.onnx"
 # optimization.graph.level; anything else, unset (0) included, means every optimisation.
@@ -36,16 +41,6 @@ TENSORRT_RENAMED = {
     "int8_calibration_table_name": "trt_int8_calibration_table_name",
     "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
 }
-# Fields of the configuration that need what a Python-based backend does not get.
-REFUSED = {
-    "sequence_batching": "sequence batching",
-    "batch_input": "batch_input (values that the batcher adds)",
-    "batch_output": "batch_output (outputs shaped by the batcher)",
-}
-
-
-class ConfigurationError(ValueError):
-    """The model cannot be loaded; the message is one sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +87,9 @@ def read_settings(config: Json, *, kind: str, device: int) -> Settings:
     Raises:
         ConfigurationError: a value is not allowed, or asks for what cannot be done here.
     """
-    for key, what in REFUSED.items():
-        if config.get(key):
-            raise ConfigurationError(
-                f"{what} is not supported by the Python stand-in for onnxruntime"
-            )
-    if config.get("model_transaction_policy", {}).get("decoupled"):
-        raise ConfigurationError("decoupled answers are not supported by onnxruntime models")
-    parameters = {
-        key: value.get("string_value", "") for key, value in config.get("parameters", {}).items()
-    }
-    mode = _integer(parameters, "execution_mode")
+    refuse_unsupported(config, "onnxruntime")
+    parameters = parameters_of(config)
+    mode = integer(parameters, "execution_mode")
     if mode not in EXECUTION_MODES:
         raise ConfigurationError(f"parameter execution_mode is {mode}; allowed are 0 and 1")
     optimization = config.get("optimization", {})
@@ -112,8 +99,8 @@ def read_settings(config: Json, *, kind: str, device: int) -> Settings:
             int(optimization.get("graph", {}).get("level", 0)), "ORT_ENABLE_ALL"
         ),
         execution_mode=EXECUTION_MODES[mode],
-        intra_op_threads=max(0, _integer(parameters, "intra_op_thread_count")),
-        inter_op_threads=max(0, _integer(parameters, "inter_op_thread_count")),
+        intra_op_threads=max(0, integer(parameters, "intra_op_thread_count")),
+        inter_op_threads=max(0, integer(parameters, "inter_op_thread_count")),
         mem_arena=_boolean(parameters, "enable_mem_arena"),
         mem_pattern=_boolean(parameters, "enable_mem_pattern"),
         session_entries=_pick(parameters, "session.use_device_allocator_for_initializers"),
@@ -122,16 +109,6 @@ def read_settings(config: Json, *, kind: str, device: int) -> Settings:
         custom_ops=tuple(config.get("model_operations", {}).get("op_library_filename", [])),
         ignored=_ignored(config, parameters, optimization),
     )
-
-
-def _integer(parameters: Mapping[str, str], key: str) -> int:
-    text = parameters.get(key, "") or "0"
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"parameter {key} is '{text}'; a whole number is expected"
-        ) from error
 
 
 def _boolean(parameters: Mapping[str, str], key: str) -> bool | None:

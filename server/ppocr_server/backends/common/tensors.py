@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from ppocr_server.backends.onnxruntime.settings import ConfigurationError
+from ppocr_server.backends.common.config import ConfigurationError
 
-# ONNX Runtime's name of a tensor type, and Triton's. Strings and bfloat16 are left out.
-TRITON_TYPES = {
-    "tensor(bool)": "TYPE_BOOL",
-    "tensor(uint8)": "TYPE_UINT8",
-    "tensor(uint16)": "TYPE_UINT16",
-    "tensor(uint32)": "TYPE_UINT32",
-    "tensor(uint64)": "TYPE_UINT64",
-    "tensor(int8)": "TYPE_INT8",
-    "tensor(int16)": "TYPE_INT16",
-    "tensor(int32)": "TYPE_INT32",
-    "tensor(int64)": "TYPE_INT64",
-    "tensor(float16)": "TYPE_FP16",
-    "tensor(float)": "TYPE_FP32",
-    "tensor(double)": "TYPE_FP64",
-}
-# The C++ backend's default of its option default-max-batch-size.
+# The C++ backends' default of their option default-max-batch-size.
 DEFAULT_MAX_BATCH_SIZE = 4
 ANY = -1
-
-
-class NodeArg(Protocol):
-    """What ONNX Runtime says of an input or output; a symbolic dimension is a str or None."""
-
-    name: str
-    type: str
-    shape: Sequence[int | str | None]
 
 
 @dataclass(frozen=True)
@@ -45,21 +22,29 @@ class Tensor:
     shape: tuple[int, ...]
 
 
-def graph_tensors(nodes: Sequence[NodeArg]) -> dict[str, Tensor]:
+def graph_tensors(
+    nodes: Iterable[tuple[str, str, Sequence[object]]], types: Mapping[str, str], backend: str
+) -> dict[str, Tensor]:
     """Return the tensors by name.
+
+    Args:
+        nodes: name, the engine's name of the type, and dimensions; whatever is not a whole number
+            from 0 on is variable.
+        types: Triton's name of each type that the engine names.
+        backend: for messages.
 
     Raises:
         ConfigurationError: a type cannot be served (strings, bfloat16, sequences, maps).
     """
     tensors = {}
-    for node in nodes:
-        if node.type not in TRITON_TYPES:
+    for name, kind, dims in nodes:
+        if kind not in types:
             raise ConfigurationError(
-                f"the graph's tensor '{node.name}' is a {node.type}, which the Python stand-in "
-                "for onnxruntime does not serve"
+                f"the graph's tensor '{name}' is a {kind}, which the Python stand-in "
+                f"for {backend} does not serve"
             )
-        shape = tuple(size if isinstance(size, int) and size >= 0 else ANY for size in node.shape)
-        tensors[node.name] = Tensor(node.name, TRITON_TYPES[node.type], shape)
+        shape = tuple(size if isinstance(size, int) and size >= 0 else ANY for size in dims)
+        tensors[name] = Tensor(name, types[kind], shape)
     return tensors
 
 
@@ -148,7 +133,7 @@ def supports_batching(tensors: Sequence[Tensor]) -> bool:
 
 
 def declarations(kind: str, tensors: Sequence[Tensor], max_batch_size: int) -> list[dict[str, Any]]:
-    """Configuration entries for tensors, as the C++ backend fills them in.
+    """Configuration entries for tensors, as the C++ backends fill them in.
 
     The batch dimension is left out; a tensor without any dimension becomes `[1]`.
 

@@ -1,0 +1,108 @@
+"""What Triton calls, the same for every engine: complete a configuration, start, answer.
+
+Triton loads a backend's `model.py` where the backend's folder has no shared library; every
+instance is a process of its own. The same `config.pbtxt` fields are honoured with the same
+meaning as by the C++ backend of that name, so that one model repository serves here and in the
+container.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import triton_python_backend_utils as pb
+
+from ppocr_server.backends.common.batching import Array, Feeds, run_requests
+from ppocr_server.backends.common.config import Json
+from ppocr_server.backends.common.network import Network
+from ppocr_server.backends.common.tensors import (
+    DEFAULT_MAX_BATCH_SIZE,
+    check_complete,
+    check_tensors,
+    declarations,
+    supports_batching,
+)
+
+
+class StandIn(ABC):
+    """One instance of one model; an engine's own says how its network is loaded."""
+
+    backend: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def open_network(folder: Path, config: Json, *, kind: str, device: int) -> Network:
+        """Load the network of an instance from its version's folder."""
+
+    @classmethod
+    def auto_complete_config(cls, model_config: Any) -> Any:
+        """Fill in inputs, outputs, batch size and batching where they are not declared."""
+        config = model_config.as_dict()
+        if config.get("input") and config.get("output"):
+            return model_config
+        named = {"default_model_filename": config.get("default_model_filename", "")}
+        network = cls.open_network(Path(pb.get_model_dir()), named, kind="CPU", device=0)
+        inputs, outputs = list(network.required.values()), list(network.outputs.values())
+        batch = config.get("max_batch_size", 0)
+        if supports_batching([*inputs, *outputs]):
+            batch = batch or DEFAULT_MAX_BATCH_SIZE
+            model_config.set_max_batch_size(batch)
+            if batch > 1 and not config.get("dynamic_batching"):
+                model_config.set_dynamic_batching()
+        if not config.get("input"):
+            for entry in declarations("input", inputs, batch):
+                model_config.add_input(entry)
+        if not config.get("output"):
+            for entry in declarations("output", outputs, batch):
+                model_config.add_output(entry)
+        return model_config
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Load the network of this instance and compare graph and configuration."""
+        config = json.loads(args["model_config"])
+        kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
+        folder = Path(args["model_repository"]) / args["model_version"]
+        self._network = network = self.open_network(folder, config, kind=kind, device=device)
+        batch = config["max_batch_size"]
+        self._batching = batch > 0
+        self._inputs = check_tensors("input", config["input"], network.feedable, batch)
+        self._outputs = check_tensors("output", config["output"], network.outputs, batch)
+        check_complete(network.required, self._inputs)
+        name = args["model_instance_name"]
+        pb.Logger.log_info(f"{name}: Python stand-in for {self.backend}, {network.description}")
+        for note in network.ignored:
+            pb.Logger.log_warn(f"{name}: without effect: {note}")
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer all requests; a failing one gets an error of its own."""
+        feeds = [self._feeds(request) for request in requests]
+        answers = run_requests(
+            feeds, self._run, batching=self._batching, errors=self._network.errors
+        )
+        return [
+            _error(answer) if isinstance(answer, Exception) else _response(request, answer)
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+
+    def _feeds(self, request: Any) -> Feeds:
+        """Views of the request's tensors in shared memory; optional ones may be absent."""
+        tensors = ((name, pb.get_input_tensor_by_name(request, name)) for name in self._inputs)
+        return {name: tensor.as_numpy() for name, tensor in tensors if tensor is not None}
+
+    def _run(self, feeds: Feeds) -> Mapping[str, Array]:
+        return self._network.run(feeds, self._outputs)
+
+
+def _response(request: Any, answer: Mapping[str, Array]) -> Any:
+    wanted = request.requested_output_names()
+    return pb.InferenceResponse(
+        [pb.Tensor(name, array) for name, array in answer.items() if name in wanted]
+    )
+
+
+def _error(error: Exception) -> Any:
+    return pb.InferenceResponse(error=pb.TritonError(str(error), pb.TritonError.INVALID_ARG))

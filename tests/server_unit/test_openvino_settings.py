@@ -1,0 +1,119 @@
+"""What a configuration asks of OpenVINO, translated with the C++ backend's meaning."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from ppocr_server.backends.common.config import ConfigurationError
+from ppocr_server.backends.openvino.request import declared_shapes, properties
+from ppocr_server.backends.openvino.settings import Settings, read_settings
+
+
+def settings(
+    *, kind: str = "CPU", instances: int = 1, more: Any = (), **parameters: str
+) -> Settings:
+    config = {
+        "instance_group": [{"count": instances}],
+        "parameters": {key: {"string_value": text} for key, text in parameters.items()},
+        **dict(more),
+    }
+    return read_settings(config, kind=kind)
+
+
+def test_an_empty_configuration_is_float32_and_leaves_threads_to_openvino() -> None:
+    assert settings() == Settings()
+    assert properties(settings())["INFERENCE_PRECISION_HINT"] == "f32"
+    assert "INFERENCE_NUM_THREADS" not in properties(settings())
+
+
+@pytest.mark.parametrize(
+    ("threads", "streams", "instances", "own"),
+    [
+        ("2", "2", 2, 1),
+        ("8", "4", 4, 2),
+        ("1", "4", 4, 1),
+        ("8", "AUTO", 4, 2),
+        ("8", "numa", 2, 4),
+        ("6", "", 3, 2),
+        ("6", "1", 3, 6),
+    ],
+)
+def test_an_instance_gets_its_part_of_the_threads(
+    threads: str, streams: str, instances: int, own: int
+) -> None:
+    found = settings(instances=instances, INFERENCE_NUM_THREADS=threads, NUM_STREAMS=streams)
+    assert found.threads == own
+    assert properties(found)["INFERENCE_NUM_THREADS"] == own
+    assert properties(found)["NUM_STREAMS"] == 1
+
+
+def test_instances_part_the_cores_where_no_number_is_given() -> None:
+    assert settings(instances=100).threads == 1
+    assert settings(NUM_STREAMS="1").threads == 0
+    cores = len(os.sched_getaffinity(0))
+    assert settings(instances=cores, NUM_STREAMS=str(cores)).threads == 1
+
+
+def test_bfloat16_is_asked_for() -> None:
+    assert settings(HINT_BF16="yes").precision == "bf16"
+    assert properties(settings(HINT_BF16="YES"))["INFERENCE_PRECISION_HINT"] == "bf16"
+
+
+def test_the_other_parameters() -> None:
+    found = settings(
+        PERFORMANCE_HINT="latency",
+        COMPILATION_NUM_THREADS="3",
+        CPU_EXTENSION_PATH="/opt/more.so",
+        RESHAPE_IO_LAYERS="YES",
+    )
+    assert (found.performance_hint, found.compilation_threads) == ("LATENCY", 3)
+    assert (found.extension, found.reshape) == ("/opt/more.so", True)
+    assert properties(found)["PERFORMANCE_HINT"] == "LATENCY"
+    assert properties(found)["COMPILATION_NUM_THREADS"] == 3
+
+
+def test_batches_need_neither_padding_nor_reshaping() -> None:
+    found = settings(ENABLE_BATCH_PADDING="YES", SKIP_OV_DYNAMIC_BATCHSIZE="YES")
+    assert [note.split(":")[0] for note in found.ignored] == [
+        "SKIP_OV_DYNAMIC_BATCHSIZE",
+        "ENABLE_BATCH_PADDING",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("HINT_BF16", "NO", ["HINT_BF16", "'NO'", "YES"]),
+        ("NUM_STREAMS", "many", ["NUM_STREAMS", "'MANY'", "AUTO", "NUMA"]),
+        ("NUM_STREAMS", "0", ["NUM_STREAMS", "'0'", "from 1"]),
+        ("INFERENCE_NUM_THREADS", "two", ["INFERENCE_NUM_THREADS", "'two'"]),
+        ("COMPILATION_NUM_THREADS", "-1", ["COMPILATION_NUM_THREADS", "-1"]),
+        ("PERFORMANCE_HINT", "FAST", ["PERFORMANCE_HINT", "'FAST'", "LATENCY and THROUGHPUT"]),
+    ],
+)
+def test_a_bad_value_is_named(key: str, value: str, words: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings({"parameters": {key: {"string_value": value}}}, kind="CPU")
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_what_cannot_be_done_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="KIND_GPU; the openvino backend runs on KIND_CPU"):
+        settings(kind="GPU")
+    accelerated = {"cpu_execution_accelerator": [{"name": "openvino"}]}
+    with pytest.raises(ConfigurationError, match="execution_accelerators are of the onnxruntime"):
+        settings(more={"optimization": {"execution_accelerators": accelerated}})
+    with pytest.raises(ConfigurationError, match=r"batch_input .* stand-in for openvino"):
+        settings(more={"batch_input": [{}]})
+
+
+def test_declared_shapes_have_the_batch_dimension_of_a_batching_model() -> None:
+    entries = [{"name": "X", "dims": ["48", "-1", "3"]}, {"name": "W", "dims": ["1"]}]
+    assert declared_shapes({"max_batch_size": 4, "input": entries}) == {
+        "X": [-1, 48, -1, 3],
+        "W": [-1, 1],
+    }
+    assert declared_shapes({"max_batch_size": 0, "input": entries[1:]}) == {"W": [1]}

@@ -1,0 +1,127 @@
+"""The openvino stand-in inside the real tritonserver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tritonclient.grpc as grpcclient
+from onnx import ModelProto, helper
+from server_unit.test_stand_in import MERGE_TWO, infer, log_of, stub_processes
+from server_unit.tiny_models import (
+    FLOAT,
+    add_model,
+    batch_size,
+    config,
+    graph_model,
+    parameter,
+    plus_one,
+)
+from tritonclient.utils import InferenceServerException
+
+from ppocr_server.backends.openvino.request import has_bfloat16
+from ppocr_server.errors import ModelLoadError
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+ONNX = 'default_model_filename: "model.onnx"\n'
+
+
+def openvino(more: str = "", **fields: Any) -> str:
+    return config(more=ONNX + more, **fields).replace("onnxruntime", "openvino")
+
+
+def plus_three_numbers() -> ModelProto:
+    """Y = X + [1, 2, 3], float32 [N, W]: only W = 3 can be run."""
+    return graph_model(
+        [helper.make_node("Add", ["X", "three"], ["Y"])],
+        {"X": (FLOAT, ["N", "W"])},
+        {"Y": (FLOAT, ["N", 3])},
+        [helper.make_tensor("three", FLOAT, [3], [1.0, 2.0, 3.0])],
+    )
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    repository = tmp_path_factory.mktemp("openvino")
+    shared = parameter("INFERENCE_NUM_THREADS", "2") + parameter("NUM_STREAMS", "2")
+    add_model(repository, "pair", openvino(shared, count=2), plus_one())
+    add_model(repository, "merged", openvino(MERGE_TWO), batch_size())
+    half = parameter("HINT_BF16", "YES") + parameter("INFERENCE_NUM_THREADS", "1")
+    add_model(repository, "half", openvino(half), plus_one())
+    three = openvino().replace(
+        "TYPE_FP32 dims: [ -1 ] }\ninstance", "TYPE_FP32 dims: 3 }\ninstance"
+    )
+    add_model(repository, "three", three, plus_three_numbers())
+    add_model(repository, "bare", f'backend: "openvino"\n{ONNX}', plus_one())
+    with TritonServer(repository, grace=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(running: TritonServer) -> Iterator[Any]:
+    with grpcclient.InferenceServerClient(running.grpc_url) as connection:
+        yield connection
+
+
+def test_every_instance_is_a_process_with_its_part_of_the_threads(
+    running: TritonServer, client: Any
+) -> None:
+    assert client.get_model_config("pair", as_json=True)["config"]["backend"] == "openvino"
+    assert len(stub_processes(running, "pair")) == 2
+    for instance in ("pair_0_0", "pair_0_1"):
+        line = log_of(running, instance)
+        assert "Python stand-in for openvino" in line
+        assert "threads=1" in line
+        assert "precision='f32'" in line
+
+
+def test_bfloat16_is_said_and_a_processor_without_it_named(running: TritonServer) -> None:
+    assert "precision='bf16'" in log_of(running, "half_0_0")
+    assert ("HINT_BF16: this processor has no bfloat16" in running.log()) == (not has_bfloat16())
+
+
+def test_concurrent_requests_are_one_run(client: Any) -> None:
+    row = np.zeros((1, 3), np.float32)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: infer(client, "merged", X=row)[0], range(2)))
+    assert [answer.tolist() for answer in answers] == [[[2.0] * 3]] * 2
+
+
+def test_only_the_bad_request_fails(client: Any) -> None:
+    with pytest.raises(InferenceServerException) as caught:
+        infer(client, "three", X=np.zeros((1, 2), np.float32))
+    assert caught.value.status() == "StatusCode.INVALID_ARGUMENT"
+    good = infer(client, "three", X=np.zeros((2, 3), np.float32))[0]
+    assert good.tolist() == [[1.0, 2.0, 3.0]] * 2
+
+
+def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
+    """Equal shapes, at the same time: what OpenVINO writes anew must not be what is sent."""
+    rows = [np.full((1, 5000), value, np.float32) for value in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda x: infer(client, "pair", X=x)[0], rows))
+    for row, answer in zip(rows, answers, strict=True):
+        np.testing.assert_array_equal(answer, row + 1)
+
+
+def test_a_model_without_tensors_declared_is_completed(client: Any) -> None:
+    found = client.get_model_config("bare", as_json=True)["config"]
+    assert found["max_batch_size"] == 4
+    assert found["input"][0] == {"name": "X", "data_type": "TYPE_FP32", "dims": ["-1"]}
+    row = np.ones((3, 2), np.float32)
+    np.testing.assert_array_equal(infer(client, "bare", X=row)[0], row + 1)
+
+
+def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
+    add_model(tmp_path, "refused", openvino(parameter("PERFORMANCE_HINT", "FAST")), plus_one())
+    add_model(tmp_path, "broken", openvino(), b"no model at all")
+    with pytest.raises(ModelLoadError) as caught, TritonServer(tmp_path, grace=0):
+        pass
+    assert "PERFORMANCE_HINT is 'FAST'" in caught.value.reasons["refused"]
+    assert "cannot load" in caught.value.reasons["broken"]
