@@ -10,12 +10,15 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from ppocr_bench import accuracy, consistency, endpoint, latency, parity
+from ppocr_bench import accuracy, consistency, endpoint, latency, parity, sweep
 from ppocr_bench.errors import BenchError
 from ppocr_bench.report import Report
+from ppocr_bench.reporting import verb as report
 
-VERBS = (parity, accuracy, latency, consistency, endpoint)
+MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint)
+VERBS = (*MEASURING, report)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,15 +30,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ppocr_server.errors import ServerError
 
     try:
-        report: Report = args.run(args)
+        result: Report = args.run(args)
+        as_json = to_json(args.verb, result)
+        if args.save is not None:
+            save(args.save, as_json)
     except (BenchError, ConvertError, OcrError, ServerError) as error:
         print(f"ppocr-bench: {error}", file=sys.stderr)
         return 1
     if args.json:
-        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=1))
+        print(as_json)
     else:
-        print("\n".join(report.lines()))
-    return 0 if report.ok else 1
+        print("\n".join(result.lines()))
+    return 0 if result.ok else 1
+
+
+def to_json(verb: str, result: Report) -> str:
+    """What `ppocr-bench report` reads."""
+    return json.dumps({"verb": verb, **result.to_dict()}, ensure_ascii=False, indent=1)
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file; a folder that is missing is made.
+
+    Raises:
+        BenchError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", "utf-8")
+    except OSError as error:
+        raise BenchError(f"--out {path} cannot be written: {error.strerror}") from error
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,11 +68,16 @@ def build_parser() -> argparse.ArgumentParser:
         prog="ppocr-bench",
         description="Measure the served pipeline, and hold it to what it is compared with.",
     )
+    parser.set_defaults(save=None)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for module in VERBS:
         name, _, purpose = str(module.__doc__).partition(": ")
         verb = verbs.add_parser(name, help=purpose, description=purpose)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
+        if module in MEASURING:
+            verb.add_argument(
+                "--out", type=Path, dest="save", metavar="FILE", help="write it there, for `report`"
+            )
         module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+        verb.set_defaults(run=module.run, verb=name)
     return parser

@@ -126,6 +126,12 @@ def areas(boxes: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([cv2.contourArea(np.float32(box)) for box in boxes], np.float64)
 
 
+def inside(box: np.ndarray, regions: Sequence[np.ndarray]) -> bool:
+    """Whether a box, float32 [4, 2], lies on one of the regions, by the rule for true lines."""
+    shared = intersections(regions, [box])
+    return bool(len(regions)) and float(shared.max()) >= INSIDE * float(areas([box])[0])
+
+
 def matches(truth: Sequence[np.ndarray], found: Sequence[np.ndarray], overlap: np.ndarray) -> int:
     """How many pairs are the same box; each box is in one pair at the most, best pairs first."""
     union = areas(truth)[:, None] + areas(found)[None] - overlap

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,12 @@ class Truth:
     Attributes:
         text: what is written.
         box: float32 [4, 2], pixels of the upright picture, clockwise from top-left.
+        counts: False where nobody can tell what is written: such a line may be read or not.
     """
 
     text: str
     box: np.ndarray
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,31 +74,45 @@ def add_picture_arguments(parser: argparse.ArgumentParser, *, pages: int) -> Non
     parser.add_argument(
         "--images", nargs="+", type=Path, default=[], metavar="FILE", help="further pictures"
     )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="further pictures with their truth: a folder with truth.json or with PaddleOCR's "
+        "Label.txt, or such a file",
+    )
+    parser.add_argument("--no-samples", action="store_true", help="leave the samples out")
 
 
 def gather(args: argparse.Namespace) -> list[Picture]:
-    """The samples, then the rendered pages, then the further pictures.
+    """The samples, then the rendered pages, then the labelled and the further pictures.
 
     Raises:
-        BenchError: a file cannot be read.
+        BenchError: a file cannot be read, or no picture is asked for.
     """
+    from ppocr_bench.labels import read_labels
+
     files = [read_picture(path) for path in args.images]
-    return [*samples(args.samples), *rendered(args.seed, args.pages), *files]
+    labelled = [picture for path in args.labels for picture in read_labels(path)]
+    ours = [] if args.no_samples else samples(args.samples)
+    pictures = [*ours, *rendered(args.seed, args.pages), *labelled, *files]
+    if not pictures:
+        raise BenchError("there are no pictures: ask for --pages, or name --labels or --images")
+    return pictures
 
 
 def samples(folder: Path) -> list[Picture]:
     """The sample pictures in a folder with their ground truth, sorted by name."""
-    try:
-        truths = json.loads((folder / "truth.json").read_text("utf-8"))
-    except OSError as error:
+    from ppocr_bench.labels import TRUTH, read_labels
+
+    if not (folder / TRUTH).is_file():
         raise BenchError(
-            f"cannot read {folder / 'truth.json'}: {error.strerror}; "
-            "name the folder of the samples with --samples"
-        ) from error
-    return [
-        read_picture(folder / name, [(line["text"], line["box"]) for line in truths[name]])
-        for name in sorted(truths)
-    ]
+            f"{folder / TRUTH} is missing; name the folder of the samples with --samples, "
+            "or leave them out with --no-samples"
+        )
+    return read_labels(folder / TRUTH)
 
 
 def rendered(seed: int, count: int) -> list[Picture]:
@@ -112,15 +127,14 @@ def rendered(seed: int, count: int) -> list[Picture]:
     ]
 
 
-def read_picture(path: Path, truth: Sequence[tuple[str, object]] | None = None) -> Picture:
-    """A picture from a file; `truth` is text and box of each line."""
-    import numpy as np
+def read_picture(path: Path, truth: Sequence[Truth] | None = None) -> Picture:
+    """A picture from a file, with what is written on it where that is known.
 
+    Raises:
+        BenchError: the file cannot be read.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BenchError(f"cannot read {path}: {error.strerror}") from error
-    lines = None
-    if truth is not None:
-        lines = tuple(Truth(text, np.array(box, np.float32)) for text, box in truth)
-    return Picture(path.name, data, lines)
+    return Picture(path.name, data, None if truth is None else tuple(truth))

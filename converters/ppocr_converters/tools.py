@@ -59,10 +59,14 @@ def paddle2onnx_for(form: ProgramFormat) -> Tool:
     version = VERSIONS[form]
     if _installed() == version:
         return Tool(version, None)
-    folder = Path(os.environ.get("PPOCR_TOOLS", TOOLS)).resolve() / f"{PADDLE2ONNX}-{version}"
-    if not folder.is_dir():
-        _install(version, folder)
+    folder = tool_folder(f"{PADDLE2ONNX}-{version}")
+    install_apart(f"{PADDLE2ONNX}=={version}", folder, "this model")
     return Tool(version, folder)
+
+
+def tool_folder(name: str) -> Path:
+    """Where a tool is kept that is not installed with the project."""
+    return Path(os.environ.get("PPOCR_TOOLS", TOOLS)).resolve() / name
 
 
 def _installed() -> str | None:
@@ -72,9 +76,19 @@ def _installed() -> str | None:
         return None
 
 
-def _install(version: str, folder: Path) -> None:
-    """Put one version into a folder, without its dependencies."""
-    wanted = f"{PADDLE2ONNX}=={version}"
+def install_apart(wanted: str, folder: Path, who: str) -> None:
+    """Put one package, without its dependencies, into a folder of its own unless that is there.
+
+    Args:
+        wanted: the package as pip takes it, with its version.
+        folder: it is there whole or not at all.
+        who: needs it; the subject of the message when it cannot be got.
+
+    Raises:
+        ConvertError: pip cannot install it.
+    """
+    if folder.is_dir():
+        return
     logger.info("installing %s into %s", wanted, folder)
     with new_folder(folder) as fresh:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -83,6 +97,6 @@ def _install(version: str, folder: Path) -> None:
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
             raise ConvertError(
-                f"this model needs {wanted}, which pip cannot install: {lines[-1]}; where there "
+                f"{who} needs {wanted}, which pip cannot install: {lines[-1]}; where there "
                 f"is no package index, unpack its wheel into {folder}"
             )
