@@ -19,6 +19,14 @@ def test_an_upright_box_is_cut_out_exactly():
     assert np.array_equal(cut, PIXELS[30:60, 20:120])
 
 
+@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+@pytest.mark.parametrize("box", [quad(0, 0, 200, 120), quad(7, 9, 190, 10), quad(3, 4, 9, 118)])
+def test_an_upright_box_is_what_its_warp_would_be(box, reference, monkeypatch):
+    cut = crop.crop_line(PIXELS, box, reference)
+    monkeypatch.setattr(crop, "upright_part", lambda *_: None)
+    assert np.array_equal(cut, crop.crop_line(PIXELS, box, reference))
+
+
 def test_a_tall_box_is_turned_counterclockwise():
     cut = crop.crop_line(PIXELS, quad(20, 10, 60, 70))
     assert np.array_equal(cut, np.rot90(PIXELS[10:70, 20:60]))

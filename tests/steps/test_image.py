@@ -48,10 +48,11 @@ def test_every_exif_orientation_is_brought_upright(orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    pixels = image.decode_image(saved(stored, "JPEG", exif=exif, quality=95))
-    assert pixels.shape == (40, 60, 3)
-    assert pixels[20, 10, 2] > 200
-    assert pixels[20, 50, 0] > 200
+    for kind in ("JPEG", "PNG"):
+        pixels = image.decode_image(saved(stored, kind, exif=exif, quality=95))
+        assert pixels.shape == (40, 60, 3)
+        assert pixels[20, 10, 2] > 200
+        assert pixels[20, 50, 0] > 200
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "I;16"])

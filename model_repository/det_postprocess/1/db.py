@@ -7,9 +7,13 @@ this file reproduces to the pixel, rounding included.
 
 from __future__ import annotations
 
+from math import ceil, floor
+from operator import itemgetter
+
 import cv2
 import numpy as np
 import pyclipper
+from numpy.typing import ArrayLike
 
 MIN_SIZE = 3  # pixels of the map: a shorter side is noise
 # Pixels of the picture: a box must be longer than this on both sides.
@@ -50,57 +54,47 @@ def decode_boxes(
     if use_dilation:
         bitmap = cv2.dilate(bitmap, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    boxes, scores = [], []
+    found, scores = [], []
     for contour in contours[:max_candidates]:
         box, side = mini_box(contour)
         if side < MIN_SIZE:
             continue
-        outline = box if score_mode == "fast" else contour.reshape(-1, 2)
-        score = mean_probability(probability, outline)
-        if score < box_thresh:
-            continue
-        grown = unclip(box, unclip_ratio)
-        if grown is None:
-            continue
-        box, side = mini_box(grown)
-        if side < MIN_SIZE + 2:
-            continue
-        placed = place_in_picture(box, probability.shape, height, width, reference)
-        if placed is not None:
-            boxes.append(placed)
+        score = mean_probability(probability, box if score_mode == "fast" else contour[:, 0])
+        if score >= box_thresh:
+            found.append(box)
             scores.append(score)
-    return np.array(boxes, np.float32).reshape(-1, 4, 2), np.array(scores, np.float32)
+    boxes = np.array(found, np.float32).reshape(-1, 4, 2)
+    grown, kept = grow(boxes, unclip_ratio)
+    placed, long_enough = place_in_picture(grown, probability.shape, height, width, reference)
+    return placed, np.array(scores, np.float32)[kept][long_enough]
 
 
-def mini_box(points: np.ndarray) -> tuple[np.ndarray, float]:
+def mini_box(points: np.ndarray) -> tuple[list[list[float]], float]:
     """The smallest rotated rectangle around points, and its shorter side.
 
     Args:
         points: int32 or float32 [M, 1, 2] or [M, 2].
 
     Returns:
-        float32 [4, 2]: the upper and lower of the two leftmost corners first and last, those of
-        the two rightmost between them.
+        Four corners, x and y: the upper and lower of the two leftmost first and last, those of the
+        two rightmost between them.
     """
     rectangle = cv2.minAreaRect(points)
-    return left_to_right(cv2.boxPoints(rectangle)), min(rectangle[1])
+    return left_to_right(cv2.boxPoints(rectangle).tolist()), min(rectangle[1])
 
 
-def left_to_right(corners: np.ndarray) -> np.ndarray:
+def left_to_right(corners: list[list[float]]) -> list[list[float]]:
     """Order four corners: upper left, upper right, lower right, lower left.
 
     Left are the two of smaller x.
-
-    Args:
-        corners: [4, 2].
     """
-    by_x = sorted(corners, key=lambda corner: corner[0])
-    left = sorted(by_x[:2], key=lambda corner: corner[1])
-    right = sorted(by_x[2:], key=lambda corner: corner[1])
-    return np.array([left[0], right[0], right[1], left[1]])
+    by_x = sorted(corners, key=itemgetter(0))
+    (upper_left, lower_left) = sorted(by_x[:2], key=itemgetter(1))
+    (upper_right, lower_right) = sorted(by_x[2:], key=itemgetter(1))
+    return [upper_left, upper_right, lower_right, lower_left]
 
 
-def mean_probability(probability: np.ndarray, outline: np.ndarray) -> float:
+def mean_probability(probability: np.ndarray, outline: ArrayLike) -> float:
     """The mean of the map inside an outline, computed on the outline's bounding box only.
 
     Args:
@@ -108,74 +102,99 @@ def mean_probability(probability: np.ndarray, outline: np.ndarray) -> float:
         outline: [M, 2], x and y in pixels of the map.
     """
     h, w = probability.shape
-    low = np.floor(outline.min(axis=0)).astype(np.int32)
-    high = np.ceil(outline.max(axis=0)).astype(np.int32)
-    (xmin, ymin), (xmax, ymax) = np.clip([low, high], 0, [w - 1, h - 1])
+    points = np.asarray(outline, np.float32)
+    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    xmin, xmax = (
+        min(max(round_to(x), 0), w - 1) for round_to, x in ((floor, low[0]), (ceil, high[0]))
+    )
+    ymin, ymax = (
+        min(max(round_to(y), 0), h - 1) for round_to, y in ((floor, low[1]), (ceil, high[1]))
+    )
     mask = np.zeros((ymax - ymin + 1, xmax - xmin + 1), np.uint8)
-    inside = (outline - np.array([xmin, ymin], outline.dtype)).astype(np.int32)
-    cv2.fillPoly(mask, [inside], 1)
+    cv2.fillPoly(mask, [(points - np.array([xmin, ymin], np.float32)).astype(np.int32)], 1)
     return cv2.mean(probability[ymin : ymax + 1, xmin : xmax + 1], mask)[0]
 
 
-def unclip(box: np.ndarray, unclip_ratio: float) -> np.ndarray | None:
-    """Grow a box by area x ratio / perimeter with round corners (Vatti clipping).
+def grow(boxes: np.ndarray, unclip_ratio: float) -> tuple[np.ndarray, list[int]]:
+    """Grow boxes by area x ratio / perimeter with round corners (Vatti clipping).
 
     Args:
-        box: float32 [4, 2].
+        boxes: float32 [N, 4, 2].
         unclip_ratio: positive.
 
     Returns:
-        int32 [M, 1, 2], or None when the grown shape is not one polygon.
+        float32 [M, 4, 2], the smallest rectangles around the grown shapes, and the M indices of
+        their boxes: one that does not grow to a single polygon, or stays too small, is left out.
     """
-    corners = box.astype(np.float64)
-    following = np.roll(corners, -1, axis=0)
-    area = abs(np.sum(corners[:, 0] * following[:, 1] - following[:, 0] * corners[:, 1])) / 2
-    perimeter = np.sum(np.hypot(*(following - corners).T))
-    offset = pyclipper.PyclipperOffset()
-    offset.AddPath(box, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-    grown = offset.Execute(area * unclip_ratio / perimeter)
-    if len(grown) != 1:
-        return None
-    return np.array(grown[0], np.int32).reshape(-1, 1, 2)
+    corners = boxes.astype(np.float64)
+    following = np.roll(corners, -1, axis=1)
+    cross = corners[..., 0] * following[..., 1] - following[..., 0] * corners[..., 1]
+    area = np.abs(cross.sum(axis=1)) / 2
+    sides = following - corners
+    perimeter = np.hypot(sides[..., 0], sides[..., 1]).sum(axis=1)
+    rectangles, kept = [], []
+    for index, distance in enumerate((area * unclip_ratio / perimeter).tolist()):
+        offset = pyclipper.PyclipperOffset()
+        offset.AddPath(boxes[index], pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+        grown = offset.Execute(distance)
+        if len(grown) != 1:
+            continue
+        rectangle, side = mini_box(np.array(grown[0], np.int32))
+        if side >= MIN_SIZE + 2:
+            rectangles.append(rectangle)
+            kept.append(index)
+    return np.array(rectangles, np.float32).reshape(-1, 4, 2), kept
 
 
 def place_in_picture(
-    box: np.ndarray, map_shape: tuple[int, ...], height: int, width: int, reference: str
-) -> np.ndarray | None:
-    """Scale a box from the map to the picture, in whole pixels inside it.
+    boxes: np.ndarray, map_shape: tuple[int, ...], height: int, width: int, reference: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale boxes from the map to the picture, in whole pixels inside it.
 
     PaddleOCR scales, then rounds. Paddle Serving rounds in the map, scales, then cuts off the
     fraction.
 
+    Args:
+        boxes: float32 [N, 4, 2], pixels of the map.
+        map_shape: height and width of the map.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        reference: a key of MIN_SIDE.
+
     Returns:
-        float32 [4, 2] clockwise from top-left, or None when a side is too short for text.
+        float32 [M, 4, 2] clockwise from top-left, and bool [N], whether the sides of a box are
+        long enough for text.
     """
     size = np.array([width, height], np.float32)
     map_size = np.array(map_shape[1::-1], np.float32)
     if reference == "paddleocr":
-        scaled = np.clip(np.round(box / map_size * size), 0, size)
+        scaled = np.clip(np.round(boxes / map_size * size), 0, size)
         corners = clockwise(scaled.astype(np.int32))
     else:
-        rounded = np.clip(np.round(box), 0, map_size).astype(np.float64)
-        corners = left_to_right((rounded / (map_size / size.astype(np.float64))).astype(np.int32))
-    corners = np.clip(corners, 0, [width - 1, height - 1]).astype(np.float32)
-    horizontal = int(np.linalg.norm(corners[0] - corners[1]))
-    vertical = int(np.linalg.norm(corners[0] - corners[3]))
-    return corners if min(horizontal, vertical) > MIN_SIDE[reference] else None
+        rounded = np.clip(np.round(boxes), 0, map_size).astype(np.float64)
+        cut_off = (rounded / (map_size / size.astype(np.float64))).astype(np.int32)
+        corners = np.array([left_to_right(box) for box in cut_off.tolist()], np.int32)
+    corners = np.clip(corners.reshape(-1, 4, 2), 0, [width - 1, height - 1]).astype(np.float32)
+    sides = np.linalg.norm(corners[:, :1] - corners[:, [1, 3]], axis=2).astype(np.int32)
+    long_enough = sides.min(axis=1, initial=np.iinfo(np.int32).max) > MIN_SIDE[reference]
+    return corners[long_enough], long_enough
 
 
-def clockwise(corners: np.ndarray) -> np.ndarray:
-    """Order four corners clockwise from top-left.
+def clockwise(boxes: np.ndarray) -> np.ndarray:
+    """Order the four corners of every box clockwise from top-left.
 
     Top-left has the smallest x + y, bottom-right the largest; of the other two, top-right has
     the smaller y - x.
 
     Args:
-        corners: int32 [4, 2].
+        boxes: int32 [N, 4, 2].
     """
-    total = corners.sum(axis=1)
-    first, third = np.argmin(total), np.argmax(total)
-    others = np.delete(corners, (first, third), axis=0)
-    difference = others[:, 1] - others[:, 0]
-    second, fourth = others[np.argmin(difference)], others[np.argmax(difference)]
-    return np.stack([corners[first], second, corners[third], fourth])
+    rows = np.arange(len(boxes))
+    total = boxes.sum(axis=2)
+    first, third = total.argmin(axis=1), total.argmax(axis=1)
+    difference = (boxes[..., 1] - boxes[..., 0]).astype(np.float64)
+    difference[rows, first] = difference[rows, third] = np.inf
+    second = difference.argmin(axis=1)
+    difference[rows, first] = difference[rows, third] = -np.inf
+    fourth = difference.argmax(axis=1)
+    return boxes[rows[:, None], np.stack([first, second, third, fourth], axis=1)]

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 ORIENTATION = 0x0112  # the EXIF tag
+PNG_EXIF = (b"eXIf", b"Raw profile type exif")  # a chunk, and what was written before there was one
 
 # The limits below are checked from the header; Pillow's own check would come before them.
 Image.MAX_IMAGE_PIXELS = None
@@ -110,7 +111,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
                 "JPEG" if image.format == "MPO" else str(image.format),
                 *image.size,
                 alpha=image.has_transparency_data,
-                orientation=int(image.getexif().get(ORIENTATION, 1)),
+                orientation=orientation_of(image, data),
             )
     except UnidentifiedImageError:
         raise ValueError(
@@ -121,6 +122,14 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise ValueError(f"IMAGE cannot be decoded: {error}") from None
     check_size(header.height, header.width, limits)
     return header
+
+
+def orientation_of(image: Image.Image, data: bytes) -> int:
+    """The EXIF orientation of an opened picture, 1 where it has none."""
+    # Looking for the EXIF data of a PNG, Pillow decodes all of it.
+    if image.format == "PNG" and not any(name in data for name in PNG_EXIF):
+        return 1
+    return int(image.getexif().get(ORIENTATION, 1))
 
 
 def check_size(height: int, width: int, limits: Limits) -> None:

@@ -35,6 +35,8 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
             f"a box of BOXES is {width}x{height} (width x height): {box.tolist()}; "
             f"allowed: sides from 1 to {MAX_SIDE} pixels"
         )
+    if (part := upright_part(pixels, box, height, width)) is not None:
+        return np.rot90(part) if height / width >= TALL else part
     if reference == "paddle_serving":
         pixels, box = inside_bounds(pixels, box)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -44,6 +46,30 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
         pixels, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return np.rot90(crop) if height / width >= TALL else crop
+
+
+def upright_part(pixels: np.ndarray, box: np.ndarray, height: int, width: int) -> np.ndarray | None:
+    """The pixels of a box that stands upright in the picture, None for any other box.
+
+    Such a box is only moved by its warp, and by whole pixels: the pixels stay as they are.
+
+    Args:
+        pixels: uint8 [H, W, 3].
+        box: float32 [4, 2].
+        height: of the box, whole pixels.
+        width: of the box, whole pixels.
+
+    Returns:
+        uint8 [height, width, 3], a view of `pixels`.
+    """
+    left, top = box[0].tolist()
+    right, bottom = left + width, top + height
+    if box.tolist() != [[left, top], [right, top], [right, bottom], [left, bottom]]:
+        return None
+    inside = left >= 0 and right <= pixels.shape[1] and top >= 0 and bottom <= pixels.shape[0]
+    if not (inside and left.is_integer() and top.is_integer()):
+        return None
+    return pixels[int(top) : int(bottom), int(left) : int(right)]
 
 
 def inside_bounds(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -47,7 +47,8 @@ def ctc_decode(
     kept[:, 1:] &= indices[:, 1:] != indices[:, :-1]
     texts, scores = [], np.zeros(len(indices), np.float32)
     for row, steps in enumerate(kept):
-        texts.append("".join(characters[index - 1] for index in indices[row, steps]))
+        classes = (indices[row, steps] - 1).tolist()
+        texts.append("".join(map(characters.__getitem__, classes)))
         if texts[-1]:
             scores[row] = probabilities[row, steps].mean()
     return texts, scores
