@@ -11,15 +11,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_client import command_doctor, command_read, command_watch
+from ppocr_client import command_batch, command_doctor, command_read, command_watch
+from ppocr_client.argument_types import SWITCH, above_zero, switch, whole
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.documents import InputError, parse_pages
 from ppocr_client.options import OPTIONS, Option, given_options, request_parameters
 from ppocr_client.outputs import FORMATS
 from ppocr_client.plans import settings_of
 from ppocr_client.transport import Tls
-
-SWITCH = {"true": True, "false": False}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,10 +43,11 @@ def _check(args: argparse.Namespace) -> None:
     """What argparse cannot know; sets `args.tls`."""
     files = args.ca, args.certificate, args.key
     args.tls = Tls(*files) if any(files) else None
-    settings_of(args.url, ("ocr", "detect", "recognize"), 1, 0, args.tls)
+    for url in [args.url] if isinstance(args.url, str) else args.url or [DEFAULT_URL]:
+        settings_of(url, ("ocr", "detect", "recognize"), 1, 0, args.tls)
     if args.tls is not None:
         args.tls.context()
-    if args.verb in ("read", "watch"):
+    if args.verb in ("read", "watch", "batch"):
         request_parameters(given_options(vars(args)))
         parse_pages(args.pages or "1")
 
@@ -81,6 +81,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_folder_outputs(watch)
     _add_connection(watch)
     _add_options(watch)
+    batch = verbs.add_parser(
+        "batch",
+        help="read archives of millions of files on Ray, through one or many servers",
+        description="Read whole archives, from folders or buckets, through one or many servers: "
+        "exactly one row for each input, in files that are there as a whole or not at all. The "
+        "exit code is 1 if any input failed, or none could be read.",
+    )
+    batch.set_defaults(run=command_batch.run)
+    command_batch.add_arguments(batch)
+    _add_connection(batch, several=True)
+    _add_options(batch)
     doctor = verbs.add_parser(
         "doctor",
         help="check a server: reachable, models ready, a test picture, time in each step",
@@ -192,21 +203,23 @@ def _add_font(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--font", type=Path, metavar="FILE", help="the font to draw with")
 
 
-def _add_connection(verb: argparse.ArgumentParser) -> None:
-    group = verb.add_argument_group("the server")
+def _add_connection(verb: argparse.ArgumentParser, *, several: bool = False) -> None:
+    group = verb.add_argument_group("the servers" if several else "the server")
     group.add_argument(
         "--url",
-        default=DEFAULT_URL,
+        action="append" if several else "store",
+        default=None if several else DEFAULT_URL,
         help="grpc://HOST:PORT, http://HOST:PORT, or encrypted grpcs://, https:// "
-        "(default: %(default)s)",
+        f"(default: {DEFAULT_URL}){'; may be given several times' * several}",
     )
     group.add_argument("--model", default="ocr", help="the pipeline's name on the server")
     group.add_argument(
         "--timeout", type=above_zero, default=60.0, metavar="S", help="seconds for each picture"
     )
-    group.add_argument(
-        "--wait", type=above_zero, metavar="S", help="wait so many seconds for it to be ready"
-    )
+    if not several:
+        group.add_argument(
+            "--wait", type=above_zero, metavar="S", help="wait so many seconds for it to be ready"
+        )
     group.add_argument("--token", help="sent as 'Authorization: Bearer TOKEN'")
     group.add_argument("--ca", metavar="PEM", help="whose signature is trusted")
     group.add_argument("--certificate", metavar="PEM", help="this client's own certificate")
@@ -230,28 +243,3 @@ def add_option(group: argparse._ArgumentGroup, name: str, option: Option) -> Non
         group.add_argument(flag, choices=option.words, help=option.help)
     else:
         group.add_argument(flag, type=option.type, metavar="N", help=text)
-
-
-def switch(word: str) -> bool:
-    """The value of "true" or "false"."""
-    if word not in SWITCH:
-        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
-    return SWITCH[word]
-
-
-def above_zero(word: str) -> float:
-    """A number above 0."""
-    try:
-        number = float(word)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number above 0")
-    return number
-
-
-def whole(word: str) -> int:
-    """A whole number from 1."""
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1")
-    return int(word)

@@ -26,6 +26,8 @@ HEAD = 1024  # bytes among which a PDF file's mark stands
 MAX_DOWNLOAD = 256 * 2**20
 PAGES = re.compile(r"(\d+)?(-)?(\d+)?")
 
+Ranges = list[tuple[int, int | None]]  # first and last page, None for the document's last
+
 
 class InputError(ValueError):
     """The command line names something that cannot be read at all."""
@@ -80,13 +82,13 @@ def folder_documents(folder: Path, *, recursive: bool) -> list[Document]:
     return [Document(str(path), path.relative_to(folder).as_posix()) for path in files]
 
 
-def parse_pages(text: str) -> list[tuple[int, int | None]]:
+def parse_pages(text: str) -> Ranges:
     """The ranges of "1-3,7,9-": first and last page, None for the document's last.
 
     Raises:
         ValueError: For anything else.
     """
-    ranges: list[tuple[int, int | None]] = []
+    ranges: Ranges = []
     for part in text.split(","):
         match = PAGES.fullmatch(part.strip())
         first, dash, last = match.groups() if match else (None, None, None)
@@ -99,7 +101,7 @@ def parse_pages(text: str) -> list[tuple[int, int | None]]:
 
 
 def pages_of(
-    document: Document, *, dpi: float, ranges: list[tuple[int, int | None]] | None, timeout: float
+    document: Document, *, dpi: float, ranges: Ranges | None, timeout: float
 ) -> list[Page]:
     """The pages of a document; a picture has one.
 
@@ -115,7 +117,7 @@ def pages_of(
     """
     data = _head(document, timeout)
     count, load = _pages(document, data, dpi)
-    wanted = [number for number in range(1, count + 1) if _wanted(number, ranges)]
+    wanted = wanted_pages(count, ranges)
     if not wanted:
         raise ImageError(f"{document.source} has {count} pages, and none of those asked for")
     drawn = b"%PDF-" in data[:HEAD]
@@ -125,15 +127,30 @@ def pages_of(
     ]
 
 
-def _pages(document: Document, head: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
-    """How many pages a document has, and what gives each, counted from 0."""
-    if b"%PDF-" in head[:HEAD]:
-        pdf = PdfPages(_whole(document, head))
+def pages_in(data: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
+    """How many pages a whole file has, and what gives each as a picture, counted from 0.
+
+    Raises:
+        ImageError: If it cannot be opened; so does what gives a page.
+        MissingExtra: If a package is missing that opens such a file.
+    """
+    if b"%PDF-" in data[:HEAD]:
+        pdf = PdfPages(data)
         return pdf.count, functools.partial(pdf.render, dpi=dpi)
-    if head[:2] in (b"II", b"MM"):
-        whole = _whole(document, head)
-        if (count := tiff_pictures(whole)) > 1:
-            return count, functools.partial(_tiff_page, whole)
+    if (count := tiff_pictures(data)) > 1:
+        return count, functools.partial(_tiff_page, data)
+    return 1, lambda index: data
+
+
+def wanted_pages(count: int, ranges: Ranges | None) -> list[int]:
+    """Which of `count` pages, numbered from 1, are in the ranges (see `parse_pages`)."""
+    return [number for number in range(1, count + 1) if _wanted(number, ranges)]
+
+
+def _pages(document: Document, head: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
+    """As `pages_in`, of a document whose beginning is known; a picture is read when it is used."""
+    if b"%PDF-" in head[:HEAD] or head[:2] in (b"II", b"MM"):
+        return pages_in(_whole(document, head), dpi)
     return 1, lambda index: _whole(document, head)
 
 
@@ -165,7 +182,7 @@ def _in_folder(folder: Path, recursive: bool) -> list[Document]:
     return found
 
 
-def _wanted(number: int, ranges: list[tuple[int, int | None]] | None) -> bool:
+def _wanted(number: int, ranges: Ranges | None) -> bool:
     return ranges is None or any(
         low <= number and (high is None or number <= high) for low, high in ranges
     )

@@ -19,8 +19,11 @@ class Progress:
 
     def count(self, *, failed: bool) -> None:
         """One more is finished."""
-        self._done += 1
-        self._failed += failed
+        self.show(self._done + 1, self._failed + failed)
+
+    def show(self, done: int, failed: int) -> None:
+        """So many are finished."""
+        self._done, self._failed = done, failed
         now = time.monotonic()
         if self._shown and (now - self._written > PERIOD or self._done == self._total):
             self._written = now

@@ -1,0 +1,204 @@
+"""What an actor does, without Ray: documents into rows, through servers that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppocr_client import AsyncOcrClient
+from ppocr_client.batch.endpoints import Endpoints, NoServer
+from ppocr_client.batch.files import check_output, find_files, names_in
+from ppocr_client.batch.parts import cut, look_into
+from ppocr_client.batch.reader import Job, PartReader
+from ppocr_client.batch.rows import TABLES, Row
+from ppocr_client.cli import main
+from ppocr_client.documents import InputError
+from ppocr_client.errors import ImageError, ModelNotFound
+from ppocr_client.pictures import encode_pixels
+
+pq = pytest.importorskip("pyarrow.parquet")
+
+SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
+TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
+BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
+NOBODY = "grpc://127.0.0.1:1"
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    """One document of each kind, good and bad."""
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(SIGN.read_bytes())
+    (folder / "b.bmp").write_bytes(BLANK[:50])
+    (folder / "c.png").write_bytes(b"")
+    page = Image.open(SIGN).resize((310, 450))
+    page.save(folder / "d.pdf", save_all=True, append_images=[page], resolution=100)
+    Image.new("L", (60, 40), 255).save(
+        folder / "deep" / "e.tif", save_all=True, append_images=[Image.new("L", (70, 40), 255)]
+    )
+    (folder / "notes.md").write_text("no picture")
+    return folder
+
+
+def read_part(job: Job, paths: list[str], out: Path):
+    """The summary of one part, and how its documents were counted."""
+    counted: list[bool] = []
+
+    async def ask():
+        reader = PartReader(job, counted.append)
+        await reader.start()
+        try:
+            return await reader.read(cut(paths, 100, str(out), job.form, 7)[0])
+        finally:
+            await reader.close()
+
+    return asyncio.run(ask()), counted
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form):
+    paths = [*find_files([str(archive)], {}), str(archive / "missing.jpg")]
+    job = Job((server.grpc_url, f"http://{server.http_url}"), concurrency=2, form=form, dpi=100)
+    summary, counted = read_part(job, paths, tmp_path / "out")
+    assert (summary.ok, summary.failed, sorted(counted)) == (3, 3, [False] * 3 + [True] * 3)
+    assert Path(summary.part).name == f"part-000007.{form}"
+    assert [done.path for done in summary.failures] == [paths[1], paths[2], paths[-1]]
+    before = look_into(str(tmp_path / "out"), form, {})
+    assert [done.path for done in before.done] == paths
+    assert before.next == 8
+    reasons = [done.error or "" for done in before.done]
+    assert "cannot be decoded" in reasons[1]
+    assert reasons[2].endswith("is empty")
+    assert "No such file" in reasons[5]
+    assert [reasons[0], reasons[3], reasons[4]] == [""] * 3
+    if form == "parquet":
+        rows = pq.read_table(summary.part).to_pylist()
+        assert rows[0]["text"].splitlines() == TEXTS
+        assert (rows[0]["pages"][0]["width"], rows[0]["pages"][0]["height"]) == (620, 900)
+        line = rows[0]["pages"][0]["lines"][0]
+        assert line["text"] == TEXTS[0]
+        assert 0.9 < line["score"] <= 1
+        assert np.shape(line["box"]) == (4, 2)
+        assert rows[3]["text"].count("\f") == 1
+        assert [page["page"] for page in rows[3]["pages"]] == [1, 2]
+        assert [page["width"] for page in rows[4]["pages"]] == [60, 70]
+        assert [row["status"] for row in rows] == ["ok", "failed", "failed", "ok", "ok", "failed"]
+        assert {row["model_version"] for row in rows} == {"1", None}
+
+
+@pytest.mark.server
+def test_a_page_that_fails_is_named(server, archive, tmp_path):
+    job = Job((server.grpc_url,), ranges=[(3, None)])
+    summary, _ = read_part(job, [str(archive / "d.pdf")], tmp_path)
+    assert summary.failures[0].error == "it has 2 pages, and none of those asked for"
+    job = Job((server.grpc_url,), dpi=100_000)
+    summary, _ = read_part(job, [str(archive / "d.pdf")], tmp_path)
+    assert summary.failures[0].error.startswith("page 1: page 1 has ")
+
+
+def endpoints_of(urls, **settings) -> Endpoints:
+    values = {"model": "ocr", "concurrency": 1, "retries": 5, "patience": 30.0, **settings}
+    clients = [AsyncOcrClient(url, retries=0, model=values["model"]) for url in urls]
+    return Endpoints(clients, **values)
+
+
+async def read_all(servers: Endpoints, pictures: list[bytes]):
+    await servers.start()
+    try:
+        return await asyncio.gather(
+            *(servers.read(picture, {}) for picture in pictures), return_exceptions=True
+        )
+    finally:
+        await servers.close()
+
+
+@pytest.mark.server
+def test_requests_to_a_server_that_is_away_go_to_another(server):
+    servers = endpoints_of([NOBODY, server.grpc_url])
+    answers = asyncio.run(read_all(servers, [SIGN.read_bytes(), BLANK, b"no picture"]))
+    result, version = answers[0]
+    assert [line.text for line in result.lines] == TEXTS
+    assert version == "1"
+    assert answers[1][0].lines == ()
+    assert isinstance(answers[2], ImageError)
+
+
+def test_without_any_server_it_ends_after_some_patience():
+    start = time.monotonic()
+    answers = asyncio.run(read_all(endpoints_of([NOBODY], patience=0.7), [BLANK, BLANK]))
+    assert time.monotonic() - start < 20
+    assert all(isinstance(answer, NoServer) for answer in answers)
+    assert "no server was ready for 0.7 s: grpc://127.0.0.1:1" in str(answers[0])
+
+
+@pytest.mark.server
+def test_a_server_without_the_model_is_none(server):
+    servers = endpoints_of([server.grpc_url], model="orc", patience=0.5, retries=1)
+    (answer,) = asyncio.run(read_all(servers, [BLANK]))
+    assert isinstance(answer, NoServer | ModelNotFound)
+    assert "orc" in str(answer)
+
+
+def test_a_part_without_a_server_is_not_written(archive, tmp_path):
+    job = Job((NOBODY,), patience=0.3)
+    summary, _ = read_part(job, [str(archive / "a.jpg")], tmp_path / "out")
+    assert "no server was ready" in summary.stopped
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_an_unfinished_part_never_counts(tmp_path, form):
+    table = TABLES[form]
+    row = Row("/a.jpg", "ok", None, "", [], None, 0.5)
+    (tmp_path / f"part-000002{table.suffix}").write_bytes(table.write([row]))
+    (tmp_path / f".part-000003{table.suffix}.part").write_bytes(table.write([row])[:10])
+    before = look_into(str(tmp_path), form, {})
+    assert [done.path for done in before.done] == ["/a.jpg"]
+    assert before.next == 3
+    (tmp_path / f"part-000004{table.suffix}").write_bytes(table.write([row])[:10])
+    with pytest.raises(InputError, match="is no part of an archive"):
+        look_into(str(tmp_path), form, {})
+
+
+def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
+    monkeypatch.chdir(archive)
+    names = [f"{archive}/{name}" for name in ("a.jpg", "b.bmp", "c.png", "d.pdf", "deep/e.tif")]
+    assert find_files(["."], {}) == find_files([f"file://{archive}"], {}) == names
+    assert find_files(["*.jpg", "a.jpg", "x.jpg"], {}) == [names[0], f"{archive}/x.jpg"]
+    assert names_in(["a.jpg\n", "\n", "s3://b/k.png\n", "a.jpg"]) == [names[0], "s3://b/k.png"]
+    assert check_output("out") == f"{archive}/out"
+    assert [part.paths for part in cut(names, 2, "s3://b", "jsonl", 3)] == [
+        names[:2],
+        names[2:4],
+        names[4:],
+    ]
+    assert cut(names, 5, "s3://b", "jsonl", 3)[0].name == "s3://b/part-000003.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--out", "o"], "nothing to read; name an INPUT, or a --manifest"),
+        (["nothing-*.jpg", "--out", "o"], "no file matches 'nothing-*.jpg'"),
+        (["a.jpg", "--out", "sftp://h/o"], "can be seen half-written; allowed: a local folder"),
+        (["gs://bucket/x", "--out", "o"], "pip install gcsfs"),
+        (["what://bucket/x", "--out", "o"], "Protocol not known: what"),
+        (["--manifest", "missing.txt", "--out", "o"], "cannot read the list missing.txt"),
+        (["a.jpg", "--out", "o", "--storage", "anon"], "write KEY=VALUE"),
+        (["a.jpg", "--out", "o", "--url", "grpc://h", "--url", "ftp://h"], "scheme 'ftp'"),
+        (["a.jpg", "--out", "o", "--actors", "3", "--concurrency", "2"], "--actors 3 is more"),
+    ],
+)
+def test_a_wrong_command_line_is_a_usage_error(arguments, reason, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["batch", *arguments])
+    assert stopped.value.code == 2
+    assert reason in capsys.readouterr().err
