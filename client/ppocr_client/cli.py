@@ -11,7 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_client import command_batch, command_doctor, command_read, command_watch
+from ppocr_client import (
+    command_batch,
+    command_doctor,
+    command_read,
+    command_ui,
+    command_watch,
+)
 from ppocr_client.argument_types import SWITCH, above_zero, switch, whole
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.documents import InputError, parse_pages
@@ -101,6 +107,19 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=command_doctor.run)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     _add_connection(doctor)
+    page = verbs.add_parser(
+        "serve-ui",
+        help="a local web page that reads pictures and PDF files",
+        description="Serve a web page that reads pictures and PDF files and shows what was read "
+        "where. It is for this machine alone, unless --host says otherwise.",
+    )
+    page.set_defaults(run=command_ui.run)
+    page.add_argument("--host", default="127.0.0.1", help="listen here (default: %(default)s)")
+    page.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="0: a free one (default: %(default)s)"
+    )
+    _add_dpi(page)
+    _add_connection(page)
     return parser
 
 
@@ -138,6 +157,17 @@ def _add_folder(verb: argparse.ArgumentParser) -> None:
 
 def _add_pages(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--pages", metavar="1-3,7,9-", help="pages of PDF and TIFF files")
+    _add_dpi(group)
+    group.add_argument(
+        "--concurrency",
+        type=whole,
+        default=4,
+        metavar="N",
+        help="pages on their way at the same time (default: %(default)s)",
+    )
+
+
+def _add_dpi(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--dpi",
         type=above_zero,
@@ -145,13 +175,6 @@ def _add_pages(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="pixels to the inch: of PDF pages that are read, and of pictures in PDF files that "
         "are written (default: %(default)g)",
-    )
-    group.add_argument(
-        "--concurrency",
-        type=whole,
-        default=4,
-        metavar="N",
-        help="pages on their way at the same time (default: %(default)s)",
     )
 
 

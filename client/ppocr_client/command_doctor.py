@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from ppocr_client.arguments import client_of
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import OcrError
-from ppocr_client.server_info import Work
 from ppocr_client.test_picture import PICTURE, TEXT
+from ppocr_client.timing import timed
 
 PIPELINE = ("detect", "recognize")
 
@@ -107,24 +107,9 @@ def _limits(client: OcrClient) -> str:
 def _test_picture(client: OcrClient, model: str, report: Report) -> str:
     """Read it twice: the first time may find the models asleep; the second is what is told."""
     client.read(PICTURE)
-    before = client.server_work()
-    start = time.perf_counter()
-    result = client.read(PICTURE)
-    spent = 1000 * (time.perf_counter() - start)
-    for name, work in _work_after(client, before, model).items():
-        requests = work.requests - before[name].requests
-        if requests:
-            report.steps[name] = round(1000 * (work.seconds - before[name].seconds) / requests, 1)
+    result, spent, work = timed(client, model, lambda: client.read(PICTURE))
+    for name, (requests, seconds) in work.items():
+        report.steps[name] = round(1000 * seconds / requests, 1)
     if not any(line.text.replace(" ", "") == TEXT.replace(" ", "") for line in result.lines):
         raise OcrError(f"read {result.text!r} where it says {TEXT!r}")
-    return f"read {result.text!r} in {spent:.0f} ms"
-
-
-def _work_after(client: OcrClient, before: dict[str, Work], model: str) -> dict[str, Work]:
-    """The models' work once the server has counted the request, which it does after its answer."""
-    deadline = time.monotonic() + 1.0
-    while True:
-        work = client.server_work()
-        if work[model].requests > before[model].requests or time.monotonic() > deadline:
-            return work
-        time.sleep(0.01)
+    return f"read {result.text!r} in {1000 * spent:.0f} ms"

@@ -99,10 +99,11 @@ def _read_page(client: OcrClient, page: Page, order: Order) -> ReadPage:
     if not order.keep:
         return ReadPage(page.number, result, None)
     # The pages of a long PDF file, kept as they were drawn, would fill the memory.
-    return ReadPage(page.number, result, _as_jpeg(data) if page.drawn else data)
+    return ReadPage(page.number, result, as_jpeg(data) if page.drawn else data)
 
 
-def _as_jpeg(data: bytes) -> bytes:
+def as_jpeg(data: bytes) -> bytes:
+    """A picture without transparency as a JPEG file."""
     try:
         from PIL import Image
     except ImportError:

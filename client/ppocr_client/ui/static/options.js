@@ -1,0 +1,49 @@
+// The form of the pipeline's options, made of the list that the page's server gives.
+
+import { $, h } from "./dom.js";
+import { optionHelp, t } from "./texts.js";
+
+// Fill the form; `apply` is called with what was chosen.
+export function buildOptions(options, apply) {
+  $("fields").replaceChildren(...options.map(fieldOf));
+  $("open-options").onclick = () => $("options").showModal();
+  $("close-options").onclick = () => $("options").close();
+  $("reset-options").onclick = () => $("options-form").reset();
+  $("options-form").onsubmit = () => apply(chosen(options));
+}
+
+function fieldOf(option) {
+  const id = `option-${option.name}`, help = `${id}-help`;
+  return h("div", { className: "field" },
+    h("label", { htmlFor: id, textContent: option.name }),
+    controlOf(option, { id, name: option.name, "aria-describedby": help }),
+    h("p", { id: help, className: "small", textContent: isNumber(option) ? `${optionHelp(option)} (${rangeOf(option)})` : optionHelp(option) }));
+}
+
+function controlOf(option, common) {
+  const usual = option.default ? `${t("default")}: ${option.default}` : t("default");
+  if (isNumber(option)) {
+    return h("input", {
+      ...common, type: "number", min: option.low, max: option.high,
+      step: option.type === "int" ? 1 : "any", placeholder: option.default ?? t("default"),
+    });
+  }
+  const words = option.type === "bool" ? [["true", t("yes")], ["false", t("no")]] : option.words.map((word) => [word, word]);
+  return h("select", common,
+    h("option", { value: "", textContent: usual }),
+    ...words.map(([value, textContent]) => h("option", { value, textContent })));
+}
+
+const isNumber = ({ type }) => type === "int" || type === "float";
+
+const rangeOf = ({ low, high }) => t("range", { low, high });
+
+function chosen(options) {
+  const values = {};
+  for (const { name, type } of options) {
+    const text = $(`option-${name}`).value;
+    if (text === "") continue;
+    values[name] = type === "bool" ? text === "true" : type === "str" ? text : Number(text);
+  }
+  return values;
+}

@@ -1,0 +1,82 @@
+// The page's texts; English is also what index.html holds.
+
+const EN = {
+  "options": "Options", "add": "Add files", "choose": "Choose files", "example": "Try an example",
+  "drop": "Drop pictures or PDF files here", "paste": "or paste one from the clipboard",
+  "kinds": "JPEG, PNG, BMP, WebP, TIFF, PDF", "where": "Read by {url}; sent nowhere else", "release": "Drop to read",
+  "documents": "Documents", "picture": "Picture", "text": "Text", "boxes-group": "Boxes",
+  "previous": "Previous page", "next": "Next page", "page": "Page {n} of {count}", "page-short": "Page {n}",
+  "boxes": "Show boxes", "smaller": "Smaller", "larger": "Larger", "fit": "Fit ({percent})",
+  "copy-all": "Copy all", "copy-line": "Copy “{text}”", "copied": "Copied", "not-copied": "The browser does not let the page copy",
+  "download": "Download", "lines": "{n} lines", "line": "1 line", "no-text": "No text was found.",
+  "waiting": "Waiting", "reading": "Reading …", "opening": "Opening …", "failed": "Failed",
+  "again": "Try again", "remove": "Remove {name}", "score": "score {score}",
+  "announce": "{name}, {page}: {lines} read", "announce-failed": "{name} failed: {reason}",
+  "ready": "ready", "not-ready": "not ready", "connecting": "connecting …",
+  "read-in": "Read in {ms} ms", "steps-note": "Time of one call of each model, its waiting included; those that call others include them.",
+  "whole": "whole request",
+  "options-note": "What is left empty is the server’s choice.", "reset": "Reset", "apply": "Apply",
+  "close": "Close", "default": "default", "yes": "yes", "no": "no", "range": "{low} – {high}",
+  "too-large": "{name} has {size} MB; allowed: {limit} MB", "gone": "The page’s own server does not answer: is ppocr-client serve-ui still running?",
+  "pasted": "pasted picture", "example-name": "example.png",
+  "format-lines": "Lines with corners", "format-text": "Text", "format-json": "JSON", "format-jsonl": "JSON lines",
+  "format-tsv": "Table (TSV)", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "Searchable PDF", "format-drawn": "Drawing (PNG)",
+};
+
+const ZH = {
+  "options": "选项", "add": "添加文件", "choose": "选择文件", "example": "试一个例子",
+  "drop": "把图片或 PDF 拖到这里", "paste": "也可以直接粘贴剪贴板里的图片",
+  "kinds": "JPEG、PNG、BMP、WebP、TIFF、PDF", "where": "由 {url} 识别，不会发往别处", "release": "松开即可识别",
+  "documents": "文档", "picture": "图片", "text": "文字", "boxes-group": "文本框",
+  "previous": "上一页", "next": "下一页", "page": "第 {n} 页，共 {count} 页", "page-short": "第 {n} 页",
+  "boxes": "显示文本框", "smaller": "缩小", "larger": "放大", "fit": "适合窗口（{percent}）",
+  "copy-all": "复制全部", "copy-line": "复制“{text}”", "copied": "已复制", "not-copied": "浏览器不允许本页复制",
+  "download": "下载", "lines": "{n} 行", "line": "1 行", "no-text": "没有找到文字。",
+  "waiting": "等待中", "reading": "识别中……", "opening": "打开中……", "failed": "失败",
+  "again": "重试", "remove": "移除 {name}", "score": "置信度 {score}",
+  "announce": "{name}，{page}：读出 {lines}", "announce-failed": "{name} 失败：{reason}",
+  "ready": "就绪", "not-ready": "未就绪", "connecting": "连接中……",
+  "read-in": "用时 {ms} 毫秒", "steps-note": "各模型一次调用的时间，含排队；调用其他模型的，含被调用者的时间。",
+  "whole": "整个请求",
+  "options-note": "留空的由服务决定。", "reset": "还原", "apply": "应用",
+  "close": "关闭", "default": "默认", "yes": "是", "no": "否", "range": "{low} – {high}",
+  "too-large": "{name} 有 {size} MB；最多 {limit} MB", "gone": "本页的服务没有回应：ppocr-client serve-ui 还在运行吗？",
+  "pasted": "粘贴的图片", "example-name": "example.png",
+  "format-lines": "逐行与坐标", "format-text": "纯文本", "format-json": "JSON", "format-jsonl": "JSON 行",
+  "format-tsv": "表格（TSV）", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "可搜索的 PDF", "format-drawn": "标注图（PNG）",
+};
+
+// The options' meanings; in English the server of this page says them.
+const ZH_OPTIONS = {
+  det_limit_side_len: "检测前图片边长缩放到的大小",
+  det_limit_type: "限制长边（max），或放大短边（min）",
+  det_db_thresh: "像素算作文字的概率下限",
+  det_db_box_thresh: "文本框保留所需的平均概率",
+  det_db_unclip_ratio: "文本框外扩的程度",
+  det_db_score_mode: "框的得分取外接矩形（fast）或轮廓（slow）",
+  use_dilation: "成框之前先加粗检测区域",
+  use_angle_cls: "把倒着的行转正；模型仓库须带方向分类器",
+  cls_thresh: "判定为倒置行的概率下限",
+  drop_score: "置信度低于此值的行不返回",
+  rec_padding: "逐行补边（crop），或按 PaddleOCR 的分组补边（paddle）",
+  reference: "以谁的读法为准：PaddleOCR 或 Paddle Serving 的 OCR 示例",
+};
+
+const chinese = navigator.language.toLowerCase().startsWith("zh");
+const texts = chinese ? ZH : EN;
+
+export function t(key, values = {}) {
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+export function optionHelp(option) {
+  return (chinese && ZH_OPTIONS[option.name]) || option.help;
+}
+
+export function translatePage() {
+  document.documentElement.lang = chinese ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-t-label]")) {
+    node.setAttribute("aria-label", t(node.dataset.tLabel, { percent: "" }));
+  }
+}
