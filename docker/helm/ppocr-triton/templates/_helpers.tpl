@@ -1,0 +1,36 @@
+{{- define "ppocr.name" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | replace "ppocr-triton-ppocr-triton" "ppocr-triton" | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "ppocr.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "ppocr.labels" -}}
+{{ include "ppocr.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "ppocr.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Values.device }}
+{{- end -}}
+
+{{- /* Of every container: nothing that it does not need. */ -}}
+{{- define "ppocr.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- define "ppocr.ports" -}}
+- {name: http, port: 8000, targetPort: http, appProtocol: http}
+- {name: grpc, port: 8001, targetPort: grpc, appProtocol: grpc}
+- {name: metrics, port: 8002, targetPort: metrics, appProtocol: http}
+{{- if .Values.oldEndpoint.enabled }}
+- {name: old-http, port: {{ .Values.oldEndpoint.httpPort }}, targetPort: old-http, appProtocol: http}
+- {name: old-rpc, port: {{ .Values.oldEndpoint.rpcPort }}, targetPort: old-rpc, appProtocol: grpc}
+{{- end }}
+{{- end -}}
