@@ -120,7 +120,7 @@ class Watch:
             root = psutil.Process(self._pid)
             return [root, *root.children(recursive=True)]
         except psutil.NoSuchProcess as error:
-            raise BenchError(f"there is no process {self._pid}; --pid is tritonserver's") from error
+            raise BenchError(f"the server's process {self._pid} is not there") from error
 
 
 def _pss(process: Any) -> float:

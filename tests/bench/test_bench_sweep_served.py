@@ -1,0 +1,150 @@
+"""A short sweep of the real server by the real perf_analyzer, and the page made of it."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+
+from ppocr_bench.cli import main
+from ppocr_bench.errors import BenchError
+from ppocr_bench.perf_analyzer import Load, Windows, input_data, measure
+from ppocr_bench.perf_analyzer_tool import find_perf_analyzer
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One short line of text: quick to read."""
+    pixels = np.full((64, 192, 3), 255, np.uint8)
+    cv2.putText(pixels, "SWEEP 42", (12, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2)
+    path = tmp_path_factory.mktemp("sweep") / "line.png"
+    cv2.imwrite(str(path), pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def swept(server: TritonServer, picture: Path) -> Path:
+    """The file with the result of two loads on both protocols."""
+    out = picture.with_name("sweep.json")
+    urls = ["--url", f"grpc://{server.grpc_url}", "--url", f"http://{server.http_url}"]
+    watched = ["--pid", str(server.pid), "--metrics-url", f"http://{server.metrics_url}/metrics"]
+    load = ["--concurrency", "1", "--request-rate", "3", "--seconds", "1", "--windows", "3"]
+    pictures = ["--no-samples", "--images", str(picture)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PPOCR_TOOLS", str(ROOT / "build" / "tools"))
+        command = ["sweep", *urls, *watched, *load, *pictures, "--label", "here"]
+        assert main([*command, "--spread", "1000", "--out", str(out)]) == 0
+    return out
+
+
+def test_every_load_on_every_protocol_has_its_figures(swept: Path) -> None:
+    result = json.loads(swept.read_text("utf-8"))
+    assert (result["verb"], result["ok"], result["label"]) == ("sweep", True, "here")
+    assert result["models"]["det"]["instances"] >= 1
+    loads = [(point["protocol"], point["concurrency"], point["rate"]) for point in result["points"]]
+    assert loads == [("grpc", 1, None), ("grpc", None, 3), ("http", 1, None), ("http", None, 3)]
+    for point in result["points"]:
+        assert point["error"] is None
+        assert point["failures"] == 0
+        assert point["requests"] > 0
+        assert 0 < point["p50_ms"] <= point["p80_ms"] <= point["p90_ms"] <= point["p99_ms"]
+        assert len(point["windows"]) >= 3
+        assert point["cores"] > 0
+        assert point["pss_mib"] > 100
+        assert point["gpu_utilisation"] is None or point["gpu_utilisation"] >= 0
+
+
+def test_every_step_has_its_share(swept: Path) -> None:
+    for point in json.loads(swept.read_text("utf-8"))["points"]:
+        steps = point["steps"]
+        assert {"det_preprocess", "det", "det_postprocess", "rec", "recognize"} <= set(steps)
+        assert steps["det"]["calls"] == pytest.approx(1)
+        assert steps["det"]["infer_ms"] > 0
+        # The recogniser works within the step that asks it, and there was a line to read.
+        assert steps["rec"]["calls"] == pytest.approx(1)
+        assert steps["recognize"]["infer_ms"] > steps["rec"]["infer_ms"]
+
+
+def test_a_picture_without_its_length_is_not_read(
+    server: TritonServer, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PPOCR_TOOLS", str(ROOT / "build" / "tools"))
+    rows = json.loads(input_data([picture.read_bytes()]))
+    image = rows["data"][0]["IMAGE"]
+    image["b64"] = base64.b64encode(base64.b64decode(image["b64"])[4:]).decode()
+    data = tmp_path / "pictures.json"
+    data.write_text(json.dumps(rows))
+    (tmp_path / "links").mkdir()
+    tool = find_perf_analyzer(None, tmp_path / "links")
+    with pytest.raises(BenchError, match="incomplete string data for inference input 'IMAGE'"):
+        measure(tool, f"grpc://{server.grpc_url}", data, Load(1), Windows(1, 3, 1000))
+
+
+class Page(HTMLParser):
+    """Counts elements, keeps cells and everything that names another resource."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.cells: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [str(value) for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] in ("td", "th"):
+            self.cells.append(data)
+
+
+@pytest.fixture(scope="module")
+def report(server: TritonServer, swept: Path) -> dict[str, Any]:
+    """The page, the Markdown and the plots of the sweep and of a check of consistency."""
+    folder = swept.parent
+    same = folder / "consistency.json"
+    image = ["--no-samples", "--images", str(folder / "line.png"), "--pictures", "1"]
+    few = ["--url", f"grpc://{server.grpc_url}", "--clients", "2", "--requests", "4"]
+    assert main(["consistency", *few, *image, "--out", str(same)]) == 0
+    out, text, plots = folder / "report.html", folder / "docs" / "report.md", folder / "plots"
+    command = ["report", str(swept), str(same), "--out", str(out)]
+    assert main([*command, "--markdown", str(text), "--plots", str(plots)]) == 0
+    page = Page()
+    page.feed(out.read_text("utf-8"))
+    return {"page": page, "markdown": text.read_text("utf-8"), "plots": plots}
+
+
+def test_the_page_needs_nothing_else_and_shows_the_figures(
+    report: dict[str, Any], swept: Path
+) -> None:
+    page: Page = report["page"]
+    assert page.links == []
+    assert page.tags.count("svg") == 2
+    assert "script" not in page.tags
+    point = json.loads(swept.read_text("utf-8"))["points"][0]
+    throughput = f"{point['throughput']:.10f}"[:3]
+    assert any(cell.startswith(throughput) or cell in throughput for cell in page.cells)
+
+
+def test_the_markdown_has_whole_tables_and_the_plots(report: dict[str, Any]) -> None:
+    text: str = report["markdown"]
+    assert "PASS: 4 answers to 2 clients" in text
+    assert "$ " not in text
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+    assert len(tables) >= 3
+    for table in tables:
+        assert len({row.count("|") for row in table.splitlines()}) == 1
+    for name in re.findall(r"!\[[^]]*\]\(\.\./plots/([^)]+)\)", text):
+        root = ElementTree.parse(report["plots"] / name).getroot()
+        assert root.tag.endswith("svg")
+    assert len(list(report["plots"].iterdir())) == 2
