@@ -161,8 +161,10 @@ class Endpoints:
         self._thread.join()
 
     def _run(self) -> None:
+        from ppocr_server.paddle_serving.endpoint import run_loop
+
         try:
-            asyncio.run(self._serve())
+            run_loop(self._serve())
         except Exception as error:  # noqa: BLE001  told to the main thread, which raises it
             self._error = error
         finally:

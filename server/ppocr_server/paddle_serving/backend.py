@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
+import grpc
 import numpy as np
-from tritonclient.grpc import InferInput, InferRequestedOutput
-from tritonclient.grpc.aio import InferenceServerClient
-from tritonclient.utils import InferenceServerException
+from tritonclient.grpc import service_pb2_grpc
+from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelReadyRequest
+from tritonclient.utils import deserialize_bytes_tensor
 
 from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
 from ppocr_server.paddle_serving.result_text import result_text
-from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.settings import EndpointSettings, OptionValue
 
 INT32_MAX = 2**31 - 1
 CHANNEL = [
@@ -31,14 +33,21 @@ ERR_NO = {"INVALID_ARGUMENT": ErrNo.UNKNOWN, "DEADLINE_EXCEEDED": ErrNo.TIMEOUT}
 
 
 class TritonBackend:
-    """Reads pictures with the model `settings.model` of the Triton at `url` ("host:port")."""
+    """Reads pictures with the model `settings.model` of the Triton at `url` ("host:port").
+
+    Attributes:
+        url: as given.
+        stub: tritonclient's generated one. Its client objects are made anew for each request,
+            which took as long as the whole call.
+    """
 
     def __init__(self, url: str, settings: EndpointSettings) -> None:
         """Prepare the channel; must be called in a running event loop."""
         self.url = url
-        self.client = InferenceServerClient(url, channel_args=CHANNEL)
+        self._channel = grpc.aio.insecure_channel(url, CHANNEL)
+        self.stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._settings = settings
-        self._outputs = [InferRequestedOutput(name) for name in OUTPUTS]
+        self._constant = constant_part(settings.model, settings.options)
 
     async def read(self, picture: bytes, request_id: str) -> str:
         """Return the text of the result; cancelling this cancels the request at Triton.
@@ -51,46 +60,61 @@ class TritonBackend:
             PipelineError: 10000 where Triton refuses the picture, 6000 where its own deadline
                 passed, 9000 where it failed or could not be reached.
         """
-        image = InferInput("IMAGE", [1], "BYTES")
-        image.set_data_from_numpy(np.array([picture], np.object_))
+        image = len(picture).to_bytes(4, "little") + picture
+        request = ModelInferRequest(id=request_id, raw_input_contents=[image])
+        request.MergeFrom(self._constant)
         for tries_left in reversed(range(self._settings.retry)):
             try:
-                answer = await self.client.infer(
-                    self._settings.model,
-                    [image],
-                    outputs=self._outputs,
-                    request_id=request_id,
-                    parameters=dict(self._settings.options),
-                )
-                break
-            except InferenceServerException as error:
-                status = status_of(error)
+                return text_of(await self.stub.ModelInfer(request))
+            except grpc.RpcError as error:
+                status = error.code().name
                 if status not in PASSING or not tries_left:
-                    raise self._failure(status, error) from error
+                    raise self._failure(status, error.details()) from error
             tried = self._settings.retry - tries_left
             await asyncio.sleep(FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
-        texts, scores, boxes = (answer.as_numpy(name) for name in OUTPUTS)
-        return result_text([text.decode() for text in texts], scores, boxes)
+        raise AssertionError("retry is at least 1")
 
-    def _failure(self, status: str, error: InferenceServerException) -> PipelineError:
+    def _failure(self, status: str, reason: str) -> PipelineError:
         err_no = ERR_NO.get(status, ErrNo.INFERENCE)
         where = f"Triton at {self.url}: " if err_no == ErrNo.INFERENCE else ""
-        return PipelineError(err_no, f"{where}{error.message()}")
+        return PipelineError(err_no, f"{where}{reason}")
 
     async def ready(self) -> bool:
         """Whether Triton answers and has the model loaded."""
+        asked = ModelReadyRequest(name=self._settings.model)
         try:
-            return bool(
-                await self.client.is_model_ready(self._settings.model, client_timeout=READY_SECONDS)
-            )
-        except InferenceServerException:
+            return bool((await self.stub.ModelReady(asked, timeout=READY_SECONDS)).ready)
+        except grpc.RpcError:
             return False
 
     async def close(self) -> None:
         """Close the channel; requests in progress end as cancelled."""
-        await self.client.close()
+        await self._channel.close()
 
 
-def status_of(error: InferenceServerException | Any) -> str:
-    """The name of the gRPC status, such as "UNAVAILABLE"."""
-    return str(error.status()).removeprefix("StatusCode.")
+def constant_part(model: str, options: Mapping[str, OptionValue]) -> Any:
+    """What every request has in common: all but its id and its picture."""
+    request = ModelInferRequest(model_name=model)
+    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
+    for name in OUTPUTS:
+        request.outputs.add(name=name)
+    for name, value in options.items():
+        parameter = request.parameters[name]
+        if isinstance(value, bool):  # before int, which a bool is too
+            parameter.bool_param = value
+        elif isinstance(value, int):
+            parameter.int64_param = value
+        else:
+            parameter.string_param = value
+    return request
+
+
+def text_of(answer: Any) -> str:
+    """The result's text from a ModelInferResponse with TEXTS, SCORES and BOXES."""
+    names = [output.name for output in answer.outputs]
+    raw = dict(zip(names, answer.raw_output_contents, strict=True))
+    return result_text(
+        [text.decode() for text in deserialize_bytes_tensor(raw["TEXTS"])],
+        np.frombuffer(raw["SCORES"], np.float32),
+        np.frombuffer(raw["BOXES"], np.float32).reshape(-1, 4, 2),
+    )

@@ -7,7 +7,8 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
+
+from ppocr_server.paddle_serving.http_app import App
 
 BACKLOG = 2048
 # As long as balancers and old clients expect to find their idle connection again.
@@ -17,7 +18,7 @@ KEEP_ALIVE_SECONDS = 75
 class HttpEndpoint(uvicorn.Server):
     """A server that leaves signals to its caller and ends when `should_exit` is set."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, grace: float) -> None:
+    def __init__(self, app: App, host: str, port: int, grace: float) -> None:
         """Bind the port; requests in progress get `grace` seconds when the server ends."""
         super().__init__(
             uvicorn.Config(
@@ -27,6 +28,7 @@ class HttpEndpoint(uvicorn.Server):
                 server_header=False,
                 lifespan="off",
                 ws="none",
+                proxy_headers=False,  # nobody looks at the client's address
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(grace)),

@@ -25,11 +25,22 @@ def write_logs(folder: Path | None) -> None:
         _send(logging.getLogger(name), folder, "pipeline.log", 20, LINE)
 
 
+class FileUntilFull(RotatingFileHandler):
+    """A file that makes way for the next when it has `maxBytes`; a line may reach beyond.
+
+    The usual check writes every line out a second time, to know its length beforehand.
+    """
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        """Whether the file is full."""
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+
 def _send(logger: logging.Logger, folder: Path | None, name: str, backups: int, line: str) -> None:
     handler = (
         logging.StreamHandler()
         if folder is None
-        else RotatingFileHandler(
+        else FileUntilFull(
             folder / name, maxBytes=MAX_BYTES, backupCount=backups, encoding="utf-8", delay=True
         )
     )

@@ -10,7 +10,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ppocr_server.errors import PortInUseError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import DESCRIPTOR, Request, Response
 from ppocr_server.paddle_serving.protocol import Answer, Call
-from ppocr_server.paddle_serving.service import PipelineService
+from ppocr_server.paddle_serving.service import PipelineService, too_long_for_a_picture
+from ppocr_server.paddle_serving.settings import MARGIN_BYTES
 
 SERVICE = DESCRIPTOR.services_by_name["PipelineService"].full_name
 # What gRPC's health checks may ask for; "" is the whole server.
@@ -65,13 +66,23 @@ class RpcEndpoint:
 
 
 def _handlers(service: PipelineService) -> Any:
+    longest_picture = service.settings.max_picture_bytes
+    # Pixels as numbers take up to two bytes each, base64 less.
+    useful = 2 * longest_picture + MARGIN_BYTES
+
+    def request_or_size(message: bytes) -> Any:
+        # 200 MB are refused before they are taken apart and copied twice.
+        return Request.FromString(message) if len(message) <= useful else len(message)
+
     async def inference(request: Any, context: Any) -> Any:
+        if isinstance(request, int):
+            return _message(too_long_for_a_picture(request, longest_picture))
         # A client that goes away cancels this, and with it the request at Triton.
         return _message(await service.answer(_call(request)))
 
     method = grpc.unary_unary_rpc_method_handler(
         inference,
-        request_deserializer=Request.FromString,
+        request_deserializer=request_or_size,
         response_serializer=Response.SerializeToString,
     )
     return grpc.method_handlers_generic_handler(SERVICE, {"inference": method})

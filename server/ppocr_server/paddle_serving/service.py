@@ -27,6 +27,15 @@ CANCELLED = "cancelled"
 Read = Callable[[bytes, str], Awaitable[str]]
 
 
+def too_long_for_a_picture(size: int, max_picture_bytes: int) -> Answer:
+    """The answer to a request that holds more than one allowed picture can take."""
+    return Answer(
+        err_no=ErrNo.UNKNOWN,
+        err_msg=f"the request has {size} bytes, more than a picture of at most "
+        f"{max_picture_bytes} bytes takes; send a smaller one",
+    )
+
+
 class PipelineService:
     """Answers calls one by one; never raises for a bad request.
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 OptionValue = str | int | bool
 
+# What a request holds beside its picture: names, brackets, line breaks in the base64.
+MARGIN_BYTES = 4 << 20
+
 # With these, `ocr` reads what Paddle Serving's own OCR pipeline reads, to the score.
 PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
@@ -47,6 +50,11 @@ class EndpointSettings:
     max_picture_bytes: int = 32 << 20
     model: str = "ocr"
     options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
+
+
+def longest_base64(max_picture_bytes: int) -> int:
+    """The longest request that can carry an allowed picture as base64, in bytes."""
+    return max_picture_bytes * 4 // 3 + MARGIN_BYTES
 
 
 @dataclass(frozen=True)

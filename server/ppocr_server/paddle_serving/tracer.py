@@ -9,7 +9,8 @@ import time
 import urllib.request
 from typing import Any
 
-from tritonclient.utils import InferenceServerException
+import grpc
+from tritonclient.grpc.service_pb2 import ModelConfigRequest, ModelStatisticsRequest
 
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import TracerSettings
@@ -20,28 +21,28 @@ METRICS_SECONDS = 2.0
 _PENDING = re.compile(r'^nv_inference_pending_request_count\{.*?model="([^"]+)".*?\} (\S+)$', re.M)
 
 
-async def trace(settings: TracerSettings, client: Any, service: PipelineService) -> None:
+async def trace(settings: TracerSettings, triton: Any, service: PipelineService) -> None:
     """Write a block every `interval_s` seconds, for ever.
 
     Args:
         settings: the interval, and which models make up an Op.
-        client: an asynchronous tritonclient.
+        triton: an asynchronous stub of its service.
         service: whose records, which must not be None, are emptied.
     """
     assert service.records is not None
-    began, before = time.monotonic(), await counts_by_model(client)
+    began, before = time.monotonic(), await counts_by_model(triton)
     instances: dict[str, int] = {}
     while True:
         await asyncio.sleep(settings.interval_s)
         began, seconds = time.monotonic(), time.monotonic() - began
-        now = await counts_by_model(client)
+        now = await counts_by_model(triton)
         # A Triton that was started again counts from zero, and may have other instances.
         change = {name: now[name] - before[name] for name in now.keys() & before.keys()}
         if any(counts.requests < 0 for counts in change.values()):
             change, instances = now, {}
         before = now
         for name in now.keys() - instances.keys():
-            instances[name] = await instances_of(client, name)
+            instances[name] = await instances_of(triton, name)
         gate = service.gate
         queues = Queues(
             gate.running, gate.workers, gate.waiting, gate.max_waiting, await pending(settings)
@@ -52,12 +53,12 @@ async def trace(settings: TracerSettings, client: Any, service: PipelineService)
             LOG.info(line)
 
 
-async def counts_by_model(client: Any) -> dict[str, Counts]:
+async def counts_by_model(triton: Any) -> dict[str, Counts]:
     """What each model has done since Triton started; nothing while Triton does not answer."""
     try:
-        statistics = await client.get_inference_statistics()
-    except InferenceServerException as error:
-        LOG.info("no statistics from Triton: %s", error.message())
+        statistics = await triton.ModelStatistics(ModelStatisticsRequest())
+    except grpc.RpcError as error:
+        LOG.info("no statistics from Triton: %s", error.details())
         return {}
     return {model.name: _counts(model) for model in statistics.model_stats}
 
@@ -76,11 +77,11 @@ def _counts(model: Any) -> Counts:
     )
 
 
-async def instances_of(client: Any, model: str) -> int:
+async def instances_of(triton: Any, model: str) -> int:
     """How many instances a model has; 1 while Triton does not answer."""
     try:
-        config = (await client.get_model_config(model)).config
-    except InferenceServerException:
+        config = (await triton.ModelConfig(ModelConfigRequest(name=model))).config
+    except grpc.RpcError:
         return 1
     return sum(group.count * max(1, len(group.gpus)) for group in config.instance_group) or 1
 
