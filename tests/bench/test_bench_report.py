@@ -23,6 +23,9 @@ MACHINE = {
 }
 
 
+PEERS = {"served": 4.0, "bound": 5.0}
+
+
 def point(protocol: str, concurrency: int, throughput: float | None) -> dict[str, Any]:
     step = {"calls": 1, "batch": 1, "queue_ms": 1, "input_ms": 1, "infer_ms": 50, "output_ms": 1}
     figures = dict.fromkeys(("mean_ms", "p50_ms", "p80_ms", "p90_ms", "p99_ms"), 100.0)
@@ -109,6 +112,34 @@ def test_peers_are_bars_by_clients_and_keep_every_column() -> None:
     assert "| peer | clients | pictures per second | ratio to us | pss mib | new |" in text
     assert "| other | 1 | 1.00 | – | 900 | x |" in text
     assert "left out: one" in text
+
+
+def test_peers_of_several_workloads_are_apart() -> None:
+    def row(workload: str, peer: str, rate: float) -> dict[str, Any]:
+        ratio = {"onnxruntime": 4.0 / rate}
+        same = {"workload": workload, "clients": 4, "rounds": [rate - 0.5, rate, rate + 0.5]}
+        return {**same, "peer": peer, "pictures_per_second": rate, "ratio": ratio}
+
+    rows = [row(name, peer, rate) for name in ("photos", "dense") for peer, rate in PEERS.items()]
+    target = {"text": "beside the bound", "workload": "photos", "value": 0.8, "met": False}
+    result = {
+        **{"verb": "peers", "machine": MACHINE, "rows": rows, "notes": []},
+        **{"workloads": {"photos": ["a.jpg"], "dense": ["page"]}, "targets": [target]},
+        **{"settings": {"bound": ["1 thread"]}, "versions": {"bound": {"onnxruntime": "1"}}},
+    }
+    (section, _) = sections([result])
+    figures = [block for block in section.blocks if isinstance(block, Figure)]
+    assert [figure.caption.partition(";")[0] for figure in figures] == [
+        "photos: a.jpg",
+        "dense: page",
+    ]
+    assert "· 0.80×" in figures[0].svg
+    assert figures[0].svg.count('class="bar c0"') == 1
+    text = markdown([section], "plots")
+    assert "| bound | 4 | 4.50–5.50 | 5.00 | 0.800 |" in text
+    assert "| beside the bound | photos | 0.800 | False |" in text
+    assert "| bound | 1 thread | onnxruntime 1 |" in text
+    assert "![dense: page" in text
 
 
 def test_a_verb_that_is_not_known_is_shown_all_the_same() -> None:

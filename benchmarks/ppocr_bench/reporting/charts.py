@@ -14,8 +14,8 @@ from html import escape
 from ppocr_bench.reporting.blocks import number
 
 COLOURS = 6
-WIDTH = 720
-HEIGHT = 340
+WIDTH = 900
+HEIGHT = 400
 LEFT, RIGHT, TOP, BOTTOM = 62, 22, 16, 46
 BAR, GAP = 22, 10
 CHARACTER = 7.2  # width of one, on the average
@@ -78,18 +78,14 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str) -> str:
     parts, top = legend([(line.name, colour, line.like is not None) for line, colour in named])
     across = (WIDTH - LEFT - RIGHT) / x_ticks[-1]
     down = (HEIGHT - top - BOTTOM) / y_ticks[-1]
-
-    def place(dot: Dot) -> tuple[float, float]:
-        return LEFT + dot.x * across, HEIGHT - BOTTOM - dot.y * down
-
     for tick in y_ticks:
-        y = place(Dot(0, tick))[1]
+        y = HEIGHT - BOTTOM - tick * down
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(_text(LEFT - 8, y + 4, number(tick), "end"))
+        parts.append(_text(LEFT - 8, y + 4, _tick(tick), "end"))
     for tick in x_ticks:
-        x = place(Dot(tick, 0))[0]
+        x = LEFT + tick * across
         parts.append(f'<path class="tick" d="M{x:.1f} {HEIGHT - BOTTOM}v5"/>')
-        parts.append(_text(x, HEIGHT - BOTTOM + 19, number(tick), "middle"))
+        parts.append(_text(x, HEIGHT - BOTTOM + 19, _tick(tick), "middle"))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title, "middle", "title"))
     middle = (top + HEIGHT - BOTTOM) / 2
     parts.append(
@@ -97,22 +93,29 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str) -> str:
         f'rotate(-90)">{escape(y_title)}</text>'
     )
     for line, colour in zip(lines, colours, strict=True):
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(place, line.dots))
-        dashed = "" if line.like is None else " dashed"
-        parts.append(f'<polyline class="line c{colour % COLOURS}{dashed}" points="{path}"/>')
-        for dot in line.dots:
-            x, y = place(dot)
-            title = (
-                f"{line.name}, {dot.label}: {number(dot.x)} {x_title}, {number(dot.y)} {y_title}"
-            )
-            radius = 4 if line.like is None else 2.5
-            parts.append(
-                f'<circle class="dot c{colour % COLOURS}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-                f"<title>{escape(title)}</title></circle>"
-            )
-            if dot.label and line.like is None:
-                parts.append(_text(x + 7, y - 7, dot.label, "start", "small"))
+        places = [(LEFT + dot.x * across, HEIGHT - BOTTOM - dot.y * down) for dot in line.dots]
+        parts += _line(line, places, colour % COLOURS, f"{x_title}, {y_title}")
     return _svg(WIDTH, HEIGHT, parts)
+
+
+def _line(line: Line, places: Sequence[tuple[float, float]], colour: int, units: str) -> list[str]:
+    """One line, its dots with what they say when pointed at, and their labels."""
+    dashed = "" if line.like is None else " dashed"
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    parts = [f'<polyline class="line c{colour}{dashed}" points="{path}"/>']
+    for dot, (x, y) in zip(line.dots, places, strict=True):
+        said = f"{line.name}, {dot.label}: {number(dot.x)}, {number(dot.y)} ({units})"
+        parts.append(
+            f'<circle class="dot c{colour}" cx="{x:.1f}" cy="{y:.1f}" '
+            f'r="{2.5 if dashed else 4}"><title>{escape(said)}</title></circle>'
+        )
+        if dashed:
+            continue
+        if x + 7 + CHARACTER * len(dot.label) < WIDTH:
+            parts.append(_text(x + 7, y - 7, dot.label, "start", "small"))
+        else:
+            parts.append(_text(x - 7, y - 7, dot.label, "end", "small"))
+    return parts
 
 
 def bar_chart(bars: Sequence[Bar], x_title: str, groups: Mapping[int, str] | None = None) -> str:
@@ -128,8 +131,8 @@ def bar_chart(bars: Sequence[Bar], x_title: str, groups: Mapping[int, str] | Non
     right = 16 + CHARACTER * max((len(bar.note) for bar in bars), default=0)
     x_ticks = ticks(max((sum(p.value for p in bar.parts) for bar in bars), default=1.0), 6)
     across = (WIDTH - left - right) / x_ticks[-1]
-    names = {p.name: (p.colour, p.faint) for bar in bars for p in bar.parts if p.name}
-    parts, top = legend([(name, *look) for name, look in names.items()])
+    names = {p.name: p.colour for bar in bars for p in bar.parts if p.name and not p.faint}
+    parts, top = legend([(name, colour, False) for name, colour in names.items()])
     y = top
     for index, bar in enumerate(bars):
         if index in groups:
@@ -153,7 +156,7 @@ def bar_chart(bars: Sequence[Bar], x_title: str, groups: Mapping[int, str] | Non
     for tick in x_ticks:
         x = left + tick * across
         grid.append(f'<path class="grid" d="M{x:.1f} {top - 4:.1f}V{y:.1f}"/>')
-        parts.append(_text(x, y + 15, number(tick), "middle"))
+        parts.append(_text(x, y + 15, _tick(tick), "middle"))
     middle = left + (WIDTH - left - right) / 2
     parts.append(_text(middle, y + 36, x_title, "middle", "title"))
     return _svg(WIDTH, y + 44, [*grid, *parts])
@@ -178,6 +181,10 @@ def legend(names: Sequence[tuple[str, int, bool]]) -> tuple[list[str], float]:
         parts.append(_text(x + 18, y, name, "start"))
         x += wide
     return parts, y + 22
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.6g}"
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:

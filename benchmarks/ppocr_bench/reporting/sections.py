@@ -10,6 +10,8 @@ from typing import Any
 
 from ppocr_bench.reporting.blocks import Block, Code, Figure, Section, Table, Text, number
 from ppocr_bench.reporting.charts import Bar, Part, bar_chart
+from ppocr_bench.reporting.generic import anything, flat, of_each
+from ppocr_bench.reporting.peers import peers_section
 from ppocr_bench.reporting.sweeps import sweep_sections
 
 Result = Mapping[str, Any]
@@ -22,7 +24,7 @@ def sections(results: Sequence[Result]) -> list[Section]:
         by_verb.setdefault(str(result["verb"]), []).append(result)
     shown = []
     for verb, own in by_verb.items():
-        shown += SECTIONS[verb](own) if verb in SECTIONS else _of_each(_anything)(own)
+        shown += SECTIONS[verb](own) if verb in SECTIONS else of_each(anything)(own)
     return [*map(_renamed(), shown), *_machines(results)]
 
 
@@ -37,32 +39,6 @@ def _renamed() -> Callable[[Section], Section]:
         return block if count == 1 else replace(block, name=f"{block.name}-{count}")
 
     return lambda section: Section(section.title, [rename(block) for block in section.blocks])
-
-
-def _of_each(show: Callable[[Result], Section]) -> Callable[[Sequence[Result]], list[Section]]:
-    return lambda results: [show(result) for result in results]
-
-
-def _peers(result: Result) -> Section:
-    """Bars by number of clients, and everything that is known of each row."""
-    rows = sorted(result["rows"], key=lambda row: row["clients"])
-    names = list(dict.fromkeys(row["peer"] for row in rows))
-    bars: list[Bar] = []
-    groups: dict[int, str] = {}
-    for clients, same in groupby(rows, lambda row: row["clients"]):
-        groups[len(bars)] = "1 client" if clients == 1 else f"{clients} clients"
-        for row in sorted(same, key=lambda row: names.index(row["peer"])):
-            ratio = row.get("ratio_to_us")
-            times = "" if ratio is None else f"  {ratio:.2f}×"
-            note = f"{number(row.get('pictures_per_second'))}/s{times}"
-            value = row.get("pictures_per_second") or 0.0
-            colour = names.index(row["peer"])
-            bars.append(Bar(row["peer"], [Part("", value, colour)], note))
-    chart = bar_chart(bars, "pictures a second", groups)
-    caption = "The same pictures and weights in one run; × is times what is served here."
-    notes = [Text(str(note)) for note in result.get("notes", [])]
-    table = _of_rows(rows, "", first=("peer", "clients"))
-    return Section("Beside other ways", [Figure("peers", caption, chart), table, *notes])
 
 
 def _latency(result: Result) -> Section:
@@ -163,37 +139,6 @@ def _endpoint(result: Result) -> Section:
     return Section("What the old endpoints cost", [Table(head, rows, caption)])
 
 
-def _anything(result: Result) -> Section:
-    """A result of a verb that has no view of its own: values, and a table for each list."""
-    values, tables = [], []
-    for key, value in flat(result):
-        if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
-            tables.append(_of_rows(value, key))
-        elif key not in ("verb", "ok") and not key.startswith("machine."):
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else number(value)
-            values.append([key, shown])
-    verdict = [] if "ok" not in result else [Text("as it must be", result["ok"])]
-    table = [Table(["", ""], values, words=2)] if values else []
-    return Section(str(result["verb"]), [*verdict, *table, *tables])
-
-
-def flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Keys with dots between them, and values that are no objects."""
-    found: list[tuple[str, Any]] = []
-    for key, inner in value.items():
-        name = f"{prefix}{key}"
-        found += flat(inner, f"{name}.") if isinstance(inner, Mapping) else [(name, inner)]
-    return found
-
-
-def _of_rows(rows: Sequence[Mapping[str, Any]], caption: str, first: Sequence[str] = ()) -> Table:
-    """A column for every key of any row, `first` ones first."""
-    flattened = [dict(flat(row)) for row in rows]
-    keys = list(dict.fromkeys([*first, *(key for row in flattened for key in row)]))
-    cells = [[number(row.get(key)) for key in keys] for row in flattened]
-    return Table([key.replace("_", " ") for key in keys], cells, caption)
-
-
 def _machines(results: Sequence[Result]) -> list[Section]:
     """What everything was measured on, each machine once, and the commands."""
     found = [result["machine"] for result in results if result.get("machine")]
@@ -213,10 +158,10 @@ def _machines(results: Sequence[Result]) -> list[Section]:
 
 SECTIONS: dict[str, Callable[[Sequence[Result]], list[Section]]] = {
     "sweep": sweep_sections,
-    "peers": _of_each(_peers),
-    "latency": _of_each(_latency),
-    "accuracy": _of_each(_accuracy),
-    "parity": _of_each(_parity),
-    "consistency": _of_each(_consistency),
-    "endpoint": _of_each(_endpoint),
+    "peers": of_each(peers_section),
+    "latency": of_each(_latency),
+    "accuracy": of_each(_accuracy),
+    "parity": of_each(_parity),
+    "consistency": of_each(_consistency),
+    "endpoint": of_each(_endpoint),
 }

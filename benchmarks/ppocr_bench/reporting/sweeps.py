@@ -99,7 +99,8 @@ def _client(result: Result) -> list[Block]:
         )
     pictures = result["pictures"]
     what = f"{len(pictures)} pictures in turn" if len(pictures) > 3 else ", ".join(pictures)
-    cores = "" if result["cores"] is None else f", server on {result['cores']} cores"
+    held = result["cores"]
+    cores = "" if held is None else f", server on {held} core{'s' if held > 1 else ''}"
     blocks: list[Block] = [Table(*_filled(head, rows), f"{name_of(result)}: {what}{cores}")]
     blocks += [
         Text(f"{point['protocol']} {_load(point)}: {point['error']}", good=False)
