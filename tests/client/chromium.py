@@ -1,4 +1,4 @@
-"""A headless Chromium for tests, driven over a pipe with its DevTools protocol: no driver needed."""
+"""A headless Chromium for tests, driven over a pipe by its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ KEYS = {
     "ArrowDown": (40, ""),
     "End": (35, ""),
 }
-CONTROL = 2  # the modifier's bit
+CONTROL, SHIFT = 2, 8  # the modifiers' bits
 
 
 class Browser:
-    """A running Chromium; messages are JSON, each ended by a zero byte, on its descriptors 3 and 4."""
+    """A running Chromium; messages are JSON and a zero byte, on its descriptors 3 and 4."""
 
-    def __init__(self, profile: Path, language: str = "en-US") -> None:
+    def __init__(self, profile: Path) -> None:
         their_in, self._out = _far(os.pipe())
         self._in, their_out = _far(os.pipe())
 
@@ -53,14 +53,13 @@ class Browser:
             os.dup2(their_in, 3)
             os.dup2(their_out, 4)
 
-        words = [*FLAGS, f"--user-data-dir={profile}", f"--lang={language}", "about:blank"]
+        words = [*FLAGS, f"--user-data-dir={profile}", "about:blank"]
         self.process = subprocess.Popen(
             [PROGRAM, *words],
             preexec_fn=own_descriptors,
             pass_fds=(3, 4),
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, "LANGUAGE": language.replace("-", "_")},
         )
         os.close(their_in)
         os.close(their_out)
@@ -112,10 +111,16 @@ def _far(pair: tuple[int, int]) -> tuple[int, int]:
 
 
 class Tab:
-    """A page in the browser, at an address and of a size."""
+    """A page in the browser, in a window of a size, for a person with these preferences."""
 
     def __init__(
-        self, browser: Browser, url: str, size: tuple[int, int] = (1280, 900), *, dark: bool = False
+        self,
+        browser: Browser,
+        url: str,
+        size: tuple[int, int] = (1280, 900),
+        *,
+        dark: bool = False,
+        language: str = "en-US",
     ) -> None:
         self._browser = browser
         self._target = browser.send("Target.createTarget", url="about:blank")["targetId"]
@@ -134,6 +139,8 @@ class Tab:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
+        agent = self._browser.send("Browser.getVersion")["userAgent"]
+        self.send("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
         self.send("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
@@ -194,7 +201,7 @@ class Tab:
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str, modifiers: int = 0) -> None:
-        code, text = KEYS.get(key, (ord(key.upper()), "" if modifiers else key))
+        code, text = KEYS[key] if key in KEYS else (ord(key.upper()), "" if modifiers else key)
         for kind in ("keyDown", "keyUp"):
             self.send(
                 "Input.dispatchKeyEvent",

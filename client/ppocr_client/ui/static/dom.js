@@ -65,22 +65,19 @@ export async function copy(text) {
   return copied;
 }
 
-// Over http, browsers have a clipboard only for pages of this machine; the old way works elsewhere.
+// Browsers have a clipboard only for pages of this machine or over https; elsewhere the old way works.
 async function write(text) {
-  if (navigator.clipboard) {
-    try {
-      await navigator.clipboard.writeText(text);
-      return true;
-    } catch {
-      return false;
-    }
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const before = document.activeElement;
+    const area = h("textarea", { value: text, className: "unseen" });
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    before?.focus();
+    return copied;
   }
-  const before = document.activeElement;
-  const area = h("textarea", { value: text, className: "unseen" });
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand("copy");
-  area.remove();
-  before?.focus();
-  return copied;
 }

@@ -1,0 +1,262 @@
+"""The local web page in a real browser: what a person sees and does, with mouse and keyboard."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from chromium import CONTROL, PROGRAM, Browser, Tab
+from PIL import Image
+
+if not PROGRAM:
+    pytest.skip("no Chromium is installed", allow_module_level=True)
+for package in ("starlette", "uvicorn"):
+    pytest.importorskip(package)
+pdfium = pytest.importorskip("pypdfium2")
+
+pytestmark = pytest.mark.server
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SIGN, POSTER = SAMPLES / "sign_vertical.jpg", SAMPLES / "poster_zh.jpg"
+TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
+PHONE = (360, 740)
+
+# Every text's colour against what lies behind it, by WCAG 2; those below 4.5 with their ratio.
+FAINT = """
+(() => {
+  const parts = (css) => css.match(/[\\d.]+/g).map(Number);
+  const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = parts(getComputedStyle(node).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    const shown = node.checkVisibility({ opacityProperty: true });
+    if (!own || !shown || node.closest(":disabled, .disabled, .unseen, .toast")) continue;
+    const a = light(parts(getComputedStyle(node).color)), b = light(behind(node));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) found.push(`${node.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return found;
+})()
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    running = Browser(tmp_path_factory.mktemp("profile"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_page(browser, page) -> Iterator[Callable[..., Tab]]:
+    """Open the page and wait until it knows its server; it must have complained of nothing."""
+    tabs: list[Tab] = []
+
+    def opened(**preferences) -> Tab:
+        tab = Tab(browser, page, **preferences)
+        tab.wait("document.querySelector('#server').dataset.ready === 'true'")
+        tabs.append(tab)
+        return tab
+
+    yield opened
+    for tab in tabs:
+        tab.close()
+
+
+def number(tab: Tab, selector: str) -> int:
+    return tab.evaluate(f"document.querySelectorAll({selector!r}).length")
+
+
+def text(tab: Tab, selector: str) -> str:
+    return tab.evaluate(f"document.querySelector({selector!r}).innerText")
+
+
+def wait_for_lines(tab: Tab, count: int) -> None:
+    tab.wait(f"document.querySelectorAll('#lines li').length === {count}")
+
+
+def marked(tab: Tab) -> list[int]:
+    """Which box and which line are marked, counted from 0."""
+    return tab.evaluate(
+        "['#overlay polygon', '#lines li'].flatMap((all) => [...document.querySelectorAll(all)]"
+        ".flatMap((node, index) => node.classList.contains('on') ? [index] : []))"
+    )
+
+
+def test_a_chosen_picture_with_mouse_and_keyboard(open_page, browser, samples):
+    tab = open_page()
+    tab.choose_files("#files", POSTER)
+    wait_for_lines(tab, len(samples[POSTER.name]))
+    assert number(tab, "#overlay polygon") == number(tab, "#lines li")
+    words = tab.evaluate("[...document.querySelectorAll('.words')].map((n) => n.textContent)")
+    assert words[0] == "鲜果集市"
+    assert text(tab, "#live").endswith(f"{len(words)} lines read")
+
+    tab.point("#overlay polygon:nth-of-type(3)")
+    assert marked(tab) == [2, 2]
+    assert text(tab, "#tip").startswith(words[2])
+    tab.point("#lines li:nth-child(5)")
+    assert marked(tab) == [4, 4]
+    tab.point("h1")
+    assert marked(tab) == []
+
+    tab.evaluate("document.querySelector('#download summary').focus()")
+    tab.press("Tab")
+    assert marked(tab) == [0, 0]
+    tab.press("ArrowDown")
+    tab.press("ArrowDown")
+    assert marked(tab) == [2, 2]
+    tab.press("End")
+    assert marked(tab) == [len(words) - 1] * 2
+
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.send("Browser.grantPermissions", permissions=allowed)
+    tab.press("c", CONTROL)
+    tab.wait("document.querySelector('#live').textContent === 'Copied'")
+    assert tab.evaluate("navigator.clipboard.readText()") == words[-1]
+    tab.press("Tab")  # from the line to its own button
+    tab.press("Tab")
+    assert tab.evaluate("document.activeElement.id") == "timing-sum"
+    tab.click("#copy-all")
+    tab.wait(f"navigator.clipboard.readText().then((t) => t.split('\\n').length === {len(words)})")
+
+    before = tab.evaluate("document.querySelector('#frame').offsetWidth")
+    tab.click("#zoom-in")
+    assert tab.evaluate("document.querySelector('#frame').offsetWidth") > before
+    tab.click("#fit")
+    assert tab.evaluate("document.querySelector('#frame').offsetWidth") == before
+    tab.evaluate("document.querySelector('#timing').open = true")
+    steps = tab.evaluate("[...document.querySelectorAll('#steps th')].map((n) => n.textContent)")
+    assert steps[:2] == ["whole request", "ocr"]
+    assert {"det_preprocess", "det", "det_postprocess", "recognize", "rec"} <= set(steps)
+    assert tab.complaints() == []
+
+
+def test_a_dropped_pdf_of_two_pages_and_its_downloads(open_page, browser, tmp_path):
+    sign = Image.open(SIGN)
+    sign.save(tmp_path / "two.pdf", save_all=True, append_images=[sign], resolution=100)
+    tab = open_page()
+    tab.drop_files(tmp_path / "two.pdf")
+    tab.wait("document.querySelectorAll('.page[data-state=done]').length === 2")
+    assert text(tab, "#page-number") == "1 / 2"
+    tab.click("#next")
+    assert text(tab, "#page-number") == "2 / 2"
+    assert tab.evaluate("document.querySelector('#next').disabled")
+    assert tab.evaluate("document.querySelectorAll('[aria-current]').length") == 1
+    wait_for_lines(tab, 2)
+    got = tmp_path / "got"
+    browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(got))
+    buttons = tab.evaluate(
+        "[...document.querySelectorAll('#formats button')].map((n) => n.innerText || n.textContent)"
+    )
+    for index in range(1, len(buttons) + 1):
+        tab.evaluate("document.querySelector('#download').open = true")
+        tab.click(f"#formats button:nth-child({index})")
+        time.sleep(0.1)
+    deadline = time.monotonic() + 20
+    suffixes = {".txt", ".json", ".jsonl", ".tsv", ".hocr", ".xml", ".pdf", ".png"}
+    while {path.suffix for path in got.glob("*")} != suffixes:
+        assert time.monotonic() < deadline, list(got.glob("*"))
+        time.sleep(0.05)
+    pages = json.loads((got / "two.pdf.json").read_text())["pages"]
+    assert [[line["text"] for line in page["lines"]] for page in pages] == [TEXTS, TEXTS]
+    ElementTree.parse(got / "two.pdf.xml")
+    ElementTree.parse(got / "two.pdf.hocr")
+    assert (
+        "OPEN TODAY" in pdfium.PdfDocument(got / "two.pdf.pdf")[1].get_textpage().get_text_range()
+    )
+    assert Image.open(got / "two.pdf.png").size == (2 * sign.width, sign.height)
+    assert tab.complaints() == []
+
+
+def test_an_example_a_bad_file_and_something_pasted(open_page, tmp_path):
+    (tmp_path / "notes.png").write_text("no picture")
+    tab = open_page()
+    tab.click("#example")
+    wait_for_lines(tab, 1)
+    assert "TRITON" in text(tab, "#lines")
+    tab.choose_files("#files", tmp_path / "notes.png")
+    tab.wait("document.querySelector('#state').dataset.state === 'failed'")
+    assert "IMAGE cannot be decoded" in text(tab, "#state p")
+    assert "notes.png failed" in tab.evaluate("document.querySelector('#alert').textContent")
+    assert tab.evaluate("document.querySelector('#copy-all').disabled")
+    tab.click("#state button")
+    tab.wait("document.querySelector('#state').dataset.state === 'failed'")
+    tab.click(".document:nth-child(2) .head button")
+    assert text(tab, "#title") == "example.png"
+    wait_for_lines(tab, 1)
+    tab.evaluate(
+        "fetch('example').then((answer) => answer.blob()).then((blob) => {"
+        "const data = new DataTransfer(); data.items.add(new File([blob], 'shot.png'));"
+        "dispatchEvent(new ClipboardEvent('paste', { clipboardData: data })); })"
+    )
+    tab.wait("document.querySelectorAll('.page[data-state=done]').length === 2")
+    assert text(tab, "#title") == "shot.png"
+    # The browser itself notes that an answer had the status 400, and nothing else.
+    assert all("status of 400" in complaint for complaint in tab.complaints())
+
+
+def test_options_change_what_is_read(open_page):
+    tab = open_page()
+    tab.choose_files("#files", SIGN)
+    wait_for_lines(tab, 2)
+    tab.click("#open-options")
+    assert number(tab, "#fields .field") == 12
+    tab.evaluate("document.querySelector('#option-drop_score').value = 7")
+    tab.click("#apply-options")
+    assert tab.evaluate("document.querySelector('#options').open")  # the browser says what is wrong
+    tab.evaluate("document.querySelector('#option-drop_score').value = 1")
+    tab.click("#apply-options")
+    tab.wait("document.querySelector('#state').innerText === 'No text was found.'")
+    assert number(tab, "#overlay polygon") == 0
+    tab.click("#open-options")
+    tab.click("#reset-options")
+    tab.evaluate("document.querySelector('#option-det_limit_type').value = 'min'")
+    tab.press("Escape")
+    tab.wait("!document.querySelector('#options').open")
+    tab.click("#open-options")
+    tab.click("#apply-options")
+    wait_for_lines(tab, 2)
+    assert tab.complaints() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_names_contrast_and_a_small_screen(open_page, dark):
+    tab = open_page(size=PHONE, dark=dark)
+    assert tab.evaluate(FAINT) == []
+    tab.choose_files("#files", SIGN, SIGN)
+    tab.wait("document.querySelectorAll('.page[data-state=done]').length === 2")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    tab.evaluate("document.querySelector('#timing').open = true")
+    assert tab.evaluate(FAINT) == []
+    tab.send("Accessibility.enable")
+    for node in tab.send("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if role in ("button", "image", "DisclosureTriangle") and not node["ignored"]:
+            decoration = role == "image" and not node.get("name", {}).get("value")
+            assert decoration or node["name"]["value"], node
+    tab.click("#open-options")
+    assert tab.evaluate(FAINT) == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert tab.complaints() == []
+
+
+def test_it_speaks_chinese_to_those_who_do(open_page):
+    tab = open_page(language="zh-CN")
+    assert tab.evaluate("document.documentElement.lang") == "zh-CN"
+    assert text(tab, "#choose") == "选择文件"
+    tab.click("#open-options")
+    assert text(tab, "#option-drop_score-help") == "置信度低于此值的行不返回 (0 – 1)"
+    assert tab.complaints() == []
