@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ppocr_bench.errors import BenchError
+
 #: The parts of a request's time in a model, by Triton's names.
 PARTS = ("queue", "compute_input", "compute_infer", "compute_output")
 PIPELINE = "ocr"
@@ -52,12 +54,15 @@ class Step:
 
 
 class Server:
-    """The statistics and configurations of a server at one address."""
+    """The statistics and configurations of a server at one address.
+
+    Both raise BenchError when it does not answer.
+    """
 
     def __init__(self, url: str) -> None:
         """Connect to grpc://HOST:PORT or http://HOST:PORT."""
         protocol, _, address = url.partition("://")
-        self._as_json: dict[str, bool] = {}
+        self._url, self._as_json = url, {}
         if protocol == "grpc":
             from tritonclient.grpc import InferenceServerClient
 
@@ -72,16 +77,24 @@ class Server:
 
     def totals(self) -> dict[str, Totals]:
         """The sums of every model by its name."""
-        answer = self._client.get_inference_statistics(**self._as_json)
+        answer = self._ask("get_inference_statistics")
         return {model["name"]: read_totals(model) for model in answer["model_stats"]}
 
     def models(self) -> dict[str, dict[str, Any]]:
         """How every model is served: engine, instances, and its parameters."""
         found = {}
         for name in self.totals():
-            answer = self._client.get_model_config(name, **self._as_json)
+            answer = self._ask("get_model_config", name)
             found[name] = describe_model(answer.get("config", answer))
         return found
+
+    def _ask(self, method: str, *args: str) -> Any:
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            return getattr(self._client, method)(*args, **self._as_json)
+        except (InferenceServerException, OSError) as error:
+            raise BenchError(f"{self._url} gives no statistics: {error}") from error
 
 
 def read_totals(model: Mapping[str, Any]) -> Totals:

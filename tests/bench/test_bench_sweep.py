@@ -5,8 +5,10 @@ The outputs are recorded from perf_analyzer 2.50.0 and tritonserver as they are 
 
 import argparse
 import base64
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ from ppocr_bench.cli import build_parser, main
 from ppocr_bench.errors import BenchError
 from ppocr_bench.perf_analyzer import Load, input_data, parse, reason
 from ppocr_bench.perf_analyzer_tool import find_perf_analyzer, match_library
-from ppocr_bench.server_statistics import describe_model, read_totals, steps_between
+from ppocr_bench.server_statistics import Server, describe_model, read_totals, steps_between
 from ppocr_bench.sweep import choose_urls, held_to, server_cores
 from ppocr_bench.usage import Watch, gpu_metrics
 
@@ -138,6 +140,15 @@ def test_statistics_of_both_protocols_are_one() -> None:
     }
     assert read_totals(over_grpc) == read_totals(OVER_HTTP)
     assert read_totals(OVER_HTTP).inferences == 60
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_a_server_that_is_gone_is_an_error(protocol: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        server = Server(f"{protocol}://127.0.0.1:{unused.getsockname()[1]}")
+        with contextlib.closing(server), pytest.raises(BenchError, match="gives no statistics"):
+            server.totals()
 
 
 def test_steps_are_told_for_a_picture() -> None:
