@@ -14,10 +14,11 @@ from pathlib import Path
 
 from ppocr_bench import accuracy, consistency, endpoint, latency, parity, sweep
 from ppocr_bench.errors import BenchError
+from ppocr_bench.peers import verb as peers
 from ppocr_bench.report import Report
 from ppocr_bench.reporting import verb as report
 
-MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint)
+MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint, peers)
 VERBS = (*MEASURING, report)
 
 

@@ -140,24 +140,23 @@ class Parity:
 
 def run(args: argparse.Namespace) -> Parity:
     """Read every picture both ways."""
-    from ppocr_bench.paddleocr_env import ensure_environment, read_with_paddleocr
+    from ppocr_bench.children import RUNNERS, children
+    from ppocr_bench.environments import PADDLEOCR, ensure_environment
 
     pictures = gather(args)
     served = read_served(args, pictures)
-    python = args.paddleocr_python or ensure_environment(args.environment)
+    python = args.paddleocr_python or ensure_environment(PADDLEOCR, args.environment)
+    models = ["--det-model", args.det_model, "--rec-model", args.rec_model]
+    dictionary = ["--dictionary", args.dictionary or args.rec_model / "dictionary.txt"]
+    options = [*models, *dictionary, "--rec-height", str(args.rec_height)]
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as folder:
         paths = [plain_file(picture, Path(folder, str(i))) for i, picture in enumerate(pictures)]
-        reference = read_with_paddleocr(
-            python,
-            paths,
-            det_model=args.det_model,
-            rec_model=args.rec_model,
-            dictionary=args.dictionary or args.rec_model / "dictionary.txt",
-            rec_height=args.rec_height,
-        )
-    theirs = [[Line(**line) for line in reference["pictures"][str(path)]] for path in paths]
+        command = [python, RUNNERS / "run_paddleocr.py", *options]
+        # PaddleOCR looks for models under the home folder first.
+        with children(1, command, {"HOME": folder}) as (paddleocr, versions):
+            theirs = [[Line(*line) for line in paddleocr.ask(path)] for path in paths]
     return Parity(
-        reference["versions"],
+        versions,
         [
             compare(picture.name, *lines)
             for picture, *lines in zip(pictures, served, theirs, strict=True)

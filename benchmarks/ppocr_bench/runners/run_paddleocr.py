@@ -1,25 +1,24 @@
-"""Read pictures with PaddleOCR's own pipeline and write what it read as JSON.
+"""Read pictures with PaddleOCR's own pipeline.
 
 Run by the Python of an environment that has paddleocr 2.10.0, never imported: this file needs
-nothing of the project. Everything that PaddleOCR would otherwise choose or download is given.
+nothing of the project but `child` beside it, whose protocol it speaks. Everything that PaddleOCR
+would otherwise choose or download is given.
 
-    python paddleocr_runner.py --det-model DIR --rec-model DIR --dictionary FILE \
-        --out READ.json PICTURE...
+    python run_paddleocr.py --det-model DIR --rec-model DIR --dictionary FILE
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import zlib
-from pathlib import Path
 from typing import Any
 
 # The libraries of paddlepaddle 2.6.2 export a zlib of their own, which breaks Python's unless
 # that has been used, and thereby bound, before.
 zlib.decompress(zlib.compress(b""))
 
+import child  # type: ignore[import-not-found]  # noqa: E402
 import cv2  # noqa: E402
 import numpy  # noqa: E402
 import paddle  # noqa: E402
@@ -27,14 +26,13 @@ import paddleocr  # type: ignore[import-not-found]  # noqa: E402
 
 
 def main() -> None:
-    """Read all pictures in turn."""
+    """Read pictures until there are no more."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--det-model", required=True, help="Paddle detector folder")
     parser.add_argument("--rec-model", required=True, help="Paddle recogniser folder")
     parser.add_argument("--dictionary", required=True, help="characters, one a line")
     parser.add_argument("--rec-height", type=int, default=48, help="recogniser input height")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("pictures", nargs="+", help="files that OpenCV decodes")
+    parser.add_argument("--mkldnn", action="store_true", help="ask for oneDNN's kernels")
     args = parser.parse_args()
     ocr = paddleocr.PaddleOCR(
         det_model_dir=args.det_model,
@@ -45,6 +43,7 @@ def main() -> None:
         use_space_char=True,
         use_angle_cls=False,
         use_gpu=False,
+        enable_mkldnn=args.mkldnn,
         cpu_threads=os.cpu_count(),
         show_log=False,
     )
@@ -54,17 +53,14 @@ def main() -> None:
         "opencv": cv2.__version__,
         "numpy": numpy.__version__,
     }
-    pictures = {path: read(ocr, path) for path in args.pictures}
-    args.out.write_text(json.dumps({"versions": versions, "pictures": pictures}), "utf-8")
+    child.serve(versions, lambda path: read(ocr, path))
 
 
-def read(ocr: Any, path: str) -> list[dict[str, Any]]:
+def read(ocr: Any, path: str) -> list[tuple[str, float, Any]]:
     """The lines of one picture in PaddleOCR's order."""
     (lines,) = ocr.ocr(path, cls=False)
-    return [
-        {"text": text, "score": score, "box": box}
-        for box, (text, score) in (lines or [])  # None stands for a picture without text
-    ]
+    # None stands for a picture without text.
+    return [(text, score, box) for box, (text, score) in (lines or [])]
 
 
 if __name__ == "__main__":

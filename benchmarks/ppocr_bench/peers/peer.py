@@ -1,0 +1,83 @@
+"""What a peer is: something that reads pictures, and how it is started."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Line(NamedTuple):
+    """One line that was read; `box` is [4][2], pixels."""
+
+    text: str
+    box: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What peers are started with.
+
+    Attributes:
+        pictures: files that every peer decodes to the same pixels.
+        det_model, rec_model: Paddle folders.
+        det_onnx, rec_onnx: the same networks as Paddle2ONNX wrote them, with nothing changed.
+        dictionary: the recogniser's characters, one a line.
+        rec_height: its input height, pixels.
+        environments: the folder in which environments are made.
+        scratch: an empty folder.
+        cores: how many there are.
+    """
+
+    pictures: Sequence[Path]
+    det_model: Path
+    rec_model: Path
+    det_onnx: Path
+    rec_onnx: Path
+    dictionary: Path
+    rec_height: int
+    environments: Path
+    scratch: Path
+    cores: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """A peer that can be asked.
+
+    Attributes:
+        ask: read the picture of that number; called by several threads at the same time.
+        lines: what such an answer says; () for a peer that reads nothing.
+        pids: of the processes whose memory, with that of all they started, is the peer's.
+        versions: of what it reads with, by name.
+    """
+
+    ask: Callable[[int], object]
+    lines: Callable[[object], Sequence[Line]]
+    pids: Sequence[int]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One way to read pictures.
+
+    Attributes:
+        name: as it is shown.
+        setting: what it was set to, in words.
+        start: starts it, and stops it on leaving.
+        clients: how many ask when so many are wanted; 0 for none: it is left out then.
+        ours: the label of the repository that it serves or is the bound of; None for the others.
+        reads: whether it answers with what it read.
+    """
+
+    name: str
+    setting: str
+    start: Callable[[Materials], contextlib.AbstractContextManager[Running]]
+    clients: Callable[[int], int] = int
+    ours: str | None = None
+    reads: bool = True

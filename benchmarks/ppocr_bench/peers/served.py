@@ -1,0 +1,208 @@
+"""Peers that are asked over a network: our own server, and Paddle Serving."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from ppocr_bench.children import RUNNERS
+from ppocr_bench.endpoint import STUB
+from ppocr_bench.environments import PADDLE_SERVING, ensure_environment
+from ppocr_bench.errors import BenchError
+from ppocr_bench.peers.peer import Line, Materials, Peer, Running
+
+TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
+START_TIMEOUT = 120.0
+VERSIONS = {"paddle-serving-server": "0.9.0", "paddlepaddle": "2.6.2", "python": "3.8 or 3.9"}
+
+#: What a configuration differs in: Paddle Serving's OCR example, and the best stable one found.
+AS_SHIPPED = {"det": 6, "rec": 3, "thread_num": 2, "mkldnn": 0}
+MODEL = """
+feed_var { name: "x" alias_name: "x" is_lod_tensor: false feed_type: 1 shape: 3 }
+fetch_var { name: "output" alias_name: "output" is_lod_tensor: false fetch_type: 1 shape: -1 }
+"""
+
+
+def ours(label: str, repository: Path, engine: str) -> Peer:
+    """Our server with one repository, asked over gRPC."""
+    setting = f"tritonserver over gRPC, {engine}, as built"
+    return Peer(f"ours ({label})", setting, partial(_ours, repository), ours=label)
+
+
+def paddle_serving(cores: int) -> list[Peer]:
+    """Paddle Serving's pipeline as its example has it, and tuned: a process of each Op a core."""
+    tuned = {"det": cores, "rec": cores, "thread_num": 1, "mkldnn": 1}
+    return [
+        Peer(f"Paddle Serving, {name}", _words(numbers), partial(_paddle_serving, numbers))
+        for name, numbers in (("as shipped", AS_SHIPPED), ("tuned", tuned))
+    ]
+
+
+def _words(numbers: Mapping[str, int]) -> str:
+    return (
+        f"pipeline over gRPC, det concurrency {numbers['det']}, rec concurrency {numbers['rec']}, "
+        f"thread_num {numbers['thread_num']}, mkldnn {bool(numbers['mkldnn'])}, Ops as processes"
+    )
+
+
+@contextlib.contextmanager
+def _ours(repository: Path, materials: Materials) -> Iterator[Running]:
+    import numpy as np
+
+    from ppocr_bench.machine import describe
+    from ppocr_client.transport import Infer, connect, parse_url
+    from ppocr_server.triton import TritonServer
+
+    images = [np.array([path.read_bytes()], np.object_) for path in materials.pictures]
+    with TritonServer(repository) as server:
+        transport = connect(parse_url(f"grpc://{server.grpc_url}"))
+        try:
+            yield Running(
+                lambda number: transport.send(Infer("ocr", {"IMAGE": images[number]}, {}), TIMEOUT),
+                _our_lines,
+                [server.pid],
+                describe()["versions"],
+            )
+        finally:
+            transport.close()
+
+
+def _our_lines(answer: Any) -> list[Line]:
+    texts = [text.decode() for text in answer["TEXTS"].tolist()]
+    return [Line(*line) for line in zip(texts, answer["BOXES"].tolist(), strict=True)]
+
+
+@contextlib.contextmanager
+def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterator[Running]:
+    import grpc
+
+    from ppocr_server.paddle_serving import pipeline_service_pb2 as messages
+    from ppocr_server.ports import choose_ports
+
+    python = ensure_environment(PADDLE_SERVING, materials.environments / PADDLE_SERVING.folder)
+    folder = Path(tempfile.mkdtemp(dir=materials.scratch))
+    ports = choose_ports("127.0.0.1", {"rpc": 0, "http": 0})
+    service = write_service(folder, materials, numbers, ports)
+    requests = [
+        messages.Request(key=["image"], value=[base64.b64encode(path.read_bytes()).decode()])
+        for path in materials.pictures
+    ]
+    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    command = [str(python.absolute()), str(RUNNERS / "run_paddle_serving.py"), str(service)]
+    with (
+        (folder / "log").open("w+b") as log,
+        _process(command, folder, log) as process,
+        grpc.insecure_channel(f"127.0.0.1:{ports['rpc']}", unlimited) as channel,
+    ):
+        _wait(grpc.channel_ready_future(channel), process, log)
+        inference = channel.unary_unary(
+            STUB, messages.Request.SerializeToString, messages.Response.FromString
+        )
+        ask = partial(_ask_pipeline, inference, requests, grpc.RpcError)
+        yield Running(ask, _pipeline_lines, [process.pid], VERSIONS)
+
+
+def _ask_pipeline(inference: Any, requests: list[Any], failed: type[Exception], number: int) -> Any:
+    try:
+        answer = inference(requests[number], timeout=TIMEOUT)
+    except failed as error:
+        raise BenchError(f"Paddle Serving did not answer: {error}") from error
+    if answer.err_no:
+        raise BenchError(f"Paddle Serving answered {answer.err_no}: {answer.err_msg}")
+    return answer
+
+
+def _pipeline_lines(answer: Any) -> list[Line]:
+    return [
+        Line(text, box)
+        for (text, score), box in ast.literal_eval(answer.value[0])
+        if score >= 0.5  # It drops none itself; the others drop the unsure ones.
+    ]
+
+
+def write_service(
+    folder: Path, materials: Materials, numbers: Mapping[str, int], ports: Mapping[str, int]
+) -> Path:
+    """Write the models as Paddle Serving wants them, and the service's settings; return these."""
+    ops = {}
+    for name, model in (("det", materials.det_model), ("rec", materials.rec_model)):
+        served = folder / name
+        served.mkdir()
+        for file in ("inference.pdmodel", "inference.pdiparams"):
+            (served / file).symlink_to((model / file).absolute())
+        (served / "serving_server_conf.prototxt").write_text(MODEL)
+        predictor = {
+            "client_type": "local_predictor",
+            "model_config": str(served),
+            "thread_num": numbers["thread_num"],
+            "device_type": 0,
+            "devices": "",
+            "ir_optim": True,
+            "use_mkldnn": bool(numbers["mkldnn"]),
+            "fetch_list": ["output"],
+        }
+        ops[name] = {"concurrency": numbers[name], "local_service_conf": predictor}
+    config = {
+        "rpc_port": ports["rpc"],
+        "http_port": ports["http"],
+        "worker_num": 20,
+        "build_dag_each_worker": False,
+        "dag": {"is_thread_op": False, "retry": 1, "use_profile": False},
+        "op": ops,
+    }
+    settings = {
+        "config": config,
+        "dictionary": str(materials.dictionary.absolute()),
+        "height": materials.rec_height,
+    }
+    path = folder / "service.json"
+    path.write_text(json.dumps(settings), "utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def _process(command: list[str], folder: Path, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own; everything in it is gone on leaving."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env={**os.environ, "HOME": str(folder)},
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait(ready: Any, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    """Return when the channel is ready.
+
+    Raises:
+        BenchError: the process ended, or took too long.
+    """
+    import grpc
+
+    for _ in range(int(START_TIMEOUT)):
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(grpc.FutureTimeoutError):
+            ready.result(timeout=1)
+            return
+    log.seek(0)
+    tail = "\n".join(log.read().decode(errors="replace").strip().splitlines()[-8:])
+    raise BenchError(f"Paddle Serving did not start within {START_TIMEOUT:g} s:\n{tail}")
