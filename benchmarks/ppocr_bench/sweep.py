@@ -154,11 +154,10 @@ def measure_all(
     loads = [Load(concurrency=number) for number in concurrency]
     loads += [Load(rate=rate, distribution=args.distribution) for rate in args.request_rate]
     throughput = warm_up(urls[0], pictures, max(concurrency, default=2))
-    plan = []
-    for url, load in product(urls, loads):
-        # A window holds at least two answers to each of the requests that are under way.
-        seconds = max(args.seconds, 2 * (load.concurrency or 1) / throughput)
-        plan.append((url, load, Windows(seconds, args.windows, args.spread)))
+    plan = [
+        (url, load, Windows(max(args.seconds, needed(load, throughput)), args.windows, args.spread))
+        for url, load in product(urls, loads)
+    ]
     least = sum(AGREEING * windows.seconds for _, _, windows in plan)
     logger.info(
         "%d points, %.1f minutes; up to %.1f where windows do not agree",
@@ -173,6 +172,16 @@ def measure_all(
             ask = (tool, url, data, load, windows)
             points.append(point(args, found, server, ask, pictures[0]))
     return points
+
+
+def needed(load: Load, throughput: float) -> float:
+    """Seconds of a window that holds enough answers at the throughput of the warm-up.
+
+    They are two to each of the requests under way, or four where requests are sent at a rate.
+    """
+    if load.rate is None:
+        return 2 * (load.concurrency or 1) / throughput
+    return 4 / min(load.rate, throughput)
 
 
 def point(

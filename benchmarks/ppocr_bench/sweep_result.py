@@ -96,7 +96,7 @@ class Sweep:
         shown = [
             *describe_lines(self.machine),
             f"{self.label}: {', '.join(self.pictures)} in turn; "
-            f"perf_analyzer {self.perf_analyzer}, windows of {self.window_seconds:g} s",
+            f"perf_analyzer {self.perf_analyzer}, windows of {self.window_seconds:g} s or more",
             *table(CLIENT_HEAD, [_client_row(point) for point in self.points]),
             "",
             "milliseconds a picture, waiting + working; `rec` works inside `recognize`, for "

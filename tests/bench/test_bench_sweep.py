@@ -20,7 +20,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.perf_analyzer import Load, input_data, parse, reason
 from ppocr_bench.perf_analyzer_tool import find_perf_analyzer, match_library
 from ppocr_bench.server_statistics import Server, describe_model, read_totals, steps_between
-from ppocr_bench.sweep import choose_urls, held_to, server_cores
+from ppocr_bench.sweep import choose_urls, held_to, needed, server_cores
 from ppocr_bench.usage import Watch, gpu_metrics
 
 CSV = """\
@@ -103,6 +103,12 @@ def test_loads_as_perf_analyzer_takes_them() -> None:
         "--request-distribution",
         "poisson",
     ]
+
+
+def test_windows_are_long_enough_for_answers() -> None:
+    assert needed(Load(concurrency=8), throughput=2.0) == 8
+    assert needed(Load(rate=0.5), throughput=2.0) == 8
+    assert needed(Load(rate=50), throughput=2.0) == 2
 
 
 def test_libraries_are_found_under_longer_names() -> None:
