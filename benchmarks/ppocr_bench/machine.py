@@ -14,6 +14,7 @@ PACKAGES = (
     "ppocr-triton",
     "nvidia-pytriton",
     "onnxruntime",
+    "openvino",
     "opencv-python-headless",
     "numpy",
     "pyclipper",

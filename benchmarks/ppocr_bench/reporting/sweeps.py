@@ -25,8 +25,9 @@ def sweep_sections(results: Sequence[Result]) -> list[Section]:
         load += _client(result)
         steps += _steps(result)
     note = Text(
-        "Milliseconds a picture by Triton's own statistics, waiting + working. rec works inside "
-        "recognize, for several batches at the same time."
+        "Load is requests at once, or requests a second where it says /s. Milliseconds a picture "
+        "are by Triton's own statistics, waiting + working. rec works inside recognize, for "
+        "several batches at the same time."
     )
     return [
         Section("Throughput and latency under load", load),
@@ -40,11 +41,9 @@ def name_of(result: Result) -> str:
     return str(result.get("label", "sweep"))
 
 
-def best(result: Result, protocol: str | None = None) -> float:
+def best(result: Result) -> float:
     """The highest throughput of a sweep, pictures a second."""
-    points = measured(result)
-    rates = [p["throughput"] for p in points if protocol in (None, p["protocol"])]
-    return max(rates, default=0.0)
+    return max((point["throughput"] for point in measured(result)), default=0.0)
 
 
 def measured(result: Result) -> list[Mapping[str, Any]]:
@@ -76,7 +75,7 @@ def _against_latency(results: Sequence[Result]) -> Figure | None:
 
 
 def _client(result: Result) -> list[Block]:
-    head = ["protocol", "requests at once", "pictures/s", *(f"{name} ms" for name in LATENCIES)]
+    head = ["protocol", "load", "pictures/s", *(f"{name} ms" for name in LATENCIES)]
     head += ["answers", "failed", "server cores", "PSS MiB", "GPU", "GPU MiB", "windows agree"]
     rows = []
     for point in result["points"]:
@@ -136,12 +135,10 @@ def _steps(result: Result) -> list[Block]:
     rows = []
     for point in points:
         steps = [point["steps"].get(name) for name in names]
-        cells = [
-            "–" if s is None else f"{number(s['queue_ms'])} + {number(_work(s))}" for s in steps
-        ]
+        cells = ["–" if s is None else f"{s['queue_ms']:.1f} + {_work(s):.1f}" for s in steps]
         rec = point["steps"].get("rec", {})
         rows.append([point["protocol"], _load(point), *cells, number(rec.get("calls"))])
-    head = ["protocol", "requests at once", *names, "rec batches"]
+    head = ["protocol", "load", *names, "rec batches"]
     bars = [p for p in points if p["protocol"] == points[0]["protocol"] and p["concurrency"]]
     chart = bar_chart([_bar(point, names) for point in bars], "ms of one request")
     caption = f"{name_of(result)}, {points[0]['protocol']}: faint is waiting for an instance."
