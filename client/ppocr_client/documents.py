@@ -50,14 +50,14 @@ class Document:
 class Page:
     """A page of a document, counted from 1; `load` gives its encoded picture or an ImageError.
 
-    `drawn` says that the picture was made here, of a PDF file's page.
+    A page of a PDF file, whose picture is made here, has the whole file as `pdf`.
     """
 
     document: Document
     number: int
     count: int
     load: Callable[[], bytes]
-    drawn: bool = False
+    pdf: bytes | None = None
 
 
 def find_documents(words: Iterable[str], *, recursive: bool) -> list[Document]:
@@ -116,14 +116,12 @@ def pages_of(
         MissingExtra: If a package is missing that opens such a document.
     """
     data = _head(document, timeout)
-    count, load = _pages(document, data, dpi)
+    count, load, pdf = _pages(document, data, dpi)
     wanted = wanted_pages(count, ranges)
     if not wanted:
         raise ImageError(f"{document.source} has {count} pages, and none of those asked for")
-    drawn = b"%PDF-" in data[:HEAD]
     return [
-        Page(document, number, count, functools.partial(load, number - 1), drawn)
-        for number in wanted
+        Page(document, number, count, functools.partial(load, number - 1), pdf) for number in wanted
     ]
 
 
@@ -147,11 +145,19 @@ def wanted_pages(count: int, ranges: Ranges | None) -> list[int]:
     return [number for number in range(1, count + 1) if _wanted(number, ranges)]
 
 
-def _pages(document: Document, head: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
-    """As `pages_in`, of a document whose beginning is known; a picture is read when it is used."""
-    if b"%PDF-" in head[:HEAD] or head[:2] in (b"II", b"MM"):
-        return pages_in(_whole(document, head), dpi)
-    return 1, lambda index: _whole(document, head)
+def _pages(
+    document: Document, head: bytes, dpi: float
+) -> tuple[int, Callable[[int], bytes], bytes | None]:
+    """As `pages_in`, of a document whose beginning is known, and the file if it is a PDF file.
+
+    A picture is read when it is used.
+    """
+    if b"%PDF-" in head[:HEAD]:
+        whole = _whole(document, head)
+        return (*pages_in(whole, dpi), whole)
+    if head[:2] in (b"II", b"MM"):
+        return (*pages_in(_whole(document, head), dpi), None)
+    return 1, lambda index: _whole(document, head), None
 
 
 def _documents_of(word: str, recursive: bool) -> Iterator[Document]:

@@ -17,11 +17,15 @@ from ppocr_client.results import Line, OcrResult
 
 
 class ReadPage(NamedTuple):
-    """A page that was read; `picture` is kept where an output needs it."""
+    """A page that was read; `picture` is kept where an output needs it.
+
+    A page of a PDF file has the whole file as `pdf`.
+    """
 
     number: int
     result: OcrResult
     picture: bytes | None
+    pdf: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,13 @@ def write_alto(read: ReadDocument, dpi: float) -> str:
 
 
 def write_pdf(read: ReadDocument, dpi: float) -> bytes:
-    """Searchable PDF."""
+    """Searchable PDF: of a PDF file its own pages, of pictures new ones."""
     from ppocr_client.exports.pdf import to_pdf
+    from ppocr_client.exports.pdf_over import to_pdf_over
 
+    original = read.pages[0].pdf
+    if original is not None:
+        return to_pdf_over(original, {page.number: page.result for page in read.pages}, dpi=dpi)
     return to_pdf([(page.picture or b"", page.result) for page in read.pages], dpi=dpi)
 
 

@@ -97,9 +97,9 @@ def _read_page(client: OcrClient, page: Page, order: Order) -> ReadPage:
     data = page.load()
     result = client.read(data, **order.options)
     if not order.keep:
-        return ReadPage(page.number, result, None)
+        return ReadPage(page.number, result, None, page.pdf)
     # The pages of a long PDF file, kept as they were drawn, would fill the memory.
-    return ReadPage(page.number, result, as_jpeg(data) if page.drawn else data)
+    return ReadPage(page.number, result, as_jpeg(data) if page.pdf else data, page.pdf)
 
 
 def as_jpeg(data: bytes) -> bytes:

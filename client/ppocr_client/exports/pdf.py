@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STRAIGHT = 0.05
 ORIENTATION = 0x0112
 
+Matrix = tuple[float, float, float, float, float, float]
+
 
 def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> bytes:
     """A PDF file.
@@ -50,7 +52,7 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
     codes = character_codes(line.text for _, result in pages for line in result.lines)
     with LOCK:
         document = pypdfium2.PdfDocument.new()
-        font = _load_font(document, codes)
+        font = load_font(document, codes)
         for data, result in pages:
             _add_page(document, data, result, codes, font, POINTS / dpi)
         file = io.BytesIO()
@@ -59,8 +61,8 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
     return file.getvalue()
 
 
-def _load_font(document: Any, codes: dict[str, int]) -> Any:
-    """The glyphless font, each code drawn with its second glyph."""
+def load_font(document: Any, codes: dict[str, int]) -> Any:
+    """The glyphless font in a document, each code drawn with its second glyph."""
     from pypdfium2 import raw
 
     font, glyphs = font_file(), b"\0\1" * (len(codes) + 1)
@@ -88,26 +90,24 @@ def _add_page(
     page.insert_obj(picture)
     for line in result.lines:
         if line.text:
-            _add_line(document, page, line, [codes[letter] for letter in line.text], font, scale)
+            matrix = text_matrix(line, scale, page.get_height())
+            add_line(document, page, [codes[letter] for letter in line.text], font, matrix)
     page.gen_content()
     page.close()
 
 
-def _add_line(
-    document: Any, page: Any, line: Line, codes: list[int], font: Any, scale: float
-) -> None:
+def add_line(document: Any, page: Any, codes: list[int], font: Any, matrix: Matrix) -> None:
+    """Lay text over a page, unseen; `matrix` says where each character is, 1 by 1."""
     from pypdfium2 import raw
 
     text = raw.FPDFPageObj_CreateTextObj(document, font, 1.0)
     raw.FPDFText_SetCharcodes(text, (ctypes.c_uint32 * len(codes))(*codes), len(codes))
     raw.FPDFTextObj_SetTextRenderMode(text, raw.FPDF_TEXTRENDERMODE_INVISIBLE)
-    raw.FPDFPageObj_Transform(text, *text_matrix(line, scale, page.get_height()))
+    raw.FPDFPageObj_Transform(text, *matrix)
     raw.FPDFPage_InsertObject(page, text)
 
 
-def text_matrix(
-    line: Line, scale: float, page_height: float
-) -> tuple[float, float, float, float, float, float]:
+def text_matrix(line: Line, scale: float, page_height: float) -> Matrix:
     """Where a line's characters, each 1 by 1, lie on the page.
 
     Args:

@@ -124,7 +124,7 @@ class _Page:
             path.unlink()
             raise
         key, kept = await run_in_threadpool(self._shelf.add, path, name)
-        pictured = kept.pages[0].drawn or is_picture(head)
+        pictured = kept.pages[0].pdf is not None or is_picture(head)
         return JSONResponse({"key": key, "pages": len(kept.pages), "pictured": pictured}, 201)
 
     def put_away(self, request: Request) -> Response:

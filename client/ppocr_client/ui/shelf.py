@@ -33,12 +33,16 @@ class Kept:
             MissingExtra: If a package is missing for that.
         """
         page = self.pages[number - 1]
-        return as_jpeg(page.load()) if page.drawn else page.load()
+        return as_jpeg(page.load()) if page.pdf else page.load()
 
     def read_document(self, *, pictures: bool) -> ReadDocument:
         """All that was read, as the outputs take it."""
+
+        def picture(number: int) -> bytes | None:
+            return self.picture(number) if pictures else None
+
         pages = [
-            ReadPage(number, result, self.picture(number) if pictures else None)
+            ReadPage(number, result, picture(number), self.pages[number - 1].pdf)
             for number, result in sorted(self.results.items())
         ]
         return ReadDocument(Document(self.name, self.name), len(self.pages), pages)

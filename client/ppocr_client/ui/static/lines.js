@@ -21,7 +21,10 @@ export function showLines(result, polygons) {
     box.addEventListener("pointerleave", () => mark(null));
     box.addEventListener("focus", () => mark(index, { tip: true, scroll: true }));
     box.addEventListener("blur", () => mark(null));
-    box.addEventListener("click", () => focusRow(index));
+    box.addEventListener("click", () => {
+      rows[index].firstChild.focus({ preventScroll: true }); // a small screen stays with the picture
+      mark(index, { tip: true, scroll: true });
+    });
   });
 }
 
@@ -69,7 +72,13 @@ function mark(index, { tip = false, scroll = false } = {}) {
     rows[at].classList.toggle("on", at === index);
   }
   showTip(tip ? lines[index] : null);
-  if (scroll) rows[index].scrollIntoView({ block: "nearest" });
+  if (scroll) scrollTo(rows[index]);
+}
+
+// Bring a row into the list's sight, where the list scrolls, without moving the whole page.
+function scrollTo(row) {
+  const list = $("lines"), below = row.offsetTop + row.offsetHeight - list.clientHeight;
+  list.scrollTop = Math.min(row.offsetTop, Math.max(below, list.scrollTop));
 }
 
 function moved(event, focus) {
