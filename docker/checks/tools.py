@@ -1,4 +1,4 @@
-"""Get what checks the files under docker/ into a folder: programs in `bin`, JSON schemas in `schemas`.
+"""Get what checks docker/ into a folder: programs in `bin`, JSON schemas in `schemas`.
 
     python docker/checks/tools.py build/fleet-tools
 
@@ -105,7 +105,9 @@ def write_schemas(python: Path, site: Path, target: Path) -> None:
         schema = kserve_schema(site / "kserve/models", f"{version.capitalize()}{kind}")
         (target / f"{kind}.json").write_text(json.dumps(schema), encoding="utf-8")
     folders = site.glob("kubernetes_validate/kubernetes-json-schema/*-local-strict")
-    newest = max(folders, key=lambda folder: [int(n) for n in folder.name[1:].split("-")[0].split(".")])
+    newest = max(
+        folders, key=lambda folder: [int(n) for n in folder.name[1:].split("-")[0].split(".")]
+    )
     (target / "kubernetes").symlink_to(newest.absolute())
 
 

@@ -1,0 +1,34 @@
+"""The programs and schemas that the files under docker/ are checked with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+TOOLS = ROOT / "build" / "fleet-tools"
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The folder of tools, got once."""
+    subprocess.run([sys.executable, DOCKER / "checks" / "tools.py", TOOLS], check=True)
+    return TOOLS
+
+
+@pytest.fixture(scope="session")
+def program(tools: Path) -> Callable[[str], Path]:
+    """A program by its name; a test that needs one which cannot be had here is skipped."""
+
+    def find(name: str) -> Path:
+        path = tools / "bin" / name
+        if not path.exists():
+            pytest.skip(f"{name} comes from Debian's packages, which this system does not have")
+        return path
+
+    return find

@@ -1,0 +1,194 @@
+"""Two servers behind Envoy: one is killed, both are updated, a canary takes over, unnoticed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ppocr_client import OcrClient
+from ppocr_server.ports import choose_ports
+from ppocr_server.triton import TritonServer
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = 3
+EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
+pytestmark = pytest.mark.server
+
+
+@dataclass
+class Load:
+    """Requests of several clients, one after another each, without a retry of their own."""
+
+    url: str
+    answered: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def send(self, picture: bytes) -> None:
+        with OcrClient(self.url, retries=0, timeout=60) as client:
+            while not self.over.is_set():
+                try:
+                    self.answered.append(client.read(picture).text)
+                except Exception as error:  # noqa: BLE001  every kind of failure is one too many
+                    self.failed.append(repr(error))
+
+    def pass_requests(self, count: int) -> None:
+        """Return when so many more have been answered."""
+        wanted, deadline = len(self.answered) + count, time.monotonic() + 60
+        while len(self.answered) < wanted:
+            assert time.monotonic() < deadline, f"only {len(self.answered)} of {wanted} answered"
+            time.sleep(0.02)
+
+
+@contextmanager
+def under_load(url: str, picture: bytes) -> Iterator[Load]:
+    load = Load(url)
+    clients = [threading.Thread(target=load.send, args=(picture,)) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield load
+    finally:
+        load.over.set()
+        for client in clients:
+            client.join()
+
+
+def small_copy(repository: Path, target: Path) -> Path:
+    """A repository of its own with one instance of everything."""
+    shutil.copytree(repository, target)
+    for config in target.glob("*/config.pbtxt"):
+        text = re.sub(r"^  count: \d+", "  count: 1", config.read_text(), flags=re.MULTILINE)
+        config.write_text(text)
+    return target
+
+
+def configured_envoy(servers: dict[str, list[str]], listener: int, admin: int) -> str:
+    """The project's own envoy.yaml with the addresses of this test."""
+    config = yaml.safe_load((ROOT / "docker" / "envoy" / "envoy.yaml").read_text())
+    config["admin"]["address"]["socket_address"]["port_value"] = admin
+    resources = config["static_resources"]
+    address = resources["listeners"][0]["address"]["socket_address"]
+    address.update(address="127.0.0.1", port_value=listener)
+    for cluster in resources["clusters"]:
+        addresses = [url.rsplit(":", 1) for url in servers[cluster["name"]]]
+        cluster["load_assignment"]["endpoints"][0]["lb_endpoints"] = [
+            {
+                "endpoint": {
+                    "address": {"socket_address": {"address": host, "port_value": int(port)}}
+                }
+            }
+            for host, port in addresses
+        ]
+    return str(yaml.safe_dump(config))
+
+
+@contextmanager
+def running_envoy(envoy: Path, config: str, folder: Path, admin: int) -> Iterator[None]:
+    file = folder / "envoy.yaml"
+    file.write_text(config)
+    with (folder / "envoy.log").open("wb") as log:
+        command = [envoy, "-c", file, "--disable-hot-restart", "--concurrency", "1"]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: healthy_servers(admin) == 3, "Envoy sees all servers")
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def ask(url: str, method: str = "GET") -> str:
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60) as answer:
+        return str(answer.read().decode())
+
+
+def healthy_servers(admin: int) -> int:
+    """How many endpoints Envoy sends requests to, of both groups together."""
+    try:
+        text = ask(f"http://127.0.0.1:{admin}/clusters")
+    except OSError:
+        return 0
+    return text.count("health_flags::healthy")
+
+
+def wait_until(reached, what: str) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < deadline, f"not reached in 30 s: {what}"
+        time.sleep(0.1)
+
+
+def pages_of(server: TritonServer) -> int:
+    """How many pictures a server has read."""
+    text = ask(f"http://{server.metrics_url}/metrics")
+    found = re.search(r'^nv_inference_request_success\{model="ocr".*\} (\d+)', text, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def add_version(repository: Path, server: TritonServer) -> None:
+    """Version 2 of the recogniser beside version 1, then loaded: version 1 goes when 2 is ready."""
+    new = repository / "rec" / "2"
+    shutil.copytree(repository / "rec" / "1", new)
+    ask(f"http://{server.http_url}/v2/repository/models/rec/load", "POST")
+    assert '"versions":["2"]' in ask(f"http://{server.http_url}/v2/models/rec")
+
+
+def test_no_request_fails_while_servers_die_and_models_change(repository, program, tmp_path):
+    envoy = program("envoy")
+    picture = (ROOT / "samples" / "sign_vertical.jpg").read_bytes()
+    ports = choose_ports("127.0.0.1", {"envoy": 0, "admin": 0, "a": 0, "b": 0})
+    folders = {name: small_copy(repository, tmp_path / name) for name in ("a", "b")}
+
+    def start(name: str) -> TritonServer:
+        server = TritonServer(folders[name], grpc_port=ports[name], extra=EXPLICIT, grace=0)
+        return servers.enter_context(server)
+
+    with ExitStack() as servers:
+        a, b = start("a"), start("b")
+        groups = {"stable": [a.grpc_url, b.grpc_url], "canary": [b.grpc_url]}
+        config = configured_envoy(groups, ports["envoy"], ports["admin"])
+        with (
+            running_envoy(envoy, config, tmp_path, ports["admin"]),
+            under_load(f"grpc://127.0.0.1:{ports['envoy']}", picture) as load,
+        ):
+            load.pass_requests(8)
+            # One connection of each client, and yet both servers read.
+            assert pages_of(a) > 0
+            assert pages_of(b) > 0
+
+            os.kill(b.pid, signal.SIGKILL)
+            load.pass_requests(8)
+            b.stop()
+            b = start("b")
+            wait_until(lambda: healthy_servers(ports["admin"]) == 3, "the new server is taken in")
+            load.pass_requests(8)
+            assert pages_of(b) > 0
+
+            for name, server in (("b", b), ("a", a)):
+                add_version(folders[name], server)
+                load.pass_requests(4)
+
+            weights = "ocr.stable=0&ocr.canary=100"
+            ask(f"http://127.0.0.1:{ports['admin']}/runtime_modify?{weights}", "POST")
+            load.pass_requests(CLIENTS)  # those that were on their way
+            before = pages_of(a), pages_of(b)
+            load.pass_requests(4)
+            assert pages_of(a) == before[0]
+            assert pages_of(b) > before[1]
+
+    assert load.failed == []
+    assert len(set(load.answered)) == 1
