@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,7 @@ def test_malformed_requests(
     endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc, case: str
 ) -> None:
     malformed, err_no = MALFORMED[case]
-    began = time.monotonic()
-    status, answer = post(endpoint.http_port, malformed)
-    assert time.monotonic() - began < SOON
+    status, answer = within_a_second(lambda: post(endpoint.http_port, malformed))
     told = json.loads(answer)
     assert (status, told["err_no"]) == (200, err_no)
     assert told["err_msg"]
@@ -159,8 +158,51 @@ def test_malformed_requests(
     fields = json.loads(malformed or b"{}")
     began = time.monotonic()
     assert rpc(**fields).err_no == err_no
-    assert time.monotonic() - began < SOON
+    # The client itself takes long to copy 200 MB several times.
+    assert time.monotonic() - began < SOON or len(malformed) > 1_000_000
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
+
+
+def within_a_second(ask: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
+    """The answer; the best of three tries counts, where other work is done on the machine too."""
+    taken = []
+    for _ in range(3):
+        began = time.monotonic()
+        answer = ask()
+        taken.append(time.monotonic() - began)
+        if taken[-1] < 1:
+            return answer
+    raise AssertionError(f"answered after {taken} seconds")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([b"Content-Length: 200000000\r\n\r\n"], id="announced"),
+        pytest.param(
+            [b"Transfer-Encoding: chunked\r\n\r\n", b"2fAF080\r\n" + b"A" * 50_000_000],
+            id="chunked, a quarter sent",
+        ),
+    ],
+)
+def test_too_much_is_refused_before_it_has_arrived(
+    endpoint: RunningEndpoint, sent: list[bytes]
+) -> None:
+    with socket.create_connection(("127.0.0.1", endpoint.http_port), timeout=60) as client:
+        client.sendall(b"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\n")
+        for part in sent:
+            client.sendall(part)
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, json.load(answer)["err_no"]) == (200, 10000)
+
+
+def test_who_closes_afterwards_is_heard_to_the_end(endpoint: RunningEndpoint) -> None:
+    """An answer before that would be lost with the connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", endpoint.http_port, timeout=60)
+    connection.request("POST", "/ocr/prediction", b"A" * 60_000_000, {"Connection": "close"})
+    answer = connection.getresponse()
+    assert (answer.status, json.load(answer)["err_no"]) == (200, 10000)
 
 
 @pytest.mark.parametrize("case", [b"{", b"hello", b"[]", b'{"key": "image"}', b'{"logid": 1.5}'])
@@ -284,19 +326,21 @@ def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body:
 def test_a_request_in_progress_ends_well_when_the_service_stops(
     server: TritonServer, tmp_path: Path, good_body: bytes
 ) -> None:
-    answers: list[int] = []
-    with endpoint_process(server.grpc_url, tmp_path) as stopping:
-        ask = threading.Thread(
-            target=lambda: answers.append(
-                json.loads(post(stopping.http_port, good_body)[1])["err_no"]
-            )
-        )
-        ask.start()
-        time.sleep(0.1)
-        stopping.process.terminate()
-        ask.join()
-        assert stopping.process.wait(40) == 0
-    assert answers == [0]
+    def answer_when_stopped_after(seconds: float) -> int:
+        with (
+            endpoint_process(server.grpc_url, tmp_path) as stopping,
+            ThreadPoolExecutor(1) as client,
+        ):
+            asked = client.submit(post, stopping.http_port, good_body)
+            time.sleep(seconds)
+            stopping.process.terminate()
+            answer: int = json.loads(asked.result()[1])["err_no"]
+            assert stopping.process.wait(40) == 0
+        return answer
+
+    # On a busy machine the request may come too late, and is told so.
+    answers = [answer for answer in map(answer_when_stopped_after, (0.1, 1)) if answer != 3001]
+    assert set(answers) == {0}
 
 
 def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
@@ -313,6 +357,11 @@ def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
         time.sleep(0.2)
     for words in ("Op(det):", "\tmidp[", "\tidle[", "\tQPS[", "\t\t.99[", "\trec(In: ['det'], Out"):
         assert words in blocks
+    # What recognize tells of itself divides its time: cropping before, decoding after the calls.
+    own = re.search(r"Op\(rec\):\n.*\n.*\tprep\[(.+) ms\]\n.*\n.*\tpostp\[(.+) ms\]", blocks)
+    assert own is not None, blocks
+    assert float(own[1]) > 0
+    assert float(own[2]) > 0
 
 
 def tracer_of(endpoint: RunningEndpoint) -> str:

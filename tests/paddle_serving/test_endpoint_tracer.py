@@ -6,6 +6,7 @@ import re
 
 from ppocr_server.paddle_serving.records import Records
 from ppocr_server.paddle_serving.settings import OCR_OPS
+from ppocr_server.paddle_serving.tracer import pending_of, phases_of, since
 from ppocr_server.paddle_serving.tracer_block import Counts, Queues, tracer_block
 
 MS = 1_000_000
@@ -20,8 +21,13 @@ INSTANCES = {"det_preprocess": 1, "det": 4, "det_postprocess": 1, "recognize": 2
 QUEUES = Queues(running=3, workers=20, waiting=4, max_waiting=1000, pending={"det": 2, "rec": 5})
 
 
-def block(records: Records, change: dict[str, Counts] = CHANGE) -> list[str]:
-    return list(tracer_block(OCR_OPS, change, INSTANCES, records, QUEUES, 2.0))
+Phases = dict[str, dict[str, float]]
+
+
+def block(
+    records: Records, change: dict[str, Counts] = CHANGE, phases: Phases | None = None
+) -> list[str]:
+    return list(tracer_block(OCR_OPS, change, INSTANCES, phases or {}, records, QUEUES, 2.0))
 
 
 def figures(lines: list[str], op: str) -> dict[str, float]:
@@ -54,6 +60,37 @@ def test_an_ops_times_are_for_each_picture() -> None:
         "out": 10.0,
         "idle": 0.25,
     }
+
+
+def test_a_steps_own_counters_divide_its_time() -> None:
+    phases = {"recognize": {"crop": 0.5, "read": 2.25, "decode": 0.25}}
+    assert figures(block(Records(), phases=phases), "rec") == {
+        "in": 50.0,
+        "prep": 50.0,  # a sixth of the 300 ms of `recognize`
+        "midp": 200.0,
+        "postp": 25.0,
+        "out": 10.0,
+        "idle": 0.25,
+    }
+    untold = block(Records(), phases={"recognize": {"crop": 0.0, "read": 0.0, "decode": 0.0}})
+    assert untold == block(Records())
+
+
+METRICS = """
+# TYPE ppocr_step_seconds_total counter
+ppocr_step_seconds_total{model="recognize",phase="crop"} 0.5
+ppocr_step_seconds_total{model="recognize",phase="decode"} 2.5e-05
+nv_inference_pending_request_count{model="rec",version="1"} 5
+"""
+
+
+def test_phases_and_queues_are_read_from_tritons_metrics() -> None:
+    told = {"crop": 0.5, "decode": 2.5e-05}
+    assert phases_of(METRICS) == {"recognize": told}
+    assert pending_of(METRICS) == {"rec": 5}
+    assert since({"crop": 0.25, "decode": 0.0}, told) == {"crop": 0.25, "decode": 2.5e-05}
+    for before in (told, {"crop": 7.0, "decode": 0.0}, {}):  # no news, a new Triton, the first
+        assert since(before, told) == told
 
 
 def test_the_services_figures() -> None:

@@ -26,6 +26,7 @@ from .batches import (
 )
 from .crop import check_boxes, crop_line, whole_picture
 from .ctc import ctc_decode, load_dictionary
+from .metrics import Phases
 from .options import default_options, parse_options
 from .orientation import Classifier, fill_classifier, plan_classifier, read_classifier, turn_upright
 
@@ -52,12 +53,15 @@ class TritonPythonModel:
         self.height = int(parameters["rec_height"])
         self.buckets = parse_buckets(parameters["rec_buckets"])
         self.batch_size = int(parameters["rec_batch_size"])
+        self.phases = Phases(args["model_name"], ("crop", "read", "decode"))
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
 
     async def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
-        return [await self.answer_or_refuse(request) for request in requests]
+        answers = [await self.answer_or_refuse(request) for request in requests]
+        self.phases.tell()
+        return answers
 
     async def answer_or_refuse(self, request: Any) -> Any:
         """One answer; a ValueError is INVALID_ARGUMENT, a failed call keeps its own code."""
@@ -106,18 +110,24 @@ class TritonPythonModel:
         self, ask: Ask, pixels: np.ndarray, boxes: np.ndarray, options: dict[str, Any]
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
+        ended = self.phases.begin()
         crops = [crop_line(pixels, box, options["reference"]) for box in boxes]
         if options["use_angle_cls"] and self.classifier is not None and crops:
+            ended("crop")
             crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
+            ended("read")
         batches = self.plan([(crop.shape[0], crop.shape[1]) for crop in crops], options)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
         calls = [self.start(ask, crops, batch) for batch in batches]
+        ended("crop")
         answers = await asyncio.gather(*calls)
+        ended("read")
         for batch, (indices, probabilities) in zip(batches, answers, strict=True):
             read, sure = ctc_decode(indices, probabilities, self.characters)
             scores[list(batch.indices)] = sure
             for index, text in zip(batch.indices, read, strict=True):
                 texts[index] = text
+        ended("decode")
         return texts, scores
 
     def plan(self, sizes: list[tuple[int, int]], options: dict[str, Any]) -> list[Batch]:

@@ -71,7 +71,7 @@ class OpModels:
         return self.prep + self.midp + self.postp
 
 
-# `recognize` crops, calls `rec`, and decodes: its two own steps cannot be told apart.
+# `recognize` crops, calls `rec`, and decodes: its own counters divide its time.
 OCR_OPS: Mapping[str, OpModels] = {
     "det": OpModels(prep=("det_preprocess",), midp=("det",), postp=("det_postprocess",)),
     "rec": OpModels(prep=("recognize",), midp=("cls", "rec")),
@@ -85,7 +85,9 @@ class TracerSettings:
     Attributes:
         interval_s: seconds between two blocks; below 1 there are none, as in config.yml.
         metrics_url: Triton's metrics ("http://127.0.0.1:8002/metrics"), where the lengths of its
-            queues come from; without it only the endpoints' own queue is written.
+            queues come from, and what in recognize's time is preprocessing and what is
+            postprocessing; without it only the endpoints' own queue is written, and that time
+            as a whole.
         ops: the models behind each Op; those that Triton does not have are left out.
     """
 

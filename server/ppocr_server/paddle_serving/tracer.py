@@ -7,6 +7,7 @@ import logging
 import re
 import time
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -14,11 +15,13 @@ from tritonclient.grpc.service_pb2 import ModelConfigRequest, ModelStatisticsReq
 
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import TracerSettings
-from ppocr_server.paddle_serving.tracer_block import Counts, Queues, tracer_block
+from ppocr_server.paddle_serving.tracer_block import CALLERS, Counts, Queues, tracer_block
 
 LOG = logging.getLogger(__name__)
 METRICS_SECONDS = 2.0
 _PENDING = re.compile(r'^nv_inference_pending_request_count\{.*?model="([^"]+)".*?\} (\S+)$', re.M)
+_PHASE = re.compile(r'^ppocr_step_seconds_total\{model="([^"]+)",phase="([^"]+)"\} (\S+)$', re.M)
+UNDIVIDED = "Triton's metrics do not tell the phases of %s: its prep[] holds its postprocessing too"
 
 
 async def trace(settings: TracerSettings, triton: Any, service: PipelineService) -> None:
@@ -32,6 +35,10 @@ async def trace(settings: TracerSettings, triton: Any, service: PipelineService)
     assert service.records is not None
     began, before = time.monotonic(), await counts_by_model(triton)
     instances: dict[str, int] = {}
+    phases_before = phases_of(await metrics_text(settings))
+    for model in CALLERS:
+        if model in before and model not in phases_before:
+            LOG.info(UNDIVIDED, model)
     while True:
         await asyncio.sleep(settings.interval_s)
         began, seconds = time.monotonic(), time.monotonic() - began
@@ -43,12 +50,18 @@ async def trace(settings: TracerSettings, triton: Any, service: PipelineService)
         before = now
         for name in now.keys() - instances.keys():
             instances[name] = await instances_of(triton, name)
+        text = await metrics_text(settings)
+        phases_now = phases_of(text)
+        phases = {
+            model: since(phases_before.get(model, {}), phases_now[model]) for model in phases_now
+        }
+        phases_before = phases_now
         gate = service.gate
         queues = Queues(
-            gate.running, gate.workers, gate.waiting, gate.max_waiting, await pending(settings)
+            gate.running, gate.workers, gate.waiting, gate.max_waiting, pending_of(text)
         )
         for line in tracer_block(
-            settings.ops, change, instances, service.records.take(), queues, seconds
+            settings.ops, change, instances, phases, service.records.take(), queues, seconds
         ):
             LOG.info(line)
 
@@ -86,16 +99,37 @@ async def instances_of(triton: Any, model: str) -> int:
     return sum(group.count * max(1, len(group.gpus)) for group in config.instance_group) or 1
 
 
-async def pending(settings: TracerSettings) -> dict[str, int]:
-    """How many requests wait at each model, from Triton's metrics; empty where unknown."""
+async def metrics_text(settings: TracerSettings) -> str:
+    """Triton's metrics; empty where they are not known."""
     if settings.metrics_url is None:
-        return {}
+        return ""
     try:
-        text = await asyncio.to_thread(_get, settings.metrics_url)
+        return await asyncio.to_thread(_get, settings.metrics_url)
     except OSError as error:
         LOG.info("no metrics from Triton: %s", error)
-        return {}
+        return ""
+
+
+def pending_of(text: str) -> dict[str, int]:
+    """How many requests wait at each model."""
     return {model: int(float(count)) for model, count in _PENDING.findall(text)}
+
+
+def phases_of(text: str) -> dict[str, dict[str, float]]:
+    """The seconds of each phase of the models that tell them."""
+    phases: dict[str, dict[str, float]] = {}
+    for model, phase, seconds in _PHASE.findall(text):
+        phases.setdefault(model, {})[phase] = float(seconds)
+    return phases
+
+
+def since(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
+    """What was added to each phase; all there is where nothing was, or less than before.
+
+    A model tells its phases up to a second late, so that an interval can have work and no news.
+    """
+    added = {phase: seconds - before.get(phase, 0.0) for phase, seconds in now.items()}
+    return added if min(added.values()) >= 0 < sum(added.values()) else now
 
 
 def _get(url: str) -> str:

@@ -2,9 +2,10 @@
 
 What they mean here, for one Op in the last interval, in milliseconds for each picture: `in`
 waiting for an instance, `prep`, `midp` and `postp` computing in the models that do this part of the
-Op's work, `out` handing tensors on. `recognize` calls `rec` while it computes, so the time of `rec`
-is taken off its own. `idle` is the share of the interval in which the instances of the Op's busiest
-model had nothing to do.
+Op's work, `out` handing tensors on. `recognize` crops before it calls `rec` and decodes afterwards,
+which Triton's statistics see as one: how its time divides, its own counters in Triton's metrics
+tell. Without them the time of `rec` is taken off its own, and what is left is `prep`. `idle` is the
+share of the interval in which the instances of the Op's busiest model had nothing to do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ppocr_server.paddle_serving.settings import OpModels
 PERCENTILES = (50, 60, 70, 80, 90, 95, 99)
 # Models that wait, while they compute, for the `midp` models of their Op.
 CALLERS = ("recognize",)
+# The phases of their own counters that are an action of the Op.
+PHASES = {"prep": "crop", "postp": "decode"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def tracer_block(
     ops: Mapping[str, OpModels],
     change: Mapping[str, Counts],
     instances: Mapping[str, int],
+    phases: Mapping[str, Mapping[str, float]],
     records: Records,
     queues: Queues,
     seconds: float,
@@ -69,13 +73,14 @@ def tracer_block(
         ops: the models of each Op, in the order of the pipeline.
         change: what each model has done in the interval.
         instances: how many instances each model has.
+        phases: seconds in each phase of the models that tell them; only their ratios count.
         records: the service's requests in the interval.
         queues: lengths at its end.
         seconds: length of the interval.
     """
     yield "==================== TRACER ======================"
     for name, models in ops.items():
-        yield from op_lines(name, models, change, instances, seconds)
+        yield from op_lines(name, models, change, instances, phases, seconds)
     if records.latencies:
         yield from service_lines(records, seconds)
     yield f"Channel (server worker num[{queues.workers}]):"
@@ -87,6 +92,7 @@ def op_lines(
     models: OpModels,
     change: Mapping[str, Counts],
     instances: Mapping[str, int],
+    phases: Mapping[str, Mapping[str, float]],
     seconds: float,
 ) -> Iterator[str]:
     """The lines of one Op; none where it had nothing to do."""
@@ -99,16 +105,16 @@ def op_lines(
         return
     total = {action: sum(counts, Counts()) for action, counts in parts.items()}
     everything = sum(total.values(), Counts())
-    infer = {action: counts.infer for action, counts in total.items()}
-    if any(model in CALLERS for model in models.prep):
-        called = total["midp"]
-        # Batches are read side by side: their sum can be more than the time that has passed.
-        infer["prep"] = max(0, infer["prep"] - called.queue - called.infer - called.moving)
+    infer: dict[str, float] = {
+        action: counts.infer for action, counts in total.items() if parts[action]
+    }
+    for caller in (model for model in models.prep if model in CALLERS):
+        own = change.get(caller, Counts()).infer
+        infer |= caller_times(own, total["midp"], phases.get(caller))
     times = {"in": everything.queue, **infer, "out": everything.moving}
     yield f"Op({name}):"
     for action, nanoseconds in times.items():
-        if action not in parts or parts[action]:
-            yield f"\t{action}[{nanoseconds / 1e6 / pictures} ms]"
+        yield f"\t{action}[{nanoseconds / 1e6 / pictures} ms]"
     shares = [
         change[model].busy / 1e9 / seconds / instances.get(model, 1)
         for model in models.models
@@ -116,6 +122,20 @@ def op_lines(
     ]
     # Work that was counted at its end may have begun before the interval.
     yield f"\tidle[{max(0.0, 1 - max(shares))}]"
+
+
+def caller_times(own: int, called: Counts, phases: Mapping[str, float] | None) -> dict[str, float]:
+    """How the time of a model that calls others divides into actions, in nanoseconds.
+
+    Args:
+        own: all of its time, the calls included.
+        called: what the called models have done.
+        phases: seconds in each of its phases, None where it does not tell them.
+    """
+    if phases is not None and (everything := sum(phases.values())):
+        return {action: own * phases[phase] / everything for action, phase in PHASES.items()}
+    # Batches are read side by side: their sum can be more than the time that has passed.
+    return {"prep": max(0, own - called.queue - called.infer - called.moving)}
 
 
 def service_lines(records: Records, seconds: float) -> Iterator[str]:
