@@ -1,0 +1,1 @@
+"""The search for what serves these pictures fastest on this machine."""

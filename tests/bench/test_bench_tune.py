@@ -1,0 +1,120 @@
+"""The search for the fastest setting: what is tried, what is kept, and what is written."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ppocr_bench.errors import BenchError
+from ppocr_bench.pictures import Picture
+from ppocr_bench.tune.search import Trial, choose, search
+from ppocr_bench.tune.setting import (
+    NOT_MERGED,
+    Setting,
+    read_setting,
+    section,
+    shares,
+    steps,
+    write_setting,
+)
+from ppocr_bench.tune.verb import read_configs, side_by_side
+
+BASE = Setting(2, 1, 2, 1, 1, "96-3200/32", NOT_MERGED)
+
+
+def trial(setting: Setting, *rounds: float, p99_ms: float = 100) -> Trial:
+    return Trial("step", setting, list(rounds), p99_ms)
+
+
+def test_every_share_of_the_cores_is_tried() -> None:
+    assert shares(1) == [(1, 1)]
+    assert shares(2) == [(2, 1), (1, 2), (2, 2)]
+    assert shares(8) == [(8, 1), (4, 2), (2, 4), (1, 8), (8, 2)]
+    assert shares(6)[:4] == [(6, 1), (3, 2), (2, 3), (1, 6)]
+
+
+def test_a_gpu_is_tried_with_larger_batches_and_merged_calls() -> None:
+    on_cpu, on_gpu = (
+        dict(steps(2, s)) for s in (BASE, replace(BASE, det_threads=0, rec_threads=0))
+    )
+    assert {value["rec_batch_size"] for value in on_cpu["lines in a call"]} == {1, 2, 4, 8}
+    assert {value["rec_batch_size"] for value in on_gpu["lines in a call"]} == {8, 16, 32, 64}
+    assert "merging of calls" not in on_cpu
+    assert len(on_gpu["merging of calls"]) == 4
+    assert all(value["det_threads"] == 0 for value in on_gpu["det instances and threads"])
+
+
+def test_the_fastest_is_kept_when_it_is_worth_the_change() -> None:
+    other = replace(BASE, rec_batch_size=4)
+    assert choose([trial(BASE, 10, 11, 12), trial(other, 11.2, 11.2, 11.2)], None).setting == BASE
+    assert choose([trial(BASE, 10, 11, 12), trial(other, 11.5, 12, 9)], None).setting == other
+
+
+def test_the_latency_limit_comes_before_speed() -> None:
+    slow = trial(replace(BASE, det_threads=2), 20, p99_ms=900)
+    quick = trial(replace(BASE, rec_threads=2), 8, p99_ms=300)
+    assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 600).setting == BASE
+    assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 400) == quick
+    assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 100) == quick
+    assert choose([trial(BASE, 10, p99_ms=700), trial(slow.setting, 9, p99_ms=1)], 600).p99_ms == 1
+
+
+def test_a_step_goes_on_from_what_the_one_before_found() -> None:
+    asked = []
+
+    def measure(step: str, settings: Sequence[Setting]) -> list[Trial]:
+        asked.append((step, settings))
+        return [trial(one, one.det_threads + one.rec_batch_size / 4) for one in settings]
+
+    plan = [("a", [{"det_threads": 2}]), ("b", [{"rec_batch_size": n} for n in (1, 4)])]
+    best, trials = search(BASE, plan, measure, None)
+    assert best == replace(BASE, det_threads=2, rec_batch_size=4)
+    assert [step for step, _ in asked] == ["a", "b"]
+    assert all(one.det_threads == 2 for one in asked[1][1])
+    assert len(trials) == 4
+
+
+def test_only_what_differs_is_written() -> None:
+    assert section(BASE, BASE) == ["# the defaults are the fastest that was found"]
+    changed = replace(BASE, det_instances=1, det_threads=2, rec_buckets="160,320")
+    assert yaml.safe_load("\n".join(section(changed, BASE))) == {
+        "triton": {"det_instances": 1, "det_threads": 2, "rec_buckets": "160,320"}
+    }
+
+
+def test_a_setting_is_read_as_it_was_written(repository: Path) -> None:
+    configs = read_configs(repository)
+    wanted = Setting(3, 2, 1, 4, 8, "160,320", 500)
+    write_setting(configs, wanted)
+    assert read_setting(configs) == wanted
+    write_setting(configs, BASE)
+    assert read_setting(configs) == BASE
+
+
+def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"has no det, rec, recognize; build one with"):
+        read_configs(tmp_path)
+
+
+@pytest.mark.server
+def test_settings_are_measured_side_by_side(repository: Path) -> None:
+    class Bar:
+        def update(self) -> None:
+            updates.append(1)
+
+    updates: list[int] = []
+    args = argparse.Namespace(repository=repository, rounds=2, clients=2, seconds=0.1)
+    default = read_setting(read_configs(repository))
+    settings = [default, replace(default, det_instances=1, rec_batch_size=2)]
+    picture = Picture("landscape.jpg", Path("samples/landscape.jpg").read_bytes())
+    before = {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")}
+    found = side_by_side(args, "both", settings, [picture], Bar())
+    assert [one.setting for one in found] == settings
+    assert all(len(one.rounds) == 2 and min(one.rounds) > 0 and one.p99_ms > 0 for one in found)
+    assert len(updates) == 4
+    assert {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")} == before
