@@ -99,3 +99,4 @@ def test_the_old_endpoints_beside_asking_directly(
     report = json.loads(capsys.readouterr().out)
     assert set(report["median_ms"]) == {"direct gRPC", "old RPC", "old HTTP"}
     assert all(len(r) == 2 and min(r) > 0 for r in report["median_ms"].values())
+    assert max(report["cpu_ms"]["old RPC"] + report["cpu_ms"]["old HTTP"]) > 0

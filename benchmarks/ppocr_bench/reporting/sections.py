@@ -131,10 +131,11 @@ def _endpoint(result: Result) -> Section:
             number(median(rounds)),
             number(min(rounds)),
             f"{median(a - b for a, b in zip(rounds, direct, strict=True)):+.1f}",
+            number(median(result["cpu_ms"][route])),
         ]
         for route, rounds in routes.items()
     ]
-    head = ["route", "median ms", "best round ms", "over direct ms"]
+    head = ["route", "median ms", "best round ms", "over direct ms", "processor ms of the endpoint"]
     caption = f"{result['picture']}, {result['clients']} clients"
     return Section("What the old endpoints cost", [Table(head, rows, caption)])
 
