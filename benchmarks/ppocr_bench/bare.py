@@ -35,6 +35,11 @@ class Work:
     det: Feed
     rec: list[Feed]
 
+    @property
+    def lines(self) -> int:
+        """Rows of all batches together."""
+        return sum(len(feed["CROPS"]) for feed in self.rec)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -53,6 +58,11 @@ class Setting:
     precision: str
     threads: int
     instances: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} {self.precision}, {self.instances} instances of {self.threads} threads"
+        )
 
 
 def read_setting(repository: Path, name: str) -> Setting:
@@ -128,6 +138,10 @@ class Networks:
     def instances(self) -> dict[str, int]:
         """Inferences at the same time, by network."""
         return {name: setting.instances for name, setting in self.settings.items()}
+
+    def describe(self) -> str:
+        """Engine, precision, instances and threads of each network."""
+        return ", ".join(f"{name}: {setting}" for name, setting in self.settings.items())
 
     def one_by_one(self, work: Work) -> None:
         """The detector, then one batch of the recogniser after the other."""

@@ -12,13 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_bench import accuracy, consistency, endpoint, latency, parity, sweep
+from ppocr_bench import accuracy, consistency, endpoint, latency, lines, parity, sweep
 from ppocr_bench.errors import BenchError
 from ppocr_bench.peers import verb as peers
 from ppocr_bench.report import Report
 from ppocr_bench.reporting import verb as report
 
-MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint, peers)
+MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint, peers, lines)
 VERBS = (*MEASURING, report)
 
 

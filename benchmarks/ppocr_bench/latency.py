@@ -172,7 +172,7 @@ def run(args: argparse.Namespace) -> Latency:
             calls[index, BARE_SERIAL] = partial(networks.one_by_one, work)
         seconds = time_in_turn(list(calls.values()), args.warm_up, args.rounds)
     timed = [
-        Timed(pictures[index].name, way, sum(len(f["CROPS"]) for f in works[index].rec), taken)
+        Timed(pictures[index].name, way, works[index].lines, taken)
         for (index, way), taken in zip(calls, seconds, strict=True)
     ]
     return Latency(describe(), networks.threads, networks.instances, timed)

@@ -25,7 +25,7 @@ def peers(
 ) -> list[Peer]:
     """Ours first, one for each repository, then those that are wanted."""
     found = [
-        ours(label, folder, describe(*settings))
+        ours(label, folder, f"det: {settings[0]}, rec: {settings[1]}")
         for label, (folder, settings) in repositories.items()
     ]
     if "bound" in wanted:
@@ -38,12 +38,3 @@ def peers(
     if "paddle-serving" in wanted:
         found += paddle_serving(cores)
     return found
-
-
-def describe(det: Setting, rec: Setting) -> str:
-    """Engine, precision, instances and threads of both networks."""
-    return ", ".join(
-        f"{name}: {setting.engine} {setting.precision}, {setting.instances} instances of "
-        f"{setting.threads} threads"
-        for name, setting in (("det", det), ("rec", rec))
-    )

@@ -62,7 +62,8 @@ class Turns:
     """All peers with what was measured of them; one that fails is left out, and a note says why."""
 
     def __init__(self, peers: Sequence[Peer], workloads: Sequence[Workload], load: Load) -> None:
-        self.peers, self.workloads, self.load = peers, workloads, load
+        self.workloads, self.load = workloads, load
+        self.peers = [peer for peer in peers if any(map(peer.clients, load.clients))]
         self.up: list[Up] = []
         self.notes: list[str] = []
 
