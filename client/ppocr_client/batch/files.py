@@ -5,7 +5,9 @@ A local file's name is its absolute path; any other's is its address, such as `s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import glob
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,8 @@ def read_file(name: str, options: Options) -> bytes:
     if not _is_address(name):
         return Path(name).read_bytes()
     filesystem, path = open_filesystem(name, options)
-    data: bytes = filesystem.cat_file(path)
+    with _its_own_errors(name):
+        data: bytes = filesystem.cat_file(path)
     return data
 
 
@@ -59,7 +62,25 @@ def write_file(name: str, data: bytes, options: Options) -> None:
         write_whole(Path(name), data)
         return
     filesystem, path = open_filesystem(name, options)
-    filesystem.pipe_file(path, data)
+    with _its_own_errors(name):
+        filesystem.pipe_file(path, data)
+
+
+def list_folder(name: str, options: Options) -> list[str]:
+    """The names, without their folder, of what is in a folder; none if it is not there.
+
+    Raises:
+        InputError: If it cannot be listed.
+    """
+    filesystem, path = open_filesystem(name, options)
+    try:
+        with _its_own_errors(name):
+            found = filesystem.ls(path, detail=False)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"cannot list {name}: {error}") from error
+    return sorted(entry.rpartition("/")[2] for entry in found)
 
 
 def check_output(name: str) -> str:
@@ -98,12 +119,13 @@ def open_filesystem(name: str, options: Options) -> tuple[Any, str]:
 def _files_of(word: str, options: Options) -> list[str]:
     filesystem, path = open_filesystem(word, options)
     try:
-        if filesystem.isdir(path):
-            return _below(word, filesystem, path)
-        if "*" in path or "?" in path or "[" in path:
-            found = [name for name, kind in filesystem.glob(path, detail=True).items() if _is(kind)]
-            if found or not filesystem.exists(path):
-                return _sorted(word, filesystem, found)
+        with _its_own_errors(word):
+            if filesystem.isdir(path):
+                return _below(word, filesystem, path)
+            if glob.has_magic(path) and not filesystem.exists(path):
+                found = filesystem.glob(path, detail=True)
+                files = [name for name, kind in found.items() if kind.get("type") == "file"]
+                return _sorted(word, filesystem, files)
     except OSError as error:
         raise InputError(f"cannot list {word}: {error}") from error
     return [_name(word)]
@@ -124,8 +146,15 @@ def _sorted(word: str, filesystem: Any, found: list[str]) -> list[str]:
     return sorted(filesystem.unstrip_protocol(name) for name in found)
 
 
-def _is(kind: Mapping[str, Any]) -> bool:
-    return kind.get("type") == "file"
+@contextlib.contextmanager
+def _its_own_errors(name: str) -> Iterator[None]:
+    """Every kind of bucket has a package, and every package errors of its own; here all are one."""
+    try:
+        yield
+    except (OSError, InputError):
+        raise
+    except Exception as error:
+        raise OSError(f"{name}: {error}") from error
 
 
 def _is_address(name: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ppocr_client.batch.files import Options, open_filesystem, read_file
+from ppocr_client.batch.files import Options, list_folder, read_file
 from ppocr_client.batch.rows import TABLES, Done
 from ppocr_client.documents import InputError
 
@@ -33,9 +33,7 @@ def look_into(folder: str, form: str, options: Options) -> Before:
     Raises:
         InputError: If its parts are of another format, or one of them cannot be read.
     """
-    filesystem, path = open_filesystem(folder, options)
-    names = (name.rpartition("/")[2] for name in _listed(filesystem, path))
-    found = [match for match in map(PART.fullmatch, sorted(names)) if match]
+    found = [match for match in map(PART.fullmatch, list_folder(folder, options)) if match]
     done: list[Done] = []
     for match in found:
         if f".{match[2]}" != TABLES[form].suffix:
@@ -51,16 +49,6 @@ def cut(paths: Sequence[str], size: int, folder: str, form: str, start: int) -> 
         Part(f"{folder}/part-{number:06}{suffix}", list(paths[at : at + size]))
         for number, at in enumerate(range(0, len(paths), size), start)
     ]
-
-
-def _listed(filesystem: object, path: str) -> list[str]:
-    try:
-        names: list[str] = filesystem.ls(path, detail=False)  # type: ignore[attr-defined]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(f"cannot list {path}: {error}") from error
-    return names
 
 
 def _done(name: str, form: str, options: Options) -> list[Done]:

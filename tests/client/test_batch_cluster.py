@@ -1,0 +1,129 @@
+"""`ppocr-client batch` on a Ray cluster of two nodes, with servers that die and buckets."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ppocr_client.cli import main
+from ppocr_client.pictures import encode_pixels
+from ppocr_server.triton import TritonServer
+
+pytest.importorskip("ray.data")
+pq = pytest.importorskip("pyarrow.parquet")
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
+STORE = 100 * 2**20
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of two nodes, each with a processor: two actors must be on both."""
+    importlib.import_module("ppocr_client.batch.cluster")  # first, since it silences Ray
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=node)
+    nodes.add_node(num_cpus=1, object_store_memory=STORE)
+    try:
+        yield nodes.address
+    finally:
+        nodes.shutdown()
+
+
+@pytest.fixture
+def archive(tmp_path) -> list[str]:
+    """60 small pictures, every tenth with text."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    sign = (SAMPLES / "sign_vertical.jpg").read_bytes()
+    for index in range(60):
+        (folder / f"{index:03}.jpg").write_bytes(BLANK if index % 10 else sign)
+    return sorted(map(str, folder.iterdir()))
+
+
+def rows_in(out: Path) -> list[dict]:
+    return [row for part in sorted(out.iterdir()) for row in pq.read_table(part).to_pylist()]
+
+
+def test_one_server_of_two_dies_and_every_input_has_one_row(
+    server, repository, cluster, archive, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    with TritonServer(repository, grace=0) as other:
+
+        def kill_in_the_middle() -> None:
+            deadline = time.monotonic() + 120
+            while len(list(out.glob("part-*"))) < 3 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            other.stop()
+
+        killer = threading.Thread(target=kill_in_the_middle)
+        killer.start()
+        order = ["batch", str(tmp_path / "in"), "--out", str(out), "--json", "--part-size", "5"]
+        order += ["--url", other.grpc_url, "--url", f"http://{server.http_url}"]
+        order += ["--ray-address", cluster, "--actors", "2", "--concurrency", "4"]
+        code = main(order)
+        killer.join()
+    said, err = capsys.readouterr()
+    assert code == 0, err
+    summary = json.loads(said)
+    assert (summary["inputs"], summary["ok"], summary["failed"]) == (60, 60, 0)
+    assert [path.name for path in sorted(out.iterdir())] == [
+        f"part-{number:06}.parquet" for number in range(12)
+    ]
+    rows = rows_in(out)
+    assert [row["path"] for row in rows] == archive
+    assert {row["status"] for row in rows} == {"ok"}
+    assert [index for index, row in enumerate(rows) if "OPEN TODAY" in row["text"]] == [
+        *range(0, 60, 10)
+    ]
+
+
+def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, capsys):
+    pytest.importorskip("s3fs")
+    import fsspec
+    from moto.server import ThreadedMotoServer
+
+    web = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    web.start()
+    try:
+        host, port = web.get_host_and_port()
+        access = {"endpoint_url": f"http://{host}:{port}", "key": "test", "secret": "test"}
+        bucket = fsspec.filesystem("s3", **access)
+        bucket.mkdir("scans")
+        names = [f"in/{index:02}.jpg" for index in range(12)]
+        for index, (name, path) in enumerate(zip(names, archive, strict=False)):
+            data = b"" if index == 5 else Path(path).read_bytes()
+            bucket.pipe_file(f"scans/{name}", data)
+        order = ["batch", "s3://scans/in", "--out", "s3://scans/out", "--format", "jsonl"]
+        order += ["--url", server.grpc_url, "--ray-address", cluster, "--json", "--part-size", "3"]
+        for key, value in access.items():
+            order += ["--storage", f"{key}={value}"]
+        assert main([*order, "--limit", "4"]) == 0
+        with pytest.raises(SystemExit):  # it says --resume
+            main(order)
+        assert main([*order, "--resume"]) == 1
+        said, err = capsys.readouterr()
+        first, second = map(json.loads, said.splitlines())
+        assert (first["ok"], first["before"]) == (4, 0)
+        assert (second["inputs"], second["ok"], second["failed"]) == (12, 11, 1)
+        assert second["before"] == 4
+        assert "s3://scans/in/05.jpg: s3://scans/in/05.jpg is empty" in err
+        bucket.invalidate_cache()
+        parts = {name: bucket.cat_file(name) for name in sorted(bucket.find("scans/out"))}
+    finally:
+        web.stop()
+    assert list(parts) == [f"scans/out/part-{number:06}.jsonl" for number in range(5)]
+    rows = [json.loads(line) for data in parts.values() for line in data.splitlines()]
+    assert [row["path"] for row in rows] == [f"s3://scans/{name}" for name in names]
+    assert [row["status"] for row in rows].index("failed") == 5
