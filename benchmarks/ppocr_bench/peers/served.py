@@ -22,7 +22,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.peers.peer import Line, Materials, Peer, Running
 
 TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 VERSIONS = {"paddle-serving-server": "0.9.0", "paddlepaddle": "2.6.2", "python": "3.8 or 3.9"}
 
 #: What a configuration differs in: Paddle Serving's OCR example, and the best stable one found.
@@ -176,7 +176,7 @@ def _process(command: list[str], folder: Path, log: IO[bytes]) -> Iterator[subpr
     with subprocess.Popen(
         command,
         cwd=folder,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # Its end is the service's, should the benchmark be killed.
         stdout=log,
         stderr=log,
         start_new_session=True,
@@ -205,4 +205,6 @@ def _wait(ready: Any, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
             return
     log.seek(0)
     tail = "\n".join(log.read().decode(errors="replace").strip().splitlines()[-8:])
-    raise BenchError(f"Paddle Serving did not start within {START_TIMEOUT:g} s:\n{tail}")
+    ended = process.poll()
+    what = "was not ready in time" if ended is None else f"ended with {ended}"
+    raise BenchError(f"Paddle Serving {what}:\n{tail}")

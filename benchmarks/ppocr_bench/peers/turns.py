@@ -88,7 +88,7 @@ class Turns:
                     for workload, clients, up in self._turns():
                         progress.set_postfix_str(f"{up.peer.name}, {clients} clients")
                         with self._without(up.peer):
-                            self._turn(up, workload, clients, warm=number > 0)
+                            self._turn(up, workload, clients, counted=number > 0)
                         progress.update()
 
     def _progress(self, tqdm: Any) -> Any:
@@ -108,19 +108,20 @@ class Turns:
             answers = [up.running.ask(number) for number in workload.numbers]
             up.lines[workload.name] = [list(up.running.lines(answer)) for answer in answers]
 
-    def _turn(self, up: Up, workload: Workload, clients: int, *, warm: bool) -> None:
+    def _turn(self, up: Up, workload: Workload, clients: int, *, counted: bool) -> None:
+        """Measure speed where it counts; memory where it does not, since looking takes time."""
         key = workload.name, clients
-        watches = [] if warm else [Watch(pid, None).start() for pid in up.running.pids]
+        watches = [] if counted else [Watch(pid, None).start() for pid in up.running.pids]
         try:
             measured = keep_busy(
                 lambda index: up.running.ask(workload.numbers[index]),
                 len(workload.numbers),
                 up.peer.clients(clients),
-                self.load.seconds if warm else self.load.warm_up,
+                self.load.seconds if counted else self.load.warm_up,
             )
         finally:
             usages = [watch.stop() for watch in watches]
-        if warm:
+        if counted:
             up.measured.setdefault(key, []).append(measured)
         else:
             up.pss_mib[key] = sum(usage.pss_mib or 0.0 for usage in usages)

@@ -1,7 +1,7 @@
 """An OCR service on Paddle Serving 0.9.0's Python pipeline: the old way to serve these models.
 
 Run by a Python 3.8 or 3.9 that has the old packages, in a working directory of its own (the
-pipeline writes its logs there); never imported. It serves RPC until it is killed.
+pipeline writes its logs there); never imported. It serves RPC until its standard input ends.
 
     python run_paddle_serving.py SERVICE.json
 
@@ -14,7 +14,10 @@ from __future__ import annotations
 import base64
 import json
 import math
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +136,14 @@ def fit(crop: Any, ratio: float) -> Any:
     return row
 
 
+def end_with_parent() -> None:
+    """Kill this process and all of its group once standard input has ended."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
     service = Service(name="ocr")
     service.prepare_pipeline_config(yml_dict=SERVICE["config"])
     service.run_service()
