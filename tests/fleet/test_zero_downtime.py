@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +101,7 @@ def running_envoy(envoy: Path, config: str, folder: Path, admin: int) -> Iterato
     file = folder / "envoy.yaml"
     file.write_text(config)
     with (folder / "envoy.log").open("wb") as log:
-        command = [envoy, "-c", file, "--disable-hot-restart", "--concurrency", "1"]
+        command = [str(envoy), "-c", str(file), "--disable-hot-restart", "--concurrency", "1"]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_until(lambda: healthy_servers(admin) == 3, "Envoy sees all servers")
@@ -125,7 +125,7 @@ def healthy_servers(admin: int) -> int:
     return text.count("health_flags::healthy")
 
 
-def wait_until(reached, what: str) -> None:  # type: ignore[no-untyped-def]
+def wait_until(reached: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 30
     while not reached():
         assert time.monotonic() < deadline, f"not reached in 30 s: {what}"

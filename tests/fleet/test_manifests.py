@@ -1,0 +1,173 @@
+"""Images, compose, charts and manifests, each held to what reads it: linters, helm, schemas."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fleet.schemas import Schemas
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+CHART = DOCKER / "helm" / "ppocr-triton"
+SCRIPTS = [DOCKER / "image" / "install.sh", DOCKER / "image" / "entrypoint.sh"]
+COMMON = {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
+# What is set of the chart's values, and the kinds that come beside those that always come.
+VARIANTS = {
+    "default": ([], set()),
+    "gpu": (["device=gpu", "models.from=claim", "models.claim.name=models"], set()),
+    "convert": (["models.from=convert", "traces.url=http://collector:4318/v1/traces"], set()),
+    "old clients": (
+        ["oldEndpoint.enabled=true", "serviceMonitor.enabled=true"],
+        {"ServiceMonitor"},
+    ),
+    "hpa": (["autoscaling.by=hpa"], {"HorizontalPodAutoscaler"}),
+    "keda": (["autoscaling.by=keda"], {"ScaledObject"}),
+}
+
+Program = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def schemas(tools: Path) -> Schemas:
+    return Schemas(tools / "schemas")
+
+
+def render(helm: Path, *values: str) -> list[dict[str, Any]]:
+    """What the chart makes of values, as manifests."""
+    flags = [word for value in values for word in ("--set", value)]
+    command = [str(helm), "template", "ocr", str(CHART), "--namespace", "reading", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+def pod_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    deployment = next(part for part in manifests if part["kind"] == "Deployment")
+    return dict(deployment["spec"]["template"]["spec"])
+
+
+def check(*command: str | Path) -> None:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dockerfile(program: Program) -> None:
+    check(program("hadolint"), DOCKER / "image" / "Dockerfile")
+
+
+def test_shell_scripts(program: Program) -> None:
+    check(program("shellcheck"), *SCRIPTS, DOCKER / "checks" / "chroot")
+
+
+def test_entry_point_runs_a_command_of_ones_own() -> None:
+    done = subprocess.run(
+        [DOCKER / "image" / "entrypoint.sh", "sh", "-c", "echo mine"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "mine\n"
+
+
+def test_install_script_names_what_it_can_install() -> None:
+    command = [str(DOCKER / "image" / "install.sh"), "python", "tpu"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "allowed: cpu, gpu, convert" in done.stderr
+
+
+def test_compose(schemas: Schemas) -> None:
+    file = DOCKER / "compose" / "compose.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    schema = schemas.named("ComposeSpecification")
+    content = {name: part for name, part in content.items() if not name.startswith("x-")}
+    assert schemas.problems_of(content, schema) == []
+    misspelled = deepcopy(content)
+    misspelled["services"]["cpu"]["read_onyl"] = True
+    assert schemas.problems_of(misspelled, schema)
+    # Files that are mounted must be there: a container engine would make empty folders of them.
+    for service in content["services"].values():
+        for volume in service.get("volumes", []):
+            if volume.startswith(".."):
+                assert (file.parent / volume.split(":")[0]).exists(), volume
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_chart(program: Program, schemas: Schemas, variant: str) -> None:
+    values, more = VARIANTS[variant]
+    manifests = render(program("helm"), *values)
+    assert {manifest["kind"] for manifest in manifests} == COMMON | more
+    for manifest in manifests:
+        assert schemas.problems(manifest) == [], manifest["kind"]
+    pod = pod_of(manifests)
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        assert mounted <= {volume["name"] for volume in pod["volumes"]}
+    (triton,) = (part for part in pod["containers"] if part["name"] == "triton")
+    grace = int(next(a for a in triton["args"] if a.startswith("--grace=")).split("=")[1])
+    drain = int(triton["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > drain + grace
+
+
+def test_schemas_refuse_what_is_misspelled(program: Program, schemas: Schemas) -> None:
+    for manifest in render(program("helm"), "autoscaling.by=keda", "serviceMonitor.enabled=true"):
+        if "spec" in manifest:
+            manifest["spec"]["misspelled"] = 1
+            assert schemas.problems(manifest), manifest["kind"]
+
+
+@pytest.mark.parametrize(
+    "value", ["device=tpu", "replicas=-1", "models.from=cloud", "unknown=1", "autoscaling.by=magic"]
+)
+def test_chart_refuses_wrong_values(program: Program, value: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        render(program("helm"), value)
+    assert value.split("=")[0].split(".")[-1] in refused.value.stderr
+
+
+def test_chart_asks_for_the_claim_that_it_is_to_mount(program: Program) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        render(program("helm"), "models.from=claim")
+    assert "set models.claim.name" in refused.value.stderr
+
+
+def test_chart_lints(program: Program) -> None:
+    check(program("helm"), "lint", "--strict", CHART)
+
+
+@pytest.mark.parametrize("name", ["serving-runtime", "inference-service"])
+def test_kserve(schemas: Schemas, name: str) -> None:
+    manifest = yaml.safe_load((DOCKER / "kserve" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert schemas.problems(manifest) == []
+    assert manifest["apiVersion"].startswith("serving.kserve.io/")
+    manifest["spec"]["misspelled"] = 1
+    assert schemas.problems(manifest)
+
+
+def test_kserve_pods_are_held_to_kubernetes(schemas: Schemas) -> None:
+    file = DOCKER / "kserve" / "serving-runtime.yaml"
+    manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+    manifest["spec"]["containers"][0]["imgae"] = "misspelled"
+    assert "imgae" in json.dumps(schemas.problems(manifest))
+
+
+def test_kserve_service_names_the_runtime() -> None:
+    runtime, service = (
+        yaml.safe_load((DOCKER / "kserve" / f"{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("serving-runtime", "inference-service")
+    )
+    model = service["spec"]["predictor"]["model"]
+    assert model["runtime"] == runtime["metadata"]["name"]
+    assert model["modelFormat"]["name"] == runtime["spec"]["supportedModelFormats"][0]["name"]
+    assert model["protocolVersion"] in runtime["spec"]["protocolVersions"]
+
+
+def test_envoy_configuration(program: Program) -> None:
+    check(program("envoy"), "--mode", "validate", "-c", DOCKER / "envoy" / "envoy.yaml")
