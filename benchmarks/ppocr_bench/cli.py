@@ -17,8 +17,9 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.peers import verb as peers
 from ppocr_bench.report import Report
 from ppocr_bench.reporting import verb as report
+from ppocr_bench.tune import verb as tune
 
-MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint, peers, lines)
+MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint, peers, lines, tune)
 VERBS = (*MEASURING, report)
 
 
