@@ -119,6 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--port", type=int, default=8080, metavar="N", help="0: a free one (default: %(default)s)"
     )
     _add_dpi(page)
+    _add_font(page)
     _add_connection(page)
     return parser
 
@@ -222,7 +223,7 @@ def _add_format(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=FORMATS, default="lines", help=formats)
 
 
-def _add_font(group: argparse._ArgumentGroup) -> None:
+def _add_font(group: argparse._ActionsContainer) -> None:
     group.add_argument("--font", type=Path, metavar="FILE", help="the font to draw with")
 
 

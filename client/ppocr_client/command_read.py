@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ppocr_client.arguments import client_of, order_of, say
 from ppocr_client.client import OcrClient
 from ppocr_client.documents import Document, InputError, find_documents
+from ppocr_client.draw import DrawError, draw_result
 from ppocr_client.errors import ImageError, MissingExtra, OcrError
 from ppocr_client.outputs import FORMATS, ReadDocument, is_done, target, write_whole
 from ppocr_client.progress import Progress
@@ -119,7 +120,7 @@ def write(read: ReadDocument, args: argparse.Namespace, several: bool) -> str | 
             _print(f"== {read.document.source}\n{content}")  # type: ignore[str-bytes-safe]
         else:
             _print(content)
-    except (ImageError, MissingExtra) as error:
+    except (ImageError, MissingExtra, DrawError) as error:
         return str(error)
     except BrokenPipeError:
         raise
@@ -130,8 +131,6 @@ def write(read: ReadDocument, args: argparse.Namespace, several: bool) -> str | 
 
 def _draw(read: ReadDocument, args: argparse.Namespace, several: bool) -> None:
     """A drawing of each page; those of several pages are numbered."""
-    from ppocr_client.draw import draw_result
-
     for page in read.pages:
         number = f"-{page.number}" if read.count > 1 else ""
         path = target(args.draw, read.document, f"{number}.png", several=several)

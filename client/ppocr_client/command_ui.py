@@ -37,7 +37,11 @@ def run(args: argparse.Namespace) -> int:
         client_of(args) as client,
     ):
         app = build_app(
-            client, args.model, Shelf(Path(folder), dpi=args.dpi), {*NAMES, args.host.lower()}
+            client,
+            args.model,
+            Shelf(Path(folder), dpi=args.dpi),
+            {*NAMES, args.host.lower()},
+            args.font,
         )
         config = uvicorn.Config(
             app, lifespan="off", ws="none", log_level="warning", server_header=False

@@ -174,6 +174,13 @@ def test_a_reader_that_has_seen_enough_is_no_accident(server):
 
 
 @pytest.mark.server
+def test_a_font_that_is_none_is_said(server, tmp_path, capsys):
+    order = ["read", str(SIGN), "--url", server.grpc_url, "--draw", str(tmp_path / "drawn.png")]
+    assert main([*order, "--font", str(SIGN)]) == 1
+    assert f"{SIGN}: cannot use the font {SIGN}" in capsys.readouterr().err
+
+
+@pytest.mark.server
 def test_a_damaged_pdf_fails_alone(server, tmp_path, capsys):
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7\nnothing else")

@@ -131,6 +131,9 @@ def test_reasons_are_the_servers_own(page):
     assert reason(ask(page, "POST", read, b"[]")) == (400, "the options are []; send an object")
     assert reason(ask(page, "GET", f"/documents/{taken['key']}/pages/1/picture"))[0] == 400
     assert reason(ask(page, "POST", "/documents?name=x", b"")) == (400, "x is empty")
+    large = {"Content-Length": str(256 * 2**20 + 1)}
+    answer = ask(page, "POST", "/documents?name=x", None, **large)
+    assert reason(answer) == (413, "x is too large; allowed: 268435456 bytes")
     status, why = reason(ask(page, "POST", "/documents?name=x.pdf", b"%PDF-1.7 broken"))
     assert status == 400
     assert "cannot open the PDF file" in why
@@ -162,6 +165,11 @@ def test_other_sites_are_refused(page):
         ({"host": "127.0.0.1:8080", "origin": "null"}, True),
         ({"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:9"}, True),
         ({"host": "127.0.0.1:8080", "sec-fetch-site": "same-site"}, True),
+        ({"host": "127.0.0.1", "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}, True),
+        (
+            {"host": "127.0.0.1", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+            False,
+        ),
     ],
 )
 def test_who_is_refused(headers, refused):

@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from ppocr_client.client import OcrClient
 from ppocr_client.documents import MAX_DOWNLOAD
-from ppocr_client.draw import draw_result
+from ppocr_client.draw import DrawError, draw_result
 from ppocr_client.errors import DeadlineExceeded, InvalidRequest, MissingExtra, OcrError
 from ppocr_client.options import OPTIONS, ReadOptions
 from ppocr_client.outputs import FORMATS
@@ -39,7 +39,7 @@ DRAWN = "drawn"
 
 
 def build_app(
-    client: OcrClient, model: str, shelf: Shelf, names: Collection[str]
+    client: OcrClient, model: str, shelf: Shelf, names: Collection[str], font: Path | None = None
 ) -> Callable[..., Awaitable[None]]:
     """The page as an ASGI application.
 
@@ -48,8 +48,9 @@ def build_app(
         model: The pipeline's name on its server.
         shelf: Where documents are kept.
         names: By which host names the page may be opened, besides any address.
+        font: What drawings are made with; one is looked for if it is None.
     """
-    page = _Page(client, model, shelf)
+    page = _Page(client, model, shelf, font)
     one = "/documents/{key}/pages/{number:int}"
     app = Starlette(
         routes=[
@@ -66,6 +67,7 @@ def build_app(
         exception_handlers={
             OcrError: _failed,
             MissingExtra: _failed,
+            DrawError: _failed,
             HTTPException: lambda request, error: _error(
                 cast("HTTPException", error).detail, cast("HTTPException", error).status_code
             ),
@@ -75,8 +77,8 @@ def build_app(
 
 
 class _Page:
-    def __init__(self, client: OcrClient, model: str, shelf: Shelf) -> None:
-        self._client, self._model, self._shelf = client, model, shelf
+    def __init__(self, client: OcrClient, model: str, shelf: Shelf, font: Path | None) -> None:
+        self._client, self._model, self._shelf, self._font = client, model, shelf, font
 
     def about(self, request: Request) -> Response:
         """The server, the options and the files that can be had."""
@@ -108,15 +110,16 @@ class _Page:
         """Keep the document that is the request's body; its name is in the query."""
         name = Path(request.query_params.get("name", "")).name or "picture"
         path, size, head = self._shelf.new_path(), 0, b""
+        too_large = HTTPException(413, f"{name} is too large; allowed: {MAX_BYTES} bytes")
+        if int(request.headers.get("content-length", 0)) > MAX_BYTES:
+            raise too_large
         try:
             with path.open("wb") as file:
                 async for part in request.stream():
                     head = head or part[:16]
                     size += len(part)
                     if size > MAX_BYTES:
-                        raise HTTPException(
-                            413, f"{name} is larger than {MAX_BYTES} bytes, which are allowed"
-                        )
+                        raise too_large
                     file.write(part)
             if not size:
                 raise HTTPException(400, f"{name} is empty")
@@ -196,7 +199,7 @@ class _Page:
         if result is None:
             raise HTTPException(409, f"page {number} of {kept.name} has not been read")
         file = io.BytesIO()
-        draw_result(kept.picture(int(number)), result).save(file, "PNG")
+        draw_result(kept.picture(int(number)), result, font=self._font).save(file, "PNG")
         return file.getvalue()
 
     def _kept(self, request: Request) -> Kept:
@@ -214,7 +217,7 @@ class _Page:
 
 def _failed(request: Request, error: Exception) -> Response:
     """The reason, with the HTTP status that is nearest in meaning."""
-    if isinstance(error, MissingExtra):
+    if isinstance(error, MissingExtra | DrawError):
         return _error(str(error), 501)
     if isinstance(error, InvalidRequest):
         return _error(str(error), 400)

@@ -57,7 +57,8 @@ def refusal(headers: Headers, names: Collection[str]) -> str | None:
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != host:
         return f"requests of {origin} are not answered"
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    followed = headers.get("sec-fetch-mode") == "navigate"  # a link to here does no harm
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not followed:
         return "requests of other sites are not answered"
     return None
 
