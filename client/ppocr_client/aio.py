@@ -17,6 +17,9 @@ from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, ImageSource
 from ppocr_client.results import Detection, OcrResult
 from ppocr_client.server_info import ServerInfo, Work
+from ppocr_client.shared_memory import SharedMemory
+from ppocr_client.sharing import end_sharing
+from ppocr_client.steps import Do, Plan, Send, Step
 from ppocr_client.transport import Tls, connect_async, parse_url
 
 if TYPE_CHECKING:
@@ -50,7 +53,9 @@ class AsyncOcrClient:
         """As `OcrClient`; the connection opens in the event loop of the first request."""
         models = model, detect_model, recognize_model
         self._settings = plans.settings_of(url, models, timeout, retries, tls)
-        self._transport = connect_async(parse_url(url), plans.access_of(token, headers, tls))
+        address = parse_url(url)
+        self._memory = SharedMemory(address.host, secure=address.secure)
+        self._transport = connect_async(address, plans.access_of(token, headers, tls))
 
     @property
     def url(self) -> str:
@@ -66,7 +71,9 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.read`."""
-        return await self._run(plans.read(self._settings, image, colour, timeout, options))
+        return await self._run(
+            plans.read(self._settings, self._memory, image, colour, timeout, options)
+        )
 
     def read_many(
         self,
@@ -100,7 +107,9 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> Detection:
         """See `OcrClient.detect`."""
-        return await self._run(plans.detect(self._settings, image, colour, timeout, options))
+        return await self._run(
+            plans.detect(self._settings, self._memory, image, colour, timeout, options)
+        )
 
     async def recognize(
         self,
@@ -112,7 +121,7 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.recognize`."""
-        plan = plans.recognize(self._settings, image, boxes, colour, timeout, options)
+        plan = plans.recognize(self._settings, self._memory, image, boxes, colour, timeout, options)
         return await self._run(plan)
 
     async def server_ready(self, *, timeout: float = 5.0) -> bool:
@@ -133,6 +142,7 @@ class AsyncOcrClient:
 
     async def close(self) -> None:
         """Close the connection."""
+        await self._run(end_sharing(self._memory))
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -149,7 +159,7 @@ class AsyncOcrClient:
     def __repr__(self) -> str:
         return f"AsyncOcrClient({self.url!r}, model={self._settings.model!r})"
 
-    async def _run(self, plan: plans.Plan[T]) -> T:
+    async def _run(self, plan: Plan[T]) -> T:
         """Take a plan's steps in this task."""
         try:
             step = next(plan)
@@ -163,10 +173,12 @@ class AsyncOcrClient:
         except StopIteration as finished:
             result: T = finished.value
             return result
+        finally:
+            plan.close()  # at once, where this is interrupted: it may hold shared memory
 
-    async def _take(self, step: plans.Step) -> Any:
-        if isinstance(step, plans.Send):
+    async def _take(self, step: Step) -> Any:
+        if isinstance(step, Send):
             return await self._transport.send(step.request, step.timeout)
-        if isinstance(step, plans.Do):
+        if isinstance(step, Do):
             return await asyncio.to_thread(step.function)
         return await asyncio.sleep(step.seconds)

@@ -16,6 +16,9 @@ from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, ImageSource
 from ppocr_client.results import Detection, OcrResult
 from ppocr_client.server_info import ServerInfo, Work
+from ppocr_client.shared_memory import SharedMemory
+from ppocr_client.sharing import end_sharing
+from ppocr_client.steps import Do, Plan, Send, Step
 from ppocr_client.transport import Tls, connect, parse_url
 
 if TYPE_CHECKING:
@@ -77,7 +80,9 @@ class OcrClient:
         """
         models = model, detect_model, recognize_model
         self._settings = plans.settings_of(url, models, timeout, retries, tls)
-        self._transport = connect(parse_url(url), plans.access_of(token, headers, tls))
+        address = parse_url(url)
+        self._memory = SharedMemory(address.host, secure=address.secure)
+        self._transport = connect(address, plans.access_of(token, headers, tls))
 
     @property
     def url(self) -> str:
@@ -101,7 +106,7 @@ class OcrClient:
             timeout: How many seconds this request may take.
             **options: See `ppocr_client.options.ReadOptions`; the server's defaults for the rest.
         """
-        return self._run(plans.read(self._settings, image, colour, timeout, options))
+        return self._run(plans.read(self._settings, self._memory, image, colour, timeout, options))
 
     def read_many(
         self,
@@ -147,7 +152,9 @@ class OcrClient:
         **options: Unpack[ReadOptions],
     ) -> Detection:
         """Find where there is text, without reading it; arguments as for `read`."""
-        return self._run(plans.detect(self._settings, image, colour, timeout, options))
+        return self._run(
+            plans.detect(self._settings, self._memory, image, colour, timeout, options)
+        )
 
     def recognize(
         self,
@@ -168,7 +175,7 @@ class OcrClient:
             timeout: As for `read`.
             **options: As for `read`; a line whose score is below `drop_score` is left out.
         """
-        plan = plans.recognize(self._settings, image, boxes, colour, timeout, options)
+        plan = plans.recognize(self._settings, self._memory, image, boxes, colour, timeout, options)
         return self._run(plan)
 
     def server_ready(self, *, timeout: float = 5.0) -> bool:
@@ -193,6 +200,7 @@ class OcrClient:
 
     def close(self) -> None:
         """Close the connection."""
+        self._run(end_sharing(self._memory))
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -209,7 +217,7 @@ class OcrClient:
     def __repr__(self) -> str:
         return f"OcrClient({self.url!r}, model={self._settings.model!r})"
 
-    def _run(self, plan: plans.Plan[T]) -> T:
+    def _run(self, plan: Plan[T]) -> T:
         """Take a plan's steps in this thread."""
         try:
             step = next(plan)
@@ -223,10 +231,12 @@ class OcrClient:
         except StopIteration as finished:
             result: T = finished.value
             return result
+        finally:
+            plan.close()  # at once, where this is interrupted: it may hold shared memory
 
-    def _take(self, step: plans.Step) -> Any:
-        if isinstance(step, plans.Send):
+    def _take(self, step: Step) -> Any:
+        if isinstance(step, Send):
             return self._transport.send(step.request, step.timeout)
-        if isinstance(step, plans.Do):
+        if isinstance(step, Do):
             return step.function()
         return time.sleep(step.seconds)

@@ -11,13 +11,15 @@ from tritonclient.grpc import InferResult, service_pb2
 from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
 from ppocr_client.options import Value
-from ppocr_client.transport import Infer, Look, Ready, Request
+from ppocr_client.shared_memory import Shared
+from ppocr_client.transport import Infer, Look, Ready, Register, Request, Unregister
 
 LOOKS = {
     "server": ("ServerMetadata", service_pb2.ServerMetadataRequest),
     "index": ("RepositoryIndex", service_pb2.RepositoryIndexRequest),
     "config": ("ModelConfig", service_pb2.ModelConfigRequest),
     "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
+    "memory": ("SystemSharedMemoryStatus", service_pb2.SystemSharedMemoryStatusRequest),
 }
 
 # Where the message holds what HTTP answers as a whole.
@@ -31,8 +33,21 @@ def encode(request: Request) -> tuple[str, Any]:
     if isinstance(request, Look):
         method, kind = LOOKS[request.what]
         return method, kind(name=request.model) if request.what == "config" else kind()
+    if isinstance(request, Register):
+        return "SystemSharedMemoryRegister", service_pb2.SystemSharedMemoryRegisterRequest(
+            name=request.region, key=f"/{request.region}", byte_size=request.size
+        )
+    if isinstance(request, Unregister):
+        return "SystemSharedMemoryUnregister", service_pb2.SystemSharedMemoryUnregisterRequest(
+            name=request.region
+        )
     message = service_pb2.ModelInferRequest(model_name=request.model)
     for name, array in request.inputs.items():
+        if isinstance(array, Shared):
+            shared = message.inputs.add(name=name, datatype="BYTES", shape=[1]).parameters
+            shared["shared_memory_region"].string_param = array.region
+            shared["shared_memory_byte_size"].int64_param = array.size
+            continue
         message.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
         message.raw_input_contents.append(_raw(array))
     for name, value in request.parameters.items():
@@ -47,7 +62,11 @@ def decode(request: Request, message: Any) -> Any:
     if isinstance(request, Infer):
         result = InferResult(message)
         return {output.name: result.as_numpy(output.name) for output in message.outputs}
+    if isinstance(request, Register | Unregister):
+        return None
     plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    if request.what == "memory":  # a map by name
+        return list(plain.get("regions", {}).values())
     return plain.get(INSIDE[request.what], []) if request.what in INSIDE else plain
 
 

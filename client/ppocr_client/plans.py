@@ -9,46 +9,38 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_client.errors import DeadlineExceeded, InvalidRequest, ServerBusy, ServerUnavailable
+from ppocr_client.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    ServerBusy,
+    ServerUnavailable,
+)
 from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, read_image
 from ppocr_client.results import Detection, OcrResult, detection_of_tensors, result_of_tensors
 from ppocr_client.server_info import ServerInfo, Work, server_info_of, work_of
+from ppocr_client.shared_memory import SharedMemory
+from ppocr_client.sharing import ask_sharing
 from ppocr_client.sizes import picture_size
-from ppocr_client.transport import Access, Infer, Look, Ready, Request, Tls, parse_url
+from ppocr_client.steps import Do, Pause, Plan, Send
+from ppocr_client.transport import (
+    Access,
+    Infer,
+    Look,
+    Ready,
+    Request,
+    Tls,
+    parse_url,
+)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
-
-
-class Send(NamedTuple):
-    """Send a request; the step's answer is the server's, or an OcrError is thrown in."""
-
-    request: Request
-    timeout: float
-
-
-class Pause(NamedTuple):
-    """Wait."""
-
-    seconds: float
-
-
-class Do(NamedTuple):
-    """Call a function that takes a while but needs no server; its answer is the step's."""
-
-    function: Callable[[], Any]
-
-
-Step = Send | Pause | Do
-T = TypeVar("T")
-Plan = Generator[Step, Any, T]
 
 
 @dataclass(frozen=True)
@@ -87,6 +79,7 @@ def settings_of(
 
 def read(
     settings: Settings,
+    memory: SharedMemory,
     image: Any,
     colour: Colour | None,
     timeout: float | None,
@@ -95,12 +88,14 @@ def read(
     """A whole picture's text."""
     parameters, seconds = request_parameters(options), _seconds(settings, timeout)
     data = yield Do(lambda: read_image(image, colour))
-    request = Infer(settings.model, {"IMAGE": _bytes_tensor(data)}, parameters)
-    return result_of_tensors((yield from _ask(settings, request, seconds)), picture_size(data))
+    question = Infer(settings.model, {}, parameters)
+    answer = yield from _ask_about(settings, memory, data, question, seconds)
+    return result_of_tensors(answer, picture_size(data))
 
 
 def detect(
     settings: Settings,
+    memory: SharedMemory,
     image: Any,
     colour: Colour | None,
     timeout: float | None,
@@ -109,12 +104,13 @@ def detect(
     """Where there is text in a picture."""
     parameters, seconds = request_parameters(options), _seconds(settings, timeout)
     data = yield Do(lambda: read_image(image, colour))
-    request = Infer(settings.detect_model, {"IMAGE": _bytes_tensor(data)}, parameters)
-    return detection_of_tensors((yield from _ask(settings, request, seconds)))
+    question = Infer(settings.detect_model, {}, parameters)
+    return detection_of_tensors((yield from _ask_about(settings, memory, data, question, seconds)))
 
 
 def recognize(
     settings: Settings,
+    memory: SharedMemory,
     image: Any,
     boxes: npt.ArrayLike | Detection | None,
     colour: Colour | None,
@@ -124,9 +120,9 @@ def recognize(
     """The text of given boxes, or of a picture that is one line."""
     parameters, seconds = request_parameters(options), _seconds(settings, timeout)
     data = yield Do(lambda: read_image(image, colour))
-    inputs = {"IMAGE": _bytes_tensor(data), **_box_tensors(boxes)}
-    request = Infer(settings.recognize_model, inputs, parameters)
-    return result_of_tensors((yield from _ask(settings, request, seconds)), picture_size(data))
+    question = Infer(settings.recognize_model, _box_tensors(boxes), parameters)
+    answer = yield from _ask_about(settings, memory, data, question, seconds)
+    return result_of_tensors(answer, picture_size(data))
 
 
 def server_ready(settings: Settings, timeout: float) -> Plan[bool]:
@@ -176,6 +172,22 @@ def positive(seconds: float) -> float:
     return seconds
 
 
+def _ask_about(
+    settings: Settings, memory: SharedMemory, picture: bytes, question: Infer, timeout: float
+) -> Plan[Any]:
+    """Send a question together with its picture, through shared memory where that is faster."""
+    if memory.wanted(len(picture)):
+        retried = settings.retries > 0
+        try:
+            found = yield from ask_sharing(memory, picture, question, timeout, retried=retried)
+        except DeadlineExceeded as error:
+            raise _too_late(settings, timeout, error) from None
+        if found is not None:
+            return found
+    whole = question._replace(inputs={"IMAGE": _bytes_tensor(picture), **question.inputs})
+    return (yield from _ask(settings, whole, timeout))
+
+
 def _ask(settings: Settings, request: Request, timeout: float) -> Plan[Any]:
     """Send a request, again and again while the server is away or busy, all within `timeout`.
 
@@ -187,15 +199,18 @@ def _ask(settings: Settings, request: Request, timeout: float) -> Plan[Any]:
         try:
             return (yield Send(request, max(0.001, deadline - time.monotonic())))
         except DeadlineExceeded as error:
-            raise DeadlineExceeded(
-                f"no answer from {settings.url} within {timeout:g} s", error.status
-            ) from None
+            raise _too_late(settings, timeout, error) from None
         except (ServerUnavailable, ServerBusy):
             pause = backoff(attempt, random.random())
             if attempt >= settings.retries or time.monotonic() + pause >= deadline:
                 raise
         yield Pause(pause)
     raise AssertionError("unreachable: the loop has no end")
+
+
+def _too_late(settings: Settings, timeout: float, error: DeadlineExceeded) -> DeadlineExceeded:
+    reason = f"no answer from {settings.url} within {timeout:g} s"
+    return DeadlineExceeded(reason, error.status)
 
 
 def backoff(attempt: int, chance: float) -> float:

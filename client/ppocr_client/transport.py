@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import numpy.typing as npt
 
 from ppocr_client.options import Value
+from ppocr_client.shared_memory import Shared
 
 # The port of each scheme where the address names none: Triton's own, or that of a proxy with TLS.
 SCHEMES = {"grpc": 8001, "http": 8000, "grpcs": 443, "https": 443}
@@ -76,11 +77,12 @@ class Access:
 class Infer(NamedTuple):
     """Arrays for a model, answered by its output arrays by name: dict[str, ndarray].
 
-    An encoded picture is a BYTES tensor: an object array [1] of bytes.
+    An encoded picture is a BYTES tensor: an object array [1] of bytes, or one that lies in shared
+    memory.
     """
 
     model: str
-    inputs: Mapping[str, npt.NDArray[Any]]
+    inputs: Mapping[str, npt.NDArray[Any] | Shared]
     parameters: Mapping[str, Value]
 
 
@@ -94,14 +96,28 @@ class Look(NamedTuple):
     """What the server says of itself, as plain values that JSON can hold.
 
     "server" is its name and version, "index" the list of its models, "config" that of `model`,
-    "statistics" how often and how long each model has worked.
+    "statistics" how often and how long each model has worked, "memory" which regions of shared
+    memory it has open.
     """
 
-    what: Literal["server", "index", "config", "statistics"]
+    what: Literal["server", "index", "config", "statistics", "memory"]
     model: str = ""
 
 
-Request = Infer | Ready | Look
+class Register(NamedTuple):
+    """A region of shared memory, of its name in /dev/shm, for the server to open: None."""
+
+    region: str
+    size: int
+
+
+class Unregister(NamedTuple):
+    """A region that the server has open, for it to close: None."""
+
+    region: str
+
+
+Request = Infer | Ready | Look | Register | Unregister
 
 
 class Transport(Protocol):

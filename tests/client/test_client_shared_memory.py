@@ -1,0 +1,190 @@
+"""Big pictures through memory that the client and the server share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppocr_client import AsyncOcrClient, OcrClient, shared_memory
+from ppocr_client.errors import DeadlineExceeded, ImageError
+from ppocr_client.pictures import encode_pixels
+from ppocr_client.shared_memory import PREFIX, Region, SharedMemory, abandoned, can_share
+from ppocr_client.sharing import unregister
+from ppocr_client.transport import Look, Register, Unregister
+
+SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
+
+
+@pytest.fixture(scope="module")
+def big() -> bytes:
+    """A picture of 9 MiB with two lines of text."""
+    page = Image.new("RGB", (1800, 1750), "white")
+    with Image.open(SIGN) as sign:
+        page.paste(sign, (100, 100))
+    return encode_pixels(np.asarray(page), "RGB")
+
+
+@pytest.fixture(params=["grpc", "http"])
+def url(server, request) -> str:
+    address = server.grpc_url if request.param == "grpc" else server.http_url
+    return f"{request.param}://{address}"
+
+
+@pytest.fixture
+def plain(url, big, monkeypatch):
+    """What is read without shared memory."""
+    with monkeypatch.context() as patch, OcrClient(url) as client:
+        patch.setattr(shared_memory, "SMALLEST", 1 << 40)
+        result = client.read(big)
+    assert [line.text for line in result.lines] == ["清风茶馆欢迎您", "OPEN TODAY"]
+    return result
+
+
+def registered(client: OcrClient) -> list[str]:
+    regions = client._transport.send(Look("memory"), 10)
+    return [region["name"] for region in regions if region["name"].startswith(PREFIX)]
+
+
+@pytest.mark.server
+def test_a_region_is_used_again_and_gone_at_the_end(url, big, plain):
+    with OcrClient(url) as client, OcrClient(url) as other:
+        assert client.read(big) == plain
+        (name,) = registered(other)
+        assert client.read(big) == client.read(big) == plain
+        assert client.recognize(big, client.detect(big)) == plain
+        assert registered(other) == [name]
+        with pytest.raises(ImageError):
+            client.read(b"no picture" + bytes(9 << 20))
+        assert client.read(big) == plain
+        assert registered(other) == [name]
+        assert not list(Path("/dev/shm").glob(f"{PREFIX}-{os.getpid()}-*"))
+        client.close()
+        assert registered(other) == []
+
+
+@pytest.mark.server
+def test_requests_at_the_same_time_have_regions_of_their_own(url, big, plain):
+    with OcrClient(url) as client, ThreadPoolExecutor(3) as pool:
+        assert all(result == plain for result in pool.map(client.read, [big] * 6))
+        assert 1 <= len(registered(client)) <= 3
+
+    async def ask():
+        async with AsyncOcrClient(url) as client:
+            return await asyncio.gather(*(client.read(big) for _ in range(3)))
+
+    assert asyncio.run(ask()) == [plain] * 3
+
+
+@pytest.mark.server
+def test_a_region_whose_request_was_given_up_is_not_used_again(url, big, plain):
+    with OcrClient(url) as client:
+        assert client.read(big) == plain
+        (first,) = registered(client)
+        with pytest.raises(DeadlineExceeded, match=r"within 0\.03 s"):
+            client.read(big, timeout=0.03)
+        assert client._memory.given_up() == [first]
+        assert client.read(big) == plain
+        deadline = time.monotonic() + 20
+        while client._memory.given_up() and time.monotonic() < deadline:
+            client._run(unregister(client._memory, client._memory.given_up()))
+            time.sleep(0.05)
+        assert first not in registered(client)
+
+
+@pytest.mark.server
+def test_a_task_that_is_cancelled_gives_its_region_up(url, big):
+    async def ask():
+        async with AsyncOcrClient(url) as client:
+            await client.read(big)
+            task = asyncio.create_task(client.read(big))
+            while client._memory._idle:  # until the request has taken the region
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            given_up = len(client._memory.given_up()), len(client._memory._idle)
+            while client._memory.given_up():  # the server reads it no longer than its answer takes
+                await asyncio.sleep(0.05)
+                await client._run(unregister(client._memory, client._memory.given_up()))
+            return given_up
+
+    assert asyncio.run(asyncio.wait_for(ask(), 60)) == (1, 0)
+
+
+@pytest.mark.server
+def test_a_server_that_knows_the_region_no_more_gets_the_picture(url, big, plain):
+    with OcrClient(url) as client, OcrClient(url) as other:
+        client.read(big)
+        (name,) = registered(other)
+        other._transport.send(Unregister(name), 10)
+        assert client.read(big) == plain
+        assert client.read(big) == plain
+        assert registered(other) != [name]
+
+
+@pytest.mark.server
+def test_a_server_that_sees_other_memory_gets_the_picture(url, big, plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(shared_memory, "FOLDER", tmp_path)
+    with OcrClient(url) as client:
+        assert client.read(big) == plain
+        assert not client._memory.wanted(len(big))
+        assert registered(client) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.server
+def test_what_a_killed_client_left_is_unregistered_by_the_next(url, big, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    region = Region(10)
+    with OcrClient(url) as client:
+        left = f"{PREFIX}-{ended.pid}-0"
+        (Path("/dev/shm") / region.name).rename(Path("/dev/shm") / left)
+        client._transport.send(Register(left, region.size), 10)
+        (Path("/dev/shm") / left).unlink()
+        assert left in registered(client)
+        client.read(big)
+        assert left not in registered(client)
+
+
+def test_only_this_machine_and_only_big_pictures():
+    size = shared_memory.SMALLEST
+    for host in ("127.0.0.1", "localhost", "::1"):
+        assert SharedMemory(host, secure=False).wanted(size)
+        assert not SharedMemory(host, secure=False).wanted(size - 1)
+        assert not SharedMemory(host, secure=True).wanted(size)
+    for host in ("10.0.0.7", "ocr.example"):
+        assert not SharedMemory(host, secure=False).wanted(size)
+
+
+def test_old_servers_are_given_none():
+    assert can_share("2.51.0")
+    assert can_share("3.0")
+    assert not can_share("2.49.1")
+    assert not can_share("dev")
+
+
+def test_other_programs_regions_are_left_alone():
+    mine = f"{PREFIX}-{os.getpid()}-abc"
+    assert abandoned([mine, "model_input", f"{PREFIX}-x-1"]) == []
+    assert abandoned([f"{PREFIX}-{2**22 + 1}-1"]) == [f"{PREFIX}-{2**22 + 1}-1"]
+
+
+def test_no_more_regions_than_enough():
+    memory = SharedMemory("localhost", secure=False)
+    regions = [memory.create(10) for _ in range(shared_memory.MOST_REGIONS + 1)]
+    assert regions.pop() is None
+    for region in regions:
+        assert region is not None
+        region.unlink()
+        memory.give_back(region)
+    assert memory.take(10) is regions[0]
+    assert memory.take(2 * shared_memory.STEP) is None
