@@ -18,6 +18,10 @@ class ServerInfo:
         version: Its version.
         models: The versions of each model that is ready, by its name.
         limits: The largest picture: max_image_bytes, max_image_pixels, max_image_side.
+        recognizer: The name of the network that reads lines; None if the server does not say it.
+        languages: What it reads, by PaddleOCR's codes such as "ch", "en", "korean"; empty for a
+            network that the project's catalogue does not have.
+        classes: How many characters it tells apart, the space and the blank included.
         defaults: What the options of a request are if it does not set them, as the server
             writes them; options that it does not name have PaddleOCR's own defaults.
         parameters: All `parameters` of each model's configuration.
@@ -27,6 +31,9 @@ class ServerInfo:
     version: str
     models: Mapping[str, tuple[str, ...]]
     limits: Mapping[str, int]
+    recognizer: str | None
+    languages: tuple[str, ...]
+    classes: int | None
     defaults: Mapping[str, str]
     parameters: Mapping[str, Mapping[str, str]]
 
@@ -80,6 +87,9 @@ def server_info_of(
         limits={
             name: int(value) for name, value in all_of_them.items() if name.startswith("max_image_")
         },
+        recognizer=all_of_them.get("rec_name"),
+        languages=tuple(filter(None, all_of_them.get("languages", "").split(","))),
+        classes=int(all_of_them["rec_classes"]) if "rec_classes" in all_of_them else None,
         defaults={name: all_of_them[name] for name in OPTIONS if name in all_of_them},
         parameters=parameters,
     )

@@ -12,6 +12,7 @@ from onnx import ModelProto, save
 
 from ppocr_converters import memory as memory_of
 from ppocr_converters import steps
+from ppocr_converters.catalogue import catalogue
 from ppocr_converters.compile import cast_first, classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
 from ppocr_converters.errors import RepositoryError
@@ -196,7 +197,14 @@ def _configure_recognize(folder: Path, networks: Mapping[str, ModelProto]) -> No
     space = facts["use_space_char"] == "true"
     check_dictionary(characters, space, int(facts["ppocr_classes"]))
     write_dictionary(folder / DICTIONARY, class_names(characters, space))
-    parameters = {"rec_classes": facts["ppocr_classes"], "rec_height": facts["ppocr_height"]}
+    parameters = {
+        "rec_name": facts["ppocr_name"],
+        "rec_classes": facts["ppocr_classes"],
+        "rec_height": facts["ppocr_height"],
+    }
+    known = catalogue().models.get(facts["ppocr_name"])
+    if known is not None:
+        parameters["languages"] = ",".join(known.languages)
     if "cls" in networks:
         parameters |= classifier_parameters(networks["cls"])
     config = read_config(folder / "recognize" / CONFIG)

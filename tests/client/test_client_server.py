@@ -178,4 +178,6 @@ def test_a_server_says_what_it_serves(client):
     assert info.models["ocr"] == ("1",)
     assert info.limits["max_image_bytes"] == 32 * 2**20
     assert info.defaults["det_limit_side_len"] == "960"
+    assert (info.recognizer, info.classes) == ("PP-OCRv4_mobile_rec", 6625)
+    assert info.languages == ("ch", "en")
     assert info.parameters["recognize"]["rec_height"] == "48"
