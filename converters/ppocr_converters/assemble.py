@@ -15,6 +15,7 @@ from ppocr_converters import steps
 from ppocr_converters.catalogue import catalogue
 from ppocr_converters.compile import cast_first, classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
+from ppocr_converters.engine import OPENVINO_BF16, engine_of, threads_of
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.onnx_model import (
     Tensor,
@@ -52,6 +53,7 @@ class Served:
         backend: or "ensemble".
         kind: where the instances run, "" where there are none.
         instances: on all devices together; those on every GPU there is count once.
+        precision: that the engine computes in where it is not the file's, "" otherwise.
         threads: of each instance.
         memory_mib: expected for each instance, None on a GPU.
         shared_mib: shared memory expected for each instance, MiB.
@@ -61,6 +63,7 @@ class Served:
     backend: str
     kind: str
     instances: int
+    precision: str
     threads: int
     memory_mib: int | None
     shared_mib: int
@@ -237,7 +240,8 @@ def _summarise(path: Path, folder: Path) -> Served:
         backend=config.backend or config.platform,
         kind=kinds[gpu] if config.instance_group else "",
         instances=sum(group.count * max(1, len(group.gpus)) for group in config.instance_group),
-        threads=int(config.parameters["intra_op_thread_count"].string_value or "1"),
+        precision="bf16" if engine_of(config) == OPENVINO_BF16 else "",
+        threads=threads_of(config),
         memory_mib=memory,
         shared_mib=memory_of.SHARED_MIB if config.instance_group else 0,
     )

@@ -13,7 +13,6 @@ from ppocr_converters import steps
 from ppocr_converters.networks import Bytes, compiled_detector
 from ppocr_converters.onnx_model import inputs, metadata
 from ppocr_converters.pbtxt import read_config
-from ppocr_converters.profiles import available_cores
 
 #: Pictures, and lines of them, at the most: more hardly move the scales, and take long.
 PICTURES, LINES = 24, 160
@@ -41,7 +40,7 @@ def calibration_feeds(
 
 def _line_feeds(height: int | str, detector: Path, pages: Iterator[Bytes]) -> Iterator[Feeds]:
     """The lines of the pages, each padded to its own bucket."""
-    find = compiled_detector(detector, threads=available_cores())
+    find = compiled_detector(detector)
     after, lines = steps.load("det_postprocess"), steps.load("recognize")
     config = read_config(steps.source_repository() / "recognize" / "config.pbtxt").parameters
     buckets = lines.batches.parse_buckets(config["rec_buckets"].string_value)

@@ -86,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument("--report", type=Path, metavar="OUT.html", help="also write OUT.json")
     prove.add_argument(
         "--engine",
-        choices=["cpu", "openvino", "cuda", "tensorrt"],
-        default="cpu",
-        help="of ONNX Runtime, for the compiled models (%(default)s)",
+        choices=["onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt"],
+        default="onnxruntime",
+        help="of the compiled models; cuda and tensorrt are ONNX Runtime's (%(default)s)",
     )
 
     build = _verb(commands, "build", verbs.run_build, "all of it: a repository to serve")
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
     build.add_argument("--source", type=Path, help="repository without weights to start from")
-    build.add_argument("--profile", help="of instances and threads (cpu)")
+    build.add_argument("--profile", help="of instances, threads and engines (cpu)")
     build.add_argument("--det-concurrency", type=int, metavar="N", help="instances of the det Op")
     build.add_argument("--rec-concurrency", type=int, metavar="N", help="instances of the rec Op")
     build.add_argument("--opset", type=int, default=OPSET, help="%(default)s")

@@ -24,6 +24,7 @@ TOOLS = (
     "paddle2onnx",
     "onnx",
     "onnxruntime",
+    "openvino",
     "opencv-python-headless",
     "numpy",
     "pyclipper",

@@ -1,4 +1,4 @@
-"""Ways to run a network: by Paddle Inference, by ONNX Runtime, compiled or as it was converted.
+"""Ways to run a network: by Paddle Inference, ONNX Runtime, OpenVINO; compiled or as converted.
 
 All of them are brought to two forms, which proof and reading can compare:
 
@@ -11,7 +11,8 @@ A classifier is a recogniser with one step; one that takes stretched crops looks
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ from ppocr_converters.catalogue import Normalisation
 from ppocr_converters.errors import ConvertError, ModelError
 from ppocr_converters.paddle_model import combined, find_paddle_model
 from ppocr_converters.paddle_program import read_program
+from ppocr_converters.profiles import available_cores
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 #: float32 [N, 3, H, W] to the network's own output.
 Network = Callable[[Floats], Floats]
+Feeds = Mapping[str, np.ndarray]
+#: Inputs by name to the outputs in the order of the graph.
+CompiledNetwork = Callable[[Feeds], list[np.ndarray]]
 Detector = Callable[[Bytes], Floats]
 Recogniser = Callable[[Bytes, Ints], tuple[Ints, Floats]]
 
@@ -96,9 +101,8 @@ def onnx_network(path: Path, *, threads: int) -> Network:
 
 
 #: The ONNX Runtime providers of an engine, most wanted first.
-ENGINES: dict[str, tuple[str, ...]] = {
-    "cpu": ("CPUExecutionProvider",),
-    "openvino": ("OpenVINOExecutionProvider", "CPUExecutionProvider"),
+PROVIDERS: dict[str, tuple[str, ...]] = {
+    "onnxruntime": ("CPUExecutionProvider",),
     "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
     "tensorrt": (
         "TensorrtExecutionProvider",
@@ -106,16 +110,89 @@ ENGINES: dict[str, tuple[str, ...]] = {
         "CPUExecutionProvider",
     ),
 }
+#: OpenVINO's name of the precision of an engine.
+OPENVINO = {"openvino": "f32", "openvino-bf16": "bf16"}
+ENGINES = (*PROVIDERS, *OPENVINO)
 
 
-def onnx_session(path: Path, *, threads: int, optimise: bool = True, engine: str = "cpu") -> Any:
+@dataclass(frozen=True)
+class Way:
+    """How a compiled network is run.
+
+    Attributes:
+        engine: one of `ENGINES`.
+        threads: of one run, 0 is one a core.
+    """
+
+    engine: str = "onnxruntime"
+    threads: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.engine} x{self.threads or 'cores'}"
+
+
+#: By ONNX Runtime with all cores, as compiled models themselves are proven.
+PLAIN = Way()
+
+
+def compiled_network(path: Path, way: Way) -> CompiledNetwork:
+    """A compiled network as the server runs it.
+
+    Args:
+        path: the file.
+        way: engine and threads.
+
+    Raises:
+        ModelError: the engine refuses the file, or is not here.
+    """
+    threads = way.threads or available_cores()
+    if way.engine in OPENVINO:
+        return _openvino_network(path, threads=threads, precision=OPENVINO[way.engine])
+    session = onnx_session(path, threads=threads, engine=way.engine)
+    names = [given.name for given in session.get_inputs()]
+
+    def run(feeds: Feeds) -> list[np.ndarray]:
+        outputs: list[np.ndarray] = session.run(None, {name: feeds[name] for name in names})
+        return outputs
+
+    return run
+
+
+def _openvino_network(path: Path, *, threads: int, precision: str) -> CompiledNetwork:
+    """The very code that serves, around one file."""
+    from ppocr_server.backends.common.config import ConfigurationError
+    from ppocr_server.backends.openvino.request import compile_network, has_bfloat16
+    from ppocr_server.backends.openvino.settings import Settings
+
+    try:
+        if precision == "bf16" and not has_bfloat16():
+            raise ModelError(
+                "this processor has no bfloat16 (AVX512-BF16 or AMX), so nothing can be proven of "
+                "it here; build on the machine that serves, or take openvino in fp32"
+            )
+        compiled = compile_network(path, Settings(threads=threads, precision=precision))
+    except ConfigurationError as error:
+        raise ModelError(str(error)) from error
+    request = compiled.create_infer_request()
+    names = [port.any_name for port in compiled.inputs]
+
+    def run(feeds: Feeds) -> list[np.ndarray]:
+        found = request.infer({name: feeds[name] for name in names}, share_inputs=True)
+        return [found[port] for port in compiled.outputs]
+
+    return run
+
+
+def onnx_session(
+    path: Path, *, threads: int, optimise: bool = True, engine: str = "onnxruntime"
+) -> Any:
     """A session as the server opens it: all optimisations, warnings shown.
 
     Args:
         path: the file.
         threads: of one run.
         optimise: the graph; without, it runs as it is written.
-        engine: a key of `ENGINES`.
+        engine: a key of `PROVIDERS`.
 
     Raises:
         ModelError: ONNX Runtime refuses the file, or this build of it lacks the engine.
@@ -136,7 +213,7 @@ def onnx_session(path: Path, *, threads: int, optimise: bool = True, engine: str
         ort_errors.NotImplemented,
         ort_errors.RuntimeException,
     )
-    providers = list(ENGINES[engine])
+    providers = list(PROVIDERS[engine])
     try:
         _require(providers, onnxruntime.get_available_providers(), engine)
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
@@ -155,25 +232,22 @@ def _require(wanted: list[str], present: list[str], engine: str) -> None:
         )
 
 
-def compiled_detector(path: Path, *, threads: int, engine: str = "cpu") -> Detector:
+def compiled_detector(path: Path, way: Way = PLAIN) -> Detector:
     """A compiled detector, as it is served."""
-    session = onnx_session(path, threads=threads, engine=engine)
+    network = compiled_network(path, way)
 
     def run(pixels: Bytes) -> Floats:
-        result: Floats = session.run(None, {"DET_INPUT": pixels})[0]
-        return result
+        return network({"DET_INPUT": pixels})[0]
 
     return run
 
 
-def compiled_recogniser(path: Path, *, threads: int, engine: str = "cpu") -> Recogniser:
+def compiled_recogniser(path: Path, way: Way = PLAIN) -> Recogniser:
     """A compiled recogniser (or classifier), as it is served."""
-    session = onnx_session(path, threads=threads, engine=engine)
-    names = [given.name for given in session.get_inputs()]
+    network = compiled_network(path, way)
 
     def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
-        feeds = {"CROPS": crops, "WIDTHS": widths}
-        indices, probabilities = session.run(None, {name: feeds[name] for name in names})
+        indices, probabilities = network({"CROPS": crops, "WIDTHS": widths})
         return indices, probabilities
 
     return run

@@ -6,9 +6,10 @@ Profiles and configuration files both end in a `Plan`; `apply` writes a model's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ppocr_converters.engine import Engine, set_engine, set_threads
 from ppocr_converters.errors import RepositoryError
 
 Kind = Literal["KIND_CPU", "KIND_GPU"]
@@ -76,6 +77,9 @@ class ModelPlan:
         instances: one entry for each device.
         batching: dynamic batching with its queue.
         max_batch_size: raised to this where it is lower; never lowered.
+        engines: that may run the network, the nearest to the reference first; the build chooses.
+            None for a step, and for a network that stays with its configuration's.
+        threads: of each instance of the network, 0 leaves the configuration's.
         graph_level: of ONNX Runtime's graph optimisation as Triton numbers it: 2 is off.
         accelerators: engines, most wanted first.
         parameters: entries of `parameters`.
@@ -85,6 +89,8 @@ class ModelPlan:
     instances: tuple[Instances, ...] = ()
     batching: Batching | None = None
     max_batch_size: int = 0
+    engines: tuple[Engine, ...] = ()
+    threads: int = 0
     graph_level: int | None = None
     accelerators: tuple[Accelerator, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +122,20 @@ def refuse_unavailable(plan: Plan) -> None:
         raise RepositoryError(f"{plan.name} cannot be built: " + "; ".join(plan.unavailable))
 
 
+def settle(plan: Plan, chosen: Mapping[str, Engine]) -> Plan:
+    """The plan with one engine for each network that has several to choose from.
+
+    Args:
+        plan: with engines to choose from.
+        chosen: by the network's name.
+    """
+    models = {
+        name: replace(model, engines=(chosen[name],)) if name in chosen else model
+        for name, model in plan.models.items()
+    }
+    return replace(plan, models=models)
+
+
 def device_of(plan: Plan, model: str) -> Device:
     """Where a model's instances run; the CPU where the plan does not say."""
     planned = plan.models.get(model, ModelPlan())
@@ -123,7 +143,11 @@ def device_of(plan: Plan, model: str) -> Device:
 
 
 def apply(config: Any, plan: ModelPlan) -> None:
-    """Write a model's part of the plan into its `ModelConfig`."""
+    """Write a model's part of the plan into its `ModelConfig`.
+
+    Raises:
+        RepositoryError: there is still more than one engine to choose from.
+    """
     if plan.instances:
         del config.instance_group[:]
     for group in plan.instances:
@@ -140,6 +164,13 @@ def apply(config: Any, plan: ModelPlan) -> None:
         added.parameters.update(accelerator.parameters)
     for name, value in plan.parameters.items():
         config.parameters[name].string_value = value
+    if not plan.engines:
+        set_threads(config, plan.threads)
+        return
+    if len(plan.engines) > 1:
+        names = ", ".join(map(str, plan.engines))
+        raise RepositoryError(f"the engine of {config.name} has not been chosen among {names}")
+    set_engine(config, plan.engines[0], plan.threads)
 
 
 def _apply_batching(config: Any, batching: Batching) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ppocr_converters.engine import ENGINES, Engine
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.plan import Accelerator, Batching, Instances, ModelPlan, Plan, Shapes
 
@@ -54,9 +55,6 @@ def load_profile(
 def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
     """One model's entry in a profile."""
     count = cores if entry["instances"] == "cores" else entry["instances"]
-    threads: dict[str, Any] = {}
-    if "threads" in entry:
-        threads = {"intra_op_thread_count": entry["threads"], "inter_op_thread_count": 1}
     shapes = entry.get("shapes")
     return ModelPlan(
         instances=(Instances(count, entry.get("kind", "KIND_CPU")),),
@@ -66,11 +64,22 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
             Accelerator(one["device"], one["name"], _strings(one.get("parameters", {})))
             for one in entry.get("accelerators", ())
         ),
-        parameters=_strings(threads | entry.get("parameters", {})),
+        engines=_engines(entry),
+        threads=entry.get("threads", 0),
+        parameters=_strings(entry.get("parameters", {})),
         shapes=None
         if shapes is None
         else Shapes(tuple(shapes["batches"]), tuple(map(tuple, shapes.get("sides", ())))),
     )
+
+
+def _engines(entry: Mapping[str, Any]) -> tuple[Engine, ...]:
+    """The engines that a network's entry allows; none where it names none."""
+    if "engine" not in entry:
+        return ()
+    if entry["engine"] == "fastest":
+        return ENGINES
+    return (Engine(entry["engine"], entry.get("precision", "fp32")),)
 
 
 def _strings(values: Mapping[str, Any]) -> dict[str, str]:

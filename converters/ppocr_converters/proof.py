@@ -18,12 +18,14 @@ import numpy as np
 from ppocr_converters.catalogue import Kind, Normalisation
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.networks import (
+    PLAIN,
     Bytes,
     Detector,
     Floats,
     Ints,
     Network,
     Recogniser,
+    Way,
     compiled_detector,
     compiled_recogniser,
     normalise,
@@ -32,7 +34,7 @@ from ppocr_converters.networks import (
 )
 from ppocr_converters.onnx_model import inputs, is_compiled, kind_of, load_onnx, metadata
 from ppocr_converters.profiles import available_cores
-from ppocr_converters.tolerance import Tolerance, tolerance_of
+from ppocr_converters.tolerance import Tolerance, loosest, tolerance_of
 
 SEED = 20
 #: Batch, height, width: one picture, several, the smallest, long and tall ones.
@@ -48,7 +50,7 @@ class TensorProof:
     """What was compared, and how far it differs.
 
     Attributes:
-        precision: of the compiled model.
+        precision: of the compiled model, or that in which its engine computes.
         shapes: of the random inputs, [N, H, W, 3].
         values: how many probabilities were compared.
         max_difference: the largest absolute difference of one.
@@ -70,29 +72,41 @@ class TensorProof:
     problems: list[str] = field(default_factory=list)
 
 
-def prove_file(compiled: Path, source: Path, *, bounds: Sequence[str] = ()) -> TensorProof:
+def prove_file(
+    compiled: Path, source: Path, *, bounds: Sequence[str] = (), way: Way = PLAIN
+) -> TensorProof:
     """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
+
+    Args:
+        compiled: see `compare_file`, as the others.
+        source: as above.
+        bounds: as above.
+        way: as above.
 
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
         ProofError: a bound is not kept.
     """
-    proof = compare_file(compiled, source, bounds=bounds)
+    proof = compare_file(compiled, source, bounds=bounds, way=way)
     if proof.problems:
         raise ProofError(str(compiled), proof.problems)
     return proof
 
 
 def compare_file(
-    compiled: Path, source: Path, *, bounds: Sequence[str] = (), engine: str = "cpu"
+    compiled: Path,
+    source: Path,
+    *,
+    bounds: Sequence[str] = (),
+    way: Way = PLAIN,
 ) -> TensorProof:
     """Compare a compiled file with what it was made from on random pictures.
 
     Args:
         compiled: the compiled file.
         source: the Paddle folder or the ONNX file that it was made from.
-        bounds: NAME=VALUE in place of those of the model's precision.
-        engine: of the compiled model, see `networks.ENGINES`.
+        bounds: NAME=VALUE in place of those of the precisions of model and engine.
+        way: in which the compiled model is run.
 
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
@@ -100,19 +114,16 @@ def compare_file(
     model = load_onnx(compiled)
     if not is_compiled(model):
         raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
-    kind, threads, rng = kind_of(model), available_cores(), np.random.default_rng(SEED)
-    precision = precision_of(metadata(model))
-    tolerance = tolerance_of(precision, bounds)
-    network = source_network(source, threads=threads)
+    kind, rng = kind_of(model), np.random.default_rng(SEED)
+    precision, tolerance = tolerance_for(metadata(model), way.engine, bounds)
+    network = source_network(source, threads=available_cores())
     norm = normalisation_of(metadata(model))
     if kind == "det":
-        compare = _compare_maps(
-            compiled_detector(compiled, threads=threads, engine=engine), network, norm
-        )
+        compare = _compare_maps(compiled_detector(compiled, way), network, norm)
     else:
         padded = any(tensor.name == "WIDTHS" for tensor in inputs(model))
         classes = plain_classes(network, norm, padded=padded)
-        recogniser = compiled_recogniser(compiled, threads=threads, engine=engine)
+        recogniser = compiled_recogniser(compiled, way)
         compare = _compare_classes(recogniser, classes, rng, tolerance.max_difference)
     shapes = _shapes(kind, inputs(model)[0].shape)
     results = [compare(random_pictures(rng, shape)) for shape in shapes]
@@ -131,6 +142,21 @@ def compare_file(
             for problem in _problems(result, tolerance)
         ],
     )
+
+
+def tolerance_for(
+    facts: dict[str, str], engine: str, bounds: Sequence[str]
+) -> tuple[str, Tolerance]:
+    """The precision of a compiled model as an engine runs it, and how far that may differ.
+
+    Args:
+        facts: the model's metadata.
+        engine: see `networks.ENGINES`; one may compute in a precision of its own.
+        bounds: NAME=VALUE in place of those of the precision.
+    """
+    stored, _, own = precision_of(facts), *engine.partition("-")[1:]
+    precisions = [name for name in (stored, own) if name and name != "fp32"] or ["fp32"]
+    return "+".join(precisions), loosest(tolerance_of(name, bounds) for name in precisions)
 
 
 def precision_of(facts: dict[str, str]) -> str:

@@ -28,7 +28,8 @@ class ReadingProof:
         lines: expected in all pictures.
         characters: in all of these lines.
         other_boxes: boxes that are missing, too many, moved or in another order.
-        other_texts: lines in both readings whose text differs.
+        other_texts: lines in both readings whose text differs in more than spaces.
+        other_spaces: lines in both readings whose text differs in spaces alone.
         max_score_difference: of a line's score, where the text is the same.
         max_box_score_difference: of a box's score.
         tolerance: the bounds.
@@ -41,6 +42,7 @@ class ReadingProof:
     characters: int
     other_boxes: int
     other_texts: int
+    other_spaces: int
     max_score_difference: float
     max_box_score_difference: float
     tolerance: Tolerance
@@ -102,13 +104,16 @@ def _proof(
 ) -> ReadingProof:
     count = Counter(one.difference.what for one in found)
     lines, paired = sum(r.lines for r in results), sum(r.paired for r in results)
+    spaces = sum(_by_spaces_alone(one.difference) for one in found)
+    texts = count["text"] - spaces
     boxes = count["missing"] + count["extra"] + count["moved"] + count["order"]
     score = max((result.score for result in results), default=0.0)
     box_score = max((result.box_score for result in results), default=0.0)
     problems = []
     for what, number, of, bound in (
         ("boxes", boxes, lines, tolerance.other_boxes),
-        ("texts", count["text"], paired, tolerance.other_texts),
+        ("texts", texts, paired, tolerance.other_texts),
+        ("spaces", spaces, paired, tolerance.other_spaces),
     ):
         if number > bound * of:
             problems.append(
@@ -123,10 +128,19 @@ def _proof(
         lines=lines,
         characters=characters,
         other_boxes=boxes,
-        other_texts=count["text"],
+        other_texts=texts,
+        other_spaces=spaces,
         max_score_difference=score,
         max_box_score_difference=box_score,
         tolerance=tolerance,
         differences=[str(one) for one in found],
         problems=problems,
     )
+
+
+def _by_spaces_alone(difference: Difference) -> bool:
+    """Whether two texts differ, but not without their spaces."""
+    if difference.what != "text" or difference.expected is None or difference.found is None:
+        return False
+    a, b = (line.text.replace(" ", "") for line in (difference.expected, difference.found))
+    return a == b

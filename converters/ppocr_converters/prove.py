@@ -20,11 +20,13 @@ from ppocr_converters.manifest import (
     tool_versions,
     write_manifest,
 )
+from ppocr_converters.networks import PLAIN, Way
 from ppocr_converters.prepare import Prepared
+from ppocr_converters.processor import processor
 from ppocr_converters.proof import TensorProof
 from ppocr_converters.proof_reading import Found, ReadingProof, compare_readings
 from ppocr_converters.reading import Reader
-from ppocr_converters.tolerance import loosest, tolerance_of
+from ppocr_converters.tolerance import loosest
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 #: A compiled file, and the Paddle folder or ONNX file that it was made from.
 Pair = tuple[Path, Path]
+NO_WAYS: Mapping[str, Way] = {}
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def prove_pairs(
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
     *,
-    engine: str = "cpu",
+    engine: str = "onnxruntime",
 ) -> Run:
     """Compare compiled models with their sources: each on tensors, the set on pictures.
 
@@ -115,11 +118,12 @@ def prove_pairs(
     from ppocr_converters.proof import compare_file
 
     tensors = {
-        kind: compare_file(*pair, bounds=bounds, engine=engine) for kind, pair in models.items()
+        kind: compare_file(*pair, bounds=bounds, way=Way(engine)) for kind, pair in models.items()
     }
     reading, found = None, list[Found]()
     if {"det", "rec"} <= set(models):
-        reading, found = read_both(models, source, pictures, bounds, engine=engine)
+        ways = dict.fromkeys(models, Way(engine))
+        reading, found = read_both(models, source, pictures, bounds, ways=ways)
     return Run(models, tensors, reading, found, {**tool_versions(), "engine": engine})
 
 
@@ -129,6 +133,8 @@ def prove_set(
     kept: Path,
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
+    *,
+    ways: Mapping[str, Way],
 ) -> Manifest:
     """Prove that a set reads as the models it was made from, once for everything it depends on.
 
@@ -138,6 +144,7 @@ def prove_set(
         kept: the file in which the figures are kept.
         pictures: files to read; by default rendered pages.
         bounds: NAME=VALUE in place of those of the precisions in the set.
+        ways: in which the compiled models are run.
 
     Returns:
         The proof's figures.
@@ -147,6 +154,9 @@ def prove_set(
     """
     inputs = {
         "models": {name: model.manifest["files"] for name, model in models.items()},
+        "ways": {name: str(way) for name, way in ways.items()},
+        # ONNX Runtime's float32 is the same everywhere, within what the bounds allow.
+        "processor": processor() if {way.engine for way in ways.values()} != {PLAIN.engine} else {},
         "steps": {name: digest_of(sha256_files(source / name)) for name in STEPS},
         "pictures": [sha256_file(picture) for picture in pictures],
         "bounds": list(bounds),
@@ -157,7 +167,7 @@ def prove_set(
     if known is None or known.get("inputs") != inputs:
         logger.info("proving that both read the same")
         pairs = {name: (model.path, model.origin.path) for name, model in models.items()}
-        result, _ = read_both(pairs, source, pictures, bounds)
+        result, _ = read_both(pairs, source, pictures, bounds, ways=ways)
         if result.problems:
             raise ProofError("the set of compiled models", result.problems + result.differences)
         known = {"inputs": inputs, "proof": dataclasses.asdict(result)}
@@ -166,13 +176,46 @@ def prove_set(
     return proof
 
 
+def prove_engine(model: Prepared, way: Way, bounds: Sequence[str] = ()) -> Manifest | None:
+    """Prove that an engine answers as the network a model was made from, once for each model.
+
+    Returns:
+        The figures of the tensors, None for ONNX Runtime, by which the model itself was proven.
+
+    Raises:
+        ProofError: a bound is not kept.
+        ModelError: the engine cannot run the model here.
+    """
+    if way.engine == PLAIN.engine:
+        return None
+    from ppocr_converters.proof import prove_file
+
+    folder = model.path.parent
+    kept = folder.with_name(f"{folder.name}.{way.engine}-{way.threads}.json")
+    inputs = {
+        "model": model.manifest["files"],
+        "bounds": list(bounds),
+        "tools": tool_versions(),
+        "processor": processor(),
+        "code": code_digest((*CODE, "precisions.yml")),
+    }
+    known = read_manifest(kept)
+    if known is None or known.get("inputs") != inputs:
+        logger.info("proving %s by %s", model.origin.name, way.engine)
+        proof = prove_file(model.path, model.origin.path, bounds=bounds, way=way)
+        known = {"inputs": inputs, "proof": dataclasses.asdict(proof)}
+        write_manifest(kept, known)
+    figures: Manifest = known["proof"]
+    return figures
+
+
 def read_both(
     models: Mapping[str, Pair],
     source: Path,
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
     *,
-    engine: str = "cpu",
+    ways: Mapping[str, Way] = NO_WAYS,
 ) -> tuple[ReadingProof, list[Found]]:
     """Read pictures with compiled models and with their sources.
 
@@ -181,23 +224,26 @@ def read_both(
         source: the repository whose steps read.
         pictures: files to read; by default rendered pages.
         bounds: NAME=VALUE in place of those of the precisions in the set.
-        engine: of the compiled models, see `networks.ENGINES`.
+        ways: in which the compiled models are run, by ONNX Runtime where not given.
 
     Returns:
         The figures, and every difference with its picture.
     """
     from ppocr_converters.onnx_model import load_onnx, metadata
-    from ppocr_converters.proof import precision_of
+    from ppocr_converters.proof import tolerance_for
 
-    stored = [metadata(load_onnx(compiled)) for compiled, _ in models.values()]
-    tolerance = loosest(tolerance_of(precision_of(facts), bounds) for facts in stored)
-    expected, compiled = readers(models, source, engine=engine)
+    ways = {name: ways.get(name, PLAIN) for name in models}
+    tolerance = loosest(
+        tolerance_for(metadata(load_onnx(compiled)), ways[name].engine, bounds)[1]
+        for name, (compiled, _) in models.items()
+    )
+    expected, compiled = readers(models, source, ways)
     chosen = read_files(pictures) if pictures else _rendered("cls" in models)
     return compare_readings(expected, compiled, chosen, tolerance)
 
 
 def readers(
-    models: Mapping[str, Pair], source: Path, *, engine: str = "cpu"
+    models: Mapping[str, Pair], source: Path, ways: Mapping[str, Way]
 ) -> tuple[Reader, Reader]:
     """A reader around the sources of a set, and one around its compiled models."""
     from ppocr_converters import networks
@@ -221,7 +267,7 @@ def readers(
         )
 
     def compiled(name: str) -> networks.Recogniser:
-        return networks.compiled_recogniser(models[name][0], threads=threads, engine=engine)
+        return networks.compiled_recogniser(models[name][0], ways[name])
 
     def around(detector: networks.Detector, others: Callable[[str], networks.Recogniser]) -> Reader:
         classifier = others("cls") if "cls" in models else None
@@ -240,7 +286,7 @@ def readers(
     norm = normalisation_of(metadata(stored["det"]))
     return (
         around(networks.plain_detector(network, norm), plain),
-        around(networks.compiled_detector(det, threads=threads, engine=engine), compiled),
+        around(networks.compiled_detector(det, ways["det"]), compiled),
     )
 
 

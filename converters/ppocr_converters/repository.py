@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ppocr_converters.choose import choose
 from ppocr_converters.convert import OPSET
+from ppocr_converters.engine import ONNXRUNTIME
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.files import new_folder, sha256_files
 from ppocr_converters.manifest import (
@@ -23,9 +25,8 @@ from ppocr_converters.manifest import (
     write_manifest,
 )
 from ppocr_converters.memory import totals
-from ppocr_converters.plan import ModelPlan, Plan, device_of, refuse_unavailable
+from ppocr_converters.plan import ModelPlan, Plan, device_of, refuse_unavailable, settle
 from ppocr_converters.prepare import Origin, Prepared, prepare
-from ppocr_converters.prove import prove_set
 from ppocr_converters.steps import source_repository
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ CODE = (
     "assemble.py",
     "compile.py",
     "dictionary.py",
+    "engine.py",
     "memory.py",
     "pbtxt.py",
     "plan.py",
@@ -97,15 +99,16 @@ def build(
         name: prepare(origin, work / origin.name, opset=opset) for name, origin in origins.items()
     }
     models = _lowered(models, precisions or {}, plan, pictures, bounds)
-    kept = work / ("+".join(model.path.parent.name for model in models.values()) + ".json")
-    proof = prove_set(models, source, kept, pictures, bounds)
+    choice = choose(models, _exact_engines(plan, precisions or {}), source, work, pictures, bounds)
+    plan, proof = choice.plan, choice.proof
     inputs = _inputs(models, plan, source, proof)
     manifest = read_manifest(out / MANIFEST)
     if manifest is not None and is_current(manifest, inputs, out):
         logger.info("%s is up to date", out)
         return Built(out, manifest, changed=False)
     with new_folder(out) as fresh:
-        manifest = {"inputs": inputs, **_make(fresh, models, plan, source), "proof": proof}
+        made = _make(fresh, models, plan, source)
+        manifest = {"inputs": inputs, **made, "engine": choice.report, "proof": proof}
         write_manifest(fresh / MANIFEST, manifest)
     return Built(out, manifest, changed=True)
 
@@ -137,6 +140,24 @@ def _lowered(
             bounds=bounds,
         )
     return result
+
+
+def _exact_engines(plan: Plan, precisions: Mapping[str, str]) -> Plan:
+    """The plan in which networks of lower precision stay with the engine that they are made for.
+
+    Raises:
+        RepositoryError: the plan has another one for such a network.
+    """
+    lowered = [name for name, precision in precisions.items() if precision != "fp32"]
+    planned = {name: plan.models[name].engines for name in lowered if name in plan.models}
+    for name, engines in planned.items():
+        if engines and ONNXRUNTIME not in engines:
+            raise RepositoryError(
+                f"{plan.name} runs {name} by {engines[0]}, but a network in {precisions[name]} is "
+                f"made for {ONNXRUNTIME}; choose the profile cpu-onnxruntime, or leave the "
+                f"network in fp32"
+            )
+    return settle(plan, {name: ONNXRUNTIME for name, engines in planned.items() if engines})
 
 
 def _inputs(

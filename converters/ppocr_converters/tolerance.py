@@ -22,6 +22,7 @@ class Tolerance:
     overlap: float
     other_boxes: float
     other_texts: float
+    other_spaces: float
     score: float
 
 

@@ -156,15 +156,31 @@ def run_build(arguments: argparse.Namespace) -> None:
     proofs = {name: model["proof"] for name, model in built.manifest["models"].items()}
     proofs["reading"] = built.manifest["proof"]
     lines += [f"  {_proof_line(name, proof)}" for name, proof in proofs.items()]
+    lines += [f"  {line}" for line in _engine_lines(built.manifest["engine"])]
     _show(arguments, built.manifest, "\n".join(lines))
 
 
 def _summary_line(row: dict[str, Any]) -> str:
-    line = f"{row['model']:16} {row['backend']:12}"
+    line = f"{row['model']:16} {row['backend']} {row['precision']}".rstrip().ljust(30)
     if row["instances"]:
         size = "GPU" if row["memory_mib"] is None else f"{row['memory_mib']} MiB"
         line += f" {row['instances']:2} x {row['threads']} thread(s), {size}"
     return line.rstrip()
+
+
+def _engine_lines(engine: dict[str, Any]) -> list[str]:
+    """A line for each engine that was considered for a network, where there were several."""
+    lines = []
+    for name, network in engine["networks"].items():
+        considered = network["considered"]
+        times = [one["milliseconds"] for one in considered if one["milliseconds"]]
+        for one in considered if len(considered) > 1 else ():
+            took = one["milliseconds"]
+            ratio = f"{took:8.2f} ms {took / min(times):5.2f} x" if took else " " * 19
+            taken = network["way"] == one["engine"]
+            outcome = "taken, the proof holds" if taken else one["outcome"]
+            lines.append(f"{name:4} {one['engine']:14} {ratio}  {outcome}")
+    return lines + [f"refused: {reason}" for reason in engine["refused"]]
 
 
 def _build_from_config(arguments: argparse.Namespace) -> Built:
@@ -265,7 +281,10 @@ def run_explain(arguments: argparse.Namespace) -> None:
 
 def _proof_line(name: str, proof: Any) -> str:
     if "pictures" in proof:
-        other = f"{proof['other_boxes']} boxes and {proof['other_texts']} texts differ"
+        other = (
+            f"{proof['other_boxes']} boxes and {proof['other_texts']} texts differ, and "
+            f"{proof['other_spaces']} by spaces"
+        )
         same = "equal boxes and texts"
         return (
             f"{name}: {other if proof['differences'] else same}, {proof['lines']} lines on "

@@ -15,7 +15,7 @@ from ppocr_converters.cli import main
 from ppocr_converters.compile import PREFIX
 from ppocr_converters.errors import ModelError
 from ppocr_converters.lower import lower_model, to_int8
-from ppocr_converters.networks import compiled_recogniser, normalise, onnx_network
+from ppocr_converters.networks import Way, compiled_recogniser, normalise, onnx_network
 from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.proof import compare_file
 from ppocr_converters.verbs import CLS, DET, REC
@@ -99,7 +99,9 @@ def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -
     # It learnt red first: the same as the network on pixels whose colours are swapped before.
     onnx.save(stretched, tmp_path / "m.onnx")
     crops = np.random.default_rng(2).integers(0, 256, (3, 80, 160, 3), dtype=np.uint8)
-    found = compiled_recogniser(tmp_path / "m.onnx", threads=1)(crops, np.zeros((3, 1), np.int32))
+    found = compiled_recogniser(tmp_path / "m.onnx", Way(threads=1))(
+        crops, np.zeros((3, 1), np.int32)
+    )
     values = normalise(crops[..., ::-1], catalogue().kinds["cls"])
     expected = onnx_network(tmp_path / "c.onnx", threads=1)(values)
     np.testing.assert_array_equal(found[0][:, 0], expected.argmax(axis=1))

@@ -28,7 +28,7 @@ def networks(built: Path) -> dict[str, Path]:
 @pytest.fixture
 def assembled(built: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
-    profile = load_profile("cpu", {"det": 6, "rec": 3}, cores=4)
+    profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
     assemble(folder, steps.source_repository(), networks(built), profile)
     return folder
 
@@ -100,7 +100,7 @@ def test_a_repository_is_self_contained(assembled: Path) -> None:
 def test_assembling_twice_gives_the_same_bytes(
     assembled: Path, built: Path, tmp_path: Path
 ) -> None:
-    profile = load_profile("cpu", {"det": 6, "rec": 3}, cores=4)
+    profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
     assemble(tmp_path / "second", steps.source_repository(), networks(built), profile)
     assert sha256_files(tmp_path / "second") == sha256_files(assembled)
 
@@ -108,17 +108,17 @@ def test_assembling_twice_gives_the_same_bytes(
 def test_a_model_in_the_wrong_place_is_refused(built: Path, tmp_path: Path) -> None:
     wrong = {"det": built / REC / "model.onnx", "rec": built / REC / "model.onnx"}
     with pytest.raises(ModelError, match=r"is a text recogniser \(rec\), but was given as det"):
-        assemble(tmp_path, steps.source_repository(), wrong, load_profile("cpu"))
+        assemble(tmp_path, steps.source_repository(), wrong, load_profile("cpu-onnxruntime"))
     raw = {"det": built / DET / "converted.onnx", "rec": built / REC / "model.onnx"}
     with pytest.raises(RepositoryError, match="not compiled"):
-        assemble(tmp_path / "b", steps.source_repository(), raw, load_profile("cpu"))
+        assemble(tmp_path / "b", steps.source_repository(), raw, load_profile("cpu-onnxruntime"))
 
 
 def test_an_ensemble_without_one_of_its_models_is_refused(built: Path, tmp_path: Path) -> None:
     source = shutil.copytree(steps.source_repository(), tmp_path / "source")
     shutil.rmtree(source / "det_postprocess")
     with pytest.raises(RepositoryError, match="needs det_postprocess, which is not there"):
-        assemble(tmp_path / "out", source, networks(built), load_profile("cpu"))
+        assemble(tmp_path / "out", source, networks(built), load_profile("cpu-onnxruntime"))
 
 
 def test_configurations_survive_writing(tmp_path: Path) -> None:
@@ -152,7 +152,8 @@ def work_of(built: Path, tmp_path: Path) -> Path:
 
 
 def build(work: Path, *more: str) -> int:
-    return main(["build", "--quiet", "--work", str(work), *more])
+    profile = ["--profile", "cpu-onnxruntime"]
+    return main(["build", "--quiet", "--work", str(work), *profile, *more])
 
 
 @pytest.mark.paddle
@@ -174,7 +175,7 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
     said = capsys.readouterr().out
     assert "is built" in said
     assert "is up to date" in said
-    assert "det              onnxruntime   5 x 1 thread(s)" in said
+    assert "det              onnxruntime    5 x 1 thread(s)" in said
     (out / "det" / "1" / "model.onnx").write_bytes(b"spoilt")
     assert build(work, "--det-concurrency", "5") == 0
     assert sha256_file(out / "det" / "1" / "model.onnx") == sha256_file(

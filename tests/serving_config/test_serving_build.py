@@ -38,7 +38,8 @@ FIVE: list[tuple[dict[str, Any], int, int]] = [
 def test_triton_runs_the_counts_of_five_configurations(
     changes: dict[str, Any], det: int, rec: int, repository: Path, tmp_path: Path
 ) -> None:
-    plan = plan_service(document(small(**changes))).plan
+    profile = {"triton__profile": "cpu-onnxruntime"}
+    plan = plan_service(document(small(**changes, **profile))).plan
     built = repository.parent / "onnx"
     networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
     folder = tmp_path / "repository"
@@ -70,6 +71,7 @@ def test_gpu_placements_are_in_the_text(repository: Path, tmp_path: Path) -> Non
     """No GPU is needed to see where instances would be put."""
     local = {"devices": "0,1,2", "device_type": 2}
     changes = {f"op__det__local_service_conf__{name}": value for name, value in local.items()}
+    changes["op__rec__local_service_conf__precision"] = "bf16"
     plan = plan_service(document(small(op__det__concurrency=7, **changes))).plan
     built = repository.parent / "onnx"
     networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
@@ -98,6 +100,7 @@ def configured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         "dag__channel_size": 40,
         "triton__det_db_box_thresh": 0.55,
         "op__det__local_service_conf__thread_num": 1,
+        "triton__profile": "cpu-openvino",
     }
     config = folder / "config.yml"
     config.write_text(yaml.safe_dump(small(**changes, **more)), "utf-8")

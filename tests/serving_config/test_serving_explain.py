@@ -35,7 +35,7 @@ def test_the_old_example_is_explained_in_numbers() -> None:
     assert rows["op.det.concurrency"].becomes == count
     assert rows["op.rec.concurrency"].becomes == "instance_group.count 3 of recognize, rec"
     local = "op.rec.local_service_conf"
-    assert rows[f"{local}.thread_num"].becomes == "intra_op_thread_count 2 of rec"
+    assert rows[f"{local}.thread_num"].becomes == "2 threads of each instance of rec"
     assert rows[f"{local}.devices"].becomes == "rec: 3 on the CPU"
     assert rows["rpc_port"].becomes == "gRPC endpoint on port 18090"
     noted = {key for key, row in rows.items() if row.note}
@@ -63,8 +63,9 @@ def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> Non
 def test_what_cannot_be_built_is_explained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    on_cpu, on_gpu = 'device_type: 0\n            devices: ""', "device_type: 2\n            "
     text = EXAMPLE.read_text("utf-8").replace(
-        "device_type: 0", "device_type: 0\n            precision: bf16", 1
+        on_cpu, f'{on_gpu}devices: "0"\n            precision: int8', 1
     )
     path = tmp_path / "config.yml"
     path.write_text(text, "utf-8")
@@ -73,7 +74,8 @@ def test_what_cannot_be_built_is_explained(
     assert main(["build", "--config", str(path), "--work", str(tmp_path / "build")]) == 1
     error = capsys.readouterr().err
     assert (
-        "precision is bf16, and conversion of a network to bf16 for CPU is not available" in error
+        "precision is int8, and conversion of a network to int8 for TensorRT is not available"
+        in error
     )
     assert not (tmp_path / "build" / "model_repository").exists()
 

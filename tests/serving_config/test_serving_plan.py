@@ -13,7 +13,7 @@ from serving_config.configs import DET, REC, document, service, small
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.pbtxt import read_config
-from ppocr_converters.plan import apply, refuse_unavailable
+from ppocr_converters.plan import apply, refuse_unavailable, settle
 from ppocr_converters.profiles import load_profile
 from ppocr_converters.serving_config.keys import ConfigError
 from ppocr_converters.serving_config.placement import parse_cards, round_robin
@@ -28,7 +28,8 @@ LOCAL = "op__det__local_service_conf__"
 def config_of(found: Service, model: str) -> Any:
     """The `ModelConfig` that is served."""
     config = read_config(source_repository() / model / "config.pbtxt")
-    apply(config, found.plan.models[model])
+    engines = found.plan.models[model].engines
+    apply(config, settle(found.plan, {model: engines[0]} if engines else {}).models[model])
     return config
 
 
@@ -140,7 +141,7 @@ def test_tensorrt_gets_its_precision_and_smallest_subgraph() -> None:
 
 @pytest.mark.parametrize(
     ("precision", "devices", "device_type"),
-    [("int8", "0", 2), ("bf16", "", 0)],
+    [("int8", "0", 2)],
 )
 def test_a_precision_that_cannot_be_built_is_refused_at_the_build(
     precision: str, devices: str, device_type: int
@@ -153,7 +154,13 @@ def test_a_precision_that_cannot_be_built_is_refused_at_the_build(
 
 @pytest.mark.parametrize(
     ("precision", "devices", "converted"),
-    [("fp32", "0", "fp32"), ("fp16", "0", "fp16"), ("int8", "0", "int8"), ("fp16", "", "fp16")],
+    [
+        ("fp32", "0", "fp32"),
+        ("fp16", "0", "fp16"),
+        ("int8", "0", "int8"),
+        ("fp16", "", "fp16"),
+        ("bf16", "", "fp32"),  # OpenVINO itself rounds
+    ],
 )
 def test_a_precision_is_what_the_network_is_converted_to(
     precision: str, devices: str, converted: str
@@ -192,18 +199,44 @@ def test_the_graph_is_optimised_unless_false_is_written(ir_optim: bool | None, l
     assert config_of(found, "det").optimization.graph.level == level
 
 
-def test_openvino_is_an_accelerator_of_networks_on_the_cpu() -> None:
-    found = service(**{"triton__profile": "cpu-openvino"})
-    names = {
-        model: [
-            entry.name
-            for entry in config_of(
-                found, model
-            ).optimization.execution_accelerators.cpu_execution_accelerator
-        ]
-        for model in ("det", "rec", "recognize")
+def engines(found: Service, model: str = "det") -> list[str]:
+    return [str(engine) for engine in found.plan.models[model].engines]
+
+
+def test_the_build_chooses_an_engine_in_float32_unless_told_otherwise() -> None:
+    exact, all_ = ["onnxruntime", "openvino"], ["onnxruntime", "openvino", "openvino-bf16"]
+    assert engines(service()) == exact
+    assert engines(service(triton__profile="cpu")) == all_
+    both = service(**{f"{LOCAL}precision": "fp32"}, triton__profile="cpu")
+    assert (engines(both), engines(both, "rec")) == (exact, all_)
+    assert engines(service(), "recognize") == []
+    assert engines(service(**{f"{LOCAL}devices": "0"})) == []
+    assert engines(service(**{f"{LOCAL}ir_optim": False})) == ["onnxruntime"]
+
+
+def test_a_profile_or_a_precision_names_the_engine() -> None:
+    assert engines(service(triton__profile="cpu-onnxruntime")) == ["onnxruntime"]
+    assert engines(service(triton__profile="cpu-openvino")) == ["openvino"]
+    assert engines(service(triton__profile="cpu-openvino-bf16")) == ["openvino-bf16"]
+    asked = service(**{f"{LOCAL}precision": "bf16"})
+    assert engines(asked) == ["openvino-bf16"]
+    assert engines(asked, "rec") == ["onnxruntime", "openvino"]
+    with pytest.raises(
+        ConfigError, match=r"precision is fp32, but triton\.profile is 'cpu-openvino"
+    ):
+        service(**{f"{LOCAL}precision": "fp32"}, triton__profile="cpu-openvino-bf16")
+
+
+def test_openvino_shares_its_threads_and_streams_among_the_instances() -> None:
+    changes = {"op__det__concurrency": 3, f"{LOCAL}thread_num": 2, f"{LOCAL}mem_optim": False}
+    found = service(**changes, triton__profile="cpu-openvino-bf16")
+    config = config_of(found, "det")
+    assert (config.backend, config.default_model_filename) == ("openvino", "model.onnx")
+    assert {name: value.string_value for name, value in config.parameters.items()} == {
+        "NUM_STREAMS": "3",
+        "INFERENCE_NUM_THREADS": "6",
+        "HINT_BF16": "YES",
     }
-    assert names == {"det": ["openvino"], "rec": ["openvino"], "recognize": []}
 
 
 def test_without_batch_size_and_limits_there_is_no_batcher() -> None:

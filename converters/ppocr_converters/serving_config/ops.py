@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ppocr_converters.catalogue import Kind
+from ppocr_converters.engine import ONNXRUNTIME, OPENVINO_BF16, Engine
 from ppocr_converters.plan import Accelerator, Batching, Instances, ModelPlan, Plan
 from ppocr_converters.profiles import load_profile, models_of_op
 from ppocr_converters.serving_config.document import Document
@@ -48,7 +49,8 @@ class Op:
 class OpPlan:
     """The plans of an Op's models, and what there is to say about its keys, by path.
 
-    `precision` is what its network is converted to; TensorRT rounds to fp16 by itself.
+    `precision` is what its network is converted to; TensorRT rounds to fp16 by itself, OpenVINO
+    to bf16.
     """
 
     models: dict[str, ModelPlan] = field(default_factory=dict)
@@ -128,12 +130,15 @@ def plan_op(document: Document, op: Op) -> OpPlan:
         plain.instances,
         plain.batching,
         max_batch_size=max(plain.batching.preferred_sizes, default=0) if plain.batching else 0,
+        engines=_engines(document, op),
+        threads=local["thread_num"],
         graph_level=_graph_level(local),
         accelerators=_accelerators(local, op),
         parameters=_parameters(local),
     )
     result.unavailable += _unavailable(local, op)
-    result.precision = local["precision"] if op.device != TENSORRT else "fp32"
+    by_file = local["precision"] in ("fp16", "int8") and op.device != TENSORRT
+    result.precision = local["precision"] if by_file else "fp32"
     result.warnings |= _warnings(local, op)
     result.effects |= _effects(document, op, result.models)
     return result
@@ -171,6 +176,35 @@ def _rows(document: Document, op: Op) -> int:
     return int(default) if own is None else own
 
 
+def _engines(document: Document, op: Op) -> tuple[Engine, ...]:
+    """The engines that may run an Op's network on the CPU; none on a GPU, which has its own.
+
+    float32 is what Paddle Serving computed in, and stays unless the file asks for another
+    precision or names a profile. Only ONNX Runtime leaves a graph as it is written.
+
+    Raises:
+        ConfigError: the profile has no engine of the precision that is written.
+    """
+    if op.cards:
+        return ()
+    local = _Local(document, op.name)
+    if local["precision"] == "bf16":
+        return (OPENVINO_BF16,)
+    if _graph_level(local) == GRAPH_OFF:
+        return (ONNXRUNTIME,)
+    engines = profile_of(document, op).models[NETWORK[op.kind]].engines
+    if document["triton.profile"] is not None and not local.is_written("precision"):
+        return engines
+    exact = tuple(engine for engine in engines if engine.precision == "fp32")
+    if engines and not exact:
+        raise ConfigError(
+            f"{local.path('precision')} is {local['precision']}, but triton.profile is "
+            f"{document['triton.profile']!r}, which computes in {engines[0].precision}; "
+            "leave one of them out"
+        )
+    return exact
+
+
 def _graph_level(local: _Local) -> int | None:
     off = local.is_written("ir_optim") and not local["ir_optim"]
     return GRAPH_OFF if off else None
@@ -187,16 +221,13 @@ def _accelerators(local: _Local, op: Op) -> tuple[Accelerator, ...]:
 
 
 def _parameters(local: _Local) -> Mapping[str, str]:
-    threads = {"intra_op_thread_count": str(local["thread_num"]), "inter_op_thread_count": "1"}
-    if local["mem_optim"]:
-        return threads
-    return threads | {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
+    return {} if local["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
 
 
 def _unavailable(local: _Local, op: Op) -> list[str]:
     """Settings that are understood and cannot be built yet."""
     precision = local["precision"]
-    if precision in ("fp32", "fp16") or (precision == "int8" and op.device == CUDA):
+    if precision in ("fp32", "fp16", "bf16") or (precision == "int8" and op.device == CUDA):
         return []
     return [
         f"{local.path('precision')} is {precision}, and conversion of a network to {precision} for "
@@ -226,6 +257,14 @@ def _warnings(local: _Local, op: Op) -> dict[str, str]:
     return {local.path(name): text for name, text in found.items()}
 
 
+def _engine_text(plan: ModelPlan) -> str:
+    """By which engine, as far as it is known before the build."""
+    names = " or ".join(map(str, plan.engines))
+    if len(plan.engines) < 2:
+        return f", by {names}" if names else ""
+    return f", by the faster of {names}: `build` times them here"
+
+
 def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
     """What the Op's keys became, in numbers."""
     local = _Local(document, op.name)
@@ -238,8 +277,8 @@ def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dic
     batching = models[network].batching
     effects = {
         "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
-        "thread_num": f"intra_op_thread_count {local['thread_num']} of {network}",
-        "device_type": f"{DEVICE_NAMES[op.device]} for {network}",
+        "thread_num": f"{local['thread_num']} threads of each instance of {network}",
+        "device_type": f"{DEVICE_NAMES[op.device]} for {network}{_engine_text(models[network])}",
         "devices": f"{network}: {where}",
         "model_config": f"the network {network}",
         "ir_optim": "no graph optimisation (level 2)"
