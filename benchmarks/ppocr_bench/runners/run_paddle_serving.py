@@ -138,7 +138,9 @@ def fit(crop: Any, ratio: float) -> Any:
 
 def end_with_parent() -> None:
     """Kill this process and all of its group once standard input has ended."""
-    sys.stdin.read()
+    # Not sys.stdin: every forked process closes that, and would wait for this thread's lock.
+    while os.read(0, 1):
+        pass
     os.killpg(0, signal.SIGKILL)
 
 
