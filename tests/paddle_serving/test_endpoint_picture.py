@@ -54,6 +54,15 @@ def test_the_picture_arrives(call: Call) -> None:
     assert picture_of(call, LIMIT) == PICTURE
 
 
+@pytest.mark.parametrize("size", [1000, 1001, 1002])
+def test_base64_is_measured_to_the_byte_before_it_is_decoded(size: int) -> None:
+    for text in (base64.b64encode(bytes(size)), base64.encodebytes(bytes(size))):
+        call = Call(["image"], [text.decode()])
+        assert len(picture_of(call, size)) == size
+        with pytest.raises(PipelineError, match=f"has {size} bytes; at most {size - 1} are"):
+            picture_of(call, size - 1)
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 61])
 def test_pixels_arrive_as_they_are(width: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, width, 3), np.uint8)
