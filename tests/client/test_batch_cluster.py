@@ -107,6 +107,7 @@ def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, c
             bucket.pipe_file(f"scans/{name}", data)
         order = ["batch", "s3://scans/in", "--out", "s3://scans/out", "--format", "jsonl"]
         order += ["--url", server.grpc_url, "--ray-address", cluster, "--json", "--part-size", "3"]
+        order += ["--actors", "1"]
         for key, value in access.items():
             order += ["--storage", f"{key}={value}"]
         assert main([*order, "--limit", "4"]) == 0

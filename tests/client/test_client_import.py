@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-HEAVY = {"cv2", "onnx", "onnxruntime", "paddle", "PIL", "pyclipper", "pytriton", "tritonclient"}
+HEAVY = {
+    *("cv2", "fsspec", "onnx", "onnxruntime", "paddle", "PIL", "pyarrow", "pyclipper", "pytriton"),
+    *("ray", "tritonclient"),
+}
 PROGRAM = """
 import json, sys
 before = set(sys.modules)

@@ -11,19 +11,21 @@ import contextlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 # Ray reports its use to its makers, draws bars and prints warnings of its own if it is not told
-# otherwise before it is loaded; what the user has set stays.
-SILENCE = {
+# otherwise before it is loaded, and gives itself no time to start on a laden machine; what the user
+# has set stays.
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TRAIN_V2_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "180",
 }
-for _name, _value in SILENCE.items():
+for _name, _value in ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
@@ -55,19 +57,34 @@ def connected(address: str, actors: int | None) -> Iterator[None]:
     if actors is not None:
         own["num_cpus"] = actors
     try:
-        ray.init(
-            address=address,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            **(own if address == "local" else {}),
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        with _silent():
+            ray.init(
+                address=address,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **(own if address == "local" else {}),
+            )
+    except Exception as error:  # Ray has no class of its own for a start that failed
         raise ConnectionError(f"cannot reach Ray at {address}: {error}") from error
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what Ray's libraries say on standard error while they start; they raise what matters."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def processors() -> int:
