@@ -97,7 +97,7 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
         yield started
 
 
-def eventually(condition: Callable[[], bool], watch: Watch, seconds: float = 30) -> None:
+def eventually(condition: Callable[[], bool], watch: Watch, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert watch.process.poll() is None, watch.said
