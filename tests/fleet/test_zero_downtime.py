@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fleet.copies import small_copy
 
 from ppocr_client import OcrClient
 from ppocr_server.ports import choose_ports
@@ -65,15 +66,6 @@ def under_load(url: str, picture: bytes) -> Iterator[Load]:
         load.over.set()
         for client in clients:
             client.join()
-
-
-def small_copy(repository: Path, target: Path) -> Path:
-    """A repository of its own with one instance of everything."""
-    shutil.copytree(repository, target)
-    for config in target.glob("*/config.pbtxt"):
-        text = re.sub(r"^  count: \d+", "  count: 1", config.read_text(), flags=re.MULTILINE)
-        config.write_text(text)
-    return target
 
 
 def configured_envoy(servers: dict[str, list[str]], listener: int, admin: int) -> str:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+# Why a picture is refused, in a word for the metrics.
+REASONS = ("empty", "bytes", "format", "damaged", "side", "pixels")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 ORIENTATION = 0x0112  # the EXIF tag
 PNG_EXIF = (b"eXIf", b"Raw profile type exif")  # a chunk, and what was written before there was one
@@ -31,6 +33,14 @@ UPRIGHT = {
     7: lambda pixels: cv2.rotate(cv2.transpose(pixels), cv2.ROTATE_180),
     8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+
+
+class PictureRefused(ValueError):
+    """A picture that is not read; `reason` is one of REASONS."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -84,9 +94,10 @@ def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
         except cv2.error:
             pixels = None  # damaged, said below
     if pixels is None:
-        raise ValueError(
+        raise PictureRefused(
+            "damaged",
             f"IMAGE is a damaged or truncated {header.format} of {len(data)} bytes; "
-            f"send the whole file"
+            f"send the whole file",
         )
     if header.alpha:
         pixels = flatten(pixels)
@@ -100,10 +111,13 @@ def read_header(data: bytes, limits: Limits) -> Header:
         ValueError: empty, too large a file, not one of FORMATS, or a size outside the limits.
     """
     if not data:
-        raise ValueError("IMAGE is empty; send an encoded picture: " + ", ".join(FORMATS))
+        raise PictureRefused(
+            "empty", "IMAGE is empty; send an encoded picture: " + ", ".join(FORMATS)
+        )
     if len(data) > limits.max_image_bytes:
-        raise ValueError(
-            f"IMAGE has {len(data)} bytes; allowed: max_image_bytes {limits.max_image_bytes}"
+        raise PictureRefused(
+            "bytes",
+            f"IMAGE has {len(data)} bytes; allowed: max_image_bytes {limits.max_image_bytes}",
         )
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -114,12 +128,13 @@ def read_header(data: bytes, limits: Limits) -> Header:
                 orientation=orientation_of(image, data),
             )
     except UnidentifiedImageError:
-        raise ValueError(
+        raise PictureRefused(
+            "format",
             f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
-            + ", ".join(FORMATS)
+            + ", ".join(FORMATS),
         ) from None
     except (OSError, SyntaxError, ValueError, TypeError) as error:  # what Pillow's readers raise
-        raise ValueError(f"IMAGE cannot be decoded: {error}") from None
+        raise PictureRefused("damaged", f"IMAGE cannot be decoded: {error}") from None
     check_size(header.height, header.width, limits)
     return header
 
@@ -135,14 +150,16 @@ def orientation_of(image: Image.Image, data: bytes) -> int:
 def check_size(height: int, width: int, limits: Limits) -> None:
     """Raise a ValueError when a picture's size is outside the limits."""
     if max(height, width) > limits.max_image_side:
-        raise ValueError(
+        raise PictureRefused(
+            "side",
             f"IMAGE is {width}x{height} (width x height); "
-            f"allowed: max_image_side {limits.max_image_side}"
+            f"allowed: max_image_side {limits.max_image_side}",
         )
     if height * width > limits.max_image_pixels:
-        raise ValueError(
+        raise PictureRefused(
+            "pixels",
             f"IMAGE is {width}x{height}, {width * height} pixels; "
-            f"allowed: max_image_pixels {limits.max_image_pixels}"
+            f"allowed: max_image_pixels {limits.max_image_pixels}",
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import step
 from .image import Limits, decode_image
+from .metrics import Input
 from .options import default_options, parse_options
 from .resize import pad_tiny, resize_for_det
 
@@ -22,10 +23,21 @@ class TritonPythonModel:
         parameters = step.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
+        self.input = Input()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
-        return step.answer_each(requests, self.answer)
+        answers = step.answer_each(requests, self.answer_and_count)
+        self.input.tell()
+        return answers
+
+    def answer_and_count(self, request: Any) -> Any:
+        """One answer, or the ValueError that it is refused with, counted."""
+        try:
+            return self.answer(request)
+        except ValueError as error:
+            self.input.refused(error)
+            raise
 
     def answer(self, request: Any) -> Any:
         """One picture; the detector's input is made only when somebody asked for it."""
@@ -33,7 +45,9 @@ class TritonPythonModel:
         image = step.tensor(request, "IMAGE")
         if image.size != 1:
             raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
-        pixels = pad_tiny(decode_image(image.item(), self.limits))
+        decoded = decode_image(image.item(), self.limits)
+        self.input.decoded(image.item(), decoded)
+        pixels = pad_tiny(decoded)
         outputs = {"PIXELS": pixels, "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32)}
         if "DET_INPUT" in request.requested_output_names():
             resized = resize_for_det(

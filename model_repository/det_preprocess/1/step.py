@@ -42,8 +42,9 @@ def response(**outputs: np.ndarray) -> Any:
     )
 
 
-def refusal(reason: str, code: int | None = None) -> Any:
-    """An error for one request; INVALID_ARGUMENT unless another code is given."""
+def refusal(request: Any, reason: str, code: int | None = None) -> Any:
+    """An error for one request, logged; INVALID_ARGUMENT unless another code is given."""
+    pb_utils.Logger.log_info(f"[request id: {request.request_id() or '<id_unknown>'}] {reason}")
     code = pb_utils.TritonError.INVALID_ARG if code is None else code
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(reason, code))
 
@@ -55,5 +56,5 @@ def answer_each(requests: list[Any], answer: Callable[[Any], Any]) -> list[Any]:
         try:
             responses.append(answer(request))
         except ValueError as error:
-            responses.append(refusal(str(error)))
+            responses.append(refusal(request, str(error)))
     return responses

@@ -26,7 +26,7 @@ from .batches import (
 )
 from .crop import check_boxes, crop_line, whole_picture
 from .ctc import ctc_decode, load_dictionary
-from .metrics import Phases
+from .metrics import Phases, Reading
 from .options import default_options, parse_options
 from .orientation import Classifier, fill_classifier, plan_classifier, read_classifier, turn_upright
 
@@ -54,6 +54,7 @@ class TritonPythonModel:
         self.buckets = parse_buckets(parameters["rec_buckets"])
         self.batch_size = int(parameters["rec_batch_size"])
         self.phases = Phases(args["model_name"], ("crop", "read", "decode"))
+        self.reading = Reading()
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
 
@@ -61,6 +62,7 @@ class TritonPythonModel:
         """Answer every request on its own."""
         answers = [await self.answer_or_refuse(request) for request in requests]
         self.phases.tell()
+        self.reading.tell()
         return answers
 
     async def answer_or_refuse(self, request: Any) -> Any:
@@ -68,9 +70,9 @@ class TritonPythonModel:
         try:
             return await self.answer(request)
         except ValueError as error:
-            return step.refusal(str(error))
+            return step.refusal(request, str(error))
         except CallError as error:
-            return step.refusal(str(error), error.code)
+            return step.refusal(request, str(error), error.code)
 
     async def answer(self, request: Any) -> Any:
         """One picture; a picture without boxes makes no call at all."""
@@ -87,6 +89,7 @@ class TritonPythonModel:
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
         texts, scores = await self.read(ask, pixels, boxes, options)
         sure = np.flatnonzero(scores >= options["drop_score"])
+        self.reading.answered(len(sure))
         return step.response(
             BOXES=boxes[sure],
             BOX_SCORES=box_scores[sure],
@@ -117,6 +120,7 @@ class TritonPythonModel:
             crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
             ended("read")
         batches = self.plan([(crop.shape[0], crop.shape[1]) for crop in crops], options)
+        self.reading.cropped(batches)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
         calls = [self.start(ask, crops, batch) for batch in batches]
         ended("crop")
