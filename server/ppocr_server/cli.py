@@ -221,6 +221,7 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
             "metrics": server.metrics_url,
             "pid": server.pid,
             "models": server.models,
+            "engines": server.engines,
             "versions": versions,
             "old_ports": dict(old),
         }
@@ -229,6 +230,7 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
     print(
         f"{version_line(versions)}\n"
         f"models   {', '.join(server.models)}\n"
+        f"engines  {', '.join(f'{name}: {engine}' for name, engine in server.engines.items())}\n"
         f"HTTP     http://{server.http_url}\n"
         f"gRPC     grpc://{server.grpc_url}\n"
         f"metrics  http://{server.metrics_url}/metrics\n"

@@ -16,6 +16,7 @@ DEFAULT_FILE = {
     "tensorrt": "model.plan",
     "python": "model.py",
 }
+NETWORKS = ("onnxruntime", "openvino", "tensorrt")
 BACKEND_OF_PLATFORM = {"onnxruntime_onnx": "onnxruntime", "tensorrt_plan": "tensorrt"}
 
 
@@ -25,12 +26,14 @@ class Repository:
 
     Attributes:
         models: their names.
+        engines: what runs each network, such as "openvino bf16", by its model's name.
         complete: whether every configuration says all that Triton needs. Then nothing must be
             filled in, which Triton would try in one more process for every Python model: with
             the OCR pipeline that is more than half of the time to start.
     """
 
     models: list[str]
+    engines: dict[str, str]
     complete: bool
 
 
@@ -54,6 +57,7 @@ def check_repository(repository: Path) -> Repository:
     check_engines(repository)
     return Repository(
         models=[model.name for model, _ in configs],
+        engines={model.name: engine for model, config in configs if (engine := engine_of(config))},
         complete=all(_is_complete(model, config) for model, config in configs),
     )
 
@@ -88,6 +92,17 @@ def read_config(model: Path) -> Any:
         return text_format.Parse(path.read_text(encoding="utf-8"), model_config_pb2.ModelConfig())
     except text_format.ParseError as error:
         raise RepositoryError(f"{path} is not a valid model configuration: {error}") from error
+
+
+def engine_of(config: Any) -> str:
+    """The engine of a network, with its precision where that is not the file's; "" of others."""
+    if config is None:
+        return ""
+    backend: str = config.backend or BACKEND_OF_PLATFORM.get(config.platform, "")
+    if backend not in NETWORKS:
+        return ""
+    asked = {name: value.string_value.upper() for name, value in config.parameters.items()}
+    return f"{backend} bf16" if asked.get("HINT_BF16") == "YES" else backend
 
 
 def _is_complete(model: Path, config: Any) -> bool:

@@ -127,7 +127,7 @@ class TritonServer:
         self._environment = triton_environment(self.installation)
         check_stub(self.installation, self._environment)
         found = check_repository(self._repository)
-        self.models = found.models
+        self.models, self.engines = found.models, found.engines
         for attempt in range(PORT_TRIES):
             with contextlib.ExitStack() as undo:
                 undo.callback(self.stop)
@@ -172,7 +172,8 @@ class TritonServer:
                 log = opened.enter_context(self._log_file.open("ab")).fileno()
                 self._log_start = self._log_file.stat().st_size
             header = version_line(component_versions(self.installation))
-            os.write(log, f"ppocr-serve: {header}\n".encode())
+            engines = ", ".join(f"{name} by {engine}" for name, engine in self.engines.items())
+            os.write(log, f"ppocr-serve: {header}\nppocr-serve: {engines}\n".encode())
             self._process = GuardedProcess(
                 command,
                 self._environment,

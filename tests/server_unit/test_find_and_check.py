@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from server_unit.tiny_models import add_model, config, plus_one
+from server_unit.tiny_models import add_model, config, parameter, plus_one
 
 from ppocr_server import locate
 from ppocr_server.backend_folder import assemble_backends
@@ -19,6 +19,7 @@ from ppocr_server.locate import Installation, check_glibc, find_tritonserver
 from ppocr_server.ports import choose_ports
 from ppocr_server.repository import check_repository
 
+ONNX = 'default_model_filename: "model.onnx"\n'
 ANY = {"http": 0, "grpc": 0, "metrics": 0}
 
 
@@ -226,6 +227,18 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         check_repository(tmp_path)
     assert "det/config.pbtxt" in str(caught.value)
     assert "instances" in str(caught.value)
+
+
+def test_the_engine_of_each_network_is_known(tmp_path: Path) -> None:
+    openvino = config().replace("onnxruntime", "openvino") + ONNX
+    add_model(tmp_path, "det", openvino + parameter("HINT_BF16", "YES"), plus_one())
+    add_model(tmp_path, "rec", openvino, plus_one())
+    add_model(tmp_path, "cls", config(), plus_one())
+    assert check_repository(tmp_path).engines == {
+        "cls": "onnxruntime",
+        "det": "openvino bf16",
+        "rec": "openvino",
+    }
 
 
 def test_only_complete_configurations_are_served_as_they_are(tmp_path: Path) -> None:

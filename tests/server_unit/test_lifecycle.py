@@ -195,6 +195,7 @@ def test_ready_is_one_line_of_json(small_repository: Path) -> None:
     with serving(small_repository, "--grace", "0") as (process, ready):
         assert get(f"{ready['http']}/v2/health/ready") == b""
         assert ready["models"] == ["small"]
+        assert ready["engines"] == {"small": "onnxruntime"}
         assert ready["versions"]["triton"].startswith("2.51.0")
         assert "stand-in" in ready["versions"]["onnxruntime"]
         process.terminate()

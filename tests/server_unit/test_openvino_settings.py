@@ -27,6 +27,7 @@ def test_an_empty_configuration_is_float32_and_leaves_threads_to_openvino() -> N
     assert settings() == Settings()
     assert properties(settings())["INFERENCE_PRECISION_HINT"] == "f32"
     assert "INFERENCE_NUM_THREADS" not in properties(settings())
+    assert properties(settings())["CPU_RUNTIME_CACHE_CAPACITY"] < 5000  # OpenVINO's own
 
 
 @pytest.mark.parametrize(
