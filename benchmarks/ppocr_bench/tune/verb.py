@@ -24,7 +24,6 @@ from ppocr_bench.report import table
 from ppocr_bench.target import DEFAULT_REPOSITORY
 from ppocr_bench.tune.search import Trial, search
 from ppocr_bench.tune.setting import Setting, read_setting, section, steps, write_setting
-from ppocr_converters.pbtxt import read_config, write_config
 
 Ask = Callable[[bytes], object]
 
@@ -167,6 +166,8 @@ def read_configs(repository: Path) -> dict[str, Any]:
     Raises:
         BenchError: one is not there.
     """
+    from ppocr_converters.pbtxt import read_config
+
     missing = [name for name in TUNED if not (repository / name / "config.pbtxt").is_file()]
     if missing:
         raise BenchError(
@@ -214,6 +215,7 @@ def served(repository: Path, setting: Setting) -> Iterator[Ask]:
     import numpy as np
 
     from ppocr_client.transport import Infer, connect, parse_url
+    from ppocr_converters.pbtxt import write_config
     from ppocr_server.triton import TritonServer
 
     with tempfile.TemporaryDirectory(prefix="ppocr-tune-") as folder:
