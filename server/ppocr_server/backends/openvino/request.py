@@ -32,8 +32,8 @@ TRITON_TYPES = {
 }
 #: Kernels that OpenVINO keeps for shapes it has seen, of its own 5000. A width costs PP-OCRv4's
 #: recogniser some 25 of them and 10 MB in bfloat16, 5 MB in float32, and to make them again 50 ms.
-#: With 5000, the 98 widths of a line took 1112 MB in bfloat16, 556 in float32. This many hold the 34
-#: widths that were measured: 440 and 275 MB, as fast as with 5000.
+#: With 5000, all 98 widths of a line took 1112 MB in bfloat16, 556 in float32. This many hold 34
+#: widths: 440 and 275 MB, as fast as with 5000.
 KERNELS = 1000
 #: What OpenVINO raises when a network cannot be loaded or run; it has no exceptions of its own.
 ERRORS = (RuntimeError, ValueError)
