@@ -150,7 +150,10 @@ def test_malformed_requests(
     endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc, case: str
 ) -> None:
     malformed, err_no = MALFORMED[case]
-    status, answer = within_a_second(lambda: post(endpoint.http_port, malformed))
+    began = time.monotonic()
+    status, answer = post(endpoint.http_port, malformed)
+    # To send 200 MB takes the client longer; the next test sees that they are not waited for.
+    assert time.monotonic() - began < SOON or len(malformed) > 1_000_000
     told = json.loads(answer)
     assert (status, told["err_no"]) == (200, err_no)
     assert told["err_msg"]
@@ -158,21 +161,8 @@ def test_malformed_requests(
     fields = json.loads(malformed or b"{}")
     began = time.monotonic()
     assert rpc(**fields).err_no == err_no
-    # The client itself takes long to copy 200 MB several times.
     assert time.monotonic() - began < SOON or len(malformed) > 1_000_000
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
-
-
-def within_a_second(ask: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
-    """The answer; the best of three tries counts, where other work is done on the machine too."""
-    taken = []
-    for _ in range(3):
-        began = time.monotonic()
-        answer = ask()
-        taken.append(time.monotonic() - began)
-        if taken[-1] < 1:
-            return answer
-    raise AssertionError(f"answered after {taken} seconds")
 
 
 @pytest.mark.parametrize(
