@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,9 +114,15 @@ class Children:
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
         for child in children:
             self._free.put(child)
+        # Requests wait here in their order. Threads that waited for a free process would not: the
+        # one that has just had its answer would be first again.
+        self._waiting = ThreadPoolExecutor(len(children))
 
     def ask(self, path: str | Path) -> list[Line]:
-        """The lines of a picture, when a process is free and has read it."""
+        """The lines of a picture; those who ask first are served first."""
+        return self._waiting.submit(self._ask, path).result()
+
+    def _ask(self, path: str | Path) -> list[Line]:
         child = self._free.get()
         try:
             return child.ask(path)

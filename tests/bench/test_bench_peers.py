@@ -106,6 +106,15 @@ def test_a_child_reads_and_its_prints_do_no_harm(fake: list[str | Path]) -> None
         assert pool.ask("again")[0].text == "again"
 
 
+def test_nobody_is_served_before_those_who_came_first(fake: list[str | Path]) -> None:
+    with children(1, fake) as (pool, _):
+        keep_busy(lambda _: pool.ask("x"), pictures=1, clients=4, seconds=0.3)
+        measured = keep_busy(lambda _: pool.ask("x"), pictures=1, clients=4, seconds=0.3)
+    # With one process and four clients, each waits for the three others.
+    mean = sum(measured.latencies[0]) / len(measured.latencies[0])
+    assert mean * measured.per_second == pytest.approx(4, rel=0.3)
+
+
 def test_a_child_that_ends_says_why(fake: list[str | Path]) -> None:
     child = Child(fake)
     try:
