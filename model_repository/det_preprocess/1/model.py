@@ -31,6 +31,10 @@ class TritonPythonModel:
         self.input.tell()
         return answers
 
+    def finalize(self) -> None:
+        """Let go of the counters: later, the process would crash on telling Triton so."""
+        del self.input
+
     def answer_and_count(self, request: Any) -> Any:
         """One answer, or the ValueError that it is refused with, counted."""
         try:

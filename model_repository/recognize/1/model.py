@@ -65,6 +65,10 @@ class TritonPythonModel:
         self.reading.tell()
         return answers
 
+    def finalize(self) -> None:
+        """Let go of the counters: later, the process would crash on telling Triton so."""
+        del self.phases, self.reading
+
     async def answer_or_refuse(self, request: Any) -> Any:
         """One answer; a ValueError is INVALID_ARGUMENT, a failed call keeps its own code."""
         try:
