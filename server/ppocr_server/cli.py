@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="of --config, for the old endpoints' logs; empty: standard error",
     )
+    add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
     add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
     add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
     add(
@@ -112,16 +114,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from ppocr_server.json_logs import json_log
+
     # All three end the server in the same orderly way, during start as well.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     show = _Progress()
     try:
-        if options.config is None:
-            with _server(options, options.model_repository or DEFAULT_REPOSITORY, show) as server:
-                show.finish()
-                return _run(options, server)
-        return _serve_config(options, show)
+        with ExitStack() as opened:
+            if options.log_json:
+                options.log_file = opened.enter_context(json_log(sys.stderr.fileno()))
+            if options.config is not None:
+                return _serve_config(options, show)
+            repository = options.model_repository or DEFAULT_REPOSITORY
+            server = opened.enter_context(_server(options, repository, show))
+            show.finish()
+            return _run(options, server)
     except KeyboardInterrupt:
         return 0
     finally:

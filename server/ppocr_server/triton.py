@@ -61,7 +61,7 @@ class TritonServer:
         grpc_port: int = 0,
         metrics_port: int = 0,
         host: str = "127.0.0.1",
-        log_path: str | Path | None = None,
+        log_path: str | Path | int | None = None,
         timeout: float = 120.0,
         grace: float = 30.0,
         tritonserver: str | Path | None = None,
@@ -78,7 +78,8 @@ class TritonServer:
             metrics_port: as above.
             host: address to listen on; the default answers this machine only.
             log_path: file for tritonserver's log (appended to), "-" for this process's standard
-                error, None for a temporary file that is removed with the server.
+                error, a number an open file descriptor, None for a temporary file that is removed
+                with the server.
             timeout: seconds within which all models must be loaded.
             grace: seconds tritonserver gets to stop by itself; 0 kills it at once.
             tritonserver: the binary to run, None to look for one (see `locate`).
@@ -164,8 +165,9 @@ class TritonServer:
             extra=self._extra,
         )
         with contextlib.ExitStack() as opened:
-            if self._log_path == STDERR:
-                log = sys.stderr.fileno()
+            if isinstance(self._log_path, int) or self._log_path == STDERR:
+                given = self._log_path
+                log = given if isinstance(given, int) else sys.stderr.fileno()
                 self._log_file, self._log_start = None, 0
             else:
                 self._log_file = Path(self._log_path or run_folder / "triton.log").absolute()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from ppocr_server.shared_memory import instances, region_sizes
 from ppocr_server.triton import TritonServer
 
 ROOT = Path(__file__).parents[2]
+SERVE = str(Path(sys.executable).parent / "ppocr-serve")
 GROWTH = 16 << 20
 
 
@@ -49,7 +51,7 @@ def test_instances_count_on_every_gpu(repository):
 
 def test_the_command_prints_one_number(repository):
     done = subprocess.run(
-        ["ppocr-serve", "shm-size", str(repository)], capture_output=True, text=True, check=True
+        [SERVE, "shm-size", str(repository)], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) == sum(sizes_of(repository).values())
 
@@ -57,7 +59,7 @@ def test_the_command_prints_one_number(repository):
 def test_the_command_names_a_missing_repository(tmp_path):
     missing = tmp_path / "none"
     done = subprocess.run(
-        ["ppocr-serve", "shm-size", str(missing)], capture_output=True, text=True, check=False
+        [SERVE, "shm-size", str(missing)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert str(missing) in done.stderr

@@ -117,6 +117,12 @@ def healthy_servers(admin: int) -> int:
     return text.count("health_flags::healthy")
 
 
+def on_their_way(admin: int) -> int:
+    """Requests of the stable group that Envoy waits for."""
+    name = "cluster.stable.upstream_rq_active$"
+    return int(ask(f"http://127.0.0.1:{admin}/stats?filter={name}").split(":")[1])
+
+
 def wait_until(reached: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 30
     while not reached():
@@ -135,8 +141,12 @@ def add_version(repository: Path, server: TritonServer) -> None:
     """Version 2 of the recogniser beside version 1, then loaded: version 1 goes when 2 is ready."""
     new = repository / "rec" / "2"
     shutil.copytree(repository / "rec" / "1", new)
+    load_recogniser(server, version="2")
+
+
+def load_recogniser(server: TritonServer, version: str) -> None:
     ask(f"http://{server.http_url}/v2/repository/models/rec/load", "POST")
-    assert '"versions":["2"]' in ask(f"http://{server.http_url}/v2/models/rec")
+    assert f'"versions":["{version}"]' in ask(f"http://{server.http_url}/v2/models/rec")
 
 
 def test_no_request_fails_while_servers_die_and_models_change(repository, program, tmp_path):
@@ -173,10 +183,14 @@ def test_no_request_fails_while_servers_die_and_models_change(repository, progra
             for name, server in (("b", b), ("a", a)):
                 add_version(folders[name], server)
                 load.pass_requests(4)
+            shutil.rmtree(folders["b"] / "rec" / "2")
+            load_recogniser(b, version="1")
+            load.pass_requests(4)
 
             weights = "ocr.stable=0&ocr.canary=100"
             ask(f"http://127.0.0.1:{ports['admin']}/runtime_modify?{weights}", "POST")
-            load.pass_requests(CLIENTS)  # those that were on their way
+            wait_until(lambda: on_their_way(ports["admin"]) == 0, "stable has answered all it had")
+            load.pass_requests(CLIENTS)
             before = pages_of(a), pages_of(b)
             load.pass_requests(4)
             assert pages_of(a) == before[0]
