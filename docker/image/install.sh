@@ -11,7 +11,8 @@ ID=10001 # of the user that everything runs as; Kubernetes wants a number
 system() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
-    apt-get install -q -y --no-install-recommends ca-certificates tini
+    # libgomp1: Paddle's wheels do not bring it.
+    apt-get install -q -y --no-install-recommends ca-certificates libgomp1 tini
     # Debian's and Ubuntu's own Python comes in parts; the one of Python's official image is whole.
     if [ ! -x /usr/local/bin/python3 ]; then
         apt-get install -q -y --no-install-recommends python3 python3-venv
