@@ -86,6 +86,29 @@ def test_concurrency_is_the_count_of_every_model_of_the_op() -> None:
     assert set(found.plan.models) == {*DET_OP, *REC_OP}
 
 
+def test_a_network_may_have_instances_and_threads_of_its_own() -> None:
+    found = service(
+        op__det__concurrency=6,
+        op__rec__concurrency=3,
+        triton__det_instances=1,
+        triton__det_threads=4,
+        triton__rec_threads=2,
+    )
+    assert [groups(found, model)[0][0] for model in DET_OP] == [6, 1, 6]
+    assert found.plan.models["det"].threads == 4
+    assert groups(found, "rec") == [(3, "CPU", [])]
+    assert found.plan.models["rec"].threads == 2
+
+
+@pytest.mark.parametrize(("delay", "merged"), [(-1, False), (0, True), (500, True)])
+def test_calls_of_the_recogniser_wait_as_told(delay: int, merged: bool) -> None:
+    found = service(op__rec__batch_size=4, triton__rec_max_queue_delay_microseconds=delay)
+    rec = config_of(found, "rec")
+    assert rec.HasField("dynamic_batching") == merged
+    assert rec.dynamic_batching.max_queue_delay_microseconds == max(0, delay)
+    assert not config_of(found, "det").HasField("dynamic_batching")
+
+
 def test_each_worker_has_instances_of_its_own_when_asked() -> None:
     found = service(worker_num=4, build_dag_each_worker=True, op__det__concurrency=3)
     assert groups(found, "det") == [(12, "CPU", [])]

@@ -119,7 +119,8 @@ def plan_op(document: Document, op: Op) -> OpPlan:
     names = models_of_op(op.kind)
     network = NETWORK[op.kind]
     on_cpu = (Instances(op.instances),)
-    on_network = round_robin(op.instances, op.cards) if op.cards else on_cpu
+    count = _of_network(document, op, "instances", op.instances)
+    on_network = round_robin(count, op.cards) if op.cards else (Instances(count),)
     for name in names:
         result.models[name] = ModelPlan(
             instances=on_network if name == network else on_cpu,
@@ -131,7 +132,7 @@ def plan_op(document: Document, op: Op) -> OpPlan:
         plain.batching,
         max_batch_size=max(plain.batching.preferred_sizes, default=0) if plain.batching else 0,
         engines=_engines(document, op),
-        threads=local["thread_num"],
+        threads=_of_network(document, op, "threads", local["thread_num"]),
         graph_level=_graph_level(local),
         accelerators=_accelerators(local, op),
         parameters=_parameters(local),
@@ -157,11 +158,21 @@ def _batching(document: Document, op: Op, model: str) -> Batching | None:
         return Batching((), 0, queue, timeout) if queue or timeout else None
     rows = _rows(document, op) if op.kind == "rec" else 1
     merged = local["batch_size"]
-    if merged == 1:
+    waits = document["triton.rec_max_queue_delay_microseconds"] if op.kind == "rec" else None
+    if waits is not None and waits >= 0:
+        return Batching((), waits, queue, timeout)
+    if merged == 1 or waits is not None:
         # A queue's settings make Triton merge what waits, unless told that one row is a batch.
         return Batching((1,), 0, queue, timeout) if queue or timeout else None
     delay = max(0, local["auto_batching_timeout"]) * 1000
     return Batching((merged * rows,), delay, queue, timeout)
+
+
+def _of_network(document: Document, op: Op, name: str, default: int) -> int:
+    """What `triton:` sets for an Op's network alone, else what the Op says."""
+    path = f"triton.{op.kind}_{name}"
+    own: int | None = document[path] if path in document.values else None
+    return default if own is None else own
 
 
 def profile_of(document: Document, op: Op) -> Plan:
@@ -277,7 +288,7 @@ def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dic
     batching = models[network].batching
     effects = {
         "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
-        "thread_num": f"{local['thread_num']} threads of each instance of {network}",
+        "thread_num": f"{models[network].threads} threads of each instance of {network}",
         "device_type": f"{DEVICE_NAMES[op.device]} for {network}{_engine_text(models[network])}",
         "devices": f"{network}: {where}",
         "model_config": f"the network {network}",
