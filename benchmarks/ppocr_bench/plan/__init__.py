@@ -1,0 +1,1 @@
+"""How many servers a load needs, from what their steps were measured to cost."""
