@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import random
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -31,11 +34,11 @@ def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     arrivals = Arrivals(args.settle)
-    with client_of(args) as client:
+    with client_of(args) as client, _interrupted() as interrupted:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
-            _watch(client, arrivals, args)
+            _watch(client, arrivals, args, interrupted)
         except KeyboardInterrupt:
             pass  # the way to end it
         except OcrError as error:  # the server refuses everybody, such as a wrong token
@@ -45,6 +48,22 @@ def run(args: argparse.Namespace) -> int:
             say(f"{args.folder} is gone: {error}")
             return 1
     return _report(arrivals)
+
+
+@contextlib.contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """Set at Ctrl-C, beside the KeyboardInterrupt, which a library in mid-call may swallow."""
+    event = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        event.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -65,22 +84,26 @@ def _check(args: argparse.Namespace) -> None:
             )
 
 
-def _watch(client: OcrClient, arrivals: Arrivals, args: argparse.Namespace) -> None:
+def _watch(
+    client: OcrClient, arrivals: Arrivals, args: argparse.Namespace, interrupted: threading.Event
+) -> None:
     suffix = FORMATS[args.format].suffix
 
     def done(document: Document) -> bool:
         return is_done(target(args.out, document, suffix, several=True), document)
 
-    for _ in _occasions(arrivals, args):
+    for _ in _occasions(arrivals, args, interrupted):
         arrivals.look(_found(args), done, time.monotonic())
         if not _read(client, arrivals, args):
-            _wait_for(client)
+            _wait_for(client, interrupted)
         if args.once and not arrivals.waiting():
             return
 
 
-def _occasions(arrivals: Arrivals, args: argparse.Namespace) -> Iterator[None]:
-    """Whenever the folder is to be looked through."""
+def _occasions(
+    arrivals: Arrivals, args: argparse.Namespace, interrupted: threading.Event
+) -> Iterator[None]:
+    """Whenever the folder is to be looked through, until Ctrl-C."""
     try:
         import watchfiles
     except ImportError:
@@ -94,6 +117,7 @@ def _occasions(arrivals: Arrivals, args: argparse.Namespace) -> Iterator[None]:
         debounce=max(50, step),
         rust_timeout=max(50, step),
         yield_on_timeout=True,
+        stop_event=interrupted,
     ):
         if changes or arrivals.waiting() or time.monotonic() - looked >= LOOK_PERIOD:
             yield
@@ -126,11 +150,11 @@ def _read(client: OcrClient, arrivals: Arrivals, args: argparse.Namespace) -> bo
     return True
 
 
-def _wait_for(client: OcrClient) -> None:
+def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
     say(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
         time.sleep(backoff(attempt, random.random()))
-        if client.server_ready():
+        if interrupted.is_set() or client.server_ready():
             return
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ppocr_client import command_watch
 from ppocr_client.arrivals import Arrivals, State
 from ppocr_client.cli import main
 from ppocr_client.documents import Document
@@ -95,6 +98,18 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
             return watch
 
         yield started
+
+
+def test_ctrl_c_ends_it_also_when_a_library_swallows_the_interrupt(tmp_path):
+    args = argparse.Namespace(folder=tmp_path, settle=1.0, recursive=False)
+    before = signal.getsignal(signal.SIGINT)
+    with command_watch._interrupted() as interrupted:
+        with contextlib.suppress(KeyboardInterrupt):  # as a library in mid-call may
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        assert interrupted.is_set()
+        assert list(command_watch._occasions(Arrivals(1.0), args, interrupted)) == []
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def eventually(condition: Callable[[], bool], watch: Watch, seconds: float = 120) -> None:
