@@ -6,7 +6,7 @@ REPOSITORY := build/model_repository
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo serve test lint format build clean
+.PHONY: help demo serve test nightly lint format build clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,9 @@ build: $(INSTALLED) ## fetch, convert, prove and lay out the models
 
 test: $(INSTALLED) ## the whole test suite, on the real server
 	@pytest
+
+nightly: $(INSTALLED) ## the tests that take long and seldom change
+	@pytest -m nightly
 
 lint: $(INSTALLED) ## style and types
 	@ruff check .

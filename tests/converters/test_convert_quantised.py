@@ -74,9 +74,14 @@ def pictures() -> Floats:
 #: The quantising is one function for all, so two forms stand for other bits and roundings.
 CASES = [(form, 8, 1) for form in FORMS]
 CASES += [(form, *more) for form in ("moving", "channels") for more in ((8, 0), (4, 1))]
+#: Each takes some ten seconds: these are tried every time, the others in the night.
+ALWAYS = {("moving", 8, 1), ("channels-two", 8, 1), ("conv-range", 8, 1), ("channels", 4, 1)}
+MARKED = [
+    pytest.param(*case, marks=() if case in ALWAYS else pytest.mark.nightly) for case in CASES
+]
 
 
-@pytest.mark.parametrize(("form", "bits", "round_type"), CASES)
+@pytest.mark.parametrize(("form", "bits", "round_type"), MARKED)
 def test_an_operator_agrees_with_paddle(
     save: Save, tmp_path: Path, form: str, bits: int, round_type: int
 ) -> None:
