@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     arrivals = Arrivals(args.settle)
-    with client_of(args) as client, _interrupted() as interrupted:
+    with _interrupted() as interrupted, client_of(args) as client:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
@@ -47,17 +47,18 @@ def run(args: argparse.Namespace) -> int:
         except FileNotFoundError as error:
             say(f"{args.folder} is gone: {error}")
             return 1
-    return _report(arrivals)
+        return _report(arrivals)
 
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """Set at Ctrl-C, beside the KeyboardInterrupt, which a library in mid-call may swallow."""
+    """Set at Ctrl-C, beside the one KeyboardInterrupt, which a library in mid-call may swallow."""
     event = threading.Event()
 
     def interrupt(*_: object) -> None:
-        event.set()
-        raise KeyboardInterrupt
+        if not event.is_set():  # the end is not interrupted again
+            event.set()
+            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
