@@ -24,7 +24,7 @@ system() {
     groupadd --gid "$ID" ppocr
     useradd --uid "$ID" --gid "$ID" --home-dir /tmp --no-create-home --shell /usr/sbin/nologin ppocr
     # What is mounted or written: models, engines built by TensorRT, the converter's work.
-    install -d -o ppocr -g ppocr /models /work /var/cache/ppocr-triton
+    install -d -o ppocr -g ppocr /models /build /var/cache/ppocr-triton
 }
 
 python() {
