@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ppocr_client import (
     command_batch,
@@ -64,6 +65,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="ppocr-client", description="Read text from pictures with PaddleOCR on Triton."
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    for add_verb in (_add_read, _add_watch, _add_batch, _add_doctor, _add_page):
+        add_verb(verbs)
+    return parser
+
+
+def _add_read(verbs: Any) -> None:
     read = verbs.add_parser(
         "read",
         help="read pictures and PDF files",
@@ -75,6 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_outputs(read)
     _add_connection(read)
     _add_options(read)
+
+
+def _add_watch(verbs: Any) -> None:
     watch = verbs.add_parser(
         "watch",
         help="read pictures and PDF files as they arrive in a folder",
@@ -87,6 +97,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_folder_outputs(watch)
     _add_connection(watch)
     _add_options(watch)
+
+
+def _add_batch(verbs: Any) -> None:
     batch = verbs.add_parser(
         "batch",
         help="read archives of millions of files on Ray, through one or many servers",
@@ -98,6 +111,9 @@ def build_parser() -> argparse.ArgumentParser:
     command_batch.add_arguments(batch)
     _add_connection(batch, several=True)
     _add_options(batch)
+
+
+def _add_doctor(verbs: Any) -> None:
     doctor = verbs.add_parser(
         "doctor",
         help="check a server: reachable, models ready, a test picture, time in each step",
@@ -107,6 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=command_doctor.run)
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     _add_connection(doctor)
+
+
+def _add_page(verbs: Any) -> None:
     page = verbs.add_parser(
         "serve-ui",
         help="a local web page that reads pictures and PDF files",
@@ -121,7 +140,6 @@ def build_parser() -> argparse.ArgumentParser:
     _add_dpi(page)
     _add_font(page)
     _add_connection(page)
-    return parser
 
 
 def _add_inputs(verb: argparse.ArgumentParser) -> None:
