@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,17 @@ def weights_path(version_folder: Path, file_name: str, inside: str) -> Path:
     if not path.is_file():
         raise ConfigurationError(f"{path} does not exist; run `ppocr-convert build`")
     return path
+
+
+def import_engine(name: str) -> Any:
+    """Import the package of an engine.
+
+    Raises:
+        ConfigurationError: it is not installed in the Python that serves.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{name} is not installed; install it with: pip install 'ppocr-triton[serve]'"
+        ) from error

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_server.backends.common.batching import Array, Feeds
-from ppocr_server.backends.common.config import ConfigurationError, Json, weights_path
+from ppocr_server.backends.common.config import (
+    ConfigurationError,
+    Json,
+    import_engine,
+    weights_path,
+)
 from ppocr_server.backends.common.network import Network
 from ppocr_server.backends.common.tensors import graph_tensors
 from ppocr_server.backends.onnxruntime.settings import DEFAULT_FILE, Settings, read_settings
@@ -79,7 +84,7 @@ def open_session(path: Path, settings: Settings) -> onnxruntime.InferenceSession
     Raises:
         ConfigurationError: this ONNX Runtime lacks a provider, or cannot load the file.
     """
-    runtime = import_onnxruntime()
+    runtime = import_engine(NAME)
     wanted = [name for name, _ in settings.providers]
     _require(wanted, runtime.get_available_providers(), f"onnxruntime {runtime.__version__}")
     options = runtime.SessionOptions()
@@ -114,25 +119,10 @@ def run_options(settings: Settings) -> Any:
     """Options passed to every run, None when there are none."""
     if not settings.run_entries:
         return None
-    options = import_onnxruntime().RunOptions()
+    options = import_engine(NAME).RunOptions()
     for key, value in settings.run_entries.items():
         options.add_run_config_entry(key, value)
     return options
-
-
-def import_onnxruntime() -> Any:
-    """Import ONNX Runtime.
-
-    Raises:
-        ConfigurationError: it is not installed in the Python that serves.
-    """
-    try:
-        import onnxruntime
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "onnxruntime is not installed; install it with: pip install 'ppocr-triton[serve]'"
-        ) from error
-    return onnxruntime
 
 
 def runtime_errors() -> tuple[type[Exception], ...]:

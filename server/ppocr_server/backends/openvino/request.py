@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_server.backends.common.batching import Array, Feeds
-from ppocr_server.backends.common.config import ConfigurationError, Json, weights_path
+from ppocr_server.backends.common.config import (
+    ConfigurationError,
+    Json,
+    import_engine,
+    weights_path,
+)
 from ppocr_server.backends.common.network import Network
 from ppocr_server.backends.common.tensors import ANY, graph_tensors
 from ppocr_server.backends.openvino.settings import DEFAULT_FILE, NAME, Settings, read_settings
@@ -98,7 +103,7 @@ def compile_network(
     Raises:
         ConfigurationError: OpenVINO is not installed, or cannot load the file.
     """
-    runtime = import_openvino()
+    runtime = import_engine(NAME)
     try:
         core = runtime.Core()
         if settings.extension:
@@ -150,23 +155,8 @@ def has_bfloat16() -> bool:
     Raises:
         ConfigurationError: OpenVINO is not installed.
     """
-    capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = import_engine(NAME).Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in capabilities
-
-
-def import_openvino() -> Any:
-    """Import OpenVINO.
-
-    Raises:
-        ConfigurationError: it is not installed in the Python that serves.
-    """
-    try:
-        import openvino
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            "openvino is not installed; install it with: pip install 'ppocr-triton[serve]'"
-        ) from error
-    return openvino
 
 
 def _node(port: Any) -> tuple[str, str, list[int]]:
