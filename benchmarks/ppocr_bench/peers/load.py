@@ -32,8 +32,8 @@ def keep_busy(
 ) -> Measured:
     """Ask for the pictures in turn, each client sending the next as soon as it has its answer.
 
-    As many answers as there are clients are a lead-in, in which queues fill; with one client there
-    is none. Then answers are counted until `seconds` have passed and their number is a multiple of
+    The first requests, as many as there are clients, are a lead-in, in which queues fill; with one
+    client there is none. After the last of their answers, answers are counted until `seconds` have passed and their number is a multiple of
     the pictures, each of which is among them. Until then nobody stops asking, so that the last
     counted one has company too.
 
@@ -49,14 +49,14 @@ def keep_busy(
     counter = _Counter(pictures, lead=clients if clients > 1 else 0, seconds=seconds)
 
     def client(_: int) -> None:
-        while (number := counter.next()) is not None:
+        while (turn := counter.next()) is not None:
             begin = time.perf_counter()
             try:
-                ask(number)
+                ask(turn % pictures)
             except BaseException:
                 counter.stop()
                 raise
-            counter.count(number, begin, time.perf_counter())
+            counter.count(turn, begin, time.perf_counter())
 
     with ThreadPoolExecutor(clients) as pool:
         list(pool.map(client, range(clients)))
@@ -65,10 +65,10 @@ def keep_busy(
 
 @dataclass
 class _Counter:
-    """Numbers handed out and answers counted, by several threads."""
+    """Turns handed out and answers counted, by several threads."""
 
     pictures: int
-    lead: int
+    lead: int  # turns that are not counted
     seconds: float
     start: float = field(default_factory=time.perf_counter)
     end: float = 0.0
@@ -78,26 +78,28 @@ class _Counter:
         self.latencies = [[] for _ in range(self.pictures)]
         self._lock = threading.Lock()
         self._sent = self._counted = 0
+        self._leading = self.lead
         self._stopped = False
 
     def next(self) -> int | None:
-        """The number of the next picture, None when it is time to stop."""
+        """The next turn, from 0, None when it is time to stop."""
         with self._lock:
             if self._stopped:
                 return None
             self._sent += 1
-            return (self._sent - 1) % self.pictures
+            return self._sent - 1
 
-    def count(self, number: int, begin: float, end: float) -> None:
+    def count(self, turn: int, begin: float, end: float) -> None:
         """Take note of an answer."""
         with self._lock:
             if self._stopped:
                 return
-            if self.lead:
-                self.lead -= 1
+            if turn < self.lead:
+                self._leading -= 1
                 self.start = end
+            if self._leading or turn < self.lead:
                 return
-            self.latencies[number].append(end - begin)
+            self.latencies[turn % self.pictures].append(end - begin)
             self._counted += 1
             even = self._counted % self.pictures == 0 and all(self.latencies)
             if even and end - self.start >= self.seconds:

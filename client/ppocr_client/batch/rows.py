@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -79,14 +78,16 @@ class Table(NamedTuple):
 def write_parquet(rows: Sequence[Row]) -> bytes:
     """The rows as a Parquet file."""
     columns = {name: [row[index] for row in rows] for index, name in enumerate(SCHEMA.names)}
-    file = io.BytesIO()
+    file = pa.BufferOutputStream()
     pq.write_table(pa.table(columns, schema=SCHEMA), file, compression="zstd")
-    return file.getvalue()
+    return bytes(file.getvalue())
 
 
 def parquet_done(data: bytes) -> list[Done]:
     """The inputs that a Parquet file has rows of."""
-    table = pq.read_table(io.BytesIO(data), columns=list(Done._fields))
+    # Threads of Arrow that read through a Python object can outlive the interpreter, and then abort
+    # the process (apache/arrow#34314): they are given no such object, and there are none.
+    table = pq.read_table(pa.BufferReader(data), columns=list(Done._fields), use_threads=False)
     return list(map(Done, *(table.column(name).to_pylist() for name in Done._fields)))
 
 
