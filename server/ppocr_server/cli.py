@@ -14,18 +14,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITORY, parser
+
 if TYPE_CHECKING:
     from ppocr_server.configured import Endpoints
     from ppocr_server.triton import TritonServer
 
-WORK = Path("build")
-DEFAULT_REPOSITORY = "build/model_repository"
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
 WATCH_SECONDS = 1.0
-LOG_LEVELS = ("error", "warning", "info", "verbose")
 # What can stand before all options: a module whose main() takes the rest of the line.
 VERBS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
@@ -43,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and given[0] in VERBS:
         verb = importlib.import_module(VERBS[given[0]])
         return int(verb.main(given[1:]))
-    options = _parser().parse_args(given)
+    options = parser().parse_args(given)
     from ppocr_server.errors import ServerError
 
     try:
@@ -51,66 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ServerError as error:
         print(f"ppocr-serve: {error}", file=sys.stderr)
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ppocr-serve",
-        description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        epilog="Three more things, each with its own --help: ppocr-serve endpoint answers the "
-        "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces, ppocr-serve "
-        "shm-size says how much shared memory a repository needs.",
-    )
-    add = parser.add_argument
-    add(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="a Paddle Serving config.yml: build what it names, serve it, answer its old ports",
-    )
-    add("--work", type=Path, default=WORK, metavar="DIR", help="of --config, for all models")
-    repository_help = f"folder of models (default: {DEFAULT_REPOSITORY}; with --config: build it)"
-    add("--model-repository", metavar="DIR", help=repository_help)
-    add("--host", help="address to listen on; 0.0.0.0 for all (default: 127.0.0.1)")
-    # Of each endpoint an option wins over config.yml, and that over these defaults.
-    for name, port in DEFAULT_PORTS.items():
-        text = f"0 picks a free one (default: {port})"
-        add(f"--{name}-port", type=int, metavar="PORT", help=text)
-    add("--tritonserver", metavar="FILE", help="the binary to run (default: look for one)")
-    add("--timeout", type=float, default=120.0, metavar="S", help="time to load all models")
-    add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
-    add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
-    add(
-        "--log-folder",
-        default="PipelineServingLogs",
-        metavar="DIR",
-        help="of --config, for the old endpoints' logs; empty: standard error",
-    )
-    add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
-    add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
-    add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
-    add(
-        "--decode",
-        action="store_true",
-        help="make the body of a raw /infer answer on standard input readable, and exit",
-    )
-    add(
-        "--triton-argument",
-        action="append",
-        default=[],
-        metavar="ARG",
-        help="further argument for tritonserver, as --triton-argument=--rate-limit=off",
-    )
-    add(
-        "command",
-        nargs="*",
-        metavar="-- COMMAND",
-        help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
-        "PPOCR_METRICS_URL in its environment, with --config PPOCR_OLD_HTTP_URL and "
-        "PPOCR_OLD_RPC_URL too",
-    )
-    return parser
 
 
 def _serve(options: argparse.Namespace) -> int:

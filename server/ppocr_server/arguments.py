@@ -1,0 +1,73 @@
+"""The command line of `ppocr-serve`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+WORK = Path("build")
+DEFAULT_REPOSITORY = "build/model_repository"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
+LOG_LEVELS = ("error", "warning", "info", "verbose")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All of `ppocr-serve`'s options."""
+    options = argparse.ArgumentParser(
+        prog="ppocr-serve",
+        description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="Three more things, each with its own --help: ppocr-serve endpoint answers the "
+        "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces, ppocr-serve "
+        "shm-size says how much shared memory a repository needs.",
+    )
+    add = options.add_argument
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a Paddle Serving config.yml: build what it names, serve it, answer its old ports",
+    )
+    add("--work", type=Path, default=WORK, metavar="DIR", help="of --config, for all models")
+    repository_help = f"folder of models (default: {DEFAULT_REPOSITORY}; with --config: build it)"
+    add("--model-repository", metavar="DIR", help=repository_help)
+    add("--host", help="address to listen on; 0.0.0.0 for all (default: 127.0.0.1)")
+    # Of each endpoint an option wins over config.yml, and that over these defaults.
+    for name, port in DEFAULT_PORTS.items():
+        text = f"0 picks a free one (default: {port})"
+        add(f"--{name}-port", type=int, metavar="PORT", help=text)
+    add("--tritonserver", metavar="FILE", help="the binary to run (default: look for one)")
+    add("--timeout", type=float, default=120.0, metavar="S", help="time to load all models")
+    add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
+    add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
+    add(
+        "--log-folder",
+        default="PipelineServingLogs",
+        metavar="DIR",
+        help="of --config, for the old endpoints' logs; empty: standard error",
+    )
+    add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
+    add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
+    add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
+    add(
+        "--decode",
+        action="store_true",
+        help="make the body of a raw /infer answer on standard input readable, and exit",
+    )
+    add(
+        "--triton-argument",
+        action="append",
+        default=[],
+        metavar="ARG",
+        help="further argument for tritonserver, as --triton-argument=--rate-limit=off",
+    )
+    add(
+        "command",
+        nargs="*",
+        metavar="-- COMMAND",
+        help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
+        "PPOCR_METRICS_URL in its environment, with --config PPOCR_OLD_HTTP_URL and "
+        "PPOCR_OLD_RPC_URL too",
+    )
+    return options
