@@ -262,7 +262,12 @@ def _add_connection(verb: argparse.ArgumentParser, *, several: bool = False) -> 
         group.add_argument(
             "--wait", type=above_zero, metavar="S", help="wait so many seconds for it to be ready"
         )
-    group.add_argument("--token", help="sent as 'Authorization: Bearer TOKEN'")
+    group.add_argument(
+        "--token",
+        default=os.environ.get("PPOCR_TOKEN"),
+        help="sent as 'Authorization: Bearer TOKEN'; other users of this machine can see it here, "
+        "but not in the environment as PPOCR_TOKEN",
+    )
     group.add_argument("--ca", metavar="PEM", help="whose signature is trusted")
     group.add_argument("--certificate", metavar="PEM", help="this client's own certificate")
     group.add_argument("--key", metavar="PEM", help="its key")

@@ -16,14 +16,10 @@ from ppocr_client.transport import Infer, Look, Ready, Register, Request, Unregi
 
 LOOKS = {
     "server": ("ServerMetadata", service_pb2.ServerMetadataRequest),
-    "index": ("RepositoryIndex", service_pb2.RepositoryIndexRequest),
     "config": ("ModelConfig", service_pb2.ModelConfigRequest),
     "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
     "memory": ("SystemSharedMemoryStatus", service_pb2.SystemSharedMemoryStatusRequest),
 }
-
-# Where the message holds what HTTP answers as a whole.
-INSIDE = {"index": "models", "config": "config"}
 
 
 def encode(request: Request) -> tuple[str, Any]:
@@ -67,7 +63,8 @@ def decode(request: Request, message: Any) -> Any:
     plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
     if request.what == "memory":  # a map by name
         return list(plain.get("regions", {}).values())
-    return plain.get(INSIDE[request.what], []) if request.what in INSIDE else plain
+    # HTTP answers the configuration itself.
+    return plain["config"] if request.what == "config" else plain
 
 
 def _raw(array: npt.NDArray[Any]) -> bytes:

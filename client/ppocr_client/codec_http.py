@@ -42,8 +42,6 @@ def encode(request: Request) -> Call:
     model = f"/v2/models/{quote(request.model)}"
     if isinstance(request, Ready):
         return Call("GET", f"{model}/ready", {}, b"")
-    if request.what == "index":
-        return Call("POST", "/v2/repository/index", {}, b"")
     paths = {
         "server": "/v2",
         "config": f"{model}/config",

@@ -116,6 +116,8 @@ STATUS_OF_HTTP: dict[int, str] = {
 # The pipeline's reasons about a picture begin like this, after the ensemble's own words.
 _ABOUT_THE_IMAGE = re.compile(r"(in ensemble '[^']*', )?IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
+# What Triton says by gRPC, as UNAVAILABLE, where a key or a token is missing.
+_RESTRICTED = re.compile(r"is restricted, expecting header")
 
 
 def error_of_status(status: str, reason: str) -> OcrError:
@@ -123,6 +125,8 @@ def error_of_status(status: str, reason: str) -> OcrError:
     if status == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(reason):
         # Not a matter of waiting: the message will never fit.
         return InvalidRequest(reason, status)
+    if status == "UNAVAILABLE" and _RESTRICTED.search(reason):
+        return AccessDenied(reason, status)
     kind = BY_STATUS.get(status, ServerError)
     if kind is InvalidRequest and _ABOUT_THE_IMAGE.match(reason):
         kind = ImageError

@@ -25,7 +25,7 @@ from ppocr_client.errors import (
 from ppocr_client.options import request_parameters
 from ppocr_client.pictures import Colour, read_image
 from ppocr_client.results import Detection, OcrResult, detection_of_tensors, result_of_tensors
-from ppocr_client.server_info import ServerInfo, Work, server_info_of, work_of
+from ppocr_client.server_info import ServerInfo, Work, ready_versions, server_info_of, work_of
 from ppocr_client.shared_memory import SharedMemory
 from ppocr_client.sharing import ask_sharing
 from ppocr_client.sizes import picture_size
@@ -153,11 +153,13 @@ def server_info(settings: Settings, timeout: float) -> Plan[ServerInfo]:
     """The server's version, its models, and the limits and defaults of the pipeline."""
     seconds = positive(timeout)
     server = yield from _ask(settings, Look("server"), seconds)
-    index = yield from _ask(settings, Look("index"), seconds)
+    # The models that are ready; the index of all is an operator's, and may want a key.
+    statistics = yield from _ask(settings, Look("statistics"), seconds)
+    versions = ready_versions(statistics)
     configs = []
-    for name in sorted({model["name"] for model in index if model.get("state") == "READY"}):
+    for name in versions:
         configs.append((yield from _ask(settings, Look("config", name), seconds)))
-    return server_info_of(server, index, configs)
+    return server_info_of(server, versions, configs)
 
 
 def server_work(settings: Settings, timeout: float) -> Plan[dict[str, Work]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -61,17 +61,21 @@ def work_of(statistics: Mapping[str, Any]) -> dict[str, Work]:
     return work
 
 
+def ready_versions(statistics: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The versions of each model that is ready, from the server's statistics; sorted by name."""
+    versions: dict[str, tuple[str, ...]] = {}
+    for model in sorted(statistics.get("model_stats", ()), key=lambda model: model["name"]):
+        found = versions.get(model["name"], ())
+        versions[model["name"]] = (*found, str(model.get("version", "")))
+    return versions
+
+
 def server_info_of(
     server: Mapping[str, Any],
-    index: Iterable[Mapping[str, Any]] | None,
+    versions: Mapping[str, tuple[str, ...]],
     configs: Sequence[Mapping[str, Any]],
 ) -> ServerInfo:
-    """What the server's metadata, its index and the configurations of its ready models say."""
-    versions: dict[str, tuple[str, ...]] = {}
-    for model in index or ():
-        if model.get("state") == "READY":
-            found = versions.get(model["name"], ())
-            versions[model["name"]] = (*found, str(model.get("version", "")))
+    """What the server's metadata and the configurations of its ready models say."""
     parameters = {
         config["name"]: {
             name: str(value.get("string_value", ""))

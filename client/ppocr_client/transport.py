@@ -95,12 +95,11 @@ class Ready(NamedTuple):
 class Look(NamedTuple):
     """What the server says of itself, as plain values that JSON can hold.
 
-    "server" is its name and version, "index" the list of its models, "config" that of `model`,
-    "statistics" how often and how long each model has worked, "memory" which regions of shared
-    memory it has open.
+    "server" is its name and version, "config" that of `model`, "statistics" how often and how long
+    each model that is ready has worked, "memory" which regions of shared memory it has open.
     """
 
-    what: Literal["server", "index", "config", "statistics", "memory"]
+    what: Literal["server", "config", "statistics", "memory"]
     model: str = ""
 
 

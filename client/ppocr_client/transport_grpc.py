@@ -14,6 +14,8 @@ from ppocr_client.errors import OcrError, error_of_status
 from ppocr_client.transport import Access, Address, Request, Tls
 
 INT32_MAX = 2**31 - 1
+# Triton itself looks for a token under a name of its own; a proxy before it, under HTTP's.
+TRITON_PREFIX = "triton-grpc-protocol-"
 
 CHANNEL = [
     # gRPC's own limit of 4 MB is smaller than a photo; the server has limits with better words.
@@ -79,7 +81,10 @@ class AsyncGrpcTransport:
 
 def _metadata(access: Access) -> list[tuple[str, str]]:
     # gRPC, like HTTP/2, takes names in small letters only.
-    return [(name.lower(), value) for name, value in access.headers.items()]
+    headers = {name.lower(): value for name, value in access.headers.items()}
+    if (token := headers.get("authorization")) is not None:
+        headers.setdefault(f"{TRITON_PREFIX}authorization", token)
+    return list(headers.items())
 
 
 def _credentials(address: Address, tls: Tls) -> Any:
