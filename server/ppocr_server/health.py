@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,15 +30,20 @@ def is_ready(url: str) -> bool:
     return answer is not None and answer[0] == 200
 
 
-def server_version(url: str) -> str:
+def server_version(url: str, headers: Mapping[str, str]) -> str:
     """Triton's own version ("2.51.0"), empty when the server does not answer."""
-    answer = _request(url, "GET", "/v2")
+    answer = _request(url, "GET", "/v2", headers)
     return str(json.loads(answer[1])["version"]) if answer and answer[0] == 200 else ""
 
 
-def model_index(url: str) -> list[ModelState] | None:
-    """Every model that Triton knows, or None while the endpoint is not up."""
-    answer = _request(url, "POST", "/v2/repository/index")
+def model_index(url: str, headers: Mapping[str, str]) -> list[ModelState] | None:
+    """Every model that Triton knows, or None while the endpoint is not up.
+
+    Args:
+        url: "host:port".
+        headers: those that this needs, `Security.headers`.
+    """
+    answer = _request(url, "POST", "/v2/repository/index", headers)
     if answer is None or answer[0] != 200:
         return None
     rows: list[dict[str, Any]] = json.loads(answer[1])
@@ -47,11 +53,13 @@ def model_index(url: str) -> list[ModelState] | None:
     ]
 
 
-def _request(url: str, method: str, path: str) -> tuple[int, bytes] | None:
+def _request(
+    url: str, method: str, path: str, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes] | None:
     """(status, body), or None when nobody answers."""
     connection = http.client.HTTPConnection(url, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException):

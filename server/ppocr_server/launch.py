@@ -36,7 +36,7 @@ def triton_command(
     repository: Path,
     complete: bool,
     backends: Path,
-    host: str,
+    hosts: Mapping[str, str],
     ports: Mapping[str, int],
     prefix: str,
     log_level: str,
@@ -60,7 +60,10 @@ def triton_command(
     if complete:
         command.append("--disable-auto-complete-config")
     for endpoint in ENDPOINTS:
-        command += [f"--{endpoint}-address={host}", f"--{endpoint}-port={ports[endpoint]}"]
+        command += [
+            f"--{endpoint}-address={hosts[endpoint]}",
+            f"--{endpoint}-port={ports[endpoint]}",
+        ]
     # A Python-based backend takes these settings under its own name.
     for backend in ("python", *installation.stand_ins):
         command.append(f"--backend-config={backend},shm-region-prefix-name={prefix}")

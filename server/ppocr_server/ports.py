@@ -10,14 +10,14 @@ from contextlib import ExitStack
 from ppocr_server.errors import PortInUseError, ServerError
 
 
-def choose_ports(host: str, wanted: Mapping[str, int]) -> dict[str, int]:
+def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> dict[str, int]:
     """Return a usable port for each name; 0 picks a free one.
 
     All ports are held open until the last is chosen, so that they differ. They are free when this
     returns; another process could still take one before tritonserver binds it.
 
     Args:
-        host: address to bind, for example "127.0.0.1".
+        host: address to bind, for example "127.0.0.1", or one for each name.
         wanted: port by name ("http", "grpc", "metrics"), each 0 to 65535.
 
     Raises:
@@ -30,8 +30,14 @@ def choose_ports(host: str, wanted: Mapping[str, int]) -> dict[str, int]:
         for name, port in sorted(wanted.items(), key=lambda item: item[1] == 0):
             if not 0 <= port <= 65535:
                 raise ServerError(f"--{name}-port {port} is out of range; allowed are 0 to 65535")
-            chosen[name] = held.enter_context(_bind(host, name, port)).getsockname()[1]
+            address = host if isinstance(host, str) else host[name]
+            chosen[name] = held.enter_context(_bind(address, name, port)).getsockname()[1]
     return {name: chosen[name] for name in wanted}
+
+
+def reachable(host: str) -> str:
+    """The address at which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
 
 
 def _bind(host: str, name: str, port: int) -> socket.socket:

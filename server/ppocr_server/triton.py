@@ -23,9 +23,10 @@ from ppocr_server.diagnosis import failed_models, failure_message, last_error, l
 from ppocr_server.errors import ModelLoadError, PortInUseError, ServerError
 from ppocr_server.launch import check_stub, shell_safe, triton_command, triton_environment
 from ppocr_server.locate import find_tritonserver
-from ppocr_server.ports import choose_ports
+from ppocr_server.ports import choose_ports, reachable
 from ppocr_server.process import GuardedProcess
 from ppocr_server.repository import check_repository
+from ppocr_server.security import Security
 from ppocr_server.versions import component_versions, version_line
 
 STDERR = "-"
@@ -42,6 +43,7 @@ class TritonServer:
         pid: process id of tritonserver.
         session: session id of tritonserver and every process it starts.
         shared_memory_prefix: what the names of its regions in /dev/shm begin with.
+        security: who may do what, with the operator's key.
         models: names of the models it serves.
     """
 
@@ -66,6 +68,7 @@ class TritonServer:
         grace: float = 30.0,
         tritonserver: str | Path | None = None,
         log_level: str = "info",
+        security: Security | None = None,
         extra: Sequence[str] = (),
         progress: Callable[[str], None] | None = None,
     ) -> None:
@@ -84,12 +87,14 @@ class TritonServer:
             grace: seconds tritonserver gets to stop by itself; 0 kills it at once.
             tritonserver: the binary to run, None to look for one (see `locate`).
             log_level: "error", "warning", "info" or "verbose".
+            security: who may do what; by default what `Security` closes by itself.
             extra: further arguments for tritonserver, such as "--rate-limit=off".
             progress: called with a short text whenever starting has come a step further.
         """
         self._repository = Path(model_repository).absolute()
         self._wanted_ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
-        self._host = host
+        self.security = security or Security()
+        self._host, self._hosts = host, self.security.hosts(host)
         self._log_path = log_path
         self._timeout = timeout
         self._grace = grace
@@ -132,7 +137,7 @@ class TritonServer:
         for attempt in range(PORT_TRIES):
             with contextlib.ExitStack() as undo:
                 undo.callback(self.stop)
-                ports = choose_ports(self._host, self._wanted_ports)
+                ports = choose_ports(self._hosts, self._wanted_ports)
                 self._launch(ports, complete=found.complete)
                 try:
                     self._wait_until_ready()
@@ -146,8 +151,7 @@ class TritonServer:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _launch(self, ports: dict[str, int], *, complete: bool) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)
-        urls = {name: f"{host}:{port}" for name, port in ports.items()}
+        urls = {name: f"{reachable(self._hosts[name])}:{port}" for name, port in ports.items()}
         self.http_url, self.grpc_url, self.metrics_url = urls.values()
         run_folder = Path(tempfile.mkdtemp(prefix="ppocr-serve-"))
         # Also what marks this server's shared memory: nobody else's is ever touched.
@@ -157,12 +161,12 @@ class TritonServer:
             repository=shell_safe(self._repository, run_folder / "repository"),
             complete=complete,
             backends=assemble_backends(self.installation, run_folder / "backends"),
-            host=self._host,
+            hosts=self._hosts,
             ports=ports,
             prefix=prefix,
             log_level=self._log_level,
             exit_seconds=self._grace,
-            extra=self._extra,
+            extra=[*self.security.arguments(self._host), *self._extra],
         )
         with contextlib.ExitStack() as opened:
             if isinstance(self._log_path, int) or self._log_path == STDERR:
@@ -191,7 +195,7 @@ class TritonServer:
         assert self._process is not None
         deadline = time.monotonic() + self._timeout
         # Triton opens its endpoints only after every model has been loaded or refused.
-        while (index := health.model_index(self.http_url)) is None:
+        while (index := health.model_index(self.http_url, self.security.headers)) is None:
             if self._process.poll() is not None:
                 raise self._ended_early()
             if time.monotonic() > deadline:

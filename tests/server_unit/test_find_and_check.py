@@ -132,7 +132,7 @@ def command(installation: Installation, *, complete: bool) -> list[str]:
         repository=Path("/models"),
         complete=complete,
         backends=Path("/backends"),
-        host="127.0.0.1",
+        hosts=dict.fromkeys(("http", "grpc", "metrics"), "127.0.0.1"),
         ports={"http": 1, "grpc": 2, "metrics": 3},
         prefix="mine-",
         log_level="warning",
