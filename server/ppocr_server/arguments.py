@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ppocr_server.security import add_security_arguments
+
 WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
@@ -67,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="-- COMMAND",
         help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
-        "PPOCR_METRICS_URL in its environment, with --config PPOCR_OLD_HTTP_URL and "
-        "PPOCR_OLD_RPC_URL too",
+        "PPOCR_METRICS_URL in its environment, the secrets as PPOCR_ADMIN_KEY and PPOCR_TOKEN, "
+        "with --config PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL too",
     )
+    add_security_arguments(options)
     return options

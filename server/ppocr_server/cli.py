@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.json_logs import json_log
+    from ppocr_server.security import security_of
 
+    options.security = security_of(options)
     # All three end the server in the same orderly way, during start as well.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -121,6 +123,7 @@ def _server(
         grace=options.grace,
         tritonserver=options.tritonserver,
         log_level=options.log_level,
+        security=options.security,
         extra=options.triton_argument,
         progress=show,
     )
@@ -158,7 +161,7 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
     from ppocr_server.health import server_version
     from ppocr_server.versions import component_versions, version_line
 
-    versions = component_versions(server.installation, server_version(server.http_url))
+    versions = component_versions(server.installation, server_version(server.http_url, server.security.headers))
     if as_json:
         answer = {
             "http": server.http_url,
@@ -177,7 +180,7 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
         f"models   {', '.join(server.models)}\n"
         f"engines  {', '.join(f'{name}: {engine}' for name, engine in server.engines.items())}\n"
         f"HTTP     http://{server.http_url}\n"
-        f"gRPC     grpc://{server.grpc_url}\n"
+        f"gRPC     {server.security.scheme}://{server.grpc_url}\n"
         f"metrics  http://{server.metrics_url}/metrics\n"
         + "".join(f"old {name:5}port {port}\n" for name, port in old.items())
         + f"{_hint(server)}Ctrl-C stops the server.",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ppocr_server.errors import ServerError
+from ppocr_server.security import command_environment
 
 if TYPE_CHECKING:
     from ppocr_server.triton import TritonServer
@@ -28,8 +29,9 @@ def run_while_serving(
     environment = {
         **os.environ,
         "PPOCR_HTTP_URL": f"http://{server.http_url}",
-        "PPOCR_GRPC_URL": f"grpc://{server.grpc_url}",
+        "PPOCR_GRPC_URL": f"{server.security.scheme}://{server.grpc_url}",
         "PPOCR_METRICS_URL": f"http://{server.metrics_url}/metrics",
+        **command_environment(server.security),
         **(more or {}),
     }
     try:
