@@ -191,7 +191,8 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
 def _hint(server: TritonServer) -> str:
     if "ocr" not in server.models:
         return ""
-    return f"Try      {curl_line(server.http_url, _sample())}\n"
+    line = curl_line(server.http_url, _sample(), token=server.security.token is not None)
+    return f"Try      {line}\n"
 
 
 def _sample() -> Path:
@@ -200,15 +201,16 @@ def _sample() -> Path:
     return pictures[0] if pictures else Path("picture.jpg")
 
 
-def curl_line(http_url: str, picture: Path) -> str:
-    """A request that works as printed, with the answer made readable.
+def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:
+    """A request that works as printed, with the answer made readable; a token is a variable in it.
 
     Triton answers a request whose body is the bare picture in binary, always; a JSON request
     cannot carry a picture at all, because JSON strings are text.
     """
+    bearer = '-H "Authorization: Bearer $PPOCR_TOKEN" ' if token else ""
     return (
         f"curl -s --data-binary @{picture} -H 'Content-Type: application/octet-stream' "
-        f"-H 'Inference-Header-Content-Length: 0' http://{http_url}/v2/models/ocr/infer "
+        f"{bearer}-H 'Inference-Header-Content-Length: 0' http://{http_url}/v2/models/ocr/infer "
         "| ppocr-serve --decode"
     )
 
