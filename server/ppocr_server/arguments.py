@@ -11,6 +11,7 @@ WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
+RESTARTS_HELP = "how often tritonserver is started again within 10 minutes after it ended by itself"
 LOG_LEVELS = ("error", "warning", "info", "verbose")
 
 
@@ -42,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add("--tritonserver", metavar="FILE", help="the binary to run (default: look for one)")
     add("--timeout", type=float, default=120.0, metavar="S", help="time to load all models")
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
+    add("--restarts", type=int, default=5, metavar="N", help=RESTARTS_HELP)
     add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
     add(
         "--log-folder",

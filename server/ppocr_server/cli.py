@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
-WATCH_SECONDS = 1.0
 # What can stand before all options: a module whose main() takes the rest of the line.
 VERBS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
@@ -132,18 +131,16 @@ def _server(
 def _run(
     options: argparse.Namespace, server: TritonServer, endpoints: Endpoints | None = None
 ) -> int:
-    """Serve while the command runs, or until the server ends."""
+    """Serve while the command runs, or until the server ends and may not be started again."""
     from ppocr_server.command import run_while_serving
-    from ppocr_server.errors import ServerError
+    from ppocr_server.supervise import supervise
 
     old = {} if endpoints is None else dict(endpoints.ports)
     if options.command:
         return run_while_serving(server, options.command, _old_urls(old))
     _announce(server, old, as_json=options.json)
-    while (status := server.wait(WATCH_SECONDS)) is None:
-        if endpoints is not None:
-            endpoints.check()
-    raise ServerError(f"tritonserver ended by itself with status {status}")
+    check = endpoints.check if endpoints is not None else lambda: None
+    return supervise(server, options.restarts, check)
 
 
 def _old_urls(ports: Mapping[str, int]) -> dict[str, str]:

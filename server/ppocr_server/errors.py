@@ -19,6 +19,10 @@ class PortInUseError(ServerError):
     """A requested port is taken by another process."""
 
 
+class KilledError(ServerError):
+    """A signal ended tritonserver while it started: a crash, or somebody's doing."""
+
+
 class ModelLoadError(ServerError):
     """Triton refused one or more models.
 

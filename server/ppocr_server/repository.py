@@ -26,6 +26,7 @@ class Repository:
 
     Attributes:
         models: their names.
+        configs: Triton's `ModelConfig` of each that has a configuration.
         engines: what runs each network, such as "openvino bf16", by its model's name.
         complete: whether every configuration says all that Triton needs. Then nothing must be
             filled in, which Triton would try in one more process for every Python model: with
@@ -33,6 +34,7 @@ class Repository:
     """
 
     models: list[str]
+    configs: list[Any]
     engines: dict[str, str]
     complete: bool
 
@@ -57,6 +59,7 @@ def check_repository(repository: Path) -> Repository:
     check_engines(repository)
     return Repository(
         models=[model.name for model, _ in configs],
+        configs=[config for _, config in configs if config is not None],
         engines={model.name: engine for model, config in configs if (engine := engine_of(config))},
         complete=all(_is_complete(model, config) for model, config in configs),
     )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ppocr_server.guard import SHARED_MEMORY as FOLDER
 from ppocr_server.launch import SHARED_MEMORY
 
 # Of the pip wheel's server, the two engines run in processes as well.
@@ -22,16 +24,22 @@ PIXEL_BYTES = 3
 # A region holds a tensor more than once while it grows: measured 1.5 to 2.1 times for pictures
 # of 99 down to 9 million pixels.
 COPIES = 2.2
+MIB = 1 << 20
 # What det_preprocess allows where its config.pbtxt says nothing (see its image.py).
 MAX_PIXELS, MAX_BYTES = 100_000_000, 32 << 20
 
 
-def region_sizes(configs: Sequence[Any], max_pixels: int | None = None) -> dict[str, int]:
+def region_sizes(
+    configs: Sequence[Any],
+    max_pixels: int | None = None,
+    in_processes: Sequence[str] = IN_PROCESSES,
+) -> dict[str, int]:
     """Bytes of all regions together, by model.
 
     Args:
         configs: of every model, as `read_config` returns them.
         max_pixels: of the largest picture that will be sent, None for what the repository allows.
+        in_processes: the backends whose instances are processes.
     """
     limits = {
         name: int(value.string_value)
@@ -44,12 +52,39 @@ def region_sizes(configs: Sequence[Any], max_pixels: int | None = None) -> dict[
     start, growth = SHARED_MEMORY["shm-default-byte-size"], SHARED_MEMORY["shm-growth-byte-size"]
     sizes = {}
     for config in configs:
-        if config.backend not in IN_PROCESSES:
+        if config.backend not in in_processes:
             continue
         tensors = {tensor.name for tensor in (*config.input, *config.output)}
         growths = math.ceil(picture / growth) if DECODED in tensors else 1
         sizes[config.name] = instances(config) * (start + growths * growth)
     return sizes
+
+
+def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> str:
+    """What to say where the regions cannot all grow once, which small pictures need; "" else.
+
+    Args:
+        configs: of every model, as `read_config` returns them.
+        free: bytes that are free in /dev/shm.
+        in_processes: the backends whose instances are processes.
+    """
+    largest = region_sizes(configs, in_processes=in_processes)
+    each = sum(SHARED_MEMORY.values()) // MIB
+    least = {c.name: instances(c) * each for c in configs if c.name in largest}
+    if free // MIB >= sum(least.values()):
+        return ""
+    return (
+        f"{FOLDER} has {free // MIB} MiB free; the processes of this repository need "
+        f"{sum(least.values())} MiB for small pictures "
+        f"({', '.join(f'{name} {size}' for name, size in least.items())}) and up to "
+        f"{sum(largest.values()) // MIB} MiB for the largest ones allowed. Enlarge it "
+        "(docker run --shm-size, a volume of medium Memory), or build with fewer instances"
+    )
+
+
+def free_bytes() -> int:
+    """What is free in /dev/shm."""
+    return shutil.disk_usage(FOLDER).free
 
 
 def instances(config: Any) -> int:

@@ -7,8 +7,10 @@ with TritonServer("build/model_repository") as server:
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,19 +22,23 @@ from types import TracebackType
 from ppocr_server import health
 from ppocr_server.backend_folder import assemble_backends
 from ppocr_server.diagnosis import failed_models, failure_message, last_error, loaded_models
-from ppocr_server.errors import ModelLoadError, PortInUseError, ServerError
+from ppocr_server.errors import KilledError, ModelLoadError, PortInUseError, ServerError
 from ppocr_server.launch import check_stub, shell_safe, triton_command, triton_environment
 from ppocr_server.locate import find_tritonserver
 from ppocr_server.ports import choose_ports, reachable
 from ppocr_server.process import GuardedProcess
 from ppocr_server.repository import check_repository
 from ppocr_server.security import Security
+from ppocr_server.shared_memory import free_bytes, shortage
 from ppocr_server.versions import component_versions, version_line
 
+LOG = logging.getLogger(__name__)
 STDERR = "-"
 POLL_SECONDS = 0.05
-# A port picked as free can be taken before Triton binds it; then others are picked.
-PORT_TRIES = 3
+# A port picked as free can be taken before Triton binds it, and Triton itself is now and then
+# ended by a signal while it starts on a machine that is busy.
+START_TRIES = 3
+SIGNALLED = 128  # plus the signal: the status of a process that one ended
 
 
 class TritonServer:
@@ -134,21 +140,37 @@ class TritonServer:
         check_stub(self.installation, self._environment)
         found = check_repository(self._repository)
         self.models, self.engines = found.models, found.engines
-        for attempt in range(PORT_TRIES):
+        lacking = shortage(found.configs, free_bytes(), ("python", *self.installation.stand_ins))
+        if lacking:
+            LOG.warning("ppocr-serve: %s", lacking)
+        for tries_left in reversed(range(START_TRIES)):
             with contextlib.ExitStack() as undo:
                 undo.callback(self.stop)
                 ports = choose_ports(self._hosts, self._wanted_ports)
                 self._launch(ports, complete=found.complete)
                 try:
                     self._wait_until_ready()
-                except PortInUseError:
+                except (PortInUseError, KilledError) as error:
                     # Only a port that we picked may be picked again.
-                    if attempt + 1 == PORT_TRIES or all(self._wanted_ports.values()):
+                    fixed = isinstance(error, PortInUseError) and all(self._wanted_ports.values())
+                    if not tries_left or fixed:
                         raise
+                    LOG.warning("ppocr-serve: %s; starting it again", error)
                     continue
                 undo.pop_all()
+                self._ports = ports
                 return self
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def restart(self) -> None:
+        """Stop what is left of the server and start it again, on the ports that it had.
+
+        Raises:
+            ServerError: as `start`; the server is stopped then.
+        """
+        self.stop()
+        self._wanted_ports = self._ports
+        self.start()
 
     def _launch(self, ports: dict[str, int], *, complete: bool) -> None:
         urls = {name: f"{reachable(self._hosts[name])}:{port}" for name, port in ports.items()}
@@ -228,9 +250,14 @@ class TritonServer:
 
     def _ended_early(self) -> ServerError:
         assert self._process is not None
-        reason = last_error(self.log()) or f"exit status {self._process.poll()}"
-        if "already in use" in reason:
-            return PortInUseError(f"tritonserver could not listen: {reason}")
+        status, error = self._process.poll() or 0, last_error(self.log())
+        if "already in use" in error:
+            return PortInUseError(f"tritonserver could not listen: {error}")
+        if status > SIGNALLED:
+            name = signal.Signals(status - SIGNALLED).name
+            told = f"; its last error: {error}" if error else ""
+            return KilledError(f"{name} ended tritonserver while starting{told}{self._log_hint()}")
+        reason = error or f"exit status {status}"
         return ServerError(f"tritonserver ended while starting: {reason}{self._log_hint()}")
 
     def _log_hint(self) -> str:

@@ -7,65 +7,23 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
 from fleet.copies import small_copy
+from load import CLIENTS, under_load
 
-from ppocr_client import OcrClient
 from ppocr_server.ports import choose_ports
 from ppocr_server.triton import TritonServer
 
 ROOT = Path(__file__).parents[2]
-CLIENTS = 3
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
 pytestmark = pytest.mark.server
-
-
-@dataclass
-class Load:
-    """Requests of several clients, one after another each, without a retry of their own."""
-
-    url: str
-    answered: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def send(self, picture: bytes) -> None:
-        with OcrClient(self.url, retries=0, timeout=60) as client:
-            while not self.over.is_set():
-                try:
-                    self.answered.append(client.read(picture).text)
-                except Exception as error:  # noqa: BLE001  every kind of failure is one too many
-                    self.failed.append(repr(error))
-
-    def pass_requests(self, count: int) -> None:
-        """Return when so many more have been answered."""
-        wanted, deadline = len(self.answered) + count, time.monotonic() + 60
-        while len(self.answered) < wanted:
-            assert time.monotonic() < deadline, f"only {len(self.answered)} of {wanted} answered"
-            time.sleep(0.02)
-
-
-@contextmanager
-def under_load(url: str, picture: bytes) -> Iterator[Load]:
-    load = Load(url)
-    clients = [threading.Thread(target=load.send, args=(picture,)) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
-        yield load
-    finally:
-        load.over.set()
-        for client in clients:
-            client.join()
 
 
 def configured_envoy(servers: dict[str, list[str]], listener: int, admin: int) -> str:

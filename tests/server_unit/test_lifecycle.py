@@ -6,16 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from server_unit.tiny_models import add_model, config, plus_one
+from serving import FREE, SERVE, eventually, get, is_gone, serving
 
 from ppocr_server.errors import PortInUseError, ServerError
 from ppocr_server.guard import leftovers, shared_memory
@@ -23,49 +19,9 @@ from ppocr_server.triton import TritonServer
 
 pytestmark = pytest.mark.server
 
-# As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
-SERVE = [sys.executable, "-m", "ppocr_server.cli"]
-FREE = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def is_gone(session: int, prefix: str) -> bool:
-    return not leftovers(session) and not shared_memory(prefix)
-
 
 def session_of(pid: int) -> int:
     return os.getsid(pid)
-
-
-@contextmanager
-def serving(repository: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
-    """`ppocr-serve --json` as a process of its own, and what it printed when ready."""
-    process = subprocess.Popen(
-        [*SERVE, "--model-repository", str(repository), *FREE, "--json", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def get(url: str) -> bytes:
-    with urllib.request.urlopen(f"http://{url}", timeout=10) as answer:
-        data: bytes = answer.read()
-        return data
 
 
 def test_it_is_ready_on_entry_and_gone_on_exit(small_repository: Path) -> None:
@@ -154,7 +110,8 @@ def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository: Path
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_in_order(number: int, small_repository: Path) -> None:
-    with serving(small_repository) as (process, ready):
+    with serving(small_repository) as served:
+        process, ready = served.process, served.ready
         session, prefix = session_of(ready["pid"]), f"ppocr-{process.pid}-"
         assert shared_memory(prefix)
         process.send_signal(number)
@@ -163,7 +120,8 @@ def test_a_signal_ends_everything_in_order(number: int, small_repository: Path) 
 
 
 def test_kill_9_leaves_nothing_behind(small_repository: Path) -> None:
-    with serving(small_repository) as (process, ready):
+    with serving(small_repository) as served:
+        process, ready = served.process, served.ready
         session, prefix = session_of(ready["pid"]), f"ppocr-{process.pid}-"
         assert shared_memory(prefix)
         process.kill()
@@ -184,15 +142,15 @@ def test_a_signal_while_starting(small_repository: Path) -> None:
 
 
 def test_a_server_that_dies_is_reported(small_repository: Path) -> None:
-    with serving(small_repository) as (process, ready):
-        os.kill(ready["pid"], signal.SIGKILL)
-        _, errors = process.communicate(timeout=20)
-    assert process.returncode == 1
-    assert "ended by itself with status 137" in errors
+    with serving(small_repository, "--restarts", "0") as served:
+        os.kill(served.ready["pid"], signal.SIGKILL)
+        assert served.process.wait(20) == 1
+        assert "ended by itself with status 137" in served.errors()
 
 
 def test_ready_is_one_line_of_json(small_repository: Path) -> None:
-    with serving(small_repository, "--grace", "0") as (process, ready):
+    with serving(small_repository, "--grace", "0") as served:
+        process, ready = served.process, served.ready
         assert get(f"{ready['http']}/v2/health/ready") == b""
         assert ready["models"] == ["small"]
         assert ready["engines"] == {"small": "onnxruntime"}

@@ -1,0 +1,83 @@
+"""Keep a server running: start it again when it has ended by itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from ppocr_server.errors import ServerError
+
+if TYPE_CHECKING:
+    from ppocr_server.triton import TritonServer
+
+LOG = logging.getLogger(__name__)
+WATCH_SECONDS = 0.5
+# So many restarts are allowed within this time; older ones are forgotten.
+WINDOW_SECONDS = 600.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+def supervise(server: TritonServer, restarts: int, check: Callable[[], None]) -> NoReturn:
+    """Watch a server that is up, and start it again, on the ports that it has, when it ended.
+
+    Args:
+        server: started; it is stopped when this raises after a restart that failed.
+        restarts: how many are allowed within `WINDOW_SECONDS`; 0 for none.
+        check: called again and again meanwhile; what it raises ends the watch.
+
+    Raises:
+        ServerError: the server ended, and no restart is left.
+    """
+    past: list[float] = []
+    reason = _until_it_ends(server, check)
+    while True:
+        now = time.monotonic()
+        past = [then for then in past if now - then < WINDOW_SECONDS]
+        if len(past) >= restarts:
+            raise ServerError(_no_more(reason, restarts))
+        pause = pause_before(past)
+        past.append(now)
+        LOG.warning(
+            "ppocr-serve: %s; starting it again in %g s, restart %d of %d within %g s",
+            *(reason, pause, len(past), restarts, WINDOW_SECONDS),
+        )
+        _wait(pause, check)
+        try:
+            server.restart()
+        except ServerError as error:
+            reason = str(error)
+        else:
+            took = time.monotonic() - now
+            LOG.warning("ppocr-serve: ready again after %.1f s, pid %d", took, server.pid)
+            reason = _until_it_ends(server, check)
+
+
+def pause_before(past: Sequence[float]) -> float:
+    """Seconds to wait before the next restart, given the times of those that count still."""
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** len(past))
+
+
+def _until_it_ends(server: TritonServer, check: Callable[[], None]) -> str:
+    """Return how it ended."""
+    while (status := server.wait(WATCH_SECONDS)) is None:
+        check()
+    return f"tritonserver ended by itself with status {status}"
+
+
+def _wait(seconds: float, check: Callable[[], None]) -> None:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        check()
+        time.sleep(min(left, WATCH_SECONDS))
+
+
+def _no_more(reason: str, restarts: int) -> str:
+    if not restarts:
+        return reason
+    return (
+        f"{reason}; it was started again {restarts} times within {WINDOW_SECONDS:g} s, which is "
+        "all that --restarts allows"
+    )

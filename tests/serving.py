@@ -1,0 +1,98 @@
+"""`ppocr-serve` as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ppocr_server.guard import leftovers, shared_memory
+
+# As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
+SERVE = [sys.executable, "-m", "ppocr_server.cli"]
+FREE = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `ppocr-serve --json`.
+
+    Attributes:
+        process: its own.
+        ready: what it printed when ready.
+    """
+
+    process: subprocess.Popen[str]
+    ready: Mapping[str, Any]
+    _errors: IO[str]
+
+    def errors(self) -> str:
+        """What it wrote to standard error until now."""
+        self._errors.seek(0)
+        return self._errors.read()
+
+
+@contextmanager
+def serving(
+    repository: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """Serve a repository on free ports while the block runs; it is killed at the end."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*SERVE, "--model-repository", str(repository), *FREE, "--json", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        assert process.stdout is not None
+        with process.stdout as answers:
+            try:
+                line = answers.readline()
+                errors.seek(0)
+                assert line, errors.read()
+                yield Served(process, json.loads(line), errors)
+            finally:
+                process.kill()
+                process.wait()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether a condition comes true within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def is_gone(session: int, prefix: str) -> bool:
+    """Whether a server has left neither a process nor shared memory."""
+    return not leftovers(session) and not shared_memory(prefix)
+
+
+def get(url: str) -> bytes:
+    """The body at "host:port/path"."""
+    with urllib.request.urlopen(f"http://{url}", timeout=10) as answer:
+        data: bytes = answer.read()
+        return data
+
+
+def answers(url: str) -> bool:
+    """Whether "host:port/path" is answered with 200."""
+    try:
+        get(url)
+    except OSError:
+        return False
+    return True
