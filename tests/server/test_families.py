@@ -16,7 +16,14 @@ SAMPLES = ROOT / "samples"
 pytestmark = pytest.mark.server
 
 
-@pytest.mark.parametrize("family", ["ch_PP-OCRv3", "PP-OCRv4_mobile", "PP-OCRv6_small"])
+FAMILIES = [
+    pytest.param("ch_PP-OCRv3", marks=pytest.mark.nightly),
+    pytest.param("PP-OCRv4_mobile", marks=pytest.mark.nightly),
+    "PP-OCRv6_small",
+]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_ready_made_onnx_reads_every_sample(family, samples):
     out = ROOT / "build" / "families" / family
     # The proof on rendered pages belongs to a build; one small picture is enough to serve here.

@@ -26,10 +26,9 @@ PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
 def with_cls(repository: Path) -> Path:
     """The repository with the PP-OCRv4 mobile trio: detector, recogniser, classifier."""
     folder = repository.with_name("model_repository_cls")
-    subprocess.run(
-        [Path(sys.executable).with_name("ppocr-convert"), "build", "--cls", "--out", folder],
-        check=True,
-    )
+    command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build", "--cls"]
+    command += ["--profile", "cpu-onnxruntime", "--out", folder]
+    subprocess.run(command, check=True)
     return folder
 
 
