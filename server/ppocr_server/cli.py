@@ -95,7 +95,9 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     options.triton_argument += profile_arguments(configured, logs)
     with (
         _server(options, repository, show, triton.host, of_config) as server,
-        old_endpoints(configured, server.grpc_url, server.metrics_url, logs) as endpoints,
+        old_endpoints(
+            configured, server.grpc_url, server.metrics_url, logs, options.security
+        ) as endpoints,
     ):
         show.finish()
         return _run(options, server, endpoints)
@@ -158,7 +160,8 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
     from ppocr_server.health import server_version
     from ppocr_server.versions import component_versions, version_line
 
-    versions = component_versions(server.installation, server_version(server.http_url, server.security.headers))
+    version = server_version(server.http_url, server.security.headers)
+    versions = component_versions(server.installation, version)
     if as_json:
         answer = {
             "http": server.http_url,

@@ -8,17 +8,35 @@ that its text stays readable (PaddleOCR ignores the orientation and always lays 
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from .png import without_animation
+
 # Why a picture is refused, in a word for the metrics.
 REASONS = ("empty", "bytes", "format", "damaged", "side", "pixels")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 ORIENTATION = 0x0112  # the EXIF tag
 PNG_EXIF = (b"eXIf", b"Raw profile type exif")  # a chunk, and what was written before there was one
+
+# Pillow's readers check little of what they read: these are what damage makes them stumble over.
+STUMBLES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 # The limits below are checked from the header; Pillow's own check would come before them.
 Image.MAX_IMAGE_PIXELS = None
@@ -87,9 +105,10 @@ def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
     flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
     pixels = None
     if not truncated(data, header.format):
+        encoded = without_animation(data) if header.format == "PNG" else data
         try:
             pixels = cv2.imdecode(
-                np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
+                np.frombuffer(encoded, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
             )
         except cv2.error:
             pixels = None  # damaged, said below
@@ -133,7 +152,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
             f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
             + ", ".join(FORMATS),
         ) from None
-    except (OSError, SyntaxError, ValueError, TypeError) as error:  # what Pillow's readers raise
+    except STUMBLES as error:
         raise PictureRefused("damaged", f"IMAGE cannot be decoded: {error}") from None
     check_size(header.height, header.width, limits)
     return header
