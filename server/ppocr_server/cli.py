@@ -18,6 +18,7 @@ from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITO
 
 if TYPE_CHECKING:
     from ppocr_server.configured import Endpoints
+    from ppocr_server.credentials import Tls
     from ppocr_server.triton import TritonServer
 
 SAMPLES = "samples"
@@ -139,15 +140,16 @@ def _run(
 
     old = {} if endpoints is None else dict(endpoints.ports)
     if options.command:
-        return run_while_serving(server, options.command, _old_urls(old))
+        return run_while_serving(server, options.command, _old_urls(old, options.security.tls))
     _announce(server, old, as_json=options.json)
     check = endpoints.check if endpoints is not None else lambda: None
     return supervise(server, options.restarts, check)
 
 
-def _old_urls(ports: Mapping[str, int]) -> dict[str, str]:
+def _old_urls(ports: Mapping[str, int], tls: Tls | None) -> dict[str, str]:
     """The old endpoints for the environment of a command."""
-    names = {"http": ("PPOCR_OLD_HTTP_URL", "http://"), "rpc": ("PPOCR_OLD_RPC_URL", "")}
+    scheme = "http://" if tls is None else "https://"
+    names = {"http": ("PPOCR_OLD_HTTP_URL", scheme), "rpc": ("PPOCR_OLD_RPC_URL", "")}
     return {names[n][0]: f"{names[n][1]}127.0.0.1:{port}" for n, port in ports.items()}
 
 

@@ -6,13 +6,15 @@ import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
+from ppocr_server.paddle_serving.upstream import upstream_of
 from ppocr_server.ports import choose_ports
+from ppocr_server.security import Security
 
 if TYPE_CHECKING:
     from ppocr_converters.serving_config.service import Service
@@ -191,7 +193,11 @@ class Endpoints:
 
 @contextmanager
 def old_endpoints(
-    configured: Configured, grpc_url: str, metrics_url: str, log_folder: Path | None
+    configured: Configured,
+    grpc_url: str,
+    metrics_url: str,
+    log_folder: Path | None,
+    security: Security,
 ) -> Iterator[Endpoints]:
     """Answer Paddle Serving's clients while the block runs.
 
@@ -200,14 +206,21 @@ def old_endpoints(
         grpc_url: Triton's, "host:port".
         metrics_url: Triton's, "host:port".
         log_folder: for Paddle Serving's own log files, None for standard error.
+        security: Triton's; its token and certificates are those of the old endpoints too.
 
     Raises:
-        ServerError: the ports cannot be opened.
+        ServerError: the ports cannot be opened, or see `upstream_of`.
     """
     from ppocr_server.paddle_serving.logs import write_logs
 
     write_logs(log_folder)
-    endpoints = Endpoints(configured.endpoints, grpc_url, configured.tracer(metrics_url))
+    settings = replace(
+        configured.endpoints,
+        token=security.token,
+        tls=security.tls,
+        upstream=upstream_of(security),
+    )
+    endpoints = Endpoints(settings, grpc_url, configured.tracer(metrics_url))
     endpoints.start()
     try:
         yield endpoints

@@ -42,9 +42,13 @@ class TritonBackend:
     """
 
     def __init__(self, url: str, settings: EndpointSettings) -> None:
-        """Prepare the channel; must be called in a running event loop."""
+        """Prepare the channel; must be called in a running event loop.
+
+        Raises:
+            ServerError: a certificate cannot be read.
+        """
         self.url = url
-        self._channel = grpc.aio.insecure_channel(url, CHANNEL)
+        self._channel = settings.upstream.channel(url, CHANNEL)
         self.stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._settings = settings
         self._constant = constant_part(settings.model, settings.options)

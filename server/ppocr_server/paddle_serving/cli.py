@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppocr_server.credentials import add_arguments, read_secret, tls_of, token_of
+
 if TYPE_CHECKING:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
 
 LOG_FOLDER = "PipelineServingLogs"
+UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,14 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return
         if "http" in ports:
             path = f"{options.name}/prediction"
-            print(f"HTTP  POST http://{options.host}:{ports['http']}/{path}", flush=True)
+            scheme = "http" if options.tls_cert is None else "https"
+            print(f"HTTP  POST {scheme}://{options.host}:{ports['http']}/{path}", flush=True)
         if "rpc" in ports:
             print(f"gRPC  {options.host}:{ports['rpc']} PipelineService.inference", flush=True)
 
-    settings, tracer = _settings(options)
     write_logs(Path(options.log_folder) if options.log_folder else None)
-    triton = options.triton.removeprefix("grpc://")
+    triton = options.triton.partition("://")[2] or options.triton
     try:
+        settings, tracer = _settings(options)
         run_endpoint(settings, triton, tracer, started=announce, grace=options.grace)
     except ServerError as error:
         print(f"ppocr-serve endpoint: {error}", file=sys.stderr)
@@ -75,13 +79,34 @@ def _parser() -> argparse.ArgumentParser:
     add("--log-folder", default=LOG_FOLDER, metavar="DIR", help="empty: log to standard error")
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
     add("--json", action="store_true", help="print the ports as one line of JSON when listening")
+    add_arguments(parser.add_argument_group("who may ask (SECURITY.md says more)"))
+    _add_upstream(
+        parser.add_argument_group("what Triton asks for, with --triton grpcs://HOST:PORT")
+    )
     return parser
+
+
+def _add_upstream(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--triton-ca", type=Path, metavar="PEM", help="whose signature is trusted")
+    add("--triton-cert", type=Path, metavar="PEM", help="this endpoint's own certificate")
+    add("--triton-key", type=Path, metavar="PEM", help="its key")
+    text = f"its token (or {UPSTREAM_VARIABLE} in the environment)"
+    add("--triton-token-file", type=Path, metavar="FILE", help=text)
 
 
 def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+    from ppocr_server.paddle_serving.upstream import Upstream
 
     chosen = {} if options.option is None else {"options": dict(options.option)}
+    upstream = Upstream(
+        options.triton.startswith("grpcs://"),
+        options.triton_ca,
+        options.triton_cert,
+        options.triton_key,
+        token=read_secret(options.triton_token_file, UPSTREAM_VARIABLE),
+    )
     settings = EndpointSettings(
         name=options.name,
         http_port=options.http_port,
@@ -94,6 +119,9 @@ def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSett
         max_message_bytes=options.max_message_bytes,
         max_picture_bytes=options.max_picture_bytes,
         model=options.model,
+        token=token_of(options),
+        tls=tls_of(options),
+        upstream=upstream,
         **chosen,
     )
     return settings, TracerSettings(options.tracer_interval_s, options.metrics)

@@ -111,7 +111,7 @@ async def serve_endpoint(
             health.tell = rpc.set_ready
         if "http" in ports:
             app = http_app(service, lambda: health.ready)
-            http = HttpEndpoint(app, settings.host, ports["http"], grace)
+            http = HttpEndpoint(app, settings.host, ports["http"], grace, settings.tls)
             ends.append(asyncio.ensure_future(http.run_until_exit()))
             at_end.push_async_callback(_exited, http, ends[-1])
         if tracer is not None and tracing:

@@ -11,16 +11,22 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from ppocr_server.credentials import admits
 from ppocr_server.paddle_serving.json_call import (
     INVALID_ARGUMENT,
     RESOURCE_EXHAUSTED,
+    UNAUTHENTICATED,
     BodyError,
     body_of_answer,
     body_of_refusal,
     call_of_body,
 )
 from ppocr_server.paddle_serving.protocol import Answer
-from ppocr_server.paddle_serving.service import PipelineService, too_long_for_a_picture
+from ppocr_server.paddle_serving.service import (
+    TOKEN_WANTED,
+    PipelineService,
+    too_long_for_a_picture,
+)
 from ppocr_server.paddle_serving.settings import EndpointSettings, longest_base64
 
 Message = MutableMapping[str, Any]
@@ -59,6 +65,13 @@ POST_ONLY = Reply(405, b"Method Not Allowed\n", TEXT, (NO_SNIFFING, (b"allow", b
 GET_ONLY = Reply(405, b"Method Not Allowed\n", TEXT, (NO_SNIFFING, (b"allow", b"GET, HEAD")))
 
 
+NO_TOKEN = Reply(
+    401,
+    body_of_refusal(UNAUTHENTICATED, TOKEN_WANTED),
+    headers=((b"www-authenticate", b"Bearer"),),
+)
+
+
 def http_app(service: PipelineService, ready: Callable[[], bool]) -> App:
     """The ASGI application.
 
@@ -66,12 +79,15 @@ def http_app(service: PipelineService, ready: Callable[[], bool]) -> App:
         service: answers the calls.
         ready: whether Triton is ready, asked by GET /health/ready.
     """
+    token = service.settings.token
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
         root, *names = path.split("/")
         if root or len(names) != 2 or not all(names):
             reply = NOT_FOUND
+        elif method == "POST" and not admits(token, _header(scope, b"authorization")):
+            reply = NO_TOKEN  # the body stays unread
         elif method == "POST":
             reply = await inference(service, scope, receive, *names)
         elif path in (f"{HEALTH}live", f"{HEALTH}ready"):
@@ -114,8 +130,12 @@ def closes_after(scope: Message) -> bool:
     and find the connection broken where nobody reads. On a connection that stays the server reads
     on by itself, and drops what comes much faster than it can be handed over to be dropped.
     """
-    said = dict(scope["headers"]).get(b"connection", b"").lower()
-    return scope["http_version"] == "1.0" or b"close" in said
+    return scope["http_version"] == "1.0" or b"close" in _header(scope, b"connection").lower()
+
+
+def _header(scope: Message, name: bytes) -> bytes:
+    """A header's value; empty where it was not sent."""
+    return bytes(dict(scope["headers"]).get(name, b""))
 
 
 def too_long(size: int, settings: EndpointSettings) -> Reply:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 
+from ppocr_server.credentials import Tls
 from ppocr_server.paddle_serving.http_app import App
 
 BACKLOG = 2048
@@ -15,10 +18,22 @@ BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 
 
+def _certificates(tls: Tls) -> dict[str, Any]:
+    """Uvicorn's words for certificates."""
+    return {
+        "ssl_certfile": tls.certificate,
+        "ssl_keyfile": tls.key,
+        "ssl_ca_certs": tls.clients and str(tls.clients),
+        "ssl_cert_reqs": ssl.CERT_NONE if tls.clients is None else ssl.CERT_REQUIRED,
+    }
+
+
 class HttpEndpoint(uvicorn.Server):
     """A server that leaves signals to its caller and ends when `should_exit` is set."""
 
-    def __init__(self, app: App, host: str, port: int, grace: float) -> None:
+    def __init__(
+        self, app: App, host: str, port: int, grace: float, tls: Tls | None = None
+    ) -> None:
         """Bind the port; requests in progress get `grace` seconds when the server ends."""
         super().__init__(
             uvicorn.Config(
@@ -32,6 +47,7 @@ class HttpEndpoint(uvicorn.Server):
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(grace)),
+                **({} if tls is None else _certificates(tls)),
             )
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -14,7 +14,7 @@ from ppocr_server.paddle_serving.protocol import Answer, Call
 
 INT64 = range(-(2**63), 2**63)
 # Numbers of gRPC's status codes.
-INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAUTHENTICATED = 3, 8, 16
 WHITE = " \t\r\n"
 _INTEGER = re.compile(r"-?\d{1,19}")
 # The gateway writes these as escapes, so that an answer is safe inside a page.

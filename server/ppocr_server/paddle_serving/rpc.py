@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from ppocr_server.credentials import Tls, admits
 from ppocr_server.errors import PortInUseError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import DESCRIPTOR, Request, Response
 from ppocr_server.paddle_serving.protocol import Answer, Call
-from ppocr_server.paddle_serving.service import PipelineService, too_long_for_a_picture
+from ppocr_server.paddle_serving.service import (
+    TOKEN_WANTED,
+    PipelineService,
+    too_long_for_a_picture,
+)
 from ppocr_server.paddle_serving.settings import MARGIN_BYTES
 
 SERVICE = DESCRIPTOR.services_by_name["PipelineService"].full_name
 # What gRPC's health checks may ask for; "" is the whole server.
 HEALTH_NAMES = ("", SERVICE)
+HEALTH_PATH = f"/{health.SERVICE_NAME}/"
 
 
 class RpcEndpoint:
@@ -28,20 +35,26 @@ class RpcEndpoint:
             PortInUseError: the port is taken.
         """
         limit = service.settings.max_message_bytes
+        token, tls = service.settings.token, service.settings.tls
         self._server = grpc.aio.server(
+            interceptors=[] if token is None else [_Door(token)],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
                 # Or two endpoints would share one port without a word.
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
         )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers((_handlers(service),))
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            self.port = self._server.add_insecure_port(address)
+            self.port = (
+                self._server.add_insecure_port(address)
+                if tls is None
+                else self._server.add_secure_port(address, _credentials(tls))
+            )
         except RuntimeError as error:
             raise PortInUseError(
                 f"cannot listen on {address} for the rpc endpoint: {error}; "
@@ -63,6 +76,36 @@ class RpcEndpoint:
         """Take no more requests, and give those in progress `grace` seconds."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
+
+
+class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untyped
+    """Refuses calls without the token before their message is read; health checks have none."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], details: Any
+    ) -> Any:
+        """Let a call pass, or answer it here."""
+        sent = dict(details.invocation_metadata).get("authorization", "")
+        if details.method.startswith(HEALTH_PATH) or admits(self._token, str(sent).encode()):
+            return await continuation(details)
+        # As if messages came in a stream: none of it is taken.
+        return grpc.stream_unary_rpc_method_handler(_refuse)
+
+
+async def _refuse(messages: Any, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, TOKEN_WANTED)
+
+
+def _credentials(tls: Tls) -> Any:
+    clients = tls.clients and tls.clients.read_bytes()
+    return grpc.ssl_server_credentials(
+        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
+        root_certificates=clients,
+        require_client_auth=clients is not None,
+    )
 
 
 def _handlers(service: PipelineService) -> Any:

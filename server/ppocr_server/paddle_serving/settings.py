@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ppocr_server.credentials import Tls
+from ppocr_server.paddle_serving.upstream import Upstream
+
 OptionValue = str | int | bool
 
 # What a request holds beside its picture: names, brackets, line breaks in the base64.
@@ -36,6 +39,9 @@ class EndpointSettings:
         max_picture_bytes: longest encoded picture, as `max_image_bytes` of det_preprocess.
         model: Triton's name of the pipeline.
         options: parameters sent to Triton with every request.
+        token: what clients must send; None, as Paddle Serving's send none.
+        tls: certificates of both endpoints; None, as Paddle Serving's speak plain text.
+        upstream: what Triton asks for.
     """
 
     name: str = "ocr"
@@ -50,6 +56,9 @@ class EndpointSettings:
     max_picture_bytes: int = 32 << 20
     model: str = "ocr"
     options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
+    token: str | None = field(default=None, repr=False)
+    tls: Tls | None = None
+    upstream: Upstream = field(default_factory=Upstream)
 
 
 def longest_base64(max_picture_bytes: int) -> int:

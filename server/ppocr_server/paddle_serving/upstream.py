@@ -1,0 +1,133 @@
+"""How the old endpoints reach Triton: encrypted or not, with which certificates and token."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from ppocr_server.credentials import Tls, bearer
+from ppocr_server.errors import ServerError
+from ppocr_server.security import GRPC_PREFIX, TOKEN_HEADER, Security
+
+# A client's hello, the server's answer, the client's certificate, the server's verdict.
+HANDSHAKES = 4
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What Triton asks of those who call it.
+
+    Attributes:
+        secure: whether the connection is encrypted.
+        ca: whose signature on Triton's certificate is trusted; None for the usual ones.
+        certificate: what is shown to Triton, where it wants one.
+        key: its key.
+        name: in Triton's certificate, where it is not the one in the address.
+        token: sent with every request.
+    """
+
+    secure: bool = False
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    name: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+    def channel(self, url: str, options: list[tuple[str, Any]]) -> Any:
+        """An asynchronous channel to "host:port"; must be called in a running event loop.
+
+        Raises:
+            ServerError: a certificate cannot be read.
+        """
+        interceptors = [] if self.token is None else [_Token(self.token)]
+        if not self.secure:
+            return grpc.aio.insecure_channel(url, options, interceptors=interceptors)
+        try:
+            read = [path and path.read_bytes() for path in (self.ca, self.key, self.certificate)]
+        except OSError as error:
+            raise ServerError(f"cannot read {error.filename}: {error.strerror}") from error
+        named = [] if self.name is None else [("grpc.ssl_target_name_override", self.name)]
+        credentials = grpc.ssl_channel_credentials(*read)
+        return grpc.aio.secure_channel(
+            url, credentials, [*options, *named], interceptors=interceptors
+        )
+
+
+class _Token(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc is untyped
+    """Puts a token into the metadata of every call, for Triton and for a proxy before it."""
+
+    def __init__(self, token: str) -> None:
+        names = (TOKEN_HEADER, GRPC_PREFIX + TOKEN_HEADER)
+        self._metadata = tuple((name, bearer(token)) for name in names)
+
+    async def intercept_unary_unary(
+        self, continuation: Callable[[Any, Any], Awaitable[Any]], details: Any, request: Any
+    ) -> Any:
+        """Go on with the call."""
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._metadata)
+        return await continuation(details._replace(metadata=metadata), request)
+
+
+def upstream_of(security: Security) -> Upstream:
+    """How a process reaches the tritonserver that it has started itself.
+
+    It trusts that server's own certificate and no other, and shows it where Triton wants one.
+
+    Raises:
+        ServerError: Triton would not take it.
+    """
+    tls = security.tls
+    if tls is None:
+        return Upstream(token=security.token)
+    name = name_in(tls)
+    certificate, key = (None, None) if tls.clients is None else (tls.certificate, tls.key)
+    return Upstream(True, tls.certificate, certificate, key, name, security.token)
+
+
+def name_in(tls: Tls) -> str:
+    """A name in the server's certificate, as a client learns it that shows the same certificate.
+
+    Raises:
+        ServerError: it has none, or a server with these certificates refuses that client.
+    """
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tls.certificate, tls.key)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False  # the name is what is asked for
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    client.load_verify_locations(tls.certificate)
+    client.load_cert_chain(tls.certificate, tls.key)
+    if tls.clients is not None:
+        server.verify_mode = ssl.CERT_REQUIRED
+        server.load_verify_locations(tls.clients)
+    try:
+        found = _handshake(client, server)
+    except ssl.SSLError as error:
+        raise ServerError(
+            f"the old endpoints show {tls.certificate} to Triton, which refuses it: {error}; give "
+            f"one that {tls.clients} has signed, for clients too, or run `ppocr-serve endpoint` "
+            "with --triton-cert beside ppocr-serve without --config"
+        ) from error
+    names = [value for _, value in found.get("subjectAltName", ())]
+    if not names:
+        raise ServerError(f"{tls.certificate} names no host (subjectAltName); give one that does")
+    return str(names[0])
+
+
+def _handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> dict[str, Any]:
+    """The server's certificate, after a handshake in memory."""
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    here = client.wrap_bio(to_client, to_server)
+    there = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(HANDSHAKES):
+        for side in (here, there):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return dict(here.getpeercert() or {})
