@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from server_unit.tiny_models import add_model, config, plus_one
 
 from ppocr_server.triton import TritonServer
 
@@ -41,3 +42,11 @@ def samples() -> dict[str, list[str]]:
     """The texts of every sample picture by its file name."""
     truth = json.loads((ROOT / "samples" / "truth.json").read_text(encoding="utf-8"))
     return {name: [line["text"] for line in lines] for name, lines in truth.items()}
+
+
+@pytest.fixture(scope="session")
+def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One model, `small`, in one process."""
+    repository = tmp_path_factory.mktemp("small")
+    add_model(repository, "small", config(), plus_one())
+    return repository
