@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import shutil
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -12,6 +15,16 @@ from typing import IO
 
 from ppocr_converters.errors import FetchError
 
+#: What an archive of models can need: so many members, so many bytes unpacked, so many times its
+#: own size. Weights hardly shrink at all; a wheel has thousands of small files.
+MOST_MEMBERS = 20_000
+MOST_BYTES = 4 << 30
+MOST_TIMES = 100
+#: Below it an archive is no bomb, however well it is packed.
+HARMLESS = 64 << 20
+
+GZIP = b"\x1f\x8b"
+
 
 def take_files(
     archive: Path, folder: str | None, names: Mapping[str, str] | Iterable[str], target: Path
@@ -19,7 +32,7 @@ def take_files(
     """Copy plain files out of a tar or zip file (a wheel is one) to `target/name`.
 
     Only plain files are taken, and only by their name, so that neither links nor paths that climb
-    out of the folder can reach anything.
+    out of the folder can reach anything. Nothing is unpacked beyond what models need.
 
     Args:
         archive: the file.
@@ -28,7 +41,7 @@ def take_files(
         target: the folder to copy to.
 
     Raises:
-        FetchError: the archive is damaged, or a file is not in it or is not a plain file.
+        FetchError: the archive is damaged or a bomb, or a file is not in it or is not a plain file.
     """
     called = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
     target.mkdir(parents=True, exist_ok=True)
@@ -36,13 +49,37 @@ def take_files(
         take = _take_from_zip if zipfile.is_zipfile(archive) else _take_from_tar
         wanted = {inside: target / name for name, inside in called.items()}
         found = take(archive, folder, wanted)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGED as error:
         raise FetchError(f"{archive.name} is damaged: {error}") from error
     missing = sorted(
         f"{folder}/{name}".lstrip("/") if folder else name for name in set(wanted) - found
     )
     if missing:
         raise FetchError(f"{archive.name} does not hold {', '.join(missing)} as plain files")
+
+
+#: What Python's readers raise; the last two for zip files that are locked, or packed in a way that
+#: it does not know.
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    gzip.BadGzipFile,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+)
+
+
+def _allowance(archive: Path) -> int:
+    """How many bytes may come out of an archive."""
+    return min(MOST_BYTES, max(HARMLESS, MOST_TIMES * archive.stat().st_size))
+
+
+def _too_much(archive: Path, what: str) -> FetchError:
+    return FetchError(
+        f"{archive.name} holds {what}; no archive of models does, so it is not unpacked"
+    )
 
 
 def _place(member: str, folder: str | None, wanted: Container[str]) -> str | None:
@@ -56,26 +93,82 @@ def _place(member: str, folder: str | None, wanted: Container[str]) -> str | Non
 
 def _take_from_tar(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[str]:
     found: set[str] = set()
-    with tarfile.open(archive) as tar:
-        for member in tar:
+    with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+        for count, member in enumerate(tar, 1):
+            if count > MOST_MEMBERS:
+                raise _too_much(archive, f"more than {MOST_MEMBERS} members")
             name = _place(member.name, folder, wanted)
-            stream = tar.extractfile(member) if name and member.isreg() else None
-            if name is not None and stream is not None:
-                _write(stream, wanted[name])
+            # The holes of a sparse file are bytes that no bound on the archive sees.
+            plain = member.isreg() and not member.issparse()
+            content = tar.extractfile(member) if name and plain else None
+            if name is not None and content is not None:
+                _write(content, wanted[name])
                 _once(name, found, archive)
     return found
+
+
+class _Bounded(io.RawIOBase):
+    """An unpacked tar file that ends in an error where it grows beyond all measure.
+
+    Headers are bounded as well: tarfile reads a long name into memory as a whole.
+    """
+
+    def __init__(self, archive: Path) -> None:
+        with archive.open("rb") as file:
+            packed = file.read(len(GZIP)) == GZIP
+        self._stream: io.BufferedIOBase = gzip.GzipFile(archive) if packed else archive.open("rb")
+        self._archive, self._most = archive, _allowance(archive)
+
+    def read(self, size: int = -1) -> bytes:
+        """As of any file, if it does not reach too far; so are the others."""
+        size = self._most if size < 0 else size
+        self._check(self.tell() + size)
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """See `read`; only from the start."""
+        assert whence == io.SEEK_SET
+        self._check(offset)
+        return self._stream.seek(offset)
+
+    def tell(self) -> int:
+        """How many bytes have been unpacked."""
+        return self._stream.tell()
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._stream.close()
+        super().close()
+
+    def _check(self, end: int) -> None:
+        if end > self._most:
+            raise _too_much(self._archive, f"more than {self._most} bytes")
 
 
 def _take_from_zip(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[str]:
     found: set[str] = set()
     with zipfile.ZipFile(archive) as packed:
-        for member in packed.namelist():
-            name = _place(member, folder, wanted)
-            if name is not None:
-                with packed.open(member) as stream:
-                    _write(stream, wanted[name])
-                _once(name, found, archive)
+        members = packed.infolist()
+        if len(members) > MOST_MEMBERS:
+            raise _too_much(archive, f"{len(members)} members")
+        left = _allowance(archive)
+        for member in members:
+            name = _place(member.filename, folder, wanted) if _is_plain(member) else None
+            if name is None:
+                continue
+            left -= member.file_size  # no more than this is ever unpacked of it
+            if left < 0:
+                raise _too_much(archive, f"more than {_allowance(archive)} bytes")
+            with packed.open(member) as content:
+                _write(content, wanted[name])
+            _once(name, found, archive)
     return found
+
+
+def _is_plain(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is a file, no link, whose name is not cut off at a NUL."""
+    kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where it was packed without Unix's kinds
+    return kind in (0, stat.S_IFREG) and "\0" not in member.orig_filename and not member.is_dir()
 
 
 def _once(name: str, found: set[str], archive: Path) -> None:

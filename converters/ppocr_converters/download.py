@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 4
 TIMEOUT = 60.0  # seconds without a byte
 BLOCK = 1 << 18
+#: No archive of models is larger. Who sends more only fills the disk.
+MOST_BYTES = 4 << 30
 #: Errors of the disk, not of the connection: trying again does not help.
 LOCAL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES})
 
@@ -36,8 +38,8 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
         sha256: its recorded SHA-256, in hexadecimal.
 
     Raises:
-        FetchError: unreachable, refused, broken off too often, or not what was recorded; then
-            both sizes or both digests are named.
+        FetchError: unreachable, refused, led astray, broken off too often, endless, or not what
+            was recorded; then both sizes or both digests are named.
     """
     if not url.startswith(("http://", "https://")):
         raise FetchError(f"cannot download {url!r}: the address must be http or https")
@@ -88,8 +90,9 @@ def _transfer(url: str, part: Path, label: str) -> int | None:
     """Append to `part` what the server still has; returns the promised size of the whole file."""
     start = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    opener = urllib.request.build_opener(_Redirects)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        with opener.open(request, timeout=TIMEOUT) as response:
             if start and response.status != http.HTTPStatus.PARTIAL_CONTENT:
                 start = 0  # the server sends the whole file again
             promised = _promised(response.headers, start)
@@ -103,6 +106,26 @@ def _transfer(url: str, part: Path, label: str) -> int | None:
         if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise FetchError(f"cannot download {url}: HTTP {error.code} {error.reason}") from error
         raise
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect that gives up encryption, nor one to anything but http(s)."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        allowed = ("https://",) if req.full_url.startswith("https://") else ("https://", "http://")
+        if not newurl.lower().startswith(allowed):
+            raise FetchError(
+                f"{req.full_url} leads to {newurl}; only {' and '.join(allowed)} are followed"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _promised(headers: http.client.HTTPMessage, start: int) -> int | None:
@@ -123,6 +146,9 @@ def _copy(response: IO[bytes], file: IO[bytes], label: str, done: int, total: in
         desc=label, total=total, initial=done, unit="B", unit_scale=True, disable=None
     ) as bar:
         while block := response.read(BLOCK):
+            done += len(block)
+            if done > MOST_BYTES:
+                raise FetchError(f"{label} has more than {MOST_BYTES} bytes; no model does")
             file.write(block)
             bar.update(len(block))
 

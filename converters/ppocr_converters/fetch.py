@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 DICTIONARY = "dictionary.txt"
 #: Origins that are fetched over HTTP.
 ADDRESSES = frozenset({"archive", "files", "url"})
+#: Hosts that no network lies before.
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,11 @@ def _take_from_source(
         for file in files:
             address = source.address if source.origin == "url" else f"{source.address}/{file.name}"
             address = mirrored(address, supply.mirror)
+            _refuse_unproven(address, [file])
             download(address, scratch / file.name, size=file.size, sha256=file.sha256)
         return
+    if source.origin == "archive" and supply.wheel is None:
+        _refuse_unproven(mirrored(source.address, supply.mirror), files)
     packed = supply.wheel or _download_packed(source, supply)
     inside = {file.name: source.file or file.name for file in files}
     try:
@@ -172,6 +177,17 @@ def _take_from_source(
         if packed != supply.wheel:
             packed.unlink()
         raise
+
+
+def _refuse_unproven(address: str, files: list[FileSpec]) -> None:
+    """Take files that nobody has recorded only where nobody can have put others in their place."""
+    parts = urlsplit(address)
+    unknown = [file.name for file in files if file.sha256 is None]
+    if unknown and parts.scheme != "https" and parts.hostname not in THIS_MACHINE:
+        raise FetchError(
+            f"no SHA-256 of {', '.join(unknown)} is recorded, and {address} is not encrypted; use "
+            f"a mirror with https, or record the digest in the lock file"
+        )
 
 
 def mirrored(address: str, mirror: str | None) -> str:

@@ -57,7 +57,7 @@ def read_settings(folder: Path) -> OwnSettings:
     if not path.is_file():
         return OwnSettings()
     try:
-        return _settings(yaml.load(path.read_text("utf-8"), Loader=LOADER))
+        return _settings(LOADER(path.read_text("utf-8")).get_single_data())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:

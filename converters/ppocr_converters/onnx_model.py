@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, helper
+from onnx.checker import ValidationError
+from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
 from ppocr_converters.catalogue import Kind
 from ppocr_converters.errors import ModelError
@@ -39,17 +42,46 @@ def load_onnx(path: Path) -> ModelProto:
     """Read an ONNX file.
 
     Raises:
-        ModelError: it is missing, damaged or not ONNX.
+        ModelError: it is missing, damaged or not ONNX, or has weights outside its folder.
     """
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
+        _check_external(model, path)
+        load_external_data_for_model(model, str(path.parent))
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    except DecodeError as error:
-        raise ModelError(f"{path} is not an ONNX file, or a damaged one") from error
+    except (DecodeError, ValidationError, ValueError) as error:
+        raise ModelError(f"{path} is not an ONNX file, or a damaged one: {error}") from error
     if not model.graph.node or not model.graph.output:
         raise ModelError(f"{path} is not an ONNX model: it has no nodes or no outputs")
     return model
+
+
+def _check_external(model: ModelProto, path: Path) -> None:
+    """Refuse weights that the model says lie elsewhere than in a plain file beside it."""
+    for tensor in _tensors(model):
+        if not uses_external_data(tensor):
+            continue
+        location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        beside = path.parent / location
+        if Path(location).name != location or beside.is_symlink() or not beside.is_file():
+            raise ModelError(
+                f"{path} says that weights of it lie in {location!r}; allowed is a plain file "
+                "in the model's own folder"
+            )
+
+
+def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
+    """Every tensor in a message, wherever: weights, constants, those of subgraphs."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        # A repeated field's value is a sequence, which no message is.
+        for part in value if isinstance(value, Sequence) else (value,):
+            if isinstance(part, onnx.TensorProto):
+                yield part
+            else:
+                yield from _tensors(part)
 
 
 def inputs(model: ModelProto) -> tuple[Tensor, ...]:

@@ -60,7 +60,7 @@ def parse_document(text: str, folder: Path) -> Document:
         ConfigError: as above.
     """
     try:
-        data = yaml.load(text, _Loader)
+        data = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
     found = dict(_walk({} if data is None else data, "", ""))
