@@ -9,7 +9,15 @@ from typing import Any
 
 import yaml
 
-from ppocr_converters.serving_config.keys import NAME, ConfigError, Key, all_keys, children, nearest
+from ppocr_converters.serving_config.keys import (
+    NAME,
+    ConfigError,
+    Key,
+    all_keys,
+    children,
+    nearest,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ def parse_document(text: str, folder: Path) -> Document:
         data = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ConfigError("not a configuration: nested without end") from error
     found = dict(_walk({} if data is None else data, "", ""))
     ops = tuple(dict.fromkeys(path.split(".")[1] for path in found if path.startswith("op.")))
     keys = dict(expand(ops))
@@ -90,7 +100,8 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
         return
     if not isinstance(data, dict):
         where = path or "the file"
-        raise ConfigError(f"{where} is {data!r}; allowed here: {', '.join(children(pattern))}")
+        allowed = ", ".join(children(pattern))
+        raise ConfigError(f"{where} is {shown(data)}; allowed here: {allowed}")
     for name, value in data.items():
         step = NAME if pattern == "op" else str(name)
         below = f"{pattern}.{step}" if pattern else step
@@ -108,11 +119,24 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
 class _Loader(yaml.SafeLoader):
     """Refuses a key that is written twice: YAML would silently take the last one."""
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """A value; PyYAML stumbles over one that is not what its tag says, as in `!!int x`."""
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, str | int):
+                str(value).encode()  # neither half a surrogate pair nor 5000 digits can be shown
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            line = node.start_mark.line + 1
+            raise ConfigError(f"line {line}: {shown(node.value)} is no {node.tag}") from error
+        return value
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """A mapping with every key once."""
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        names = [self.construct_object(key, deep=True) for key, _ in pairs]
         for index, name in enumerate(names):
             if name in names[:index]:
                 line = node.value[index][0].start_mark.line + 1
-                raise ConfigError(f"line {line}: the key {name} is written twice")
+                key = name if isinstance(name, str) else shown(name)
+                raise ConfigError(f"line {line}: the key {key} is written twice")
         return super().construct_mapping(node, deep)

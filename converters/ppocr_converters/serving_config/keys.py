@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,8 @@ from ppocr_converters.errors import ConvertError
 
 #: Stands in a path where the name of an Op does.
 NAME = "NAME"
+INT32_MAX = 2**31 - 1
+LONGEST_SHOWN = 200  # characters of a value in a message
 TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "number": (int, float),
@@ -63,13 +66,18 @@ class Key:
         return self.type in ("ints", "strs")
 
     @property
+    def highest(self) -> float | None:
+        """`high`, or the most that Triton's configuration can hold."""
+        return INT32_MAX if self.high is None and self.type in ("int", "ints") else self.high
+
+    @property
     def allowed(self) -> str:
         """The allowed values in words."""
         if self.words:
             return "one of " + ", ".join(str(word) for word in self.words)
         if self.pattern is not None:
             return f"{IN_WORDS[self.type]}, {self.looks}"
-        ends = [(self.low, "from"), (self.high, "to")]
+        ends = [(self.low, "from"), (self.highest, "to")]
         limits = [f"{word} {number:.10g}" for number, word in ends if number is not None]
         return " ".join([IN_WORDS[self.type], *limits])
 
@@ -89,7 +97,7 @@ class Key:
         if not isinstance(entries, list) or not all(self._is_allowed(entry) for entry in entries):
             if not self.is_list and self._has_type(value) and value in self.refused:
                 raise ConfigError(f"{path} is {value}: {self.refused[value]}; {self._hint(value)}")
-            raise ConfigError(f"{path} is {value!r}; {self._hint(value)}")
+            raise ConfigError(f"{path} is {shown(value)}; {self._hint(value)}")
         return tuple(entries) if self.is_list else value
 
     def _has_type(self, entry: Any) -> bool:
@@ -108,7 +116,7 @@ class Key:
         # `not >=` refuses NaN as well.
         return not (
             (self.low is not None and not entry >= self.low)
-            or (self.high is not None and not entry <= self.high)
+            or (self.highest is not None and not entry <= self.highest)
         )
 
     def _hint(self, value: Any) -> str:
@@ -117,6 +125,15 @@ class Key:
 
     def _lacks_quotes(self, value: Any) -> bool:
         return self.type == "str" and isinstance(value, int) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """A value for a message: a few lines of YAML can stand for more text than a disk holds."""
+    brief = reprlib.Repr()
+    brief.maxlevel = 2
+    brief.maxstring = brief.maxother = brief.maxlong = LONGEST_SHOWN
+    text = brief.repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 @lru_cache(maxsize=1)

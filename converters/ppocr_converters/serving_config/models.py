@@ -101,10 +101,18 @@ def find_model(document: Document, given: str) -> Path | str:
         CatalogueError: neither.
     """
     path = document.folder / given
-    if not path.exists():
+    if not _is_there(path):
         return catalogue().find(given).name
     inner = path / SERVER_FOLDER
     return inner if inner.is_dir() and not any(path.glob("*.pdmodel")) else path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists; what can be no path, with a NUL in it or too long, does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _kind_of_model(model: Path | str) -> Kind:
@@ -128,7 +136,7 @@ def _dictionary(document: Document, folder: Path | None) -> Path | None:
     named = document["triton.rec_dictionary"]
     if named is not None:
         path = document.folder / named
-        if not path.is_file():
+        if not _is_there(path) or not path.is_file():
             raise ConfigError(f"triton.rec_dictionary is {named!r}: there is no file {path}")
         return path
     if folder is None or not folder.is_dir():

@@ -23,5 +23,8 @@ def round_robin(count: int, cards: Sequence[int]) -> tuple[Instances, ...]:
     Returns:
         A group for each card that gets any, in the order of the cards.
     """
-    shares = Counter(cards[index % len(cards)] for index in range(count))
+    each, more = divmod(count, len(cards))
+    shares: Counter[int] = Counter()
+    for index, card in enumerate(cards[:count]):
+        shares[card] += each + (index < more)
     return tuple(Instances(share, "KIND_GPU", (card,)) for card, share in shares.items())
