@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REPOSITORY := build/model_repository
+SOURCES := client converters server benchmarks model_repository docker
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo serve test nightly lint format build clean
+.PHONY: help demo serve test nightly lint audit format build clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,11 +32,15 @@ test: $(INSTALLED) ## the whole test suite, on the real server
 nightly: $(INSTALLED) ## the tests that take long and seldom change
 	@pytest -m nightly
 
-lint: $(INSTALLED) ## style and types
+lint: $(INSTALLED) ## style, types and unsafe calls
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@tests/check_step_types
+	@bandit --quiet --configfile pyproject.toml --recursive $(SOURCES)
+
+audit: $(INSTALLED) ## known weaknesses of the packages used; asks the package index
+	@pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 format: $(INSTALLED) ## rewrite the code in the project's style
 	@ruff check --fix .

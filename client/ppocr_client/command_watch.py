@@ -154,7 +154,7 @@ def _read(client: OcrClient, arrivals: Arrivals, args: argparse.Namespace) -> bo
 def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
     say(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
-        time.sleep(backoff(attempt, random.random()))
+        time.sleep(backoff(attempt, random.random()))  # nosec B311 # not for secrets
         if interrupted.is_set() or client.server_ready():
             return
 

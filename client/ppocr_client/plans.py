@@ -203,7 +203,7 @@ def _ask(settings: Settings, request: Request, timeout: float) -> Plan[Any]:
         except DeadlineExceeded as error:
             raise _too_late(settings, timeout, error) from None
         except (ServerUnavailable, ServerBusy):
-            pause = backoff(attempt, random.random())
+            pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
             if attempt >= settings.retries or time.monotonic() + pause >= deadline:
                 raise
         yield Pause(pause)

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path("/dev/shm")
+FOLDER = Path("/dev/shm")  # nosec B108 # the folder itself
 SMALLEST = 8 * 2**20  # bytes; below it the bytes are sent about as fast
 STEP = 8 * 2**20  # sizes of regions, so that one fits the next picture too
 MOST_REGIONS = 8  # of a client, those included that were given up

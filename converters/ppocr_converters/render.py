@@ -92,7 +92,7 @@ def render_page(
             f"cannot render lines={lines}, width={width}, smallest={smallest}, largest={largest}: "
             "lines must be >= 0, width >= 320 and 8 <= smallest <= largest"
         )
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # nosec B311 # not for secrets
     sizes = [rng.randint(smallest, largest) for _ in range(lines)]
     # Lines side by side leave room at the bottom, as at the end of a letter.
     height = max(64, 2 * largest + sum(round(1.7 * size) for size in sizes))
@@ -127,7 +127,7 @@ def render_dense_page(seed: int, lines: int = 1000, *, size: int = 22) -> Page:
     """
     if lines < 1 or size < 8:
         raise ValueError(f"cannot render lines={lines}, size={size}: need lines >= 1 and size >= 8")
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # nosec B311 # not for secrets
     cell_width, cell_height = round(6.5 * size), round(2.1 * size)
     columns = max(1, round((lines * cell_height / cell_width) ** 0.5))
     rows = -(-lines // columns)

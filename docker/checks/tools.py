@@ -86,11 +86,13 @@ def get_from_debian(target: Path) -> None:
     if shutil.which("apt-get") is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        got = subprocess.run(["apt-get", "download", "-q", "prometheus"], cwd=folder, check=False)
+        # Debian's own programs, wherever the system has them.
+        download, unpack = ["apt-get", "download", "-q", "prometheus"], ["dpkg-deb", "-x"]
+        got = subprocess.run(download, cwd=folder, check=False)
         if got.returncode:
             return
         (package,) = Path(folder).glob("prometheus_*.deb")
-        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+        subprocess.run([*unpack, package, folder], check=True)
         for name in FROM_DEBIAN:
             shutil.copy2(Path(folder) / "usr/bin" / name, target)
 

@@ -17,7 +17,7 @@ from ppocr_server.errors import ServerError
 
 # What a header can carry as it is (RFC 6750), and too long to be guessed.
 SECRET = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
-TOKEN_VARIABLE = "PPOCR_TOKEN"
+TOKEN_VARIABLE = "PPOCR_TOKEN"  # nosec B105 # names, not secrets
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 
 from ppocr_server.errors import PortInUseError, ServerError
+
+# This machine's own address, by the version of the protocol.
+LOOPBACK = {4: "127.0.0.1", 6: "[::1]"}
 
 
 def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> dict[str, int]:
@@ -37,7 +41,11 @@ def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> di
 
 def reachable(host: str) -> str:
     """The address at which this machine reaches a server that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a name
+        return host
+    return LOOPBACK[address.version] if address.is_unspecified else host
 
 
 def _bind(host: str, name: str, port: int) -> socket.socket:

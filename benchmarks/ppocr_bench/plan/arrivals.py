@@ -12,7 +12,7 @@ from ppocr_bench.errors import BenchError
 
 def poisson(rate: float, total: int, seed: int) -> list[float]:
     """Seconds at which so many pictures come, each whenever it likes, `rate` a second."""
-    random = Random(seed)
+    random = Random(seed)  # nosec B311 # not for secrets
     return list(accumulate(random.expovariate(rate) for _ in range(total)))
 
 
@@ -28,12 +28,12 @@ def measured(
         total: pictures that come here.
         seed: of the choice.
     """
-    random = Random(seed)
+    random = Random(seed)  # nosec B311 # not for secrets
     scale = len(gaps) / (sum(gaps) * rate)
     now, found = 0.0, []
     for gap in cycle(gaps):
         now += gap * scale
-        if random.random() * replicas < 1:
+        if random.random() * replicas < 1:  # nosec B311 # not for secrets
             found.append(now)
             if len(found) == total:
                 break

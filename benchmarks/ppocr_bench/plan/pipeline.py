@@ -92,10 +92,10 @@ def pictures_of(
     costs: Costs, machine: Machine, lines: Sequence[float], seed: int
 ) -> Iterator[tuple[Visit, ...]]:
     """Pictures without end, each with one of these numbers of lines, drawn evenly."""
-    random = Random(seed)
+    random = Random(seed)  # nosec B311 # not for secrets
     kinds = [picture_of(costs, machine, one) for one in lines]
     while True:
-        yield random.choice(kinds)
+        yield random.choice(kinds)  # nosec B311 # not for secrets
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class Endpoints:
         """
         ready = False
         while not ready:
-            await asyncio.sleep(backoff(endpoint.failures, random.random()))
+            await asyncio.sleep(backoff(endpoint.failures, random.random()))  # nosec B311
             endpoint.failures += 1
             try:
                 ready = await endpoint.client.server_ready(timeout=PROBE_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement  # nosec B405 # writes only
 
 from ppocr_client.exports.xml import Bounds, bounds, clean, serialize
 from ppocr_client.results import Line, OcrResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405 # writes only
 
 from ppocr_client.results import Line
 

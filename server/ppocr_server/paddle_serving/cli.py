@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
 
 LOG_FOLDER = "PipelineServingLogs"
+ALL = "0.0.0.0"  # nosec B104 # as Paddle Serving
 UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"
 
 
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--triton", default="grpc://127.0.0.1:8001", metavar="URL", help="Triton's gRPC endpoint")
     add("--name", default="ocr", help="the service's name, as in POST /NAME/prediction")
     add("--model", default="ocr", help="Triton's name of the pipeline")
-    add("--host", default="0.0.0.0", help="address to listen on; the default is all of them")
+    add("--host", default=ALL, help="address to listen on; the default is all of them")
     add("--http-port", type=_port, default=9999, metavar="PORT", help="0 a free one, none for none")
     add("--rpc-port", type=_port, default=18090, metavar="PORT", help="0 a free one, none for none")
     add("--worker-num", type=_from_1, default=20, metavar="N", help="requests in progress")

@@ -24,7 +24,9 @@ from ppocr_server.paddle_serving.settings import EndpointSettings
 LOG = logging.getLogger(__name__)
 CANCELLED = "cancelled"
 # To clients without the token, by either protocol.
-TOKEN_WANTED = "this service wants a token: send the header 'Authorization: Bearer TOKEN'"
+TOKEN_WANTED = (  # nosec B105 # no token
+    "this service wants a token: send the header 'Authorization: Bearer TOKEN'"
+)
 
 Read = Callable[[bytes, str], Awaitable[str]]
 

@@ -47,7 +47,7 @@ class EndpointSettings:
     name: str = "ocr"
     http_port: int | None = 9999
     rpc_port: int | None = 18090
-    host: str = "0.0.0.0"
+    host: str = "0.0.0.0"  # nosec B104 # as Paddle Serving
     worker_num: int = 20
     max_waiting: int = 1000
     retry: int = 1
