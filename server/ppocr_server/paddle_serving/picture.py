@@ -5,17 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import math
 import struct
 from collections.abc import Iterator
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from ppocr_server.paddle_serving.protocol import PROFILE_KEY, Call, ErrNo, PipelineError
 
 # Numbers of elem_type.
 UINT8, STRING, BYTES = 7, 12, 13
 NPY_MAGIC = b"\x93NUMPY"
+NPY_HEADERS = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
+# The header is read as Python source, by all that reads such.
+NPY_ERRORS = (LookupError, OverflowError, SyntaxError, TokenError, TypeError, ValueError)
 
 
 def picture_of(call: Call, max_bytes: int) -> bytes:
@@ -117,11 +123,16 @@ def _uint8_array(tensor: Any) -> np.ndarray:
 
 
 def _from_npy(name: str, data: bytes) -> bytes:
+    stream = io.BytesIO(data)
     try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        shape, by_column, dtype = NPY_HEADERS[read_magic(stream)](stream)
+        # `np.load` would take memory for the shape before it sees that the pixels are missing.
+        flat = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
+        array = flat.reshape(shape, order="F" if by_column else "C")
+    except NPY_ERRORS as error:
         raise PipelineError(
-            ErrNo.RPC_PACKAGE, f"rpc package error: tensor '{name}' is not a .npy file: {error}"
+            ErrNo.RPC_PACKAGE,
+            f"rpc package error: tensor '{name}' is not a .npy file of version 1.0 or 2.0: {error}",
         ) from None
     if array.dtype.kind == "S" and array.size == 1:
         return bytes(array.item())
