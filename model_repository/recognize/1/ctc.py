@@ -18,9 +18,13 @@ def load_dictionary(path: Path, classes: int) -> list[str]:
         classes: the model's class count.
 
     Raises:
-        ValueError: another number of entries than the model has classes.
+        ValueError: no UTF-8, or another number of entries than the model has classes.
     """
-    characters = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text: {error}; write it as UTF-8") from error
+    characters = text.removesuffix("\n").split("\n")
     if len(characters) + 1 != classes:
         raise ValueError(
             f"{path} has {len(characters)} characters, with the blank {len(characters) + 1} "
@@ -42,7 +46,16 @@ def ctc_decode(
 
     Returns:
         N texts, and float32 [N] scores: the mean probability of the kept steps, 0 for no text.
+
+    Raises:
+        ValueError: a class that has no character.
     """
+    low, high = indices.min(initial=BLANK), indices.max(initial=BLANK)
+    if low < BLANK or high > len(characters):
+        raise ValueError(
+            f"INDICES of rec hold classes from {low} to {high}; allowed: 0 to {len(characters)}, "
+            f"those of the dictionary; build the repository again from the recogniser and its own"
+        )
     kept = indices != BLANK
     kept[:, 1:] &= indices[:, 1:] != indices[:, :-1]
     texts, scores = [], np.zeros(len(indices), np.float32)
