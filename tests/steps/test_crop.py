@@ -72,7 +72,7 @@ def test_a_box_that_cannot_be_cut_is_refused(box):
 
 def test_boxes_must_be_finite():
     with pytest.raises(ValueError, match="not a finite number"):
-        crop.check_boxes(np.full((1, 4, 2), np.nan, np.float32))
+        crop.check_boxes(np.full((1, 4, 2), np.nan, np.float32), crop.Limits())
 
 
 def test_one_pixel_pictures():

@@ -97,7 +97,7 @@ def test_truncated_files_are_refused(suffix, keep):
     "data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", bytes(1000)]
 )
 def test_what_is_no_picture_is_refused(data):
-    with pytest.raises(ValueError, match=r"^IMAGE (is empty|cannot be decoded)"):
+    with pytest.raises(ValueError, match=r"^IMAGE (is empty|cannot be decoded|is a damaged)"):
         image.decode_image(data)
 
 
@@ -111,7 +111,7 @@ def test_a_gif_is_named_as_not_allowed():
     [
         ({"max_image_bytes": 100}, r"bytes; allowed: max_image_bytes 100"),
         ({"max_image_side": 59}, r"60x40 .*allowed: max_image_side 59"),
-        ({"max_image_pixels": 2399}, r"60x40, 2400 pixels; allowed: max_image_pixels 2399"),
+        ({"max_image_pixels": 2399}, r"60x40 .*, 2400 pixels; allowed: max_image_pixels 2399"),
     ],
 )
 def test_limits_name_themselves_and_what_was_got(limits, reason):
@@ -120,5 +120,5 @@ def test_limits_name_themselves_and_what_was_got(limits, reason):
 
 
 def test_limits_come_from_the_configuration():
-    limits = image.Limits.from_parameters({"max_image_side": "7", "drop_score": "0.5"})
-    assert limits == image.Limits(max_image_side=7)
+    limits = image.Limits.from_parameters({"max_image_side": "77", "drop_score": "0.5"})
+    assert limits == image.Limits(max_image_side=77)

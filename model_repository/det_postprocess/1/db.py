@@ -7,7 +7,6 @@ this file reproduces to the pixel, rounding included.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil, floor, isfinite
 from operator import itemgetter
 
@@ -24,25 +23,6 @@ MIN_SIDE = {"paddleocr": 3, "paddle_serving": 10}
 MAX_PICTURE_SIDE = 65_535  # the most that max_image_side can be set to
 
 
-def check_map(shape: Sequence[int], height: int, width: int, limits: Limits) -> None:
-    """Raise a ValueError when a map, or the size of its picture, cannot be decoded.
-
-    Args:
-        shape: height and width of the map.
-        height: of the picture, pixels.
-        width: of the picture, pixels.
-        limits: the pixels of a map.
-    """
-    what = f"PROBABILITY is {shape[1]}x{shape[0]} (width x height)"
-    if min(shape) < 1:
-        raise ValueError(f"{what}; allowed: at least 1 pixel")
-    if shape[0] * shape[1] > limits.max_det_pixels:
-        what += f", {shape[0] * shape[1]} pixels"
-        raise ValueError(exceeded(what, "max_det_pixels", limits.max_det_pixels))
-    if min(height, width) < 1:
-        raise ValueError(f"IMAGE_SIZE is {height}, {width}; allowed: height and width from 1")
-
-
 def decode_boxes(
     probability: np.ndarray,
     height: int,
@@ -54,6 +34,7 @@ def decode_boxes(
     use_dilation: bool = False,
     max_candidates: int = Limits.max_lines,
     reference: str = "paddleocr",
+    max_pixels: int = Limits.max_det_pixels,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the text boxes of one picture.
 
@@ -68,16 +49,17 @@ def decode_boxes(
         use_dilation: grow the binarised map by one pixel first.
         max_candidates: contours looked at, at the most.
         reference: whose rounding and filter of boxes is used, a key of MIN_SIDE.
+        max_pixels: of the map.
 
     Returns:
         boxes float32 [N, 4, 2], whole pixels of the picture, clockwise from top-left, and scores
         float32 [N], in the order in which the contours were found.
 
     Raises:
-        ValueError: an empty map or one with a value that is no number, or a side of the picture
-            that no picture has.
+        ValueError: an empty map, a larger one, or one with a value that is no number, or a side of
+            the picture that no picture has.
     """
-    check_map(probability, height, width)
+    check_map(probability, height, width, max_pixels)
     bitmap = (probability > thresh).astype(np.uint8)
     if use_dilation:
         bitmap = cv2.dilate(bitmap, np.ones((2, 2), np.uint8))
@@ -97,17 +79,19 @@ def decode_boxes(
     return placed, np.array(scores, np.float32)[kept][long_enough]
 
 
-def check_map(probability: np.ndarray, height: int, width: int) -> None:
-    """Raise a ValueError where there is nothing to decode: see `decode_boxes`."""
+def check_map(probability: np.ndarray, height: int, width: int, max_pixels: int) -> None:
+    """Raise a ValueError where there is nothing to decode, or too much: see `decode_boxes`."""
     if not (1 <= height <= MAX_PICTURE_SIDE and 1 <= width <= MAX_PICTURE_SIDE):
         raise ValueError(
-            f"IMAGE_SIZE is {height}x{width} (height x width); "
+            f"IMAGE_SIZE is {height}, {width} (height, width); "
             f"allowed: sides from 1 to {MAX_PICTURE_SIDE}"
         )
+    what = f"PROBABILITY is {probability.shape[1]}x{probability.shape[0]} (width x height)"
     if probability.size == 0:
-        raise ValueError(
-            f"PROBABILITY is empty: shape {list(probability.shape)}; allowed: from 1x1"
-        )
+        raise ValueError(f"{what}; allowed: at least 1 pixel")
+    if probability.size > max_pixels:
+        what += f", {probability.size} pixels"
+        raise ValueError(exceeded(what, "max_det_pixels", max_pixels))
     low, high = float(probability.min()), float(probability.max())  # NaN where one value is
     if not (isfinite(low) and isfinite(high)):
         raise ValueError(f"PROBABILITY goes from {low} to {high}; allowed: finite values, 0 to 1")

@@ -8,6 +8,7 @@ import cv2
 
 from . import step
 from .db import decode_boxes
+from .limits import Limits
 from .options import default_options, parse_options
 from .order import reading_order
 
@@ -16,9 +17,11 @@ class TritonPythonModel:
     """Decode the detector's map."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read the default options from config.pbtxt."""
+        """Read the limits and the default options from config.pbtxt."""
         cv2.setNumThreads(1)
-        self.options = default_options(step.config_parameters(args))
+        parameters = step.config_parameters(args)
+        self.limits = Limits.from_parameters(parameters)
+        self.options = default_options(parameters)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
@@ -26,7 +29,7 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Any:
         """One map."""
-        options = parse_options(step.request_parameters(request), self.options)
+        options = parse_options(step.request_parameters(request, self.limits), self.options)
         probability = step.tensor(request, "PROBABILITY")
         if len(probability) != 1:
             raise ValueError(f"PROBABILITY holds {len(probability)} maps; send one in each request")
@@ -40,7 +43,9 @@ class TritonPythonModel:
             unclip_ratio=options["det_db_unclip_ratio"],
             score_mode=options["det_db_score_mode"],
             use_dilation=options["use_dilation"],
+            max_candidates=self.limits.max_lines,
             reference=options["reference"],
+            max_pixels=self.limits.max_det_pixels,
         )
         order = reading_order(boxes, options["reference"])
         return step.response(BOXES=boxes[order], BOX_SCORES=scores[order])

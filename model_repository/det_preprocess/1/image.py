@@ -7,39 +7,16 @@ that its text stays readable (PaddleOCR ignores the orientation and always lays 
 
 from __future__ import annotations
 
-import io
-import struct
-from dataclasses import dataclass, fields
-
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from .png import without_animation
+from .header import damaged, read_header
+from .limits import Limits
+from .picture import Header
+from .png import still
+from .tiff import decode_tiff
 
-# Why a picture is refused, in a word for the metrics.
-REASONS = ("empty", "bytes", "format", "damaged", "side", "pixels")
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
-ORIENTATION = 0x0112  # the EXIF tag
-PNG_EXIF = (b"eXIf", b"Raw profile type exif")  # a chunk, and what was written before there was one
-
-# Pillow's readers check little of what they read: these are what damage makes them stumble over.
-STUMBLES = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-
-# The limits below are checked from the header; Pillow's own check would come before them.
-Image.MAX_IMAGE_PIXELS = None
+BAND = 256  # rows that are blended at a time: it takes many times their memory
 
 # How a picture stored with an EXIF orientation is brought upright; 1 is upright already.
 UPRIGHT = {
@@ -53,42 +30,8 @@ UPRIGHT = {
 }
 
 
-class PictureRefused(ValueError):
-    """A picture that is not read; `reason` is one of REASONS."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a picture may cost: file size in bytes, pixels in all, and the longer side."""
-
-    max_image_bytes: int = 32 << 20
-    max_image_pixels: int = 100_000_000
-    max_image_side: int = 32_767  # OpenCV's warp cannot address more
-
-    @classmethod
-    def from_parameters(cls, parameters: dict[str, str]) -> Limits:
-        """The limits as `parameters` of config.pbtxt set them, the defaults for the others."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: int(value) for name, value in parameters.items() if name in known})
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the file says of itself before it is decoded."""
-
-    format: str
-    width: int
-    height: int
-    alpha: bool
-    orientation: int
-
-
 def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
-    """Decode a JPEG, PNG, BMP, WebP or TIFF file (its first page).
+    """Decode a JPEG, PNG, BMP, WebP or TIFF file (its first page or frame).
 
     Args:
         data: the whole file.
@@ -98,98 +41,30 @@ def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
         uint8 [H, W, 3], BGR, upright.
 
     Raises:
-        ValueError: empty, not a picture, of another format, outside the limits, or damaged.
+        PictureRefused: a ValueError: empty, not a picture, of another format, outside the limits,
+            or damaged.
     """
     header = read_header(data, limits or Limits())
-    # IMREAD_UNCHANGED would keep 16 bits and skip the colour conversion; alpha needs it.
-    flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
-    pixels = None
-    if not truncated(data, header.format):
-        encoded = without_animation(data) if header.format == "PNG" else data
-        try:
-            pixels = cv2.imdecode(
-                np.frombuffer(encoded, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
-            )
-        except cv2.error:
-            pixels = None  # damaged, said below
-    if pixels is None:
-        raise PictureRefused(
-            "damaged",
-            f"IMAGE is a damaged or truncated {header.format} of {len(data)} bytes; "
-            f"send the whole file",
-        )
-    if header.alpha:
+    pixels = decode(data, header)
+    if pixels is None or pixels.shape[:2] != (header.height, header.width):
+        raise damaged(header.format, data, "its pixels cannot be decoded")
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
         pixels = flatten(pixels)
     return UPRIGHT.get(header.orientation, lambda upright: upright)(pixels)
 
 
-def read_header(data: bytes, limits: Limits) -> Header:
-    """Read format, size, alpha and orientation, and hold the limits against them.
-
-    Raises:
-        ValueError: empty, too large a file, not one of FORMATS, or a size outside the limits.
-    """
-    if not data:
-        raise PictureRefused(
-            "empty", "IMAGE is empty; send an encoded picture: " + ", ".join(FORMATS)
-        )
-    if len(data) > limits.max_image_bytes:
-        raise PictureRefused(
-            "bytes",
-            f"IMAGE has {len(data)} bytes; allowed: max_image_bytes {limits.max_image_bytes}",
-        )
+def decode(data: bytes, header: Header) -> np.ndarray | None:
+    """The pixels as they are stored, with alpha where there is any; None for a damaged file."""
+    if header.format == "TIFF":
+        return decode_tiff(data)
+    if header.format == "PNG" and header.animated:
+        data = still(data)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            header = Header(
-                "JPEG" if image.format == "MPO" else str(image.format),
-                *image.size,
-                alpha=image.has_transparency_data,
-                orientation=orientation_of(image, data),
-            )
-    except UnidentifiedImageError:
-        raise PictureRefused(
-            "format",
-            f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
-            + ", ".join(FORMATS),
-        ) from None
-    except STUMBLES as error:
-        raise PictureRefused("damaged", f"IMAGE cannot be decoded: {error}") from None
-    check_size(header.height, header.width, limits)
-    return header
-
-
-def orientation_of(image: Image.Image, data: bytes) -> int:
-    """The EXIF orientation of an opened picture, 1 where it has none."""
-    # Looking for the EXIF data of a PNG, Pillow decodes all of it.
-    if image.format == "PNG" and not any(name in data for name in PNG_EXIF):
-        return 1
-    return int(image.getexif().get(ORIENTATION, 1))
-
-
-def check_size(height: int, width: int, limits: Limits) -> None:
-    """Raise a ValueError when a picture's size is outside the limits."""
-    if max(height, width) > limits.max_image_side:
-        raise PictureRefused(
-            "side",
-            f"IMAGE is {width}x{height} (width x height); "
-            f"allowed: max_image_side {limits.max_image_side}",
-        )
-    if height * width > limits.max_image_pixels:
-        raise PictureRefused(
-            "pixels",
-            f"IMAGE is {width}x{height}, {width * height} pixels; "
-            f"allowed: max_image_pixels {limits.max_image_pixels}",
-        )
-
-
-def truncated(data: bytes, image_format: str) -> bool:
-    """Whether the end of the file is missing; OpenCV would fill the rest with gray and go on."""
-    if image_format == "JPEG":
-        scan = data.find(b"\xff\xda")
-        return data.find(b"\xff\xd9", scan) < 0
-    if image_format == "PNG":
-        return data.rfind(b"IEND") < 0
-    return False
+        # IMREAD_UNCHANGED would keep 16 bits and skip the colour conversion; alpha needs it.
+        flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        return None
 
 
 def flatten(pixels: np.ndarray) -> np.ndarray:
@@ -210,13 +85,22 @@ def flatten(pixels: np.ndarray) -> np.ndarray:
         pixels = cv2.merge([*[pixels[..., 0]] * 3, pixels[..., 1]])
     if pixels.shape[2] == 3:
         return pixels
-    colour, alpha = np.ascontiguousarray(pixels[..., :3]), pixels[..., 3]
-    if alpha.min() == 255:
-        return colour
-    weight = alpha.astype(np.float32) / 255
-    gray = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY)
-    visible = float(weight.sum())
-    bright = visible > 0 and float((gray * weight).sum()) > 127.5 * visible
-    background = 0.0 if bright else 255.0
-    weight = weight[..., None]
-    return np.rint(colour * weight + background * (1 - weight)).astype(np.uint8)
+    bands = [pixels[start : start + BAND] for start in range(0, len(pixels), BAND)]
+    if all((band[..., 3] == 255).all() for band in bands):
+        return np.ascontiguousarray(pixels[..., :3])
+    visible, light = np.sum([visible_light(band) for band in bands], axis=0)
+    background = 0.0 if light > 127.5 * visible else 255.0
+    return np.concatenate([lay(band, background) for band in bands])
+
+
+def visible_light(pixels: np.ndarray) -> tuple[int, int]:
+    """The sum of alpha, and that of gray times alpha, of uint8 [H, W, 4] BGRA."""
+    alpha = pixels[..., 3].astype(np.int64)
+    gray = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
+    return int(alpha.sum()), int((gray * alpha).sum())
+
+
+def lay(pixels: np.ndarray, background: float) -> np.ndarray:
+    """Blend uint8 [H, W, 4] BGRA with one shade of gray into uint8 [H, W, 3] BGR."""
+    weight = pixels[..., 3:].astype(np.float32) / 255
+    return np.rint(pixels[..., :3] * weight + background * (1 - weight)).astype(np.uint8)

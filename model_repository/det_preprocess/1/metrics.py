@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .counters import Counter
-from .image import REASONS, PictureRefused
+from .picture import REASONS, PictureRefused
 
 OPTION = "option"  # a wrong parameter, or not one picture: the request's fault, not the picture's
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from . import step
-from .image import Limits, decode_image
+from .image import decode_image
+from .limits import Limits
 from .metrics import Input
 from .options import default_options, parse_options
 from .resize import pad_tiny, resize_for_det
@@ -45,7 +46,7 @@ class TritonPythonModel:
 
     def answer(self, request: Any) -> Any:
         """One picture; the detector's input is made only when somebody asked for it."""
-        options = parse_options(step.request_parameters(request), self.options)
+        options = parse_options(step.request_parameters(request, self.limits), self.options)
         image = step.tensor(request, "IMAGE")
         if image.size != 1:
             raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
@@ -59,6 +60,7 @@ class TritonPythonModel:
                 options["det_limit_side_len"],
                 options["det_limit_type"],
                 options["reference"],
+                self.limits.max_det_pixels,
             )
             outputs["DET_INPUT"] = resized[None]
         wanted = request.requested_output_names()

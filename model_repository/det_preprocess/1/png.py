@@ -1,25 +1,76 @@
-"""Animated PNG files brought down to the still picture that every reader shows."""
+"""The header of a PNG file, read chunk by chunk to its end (W3C PNG, third edition)."""
 
 from __future__ import annotations
 
-ANIMATION = (b"acTL", b"fcTL", b"fdAT")
-SIGNATURE = 8  # bytes before the first chunk
+import struct
+import zlib
+from collections.abc import Iterator
+
+from .exif import orientation_of
+from .picture import MAX_PARTS, Header
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+ALPHA = 4  # the bit of a colour type
+# How EXIF data was kept before there was a chunk for it: as hexadecimal text, maybe compressed.
+RAW_EXIF = b"Raw profile type exif\x00"
+MAX_TEXT = 1 << 18
+ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
-def without_animation(data: bytes) -> bytes:
-    """The file without the chunks of its animation; any other file as it is.
+def read_png(data: bytes) -> Header:
+    """Size, transparency, orientation, and whether it is animated.
+
+    Raises:
+        ValueError: the file is damaged, or ends before its end chunk.
+    """
+    header, orientation, kinds = b"", None, set()
+    for kind, start, end in chunks(data):
+        kinds.add(kind)
+        if kind == b"IHDR" and not header:
+            header = data[start:end]
+        elif kind == b"eXIf":
+            orientation = orientation_of(data[start:end])
+        elif kind in (b"tEXt", b"zTXt") and data.startswith(RAW_EXIF, start):
+            orientation = orientation or orientation_of(raw_exif(kind, data[start:end]))
+    if len(header) != 13 or b"IDAT" not in kinds:
+        raise ValueError("it has no picture")
+    width, height, _, colour = struct.unpack_from(">IIBB", header)
+    alpha = bool(colour & ALPHA) or b"tRNS" in kinds
+    return Header("PNG", width, height, alpha, orientation or 1, animated=bool(kinds & ANIMATION))
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of the content of every chunk, the end chunk's the last."""
+    place = len(MAGIC)
+    for _ in range(MAX_PARTS):
+        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        start = place + 8
+        if start + length + 4 > len(data):
+            raise ValueError("it ends before its end chunk")
+        yield kind, start, start + length
+        if kind == b"IEND":
+            return
+        place = start + length + 4
+    raise ValueError(f"it has more than {MAX_PARTS} chunks")
+
+
+def still(data: bytes) -> bytes:
+    """An animated file without its animation: the picture that is shown where none is played.
 
     OpenCV 4.11 reads the frames one by one, and the process ends where one is missing.
-
-    Args:
-        data: a PNG file, which may be damaged.
     """
-    if not any(kind in data for kind in ANIMATION):
-        return data
-    kept, start = [data[:SIGNATURE]], SIGNATURE
-    while start < len(data):
-        end = start + 12 + int.from_bytes(data[start : start + 4], "big")  # length, kind, checksum
-        if data[start + 4 : start + 8] not in ANIMATION:
-            kept.append(data[start:end])
-        start = end
-    return b"".join(kept)
+    kept = [data[a - 8 : b + 4] for kind, a, b in chunks(data) if kind not in ANIMATION]
+    return MAGIC + b"".join(kept)
+
+
+def raw_exif(kind: bytes, content: bytes) -> bytes:
+    """The EXIF data in a text chunk, empty where there is none that can be read."""
+    text = content.removeprefix(RAW_EXIF)
+    try:
+        if kind == b"zTXt":
+            text = zlib.decompressobj().decompress(text[1:], MAX_TEXT)
+        # An empty line, "exif", the length, then the lines of digits.
+        digits = b"".join(text.split(b"\n")[3:])
+        return bytes.fromhex(digits.decode("ascii")).removeprefix(b"Exif\x00\x00")
+    except (ValueError, zlib.error):
+        return b""

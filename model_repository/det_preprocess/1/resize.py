@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .limits import Limits, exceeded
+
 STRIDE = 32  # the detector halves its input five times
-MAX_DET_PIXELS = 4096 * 4096
 
 
 def pad_tiny(pixels: np.ndarray) -> np.ndarray:
@@ -40,7 +41,12 @@ ROUNDING = {"paddleocr": nearest, "paddle_serving": one_less}
 
 
 def det_size(
-    height: int, width: int, limit_side_len: int, limit_type: str, reference: str = "paddleocr"
+    height: int,
+    width: int,
+    limit_side_len: int,
+    limit_type: str,
+    reference: str = "paddleocr",
+    max_pixels: int = Limits.max_det_pixels,
 ) -> tuple[int, int]:
     """Height and width of the detector's input for a picture.
 
@@ -51,21 +57,21 @@ def det_size(
             brought up to it (`min`); a picture already within the limit keeps its scale.
         limit_type: "max" or "min".
         reference: whose rounding to multiples of 32 is used, a key of ROUNDING.
+        max_pixels: of the detector's input, height times width.
 
     Raises:
-        ValueError: `min` would make a picture of extreme aspect too large to read.
+        ValueError: the input would have more pixels, as `min` can make it of a thin picture.
     """
     side = max(height, width) if limit_type == "max" else min(height, width)
     outside = side > limit_side_len if limit_type == "max" else side < limit_side_len
     ratio = limit_side_len / side if outside else 1.0
     rounded = ROUNDING[reference]
     resized = rounded(int(height * ratio)), rounded(int(width * ratio))
-    if resized[0] * resized[1] > MAX_DET_PIXELS:
-        raise ValueError(
-            f"a picture of {height}x{width} (height x width) would be read at "
-            f"{resized[0]}x{resized[1]}; allowed: {MAX_DET_PIXELS} pixels in all; "
-            f"lower det_limit_side_len or use det_limit_type max"
-        )
+    if (pixels := resized[0] * resized[1]) > max_pixels:
+        what = f"IMAGE is {width}x{height} (width x height) and would be read at "
+        what += f"{resized[1]}x{resized[0]}, {pixels} pixels"
+        advice = "lower det_limit_side_len or use det_limit_type max"
+        raise ValueError(exceeded(what, "max_det_pixels", max_pixels, advice))
     return resized
 
 
@@ -74,6 +80,7 @@ def resize_for_det(
     limit_side_len: int = 960,
     limit_type: str = "max",
     reference: str = "paddleocr",
+    max_pixels: int = Limits.max_det_pixels,
 ) -> np.ndarray:
     """Resize a picture to the detector's input size with bilinear interpolation.
 
@@ -82,12 +89,15 @@ def resize_for_det(
         limit_side_len: pixels, see `det_size`.
         limit_type: "max" or "min", see `det_size`.
         reference: see `det_size`.
+        max_pixels: see `det_size`.
 
     Returns:
         uint8 [h, w, 3], h and w multiples of 32.
     """
     height, width = pixels.shape[:2]
-    det_height, det_width = det_size(height, width, limit_side_len, limit_type, reference)
+    det_height, det_width = det_size(
+        height, width, limit_side_len, limit_type, reference, max_pixels
+    )
     if (det_height, det_width) == (height, width):
         return pixels
     return cv2.resize(pixels, (det_width, det_height), interpolation=cv2.INTER_LINEAR)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from .limits import Limits, check_parameters
+
 
 def config_parameters(args: Mapping[str, str]) -> dict[str, str]:
     """The `parameters` of the model's config.pbtxt, name to string value."""
@@ -19,9 +21,15 @@ def config_parameters(args: Mapping[str, str]) -> dict[str, str]:
     return {name: value["string_value"] for name, value in parameters.items()}
 
 
-def request_parameters(request: Any) -> dict[str, Any]:
-    """The parameters sent with one request, as the server hands them over."""
-    return json.loads(request.parameters() or "{}")
+def request_parameters(request: Any, limits: Limits) -> dict[str, Any]:
+    """The parameters sent with one request, as the server hands them over.
+
+    Raises:
+        ValueError: they are more or longer than the limits.
+    """
+    parameters: dict[str, Any] = json.loads(request.parameters() or "{}")
+    check_parameters(parameters, limits)
+    return parameters
 
 
 def tensor(request: Any, name: str) -> np.ndarray:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .limits import Limits, exceeded
+
 PADDLE_GROUP = 6  # rec_batch_num
 PADDLE_MIN_WIDTH = 320  # rec_image_shape
 
@@ -73,7 +75,9 @@ def plan_by_bucket(
     ]
 
 
-def plan_like_paddle(sizes: Sequence[tuple[int, int]], height: int) -> list[Batch]:
+def plan_like_paddle(
+    sizes: Sequence[tuple[int, int]], height: int, max_width: int = Limits.max_rec_width
+) -> list[Batch]:
     """Group crops as PaddleOCR's TextRecognizer does.
 
     Crops are sorted by aspect ratio, taken six at a time, and padded to the group's widest, at
@@ -82,6 +86,7 @@ def plan_like_paddle(sizes: Sequence[tuple[int, int]], height: int) -> list[Batc
     Args:
         sizes: height and width of each crop, pixels.
         height: the model's input height, pixels.
+        max_width: pixels; a crop that would be wider is squeezed into it.
     """
     ratios = [width / float(height) for height, width in sizes]
     # The very sort of PaddleOCR: equal ratios at a group's edge must fall the same way.
@@ -90,14 +95,20 @@ def plan_like_paddle(sizes: Sequence[tuple[int, int]], height: int) -> list[Batc
     return [
         Batch(
             tuple(group),
-            int(height * max(PADDLE_MIN_WIDTH / height, *(ratios[index] for index in group))),
+            min(
+                int(height * max(PADDLE_MIN_WIDTH / height, *(ratios[index] for index in group))),
+                max_width,
+            ),
         )
         for group in groups
     ]
 
 
 def plan_like_paddle_serving(
-    sizes: Sequence[tuple[int, int]], height: int, batch_size: int
+    sizes: Sequence[tuple[int, int]],
+    height: int,
+    batch_size: int,
+    max_width: int = Limits.max_rec_width,
 ) -> list[Batch]:
     """Pad every crop to the widest of the picture, as Paddle Serving's RecOp does.
 
@@ -105,14 +116,26 @@ def plan_like_paddle_serving(
         sizes: height and width of each crop, pixels.
         height: the model's input height, pixels.
         batch_size: crops in one batch, at the most.
+        max_width: pixels; a crop that would be wider is squeezed into it.
     """
     if not sizes:
         return []
     widest = max(1, int(height * max(width / float(height) for height, width in sizes)))
+    widest = min(widest, max_width)
     return [
         Batch(tuple(range(start, min(start + batch_size, len(sizes)))), widest)
         for start in range(0, len(sizes), batch_size)
     ]
+
+
+def check_columns(batches: Sequence[Batch], limits: Limits) -> None:
+    """Raise a ValueError when the padded crops of one picture are too wide in all."""
+    columns = sum(len(batch.indices) * batch.width for batch in batches)
+    if columns > limits.max_rec_columns:
+        crops = sum(len(batch.indices) for batch in batches)
+        what = f"the {crops} lines would be read as {columns} columns of pixels"
+        advice = "read the picture in parts"
+        raise ValueError(exceeded(what, "max_rec_columns", limits.max_rec_columns, advice))
 
 
 def natural_width(size: tuple[int, int], height: int) -> int:

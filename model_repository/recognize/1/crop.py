@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from .limits import Limits, exceeded
+
 TALL = 1.5  # height over width from which a crop is vertical text and is turned
 MAX_SIDE = 32_767  # what OpenCV's warp can address
+FEWER = "send fewer or smaller boxes in each request"
 
 
 def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr") -> np.ndarray:
@@ -23,18 +28,9 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
         uint8 [h, w, 3].
 
     Raises:
-        ValueError: the box has no area to read, or does not fit what can be warped.
+        ValueError: see `box_sizes`.
     """
-    top, right, bottom, left = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
-    if reference == "paddleocr":
-        width, height = int(max(top, bottom)), int(max(left, right))
-    else:
-        width, height = int(top), int(left)
-    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise ValueError(
-            f"a box of BOXES is {width}x{height} (width x height): {box.tolist()}; "
-            f"allowed: sides from 1 to {MAX_SIDE} pixels"
-        )
+    ((height, width),) = box_sizes(box[None], reference)
     if (part := upright_part(pixels, box, height, width)) is not None:
         return np.rot90(part) if height / width >= TALL else part
     if reference == "paddle_serving":
@@ -81,15 +77,63 @@ def inside_bounds(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.n
     return np.ascontiguousarray(part), (box - low).astype(np.float32)
 
 
-def check_boxes(boxes: np.ndarray) -> np.ndarray:
-    """The boxes a caller sent, or a ValueError that says what is wrong with them.
+def box_sizes(boxes: np.ndarray, reference: str) -> list[tuple[int, int]]:
+    """Height and width of every box, whole pixels.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels, clockwise from top-left.
+        reference: see `crop_line`.
+
+    Raises:
+        ValueError: a box has no area to read, or does not fit what can be warped.
+    """
+    with np.errstate(over="ignore"):  # infinite, and refused below
+        sides = np.linalg.norm(boxes - np.roll(boxes, -1, axis=1), axis=2)
+    top, right, bottom, left = sides.T
+    widths, heights = top, left
+    if reference == "paddleocr":
+        widths, heights = np.maximum(top, bottom), np.maximum(left, right)
+    fits = (np.minimum(widths, heights) >= 1) & (np.maximum(widths, heights) < MAX_SIDE + 1)
+    if not fits.all():
+        wrong = int(np.argmin(fits))
+        raise ValueError(
+            f"a box of BOXES is {widths[wrong]:.0f}x{heights[wrong]:.0f} (width x height): "
+            f"{boxes[wrong].tolist()}; allowed: sides from 1 to {MAX_SIDE} pixels"
+        )
+    return list(zip(heights.astype(int).tolist(), widths.astype(int).tolist(), strict=True))
+
+
+def crop_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the crop of a box of a size: a tall one is turned."""
+    height, width = size
+    return (width, height) if height / width >= TALL else size
+
+
+def check_crops(sizes: Sequence[tuple[int, int]], limits: Limits) -> None:
+    """Raise a ValueError when the crops of one picture hold too many pixels.
+
+    Args:
+        sizes: height and width of each, pixels.
+        limits: of all of them.
+    """
+    pixels = sum(height * width for height, width in sizes)
+    if pixels > limits.max_crop_pixels:
+        what = f"the {len(sizes)} boxes of BOXES hold {pixels} pixels"
+        raise ValueError(exceeded(what, "max_crop_pixels", limits.max_crop_pixels, FEWER))
+
+
+def check_boxes(boxes: np.ndarray, limits: Limits) -> None:
+    """Raise a ValueError when there are too many boxes, or one that is not in finite numbers.
 
     Args:
         boxes: float32 [N, 4, 2].
+        limits: their number.
     """
+    if len(boxes) > limits.max_lines:
+        what = f"BOXES holds {len(boxes)} boxes"
+        raise ValueError(exceeded(what, "max_lines", limits.max_lines, FEWER))
     if not np.isfinite(boxes).all():
         raise ValueError("BOXES holds a coordinate that is not a finite number of pixels")
-    return boxes
 
 
 def whole_picture(pixels: np.ndarray) -> np.ndarray:

@@ -18,14 +18,16 @@ import triton_python_backend_utils as pb_utils
 from . import step
 from .batches import (
     Batch,
+    check_columns,
     fill_batch,
     parse_buckets,
     plan_by_bucket,
     plan_like_paddle,
     plan_like_paddle_serving,
 )
-from .crop import check_boxes, crop_line, whole_picture
+from .crop import box_sizes, check_boxes, check_crops, crop_line, crop_size, whole_picture
 from .ctc import ctc_decode, load_dictionary
+from .limits import Limits, size_beyond
 from .metrics import Phases, Reading
 from .options import default_options, parse_options
 from .orientation import Classifier, fill_classifier, plan_classifier, read_classifier, turn_upright
@@ -46,6 +48,7 @@ class TritonPythonModel:
         """Read the dictionary and the plan's settings from the model's folder and config."""
         cv2.setNumThreads(1)
         parameters = step.config_parameters(args)
+        self.limits = Limits.from_parameters(parameters)
         self.classifier = read_classifier(parameters)
         self.options = default_options(parameters)
         if self.classifier is None:
@@ -80,18 +83,21 @@ class TritonPythonModel:
 
     async def answer(self, request: Any) -> Any:
         """One picture; a picture without boxes makes no call at all."""
-        options = parse_options(step.request_parameters(request), self.options)
+        options = parse_options(step.request_parameters(request, self.limits), self.options)
         if options["use_angle_cls"] and self.classifier is None:
             raise ValueError(NO_CLASSIFIER)
         ask = partial(call, request)
-        pixels = await self.pixels(request, ask)
         boxes = step.optional_tensor(request, "BOXES")
-        boxes = whole_picture(pixels) if boxes is None else check_boxes(boxes)
+        batches = None if boxes is None else self.plan(boxes, options)
+        pixels = await self.pixels(request, ask)
+        if boxes is None or batches is None:
+            boxes = whole_picture(pixels)
+            batches = self.plan(boxes, options)
         box_scores = step.optional_tensor(request, "BOX_SCORES")
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        texts, scores = await self.read(ask, pixels, boxes, options)
+        texts, scores = await self.read(ask, pixels, boxes, batches, options)
         sure = np.flatnonzero(scores >= options["drop_score"])
         self.reading.answered(len(sure))
         return step.response(
@@ -111,10 +117,17 @@ class TritonPythonModel:
             raise ValueError("send either PIXELS or IMAGE, exactly one of them")
         if 0 in pixels.shape:
             raise ValueError(f"PIXELS is empty: shape {list(pixels.shape)}")
+        if beyond := size_beyond(pixels.shape[0], pixels.shape[1], self.limits, "PIXELS"):
+            raise ValueError(beyond[1])
         return pixels
 
     async def read(
-        self, ask: Ask, pixels: np.ndarray, boxes: np.ndarray, options: dict[str, Any]
+        self,
+        ask: Ask,
+        pixels: np.ndarray,
+        boxes: np.ndarray,
+        batches: list[Batch],
+        options: dict[str, Any],
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
         ended = self.phases.begin()
@@ -123,7 +136,6 @@ class TritonPythonModel:
             ended("crop")
             crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
             ended("read")
-        batches = self.plan([(crop.shape[0], crop.shape[1]) for crop in crops], options)
         self.reading.cropped(batches)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
         calls = [self.start(ask, crops, batch) for batch in batches]
@@ -138,13 +150,27 @@ class TritonPythonModel:
         ended("decode")
         return texts, scores
 
-    def plan(self, sizes: list[tuple[int, int]], options: dict[str, Any]) -> list[Batch]:
-        """The batches that the options ask for."""
+    def plan(self, boxes: np.ndarray, options: dict[str, Any]) -> list[Batch]:
+        """The batches in which boxes are read, known and held to the limits before the work.
+
+        Raises:
+            ValueError: boxes that cannot be read, or that would cost too much.
+        """
+        check_boxes(boxes, self.limits)
+        sizes = box_sizes(boxes, options["reference"])
+        check_crops(sizes, self.limits)
+        batches = self.group([crop_size(size) for size in sizes], options)
+        check_columns(batches, self.limits)
+        return batches
+
+    def group(self, sizes: list[tuple[int, int]], options: dict[str, Any]) -> list[Batch]:
+        """The batches that the options ask for, of crops of given sizes."""
+        width = self.limits.max_rec_width
         if options["rec_padding"] == "crop":
             return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
         if options["reference"] == "paddleocr":
-            return plan_like_paddle(sizes, self.height)
-        return plan_like_paddle_serving(sizes, self.height, self.batch_size)
+            return plan_like_paddle(sizes, self.height, width)
+        return plan_like_paddle_serving(sizes, self.height, self.batch_size, width)
 
     def start(self, ask: Ask, crops: list[np.ndarray], batch: Batch) -> Any:
         """Send one batch; it is read while the next one is being filled."""
