@@ -1,0 +1,156 @@
+"""What only an operator does, tried without and with the operator's key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import grpc
+import pytest
+from security.conftest import Certificates
+from security.triton_calls import (
+    GRPC,
+    HTTP,
+    RESTRICTED,
+    ask_grpc,
+    ask_http,
+    is_refused_http,
+)
+from tritonclient.grpc import service_pb2_grpc
+
+from ppocr_client import OcrClient
+from ppocr_client.errors import AccessDenied
+from ppocr_server.security import (
+    ADMIN_HEADER,
+    APIS,
+    GRPC_PREFIX,
+    MACHINE,
+    OPERATORS,
+    Security,
+    is_loopback,
+)
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+OPEN_TO_ALL = tuple(api for api in APIS if api not in OPERATORS + MACHINE)
+
+
+@pytest.fixture(scope="module")
+def channel(exposed: TritonServer) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(exposed.grpc_url) as opened:
+        yield opened
+
+
+def grpc_key(server: TritonServer) -> Mapping[str, str]:
+    return {GRPC_PREFIX + ADMIN_HEADER: server.security.admin_key}
+
+
+def test_every_method_of_triton_is_tried() -> None:
+    methods = {method for calls in GRPC.values() for method, _ in calls}
+    known = {name for name in vars(service_pb2_grpc.GRPCInferenceServiceServicer) if name[0] != "_"}
+    assert known - methods == {"ModelStreamInfer"}  # the group "inference", by a stream
+    assert set(HTTP) == set(GRPC) == {*APIS, "health"}
+
+
+@pytest.mark.parametrize("api", OPERATORS + MACHINE)
+def test_an_operators_request_is_refused_without_the_key(
+    exposed: TritonServer, channel: grpc.Channel, api: str
+) -> None:
+    guesses: list[dict[str, str]] = [{}, {ADMIN_HEADER: ""}, {ADMIN_HEADER: "0" * 43}]
+    guesses.append({ADMIN_HEADER: exposed.security.admin_key[:-1]})
+    for guess in guesses:
+        for call in HTTP[api]:
+            assert is_refused_http(ask_http(exposed.http_url, *call, guess)), call
+        for method, message in GRPC[api]:
+            sent = {GRPC_PREFIX + name: value for name, value in guess.items()}
+            assert RESTRICTED in ask_grpc(channel, method, message, sent), method
+
+
+@pytest.mark.parametrize("api", OPERATORS + MACHINE)
+def test_the_key_opens_it(exposed: TritonServer, channel: grpc.Channel, api: str) -> None:
+    for call in HTTP[api]:
+        answer = ask_http(exposed.http_url, *call, exposed.security.headers)
+        assert RESTRICTED not in answer[1], call
+    for method, message in GRPC[api]:
+        assert RESTRICTED not in ask_grpc(channel, method, message, grpc_key(exposed)), method
+    path = {"model-repository": "/v2/repository/index"}.get(api)
+    if path:
+        status, body = ask_http(exposed.http_url, "POST", path, "", exposed.security.headers)
+        assert (status, [row["name"] for row in json.loads(body)]) == (200, ["small"])
+
+
+@pytest.mark.parametrize("api", [*OPEN_TO_ALL, "health"])
+def test_what_clients_ask_needs_no_key(
+    exposed: TritonServer, channel: grpc.Channel, api: str
+) -> None:
+    for call in HTTP[api]:
+        assert RESTRICTED not in ask_http(exposed.http_url, *call)[1], call
+    for method, message in GRPC[api]:
+        assert RESTRICTED not in ask_grpc(channel, method, message), method
+
+
+def test_other_spellings_of_a_path_are_no_way_around(exposed: TritonServer) -> None:
+    for path in (
+        "/v2/repository/index/",
+        "//v2/repository/index",
+        "/v2/./repository/index",
+        "/v2/models/../repository/index",
+        "/v2/repository%2findex",
+        "/v2/Repository/Index",
+        "/v2/repository/index?ready=true",
+        "http://127.0.0.1/v2/repository/index",
+    ):
+        status, body = ask_http(exposed.http_url, "POST", path)
+        assert status >= 400, path
+        assert "small" not in body, path
+
+
+@pytest.mark.parametrize("name", ["log_file", "trace_file"])
+def test_not_even_the_key_names_a_file_to_write(
+    exposed: TritonServer, tmp_path: Path, name: str
+) -> None:
+    path = {"log_file": "/v2/logging", "trace_file": "/v2/trace/setting"}[name]
+    body = json.dumps({name: str(tmp_path / "written")})
+    ask_http(exposed.http_url, "POST", path, body, exposed.security.headers)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_of_this_machine_alone_shares_memory_and_nothing_else(
+    server: TritonServer,
+) -> None:
+    for api in OPERATORS:
+        for call in HTTP[api]:
+            assert is_refused_http(ask_http(server.http_url, *call)), call
+    for call in HTTP["shared-memory"]:
+        assert RESTRICTED not in ask_http(server.http_url, *call)[1], call
+
+
+def test_the_client_needs_no_key(server: TritonServer) -> None:
+    with OcrClient(f"http://{server.http_url}") as client:
+        assert "ocr" in client.server_info().models
+        assert "ocr" in client.server_work()
+
+
+def test_the_client_says_that_it_was_denied(
+    closed: TritonServer, certificates: Certificates
+) -> None:
+    with (
+        OcrClient(f"http://{closed.http_url}", model="small", retries=0) as client,
+        pytest.raises(AccessDenied, match=RESTRICTED),
+    ):
+        client.server_info()
+
+
+def test_which_addresses_are_this_machine() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "ocr.example", "")))
+
+
+def test_keys_are_random_and_not_in_what_is_printed() -> None:
+    one, two = Security(token="a-token-of-sixteen"), Security()
+    assert one.admin_key != two.admin_key
+    assert len(one.admin_key) >= 40
+    assert one.admin_key not in repr(one)
+    assert "a-token" not in repr(one)

@@ -1,0 +1,249 @@
+"""Encrypted connections, tried with every certificate that is not the right one."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from paddle_serving.conftest import endpoint_process
+from security.conftest import HOST, Certificates
+from security.triton_calls import GRPC, ask_grpc, ask_http
+
+from ppocr_client import AsyncOcrClient, OcrClient
+from ppocr_client.transport import Tls as ClientTls
+from ppocr_server.credentials import Tls
+from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.backend import TritonBackend
+from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.upstream import Upstream, upstream_of
+from ppocr_server.security import LOOPBACK, Security
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+READY = GRPC["health"][1]
+NOT_REACHED = "failed to connect to all addresses"
+
+
+def channel(url: str, credentials: grpc.ChannelCredentials) -> grpc.Channel:
+    return grpc.secure_channel(url, credentials)
+
+
+def credentials(ca: Path, key: Path | None = None, certificate: Path | None = None) -> Any:
+    return grpc.ssl_channel_credentials(*(p and p.read_bytes() for p in (ca, key, certificate)))
+
+
+def test_who_has_the_right_certificate_is_answered(
+    closed: TritonServer, certificates: Certificates
+) -> None:
+    right = credentials(certificates.ca, certificates.client_key, certificates.client)
+    with channel(closed.grpc_url, right) as opened:
+        assert ask_grpc(opened, *READY) == ""
+
+
+def test_everyone_else_is_not(closed: TritonServer, certificates: Certificates) -> None:
+    c = certificates
+    attempts = {
+        "no certificate": credentials(c.ca),
+        "a stranger's certificate": credentials(c.ca, c.other_client_key, c.other_client),
+        "another authority is trusted": credentials(c.other_ca, c.client_key, c.client),
+    }
+    for attempt, wrong in attempts.items():
+        with channel(closed.grpc_url, wrong) as opened:
+            assert NOT_REACHED in ask_grpc(opened, *READY), attempt
+    with grpc.insecure_channel(closed.grpc_url) as opened:
+        assert ask_grpc(opened, *READY) != ""
+
+
+def test_plain_http_on_the_encrypted_port_is_not_answered(closed: TritonServer) -> None:
+    with pytest.raises((OSError, http.client.HTTPException)):
+        ask_http(closed.grpc_url, "GET", "/v2/health/ready")
+
+
+def test_old_protocols_are_not_spoken(closed: TritonServer, certificates: Certificates) -> None:
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    host, _, port = closed.grpc_url.rpartition(":")
+    refused = (ssl.SSLError, ConnectionError)
+    with socket.create_connection((host, int(port)), 10) as plain, pytest.raises(refused):
+        old.wrap_socket(plain)
+
+
+def test_what_triton_cannot_encrypt_stays_on_this_machine(
+    closed: TritonServer, exposed: TritonServer
+) -> None:
+    # An address of this machine at which only those answer who listen on all.
+    elsewhere = "127.0.0.2"
+    for url in (exposed.http_url, exposed.metrics_url, exposed.grpc_url, closed.grpc_url):
+        socket.create_connection((elsewhere, int(url.rpartition(":")[2])), 10).close()
+    for url in (closed.http_url, closed.metrics_url):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((elsewhere, int(url.rpartition(":")[2])), 10)
+
+
+def test_http_goes_where_it_is_told(certificates: Certificates) -> None:
+    assert Security(tls=certificates.mutual, http_host="10.0.0.1").hosts("0.0.0.0") == {
+        "http": "10.0.0.1",
+        "grpc": "0.0.0.0",
+        "metrics": LOOPBACK,
+    }
+    assert set(Security().hosts("10.0.0.1").values()) == {"10.0.0.1"}
+
+
+def client_tls(c: Certificates, **other: Path) -> ClientTls:
+    own: dict[str, Path] = {"ca": c.ca, "certificate": c.client, "key": c.client_key}
+    return ClientTls(**{**own, **other})
+
+
+def test_the_client_speaks_mutual_tls(
+    closed: TritonServer, certificates: Certificates, token: str
+) -> None:
+    url = f"grpcs://{closed.grpc_url}"
+    with OcrClient(url, model="small", tls=client_tls(certificates), token=token) as client:
+        assert client.server_ready()
+    for wrong in (
+        ClientTls(ca=certificates.ca),
+        client_tls(certificates, ca=certificates.other_ca),
+        client_tls(
+            certificates,
+            certificate=certificates.other_client,
+            key=certificates.other_client_key,
+        ),
+    ):
+        with OcrClient(url, model="small", tls=wrong, retries=0) as client:
+            assert not client.server_ready()
+
+    async def ready() -> bool:
+        tls = client_tls(certificates)
+        async with AsyncOcrClient(url, model="small", tls=tls, token=token) as client:
+            return await client.server_ready()
+
+    assert asyncio.run(ready())
+
+
+def test_the_old_endpoints_reach_a_triton_of_their_own(
+    closed: TritonServer, certificates: Certificates
+) -> None:
+    security = closed.security
+    right = upstream_of(security)
+    assert right.name == HOST
+
+    async def ready(upstream: Upstream) -> bool:
+        backend = TritonBackend(closed.grpc_url, EndpointSettings(model="small", upstream=upstream))
+        try:
+            return await backend.ready()
+        finally:
+            await backend.close()
+
+    assert asyncio.run(ready(right))
+    for wrong in (
+        Upstream(),
+        dataclasses.replace(right, ca=certificates.other_ca),
+        dataclasses.replace(right, certificate=None, key=None),
+    ):
+        assert not asyncio.run(ready(wrong)), wrong
+
+
+def test_a_certificate_that_triton_would_not_take_is_told_before(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    c = certificates
+    with pytest.raises(ServerError, match=r"the old endpoints show .* to Triton, which refuses it"):
+        upstream_of(Security(tls=Tls(c.server, c.server_key, c.other_ca)))
+    for wrong in (
+        Tls(c.server, c.client_key),
+        Tls(c.server, tmp_path / "missing"),
+        Tls(c.server_key, c.server_key),
+        Tls(c.server, c.server_key, c.server_key),
+    ):
+        with pytest.raises(ServerError, match="cannot use the certificates"):
+            wrong.check()
+
+
+def test_a_key_with_a_password_is_refused_not_asked_for(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_pem_private_key(certificates.server_key.read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(ServerError, match="the key has a password"):
+        Tls(certificates.server, locked).check()
+
+
+def post(port: int, context: ssl.SSLContext | None, headers: Mapping[str, str]) -> int:
+    """The status of a request to the old HTTP endpoint that holds no picture."""
+    connection = (
+        http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        if context is None
+        else http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context)
+    )
+    try:
+        connection.request("POST", "/ocr/prediction", "{}", dict(headers))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_old_endpoints_speak_mutual_tls(
+    closed: TritonServer, certificates: Certificates, token: str, tmp_path: Path
+) -> None:
+    c = certificates
+    secret = tmp_path / "token"
+    secret.write_text(f"{token}\n")
+    arguments = [
+        f"--tls-cert={c.server}",
+        f"--tls-key={c.server_key}",
+        f"--tls-client-ca={c.ca}",
+        "--model=small",
+        f"--triton=grpcs://{closed.grpc_url}",
+        f"--triton-ca={c.ca}",
+        f"--triton-cert={c.client}",
+        f"--triton-key={c.client_key}",
+        f"--triton-token-file={secret}",
+    ]
+    with endpoint_process(closed.grpc_url, tmp_path / "logs", *arguments) as running:
+        known = ClientTls(c.ca, c.client, c.client_key).context()
+        assert post(running.http_port, known, {}) == 200
+        for wrong in (
+            None,
+            ClientTls(c.ca).context(),
+            ClientTls(c.other_ca, c.client, c.client_key).context(),
+            ClientTls(c.ca, c.other_client, c.other_client_key).context(),
+        ):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                post(running.http_port, wrong, {})
+        method = "/grpc.health.v1.Health/Check"
+        url = f"127.0.0.1:{running.rpc_port}"
+        with grpc.secure_channel(url, credentials(c.ca, c.client_key, c.client)) as opened:
+            # Serving: so it reaches Triton, with its certificate and its token.
+            check = opened.unary_unary(method)
+            while (answer := check(b"", timeout=20)) == b"\x08\x02":
+                pass
+            assert answer == b"\x08\x01"
+        for ca, key, certificate in (
+            (c.ca, None, None),
+            (c.other_ca, c.client_key, c.client),
+            (c.ca, c.other_client_key, c.other_client),
+        ):
+            with grpc.secure_channel(url, credentials(ca, key, certificate)) as opened:
+                with pytest.raises(grpc.RpcError) as caught:
+                    opened.unary_unary(method)(b"", timeout=20)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -1,0 +1,168 @@
+"""A token, missing, wrong and right: at Triton's own ports and at Paddle Serving's old ones."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from paddle_serving.conftest import RunningEndpoint, endpoint_process
+from security.conftest import Certificates
+from security.triton_calls import GRPC, HTTP, RESTRICTED, ask_grpc, ask_http, is_refused_http
+
+from ppocr_server.credentials import admits, bearer, read_secret
+from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
+from ppocr_server.security import GRPC_PREFIX, TOKEN_HEADER
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+METHOD = "/baidu.paddle_serving.pipeline_serving.PipelineService/inference"
+CLIENTS_APIS = ("metadata", "inference")
+MAX_MESSAGE = 1 << 20
+
+
+def wrong_values(token: str) -> list[str]:
+    return ["", token, f"Basic {token}", f"Bearer {token[:-1]}", f"Bearer {token}0", "Bearer "]
+
+
+def test_triton_wants_the_token(
+    closed: TritonServer, certificates: Certificates, token: str
+) -> None:
+    c = certificates
+    files = (c.ca, c.client_key, c.client)
+    credentials = grpc.ssl_channel_credentials(*(file.read_bytes() for file in files))
+    with grpc.secure_channel(closed.grpc_url, credentials) as channel:
+        for api in CLIENTS_APIS:
+            for wrong in wrong_values(token):
+                for call in HTTP[api]:
+                    sent = {TOKEN_HEADER: wrong}
+                    assert is_refused_http(ask_http(closed.http_url, *call, sent)), (call, wrong)
+                for method, message in GRPC[api]:
+                    sent = {GRPC_PREFIX + TOKEN_HEADER: wrong}
+                    assert RESTRICTED in ask_grpc(channel, method, message, sent), (method, wrong)
+            for call in HTTP[api]:
+                answer = ask_http(closed.http_url, *call, {TOKEN_HEADER: bearer(token)})
+                assert RESTRICTED not in answer[1], call
+            for method, message in GRPC[api]:
+                sent = {GRPC_PREFIX + TOKEN_HEADER: bearer(token)}
+                assert RESTRICTED not in ask_grpc(channel, method, message, sent), method
+
+
+def test_the_token_is_no_operators_key(closed: TritonServer, token: str) -> None:
+    sent = {TOKEN_HEADER: bearer(token), "ppocr-admin-key": token}
+    for api in HTTP.keys() - {*CLIENTS_APIS, "health"}:
+        for call in HTTP[api]:
+            assert is_refused_http(ask_http(closed.http_url, *call, sent)), call
+
+
+def test_probes_have_no_token(closed: TritonServer) -> None:
+    for call in HTTP["health"]:
+        assert ask_http(closed.http_url, *call) == (200, ""), call
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    exposed: TritonServer, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningEndpoint]:
+    """The old endpoints with a token; it comes from the environment, no command line."""
+    logs = tmp_path_factory.mktemp("logs")
+    arguments = ("--model", "small", "--max-message-bytes", str(MAX_MESSAGE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PPOCR_TOKEN", token)
+        with endpoint_process(exposed.grpc_url, logs, *arguments) as running:
+            yield running
+
+
+def test_the_token_is_on_no_command_line(guarded: RunningEndpoint, token: str) -> None:
+    command = Path("/proc", str(guarded.process.pid), "cmdline").read_bytes()
+    assert b"endpoint" in command
+    assert token.encode() not in command
+
+
+def test_the_old_http_endpoint_wants_the_token(guarded: RunningEndpoint, token: str) -> None:
+    def post(headers: dict[str, str]) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", guarded.http_port, timeout=20)
+        connection.request("POST", "/ocr/prediction", "{}", headers)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        return answer.status, body
+
+    for headers in [{}, *({"Authorization": wrong} for wrong in wrong_values(token))]:
+        status, body = post(headers)
+        assert (status, body["code"]) == (401, 16), headers
+        assert "Authorization: Bearer" in body["error"]
+    status, body = post({"Authorization": bearer(token)})
+    assert (status, body["err_no"]) == (200, 10000)  # it holds no picture
+
+
+def test_the_body_of_a_request_without_token_is_not_read(guarded: RunningEndpoint) -> None:
+    with socket.create_connection(("127.0.0.1", guarded.http_port), 20) as connection:
+        head = b"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        connection.sendall(head)  # and nothing more
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+def test_health_has_no_token(guarded: RunningEndpoint) -> None:
+    assert ask_http(f"127.0.0.1:{guarded.http_port}", "GET", "/health/live") == (200, "ok\n")
+
+
+def test_the_old_rpc_endpoint_wants_the_token(guarded: RunningEndpoint, token: str) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{guarded.rpc_port}") as channel:
+        call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
+
+        def refusal(request: Any, *metadata: tuple[str, str]) -> grpc.StatusCode:
+            with pytest.raises(grpc.RpcError) as caught:
+                call(request, timeout=20, metadata=metadata)
+            return caught.value.code()
+
+        unauthenticated = grpc.StatusCode.UNAUTHENTICATED
+        assert refusal(Request()) is unauthenticated
+        for wrong in wrong_values(token):
+            assert refusal(Request(), ("authorization", wrong)) is unauthenticated, wrong
+        # Its size would be refused, had it been read.
+        long = Request(key=["image"], value=["A" * 2 * MAX_MESSAGE])
+        assert refusal(long) is unauthenticated
+        right = ("authorization", bearer(token))
+        assert refusal(long, right) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert call(Request(), timeout=20, metadata=[right]).err_no == 10000
+        # Health checks have none.
+        assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
+
+
+def test_without_a_token_everyone_is_welcome() -> None:
+    assert admits(None, b"")
+    assert admits(None, b"Bearer anything")
+    assert admits("a-token-of-sixteen", b"bearer a-token-of-sixteen")
+    assert not admits("a-token-of-sixteen", b"Bearer \xff\xfe")
+
+
+def test_a_secret_is_long_and_fits_a_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    for text in (
+        "",
+        "short",
+        "with space in the middle",
+        "with\nline breaks in it",
+        "ünïcödeünïcöde",
+    ):
+        file.write_text(text)
+        with pytest.raises(ServerError, match=r"the secret in .* has \d+ characters; 16 or more"):
+            read_secret(file, "PPOCR_TOKEN")
+    with pytest.raises(ServerError, match="cannot read the secret"):
+        read_secret(tmp_path / "missing", "PPOCR_TOKEN")
+    monkeypatch.setenv("PPOCR_TOKEN", "of-the-environment")
+    assert read_secret(None, "PPOCR_TOKEN") == "of-the-environment"
+    file.write_text("0123456789abcdef\n")
+    assert read_secret(file, "PPOCR_TOKEN") == "0123456789abcdef"
+    monkeypatch.setenv("PPOCR_TOKEN", "")
+    assert read_secret(None, "PPOCR_TOKEN") is None
