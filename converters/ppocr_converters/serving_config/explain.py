@@ -61,16 +61,20 @@ def _note(path: str, service: Service) -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as aligned text; values that were not written stand in brackets."""
+    """The rows as aligned text; values that were not written stand in brackets, notes after !."""
     cells = [("key", "value", "becomes")]
-    cells += [(row.key, _shown(row), row.becomes) for row in rows]
+    cells += [(row.key, _shown(row), _marked(row)) for row in rows]
     widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
     lines = []
     for cell, row in zip(cells, [None, *rows], strict=True):
         lines.append(f"{cell[0]:{widths[0]}}  {cell[1]:{widths[1]}}  {cell[2]}")
-        if row is not None and row.note:
+        if row is not None and row.note not in ("", row.becomes):
             lines.append(f"{'':{widths[0]}}  ! {row.note}")
     return "\n".join(lines)
+
+
+def _marked(row: Row) -> str:
+    return f"! {row.becomes}" if row.note == row.becomes else row.becomes
 
 
 def _shown(row: Row) -> str:
