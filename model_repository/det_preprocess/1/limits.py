@@ -11,8 +11,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 SHOWN = 32  # characters of a name that is too long
-# Below these, pictures that are padded for the detector would not fit.
-LOWEST = {"max_image_side": 32, "max_image_pixels": 32 * 32}
+# Lower ones would refuse what the steps themselves make: tiny pictures are padded to 32x32 pixels,
+# lines to a width of 320, and the options have names of up to 19 characters.
+LOWEST = {
+    "max_image_pixels": 32 * 32,
+    "max_image_side": 32,
+    "max_det_pixels": 32 * 32,
+    "max_rec_width": 320,
+    "max_parameter_length": 32,
+}
 
 
 @dataclass(frozen=True)
