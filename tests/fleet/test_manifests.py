@@ -138,6 +138,14 @@ def test_chart_asks_for_the_claim_that_it_is_to_mount(program: Program) -> None:
     assert "set models.claim.name" in refused.value.stderr
 
 
+def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -> None:
+    manifests = render(program("helm"), "secret=keys", "oldEndpoint.enabled=true")
+    containers = pod_of(manifests)["containers"]
+    assert [part["envFrom"] for part in containers] == [[{"secretRef": {"name": "keys"}}]] * 2
+    assert [problem for each in manifests for problem in schemas.problems(each)] == []
+    assert not any("envFrom" in part for part in pod_of(render(program("helm")))["containers"])
+
+
 def test_chart_lints(program: Program) -> None:
     check(program("helm"), "lint", "--strict", CHART)
 

@@ -61,8 +61,9 @@ def running_envoy(envoy: Path, config: str, folder: Path, admin: int) -> Iterato
         process.wait(20)
 
 
-def ask(url: str, method: str = "GET") -> str:
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60) as answer:
+def ask(url: str, method: str = "GET", headers: dict[str, str] | None = None) -> str:
+    request = urllib.request.Request(url, method=method, headers=headers or {})
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return str(answer.read().decode())
 
 
@@ -103,7 +104,8 @@ def add_version(repository: Path, server: TritonServer) -> None:
 
 
 def load_recogniser(server: TritonServer, version: str) -> None:
-    ask(f"http://{server.http_url}/v2/repository/models/rec/load", "POST")
+    load = f"http://{server.http_url}/v2/repository/models/rec/load"
+    ask(load, "POST", server.security.headers)
     assert f'"versions":["{version}"]' in ask(f"http://{server.http_url}/v2/models/rec")
 
 

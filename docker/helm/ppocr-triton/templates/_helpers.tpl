@@ -25,6 +25,13 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{- /* Keys and tokens: in no command line, which others could read. */ -}}
+{{- define "ppocr.secret" -}}
+{{- with .Values.secret -}}
+envFrom: [{secretRef: {name: {{ . }}}}]
+{{- end }}
+{{- end -}}
+
 {{- define "ppocr.ports" -}}
 - {name: http, port: 8000, targetPort: http, appProtocol: http}
 - {name: grpc, port: 8001, targetPort: grpc, appProtocol: grpc}
