@@ -98,6 +98,9 @@ def _integer(value: Any) -> int:
 
 
 def _tensor(value: Any) -> Any:
+    # A text or a list would pass as a tensor without fields: its items are unknown ones.
+    if not isinstance(value, dict):
+        raise BodyError(f"'tensors' holds a JSON {_kind(value)}; send objects")
     try:
         return json_format.ParseDict(value, Tensor(), ignore_unknown_fields=True)
     except (json_format.ParseError, AttributeError, TypeError) as error:

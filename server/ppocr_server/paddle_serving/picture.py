@@ -12,14 +12,14 @@ from tokenize import TokenError
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from ppocr_server.paddle_serving.protocol import PROFILE_KEY, Call, ErrNo, PipelineError
 
 # Numbers of elem_type.
 UINT8, STRING, BYTES = 7, 12, 13
 NPY_MAGIC = b"\x93NUMPY"
-NPY_HEADERS = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}
+NPY: Any = np.lib.format  # which is untyped
+NPY_HEADERS = {(1, 0): NPY.read_array_header_1_0, (2, 0): NPY.read_array_header_2_0}
 # The header is read as Python source, by all that reads such.
 NPY_ERRORS = (LookupError, OverflowError, SyntaxError, TokenError, TypeError, ValueError)
 
@@ -125,7 +125,7 @@ def _uint8_array(tensor: Any) -> np.ndarray:
 def _from_npy(name: str, data: bytes) -> bytes:
     stream = io.BytesIO(data)
     try:
-        shape, by_column, dtype = NPY_HEADERS[read_magic(stream)](stream)
+        shape, by_column, dtype = NPY_HEADERS[NPY.read_magic(stream)](stream)
         # `np.load` would take memory for the shape before it sees that the pixels are missing.
         flat = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
         array = flat.reshape(shape, order="F" if by_column else "C")

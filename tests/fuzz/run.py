@@ -1,0 +1,69 @@
+"""Fuzz one target guided by coverage: `python -m tests.fuzz.run TARGET --seconds N`.
+
+Inputs that reach new code are kept in build/fuzz/TARGET/corpus, where the next run goes on. An
+input that is a defect is written to build/fuzz/TARGET, and ends the run with its traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import sys
+import warnings
+from pathlib import Path
+from random import Random
+
+import atheris
+
+from ppocr_converters.steps import load
+
+from .harness import CASES, NAMES, SECONDS_EACH, load_target
+
+STEPS = ("det_preprocess", "det_postprocess", "recognize")
+# Packages whose branches guide the search: ours, and the readers that are written in Python.
+GUIDES = {"PIL", "google", "ppocr_converters", "ppocr_server", "uvicorn", "yaml"}
+MEGABYTES = 3000
+LONGEST = 1 << 16
+
+
+def main() -> None:
+    """Read the command line and fuzz until time is up."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__)
+    parser.add_argument("target", choices=NAMES)
+    parser.add_argument("--seconds", type=int, default=60, help="0 is without end")
+    parser.add_argument("--folder", type=Path, default=Path("build/fuzz"))
+    arguments = parser.parse_args()
+    with atheris.instrument_imports(include=[*GUIDES, *(load(step).__name__ for step in STEPS)]):
+        target = load_target(arguments.target)
+    folder = arguments.folder / arguments.target
+    corpus = folder / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for seed in target.seeds():
+        (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+    def mutate(data: bytes, longest: int, seed: int) -> bytes:
+        random = Random(seed)
+        if random.random() < 0.5:
+            return bytes(atheris.Mutate(data, longest))
+        return target.mutate(data, random)[:longest]
+
+    options = {
+        "max_total_time": arguments.seconds,
+        "timeout": SECONDS_EACH,
+        "rss_limit_mb": MEGABYTES,
+        "max_len": LONGEST,
+        "artifact_prefix": f"{folder}/",
+        "print_final_stats": 1,
+    }
+    cases = CASES / arguments.target
+    folders = [str(corpus), *([str(cases)] if cases.is_dir() else [])]
+    flags = [f"-{name}={value}" for name, value in options.items()]
+    atheris.Setup([sys.argv[0], *flags, *folders], target.one_input, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Any config.yml becomes a table of its keys, or is refused with the key and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from ppocr_converters.errors import ConvertError
+from ppocr_converters.serving_config.document import read_document
+from ppocr_converters.serving_config.explain import explain, table
+from ppocr_converters.serving_config.keys import NAME, all_keys
+from ppocr_converters.serving_config.service import plan_service
+
+from ..mutate import mutate_bytes
+
+ROOT = Path(__file__).parents[3]
+FOLDER = TemporaryDirectory(prefix="ppocr-fuzz-")
+PATH = Path(FOLDER.name) / "config.yml"
+LONGEST_MESSAGE = 10_000
+SMALL = """
+http_port: 9999
+op:
+  det: {local_service_conf: {model_config: PP-OCRv4_mobile_det}}
+  rec: {local_service_conf: {model_config: PP-OCRv4_mobile_rec}}
+"""
+# What YAML makes something unexpected of.
+VALUES = """
+~ | "" | [] | {} | [[]] | {a: b} | yes | 1e3 | .nan | .inf | -.inf | 0x7fffffff | 0o17 | 1:30
+1_000 | 0 | 1 | -1 | 2 | 64 | 1024 | 65535 | 65536 | 2147483647 | 2147483648
+9223372036854775808 | 1000000000000000000000000000000 | 1e400 | "0" | "0,1,2" | "0,0"
+"99999999999999999999" | 2001-01-01 | 2001-99-99 | &a [*a] | &a {b: *a} | *a | !!set {a}
+!!binary YQ== | !!binary x | !!float x | !!int x | !!int "" | !!bool x | !!timestamp x
+!!python/name:os.system | !!map [a] | !!map a | !!seq a | !!omap [a] | "\\0" | "\\ud800" | "/"
+"." | ".." | "~" | "a/../a" | "中" | "1,2" | "96-640/32" | "96-640/0" | "9-1/1" | int8 | fp16
+bf16 | gpu | tensorrt | cpu-openvino-bf16 | grpc | local_predictor | "0.0.0.0" | "::1" | 0.5
+""".replace("\n", "|").split("|")
+SPECIAL = [value.strip() for value in VALUES if value.strip()]
+
+
+def one_input(data: bytes) -> None:
+    """Read a file, plan what it becomes, and print it."""
+    PATH.write_bytes(data)
+    try:
+        document = read_document(PATH)
+        service = plan_service(document, str(PATH))
+    except ConvertError as error:
+        # Printed, so it must be text, and of a length that somebody reads.
+        assert len(str(error).encode()) < LONGEST_MESSAGE + len(data)
+        return
+    rows = explain(document, service)
+    assert len(rows) == len(list(document.entries()))
+    assert table(rows).encode()
+
+
+def seeds() -> Iterator[bytes]:
+    """The configuration that comes with the project, the old example's, and a small one."""
+    example = ROOT / "tests" / "serving_config" / "paddle_serving_example.yml"
+    yield from (path.read_bytes() for path in (ROOT / "config.yml", example))
+    yield SMALL.encode()
+
+
+def mutate(data: bytes, random: Random) -> bytes:
+    """Give a key another value, or change bytes."""
+    if random.random() < 0.3:
+        return mutate_bytes(data, random)
+    try:
+        found = yaml.safe_load(data)
+        written = yaml.safe_dump(_with_mark(found, random))
+    # What is no YAML any more, in one of many ways, is changed byte by byte.
+    except Exception:  # noqa: BLE001
+        return mutate_bytes(data, random)
+    return written.replace("MARK", random.choice(SPECIAL)).encode("utf-8", "replace")
+
+
+def _with_mark(data: Any, random: Random) -> dict[str, Any]:
+    """A copy of a configuration with a mark in the place of one key's value, or of one's name."""
+    root: dict[str, Any] = yaml.safe_load(yaml.safe_dump(data)) or {}
+    path = random.choice(list(all_keys())).replace(NAME, random.choice(("det", "rec", "cls", "op")))
+    *sections, name = path.split(".")[: random.choice((1, 2, 9, 9, 9, 9))]
+    place = root
+    for section in sections:
+        if not isinstance(place.get(section), dict):
+            place[section] = {}
+        place = place[section]
+    place["MARK" if random.random() < 0.05 else name] = "MARK"
+    return root
