@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -91,6 +92,7 @@ def models_of_op(op: str) -> tuple[str, ...]:
     return tuple(_tables()["ops"].get(op, ()))
 
 
+@lru_cache(maxsize=1)
 def _tables() -> dict[str, Any]:
     text = resources.files("ppocr_converters").joinpath("profiles.yml").read_text("utf-8")
     tables: dict[str, Any] = yaml.safe_load(text)
