@@ -164,6 +164,8 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
 
     version = server_version(server.http_url, server.security.headers)
     versions = component_versions(server.installation, version)
+    if told := server.security.exposure(server.host, version):
+        print(f"ppocr-serve: {told}", file=sys.stderr, flush=True)
     if as_json:
         answer = {
             "http": server.http_url,

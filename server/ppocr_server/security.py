@@ -46,6 +46,9 @@ OPERATORS = ("model-repository", "trace", "logging")
 # Clients on this machine send large pictures so. From elsewhere it opens only what is not theirs.
 MACHINE = ("shared-memory",)
 
+# Before it Triton takes a hundred times the memory of an HTTP body in chunks, and ends at a million.
+MENDED = (2, 59, 1)
+
 
 def new_key() -> str:
     """A key that nobody can guess."""
@@ -107,6 +110,24 @@ class Security:
             if apis
             for option in ("http-restricted-api", "grpc-restricted-protocol")
         ] + _tls_arguments(self.tls)
+
+    def exposure(self, host: str, version: str) -> str:
+        """What to say where an old Triton's HTTP is reached from elsewhere; "" where all is well.
+
+        Args:
+            host: that the server listens on.
+            version: Triton's own, such as "2.51.0".
+        """
+        address = self.hosts(host)["http"]
+        numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
+        if is_loopback(address) or not numbers or numbers >= MENDED:
+            return ""
+        return (
+            f"HTTP of Triton {version} is open at {address}: whoever reaches it can end it with one "
+            "request of a million chunks (CVE-2025-23310, mended in 2.59.1). Keep it here with "
+            "--http-host 127.0.0.1, which leaves gRPC open, or put a proxy before it that hands on "
+            "whole bodies of bounded size; SECURITY.md says more"
+        )
 
     def _closed(self, host: str) -> tuple[str, ...]:
         if self.closed is not None:

@@ -50,6 +50,7 @@ class TritonServer:
         session: session id of tritonserver and every process it starts.
         shared_memory_prefix: what the names of its regions in /dev/shm begin with.
         security: who may do what, with the operator's key.
+        host: the address that it listens on, as given.
         models: names of the models it serves.
     """
 
@@ -100,7 +101,7 @@ class TritonServer:
         self._repository = Path(model_repository).absolute()
         self._wanted_ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
         self.security = security or Security()
-        self._host, self._hosts = host, self.security.hosts(host)
+        self.host, self._hosts = host, self.security.hosts(host)
         self._log_path = log_path
         self._timeout = timeout
         self._grace = grace
@@ -188,7 +189,7 @@ class TritonServer:
             prefix=prefix,
             log_level=self._log_level,
             exit_seconds=self._grace,
-            extra=[*self.security.arguments(self._host), *self._extra],
+            extra=[*self.security.arguments(self.host), *self._extra],
         )
         with contextlib.ExitStack() as opened:
             if isinstance(self._log_path, int) or self._log_path == STDERR:

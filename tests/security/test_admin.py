@@ -143,6 +143,14 @@ def test_the_client_says_that_it_was_denied(
         client.server_info()
 
 
+def test_an_old_tritons_http_is_not_opened_without_a_word() -> None:
+    assert "one request of a million chunks" in Security().exposure("0.0.0.0", "2.51.0")
+    assert Security().exposure("127.0.0.1", "2.51.0") == ""
+    assert Security(http_host="127.0.0.1").exposure("0.0.0.0", "2.51.0") == ""
+    assert Security().exposure("0.0.0.0", "2.59.1") == ""
+    assert Security().exposure("0.0.0.0", "2.68.0") == ""
+
+
 def test_which_addresses_are_this_machine() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "ocr.example", "")))

@@ -22,7 +22,6 @@ NAMES = (
     "../../etc/passwd",
     "small/../small",
     "/etc/passwd",
-    "small\0",
     "..\\small",
     "%2e%2e/small",
     "$(touch evil)",
