@@ -46,7 +46,7 @@ OPERATORS = ("model-repository", "trace", "logging")
 # Clients on this machine send large pictures so. From elsewhere it opens only what is not theirs.
 MACHINE = ("shared-memory",)
 
-# Before it Triton takes a hundred times the memory of an HTTP body in chunks, and ends at a million.
+# Before it Triton takes a kilobyte for each chunk of an HTTP body, and ends at a million of them.
 MENDED = (2, 59, 1)
 
 
@@ -123,8 +123,8 @@ class Security:
         if is_loopback(address) or not numbers or numbers >= MENDED:
             return ""
         return (
-            f"HTTP of Triton {version} is open at {address}: whoever reaches it can end it with one "
-            "request of a million chunks (CVE-2025-23310, mended in 2.59.1). Keep it here with "
+            f"HTTP of Triton {version} is open at {address}: whoever reaches it can end it with "
+            "one request of a million chunks (CVE-2025-23310, mended in 2.59.1). Keep it here with "
             "--http-host 127.0.0.1, which leaves gRPC open, or put a proxy before it that hands on "
             "whole bodies of bounded size; SECURITY.md says more"
         )
