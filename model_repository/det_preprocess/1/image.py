@@ -12,8 +12,8 @@ import numpy as np
 
 from .header import damaged, read_header
 from .limits import Limits
-from .picture import Header
-from .png import still
+from .picture import Header, PictureRefused
+from .png import check_data, still
 from .tiff import decode_tiff
 
 BAND = 256  # rows that are blended at a time: it takes many times their memory
@@ -45,7 +45,12 @@ def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
             or damaged.
     """
     header = read_header(data, limits or Limits())
-    pixels = decode(data, header)
+    try:
+        pixels = decode(data, header)
+    except PictureRefused:
+        raise
+    except ValueError as error:
+        raise damaged(header.format, data, str(error)) from None
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise damaged(header.format, data, "its pixels cannot be decoded")
     if pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -54,11 +59,17 @@ def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
 
 
 def decode(data: bytes, header: Header) -> np.ndarray | None:
-    """The pixels as they are stored, with alpha where there is any; None for a damaged file."""
+    """The pixels as they are stored, with alpha where there is any; None for a damaged file.
+
+    Raises:
+        ValueError: in what way it is damaged, where that is known.
+        PictureRefused: samples of a kind that is not read.
+    """
     if header.format == "TIFF":
         return decode_tiff(data)
-    if header.format == "PNG" and header.animated:
-        data = still(data)
+    if header.format == "PNG":
+        check_data(data)
+        data = still(data) if header.animated else data
     try:
         # IMREAD_UNCHANGED would keep 16 bits and skip the colour conversion; alpha needs it.
         flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR

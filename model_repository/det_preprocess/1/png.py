@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .exif import orientation_of
 from .picture import MAX_PARTS, Header
@@ -14,6 +14,10 @@ ALPHA = 4  # the bit of a colour type
 # How EXIF data was kept before there was a chunk for it: as hexadecimal text, maybe compressed.
 RAW_EXIF = b"Raw profile type exif\x00"
 MAX_TEXT = 1 << 18
+SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the colour type; 1 for the others
+# Compressed bytes whose inflation, a thousandfold at the most, takes less than a few seconds.
+UNCHECKED = 1 << 20
+STEP = 1 << 20
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
@@ -26,7 +30,7 @@ def read_png(data: bytes) -> Header:
     header, orientation, kinds = b"", None, set()
     for kind, start, end in chunks(data):
         kinds.add(kind)
-        if kind == b"IHDR" and not header:
+        if kind == b"IHDR" and start == len(MAGIC) + 8:
             header = data[start:end]
         elif kind == b"eXIf":
             orientation = orientation_of(data[start:end])
@@ -52,6 +56,33 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             return
         place = start + length + 4
     raise ValueError(f"it has more than {MAX_PARTS} chunks")
+
+
+def check_data(data: bytes) -> None:
+    """Raise a ValueError where a file that `read_png` has taken holds more data than its picture.
+
+    OpenCV inflates all that there is, also beyond the last row.
+    """
+    spans = [(start, end) for kind, start, end in chunks(data) if kind == b"IDAT"]
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, len(MAGIC) + 8)
+    # Twice what is needed: an interlaced picture takes a little more.
+    needed = 2 * height * (2 + width * depth * SAMPLES.get(colour, 1) // 8)
+    if sum(end - start for start, end in spans) > UNCHECKED and inflates(data, spans, needed):
+        raise ValueError("it holds more data than a picture of its size")
+
+
+def inflates(data: bytes, spans: Iterable[tuple[int, int]], most: int) -> bool:
+    """Whether the compressed bytes in parts of a file are more than `most`; nothing is kept."""
+    inflater, size = zlib.decompressobj(), 0
+    try:
+        for start, end in spans:
+            rest = data[start:end]
+            while rest and not inflater.eof and size <= most:
+                size += len(inflater.decompress(rest, STEP))
+                rest = inflater.unconsumed_tail
+    except zlib.error:
+        return False  # the decoder will say so
+    return size > most
 
 
 def still(data: bytes) -> bytes:

@@ -17,15 +17,31 @@ from PIL import Image
 from .exif import ORIENTATION, Directory, read_directory
 from .picture import MAX_PARTS, Header, PictureRefused
 
+# The limits are checked before; Pillow's own would be another one.
+Image.MAX_IMAGE_PIXELS = None
+
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 WIDTH, HEIGHT, ROWS, PLANES, SAMPLES = 256, 257, 278, 284, 277
+BITS, COMPRESSION, UNCOMPRESSED, JPEG = 258, 259, 1, 7
+JPEG_END, END_WITHIN = b"\xff\xd9", 4  # there may be padding behind it
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 STRIPS, TILES = (273, 279), (324, 325)  # offsets and byte counts
 EXTRA_SAMPLES, ALPHA = 338, (1, 2)
-# BitsPerSample, Compression, PhotometricInterpretation, FillOrder, T4Options, T6Options, Predictor,
+# PhotometricInterpretation, FillOrder, T4Options, T6Options, Predictor,
 # ColorMap, InkSet, SampleFormat, JPEGTables, YCbCrSubSampling, ReferenceBlackWhite.
-OTHERS = {258, 259, 262, 266, 292, 293, 317, 320, 332, 339, 347, 530, 532}
-NEEDED = OTHERS | {WIDTH, HEIGHT, ROWS, PLANES, SAMPLES, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES}
+OTHERS = {262, 266, 292, 293, 317, 320, 332, 339, 347, 530, 532}
+NEEDED = OTHERS | {
+    BITS,
+    COMPRESSION,
+    WIDTH,
+    HEIGHT,
+    ROWS,
+    PLANES,
+    SAMPLES,
+    TILE_WIDTH,
+    TILE_HEIGHT,
+    EXTRA_SAMPLES,
+}
 NEEDED |= {*STRIPS, *TILES}
 LARGEST_TILE = 4096  # a side, where the page is smaller
 # Pillow's readers check little of what they read: these are what damage makes them stumble over.
@@ -86,9 +102,31 @@ def check_parts(page: Directory, width: int, height: int) -> None:
         raise ValueError(f"its page has {parts} parts, more than {MAX_PARTS}")
     if len(offsets) != parts or len(sizes) not in (0, len(offsets)):
         raise ValueError(f"it has {len(offsets)} of {parts} parts of the page")
+    check_data(page, offsets, sizes, width * height)
+
+
+def check_data(page: Directory, offsets: np.ndarray, sizes: np.ndarray, pixels: int) -> None:
+    """Raise a ValueError where a part of the page is cut; `sizes` is empty where none are given."""
     ends = offsets + (sizes if len(sizes) else 1)
-    if (ends > len(page.data)).any():
-        raise ValueError("a part of the page lies outside the file")
+    if (ends > len(page.data)).any() or (sizes < 1).any():
+        raise ValueError("a part of the page is empty, or lies outside the file")
+    compression = page.one(COMPRESSION, UNCOMPRESSED)
+    if not len(sizes):
+        return
+    if compression == UNCOMPRESSED and sizes.sum() * 8 < pixels * bits_of_pixel(page):
+        raise ValueError(f"its parts hold {sizes.sum()} bytes, less than {pixels} pixels take")
+    if compression == JPEG and any(
+        page.data.find(JPEG_END, end - END_WITHIN, end) < 0 for end in ends.tolist()
+    ):
+        raise ValueError("a part of the page ends before its end marker")
+
+
+def bits_of_pixel(page: Directory) -> int:
+    """The bits of all samples of a pixel, 1 where nothing is said."""
+    bits, samples = page.whole(BITS), page.one(SAMPLES, 1)
+    if len(bits) == samples:
+        return int(bits.sum())
+    return samples * page.one(BITS, 1)
 
 
 def decode_tiff(data: bytes) -> np.ndarray | None:
