@@ -1,0 +1,222 @@
+"""What every kind of file decodes to, held to Pillow's fully decoded pixels."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ppocr_converters.steps import load
+
+image = load("det_preprocess").image
+ROWS, COLUMNS = np.mgrid[0:38, 0:54]
+COLOUR = np.stack([COLUMNS * 4, ROWS * 6, COLUMNS + ROWS], -1).astype(np.uint8)
+COLOUR[8:20, 10:40] = (250, 20, 30)
+COLOUR[22:34, 5:30] = 0
+PICTURE = Image.fromarray(COLOUR)
+TIFF_MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16")
+TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits")
+
+
+def saved(picture, kind, **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def in_mode(mode):
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(PICTURE.convert("L")).astype(np.uint16) << 8)
+    return PICTURE.convert(mode)
+
+
+def by_pillow(data):
+    """The whole file's pixels as RGB; 16 bits are cut to 8."""
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.load()
+        if opened.mode.startswith("I;16"):
+            opened = Image.fromarray((np.asarray(opened) >> 8).astype(np.uint8))
+        return np.asarray(opened.convert("RGB"))
+
+
+def difference(data):
+    """The largest difference of a channel between what is decoded here and by Pillow."""
+    decoded = image.decode_image(data)
+    assert decoded.dtype == np.uint8
+    expected = by_pillow(data)
+    assert decoded.shape == expected.shape
+    return int(np.abs(decoded[..., ::-1].astype(int) - expected).max())
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
+def test_png(mode):
+    assert difference(saved(in_mode(mode), "PNG")) == 0
+
+
+def test_interlaced_png():
+    assert difference(interlaced(COLOUR)) == 0
+
+
+def interlaced(pixels):
+    """An RGB PNG in Adam7's seven passes, which Pillow can read and not write."""
+    rows = b""
+    for top, left, down, right in (
+        *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+        *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+    ):
+        rows += b"".join(b"\0" + row.tobytes() for row in pixels[top::down, left::right])
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 1)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg(mode, options):
+    allowed = 1 if mode == "CMYK" else 0  # converted in another order
+    assert difference(saved(in_mode(mode), "JPEG", **options)) <= allowed
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_bmp(mode):
+    assert difference(saved(in_mode(mode), "BMP")) == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}])
+def test_webp(options):
+    assert difference(saved(PICTURE, "WEBP", **options)) == 0
+
+
+@pytest.mark.parametrize("compression", TIFF_COMPRESSIONS)
+@pytest.mark.parametrize("mode", TIFF_MODES)
+def test_tiff(mode, compression):
+    assert difference(saved(in_mode(mode), "TIFF", compression=compression)) == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "compression"), [("1", "group3"), ("1", "group4"), ("L", "jpeg"), ("RGB", "jpeg")]
+)
+def test_tiff_of_scanners(mode, compression):
+    assert difference(saved(in_mode(mode), "TIFF", compression=compression)) == 0
+
+
+def test_big_tiff():
+    assert difference(saved(PICTURE, "TIFF", big_tiff=True)) == 0
+
+
+def tiff(order, entries, data):
+    """A TIFF file of one page: its data first, from byte 8 on."""
+    rows = b"".join(
+        struct.pack(order + "HHII", tag, 4, 1, value)
+        if isinstance(value, int)
+        else struct.pack(order + "HHII", tag, 4, *value)
+        for tag, value in sorted(entries.items())
+    )
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8 + len(data))
+    return head + data + struct.pack(order + "H", len(entries)) + rows + bytes(4)
+
+
+GRAY = np.asarray(PICTURE.convert("L"))
+PAGE = {256: GRAY.shape[1], 257: GRAY.shape[0], 258: 8, 259: 1, 262: 1, 277: 1}
+
+
+def strip(order="<", **changes):
+    entries = PAGE | {273: 8, 278: GRAY.shape[0], 279: GRAY.size}
+    entries |= {int(name.removeprefix("tag")): value for name, value in changes.items()}
+    return tiff(order, entries, GRAY.tobytes())
+
+
+def tiled(order, side=16):
+    """GRAY in square tiles, those at the edge filled up."""
+    height, width = GRAY.shape
+    filled = np.pad(GRAY, ((0, -height % side), (0, -width % side)))
+    tiles = [
+        filled[top : top + side, left : left + side].tobytes()
+        for top in range(0, height, side)
+        for left in range(0, width, side)
+    ]
+    places = [8 + index * side * side for index in range(len(tiles))]
+    data = b"".join(tiles)
+    arrays = struct.pack(f"{order}{2 * len(tiles)}I", *places, *[side * side] * len(tiles))
+    offsets = (len(tiles), 8 + len(data))
+    sizes = (len(tiles), offsets[1] + 4 * len(tiles))
+    entries = PAGE | {322: side, 323: side, 324: offsets, 325: sizes}
+    return tiff(order, entries, data + arrays)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("write", [strip, tiled])
+def test_tiff_in_both_orders_of_bytes_in_strips_and_tiles(write, order):
+    data = write(order)
+    assert difference(data) == 0
+    assert (image.decode_image(data)[..., 0] == GRAY).all()
+
+
+def test_tiff_whose_0_is_white():
+    assert (image.decode_image(strip(tag262=0))[..., 0] == 255 - GRAY).all()
+
+
+def test_tiff_samples_that_are_not_read_are_named():
+    data = saved(Image.fromarray(GRAY.astype(np.float32)), "TIFF")
+    with pytest.raises(ValueError, match="a TIFF of samples F; allowed: whole numbers of 1 to 16"):
+        image.decode_image(data)
+
+
+def test_jpeg_of_12_bits_is_refused_clearly():
+    data = bytearray(saved(PICTURE, "JPEG"))
+    data[data.index(b"\xff\xc0") + 4] = 12
+    with pytest.raises(ValueError, match="IMAGE is a JPEG of 12 bits a sample; allowed: 8 bits"):
+        image.decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_of_several_pictures_the_first_is_read(kind):
+    frames = [Image.new("RGB", (20, 10), (index, 0, 0)) for index in range(40)]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    decoded = image.decode_image(data)
+    assert decoded.shape == (10, 20, 3)
+    assert not decoded.any()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_every_orientation_of_every_format_that_has_one(kind, orientation):
+    turned = {
+        **{1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180},
+        **{4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE},
+        **{6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE},
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    upright = PICTURE.convert("L")
+    stored = upright if turned is None else upright.transpose(turned)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 100} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    decoded = image.decode_image(saved(stored, kind, exif=exif, **options))
+    assert decoded.shape[:2] == GRAY.shape
+    assert np.abs(decoded[..., 0].astype(int) - GRAY).max() <= (3 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_is_none_is_left_out(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert image.decode_image(saved(PICTURE, "JPEG", exif=exif)).shape == COLOUR.shape
+
+
+def test_alpha_is_laid_on_white_also_half_way():
+    clear = PICTURE.copy()
+    clear.putalpha(Image.fromarray((COLUMNS * 4).astype(np.uint8)))
+    white = Image.new("RGBA", clear.size, "white")
+    expected = np.asarray(Image.alpha_composite(white, clear).convert("RGB")).astype(int)
+    for kind, options in (("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "exact": True})):
+        decoded = image.decode_image(saved(clear, kind, **options))[..., ::-1]
+        assert np.abs(decoded - expected).max() <= 1
