@@ -14,6 +14,7 @@ import pytest
 from paddle_serving.conftest import RunningEndpoint, endpoint_process
 from security.conftest import Certificates
 from security.triton_calls import GRPC, HTTP, RESTRICTED, ask_grpc, ask_http, is_refused_http
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_server.credentials import admits, bearer, read_secret
 from ppocr_server.errors import ServerError
@@ -32,27 +33,48 @@ def wrong_values(token: str) -> list[str]:
     return ["", token, f"Basic {token}", f"Bearer {token[:-1]}", f"Bearer {token}0", "Bearer "]
 
 
-def test_triton_wants_the_token(
-    closed: TritonServer, certificates: Certificates, token: str
-) -> None:
-    c = certificates
-    files = (c.ca, c.client_key, c.client)
+@pytest.fixture(scope="module")
+def channel(closed: TritonServer, certificates: Certificates) -> Iterator[grpc.Channel]:
+    """For a client with the right certificate."""
+    files = (certificates.ca, certificates.client_key, certificates.client)
     credentials = grpc.ssl_channel_credentials(*(file.read_bytes() for file in files))
-    with grpc.secure_channel(closed.grpc_url, credentials) as channel:
-        for api in CLIENTS_APIS:
-            for wrong in wrong_values(token):
-                for call in HTTP[api]:
-                    sent = {TOKEN_HEADER: wrong}
-                    assert is_refused_http(ask_http(closed.http_url, *call, sent)), (call, wrong)
-                for method, message in GRPC[api]:
-                    sent = {GRPC_PREFIX + TOKEN_HEADER: wrong}
-                    assert RESTRICTED in ask_grpc(channel, method, message, sent), (method, wrong)
+    with grpc.secure_channel(closed.grpc_url, credentials) as opened:
+        yield opened
+
+
+def test_triton_wants_the_token(closed: TritonServer, channel: grpc.Channel, token: str) -> None:
+    for api in CLIENTS_APIS:
+        for wrong in wrong_values(token):
             for call in HTTP[api]:
-                answer = ask_http(closed.http_url, *call, {TOKEN_HEADER: bearer(token)})
-                assert RESTRICTED not in answer[1], call
+                sent = {TOKEN_HEADER: wrong}
+                assert is_refused_http(ask_http(closed.http_url, *call, sent)), (call, wrong)
             for method, message in GRPC[api]:
-                sent = {GRPC_PREFIX + TOKEN_HEADER: bearer(token)}
-                assert RESTRICTED not in ask_grpc(channel, method, message, sent), method
+                sent = {GRPC_PREFIX + TOKEN_HEADER: wrong}
+                assert RESTRICTED in ask_grpc(channel, method, message, sent), (method, wrong)
+        for call in HTTP[api]:
+            answer = ask_http(closed.http_url, *call, {TOKEN_HEADER: bearer(token)})
+            assert RESTRICTED not in answer[1], call
+        for method, message in GRPC[api]:
+            sent = {GRPC_PREFIX + TOKEN_HEADER: bearer(token)}
+            assert RESTRICTED not in ask_grpc(channel, method, message, sent), method
+
+
+def test_a_stream_wants_the_token(channel: grpc.Channel, token: str) -> None:
+    stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+
+    def reason(*metadata: tuple[str, str]) -> str:
+        requests = [service_pb2.ModelInferRequest(model_name="small")]
+        try:
+            answers = list(stub.ModelStreamInfer(iter(requests), timeout=20, metadata=metadata))
+        except grpc.RpcError as error:
+            return str(error.details())
+        return str(answers[0].error_message)
+
+    name = GRPC_PREFIX + TOKEN_HEADER
+    for wrong in wrong_values(token):
+        assert RESTRICTED in reason((name, wrong)), wrong
+    assert RESTRICTED in reason()
+    assert RESTRICTED not in reason((name, bearer(token)))
 
 
 def test_the_token_is_no_operators_key(closed: TritonServer, token: str) -> None:

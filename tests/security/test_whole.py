@@ -1,0 +1,69 @@
+"""One command line with everything on: certificates both ways, a token, old ports and new ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from security.conftest import Certificates
+
+from ppocr_server.ports import choose_ports
+
+pytestmark = pytest.mark.server
+
+ROOT = Path(__file__).parents[2]
+PICTURE = ROOT / "samples" / "sign_vertical.jpg"
+CONFIG = """
+http_port: {http}
+rpc_port: {rpc}
+op:
+  det: {{local_service_conf: {{model_config: PP-OCRv4_mobile_det}}}}
+  rec: {{local_service_conf: {{model_config: PP-OCRv4_mobile_rec}}}}
+"""
+# The old HTTP port with and without the token, Triton's gRPC with it, Triton's HTTP without.
+COMMANDS = """
+old="$PPOCR_OLD_HTTP_URL/ocr/prediction" status='--output nothing --write-out %{http_code}\\n'
+ask="curl --silent --show-error --cacert $CA --cert $OWN --key $KEY"
+until $ask "$PPOCR_OLD_HTTP_URL/health/ready" | grep -q ok; do :; done
+$ask --data @body.json --header "Authorization: Bearer $PPOCR_TOKEN" "$old"
+echo
+$ask --data @body.json $status "$old"
+ppocr-client read --json --url "$PPOCR_GRPC_URL" \
+  --ca "$CA" --certificate "$OWN" --key "$KEY" "$PICTURE"
+curl --silent $status "$PPOCR_HTTP_URL/v2/models/ocr"
+"""
+
+
+def test_a_service_with_everything_on(
+    repository: Path,
+    samples: dict[str, list[str]],
+    certificates: Certificates,
+    token: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = choose_ports("127.0.0.1", {"http": 0, "rpc": 0})
+    (tmp_path / "config.yml").write_text(CONFIG.format(**ports))
+    picture = base64.b64encode(PICTURE.read_bytes()).decode()
+    (tmp_path / "body.json").write_text(json.dumps({"key": ["image"], "value": [picture]}))
+    c = certificates
+    words = {"CA": c.ca, "OWN": c.client, "KEY": c.client_key, "PICTURE": PICTURE}
+    for name, word in words.items():
+        monkeypatch.setenv(name, str(word))
+    monkeypatch.setenv("PPOCR_TOKEN", token)
+    command = ["ppocr-serve", "--config", "config.yml", "--model-repository", str(repository)]
+    command += ["--host", "0.0.0.0", "--http-port=0", "--grpc-port=0", "--metrics-port=0"]
+    command += [f"--tls-cert={c.server}", f"--tls-key={c.server_key}", f"--tls-client-ca={c.ca}"]
+    command += ["--grace=0", "--", "sh", "-ec", COMMANDS]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
+    )
+    old, refused, new, restricted = done.stdout.splitlines()
+    assert all(text in old for text in samples[PICTURE.name])
+    assert refused == "401"
+    assert [line["text"] for line in json.loads(new)["lines"]] == samples[PICTURE.name]
+    assert restricted == "403"
+    assert token not in done.stderr
