@@ -32,20 +32,22 @@ def parse_buckets(text: str) -> list[int]:
     """Widths in pixels from `rec_buckets`: "320,640,960", or in steps "96-640/32,704-3200/64".
 
     Raises:
-        ValueError: not of that form, or not increasing.
+        ValueError: not of that form, not increasing, or beyond the widest crop.
     """
     widths: list[int] = []
     try:
         for part in text.split(","):
             first, _, stepped = part.partition("-")
             last, _, step = stepped.partition("/") if stepped else (first, "", "1")
+            if int(last) > Limits.max_rec_width:
+                raise ValueError
             widths += range(int(first), int(last) + 1, int(step))
     except ValueError:
         widths = []
     if not widths or widths[0] < 1 or widths != sorted(set(widths)):
         raise ValueError(
-            f"rec_buckets is {text!r}; allowed: increasing widths in pixels, parted by commas, "
-            f"single or as first-last/step, such as 96-640/32,704-3200/64"
+            f"rec_buckets is {text!r}; allowed: increasing widths of 1 to {Limits.max_rec_width} "
+            f"pixels, parted by commas, single or as first-last/step, such as 96-640/32,704-3200/64"
         )
     return widths
 

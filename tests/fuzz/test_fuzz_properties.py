@@ -1,0 +1,267 @@
+"""What holds for pictures, boxes and lines of any shape."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from ppocr_converters.steps import load
+
+resize, options = load("det_preprocess").resize, load("det_preprocess").options
+db, order = load("det_postprocess").db, load("det_postprocess").order
+recognize = load("recognize")
+batches, crop, ctc, orientation = (
+    recognize.batches,
+    recognize.crop,
+    recognize.ctc,
+    recognize.orientation,
+)
+LIMITS = recognize.limits.Limits()
+REFERENCES = st.sampled_from(["paddleocr", "paddle_serving"])
+SIZES = st.lists(st.tuples(st.integers(1, 3000), st.integers(1, 3000)), max_size=40)
+HEIGHTS = st.sampled_from([32, 48])
+SEEDS = st.integers(0, 2**32 - 1)
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def quads(low: float, high: float) -> st.SearchStrategy[np.ndarray]:
+    """One to eight boxes of any four corners."""
+    shape = st.tuples(st.integers(1, 8), st.just(4), st.just(2))
+    return arrays.arrays(np.float32, shape, elements=st.floats(low, high, width=32))
+
+
+@given(
+    st.integers(1, 65_535),
+    st.integers(1, 65_535),
+    st.integers(32, 4096),
+    st.sampled_from(["max", "min"]),
+    REFERENCES,
+)
+def test_the_detectors_sides_are_multiples_of_32_or_the_picture_is_refused(
+    height: int, width: int, side: int, kind: str, reference: str
+) -> None:
+    try:
+        sides = resize.det_size(height, width, side, kind, reference)
+    except ValueError as error:
+        assert "allowed: max_det_pixels" in str(error)  # noqa: PT017
+        return
+    assert all(length >= 32 and length % 32 == 0 for length in sides)
+    assert math.prod(sides) <= LIMITS.max_det_pixels
+    if kind == "max":
+        assert max(sides) <= max(32, side + 16)
+    elif reference == "paddleocr":
+        assert min(sides) >= min(side, min(height, width), 32) - 16
+
+
+@SLOW
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(32, 400), REFERENCES)
+def test_a_resized_picture_keeps_its_colour(
+    height: int, width: int, side: int, reference: str
+) -> None:
+    pixels = resize.pad_tiny(np.full((height, width, 3), 200, np.uint8))
+    assert pixels[:height, :width].min() == 200
+    resized = resize.resize_for_det(pixels, side, "max", reference)
+    assert resized.shape[:2] == resize.det_size(*pixels.shape[:2], side, "max", reference)
+    if pixels.shape == (height, width, 3):
+        assert (resized == 200).all()
+
+
+@SLOW
+@given(quads(0, 960), st.floats(0.1, 10))
+def test_a_grown_box_holds_the_box(boxes: np.ndarray, ratio: float) -> None:
+    hulls = np.array([db.mini_box(box)[0] for box in boxes], np.float32)
+    hulls = hulls[[db.mini_box(box)[1] >= db.MIN_SIZE for box in boxes]]
+    grown, kept = db.grow(hulls, ratio)
+    assert kept == sorted(set(kept))
+    assert set(kept) <= set(range(len(hulls)))
+    assert np.isfinite(grown).all()
+    for rectangle, index in zip(grown, kept, strict=True):
+        for corner in hulls[index]:
+            # Paths of the clipper are whole pixels, of which two may be cut off.
+            assert inside(rectangle, corner) >= -2.5
+
+
+def inside(quad: np.ndarray, point: np.ndarray) -> float:
+    """How far inside a clockwise rectangle a point lies, in pixels; outside is negative."""
+    sides = np.roll(quad, -1, axis=0) - quad
+    away = point - quad
+    cross = sides[:, 0] * away[:, 1] - sides[:, 1] * away[:, 0]
+    return float((cross / np.maximum(np.hypot(*sides.T), 1e-6)).min())
+
+
+@given(quads(-50, 2000), st.integers(1, 4000), st.integers(1, 4000), REFERENCES)
+def test_placed_boxes_are_whole_pixels_of_the_picture(
+    boxes: np.ndarray, height: int, width: int, reference: str
+) -> None:
+    placed, long_enough = db.place_in_picture(boxes, (960, 960), height, width, reference)
+    assert len(placed) == long_enough.sum()
+    assert ((placed >= 0) & (placed <= [width - 1, height - 1])).all()
+    assert (placed == placed.round()).all()
+
+
+@given(st.sets(st.tuples(st.integers(0, 500), st.integers(0, 500)), max_size=30), SEEDS)
+def test_reading_order_is_of_the_boxes_not_of_their_places(
+    corners: set[tuple[int, int]], seed: int
+) -> None:
+    size = np.array([[0, 0], [50, 0], [50, 20], [0, 20]])
+    boxes = np.array([size + corner for corner in sorted(corners)], np.float32).reshape(-1, 4, 2)
+    shuffled = np.random.default_rng(seed).permutation(boxes)
+    for reference in ("paddleocr", "paddle_serving"):
+        expected = boxes[order.reading_order(boxes, reference)]
+        assert np.array_equal(shuffled[order.reading_order(shuffled, reference)], expected)
+
+
+@SLOW
+@given(quads(-100, 400), REFERENCES)
+def test_any_box_is_cut_to_its_size_or_refused(boxes: np.ndarray, reference: str) -> None:
+    pixels = np.full((120, 200, 3), 90, np.uint8)
+    for box in boxes:
+        try:
+            ((height, width),) = crop.box_sizes(box[None], reference)
+            cut = crop.crop_line(pixels, box, reference)
+        except ValueError as error:
+            assert "allowed: sides from 1 to 32767" in str(error)  # noqa: PT017
+            continue
+        assert cut.dtype == np.uint8
+        assert cut.shape == (*crop.crop_size((height, width)), 3)
+
+
+@given(SIZES, HEIGHTS, st.integers(1, 9), st.sampled_from(["96-640/32,704-3200/64", "320", "1,2"]))
+def test_every_crop_is_in_exactly_one_batch(
+    sizes: list[tuple[int, int]], height: int, batch_size: int, buckets: str
+) -> None:
+    widths = batches.parse_buckets(buckets)
+    for plan in (
+        batches.plan_by_bucket(sizes, height, widths, batch_size),
+        batches.plan_like_paddle(sizes, height),
+        batches.plan_like_paddle_serving(sizes, height, batch_size),
+    ):
+        assert sorted(i for batch in plan for i in batch.indices) == list(range(len(sizes)))
+        assert all(1 <= len(batch.indices) <= max(batch_size, 6) for batch in plan)
+        assert all(1 <= batch.width <= LIMITS.max_rec_width for batch in plan)
+
+
+@given(SIZES, HEIGHTS, st.integers(1, 9), SEEDS)
+def test_the_widths_do_not_depend_on_the_order_of_the_crops(
+    sizes: list[tuple[int, int]], height: int, batch_size: int, seed: int
+) -> None:
+    shuffled = [sizes[i] for i in np.random.default_rng(seed).permutation(len(sizes))]
+
+    def widths(of: list[tuple[int, int]]) -> dict[tuple[int, int], set[int]]:
+        found: dict[tuple[int, int], set[int]] = {}
+        for plan in (
+            batches.plan_by_bucket(of, height, [160, 320, 640], batch_size),
+            batches.plan_like_paddle_serving(of, height, batch_size),
+        ):
+            for batch in plan:
+                for index in batch.indices:
+                    found.setdefault(of[index], set()).add(batch.width)
+        return found
+
+    assert widths(shuffled) == widths(sizes)
+
+
+@SLOW
+@given(
+    st.lists(st.tuples(st.integers(1, 200), st.integers(1, 400)), min_size=1, max_size=6),
+    HEIGHTS,
+    st.integers(1, 700),
+)
+def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(
+    sizes: list[tuple[int, int]], height: int, width: int
+) -> None:
+    crops = [np.full((*size, 3), 50 + at, np.uint8) for at, size in enumerate(sizes)]
+    batch = batches.Batch(tuple(reversed(range(len(crops)))), width)
+    rows, widths = batches.fill_batch(crops, batch, height)
+    assert rows.shape == (len(crops), height, width, 3)
+    for row, text, index in zip(rows, widths[:, 0], batch.indices, strict=True):
+        assert 1 <= text <= width
+        assert (row[:, :text] == 50 + index).all()
+        assert not row[:, text:].any()
+
+
+@given(st.integers(0, 40), st.integers(1, 9), st.sampled_from(["pad", "stretch"]), SEEDS)
+def test_only_what_is_surely_upside_down_is_turned(
+    count: int, batch_size: int, kind: str, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    classifier = orientation.Classifier(48, 192, kind, batch_size)
+    plan = orientation.plan_classifier(count, classifier)
+    assert [i for batch in plan for i in batch.indices] == list(range(count))
+    crops = [random.integers(0, 256, (4, 1 + i % 7, 3), np.uint8) for i in range(count)]
+    for batch in plan:
+        fed = orientation.fill_classifier(crops, batch, classifier)
+        assert fed["CROPS"].shape == (len(batch.indices), 48, 192, 3)
+    classes = random.integers(0, 2, (count, 1), np.int32)
+    sure = random.random((count, 1), np.float32)
+    turned = orientation.turn_upright(crops, classes, sure, 0.5)
+    for before, after, label, score in zip(crops, turned, classes[:, 0], sure[:, 0], strict=True):
+        upside_down = label == 1 and score > 0.5
+        assert np.array_equal(after, before[::-1, ::-1] if upside_down else before)
+
+
+@given(st.integers(0, 6), st.integers(0, 12), SEEDS)
+def test_lines_are_decoded_alike_in_any_order(rows: int, steps: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    indices = random.integers(0, 4, (rows, steps), np.int32)
+    probabilities = random.random((rows, steps), np.float32)
+    shuffled = random.permutation(rows)
+    texts, scores = ctc.ctc_decode(indices, probabilities, "abc")
+    again, scores_again = ctc.ctc_decode(indices[shuffled], probabilities[shuffled], "abc")
+    assert again == [texts[row] for row in shuffled]
+    assert np.array_equal(scores_again, scores[shuffled])
+    assert ((scores >= 0) & (scores <= 1)).all()
+
+
+JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9))
+
+
+@given(st.dictionaries(st.sampled_from([*options.OPTIONS, "det_db_tresh", ""]), JSON, max_size=4))
+def test_any_parameters_are_options_in_range_or_refused_by_name(values: dict[str, Any]) -> None:
+    try:
+        parsed = options.parse_options(values)
+    except ValueError as error:
+        assert any(repr(name) in str(error) or name in str(error) for name in values)  # noqa: PT017
+        return
+    assert list(parsed) == list(options.OPTIONS)
+    assert parsed == options.parse_options(parsed)
+
+
+@given(st.text(alphabet="0123456789-/,", max_size=14))
+def test_any_buckets_are_increasing_widths_or_refused(text: str) -> None:
+    try:
+        widths = batches.parse_buckets(text)
+    except ValueError as error:
+        assert text in str(error)  # noqa: PT017
+        return
+    assert widths == sorted(set(widths))
+    assert widths[0] >= 1
+    assert widths[-1] <= LIMITS.max_rec_width
+
+
+@pytest.mark.parametrize(
+    ("shape", "height", "width", "refusal"),
+    [
+        ((0, 32), 32, 32, "PROBABILITY is 32x0"),
+        ((32, 32), 0, 32, "IMAGE_SIZE is 0, 32"),
+        ((32, 32), 32, -5, "IMAGE_SIZE is 32, -5"),
+        ((32, 32), 2**31 - 1, 32, "IMAGE_SIZE is 2147483647, 32"),
+    ],
+)
+def test_a_map_of_no_picture_is_refused(
+    shape: tuple[int, int], height: int, width: int, refusal: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{refusal}.*; allowed: "):
+        db.decode_boxes(np.ones(shape, np.float32), height, width)
+
+
+@pytest.mark.parametrize("classes", [[1, 2, 4], [1, 2, -1]])
+def test_a_class_without_a_character_is_refused(classes: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"classes from .*; allowed: 0 to 3"):
+        ctc.ctc_decode(np.array([classes], np.int32), np.ones((1, 3), np.float32), "abc")
