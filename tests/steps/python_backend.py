@@ -1,0 +1,194 @@
+"""As much of Triton's Python backend as the steps use, so that their models can be driven alone.
+
+`rec` and `cls` answer as networks would that read nothing; `det_preprocess` is the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ppocr_converters.pbtxt import read_config
+from ppocr_converters.steps import load, source_repository
+
+MODULE = "triton_python_backend_utils"
+INVALID_ARG = 3
+CLASSES = 6624
+
+
+class Tensor:
+    def __init__(self, name: str, array: np.ndarray) -> None:
+        self._name, self._array = name, array
+
+    def name(self) -> str:
+        return self._name
+
+    def as_numpy(self) -> np.ndarray:
+        return self._array
+
+
+class TritonError:
+    INVALID_ARG = INVALID_ARG
+
+    def __init__(self, reason: str, code: int) -> None:
+        self._reason, self._code = reason, code
+
+    def message(self) -> str:
+        return self._reason
+
+    def code(self) -> int:
+        return self._code
+
+
+class InferenceResponse:
+    def __init__(self, tensors: list[Tensor] | None = None, error: TritonError | None = None):
+        self._tensors, self._error = tensors or [], error
+
+    def has_error(self) -> bool:
+        return self._error is not None
+
+    def error(self) -> TritonError | None:
+        return self._error
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {tensor.name(): tensor.as_numpy() for tensor in self._tensors}
+
+
+class Request:
+    """One request as a step gets it."""
+
+    def __init__(
+        self,
+        outputs: list[str],
+        parameters: Mapping[str, Any] | None = None,
+        **inputs: np.ndarray,
+    ) -> None:
+        self._outputs, self._parameters, self.inputs = outputs, parameters or {}, inputs
+
+    def parameters(self) -> str:
+        return json.dumps(dict(self._parameters))
+
+    def requested_output_names(self) -> list[str]:
+        return self._outputs
+
+    def request_id(self) -> str:
+        return "a"
+
+    def trace(self) -> None:
+        return None
+
+
+class Metric:
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def increment(self, amount: float) -> None:
+        self.value += amount
+
+
+class MetricFamily:
+    COUNTER = "counter"
+
+    def __init__(self, *_: str) -> None:
+        pass
+
+    def Metric(self, labels: Mapping[str, str]) -> Metric:
+        return Metric()
+
+
+class Logger:
+    @staticmethod
+    def log_info(_: str) -> None:
+        pass
+
+
+def tensor_of(request: Any, name: str) -> Tensor | None:
+    found = request.inputs.get(name)
+    return None if found is None else Tensor(name, found)
+
+
+def output_of(response: InferenceResponse, name: str) -> Tensor:
+    return Tensor(name, response.arrays()[name])
+
+
+@contextmanager
+def steps_alone() -> Iterator[Callable[..., Any]]:
+    """Put the interface in place; what is yielded loads a model with its own config.pbtxt.
+
+    What a model calls is listed in `calls` of the loaded model's module, by name.
+    """
+    fake = ModuleType(MODULE)
+    loaded: dict[str, Any] = {}
+    for name, value in {
+        **{"Tensor": Tensor, "TritonError": TritonError, "InferenceResponse": InferenceResponse},
+        **{"MetricFamily": MetricFamily, "Logger": Logger},
+        "get_input_tensor_by_name": tensor_of,
+        "get_output_tensor_by_name": output_of,
+    }.items():
+        setattr(fake, name, value)
+
+    class InferenceRequest(Request):
+        def __init__(self, model_name: str, requested_output_names: list[str], inputs, **_: Any):
+            super().__init__(requested_output_names, **{t.name(): t.as_numpy() for t in inputs})
+            self.model = model_name
+
+        async def async_exec(self) -> InferenceResponse:
+            fake.calls.append(self.model)
+            if self.model == "det_preprocess":
+                return loaded["det_preprocess"].execute([self])[0]
+            rows, _, columns, _ = self.inputs["CROPS"].shape
+            steps = max(1, columns // 8)
+            return InferenceResponse(
+                [
+                    Tensor("INDICES", np.ones((rows, steps), np.int32)),
+                    Tensor("PROBABILITIES", np.full((rows, steps), 0.9, np.float32)),
+                ]
+            )
+
+    fake.InferenceRequest = InferenceRequest
+    fake.calls = []
+
+    def model(name: str, **parameters: str) -> Any:
+        config = read_config(source_repository() / name / "config.pbtxt")
+        values = {key: value.string_value for key, value in config.parameters.items()}
+        written = {key: {"string_value": text} for key, text in (values | parameters).items()}
+        module = load(name).model
+        if name == "recognize":
+            module.load_dictionary = lambda *_: ["x"] * CLASSES
+        made = module.TritonPythonModel()
+        made.initialize(
+            {
+                "model_config": json.dumps({"parameters": written}),
+                **{"model_name": name, "model_repository": ".", "model_version": "1"},
+            }
+        )
+        loaded.setdefault(name, made)
+        return made
+
+    model.calls = fake.calls  # type: ignore[attr-defined]
+    before = sys.modules.get(MODULE)
+    sys.modules[MODULE] = fake
+    names = [name for name in sys.modules if name.startswith("_ppocr_steps_")]
+    kept = {name: sys.modules.pop(name) for name in names}
+    try:
+        yield model
+    finally:
+        for name in [name for name in sys.modules if name.startswith("_ppocr_steps_")]:
+            del sys.modules[name]
+        sys.modules.update(kept)
+        del sys.modules[MODULE]
+        if before is not None:
+            sys.modules[MODULE] = before
+
+
+def ask(model: Any, *requests: Request) -> list[InferenceResponse]:
+    """What a model answers to requests of one call."""
+    answers = model.execute(list(requests))
+    return asyncio.run(answers) if asyncio.iscoroutine(answers) else answers
