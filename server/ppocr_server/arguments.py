@@ -11,7 +11,7 @@ WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
-RESTARTS_HELP = "how often tritonserver is started again within 10 minutes after it ended by itself"
+RESTARTS_HELP = "how often a tritonserver that died, or lost a process, is replaced in 10 minutes"
 LOG_LEVELS = ("error", "warning", "info", "verbose")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import re
+import signal
 from collections.abc import Iterable, Mapping
 
+from ppocr_server.errors import KilledError, PortInUseError, ServerError
 from ppocr_server.health import ModelState
 
 _STATUS = re.compile(r"^(Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
@@ -15,6 +17,7 @@ _PLAIN = ("ValueError", "RuntimeError", "OSError", "Exception")
 _ERROR_LINE = re.compile(r"^E\d{4} [\d:.]+ \d+ \S+\] \"?(.+?)\"?$", re.MULTILINE)
 # Where Triton says that the step before an ensemble failed, it repeats that step's whole reason.
 _REPEATED = re.compile(r" which has no loaded version\..*", re.DOTALL)
+SIGNALLED = 128  # plus n: the status of a process that signal n ended
 NO_REASON = "Triton gave no reason; see its log"
 # Printed on every machine without a GPU; says nothing about why a start failed.
 _NOISE = ("CudaDriverHelper", "NVML", "DCGM", "CUDA memory pool", "pinned system memory")
@@ -81,3 +84,22 @@ def last_error(log: str) -> str:
 def loaded_models(log: str) -> set[str]:
     """Names of the models that Triton reports as loaded."""
     return set(_LOADED.findall(log))
+
+
+def early_end(status: int, log: str, hint: str) -> ServerError:
+    """What a tritonserver died of that ended before it was ready.
+
+    Args:
+        status: its exit status, 128 + n for signal n.
+        log: all of its log.
+        hint: added to the message: where the log is.
+    """
+    error = last_error(log)
+    if "already in use" in error:
+        return PortInUseError(f"tritonserver could not listen: {error}")
+    if status > SIGNALLED:
+        name = signal.Signals(status - SIGNALLED).name
+        said = error or "it logged no error"
+        return KilledError(f"{name} ended tritonserver while starting: {said}{hint}")
+    said = error or f"exit status {status}"
+    return ServerError(f"tritonserver ended while starting: {said}{hint}")

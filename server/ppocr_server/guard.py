@@ -113,13 +113,13 @@ def leftovers(session: int) -> list[int]:
     """Processes that are in a session, or were inherited from it, its leader excepted."""
     return [
         pid
-        for pid, parent, its_session in _processes()
-        if pid != session and session in (parent, its_session)
+        for pid, state, parent, its_session in processes()
+        if state != "Z" and pid != session and session in (parent, its_session)
     ]
 
 
-def _processes() -> list[tuple[int, int, int]]:
-    """(pid, parent, session) of every live process; zombies are left out."""
+def processes() -> list[tuple[int, str, int, int]]:
+    """(pid, state, parent, session) of every process; "Z" has ended and was not collected."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -127,8 +127,7 @@ def _processes() -> list[tuple[int, int, int]]:
         with contextlib.suppress(OSError):
             # The name in brackets may itself hold brackets and spaces: split after the last one.
             state, parent, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            if state != "Z":
-                found.append((int(entry.name), int(parent), int(session)))
+            found.append((int(entry.name), state, int(parent), int(session)))
     return found
 
 

@@ -1,4 +1,13 @@
-"""Keep a server running: start it again when it has ended by itself."""
+"""Keep a server whole: start it again when it has ended by itself, or lost one of its processes.
+
+Triton 2.51 does not replace the process of a Python instance that died. The request it worked on is
+answered with an error within about a second; every later one that is given to that instance fails
+in the same way, which are most of them, since it is always free; all the while Triton says that it
+is ready. Loading the one model again over the repository API puts an end to the errors too, but
+the request that failed is never let go inside Triton: the old instances stay, with their memory and
+their shared memory, and the server cannot end in order any more. So the whole server is replaced,
+which frees everything, and is not ready meanwhile and says so.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +17,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ppocr_server.errors import ServerError
+from ppocr_server.steps import Steps
 
 if TYPE_CHECKING:
     from ppocr_server.triton import TritonServer
 
 LOG = logging.getLogger(__name__)
 WATCH_SECONDS = 0.5
+# What a server that lost a process still works on gets so long. It never ends by itself.
+DRAIN_SECONDS = 2.0
 # So many restarts are allowed within this time; older ones are forgotten.
 WINDOW_SECONDS = 600.0
 FIRST_PAUSE_SECONDS = 0.5
@@ -21,7 +33,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 
 def supervise(server: TritonServer, restarts: int, check: Callable[[], None]) -> NoReturn:
-    """Watch a server that is up, and start it again, on the ports that it has, when it ended.
+    """Watch a server that is up, and start it again, on the ports that it has, when it must be.
 
     Args:
         server: started; it is stopped when this raises after a restart that failed.
@@ -29,7 +41,7 @@ def supervise(server: TritonServer, restarts: int, check: Callable[[], None]) ->
         check: called again and again meanwhile; what it raises ends the watch.
 
     Raises:
-        ServerError: the server ended, and no restart is left.
+        ServerError: the server ended or lost a process, and no restart is left.
     """
     past: list[float] = []
     reason = _until_it_ends(server, check)
@@ -61,9 +73,13 @@ def pause_before(past: Sequence[float]) -> float:
 
 
 def _until_it_ends(server: TritonServer, check: Callable[[], None]) -> str:
-    """Return how it ended."""
+    """Return why it ended; it is ended here when it lost a process."""
+    steps = Steps(server.pid)
     while (status := server.wait(WATCH_SECONDS)) is None:
         check()
+        if lost := steps.lost():
+            server.drain(DRAIN_SECONDS)
+            return f"tritonserver lost the process of {', '.join(lost)}"
     return f"tritonserver ended by itself with status {status}"
 
 
@@ -78,6 +94,6 @@ def _no_more(reason: str, restarts: int) -> str:
     if not restarts:
         return reason
     return (
-        f"{reason}; it was started again {restarts} times within {WINDOW_SECONDS:g} s, which is "
+        f"{reason}; it has been restarted {restarts} times within {WINDOW_SECONDS:g} s, which is "
         "all that --restarts allows"
     )

@@ -21,7 +21,13 @@ from types import TracebackType
 
 from ppocr_server import health
 from ppocr_server.backend_folder import assemble_backends
-from ppocr_server.diagnosis import failed_models, failure_message, last_error, loaded_models
+from ppocr_server.diagnosis import (
+    early_end,
+    failed_models,
+    failure_message,
+    last_error,
+    loaded_models,
+)
 from ppocr_server.errors import KilledError, ModelLoadError, PortInUseError, ServerError
 from ppocr_server.launch import check_stub, shell_safe, triton_command, triton_environment
 from ppocr_server.locate import find_tritonserver
@@ -38,7 +44,6 @@ POLL_SECONDS = 0.05
 # A port picked as free can be taken before Triton binds it, and Triton itself is now and then
 # ended by a signal while it starts on a machine that is busy.
 START_TRIES = 3
-SIGNALLED = 128  # plus the signal: the status of a process that one ended
 
 
 class TritonServer:
@@ -141,8 +146,8 @@ class TritonServer:
         check_stub(self.installation, self._environment)
         found = check_repository(self._repository)
         self.models, self.engines = found.models, found.engines
-        lacking = shortage(found.configs, free_bytes(), ("python", *self.installation.stand_ins))
-        if lacking:
+        in_processes = ("python", *self.installation.stand_ins)
+        if lacking := shortage(found.configs, free_bytes(), in_processes):
             LOG.warning("ppocr-serve: %s", lacking)
         for tries_left in reversed(range(START_TRIES)):
             with contextlib.ExitStack() as undo:
@@ -162,6 +167,14 @@ class TritonServer:
                 self._ports = ports
                 return self
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def drain(self, seconds: float) -> None:
+        """End tritonserver; what it works on gets so many seconds, new requests are refused."""
+        for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, None)):
+            if self.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, number)
+                self.wait(patience)
 
     def restart(self) -> None:
         """Stop what is left of the server and start it again, on the ports that it had.
@@ -250,16 +263,7 @@ class TritonServer:
         )
 
     def _ended_early(self) -> ServerError:
-        assert self._process is not None
-        status, error = self._process.poll() or 0, last_error(self.log())
-        if "already in use" in error:
-            return PortInUseError(f"tritonserver could not listen: {error}")
-        if status > SIGNALLED:
-            name = signal.Signals(status - SIGNALLED).name
-            told = f"; its last error: {error}" if error else ""
-            return KilledError(f"{name} ended tritonserver while starting{told}{self._log_hint()}")
-        reason = error or f"exit status {status}"
-        return ServerError(f"tritonserver ended while starting: {reason}{self._log_hint()}")
+        return early_end(self.poll() or 0, self.log(), self._log_hint())
 
     def _log_hint(self) -> str:
         kept = self._log_file is not None and self._log_path is not None

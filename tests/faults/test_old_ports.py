@@ -1,0 +1,62 @@
+"""The ports of Paddle Serving stay open while tritonserver is away, and say that it is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving import answers, eventually
+
+from ppocr_server.configured import Endpoints
+from ppocr_server.paddle_serving.protocol import ErrNo
+from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+# Its answer is a refusal, of Triton's own: the model has no input for pictures.
+SETTINGS = EndpointSettings(http_port=0, rpc_port=None, host="127.0.0.1", model="small", options={})
+
+
+@pytest.fixture
+def triton(small_repository: Path) -> Iterator[TritonServer]:
+    with TritonServer(small_repository, grace=0) as running:
+        yield running
+
+
+@pytest.fixture
+def url(triton: TritonServer) -> Iterator[str]:
+    tracer = TracerSettings(-1, f"http://{triton.metrics_url}/metrics", {})
+    endpoints = Endpoints(SETTINGS, triton.grpc_url, tracer)
+    endpoints.start()
+    yield f"127.0.0.1:{endpoints.ports['http']}"
+    endpoints.stop()
+
+
+def err_no(url: str) -> int:
+    body = {"key": ["image"], "value": [base64.b64encode(PICTURE).decode()]}
+    request = urllib.request.Request(f"http://{url}/ocr/prediction", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return int(json.load(answer)["err_no"])
+
+
+def test_they_answer_9000_until_it_is_back(triton: TritonServer, url: str) -> None:
+    def ready() -> bool:
+        return answers(f"{url}/health/ready")
+
+    assert eventually(ready)
+    assert err_no(url) == ErrNo.UNKNOWN
+    os.kill(triton.pid, signal.SIGKILL)
+    assert triton.wait(20) is not None
+    assert eventually(lambda: not ready(), 5)
+    assert answers(f"{url}/health/live")
+    assert err_no(url) == ErrNo.INFERENCE
+    triton.restart()
+    assert eventually(ready, 10)
+    assert err_no(url) == ErrNo.UNKNOWN

@@ -1,0 +1,133 @@
+"""A tritonserver that ends by itself is started again, within bounds, on the same ports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from server_unit.tiny_models import add_model, config, plus_one
+from serving import Served, answers, eventually, is_gone, serving
+
+from ppocr_server.errors import KilledError
+from ppocr_server.guard import leftovers, shared_memory
+from ppocr_server.supervise import LONGEST_PAUSE_SECONDS, pause_before
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+RECOVERY_SECONDS = 30.0
+
+
+def ready(served: Served) -> bool:
+    return answers(f"{served.ready['http']}/v2/health/ready")
+
+
+def pid_again(served: Served) -> int:
+    """The process id of the tritonserver that was started again, once it is ready."""
+    assert eventually(lambda: "ready again" in served.errors(), RECOVERY_SECONDS)
+    return int(served.errors().rsplit("pid ", 1)[1])
+
+
+def kill_and_wait(pid: int) -> None:
+    """End a tritonserver as the kernel does when memory is short; return when it is gone."""
+    session = os.getsid(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not Path(f"/proc/{session}").exists())
+
+
+def test_it_is_back_on_the_same_ports(small_repository: Path) -> None:
+    with serving(small_repository) as served:
+        session = os.getsid(served.ready["pid"])
+        kill_and_wait(served.ready["pid"])
+        assert not ready(served)
+        assert eventually(lambda: ready(served), RECOVERY_SECONDS)
+        assert answers(f"{served.ready['metrics']}/metrics")
+        assert leftovers(session) == []
+        told = served.errors()
+        assert "ended by itself with status 137; starting it again in 0.5 s, restart 1 of 5" in told
+        session = os.getsid(pid_again(served))
+        served.process.terminate()
+        assert served.process.wait(30) == 0
+        assert is_gone(session, f"ppocr-{served.process.pid}-")
+
+
+def test_no_restart_is_left(small_repository: Path) -> None:
+    with serving(small_repository, "--restarts", "1") as served:
+        kill_and_wait(served.ready["pid"])
+        kill_and_wait(pid_again(served))
+        assert served.process.wait(20) == 1
+        assert "has been restarted 1 times within 600 s, which is all" in served.errors()
+
+
+def test_what_cannot_be_loaded_again_is_told(tmp_path: Path) -> None:
+    weights = tmp_path / "small" / "1" / "model.onnx"
+    add_model(tmp_path, "small", config(), plus_one())
+    with serving(tmp_path, "--restarts", "1") as served:
+        weights.write_bytes(weights.read_bytes()[:-20])
+        kill_and_wait(served.ready["pid"])
+        assert served.process.wait(RECOVERY_SECONDS) == 1
+        last = served.errors().splitlines()[-1]
+        assert "model 'small' failed to load" in last
+        assert str(weights) in last
+        assert not shared_memory(f"ppocr-{served.process.pid}-")
+
+
+def test_a_signal_ends_it_between_two_starts(tmp_path: Path) -> None:
+    add_model(tmp_path, "small", config(), plus_one())
+    with serving(tmp_path, "--restarts", "9") as served:
+        shutil.rmtree(tmp_path / "small")
+        kill_and_wait(served.ready["pid"])
+        assert eventually(lambda: "restart 2 of 9" in served.errors(), RECOVERY_SECONDS)
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGKILL])
+def test_a_start_that_a_signal_ended_is_tried_again(number: int, small_repository: Path) -> None:
+    server = TritonServer(small_repository, grace=0)
+    killed: list[int] = []
+
+    def kill_once() -> None:
+        assert eventually(lambda: hasattr(server, "pid"))
+        killed.append(server.pid)
+        os.kill(server.pid, number)
+
+    killer = threading.Thread(target=kill_once)
+    killer.start()
+    with server:
+        killer.join()
+        assert server.pid not in killed
+        assert answers(f"{server.http_url}/v2/health/ready")
+
+
+def test_a_start_that_signals_end_every_time_fails(small_repository: Path) -> None:
+    over = threading.Event()
+    server = TritonServer(small_repository, grace=0)
+
+    def kill_always() -> None:
+        while not over.is_set():
+            if hasattr(server, "pid") and server.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(server.pid, signal.SIGABRT)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_always)
+    killer.start()
+    try:
+        with pytest.raises(KilledError, match="SIGABRT ended tritonserver while starting"):
+            server.start()
+    finally:
+        over.set()
+        killer.join()
+
+
+def test_pauses_grow_to_a_bound() -> None:
+    pauses = [pause_before([0.0] * count) for count in range(12)]
+    assert pauses[:3] == [0.5, 1.0, 2.0]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE_SECONDS
