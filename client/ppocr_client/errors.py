@@ -118,6 +118,8 @@ _ABOUT_THE_IMAGE = re.compile(r"(in ensemble '[^']*', )?IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
 # What Triton says by gRPC, as UNAVAILABLE, where a key or a token is missing.
 _RESTRICTED = re.compile(r"is restricted, expecting header")
+# What Triton says, as NOT_FOUND, of a model that it unloads while it stops or loads anew.
+_UNLOADED = re.compile(r"has no available versions")
 
 
 def error_of_status(status: str, reason: str) -> OcrError:
@@ -127,6 +129,8 @@ def error_of_status(status: str, reason: str) -> OcrError:
         return InvalidRequest(reason, status)
     if status == "UNAVAILABLE" and _RESTRICTED.search(reason):
         return AccessDenied(reason, status)
+    if status == "NOT_FOUND" and _UNLOADED.search(reason):
+        return ServerUnavailable(reason, status)
     kind = BY_STATUS.get(status, ServerError)
     if kind is InvalidRequest and _ABOUT_THE_IMAGE.match(reason):
         kind = ImageError

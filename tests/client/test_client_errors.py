@@ -53,6 +53,13 @@ def test_a_message_over_the_limit_is_no_matter_of_waiting():
     assert type(error_of_status("RESOURCE_EXHAUSTED", reason)) is errors.InvalidRequest
 
 
+def test_a_model_that_is_being_unloaded_is_worth_another_try():
+    reason = "Request for unknown model: 'ocr' has no available versions"
+    assert type(error_of_status("NOT_FOUND", reason)) is errors.ServerUnavailable
+    reason = "Request for unknown model: 'orc' is not found"
+    assert type(error_of_status("NOT_FOUND", reason)) is errors.ModelNotFound
+
+
 def test_errors_can_be_sent_between_processes():
     error = pickle.loads(pickle.dumps(error_of_http(503, "loading")))
     assert type(error) is errors.ServerUnavailable

@@ -1,0 +1,61 @@
+"""A process that runs a step is killed under load: what is lost, and that all is well again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from load import CLIENTS, under_load
+from serving import Served, answers, eventually, serving
+
+from ppocr_client import OcrClient
+from ppocr_server.guard import leftovers
+from ppocr_server.steps import instance_of
+
+pytestmark = pytest.mark.server
+PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+RECOVERY_SECONDS = 60.0
+
+
+def instances(pid: int) -> dict[str, int]:
+    """The processes of a tritonserver by the names of their instances."""
+    return {instance_of(child): child for child in leftovers(os.getsid(pid))}
+
+
+def replaced(served: Served, times: int) -> bool:
+    return served.errors().count("ready again") == times
+
+
+def kill_one(served: Served, step: str, times: int) -> None:
+    """Kill a process of a step as often as that, each time until all is well again."""
+    pid = int(served.errors().rsplit("pid ", 1)[1]) if times > 1 else served.ready["pid"]
+    os.kill(instances(pid)[f"{step}_0_0"], signal.SIGKILL)
+    assert eventually(lambda: replaced(served, times), RECOVERY_SECONDS), served.errors()
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(["rec"], id="rec"),
+        pytest.param(
+            ["det_preprocess", "det", "recognize"], marks=pytest.mark.nightly, id="others"
+        ),
+    ],
+)
+def test_only_what_was_in_that_process_is_lost(steps: list[str], repository: Path) -> None:
+    with serving(repository) as served:
+        url = f"grpc://{served.ready['grpc']}"
+        with OcrClient(url) as client:
+            expected = client.read(PICTURE).text
+        for times, step in enumerate(steps, 1):
+            with under_load(url, PICTURE, retries=100) as load:
+                load.pass_requests(CLIENTS)
+                kill_one(served, step, times)
+                load.pass_requests(2 * CLIENTS)
+            # Of each client no more than the one request that it had on its way.
+            assert len(load.failed) <= CLIENTS
+            assert all("is not healthy" in reason for reason in load.failed)
+            assert set(load.answered) == {expected}
+        assert answers(f"{served.ready['http']}/v2/health/ready")
