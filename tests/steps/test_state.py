@@ -1,0 +1,108 @@
+"""A request changes nothing that the next one sees, also one that shares a call with bad ones."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from steps.python_backend import INVALID_ARG, Request, ask, steps_alone
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (64, 200, 3), np.uint8)
+FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)
+BOXES = np.array([[[5, 5], [150, 5], [150, 40], [5, 40]]] * 2, np.float32)
+MAP = np.zeros((1, 64, 224), np.float32)
+MAP[0, 20:40, 20:160] = 0.9
+SIZE = np.array([64, 200], np.int32)
+OPTIONS = {"reference": "paddle_serving", "drop_score": 0.1, "det_limit_side_len": 64}
+# What each model is sent: requests that it answers, and requests that it refuses.
+PRE = ["PIXELS", "DET_INPUT", "IMAGE_SIZE"]
+POST = ["BOXES", "BOX_SCORES"]
+READ = ["BOXES", "TEXTS", "SCORES", "BOX_SCORES"]
+GOOD = {
+    "det_preprocess": [Request(PRE, IMAGE=FILE), Request(PRE, OPTIONS, IMAGE=FILE)],
+    "det_postprocess": [
+        Request(POST, PROBABILITY=MAP, IMAGE_SIZE=SIZE),
+        Request(POST, OPTIONS | {"use_dilation": True}, PROBABILITY=MAP, IMAGE_SIZE=SIZE),
+    ],
+    "recognize": [
+        Request(READ, PIXELS=PIXELS, BOXES=BOXES),
+        Request(READ, OPTIONS | {"rec_padding": "paddle"}, IMAGE=FILE),
+    ],
+}
+BAD = {
+    "det_preprocess": [
+        Request(PRE, IMAGE=np.array([FILE[0][:99]], np.object_)),
+        Request(PRE, IMAGE=np.array([b""], np.object_)),
+        Request(PRE, {"det_limit_side_len": 1}, IMAGE=FILE),
+        Request(PRE, IMAGE=np.array([b"a", b"b"], np.object_)),
+    ],
+    "det_postprocess": [
+        Request(POST, PROBABILITY=MAP[:, :0], IMAGE_SIZE=SIZE),
+        Request(POST, PROBABILITY=MAP, IMAGE_SIZE=SIZE * 0),
+        Request(POST, PROBABILITY=np.concatenate([MAP, MAP]), IMAGE_SIZE=SIZE),
+        Request(POST, {"a": 1}, PROBABILITY=MAP, IMAGE_SIZE=SIZE),
+    ],
+    "recognize": [
+        Request(READ, PIXELS=PIXELS, BOXES=BOXES * np.float32(1e30)),
+        Request(READ, PIXELS=PIXELS, BOXES=BOXES, BOX_SCORES=np.ones(9, np.float32)),
+        Request(READ, BOXES=BOXES),
+        Request(READ, PIXELS=PIXELS[:0], BOXES=BOXES),
+        Request(READ, IMAGE=np.array([FILE[0][:99]], np.object_), BOXES=BOXES),
+        Request(READ, {"drop_score": 7}, PIXELS=PIXELS),
+    ],
+}
+COUNTERS = {"input", "phases", "reading"}  # what counts requests must change with them
+
+
+@pytest.fixture(params=GOOD)
+def model(request):
+    with steps_alone() as load:
+        load("det_preprocess")
+        yield request.param, load(request.param)
+
+
+def state(model):
+    """All that a model keeps, its counters aside, as bytes."""
+    kept = {name: value for name, value in vars(model).items() if name not in COUNTERS}
+    assert len(kept) >= 2
+    return pickle.dumps(copy.deepcopy(kept))
+
+
+def words(answer):
+    """An answer to the bit, or the error."""
+    if answer.has_error():
+        return answer.error().message(), answer.error().code()
+    return {
+        name: (array.shape, array.dtype.str, array.tolist())
+        for name, array in answer.arrays().items()
+    }
+
+
+def test_requests_leave_the_model_as_it_was(model):
+    name, made = model
+    before = state(made)
+    for request in (*GOOD[name], *BAD[name], *GOOD[name]):
+        ask(made, request)
+        assert state(made) == before
+
+
+def test_a_bad_request_in_a_call_harms_none_of_the_others(model):
+    name, made = model
+    requests = [one for pair in zip(GOOD[name] * 3, BAD[name], strict=False) for one in pair]
+    alone = [words(ask(made, request)[0]) for request in requests]
+    assert [isinstance(answer, tuple) for answer in alone] == [False, True] * len(BAD[name])
+    assert {answer[1] for answer in alone[1::2]} == {INVALID_ARG}
+    assert [words(answer) for answer in ask(made, *requests)] == alone
+    backwards = [words(answer) for answer in ask(made, *reversed(requests))]
+    assert backwards == alone[::-1]
+
+
+def test_what_is_sent_stays_as_it_was(model):
+    name, made = model
+    for request in GOOD[name]:
+        before = {key: array.copy() for key, array in request.inputs.items()}
+        ask(made, request)
+        assert all(np.array_equal(before[key], array) for key, array in request.inputs.items())
