@@ -27,7 +27,7 @@ OUTPUTS = {
     "rec": ("INDICES", "PROBABILITIES"),
 }
 # Beside a limit that keeps the detector quick, an option of each kind.
-OPTIONS = (
+OPTIONS: tuple[dict, ...] = (
     {},
     {"drop_score": "0.9"},
     {"rec_padding": "paddle", "drop_score": 0},
@@ -67,7 +67,7 @@ def good_and_bad():
             yield "recognize", {"IMAGE": file}, {"rec_padding": "paddle", "drop_score": "0"}
         cut = np.array([data[: len(data) // 2]], np.object_)
         wrong = ({"det_db_tresh": 1}, {"drop_score": "2"}, {f"x{i}": 1 for i in range(40)})
-        bad = (
+        bad: tuple[tuple, ...] = (
             ("ocr", {"IMAGE": cut}, QUICK),
             ("detect", {"IMAGE": np.array([b""], np.object_)}, QUICK),
             ("ocr", {"IMAGE": file}, wrong[index % 3]),

@@ -81,6 +81,9 @@ class Request:
     def request_id(self) -> str:
         return "a"
 
+    def is_cancelled(self) -> bool:
+        return False
+
     def trace(self) -> None:
         return None
 
@@ -92,9 +95,12 @@ class Metric:
     def increment(self, amount: float) -> None:
         self.value += amount
 
+    def set(self, value: float) -> None:
+        self.value = value
+
 
 class MetricFamily:
-    COUNTER = "counter"
+    COUNTER, GAUGE = "counter", "gauge"
 
     def __init__(self, *_: str) -> None:
         pass
@@ -124,7 +130,7 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
 
     What a model calls is listed in `calls` of the loaded model's module, by name.
     """
-    fake = ModuleType(MODULE)
+    fake: Any = ModuleType(MODULE)
     loaded: dict[str, Any] = {}
     for name, value in {
         **{"Tensor": Tensor, "TritonError": TritonError, "InferenceResponse": InferenceResponse},

@@ -38,9 +38,9 @@ def by_pillow(data):
     """The whole file's pixels as RGB; 16 bits are cut to 8."""
     with Image.open(io.BytesIO(data)) as opened:
         opened.load()
-        if opened.mode.startswith("I;16"):
-            opened = Image.fromarray((np.asarray(opened) >> 8).astype(np.uint8))
-        return np.asarray(opened.convert("RGB"))
+        if not opened.mode.startswith("I;16"):
+            return np.asarray(opened.convert("RGB"))
+        return np.stack([(np.asarray(opened) >> 8).astype(np.uint8)] * 3, -1)
 
 
 def difference(data):
