@@ -118,6 +118,8 @@ _ABOUT_THE_IMAGE = re.compile(r"(in ensemble '[^']*', )?IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
 # What Triton says by gRPC, as UNAVAILABLE, where a key or a token is missing.
 _RESTRICTED = re.compile(r"is restricted, expecting header")
+# What Triton says, as UNAVAILABLE, where as many requests wait as may.
+_FULL = re.compile(r"Exceeds maximum queue size")
 # What Triton says, as NOT_FOUND, of a model that it unloads while it stops or loads anew.
 _UNLOADED = re.compile(r"has no available versions")
 
@@ -129,6 +131,8 @@ def error_of_status(status: str, reason: str) -> OcrError:
         return InvalidRequest(reason, status)
     if status == "UNAVAILABLE" and _RESTRICTED.search(reason):
         return AccessDenied(reason, status)
+    if status == "UNAVAILABLE" and _FULL.search(reason):
+        return ServerBusy(f"{reason}: as many requests as max_requests lets in", status)
     if status == "NOT_FOUND" and _UNLOADED.search(reason):
         return ServerUnavailable(reason, status)
     kind = BY_STATUS.get(status, ServerError)

@@ -12,6 +12,7 @@ from onnx import ModelProto, save
 
 from ppocr_converters import memory as memory_of
 from ppocr_converters import steps
+from ppocr_converters.admission import limit_requests
 from ppocr_converters.catalogue import catalogue
 from ppocr_converters.compile import cast_first, classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
@@ -84,8 +85,8 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
 
     Raises:
         ModelError: a network is not what its place needs.
-        RepositoryError: a folder, a file or a configuration does not fit the others, or the plan
-            names a model that is not there.
+        RepositoryError: a folder, a file or a configuration does not fit the others, the plan
+            names a model that is not there, or its limits are not possible.
     """
     left_out = OPTIONAL - set(networks)
     present = {path.name for path in source.iterdir() if (path / CONFIG).is_file()}
@@ -109,6 +110,7 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
     for name in networks:
         if name in plan.models and plan.models[name].shapes is not None:
             _prepare_shapes(folder, name, plan.models[name])
+    limit_requests(folder)
     return [_summarise(path, folder) for path in paths]
 
 

@@ -107,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--profile", help="of instances, threads and engines (cpu)")
     build.add_argument("--det-concurrency", type=int, metavar="N", help="instances of the det Op")
     build.add_argument("--rec-concurrency", type=int, metavar="N", help="instances of the rec Op")
+    build.add_argument(
+        "--max-requests",
+        type=int,
+        metavar="N",
+        help="pictures that are read or wait at a time (default: by the number of instances)",
+    )
     build.add_argument("--opset", type=int, default=OPSET, help="%(default)s")
     for kind in ("det", "rec"):
         build.add_argument(

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 #: The files of this package that decide what a repository is made of.
 CODE = (
+    "admission.py",
     "assemble.py",
     "compile.py",
     "dictionary.py",

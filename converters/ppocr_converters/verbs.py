@@ -22,6 +22,7 @@ OF_CONFIG = (
     "profile",
     "det_concurrency",
     "rec_concurrency",
+    "max_requests",
     "dict",
     "no_space",
     "det_precision",
@@ -202,6 +203,7 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
 
 
 def _build_from_names(arguments: argparse.Namespace) -> Built:
+    from ppocr_converters.admission import with_limit
     from ppocr_converters.prepare import find_origin
     from ppocr_converters.profiles import load_profile
     from ppocr_converters.prove import find_pictures
@@ -218,7 +220,7 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
         arguments.work / "onnx",
         find_origin(arguments.det or DET, models, kind="det"),
         find_origin(rec, models, kind="rec", dictionary=arguments.dict, space=space),
-        load_profile(arguments.profile or "cpu", given),
+        with_limit(load_profile(arguments.profile or "cpu", given), arguments.max_requests),
         precisions={kind: name for kind, name in precisions.items() if name is not None},
         bounds=arguments.tolerance,
         cls=None if arguments.cls is None else find_origin(arguments.cls, models, kind="cls"),

@@ -84,6 +84,7 @@ def test_a_repository_is_self_contained(assembled: Path) -> None:
     assert not [path for path in assembled.rglob("*") if path.is_symlink()]
     assert not list(assembled.rglob("__pycache__"))
     assert {path.name for path in assembled.iterdir()} == {
+        "admit",
         "det",
         "det_postprocess",
         "det_preprocess",

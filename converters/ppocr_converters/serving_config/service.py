@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ppocr_converters.admission import with_limit
 from ppocr_converters.catalogue import Kind
 from ppocr_converters.plan import ModelPlan, Plan
 from ppocr_converters.serving_config.document import Document
@@ -106,7 +107,10 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     for kind, op in ops.items():
         warnings |= _fetch_warnings(document, op.name, networks[kind])
     return Service(
-        plan=Plan(name, _merge_models(document, ops, plans), tuple(unavailable)),
+        plan=with_limit(
+            Plan(name, _merge_models(document, ops, plans), tuple(unavailable)),
+            document["triton.max_requests"],
+        ),
         networks=networks,
         precisions=precisions,
         ops={op.name: kind for kind, op in ops.items()},

@@ -13,6 +13,7 @@ from .limits import Limits
 from .metrics import Input
 from .options import default_options, parse_options
 from .resize import pad_tiny, resize_for_det
+from .way_out import WayOut
 
 
 class TritonPythonModel:
@@ -25,6 +26,7 @@ class TritonPythonModel:
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
         self.input = Input()
+        self.way_out = WayOut()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
@@ -34,14 +36,18 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Let go of the counters: later, the process would crash on telling Triton so."""
-        del self.input
+        del self.input, self.way_out
 
     def answer_and_count(self, request: Any) -> Any:
         """One answer, or the ValueError that it is refused with, counted."""
+        if given_up := step.given_up(request):
+            self.way_out.leave(request)
+            return given_up
         try:
             return self.answer(request)
         except ValueError as error:
             self.input.refused(error)
+            self.way_out.leave(request)
             raise
 
     def answer(self, request: Any) -> Any:

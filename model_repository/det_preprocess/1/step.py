@@ -57,6 +57,13 @@ def refusal(request: Any, reason: str, code: int | None = None) -> Any:
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(reason, code))
 
 
+def given_up(request: Any) -> Any:
+    """The answer to a request that nobody waits for any more, CANCELLED; None for all others."""
+    if not request.is_cancelled():
+        return None
+    return refusal(request, "given up by the client", pb_utils.TritonError.CANCELLED)
+
+
 def answer_each(requests: list[Any], answer: Callable[[Any], Any]) -> list[Any]:
     """Answer every request on its own: a ValueError is that request's INVALID_ARGUMENT."""
     responses = []

@@ -31,6 +31,7 @@ from .limits import Limits, size_beyond
 from .metrics import Phases, Reading
 from .options import default_options, parse_options
 from .orientation import Classifier, fill_classifier, plan_classifier, read_classifier, turn_upright
+from .way_out import WayOut
 
 Ask = Callable[..., Any]  # `call` on behalf of a request
 
@@ -58,6 +59,7 @@ class TritonPythonModel:
         self.batch_size = int(parameters["rec_batch_size"])
         self.phases = Phases(args["model_name"], ("crop", "read", "decode"))
         self.reading = Reading()
+        self.way_out = WayOut()
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
 
@@ -70,16 +72,18 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Let go of the counters: later, the process would crash on telling Triton so."""
-        del self.phases, self.reading
+        del self.phases, self.reading, self.way_out
 
     async def answer_or_refuse(self, request: Any) -> Any:
         """One answer; a ValueError is INVALID_ARGUMENT, a failed call keeps its own code."""
         try:
-            return await self.answer(request)
+            return step.given_up(request) or await self.answer(request)
         except ValueError as error:
             return step.refusal(request, str(error))
         except CallError as error:
             return step.refusal(request, str(error), error.code)
+        finally:
+            self.way_out.leave(request)
 
     async def answer(self, request: Any) -> Any:
         """One picture; a picture without boxes makes no call at all."""

@@ -1,0 +1,1 @@
+../../det_preprocess/1/step.py

@@ -1,0 +1,1 @@
+../../admit/1/way_out.py

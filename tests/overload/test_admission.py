@@ -1,0 +1,162 @@
+"""The limits of a repository, and who gets a place in the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppocr_client.errors import ServerBusy, error_of_http, error_of_status
+from ppocr_converters.admission import BETWEEN, limit_requests, with_limit
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.pbtxt import read_config, write_config
+from ppocr_converters.plan import ModelPlan, Plan, apply
+from ppocr_converters.steps import load, source_repository
+
+TICK = 1_000_000  # nanoseconds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The project's own models, without weights: two instances of each step."""
+    copytree(source_repository(), tmp_path / "r", ignore=ignore_patterns("__pycache__"))
+    return tmp_path / "r"
+
+
+def change(folder: Path, model: str, change: Callable[[Any], None]) -> None:
+    path = folder / model / "config.pbtxt"
+    config = read_config(path)
+    change(config)
+    write_config(path, config)
+
+
+def limits(folder: Path) -> tuple[int, int, int]:
+    """max_requests, max_in_progress and the queue before admit."""
+    limit_requests(folder)
+    config = read_config(folder / "admit" / "config.pbtxt")
+    names = ("max_requests", "max_in_progress")
+    requests, places = (int(config.parameters[name].string_value) for name in names)
+    return requests, places, config.dynamic_batching.default_queue_policy.max_queue_size
+
+
+def test_limits_come_from_the_instances(folder: Path) -> None:
+    assert limits(folder) == (32, 8, 32 - 8 - BETWEEN)
+
+
+def test_they_grow_with_the_instances_and_with_merged_pictures(folder: Path) -> None:
+    change(folder, "recognize", lambda config: setattr(config.instance_group[0], "count", 10))
+    change(folder, "det", lambda config: config.dynamic_batching.SetInParent())
+    assert limits(folder)[1] == 2 + 2 * 8 + 2 + 10
+
+
+def test_a_limit_can_be_given(folder: Path) -> None:
+    plan = with_limit(Plan("a test", {}), 100)
+    change(folder, "admit", lambda config: apply(config, plan.models["admit"]))
+    assert limits(folder) == (100, 8, 100 - 8 - BETWEEN)
+    assert with_limit(plan, None) is plan
+
+
+def test_a_low_limit_leaves_no_more_in_progress_than_it_says(folder: Path) -> None:
+    plan = with_limit(Plan("a test", {}), 3)
+    change(folder, "admit", lambda config: apply(config, plan.models["admit"]))
+    assert limits(folder) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_an_impossible_limit_is_refused(folder: Path, value: str) -> None:
+    plan = ModelPlan(parameters={"max_requests": value})
+    change(folder, "admit", lambda config: apply(config, plan))
+    with pytest.raises(RepositoryError, match=f"max_requests is '{value}'; allowed: whole numbers"):
+        limit_requests(folder)
+
+
+def test_a_repository_without_the_step_stays_as_it_is(tmp_path: Path) -> None:
+    limit_requests(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+class Pipeline:
+    """A way out, and a clock that goes on only while somebody waits."""
+
+    def __init__(self, room: ModuleType, places: int) -> None:
+        self.now, self.newest, self.waited = TICK, 0.0, 0
+        self.leaving: list[float] = []
+        self.room = room.Room(places, lambda: self.newest, self.clock, self.sleep)
+
+    def clock(self) -> int:
+        self.now += TICK
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waited += 1
+        self.now += round(seconds * 1e9)
+        if self.leaving:
+            self.newest = self.leaving.pop(0)
+
+
+@pytest.fixture(scope="module")
+def room() -> ModuleType:
+    return load("admit").room
+
+
+def test_nobody_waits_while_there_is_room(room: ModuleType) -> None:
+    pipeline = Pipeline(room, 3)
+    tickets = [pipeline.room.enter() for _ in range(3)]
+    assert tickets == sorted(set(tickets))
+    assert pipeline.waited == 0
+
+
+def test_the_next_one_waits_until_one_leaves(room: ModuleType) -> None:
+    pipeline = Pipeline(room, 2)
+    first, _ = pipeline.room.enter(), pipeline.room.enter()
+    pipeline.leaving = [0.0, 0.0, float(first)]
+    pipeline.room.enter()
+    assert pipeline.waited == 3
+
+
+def test_those_lost_on_their_way_are_forgotten_with_the_next_one_that_leaves(
+    room: ModuleType,
+) -> None:
+    pipeline = Pipeline(room, 4)
+    *_, last = (pipeline.room.enter() for _ in range(4))
+    pipeline.newest = float(last)
+    for _ in range(4):
+        pipeline.room.enter()
+    assert pipeline.waited == 0
+
+
+def test_where_all_are_lost_one_is_let_in_after_a_while(room: ModuleType) -> None:
+    pipeline = Pipeline(room, 2)
+    pipeline.room.enter(), pipeline.room.enter()
+    begin = pipeline.now
+    pipeline.room.enter()
+    seconds = (pipeline.now - begin) / 1e9
+    assert room.PATIENCE_SECONDS < seconds < room.PATIENCE_SECONDS + 1
+
+
+@given(st.integers(1, 8), st.integers(1, 60))
+def test_there_are_never_more_inside_than_places(places: int, arrivals: int) -> None:
+    pipeline = Pipeline(load("admit").room, places)
+    inside: list[int] = []
+
+    def one_leaves(_: float) -> None:
+        pipeline.newest = float(inside.pop(0))
+
+    pipeline.room._sleep = one_leaves
+    for _ in range(arrivals):
+        inside.append(pipeline.room.enter())
+        assert len(inside) <= places
+
+
+def test_a_full_queue_is_a_busy_server() -> None:
+    reason = "in ensemble 'ocr', [request id: <id_unknown>] Exceeds maximum queue size"
+    for error in (error_of_status("UNAVAILABLE", reason), error_of_http(503, reason)):
+        assert isinstance(error, ServerBusy)
+        assert "max_requests" in str(error)
+        assert error.status == "UNAVAILABLE"
