@@ -1,0 +1,126 @@
+"""Clients that are slow, go away or never read do no harm to the others."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import grpc
+import pytest
+from serving import eventually, get
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from ppocr_client import OcrClient
+from ppocr_server.guard import shared_memory
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+SAMPLE = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
+PICTURE = SAMPLE.read_bytes()
+# More than Triton has threads for HTTP (8) and more than there are instances.
+CLIENTS = 20
+READS = 5
+# gRPC's connection begins with this and waits for more.
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+
+
+@pytest.fixture
+def others(server: TritonServer) -> Iterator[OcrClient]:
+    """A client as others are: it does not try again, and does not wait for long."""
+    with OcrClient(f"grpc://{server.grpc_url}", retries=0, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """A picture whose pixels, 12 MB, fit into no socket's buffer."""
+    encoded = cv2.imencode(".jpg", cv2.resize(cv2.imread(str(SAMPLE)), (2000, 2000)))[1]
+    return bytes(encoded.tobytes())
+
+
+def http_request(model: str, picture: bytes) -> bytes:
+    return (
+        f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: localhost\r\n"
+        f"Inference-Header-Content-Length: 0\r\nContent-Length: {len(picture)}\r\n\r\n"
+    ).encode() + picture
+
+
+@contextlib.contextmanager
+def connections(url: str, sent: bytes) -> Iterator[None]:
+    """Clients that send some bytes, stay until the end of the block, and never read."""
+    host, port = url.rsplit(":", 1)
+    with contextlib.ExitStack() as opened:
+        for _ in range(CLIENTS):
+            client = socket.create_connection((host, int(port)), timeout=30)
+            opened.enter_context(client).sendall(sent)
+        yield
+
+
+def open_files(server: TritonServer) -> int:
+    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+
+
+def pending(server: TritonServer) -> int:
+    """Requests that wait or are being worked on, of all models."""
+    text = get(f"{server.metrics_url}/metrics").decode()
+    return sum(map(int, re.findall(r"^nv_inference_pending_request_count\{.*\} (\d+)", text, re.M)))
+
+
+def read_by(model: str, server: TritonServer) -> int:
+    text = get(f"{server.metrics_url}/metrics").decode()
+    found = re.search(rf'^nv_inference_request_success{{model="{model}",.*}} (\d+)', text, re.M)
+    return int(found[1]) if found else 0
+
+
+def test_slow_senders_over_http(server: TritonServer, others: OcrClient) -> None:
+    request = http_request("ocr", PICTURE)
+    with connections(server.http_url, request[: len(request) // 2]):
+        assert all(others.read(PICTURE).lines for _ in range(READS))
+        assert get(f"{server.http_url}/v2/health/ready") == b""
+
+
+def test_slow_senders_over_grpc(server: TritonServer, others: OcrClient) -> None:
+    with connections(server.grpc_url, HTTP2_PREFACE):
+        assert all(others.read(PICTURE).lines for _ in range(READS))
+
+
+def test_clients_that_never_read_over_http(
+    server: TritonServer, others: OcrClient, large: bytes
+) -> None:
+    before = read_by("det_preprocess", server)
+    with connections(server.http_url, http_request("det_preprocess", large)):
+        assert eventually(lambda: read_by("det_preprocess", server) == before + CLIENTS, 60)
+        assert all(others.read(PICTURE).lines for _ in range(READS))
+        assert get(f"{server.http_url}/v2/health/ready") == b""
+
+
+def test_clients_that_never_read_over_grpc(
+    server: TritonServer, others: OcrClient, large: bytes
+) -> None:
+    image = len(large).to_bytes(4, "little") + large
+    request = service_pb2.ModelInferRequest(model_name="det_preprocess", raw_input_contents=[image])
+    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
+    before = read_by("det_preprocess", server)
+    with grpc.insecure_channel(server.grpc_url) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        streams = [stub.ModelStreamInfer(iter([request])) for _ in range(CLIENTS)]
+        assert eventually(lambda: read_by("det_preprocess", server) == before + CLIENTS, 60)
+        assert all(others.read(PICTURE).lines for _ in range(READS))
+        for stream in streams:
+            stream.cancel()
+
+
+def test_clients_that_go_away(server: TritonServer, others: OcrClient) -> None:
+    assert others.read(PICTURE).lines
+    files, regions = open_files(server), shared_memory(server.shared_memory_prefix)
+    for _ in range(3):
+        with connections(server.http_url, http_request("ocr", PICTURE)):
+            pass
+    assert others.read(PICTURE).lines
+    assert eventually(lambda: pending(server) == 0, 60)
+    assert eventually(lambda: open_files(server) <= files)
+    assert shared_memory(server.shared_memory_prefix) == regions

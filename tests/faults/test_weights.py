@@ -1,0 +1,89 @@
+"""Weights that change on disk while they are served."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tritonclient.grpc as grpcclient
+from server_unit.test_stand_in import infer
+from server_unit.tiny_models import FLOAT, add_model, config, graph_model, plus_one
+
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
+ENGINES = {
+    "onnxruntime": config(),
+    "openvino": config(more='default_model_filename: "model.onnx"').replace(
+        '"onnxruntime"', '"openvino"'
+    ),
+}
+
+
+def plus_two() -> onnx.ModelProto:
+    """Y = X + 2, float32 [N, W]."""
+    return graph_model(
+        [onnx.helper.make_node("Add", ["X", "two"], ["Y"])],
+        {"X": (FLOAT, ["N", "W"])},
+        {"Y": (FLOAT, ["N", "W"])},
+        [onnx.helper.make_tensor("two", FLOAT, [1], [2.0])],
+    )
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TritonServer, Path]]:
+    """A server that an operator tells what to load, and its repository."""
+    repository = tmp_path_factory.mktemp("weights")
+    for name, text in ENGINES.items():
+        add_model(repository, name, text, plus_one())
+    with TritonServer(repository, grace=0, extra=EXPLICIT) as server:
+        yield server, repository
+
+
+@pytest.fixture
+def added(running: tuple[TritonServer, Path]) -> Iterator[Callable[[str], float]]:
+    """What a model adds to its input."""
+    with grpcclient.InferenceServerClient(running[0].grpc_url) as client:
+        yield lambda model: float(infer(client, model, X=np.zeros((1, 1), np.float32))[0][0, 0])
+
+
+def load(server: TritonServer, model: str) -> str:
+    """Ask for a model to be loaded again; the reason where that is refused."""
+    url = f"http://{server.http_url}/v2/repository/models/{model}/load"
+    asked = urllib.request.Request(url, method="POST", headers=server.security.headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=60):
+            return ""
+    except urllib.error.HTTPError as error:
+        return str(json.load(error)["error"])
+
+
+@pytest.mark.parametrize("model", ENGINES)
+def test_what_is_loaded_stays_until_something_better_is(
+    model: str, running: tuple[TritonServer, Path], added: Callable[[str], float]
+) -> None:
+    server, repository = running
+    weights = repository / model / "1" / "model.onnx"
+    assert added(model) == 1.0
+
+    with weights.open("r+b") as file:  # in place: the same file that the server read
+        file.write(b"\0" * weights.stat().st_size)
+    assert added(model) == 1.0
+    weights.write_bytes(plus_one().SerializeToString()[:-20])
+    assert added(model) == 1.0
+
+    reason = load(server, model)
+    assert f"cannot load {weights}" in reason
+    assert added(model) == 1.0
+
+    weights.write_bytes(plus_two().SerializeToString())
+    assert added(model) == 1.0
+    assert load(server, model) == ""
+    assert added(model) == 2.0
