@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
+
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
 from ppocr_server.paddle_serving.protocol import Call
 from ppocr_server.paddle_serving.records import Records
 from ppocr_server.paddle_serving.service import PipelineService
@@ -131,6 +135,19 @@ def test_the_services_name() -> None:
         assert answer.err_msg == "Failed to inference: Service name error."
 
     run(test())
+
+
+def test_nothing_in_a_request_breaks_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        service = PipelineService(EndpointSettings(), Reader())
+        tensor = Tensor(name="a\nINFO tensor", elem_type=1)
+        await service.answer(Call(tensors=[tensor], method="b\r\nINFO method", clientip="c\n"))
+        await service.answer(Call(name="d\u2028INFO name"))
+
+    with caplog.at_level(logging.INFO):
+        run(test())
+    assert "tensor" in caplog.messages[0]
+    assert [len(message.splitlines()) for message in caplog.messages] == [1, 1]
 
 
 def test_a_closed_service() -> None:

@@ -40,6 +40,11 @@ def too_long_for_a_picture(size: int, max_picture_bytes: int) -> Answer:
     )
 
 
+def _one_line(text: str) -> str:
+    """Text for the log: what a request holds must not look like another line."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
 class PipelineService:
     """Answers calls one by one; never raises for a bad request.
 
@@ -87,14 +92,13 @@ class PipelineService:
                 self.records.add(request_id, outcome == ErrNo.OK, milliseconds)
             LOG.log(
                 logging.INFO if outcome == ErrNo.OK else logging.WARNING,
-                "logid=%s clientip=%r %s/%s err_no=%s %.1f ms %s",
+                "logid=%s clientip=%r %s err_no=%s %.1f ms %s",
                 request_id,
                 call.clientip,
-                call.name,
-                call.method,
+                _one_line(f"{call.name}/{call.method}"),
                 outcome,
                 milliseconds,
-                reason,
+                _one_line(reason),
             )
         return answer
 
