@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,22 @@ class Served:
 
 @contextmanager
 def serving(
-    repository: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    repository: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    inside: Callable[[Sequence[str]], list[str]] = list,
 ) -> Iterator[Served]:
-    """Serve a repository on free ports while the block runs; it is killed at the end."""
+    """Serve a repository on free ports while the block runs; it is killed at the end.
+
+    Args:
+        repository: folder of models.
+        arguments: further ones for `ppocr-serve`.
+        environment: what to add to this process's.
+        inside: makes of a command line another one, which runs it elsewhere.
+    """
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [*SERVE, "--model-repository", str(repository), *FREE, "--json", *arguments],
+            inside([*SERVE, "--model-repository", str(repository), *FREE, "--json", *arguments]),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

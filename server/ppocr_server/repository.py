@@ -82,6 +82,8 @@ def read_configs(repository: Path) -> list[tuple[Path, Any]]:
 def read_config(model: Path) -> Any:
     """Parse `<model>/config.pbtxt` into Triton's own `ModelConfig` message, None without one.
 
+    A configuration without a name has its folder's, as in Triton.
+
     Raises:
         RepositoryError: the file is not a valid model configuration; names file and place.
     """
@@ -92,9 +94,11 @@ def read_config(model: Path) -> Any:
     if not path.is_file():
         return None
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), model_config_pb2.ModelConfig())
+        config = text_format.Parse(path.read_text("utf-8"), model_config_pb2.ModelConfig())
     except text_format.ParseError as error:
         raise RepositoryError(f"{path} is not a valid model configuration: {error}") from error
+    config.name = config.name or model.name
+    return config
 
 
 def engine_of(config: Any) -> str:
