@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -69,8 +70,8 @@ def mutate(data: bytes, random: Random) -> bytes:
     if random.random() < 0.3:
         return mutate_bytes(data, random)
     try:
-        found = yaml.safe_load(data)
-        written = yaml.safe_dump(_with_mark(found, random))
+        found = yaml.load(data, yaml.CSafeLoader)
+        written = yaml.dump(_with_mark(found, random), Dumper=yaml.CSafeDumper)
     # What is no YAML any more, in one of many ways, is changed byte by byte.
     except Exception:  # noqa: BLE001
         return mutate_bytes(data, random)
@@ -79,7 +80,7 @@ def mutate(data: bytes, random: Random) -> bytes:
 
 def _with_mark(data: Any, random: Random) -> dict[str, Any]:
     """A copy of a configuration with a mark in the place of one key's value, or of one's name."""
-    root: dict[str, Any] = yaml.safe_load(yaml.safe_dump(data)) or {}
+    root: dict[str, Any] = copy.deepcopy(data) or {}
     path = random.choice(list(all_keys())).replace(NAME, random.choice(("det", "rec", "cls", "op")))
     *sections, name = path.split(".")[: random.choice((1, 2, 9, 9, 9, 9))]
     place = root
