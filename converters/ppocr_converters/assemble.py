@@ -16,7 +16,7 @@ from ppocr_converters.admission import limit_requests
 from ppocr_converters.catalogue import catalogue
 from ppocr_converters.compile import cast_first, classifier_parameters
 from ppocr_converters.dictionary import check_dictionary, class_names, write_dictionary
-from ppocr_converters.engine import OPENVINO_BF16, engine_of, threads_of
+from ppocr_converters.engine import LINES_IN_A_CALL, OPENVINO_BF16, engine_of, threads_of
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.onnx_model import (
     Tensor,
@@ -107,6 +107,7 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
     paths = sorted(folder.glob(f"*/{CONFIG}"))
     for path in paths:
         _apply_plan(path, plan.models.get(path.parent.name))
+    _configure_calls(folder, plan)
     for name in networks:
         if name in plan.models and plan.models[name].shapes is not None:
             _prepare_shapes(folder, name, plan.models[name])
@@ -216,6 +217,19 @@ def _configure_recognize(folder: Path, networks: Mapping[str, ModelProto]) -> No
     for name, value in parameters.items():
         set_parameter(config, name, value)
     write_config(folder / "recognize" / CONFIG, config)
+
+
+def _configure_calls(folder: Path, plan: Plan) -> None:
+    """Let `recognize` send as many lines in a call as suit the engine of `rec`, unless told."""
+    rec = read_config(folder / "rec" / CONFIG)
+    told = plan.models.get("recognize", ModelPlan()).parameters
+    # Where Triton merges calls, a call is the smallest that it can merge.
+    if "rec_batch_size" in told or rec.HasField("dynamic_batching"):
+        return
+    if (engine := engine_of(rec)) is not None and engine.name in LINES_IN_A_CALL:
+        config = read_config(folder / "recognize" / CONFIG)
+        set_parameter(config, "rec_batch_size", LINES_IN_A_CALL[engine.name])
+        write_config(folder / "recognize" / CONFIG, config)
 
 
 def _apply_plan(path: Path, plan: ModelPlan | None) -> None:

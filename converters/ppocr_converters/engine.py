@@ -16,6 +16,11 @@ OF_ONNXRUNTIME = (
     "enable_mem_pattern",
 )
 
+#: Lines of one width in a call of the recogniser, of engines that answer the same, bit for bit, in
+#: any batch. A page of 40 lines cost 20 to 26 % less processor time than with calls of one line.
+#: ONNX Runtime gains nothing, and its answers differ by 1e-6.
+LINES_IN_A_CALL = {"openvino": 4}
+
 
 @dataclass(frozen=True)
 class Engine:

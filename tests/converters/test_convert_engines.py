@@ -12,7 +12,14 @@ import pytest
 from ppocr_converters import race
 from ppocr_converters.choose import Candidate, sets_by_preference
 from ppocr_converters.cli import main
-from ppocr_converters.engine import ENGINES, ONNXRUNTIME, OPENVINO, OPENVINO_BF16, engine_of
+from ppocr_converters.engine import (
+    ENGINES,
+    LINES_IN_A_CALL,
+    ONNXRUNTIME,
+    OPENVINO,
+    OPENVINO_BF16,
+    engine_of,
+)
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.networks import Way
 from ppocr_converters.pbtxt import read_config
@@ -20,7 +27,8 @@ from ppocr_converters.plan import apply
 from ppocr_converters.profiles import load_profile
 from ppocr_converters.proof import tolerance_for
 from ppocr_converters.tolerance import tolerance_of
-from ppocr_server.backends.openvino.request import has_bfloat16
+from ppocr_server.backends.openvino.request import compile_network, has_bfloat16
+from ppocr_server.backends.openvino.settings import Settings
 
 
 def timed(*milliseconds: float | None) -> list[Candidate]:
@@ -108,6 +116,29 @@ def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
         )
 
 
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: str) -> None:
+    if precision == "bf16" and not has_bfloat16():
+        pytest.skip("this processor has no bfloat16")
+    compiled = compile_network(
+        repository / "rec" / "1" / "model.onnx", Settings(threads=1, precision=precision)
+    )
+    request = compiled.create_infer_request()
+
+    def read(crops: np.ndarray, widths: np.ndarray) -> list[np.ndarray]:
+        answer = request.infer({"CROPS": crops, "WIDTHS": widths})
+        return [answer[port].copy() for port in compiled.outputs]
+
+    random = np.random.default_rng(5)
+    lines = LINES_IN_A_CALL["openvino"]
+    for width in (96, 320, 736):
+        crops = random.integers(0, 256, (lines, 48, width, 3), np.uint8)
+        widths = random.integers(width - 31, width + 1, (lines, 1)).astype(np.int32)
+        alone = [read(crops[[row]], widths[[row]]) for row in range(lines)]
+        for together, apart in zip(read(crops, widths), zip(*alone, strict=True), strict=True):
+            assert np.array_equal(together, np.concatenate(apart))
+
+
 def test_a_repository_is_not_written_before_the_engine_is_chosen() -> None:
     from ppocr_converters.steps import source_repository
 
@@ -144,6 +175,9 @@ def test_the_build_takes_the_fastest_engine_that_holds_and_remembers(
             assert "no bfloat16" in outcomes["openvino-bf16"]
         config = read_config(tmp_path / "repository" / name / "config.pbtxt")
         assert str(engine_of(config)) == chosen["way"]
+    called = read_config(tmp_path / "repository" / "recognize" / "config.pbtxt").parameters
+    lines = LINES_IN_A_CALL.get(chosen["engine"], 1)  # of `rec`, the last of the two above
+    assert int(called["rec_batch_size"].string_value) == lines
     assert said.count("taken, the proof holds") == 2
 
     def again(*_: object) -> None:
