@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -28,10 +29,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"ppocr-convert: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # a full disk, a folder that cannot be written
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"ppocr-convert: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"ppocr-convert: {_told(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _told(error: OSError) -> str:
+    # A copy that fails has two files, and it is the second one that could not be written.
+    path = error.filename2 or error.filename
+    what = f"{path}: {error.strerror}" if path else str(error.strerror or error)
+    if error.errno != errno.ENOSPC:
+        return what
+    return (
+        f"{what}; what was built before is as it was. Free some space, or build elsewhere (--out)"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
