@@ -25,8 +25,6 @@ from ppocr_server.security import (
     ADMIN_HEADER,
     APIS,
     GRPC_PREFIX,
-    MACHINE,
-    OPERATORS,
     Security,
     is_loopback,
 )
@@ -34,7 +32,9 @@ from ppocr_server.triton import TritonServer
 
 pytestmark = pytest.mark.server
 
-OPEN_TO_ALL = tuple(api for api in APIS if api not in OPERATORS + MACHINE)
+# Named here again, so that a group which is forgotten there is missed.
+OPERATORS, MACHINE = ("model-repository", "trace", "logging"), ("shared-memory",)
+OPEN_TO_ALL = ("metadata", "inference", "model-config", "statistics", "health")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_key_opens_it(exposed: TritonServer, channel: grpc.Channel, api: str
         assert (status, [row["name"] for row in json.loads(body)]) == (200, ["small"])
 
 
-@pytest.mark.parametrize("api", [*OPEN_TO_ALL, "health"])
+@pytest.mark.parametrize("api", OPEN_TO_ALL)
 def test_what_clients_ask_needs_no_key(
     exposed: TritonServer, channel: grpc.Channel, api: str
 ) -> None:

@@ -7,6 +7,8 @@ import dataclasses
 import http.client
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -189,6 +191,28 @@ def test_a_key_with_a_password_is_refused_not_asked_for(
     )
     with pytest.raises(ServerError, match="the key has a password"):
         Tls(certificates.server, locked).check()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--triton=http://127.0.0.1:1"], "neither grpc:// nor grpcs://HOST:PORT"),
+        (["--triton-ca={ca}"], "encrypt nothing; write grpcs://"),
+        (["--triton=grpcs://127.0.0.1:1", "--triton-cert={client}"], "give both or none"),
+        (["--tls-cert={server}"], "encryption needs both --tls-cert and --tls-key"),
+        (["--tls-client-ca={ca}"], "encryption needs both --tls-cert and --tls-key"),
+        (["--triton=grpcs://127.0.0.1:1", "--triton-ca=/no/ca.pem"], "cannot read /no/ca.pem"),
+    ],
+)
+def test_options_that_would_encrypt_nothing_are_refused(
+    certificates: Certificates, words: list[str], reason: str
+) -> None:
+    given = [word.format(**vars(certificates)) for word in words]
+    ports = ["--host=127.0.0.1", "--http-port=0", "--rpc-port=0", "--log-folder="]
+    command = [sys.executable, "-m", "ppocr_server.cli", "endpoint", *ports, *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode in (1, 2)
+    assert reason in done.stderr
 
 
 def post(port: int, context: ssl.SSLContext | None, headers: Mapping[str, str]) -> int:

@@ -13,6 +13,7 @@ from ppocr_server.credentials import add_arguments, read_secret, tls_of, token_o
 
 if TYPE_CHECKING:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+    from ppocr_server.paddle_serving.upstream import Upstream
 
 LOG_FOLDER = "PipelineServingLogs"
 ALL = "0.0.0.0"  # nosec B104 # as Paddle Serving
@@ -55,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--triton", default="grpc://127.0.0.1:8001", metavar="URL", help="Triton's gRPC endpoint")
+    add(
+        "--triton",
+        type=_address,
+        default="grpc://127.0.0.1:8001",
+        metavar="URL",
+        help="Triton's gRPC endpoint, grpcs:// where it is encrypted",
+    )
     add("--name", default="ocr", help="the service's name, as in POST /NAME/prediction")
     add("--model", default="ocr", help="Triton's name of the pipeline")
     add("--host", default=ALL, help="address to listen on; the default is all of them")
@@ -98,16 +105,8 @@ def _add_upstream(group: argparse._ArgumentGroup) -> None:
 
 def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-    from ppocr_server.paddle_serving.upstream import Upstream
 
     chosen = {} if options.option is None else {"options": dict(options.option)}
-    upstream = Upstream(
-        options.triton.startswith("grpcs://"),
-        options.triton_ca,
-        options.triton_cert,
-        options.triton_key,
-        token=read_secret(options.triton_token_file, UPSTREAM_VARIABLE),
-    )
     settings = EndpointSettings(
         name=options.name,
         http_port=options.http_port,
@@ -122,10 +121,30 @@ def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSett
         model=options.model,
         token=token_of(options),
         tls=tls_of(options),
-        upstream=upstream,
+        upstream=_upstream(options),
         **chosen,
     )
     return settings, TracerSettings(options.tracer_interval_s, options.metrics)
+
+
+def _upstream(options: argparse.Namespace) -> Upstream:
+    from ppocr_server.errors import ServerError
+    from ppocr_server.paddle_serving.upstream import Upstream
+
+    secure = options.triton.startswith("grpcs://")
+    files = options.triton_ca, options.triton_cert, options.triton_key
+    if any(files) and not secure:
+        raise ServerError(f"certificates for {options.triton} encrypt nothing; write grpcs://")
+    if (options.triton_cert is None) != (options.triton_key is None):
+        raise ServerError("--triton-cert and --triton-key go together; give both or none")
+    return Upstream(secure, *files, token=read_secret(options.triton_token_file, UPSTREAM_VARIABLE))
+
+
+def _address(word: str) -> str:
+    scheme, separator, _ = word.partition("://")
+    if separator and scheme not in ("grpc", "grpcs"):
+        raise argparse.ArgumentTypeError(f"{word!r} is neither grpc:// nor grpcs://HOST:PORT")
+    return word
 
 
 def _port(word: str) -> int | None:
