@@ -14,13 +14,28 @@ from pathlib import Path
 
 from ppocr_bench import accuracy, consistency, endpoint, latency, lines, parity, sweep
 from ppocr_bench.errors import BenchError
+from ppocr_bench.overload import verb as overload
 from ppocr_bench.peers import verb as peers
 from ppocr_bench.plan import verb as plan
 from ppocr_bench.report import Report
 from ppocr_bench.reporting import verb as report
+from ppocr_bench.soak import verb as soak
 from ppocr_bench.tune import verb as tune
 
-MEASURING = (parity, accuracy, latency, sweep, consistency, endpoint, peers, lines, tune, plan)
+MEASURING = (
+    parity,
+    accuracy,
+    latency,
+    sweep,
+    consistency,
+    overload,
+    soak,
+    endpoint,
+    peers,
+    lines,
+    tune,
+    plan,
+)
 VERBS = (*MEASURING, report)
 
 

@@ -12,6 +12,7 @@ from ppocr_bench.reporting.blocks import Block, Code, Figure, Section, Table, Te
 from ppocr_bench.reporting.charts import Bar, Part, bar_chart
 from ppocr_bench.reporting.generic import anything, flat, of_each
 from ppocr_bench.reporting.peers import peers_section
+from ppocr_bench.reporting.soak import soak_section
 from ppocr_bench.reporting.sweeps import sweep_sections
 
 Result = Mapping[str, Any]
@@ -165,4 +166,5 @@ SECTIONS: dict[str, Callable[[Sequence[Result]], list[Section]]] = {
     "parity": of_each(_parity),
     "consistency": of_each(_consistency),
     "endpoint": of_each(_endpoint),
+    "soak": of_each(soak_section),
 }

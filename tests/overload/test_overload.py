@@ -1,0 +1,135 @@
+"""Ten times as many requests as may wait: most are refused at once, the others are read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from ppocr_bench.consistency import ask
+from ppocr_bench.overload.load import REFUSALS, SERVED, Answer, Sender, encode
+from ppocr_bench.pictures import Picture
+from ppocr_bench.server_statistics import Server
+from ppocr_client import OcrClient
+from ppocr_client.errors import ServerBusy
+from ppocr_client.transport import connect, parse_url
+from ppocr_converters.pbtxt import read_config
+from ppocr_converters.render import encode_page, render_page
+from ppocr_server.triton import TritonServer
+
+pytestmark = pytest.mark.server
+
+TIMES = 10
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    """Three lines: read in a tenth of a second or so, which is long beside a refusal."""
+    return encode_page(render_page(seed=3, lines=3, width=480))
+
+
+@pytest.fixture(scope="module")
+def limit(repository: Path) -> int:
+    """How many requests the repository takes at a time."""
+    parameters = read_config(repository / "admit" / "config.pbtxt").parameters
+    return int(parameters["max_requests"].string_value)
+
+
+@pytest.fixture(scope="module")
+def busy_server(repository: Path) -> Iterator[TritonServer]:
+    """A server that no other test asks meanwhile."""
+    with TritonServer(repository, grace=0) as server:
+        yield server
+
+
+def send_at_once(url: str, picture: bytes, count: int, timeout: float = 60) -> list[Answer]:
+    """So many requests, sent without waiting for any answer."""
+
+    async def send_all() -> list[Answer]:
+        sender = Sender(url, encode([picture]), timeout)
+        try:
+            return await asyncio.gather(*(one(sender, number) for number in range(count)))
+        finally:
+            await sender.close()
+
+    async def one(sender: Sender, number: int) -> Answer:
+        sent = time.monotonic()
+        return Answer(await sender.send(number), sent, time.monotonic())
+
+    return asyncio.run(send_all())
+
+
+def executions(server: TritonServer, model: str) -> int:
+    return Server(f"grpc://{server.grpc_url}").totals()[model].executions
+
+
+def answer_alone(server: TritonServer, picture: bytes) -> dict[str, bytes]:
+    transport = connect(parse_url(f"grpc://{server.grpc_url}"))
+    try:
+        return ask(transport, Picture("one", picture), {})
+    finally:
+        transport.close()
+
+
+def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
+    busy_server: TritonServer, picture: bytes, limit: int
+) -> None:
+    expected = answer_alone(busy_server, picture)
+    before = executions(busy_server, "det_preprocess")
+    answers = send_at_once(busy_server.grpc_url, picture, TIMES * limit)
+    served = [answer for answer in answers if answer.status == SERVED]
+    refused = [answer for answer in answers if answer.status in REFUSALS]
+    assert len(served) + len(refused) == len(answers)
+    assert len(refused) > len(answers) / 2
+    assert len(served) > limit / 4
+    # A refusal does not wait for the work of others, and nothing refused was worked on.
+    assert median(a.seconds for a in refused) < median(a.seconds for a in served) / 4
+    assert executions(busy_server, "det_preprocess") - before == len(served)
+    begin = time.monotonic()
+    assert answer_alone(busy_server, picture) == expected
+    assert time.monotonic() - begin < 5
+
+
+def test_the_refusal_says_what_it_is(busy_server: TritonServer, picture: bytes, limit: int) -> None:
+    def read(_: int) -> str:
+        try:
+            return client.read(picture).text
+        except ServerBusy as error:
+            return str(error)
+
+    with (
+        OcrClient(f"grpc://{busy_server.grpc_url}", retries=0) as client,
+        ThreadPoolExecutor(3 * limit) as pool,
+    ):
+        said = set(pool.map(read, range(3 * limit)))
+    assert len(said) == 2
+    assert any("Exceeds maximum queue size" in text and "max_requests" in text for text in said)
+
+
+def test_clients_that_come_back_are_all_answered(
+    busy_server: TritonServer, picture: bytes, limit: int
+) -> None:
+    """More clients than may wait: with retries each gets its answer."""
+    with (
+        OcrClient(f"grpc://{busy_server.grpc_url}", retries=100) as client,
+        ThreadPoolExecutor(2 * limit) as pool,
+    ):
+        texts = set(pool.map(lambda _: client.read(picture).text, range(2 * limit)))
+    assert texts == {OcrClient(f"grpc://{busy_server.grpc_url}").read(picture).text}
+
+
+def test_what_was_given_up_is_not_worked_on(
+    busy_server: TritonServer, picture: bytes, limit: int
+) -> None:
+    answer_alone(busy_server, picture)
+    before = executions(busy_server, "det")
+    answers = send_at_once(busy_server.grpc_url, picture, limit, timeout=0.05)
+    gone = sum(answer.status == "DEADLINE_EXCEEDED" for answer in answers)
+    answer_alone(busy_server, picture)  # comes after all that is left of them
+    assert gone > limit / 2
+    assert executions(busy_server, "det") - before - 1 < gone / 2
