@@ -86,7 +86,7 @@ def test_all_figures_are_judged_and_shown() -> None:
     assert [verdict.name for verdict in good.verdicts] == [bound.name for bound in BOUNDS]
     text = "\n".join(good.lines())
     assert "PASS: 1 minutes, 4 clients, 100 requests (90 read, 10 bad), 0 faults" in text
-    assert "memory 5% and 32 MiB" in text
+    assert "memory 5% and 64 MiB" in text
 
 
 @pytest.mark.parametrize("name", [bound.name for bound in BOUNDS])

@@ -31,6 +31,8 @@ class Load:
         served_p99_ms: of a hundred, the second longest.
         refused_ms: median; None where nothing was refused.
         refused_p99_ms: as above.
+        cpu_ms: processor time of the server for each answer with a result, what the refusals cost
+            included; None where its processes are not ours.
     """
 
     kind: str
@@ -42,10 +44,12 @@ class Load:
     served_p99_ms: float | None
     refused_ms: float | None
     refused_p99_ms: float | None
+    cpu_ms: float | None
 
 
-def load_of(kind: str, window: Window) -> Load:
-    """A window in figures."""
+def load_of(kind: str, window: Window, cpu_seconds: float | None) -> Load:
+    """A window in figures; the processor time is that of all its answers."""
+    results = sum(answer.status == SERVED for answer in window.answers)
     served = [answer.seconds * 1e3 for answer in window.inside(SERVED)]
     refused = [answer.seconds * 1e3 for answer in window.inside(*REFUSALS)]
     return Load(
@@ -58,6 +62,7 @@ def load_of(kind: str, window: Window) -> Load:
         served_p99_ms=_of_hundred(served, 99),
         refused_ms=_of_hundred(refused, 50),
         refused_p99_ms=_of_hundred(refused, 99),
+        cpu_ms=cpu_seconds * 1e3 / results if cpu_seconds is not None and results else None,
     )
 
 
@@ -97,6 +102,18 @@ class Overload:
         return median(load / peak for load, peak in zip(over, around, strict=True))
 
     @property
+    def work(self) -> float | None:
+        """Processor time of a page under overload, in times of that at the peak; medians.
+
+        Others on the machine change it far less than they change the throughput.
+        """
+        peak, over = (
+            [load.cpu_ms for load in self.loads if load.kind == kind and load.cpu_ms is not None]
+            for kind in ("peak", "overload")
+        )
+        return median(over) / median(peak) if peak and over else None
+
+    @property
     def ok(self) -> bool:
         """Throughput kept, refused in words that mean it, and back at once with right answers."""
         failures = any(load.failures for load in self.loads)
@@ -105,18 +122,18 @@ class Overload:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
-        return {"ok": self.ok, "kept": self.kept, **asdict(self)}
+        return {"ok": self.ok, "kept": self.kept, "work": self.work, **asdict(self)}
 
     def lines(self) -> list[str]:
         """One row for each load, and the verdict."""
         head = ["load", "offered/s", "served/s", "refused/s", "served ms", "p99"]
-        head += ["refused ms", "p99", "failures"]
+        head += ["refused ms", "p99", "cpu ms/page", "failures"]
         rows = [
             [
                 load.kind,
                 *(f"{value:.1f}" for value in (load.offered, load.served, load.refused)),
                 *map(_shown, (load.served_ms, load.served_p99_ms)),
-                *map(_shown, (load.refused_ms, load.refused_p99_ms)),
+                *map(_shown, (load.refused_ms, load.refused_p99_ms, load.cpu_ms)),
                 ", ".join(f"{n} {status}" for status, n in load.failures.items()) or "none",
             ]
             for load in self.loads
@@ -124,11 +141,17 @@ class Overload:
         return [
             *describe_lines(self.machine),
             *table(head, rows),
+            *self._work_line(),
             f"{'PASS' if self.ok else 'FAIL'}: at {self.times:g} times the peak {self.kept:.0%} of "
             f"it are served (median round, at least {KEPT:.0%} are wanted); a single request is "
             f"answered {max(self.recovery_s):.1f} s after the load (at most "
             f"{RECOVERY_SECONDS:g}), {'as before' if self.same else 'OTHERWISE THAN BEFORE'}",
         ]
+
+    def _work_line(self) -> list[str]:
+        if self.work is None:
+            return []
+        return [f"a page costs the server {self.work:.2f} times the processor time of the peak's"]
 
 
 def _shown(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ppocr_bench.arguments import at_least, positive
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import Picture, add_picture_arguments, gather
-from ppocr_bench.target import add_target_arguments, target
+from ppocr_bench.target import add_target_arguments, serving
 
 if TYPE_CHECKING:
     from ppocr_bench.overload.result import Load, Overload
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=positive, default=10.0, help="of each load (default: %(default)g)"
     )
+    parser.add_argument("--pid", type=at_least(1), help="tritonserver's, with --url")
     parser.epilog = (
         "The first picture is sent over gRPC: by clients that wait for their answers, which gives "
         "the peak, then at a rate of so many times the peak, in turn. The sender needs cores too: "
@@ -50,16 +51,17 @@ def run(args: argparse.Namespace) -> Overload:
 
     picture = gather(args)[0]
     machine = describe()
-    with target(args) as urls:
-        url = next((url for url in urls if url.startswith("grpc://")), None)
+    with serving(args) as found:
+        url = next((url for url in found.urls if url.startswith("grpc://")), None)
         if url is None:
             raise BenchError("overload is measured over gRPC; name a --url grpc://HOST:PORT")
-        loads, recovery, same = asyncio.run(measure(url, picture, args))
+        pid = args.pid or found.pid
+        loads, recovery, same = asyncio.run(measure(url, picture, args, pid))
     return Overload(machine, url, picture.name, args.times, loads, recovery, same)
 
 
 async def measure(
-    url: str, picture: Picture, args: argparse.Namespace
+    url: str, picture: Picture, args: argparse.Namespace, pid: int | None
 ) -> tuple[list[Load], list[float], bool]:
     """The loads, the seconds that each recovery took, and whether its answers were right."""
     from ppocr_bench.overload.load import Sender, closed_loop, encode, open_loop
@@ -69,18 +71,37 @@ async def measure(
     sender = Sender(url.removeprefix("grpc://"), encode([picture.data]))
     try:
         expected = await asyncio.to_thread(alone, url, picture)
+        cpu = cpu_seconds(pid)
         peak = await closed_loop(sender.send, args.clients, args.seconds, lead)
-        loads, recovery, same = [load_of("peak", peak)], [], True
+        loads, recovery, same = [load_of("peak", peak, since(pid, cpu))], [], True
         for _ in range(args.rounds):
             rate = max(load.served for load in loads) * args.times
+            cpu = cpu_seconds(pid)
             over = await open_loop(sender.send, rate, args.seconds, lead)
+            loads.append(load_of("overload", over, since(pid, cpu)))
             same &= await asyncio.to_thread(alone, url, picture) == expected
             recovery.append(time.monotonic() - over.end)
+            cpu = cpu_seconds(pid)
             peak = await closed_loop(sender.send, args.clients, args.seconds, lead)
-            loads += [load_of("overload", over), load_of("peak", peak)]
+            loads.append(load_of("peak", peak, since(pid, cpu)))
     finally:
         await sender.close()
     return loads, recovery, same
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """Processor time that a server and the processes it started have used; 0 for None."""
+    import psutil
+
+    if pid is None:
+        return 0.0
+    server = psutil.Process(pid)
+    return float(sum(sum(p.cpu_times()[:2]) for p in [server, *server.children(recursive=True)]))
+
+
+def since(pid: int | None, before: float) -> float | None:
+    """Processor time since a reading; None where there are no processes to read."""
+    return None if pid is None else cpu_seconds(pid) - before
 
 
 def alone(url: str, picture: Picture) -> dict[str, bytes]:

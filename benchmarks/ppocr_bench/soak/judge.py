@@ -39,7 +39,7 @@ class Bound:
 
 
 BOUNDS = (
-    Bound("memory_mib", "MiB", 0.05, 32),
+    Bound("memory_mib", "MiB", 0.05, 64),
     Bound("shared_mib", "MiB", 0.05, 16),
     Bound("regions", "", 0, 0),
     Bound("files", "", 0, 12),

@@ -94,6 +94,14 @@ def gather_goods(transport: Transport, pictures: Sequence[Picture]) -> Goods:
     return Goods(pictures, big, bad_pictures(pictures[0].data), alone)
 
 
+def fill_up(transport: Transport, goods: Goods, clients: int) -> None:
+    """Let every instance meet every picture, so that what each keeps of the largest is there."""
+    from ppocr_bench.consistency import ask_at_once
+
+    pictures = [goods.big, *goods.pictures]
+    ask_at_once(transport, pictures, {}, clients, 2 * clients * len(pictures))
+
+
 def big_picture() -> Picture:
     """A page of 26 MB, uncompressed; the server takes up to 32."""
     import cv2

@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> Soak:
         first = connect(parse_url(found.urls[0]))
         opened.callback(first.close)
         goods = traffic.gather_goods(first, pictures)
+        traffic.fill_up(first, goods, args.clients)
         over = threading.Event()
         urls = itertools.cycle(found.urls)
         clients = [traffic.Client(next(urls), goods, seed, over) for seed in range(args.clients)]
