@@ -33,9 +33,9 @@ def keep_busy(
     """Ask for the pictures in turn, each client sending the next as soon as it has its answer.
 
     The first requests, as many as there are clients, are a lead-in, in which queues fill; with one
-    client there is none. After the last of their answers, answers are counted until `seconds` have passed and their number is a multiple of
-    the pictures, each of which is among them. Until then nobody stops asking, so that the last
-    counted one has company too.
+    client there is none. After the last of their answers, answers are counted until `seconds` have
+    passed and their number is a multiple of the pictures, each of which is among them. Until then
+    nobody stops asking, so that the last counted one has company too.
 
     Args:
         ask: read the picture of that number; called by several threads.
