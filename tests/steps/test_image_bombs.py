@@ -23,8 +23,8 @@ def chunk(kind, body):
 
 
 def squeezed(size):
-    """So many zeros, a thousandth of their size."""
-    deflate = zlib.compressobj(9)
+    """So many zeros, a two hundredth of their size."""
+    deflate = zlib.compressobj(1)
     return b"".join(deflate.compress(bytes(1 << 20)) for _ in range(size >> 20)) + deflate.flush()
 
 
@@ -97,7 +97,7 @@ BOMBS = {
         lambda: png(20_000, 20_000, chunk(b"eXIf", ORIENTED), size=400 << 20),
         "max_image_pixels",
     ),
-    "png of more data": (lambda: png(10, 10, size=1200 << 20), "it holds more data"),
+    "png of more data": (lambda: png(10, 10, size=300 << 20), "it holds more data"),
     "png of text": (
         lambda: png(
             *(10, 10, chunk(b"zTXt", b"Raw profile type exif\0\0" + squeezed(300 << 20))),
