@@ -45,7 +45,8 @@ def test_triton_runs_the_counts_of_five_configurations(
     folder = tmp_path / "repository"
     summary = assemble(folder, source_repository(), networks, plan)
     expected = dict.fromkeys(DET_OP, det) | dict.fromkeys(REC_OP, rec)
-    assert {row.model: row.instances for row in summary} == expected | {"ocr": 0, "detect": 0}
+    others = {"admit": 1, "ocr": 0, "detect": 0}
+    assert {row.model: row.instances for row in summary} == expected | others
     with TritonServer(folder, grace=0) as server:
         assert running_instances(server, expected) == expected
 
