@@ -6,7 +6,8 @@ in the same way, which are most of them, since it is always free; all the while 
 is ready. Loading the one model again over the repository API puts an end to the errors too, but
 the request that failed is never let go inside Triton: the old instances stay, with their memory and
 their shared memory, and the server cannot end in order any more. So the whole server is replaced,
-which frees everything, and is not ready meanwhile and says so.
+which frees everything, and is not ready meanwhile and says so. It is killed: Triton's orderly end
+lets few requests finish and fails others inside; a broken connection tells clients to send again.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 WATCH_SECONDS = 0.5
-# What a server that lost a process still works on gets so long. It never ends by itself.
-DRAIN_SECONDS = 2.0
 # So many restarts are allowed within this time; older ones are forgotten.
 WINDOW_SECONDS = 600.0
 FIRST_PAUSE_SECONDS = 0.5
@@ -78,7 +77,7 @@ def _until_it_ends(server: TritonServer, check: Callable[[], None]) -> str:
     while (status := server.wait(WATCH_SECONDS)) is None:
         check()
         if lost := steps.lost():
-            server.drain(DRAIN_SECONDS)
+            server.kill()
             return f"tritonserver lost the process of {', '.join(lost)}"
     return f"tritonserver ended by itself with status {status}"
 

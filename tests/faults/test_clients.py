@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -43,10 +44,19 @@ def large() -> bytes:
 
 
 def http_request(model: str, picture: bytes) -> bytes:
+    """A request with the picture behind its JSON, which asks for an answer of that form."""
+    image = len(picture).to_bytes(4, "little") + picture
+    tensor = {"name": "IMAGE", "datatype": "BYTES", "shape": [1]}
+    asked = {
+        "inputs": [{**tensor, "parameters": {"binary_data_size": len(image)}}],
+        "parameters": {"binary_data_output": True},
+    }
+    head = json.dumps(asked).encode()
     return (
         f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: localhost\r\n"
-        f"Inference-Header-Content-Length: 0\r\nContent-Length: {len(picture)}\r\n\r\n"
-    ).encode() + picture
+        f"Inference-Header-Content-Length: {len(head)}\r\n"
+        f"Content-Length: {len(head) + len(image)}\r\n\r\n"
+    ).encode() + (head + image)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import pytest
 from serving import eventually, is_gone, serving
 
 from ppocr_client import OcrClient
-from ppocr_client.errors import OcrError, ServerError, ServerUnavailable
+from ppocr_client.errors import OcrError, ServerBusy, ServerError, ServerUnavailable
 
 pytestmark = pytest.mark.server
 PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
@@ -48,7 +48,9 @@ def test_every_request_ends_within_the_grace_time(repository: Path) -> None:
         assert served.process.wait(MARGIN) == 0
         assert len(ends) == REQUESTS
         errors = [error for error in ends if error is not None]
-        # What `rec` is asked by a step comes back as the step's own failure.
-        assert all(isinstance(error, ServerUnavailable | ServerError) for error in errors)
+        # Some were too many from the start. What `rec` is asked fails as the step that asks.
+        clear = ServerUnavailable | ServerError | ServerBusy
+        others = [error for error in errors if not isinstance(error, clear)]
+        assert others == []
         assert all(error.reason for error in errors)
         assert is_gone(session, f"ppocr-{served.process.pid}-")
