@@ -26,7 +26,12 @@ class ModelState:
 
 def is_ready(url: str) -> bool:
     """Whether the server answers and every model is loaded."""
-    answer = _request(url, "GET", "/v2/health/ready")
+    return answers(url, "/v2/health/ready")
+
+
+def answers(url: str, path: str) -> bool:
+    """Whether there is something at this path, and all is well with it."""
+    answer = _request(url, "GET", path)
     return answer is not None and answer[0] == 200
 
 

@@ -40,6 +40,7 @@ from ppocr_server.versions import component_versions, version_line
 
 LOG = logging.getLogger(__name__)
 STDERR = "-"
+METRICS_OFF = {"--allow-metrics=false", "--allow-metrics=0"}
 POLL_SECONDS = 0.05
 # A port picked as free can be taken before Triton binds it, and Triton itself is now and then
 # ended by a signal while it starts on a machine that is busy.
@@ -239,12 +240,18 @@ class TritonServer:
         reasons = failed_models(index, self.models, self.log())
         if reasons:
             raise ModelLoadError(failure_message(reasons) + self._log_hint(), reasons)
-        while not health.is_ready(self.http_url):
+        while not (health.is_ready(self.http_url) and self._metrics_are_served()):
             if self._process.poll() is not None:
                 raise self._ended_early()
             if time.monotonic() > deadline:
                 raise self._too_slow()
             time.sleep(POLL_SECONDS)
+
+    def _metrics_are_served(self) -> bool:
+        """Whether Triton has opened its last endpoint, a moment after it says it is ready."""
+        if METRICS_OFF.intersection(argument.lower() for argument in self._extra):
+            return True
+        return health.answers(self.metrics_url, "/metrics")
 
     def _progress_text(self) -> str:
         done = len(loaded_models(self.log()) & set(self.models))

@@ -74,7 +74,7 @@ def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form
     assert [done.path for done in before.done] == paths
     assert before.next == 8
     reasons = [done.error or "" for done in before.done]
-    assert "cannot be decoded" in reasons[1]
+    assert "damaged or truncated" in reasons[1]
     assert reasons[2].endswith("is empty")
     assert "No such file" in reasons[5]
     assert [reasons[0], reasons[3], reasons[4]] == [""] * 3

@@ -40,7 +40,8 @@ class Bound:
 
 BOUNDS = (
     Bound("memory_mib", "MiB", 0.05, 64),
-    Bound("shared_mib", "MiB", 0.05, 16),
+    # A region grows by 16 MiB the first time it holds as much at once, which may be late.
+    Bound("shared_mib", "MiB", 0.05, 64),
     Bound("regions", "", 0, 0),
     Bound("files", "", 0, 12),
     Bound("threads", "", 0, 6),
