@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import pytest
 from ppocr_converters import steps
 from ppocr_converters.assemble import assemble
 from ppocr_converters.cli import main
+from ppocr_converters.engine import LINES_IN_A_CALL
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.onnx_model import load_onnx
 from ppocr_converters.pbtxt import format_config, read_config, write_config
+from ppocr_converters.plan import Batching, ModelPlan
 from ppocr_converters.profiles import load_profile
 from ppocr_converters.verbs import DET, REC
 
@@ -43,6 +46,26 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
     for name in ("det", "rec"):
         parameters = read_config(assembled / name / "config.pbtxt").parameters
         assert parameters["intra_op_thread_count"].string_value == "1"
+
+
+def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decides(
+    built: Path, tmp_path: Path
+) -> None:
+    def lines(name: str, **changes: ModelPlan) -> int:
+        profile = load_profile(name, cores=2)
+        plan = replace(profile, models={**profile.models, **changes})
+        folder = tmp_path / f"{name}-{'-'.join(changes)}"
+        assemble(folder, steps.source_repository(), networks(built), plan)
+        parameters = read_config(folder / "recognize" / "config.pbtxt").parameters
+        return int(parameters["rec_batch_size"].string_value)
+
+    models = load_profile("cpu-openvino", cores=2).models
+    assert lines("cpu-onnxruntime") == 1
+    assert lines("cpu-openvino") == LINES_IN_A_CALL["openvino"] > 1
+    merging = replace(models["rec"], batching=Batching(preferred_sizes=(8,)))
+    assert lines("cpu-openvino", rec=merging) == 1
+    told = replace(models["recognize"], parameters={"rec_batch_size": "2"})
+    assert lines("cpu-openvino", recognize=told) == 2
 
 
 def test_without_counts_there_is_an_instance_for_each_core() -> None:

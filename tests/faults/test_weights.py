@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import tritonclient.grpc as grpcclient
-from server_unit.test_stand_in import infer
+from server_unit.stand_ins import infer
 from server_unit.tiny_models import FLOAT, add_model, config, graph_model, plus_one
 
 from ppocr_server.triton import TritonServer

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tritonclient.grpc as grpcclient
 from onnx import ModelProto, helper
-from server_unit.test_stand_in import MERGE_TWO, infer, log_of, stub_processes
+from server_unit.stand_ins import MERGE_TWO, infer, log_of, stub_processes
 from server_unit.tiny_models import (
     FLOAT,
     add_model,
@@ -61,12 +60,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     add_model(repository, "bare", f'backend: "openvino"\n{ONNX}', plus_one())
     with TritonServer(repository, grace=0) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def client(running: TritonServer) -> Iterator[Any]:
-    with grpcclient.InferenceServerClient(running.grpc_url) as connection:
-        yield connection
 
 
 def test_every_instance_is_a_process_with_its_part_of_the_threads(

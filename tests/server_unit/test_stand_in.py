@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 from onnx import helper
+from server_unit.stand_ins import MERGE_TWO, infer, log_of, stub_processes
 from server_unit.tiny_models import (
     FLOAT,
     add_model,
@@ -27,7 +28,6 @@ from ppocr_server.triton import TritonServer
 
 pytestmark = pytest.mark.server
 
-MERGE_TWO = "dynamic_batching { preferred_batch_size: 2 max_queue_delay_microseconds: 3000000 }"
 WARM_UP = (
     'model_warmup { name: "zeros" batch_size: 2 inputs { key: "X" '
     "value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }"
@@ -73,42 +73,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     add_model(repository, "reshaped", RESHAPED, plus_one(4))
     with TritonServer(repository, grace=0) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def client(running: TritonServer) -> Iterator[Any]:
-    with grpcclient.InferenceServerClient(running.grpc_url) as connection:
-        yield connection
-
-
-def infer(
-    client: Any, model: str, outputs: tuple[str, ...] = ("Y",), **inputs: np.ndarray
-) -> list[np.ndarray]:
-    tensors = []
-    for name, array in inputs.items():
-        kind = {"float32": "FP32", "int64": "INT64"}[array.dtype.name]
-        tensors.append(grpcclient.InferInput(name, array.shape, kind))
-        tensors[-1].set_data_from_numpy(array)
-    wanted = [grpcclient.InferRequestedOutput(name) for name in outputs]
-    result = client.infer(model, tensors, outputs=wanted)
-    return [result.as_numpy(name) for name in outputs]
-
-
-def stub_processes(server: TritonServer, model: str) -> list[Path]:
-    """/proc folders of the instances of a model."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        line = (entry / "cmdline").read_bytes() if (entry / "cmdline").exists() else b""
-        is_stub = b"triton_python_backend_stub" in line and f"/{model}/".encode() in line
-        if is_stub and server.shared_memory_prefix.encode() in line:
-            found.append(entry)
-    return found
-
-
-def log_of(server: TritonServer, instance: str) -> str:
-    lines = [line for line in server.log().splitlines() if f'"{instance}: Python stand-in' in line]
-    assert len(lines) == 1
-    return lines[0]
 
 
 def test_it_counts_as_the_onnxruntime_backend(client: Any) -> None:

@@ -1,0 +1,18 @@
+"""What the tests of every stand-in need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import tritonclient.grpc as grpcclient
+
+from ppocr_server.triton import TritonServer
+
+
+@pytest.fixture(scope="module")
+def client(running: TritonServer) -> Iterator[Any]:
+    """Of the server that a file runs."""
+    with grpcclient.InferenceServerClient(running.grpc_url) as connection:
+        yield connection
