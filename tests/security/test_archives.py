@@ -105,9 +105,8 @@ def test_two_files_of_one_name_are_no_model(tmp_path: Path) -> None:
     twice = tar_of((f"a/{NAME}", b"good", {}), (f"b/{NAME}", b"evil", {}))
     with pytest.raises(FetchError, match="more than once"):
         take(tmp_path, twice)
-    info = zipfile.ZipInfo(NAME)
     with pytest.warns(UserWarning, match="Duplicate name"):
-        doubled = zip_of((info, b"good"), (info, b"evil"))
+        doubled = zip_of((zipfile.ZipInfo(NAME), b"good"), (zipfile.ZipInfo(NAME), b"evil"))
     with pytest.raises(FetchError, match="more than once"):
         take(tmp_path, doubled)
 
