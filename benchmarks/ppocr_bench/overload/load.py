@@ -61,6 +61,11 @@ class Window:
         return len(self.inside(SERVED)) / (self.end - self.begin)
 
     @property
+    def owed(self) -> int:
+        """Requests that were let in before the end and answered after it."""
+        return sum(a.status == SERVED and a.sent <= self.end < a.answered for a in self.answers)
+
+    @property
     def offered_per_second(self) -> float:
         """Requests that were sent."""
         sent = sum(self.begin <= answer.sent <= self.end for answer in self.answers)

@@ -13,7 +13,7 @@ from ppocr_bench.pictures import Picture, add_picture_arguments, gather
 from ppocr_bench.target import add_target_arguments, serving
 
 if TYPE_CHECKING:
-    from ppocr_bench.overload.result import Load, Overload
+    from ppocr_bench.overload.result import Load, Overload, Recovery
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,16 +56,16 @@ def run(args: argparse.Namespace) -> Overload:
         if url is None:
             raise BenchError("overload is measured over gRPC; name a --url grpc://HOST:PORT")
         pid = args.pid or found.pid
-        loads, recovery, same = asyncio.run(measure(url, picture, args, pid))
-    return Overload(machine, url, picture.name, args.times, loads, recovery, same)
+        loads, recoveries, same = asyncio.run(measure(url, picture, args, pid))
+    return Overload(machine, url, picture.name, args.times, loads, recoveries, same)
 
 
 async def measure(
     url: str, picture: Picture, args: argparse.Namespace, pid: int | None
-) -> tuple[list[Load], list[float], bool]:
-    """The loads, the seconds that each recovery took, and whether its answers were right."""
+) -> tuple[list[Load], list[Recovery], bool]:
+    """The loads, what came after each overload, and whether the answers then were right."""
     from ppocr_bench.overload.load import Sender, closed_loop, encode, open_loop
-    from ppocr_bench.overload.result import load_of
+    from ppocr_bench.overload.result import Recovery, load_of
 
     lead = max(1.0, args.seconds / 4)
     sender = Sender(url.removeprefix("grpc://"), encode([picture.data]))
@@ -73,20 +73,20 @@ async def measure(
         expected = await asyncio.to_thread(alone, url, picture)
         cpu = cpu_seconds(pid)
         peak = await closed_loop(sender.send, args.clients, args.seconds, lead)
-        loads, recovery, same = [load_of("peak", peak, since(pid, cpu))], [], True
+        loads, recoveries, same = [load_of("peak", peak, since(pid, cpu))], [], True
         for _ in range(args.rounds):
             rate = max(load.served for load in loads) * args.times
             cpu = cpu_seconds(pid)
             over = await open_loop(sender.send, rate, args.seconds, lead)
             loads.append(load_of("overload", over, since(pid, cpu)))
             same &= await asyncio.to_thread(alone, url, picture) == expected
-            recovery.append(time.monotonic() - over.end)
+            recoveries.append(Recovery(time.monotonic() - over.end, over.owed))
             cpu = cpu_seconds(pid)
             peak = await closed_loop(sender.send, args.clients, args.seconds, lead)
             loads.append(load_of("peak", peak, since(pid, cpu)))
     finally:
         await sender.close()
-    return loads, recovery, same
+    return loads, recoveries, same
 
 
 def cpu_seconds(pid: int | None) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -147,12 +147,12 @@ def natural_width(size: tuple[int, int], height: int) -> int:
 
 
 def fill_batch(
-    crops: Sequence[np.ndarray], batch: Batch, height: int
+    crops: Sequence[np.ndarray] | Mapping[int, np.ndarray], batch: Batch, height: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resize the crops of a batch into the recogniser's input.
 
     Args:
-        crops: uint8 [h, w, 3] each.
+        crops: uint8 [h, w, 3] each, by index.
         batch: which of them, and the padded width W.
         height: the model's input height H, pixels.
 

@@ -135,14 +135,21 @@ class TritonPythonModel:
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
         ended = self.phases.begin()
-        crops = [crop_line(pixels, box, options["reference"]) for box in boxes]
-        if options["use_angle_cls"] and self.classifier is not None and crops:
+        upright_crops: list[np.ndarray] | None = None
+
+        def crop(index: int) -> np.ndarray:
+            if upright_crops is not None:
+                return upright_crops[index]
+            return crop_line(pixels, boxes[index], options["reference"])
+
+        if options["use_angle_cls"] and self.classifier is not None and len(boxes):
+            crops = [crop(index) for index in range(len(boxes))]
             ended("crop")
-            crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
+            upright_crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
             ended("read")
         self.reading.cropped(batches)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
-        calls = [self.start(ask, crops, batch) for batch in batches]
+        calls = [self.start(ask, crop, batch) for batch in batches]
         ended("crop")
         answers = await asyncio.gather(*calls)
         ended("read")
@@ -176,8 +183,9 @@ class TritonPythonModel:
             return plan_like_paddle(sizes, self.height, width)
         return plan_like_paddle_serving(sizes, self.height, self.batch_size, width)
 
-    def start(self, ask: Ask, crops: list[np.ndarray], batch: Batch) -> Any:
-        """Send one batch; it is read while the next one is being filled."""
+    def start(self, ask: Ask, crop: Callable[[int], np.ndarray], batch: Batch) -> Any:
+        """Cut out and send one batch; it is read while the next one is being cut out."""
+        crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, self.height)
         return ask("rec", OUTPUTS, CROPS=rows, WIDTHS=widths)
 
