@@ -31,10 +31,22 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(repository: Path) -> Iterator[TritonServer]:
+def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     """The real tritonserver with the built repository, on free loopback ports."""
-    with TritonServer(repository, grace=0) as running:
+    log = tmp_path_factory.mktemp("tritonserver") / "triton.log"
+    with TritonServer(repository, grace=0, log_path=log) as running:
         yield running
+        assert running.poll() is None, log.read_text(encoding="utf-8", errors="replace")[-8000:]
+
+
+@pytest.fixture(autouse=True)
+def _the_server_lives(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Say in the test in which the shared server ended that it did, and what it wrote last."""
+    yield
+    if "server" in request.fixturenames:
+        running = request.getfixturevalue("server")
+        if (status := running.poll()) is not None:
+            pytest.fail(f"tritonserver has ended with status {status}:\n{running.log()[-8000:]}")
 
 
 @pytest.fixture(scope="session")
