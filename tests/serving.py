@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ppocr_server.guard import leftovers, shared_memory
+from ppocr_server.steps import instance_of
 
 # As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
 SERVE = [sys.executable, "-m", "ppocr_server.cli"]
@@ -40,6 +41,10 @@ class Served:
         """What it wrote to standard error until now."""
         self._errors.seek(0)
         return self._errors.read()
+
+    def replaced(self, times: int) -> bool:
+        """Whether its tritonserver has been replaced so many times, and is up."""
+        return self.errors().count("ready again") == times
 
 
 @contextmanager
@@ -75,6 +80,11 @@ def serving(
             finally:
                 process.kill()
                 process.wait()
+
+
+def instances(pid: int) -> dict[str, int]:
+    """The processes of a tritonserver by the names of their instances."""
+    return {instance_of(child): child for child in leftovers(os.getsid(pid))}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

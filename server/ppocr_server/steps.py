@@ -20,6 +20,10 @@ class Steps:
         self._names: dict[int, str] = {}
         self._ended: set[int] = set()
 
+    def names(self) -> dict[int, str]:
+        """The instances that were there at the last look, by their process ids."""
+        return self._names
+
     def lost(self) -> list[str]:
         """The instances ("det_0_1") whose process has ended without Triton's doing.
 
@@ -27,8 +31,7 @@ class Steps:
         ended and lies there still, from one call of this to the next, ended by itself.
         """
         children = {pid: state for pid, state, parent, _ in processes() if parent == self._parent}
-        for pid in children.keys() - self._names.keys():
-            self._names[pid] = instance_of(pid)
+        self._names = {pid: self._names.get(pid) or instance_of(pid) for pid in children}
         before, self._ended = self._ended, {pid for pid in children if children[pid] == ENDED}
         return sorted(self._names[pid] for pid in before & self._ended)
 

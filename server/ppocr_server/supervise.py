@@ -1,5 +1,8 @@
 """Keep a server whole: start it again when it has ended by itself, or lost one of its processes.
 
+A process counts as lost when it has ended, and when Triton may have given it up: it stood still
+(see `heartbeats.py`), or the clock was set ahead while it worked (see `wall_clock.py`).
+
 Triton 2.51 does not replace the process of a Python instance that died. The request it worked on is
 answered with an error within about a second; every later one that is given to that instance fails
 in the same way, which are most of them, since it is always free; all the while Triton says that it
@@ -12,19 +15,23 @@ lets few requests finish and fails others inside; a broken connection tells clie
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ppocr_server.errors import ServerError
+from ppocr_server.heartbeats import Heartbeats
 from ppocr_server.steps import Steps
+from ppocr_server.wall_clock import WallClock
 
 if TYPE_CHECKING:
     from ppocr_server.triton import TritonServer
 
 LOG = logging.getLogger(__name__)
 WATCH_SECONDS = 0.5
+LOOKS = 5  # at the signs of life, in that time
 # So many restarts are allowed within this time; older ones are forgotten.
 WINDOW_SECONDS = 600.0
 FIRST_PAUSE_SECONDS = 0.5
@@ -73,13 +80,29 @@ def pause_before(past: Sequence[float]) -> float:
 
 def _until_it_ends(server: TritonServer, check: Callable[[], None]) -> str:
     """Return why it ended; it is ended here when it lost a process."""
-    steps = Steps(server.pid)
-    while (status := server.wait(WATCH_SECONDS)) is None:
-        check()
-        if lost := steps.lost():
+    steps, heartbeats, clock = Steps(server.pid), Heartbeats(), WallClock()
+    for look in itertools.count():
+        if (status := server.poll()) is not None:
+            return f"tritonserver ended by itself with status {status}"
+        if look % LOOKS == 0:
+            check()
+            if lost := steps.lost():
+                server.kill()
+                return f"tritonserver lost the process of {', '.join(lost)}"
+        if gave_up := _given_up(steps.names(), heartbeats, clock):
             server.kill()
-            return f"tritonserver lost the process of {', '.join(lost)}"
-    return f"tritonserver ended by itself with status {status}"
+            return f"{gave_up}; Triton takes that for the end of processes that live"
+        time.sleep(WATCH_SECONDS / LOOKS)
+    raise AssertionError("unreachable: the count has no end")
+
+
+def _given_up(names: Mapping[int, str], heartbeats: Heartbeats, clock: WallClock) -> str:
+    """For what Triton may have given up processes just now; empty for nothing."""
+    if stopped := heartbeats.stopped(names):
+        return f"the process of {', '.join(names[pid] for pid in stopped)} stood still for a second"
+    if ahead := clock.set_ahead():
+        return f"the clock was set ahead by {ahead:.1f} s"
+    return ""
 
 
 def _wait(seconds: float, check: Callable[[], None]) -> None:

@@ -38,7 +38,7 @@ def swept(server: TritonServer, picture: Path) -> Path:
     out = picture.with_name("sweep.json")
     urls = ["--url", f"grpc://{server.grpc_url}", "--url", f"http://{server.http_url}"]
     watched = ["--pid", str(server.pid), "--metrics-url", f"http://{server.metrics_url}/metrics"]
-    load = ["--concurrency", "1", "--request-rate", "3", "--seconds", "1", "--windows", "3"]
+    load = ["--concurrency", "1", "--request-rate", "3", "--seconds", "2", "--windows", "3"]
     pictures = ["--no-samples", "--images", str(picture)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PPOCR_TOOLS", str(ROOT / "build" / "tools"))

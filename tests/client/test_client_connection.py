@@ -90,8 +90,8 @@ def test_nobody_at_the_address(scheme, closed_port):
         with pytest.raises(ServerUnavailable, match=url):
             client.read(b"x")
         assert not client.server_ready()
-        with pytest.raises(ServerUnavailable, match=r"not ready within 0\.3 s: .*refused"):
-            client.wait_ready(0.3)
+        with pytest.raises(ServerUnavailable, match=r"not ready within 2 s: .*refused"):
+            client.wait_ready(2)
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])

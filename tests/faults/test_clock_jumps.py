@@ -1,4 +1,4 @@
-"""The clock on the wall jumps while tritonserver is being replaced."""
+"""The clock on the wall is set while a server is up, and while it is being replaced."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from serving import answers, eventually, serving
+from serving import Served, answers, eventually, serving
+
+from ppocr_server.supervise import WATCH_SECONDS
+from ppocr_server.wall_clock import WallClock
 
 pytestmark = pytest.mark.server
 LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
@@ -40,15 +44,39 @@ def faked(clock: Path) -> dict[str, str]:
     }
 
 
+def test_a_clock_set_ahead_replaces_the_server(small_repository: Path, clock: Path) -> None:
+    with serving(small_repository, environment=faked(clock)) as served:
+        clock.write_text("+2\n")
+        assert eventually(lambda: served.replaced(1), 30), served.errors()
+        assert "the clock was set ahead by 2.0 s" in served.errors()
+        clock.write_text("-3600\n")
+        time.sleep(3 * WATCH_SECONDS)
+        assert served.replaced(1)
+        assert answers(f"{served.ready['http']}/v2/health/ready")
+    forget(clock, served)
+
+
 def test_a_restart_is_not_put_off(small_repository: Path, clock: Path) -> None:
     with serving(small_repository, environment=faked(clock)) as served:
-        clock.write_text("+3600\n")
         os.kill(served.ready["pid"], signal.SIGKILL)
         assert eventually(lambda: "starting it again" in served.errors())
         clock.write_text("-86400\n")
-        assert eventually(lambda: "ready again" in served.errors(), 30)
+        assert eventually(lambda: served.replaced(1), 30)
         assert answers(f"{served.ready['http']}/v2/health/ready")
         served.process.terminate()
         assert served.process.wait(30) == 0
+    forget(clock, served)
+
+
+def forget(clock: Path, served: Served) -> None:
+    """Remove what libfaketime leaves behind."""
+    clock.unlink()
     for left in Path("/dev/shm").glob(f"*faketime_*_{served.process.pid}"):
         left.unlink()
+
+
+def test_less_than_matters_to_triton_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([100.0, 100.4, 99.0, 99.6, 101.0])
+    monkeypatch.setattr("ppocr_server.wall_clock._difference", lambda: next(times))
+    clock = WallClock()
+    assert [round(clock.set_ahead(), 3) for _ in range(4)] == [0, 0, 0.6, 1.4]

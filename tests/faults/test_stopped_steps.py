@@ -1,0 +1,87 @@
+"""A process stands still under load, as on a machine whose processor somebody else has."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from load import CLIENTS, under_load
+from serving import answers, eventually, instances, serving
+
+from ppocr_client import OcrClient
+from ppocr_server.heartbeats import BEAT_SECONDS, SILENCE_SECONDS, Heartbeats, beats_of, silence
+from ppocr_server.steps import Steps
+from ppocr_server.triton import TritonServer
+
+PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+RECOVERY_SECONDS = 60.0
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    "step",
+    ["rec", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("det", "recognize"))],
+)
+def test_no_answer_is_wrong_and_the_server_is_replaced(step: str, repository: Path) -> None:
+    with serving(repository) as served:
+        url = f"grpc://{served.ready['grpc']}"
+        with OcrClient(url) as client:
+            expected = client.read(PICTURE).text
+        with under_load(url, PICTURE, retries=100) as load:
+            load.pass_requests(CLIENTS)
+            os.kill(instances(served.ready["pid"])[f"{step}_0_0"], signal.SIGSTOP)
+            assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
+            load.pass_requests(2 * CLIENTS)
+        assert f"the process of {step}_0_0 stood still" in served.errors()
+        assert [reason for reason in load.failed if "is not healthy" not in reason] == []
+        assert set(load.answered) == {expected}
+        assert answers(f"{served.ready['http']}/v2/health/ready")
+
+
+@pytest.mark.server
+def test_the_second_thread_gives_the_signs_of_life(server: TritonServer) -> None:
+    steps = Steps(server.pid)
+    assert steps.lost() == []
+    before = {name: beats_of(pid) for pid, name in steps.names().items()}
+    assert {"det_0_0", "rec_0_1", "recognize_0_0"} < before.keys()
+    time.sleep(10 * BEAT_SECONDS)
+    for pid, name in steps.names().items():
+        assert 5 <= beats_of(pid) - before[name] <= 12, name  # type: ignore[operator]
+
+
+def test_a_process_that_is_gone_gives_none() -> None:
+    assert beats_of(1 << 30) is None
+    assert Heartbeats().stopped([1 << 30]) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "elapsed", "beats", "after"),
+    [
+        (0.0, 0.1, 0, 0.1),
+        (0.7, 0.1, 0, 0.8),
+        (0.7, 0.1, 1, 0.0),
+        (0.2, 1.2, 4, 0.0),  # the watcher stood still, the process did not
+        (0.2, 1.2, 1, 0.9),  # both did
+    ],
+)
+def test_the_time_without_a_sign(before: float, elapsed: float, beats: int, after: float) -> None:
+    assert silence(before, elapsed, beats) == pytest.approx(after)
+    assert BEAT_SECONDS < SILENCE_SECONDS < 1
+
+
+def test_where_all_stood_still_so_did_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats = {7: 10, 8: 10}
+    clock = iter([0.0, 0.1, 0.2, 5.2, 5.3, 6.2])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("ppocr_server.heartbeats.beats_of", beats.get)
+    heartbeats = Heartbeats()
+    assert heartbeats.stopped([7, 8]) == []
+    assert heartbeats.stopped([7, 8]) == []
+    assert heartbeats.stopped([7, 8]) == []  # five seconds of nothing, for everybody
+    beats[7], beats[8] = 11, 11
+    assert heartbeats.stopped([7, 8]) == []
+    beats[8] = 14
+    assert heartbeats.stopped([7, 8]) == [7]
