@@ -68,7 +68,7 @@ def test_accuracy_of_both_paddings(bench: Any) -> None:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("padding", ["crop", "paddle"])
+@pytest.mark.parametrize("padding", ["crop", pytest.param("paddle", marks=pytest.mark.nightly)])
 def test_eight_clients_get_the_bytes_that_one_gets(bench: Any, padding: str) -> None:
     report = bench("consistency", "--requests", "32", "--rec-padding", padding)
     assert report["differences"] == []
