@@ -4,45 +4,20 @@ While Triton 2.51 waits for an answer of a Python instance, it wants a sign of l
 second; a thread of the instance's process gives one every 0.3 s. A process that gets no processor
 for that long (another tenant of the machine has it, or somebody stopped it) is given up. It is not
 ended: it goes on where it was, and its late answer is then taken for that of the next request, from
-memory that is no longer its own. Triton dies of that, or answers wrongly.
+memory that is no longer its own. Triton soon dies of that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 BEAT_SECONDS = 0.3
 SILENCE_SECONDS = 0.8  # less than Triton's second, since looks at the processes lie between
+OWN_SECONDS = 0.5  # between two looks: the watcher itself stood still
 FIELD = "voluntary_ctxt_switches:"
-
-
-class Heartbeats:
-    """Watches the signs of life of processes of Triton's Python backend."""
-
-    def __init__(self) -> None:
-        """Watch nothing yet."""
-        self._beats: dict[int, int] = {}
-        self._silent: dict[int, float] = {}
-        self._last = time.monotonic()
-
-    def stopped(self, pids: Iterable[int]) -> list[int]:
-        """Those of the processes that stood still; none where all did, and Triton with them.
-
-        To be called several times a second.
-        """
-        now = time.monotonic()
-        elapsed, self._last = now - self._last, now
-        beats = {pid: count for pid in pids if (count := beats_of(pid)) is not None}
-        self._silent = {
-            pid: silence(self._silent.get(pid, 0.0), elapsed, beats[pid] - self._beats[pid])
-            for pid in beats.keys() & self._beats.keys()
-        }
-        self._beats = beats
-        found = sorted(pid for pid, time in self._silent.items() if time >= SILENCE_SECONDS)
-        return found if len(found) < len(self._silent) else []
 
 
 def silence(before: float, elapsed: float, beats: int) -> float:
@@ -69,3 +44,40 @@ def beats_of(pid: int) -> int | None:
             if line.startswith(FIELD):
                 return int(line.removeprefix(FIELD))
     return None
+
+
+class Heartbeats:
+    """Watches the signs of life of processes of Triton's Python backend."""
+
+    def __init__(
+        self,
+        count: Callable[[int], int | None] = beats_of,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watch nothing yet; tests count otherwise, by another clock."""
+        self._count, self._clock = count, clock
+        self._beats: dict[int, int] = {}
+        self._silent: dict[int, float] = {}
+        self._last = clock()
+
+    def stopped(self, pids: Iterable[int]) -> list[int]:
+        """Those of the processes that stood still; to be called several times a second.
+
+        Nothing is said of a process before its first sign of life, nor of a time in which all stood
+        still and the caller with them: so did Triton then.
+        """
+        now = self._clock()
+        elapsed, self._last = now - self._last, now
+        beats = {pid: count for pid in pids if (count := self._count(pid)) is not None}
+        gained = {pid: beats[pid] - self._beats[pid] for pid in beats.keys() & self._beats.keys()}
+        self._beats = beats
+        self._silent = {
+            pid: silence(self._silent.get(pid, 0.0), elapsed, gained[pid])
+            for pid in gained
+            if gained[pid] or pid in self._silent
+        }
+        found = sorted(pid for pid, seconds in self._silent.items() if seconds >= SILENCE_SECONDS)
+        if elapsed > OWN_SECONDS and len(found) == len(self._silent):
+            self._silent = dict.fromkeys(self._silent, 0.0)
+            return []
+        return found

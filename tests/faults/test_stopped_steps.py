@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,16 +73,39 @@ def test_the_time_without_a_sign(before: float, elapsed: float, beats: int, afte
     assert BEAT_SECONDS < SILENCE_SECONDS < 1
 
 
-def test_where_all_stood_still_so_did_triton(monkeypatch: pytest.MonkeyPatch) -> None:
-    beats = {7: 10, 8: 10}
-    clock = iter([0.0, 0.1, 0.2, 5.2, 5.3, 6.2])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr("ppocr_server.heartbeats.beats_of", beats.get)
-    heartbeats = Heartbeats()
-    assert heartbeats.stopped([7, 8]) == []
-    assert heartbeats.stopped([7, 8]) == []
-    assert heartbeats.stopped([7, 8]) == []  # five seconds of nothing, for everybody
-    beats[7], beats[8] = 11, 11
-    assert heartbeats.stopped([7, 8]) == []
-    beats[8] = 14
-    assert heartbeats.stopped([7, 8]) == [7]
+@pytest.fixture
+def look() -> Callable[..., list[int]]:
+    """Let time pass, and so many signs of life of process 7 and of 8; who stood still."""
+    now, beats = [0.0], {7: 10, 8: 10}
+    heartbeats = Heartbeats(beats.get, lambda: now[0])
+
+    def looked(seconds: float, *gained: int) -> list[int]:
+        now[0] += seconds
+        beats.update({pid: beats[pid] + more for pid, more in zip(beats, gained, strict=True)})
+        return heartbeats.stopped(beats)
+
+    return looked
+
+
+def test_one_stood_still(look: Callable[..., list[int]]) -> None:
+    assert [look(0.3, 0, 0), look(0.3, 1, 1), look(0.4, 1, 1)] == [[], [], []]
+    assert [look(0.45, 0, 1), look(0.45, 0, 1)] == [[], [7]]
+
+
+def test_both_stood_still_but_not_the_watcher(look: Callable[..., list[int]]) -> None:
+    assert [look(0.3, 0, 0), look(0.3, 1, 1), look(0.45, 0, 0)] == [[], [], []]
+    assert look(0.45, 0, 0) == [7, 8]
+
+
+def test_everything_stood_still(look: Callable[..., list[int]]) -> None:
+    assert [look(0.3, 0, 0), look(0.3, 1, 1), look(5.0, 0, 0)] == [[], [], []]
+    assert [look(0.1, 0, 0), look(0.1, 1, 1)] == [[], []]
+
+
+def test_the_watcher_and_one_stood_still(look: Callable[..., list[int]]) -> None:
+    assert [look(0.3, 0, 0), look(0.3, 1, 1)] == [[], []]
+    assert look(1.2, 0, 4) == [7]
+
+
+def test_what_never_gave_a_sign_is_not_missed(look: Callable[..., list[int]]) -> None:
+    assert [look(0.4, 0, 1) for _ in range(10)] == [[]] * 10
