@@ -34,26 +34,29 @@ def repository() -> Path:
     return folder
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the machine from the first test to the last."""
+    config.stash[WATCH] = watch = Watch()
+    config.add_cleanup(watch.end)
+
+
 @pytest.fixture(scope="session")
 def server(repository: Path, request: pytest.FixtureRequest) -> Iterator[TritonServer]:
     """The real tritonserver with the built repository, on free loopback ports."""
-    folder = request.getfixturevalue("tmp_path_factory").mktemp("tritonserver")
-    with (
-        TritonServer(repository, grace=0, log_path=folder / "triton.log") as running,
-        Watch(running) as watch,
-    ):
-        request.config.stash[WATCH] = watch
-        yield running
-        del request.config.stash[WATCH]
+    log = request.getfixturevalue("tmp_path_factory").mktemp("tritonserver") / "triton.log"
+    watch = request.config.stash[WATCH]
+    with TritonServer(repository, grace=0, log_path=log) as watch.server:
+        yield watch.server
+        watch.server = None
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run a test; once more if it failed on a machine on which Triton cannot be trusted."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    watch = item.config.stash.get(WATCH, None)
-    if watch is not None and watch.reasons:
-        reasons = watch.replace_server()
+    watch = item.config.stash[WATCH]
+    if watch.reasons:
+        reasons = watch.take()
         if any(report.failed for report in reports):
             warnings.warn(f"{item.nodeid} runs once more: {reasons}", stacklevel=1)
             item._initrequest()  # type: ignore[attr-defined]

@@ -1,15 +1,15 @@
-"""Whether the machine gave the shared server its processors and an even clock while a test ran.
+"""Whether the machine gave an even clock, and the shared server its processors, while a test ran.
 
-Triton gives up a Python instance that stands still for a second, or works while the clock is set
-ahead, and soon dies of it (see `ppocr_server.heartbeats` and `.wall_clock`). `ppocr-serve` replaces
-such a server; the tests' shared one is replaced here, and the test that lost it runs once more.
+Triton gives up a Python instance that works while the clock is set ahead, or stands still for a
+second, and soon dies of it (see `ppocr_server.wall_clock` and `.heartbeats`). `ppocr-serve`
+replaces such a server; the tests' shared one is replaced here, and a test that failed then runs
+once more.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-from types import TracebackType
 
 from ppocr_server.heartbeats import Heartbeats
 from ppocr_server.steps import Steps
@@ -17,49 +17,53 @@ from ppocr_server.triton import TritonServer
 from ppocr_server.wall_clock import WallClock
 
 LOOK_SECONDS = 0.1
+LOOKS = 10  # until a new process of the server is noticed
 
 
 class Watch:
-    """Notes what would make `ppocr-serve` replace a server that has not ended.
+    """Notes what makes `ppocr-serve` replace a server that has not ended.
 
     Attributes:
-        reasons: what was seen since the server was started.
+        server: the shared one, while there is one.
+        reasons: what was seen since they were last taken.
     """
 
-    def __init__(self, server: TritonServer) -> None:
+    def __init__(self) -> None:
+        """Watch until `end`."""
+        self.server: TritonServer | None = None
         self.reasons: list[str] = []
-        self._server = server
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="steadiness")
-
-    def __enter__(self) -> Watch:
+        self._thread = threading.Thread(target=self._look, name="steadiness", daemon=True)
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Look no more."""
         self._ended.set()
         self._thread.join()
 
+    def take(self) -> str:
+        """What was seen, after the shared server was started again on its ports."""
+        if self.server is not None:
+            self.server.restart()
+        reasons, self.reasons = self.reasons, []
+        return ", ".join(reasons)
+
     def _look(self) -> None:
-        heartbeats, clock = Heartbeats(), WallClock()
+        heartbeats, clock, names = Heartbeats(), WallClock(), {}
         for look in itertools.count():
             if self._ended.wait(LOOK_SECONDS):
                 return
-            if look % 10 == 0:
-                steps = Steps(self._server.pid)
-                steps.lost()
-            names = steps.names()
+            if look % LOOKS == 0:
+                names = _processes(self.server)
             self.reasons += [f"{names[pid]} stood still" for pid in heartbeats.stopped(names)]
             if ahead := clock.set_ahead():
                 self.reasons.append(f"the clock was set ahead by {ahead:.1f} s")
 
-    def replace_server(self) -> str:
-        """Start the server again, on its ports; what was seen until now."""
-        self._server.restart()
-        reasons, self.reasons = self.reasons, []
-        return ", ".join(reasons)
+
+def _processes(server: TritonServer | None) -> dict[int, str]:
+    """The instances of a server by their process ids."""
+    if server is None or server.poll() is not None:
+        return {}
+    steps = Steps(server.pid)
+    steps.lost()
+    return steps.names()
