@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CODE = ("client", "converters", "server", "benchmarks", "model_repository")
+# It looks whether that clock was set, which Triton does not bear.
+WATCH = ROOT / "server" / "ppocr_server" / "wall_clock.py"
 # Ways to read the clock on the wall.
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"}
 
@@ -27,13 +29,15 @@ def wall_clocks(folder: Path) -> list[str]:
     return [
         f"{path}:{line}: {name}"
         for path in sorted(folder.rglob("*.py"))
+        if path != WATCH
         for line, name in names_read(path.read_text("utf-8"))
         if name in WALL
     ]
 
 
 @pytest.mark.parametrize("folder", CODE)
-def test_no_module_reads_the_clock_on_the_wall(folder: str) -> None:
+def test_no_other_module_reads_the_clock_on_the_wall(folder: str) -> None:
+    assert WATCH.is_file()
     assert wall_clocks(ROOT / folder) == []
 
 
