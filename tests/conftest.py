@@ -55,12 +55,10 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     watch = item.config.stash[WATCH]
-    if watch.reasons:
-        reasons = watch.take()
-        if any(report.failed for report in reports):
-            warnings.warn(f"{item.nodeid} runs once more: {reasons}", stacklevel=1)
-            item._initrequest()  # type: ignore[attr-defined]
-            reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    if watch.reasons and any(report.failed for report in reports):
+        warnings.warn(f"{item.nodeid} runs once more: {watch.take()}", stacklevel=1)
+        item._initrequest()  # type: ignore[attr-defined]
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

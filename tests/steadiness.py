@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 
 from ppocr_server.heartbeats import Heartbeats
 from ppocr_server.steps import Steps
@@ -17,6 +18,7 @@ from ppocr_server.triton import TritonServer
 from ppocr_server.wall_clock import WallClock
 
 LOOK_SECONDS = 0.1
+BACK_SECONDS = 10.0  # within which clients find the way back to a server that was away
 LOOKS = 10  # until a new process of the server is noticed
 
 
@@ -45,6 +47,7 @@ class Watch:
         """What was seen, after the shared server was started again on its ports."""
         if self.server is not None:
             self.server.restart()
+            time.sleep(BACK_SECONDS)
         reasons, self.reasons = self.reasons, []
         return ", ".join(reasons)
 

@@ -66,9 +66,11 @@ class Heartbeats:
         Nothing is said of a process before its first sign of life, nor of a time in which all stood
         still and the caller with them: so did Triton then.
         """
-        now = self._clock()
-        elapsed, self._last = now - self._last, now
+        # The time that the counting itself takes is in none of the intervals: whoever is held up in
+        # the middle of it must not take that for a silence.
+        elapsed = self._clock() - self._last
         beats = {pid: count for pid in pids if (count := self._count(pid)) is not None}
+        self._last = self._clock()
         gained = {pid: beats[pid] - self._beats[pid] for pid in beats.keys() & self._beats.keys()}
         self._beats = beats
         self._silent = {
