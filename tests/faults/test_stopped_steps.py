@@ -111,17 +111,17 @@ def test_what_never_gave_a_sign_is_not_missed(look: Callable[..., list[int]]) ->
     assert [look(0.4, 0, 1) for _ in range(10)] == [[]] * 10
 
 
-def test_a_watcher_held_up_before_it_counts_takes_that_for_no_silence() -> None:
-    now, beats, pauses = [0.0], [0], iter([0.0, 0.0, 1.2, 0.0])
+def test_a_watcher_held_up_while_it_counts_takes_that_for_no_silence() -> None:
+    now, beats, pause = [0.0], {7: 0, 8: 0}, [0.0]
 
     def count(pid: int) -> int:
-        pause = next(pauses)
-        now[0] += pause  # in which the process goes on
-        beats[0] += int(pause / BEAT_SECONDS)
-        return beats[0]
+        if pid == 8:  # held up between the two, who both go on
+            now[0] += pause[0]
+            beats.update({each: beats[each] + int(pause[0] / BEAT_SECONDS) for each in beats})
+        return beats[pid]
 
     heartbeats = Heartbeats(count, lambda: now[0])
-    for gained in (0, 1, 0, 0):
+    for gained, pause[0] in ((0, 0.0), (1, 0.0), (0, 1.5), (0, 0.0)):
         now[0] += 0.1
-        beats[0] += gained
-        assert heartbeats.stopped([7]) == []
+        beats.update({each: beats[each] + gained for each in beats})
+        assert heartbeats.stopped([7, 8]) == []
