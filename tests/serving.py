@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ppocr_server.guard import leftovers, shared_memory
-from ppocr_server.steps import instance_of
+from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
+from ppocr_server.watch.stub_processes import instance_of
 
 # As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
 SERVE = [sys.executable, "-m", "ppocr_server.cli"]

@@ -1,7 +1,7 @@
 """Whether the machine gave an even clock, and the shared server its processors, while a test ran.
 
 Triton gives up a Python instance that works while the clock is set ahead, or stands still for a
-second, and soon dies of it (see `ppocr_server.wall_clock` and `.heartbeats`). `ppocr-serve`
+second, and soon dies of it (see `ppocr_server.watch.wall_clock` and `.heartbeats`). `ppocr-serve`
 replaces such a server; the tests' shared one is replaced here, and a test that failed then runs
 once more.
 """
@@ -12,10 +12,10 @@ import itertools
 import threading
 import time
 
-from ppocr_server.heartbeats import Heartbeats
-from ppocr_server.steps import Steps
-from ppocr_server.triton import TritonServer
-from ppocr_server.wall_clock import WallClock
+from ppocr_server.tritonserver.server import TritonServer
+from ppocr_server.watch.heartbeats import Heartbeats
+from ppocr_server.watch.stub_processes import Steps
+from ppocr_server.watch.wall_clock import WallClock
 
 LOOK_SECONDS = 0.1
 BACK_SECONDS = 10.0  # within which clients find the way back to a server that was away
@@ -27,7 +27,7 @@ class Watch:
 
     Attributes:
         server: the shared one, while there is one.
-        reasons: what was seen since they were last taken.
+        reasons: what was seen since that server was started.
     """
 
     def __init__(self) -> None:
@@ -43,8 +43,8 @@ class Watch:
         self._ended.set()
         self._thread.join()
 
-    def take(self) -> str:
-        """What was seen, after the shared server was started again on its ports."""
+    def replace_server(self) -> str:
+        """Start the shared server again on its ports, if there is one; what was seen until now."""
         if self.server is not None:
             self.server.restart()
             time.sleep(BACK_SECONDS)

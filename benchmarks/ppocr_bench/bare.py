@@ -19,8 +19,8 @@ import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import Picture
-from ppocr_converters.pbtxt import read_config
-from ppocr_converters.reading import Reader
+from ppocr_converters.proof.reading import Reader
+from ppocr_converters.repository.pbtxt import read_config
 
 Feed = dict[str, np.ndarray]
 #: Inputs by name to the outputs in the order of the graph; several threads may call it.

@@ -17,7 +17,7 @@ from ppocr_bench.target import add_target_arguments, target
 if TYPE_CHECKING:
     import numpy as np
 
-    from ppocr_client.transport import Transport
+    from ppocr_client.transport.base import Transport
 
 TENSORS = ("BOXES", "TEXTS", "SCORES", "BOX_SCORES")
 TIMEOUT = 120.0
@@ -83,7 +83,7 @@ class Consistency:
 
 def run(args: argparse.Namespace) -> Consistency:
     """Ask alone, then all at once, for the first of the given addresses."""
-    from ppocr_client.transport import connect, parse_url
+    from ppocr_client.transport.base import connect, parse_url
 
     pictures = choose(gather(args), args.pictures)
     parameters = {"rec_padding": args.rec_padding}
@@ -141,7 +141,7 @@ def ask(transport: Transport, picture: Picture, parameters: Mapping[str, str]) -
     """The bytes of every tensor of one answer."""
     import numpy as np
 
-    from ppocr_client.transport import Infer
+    from ppocr_client.transport.base import Infer
 
     image = np.array([picture.data], np.object_)
     answer = transport.send(Infer("ocr", {"IMAGE": image}, parameters), TIMEOUT)

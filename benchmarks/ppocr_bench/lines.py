@@ -174,7 +174,7 @@ def ways(
     """For each page and way: its name, the lines that are read, the request, the bare networks."""
     import numpy as np
 
-    from ppocr_converters.render import encode_page, render_dense_page
+    from ppocr_converters.pictures.render import encode_page, render_dense_page
 
     for count in sorted(set(args.lines)):
         page = render_dense_page(args.seed, count)

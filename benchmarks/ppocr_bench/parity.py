@@ -187,7 +187,7 @@ def plain_file(picture: Picture, path: Path) -> Path:
     """
     import cv2
 
-    from ppocr_converters.steps import load
+    from ppocr_converters.repository.steps import load
 
     image = load("det_preprocess").image
     header = image.read_header(picture.data, image.Limits())

@@ -75,7 +75,7 @@ def find_perf_analyzer(explicit: Path | None, links: Path) -> PerfAnalyzer:
 
 
 def _of_the_wheel() -> Path:
-    from ppocr_converters.tools import install_apart, tool_folder
+    from ppocr_converters.paddle.paddle2onnx_versions import install_apart, tool_folder
 
     folder = tool_folder(f"{NAME}-{VERSION}")
     install_apart(f"tritonclient=={VERSION}", folder, "the sweep")
@@ -116,7 +116,7 @@ def match_library(name: str, files: Sequence[Path]) -> Path | None:
 
 def _libraries_of_triton() -> Sequence[Path]:
     from ppocr_server.errors import NotInstalledError
-    from ppocr_server.locate import find_tritonserver
+    from ppocr_server.tritonserver.locate import find_tritonserver
 
     try:
         return find_tritonserver().libraries

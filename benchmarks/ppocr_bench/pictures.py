@@ -117,7 +117,7 @@ def samples(folder: Path) -> list[Picture]:
 
 def rendered(seed: int, count: int) -> list[Picture]:
     """Rendered pages: one of each seed from `seed` on."""
-    from ppocr_converters.render import encode_page, render_pages
+    from ppocr_converters.pictures.render import encode_page, render_pages
 
     return [
         Picture(

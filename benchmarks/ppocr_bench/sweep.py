@@ -239,7 +239,7 @@ def warm_up(url: str, pictures: Sequence[Picture], clients: int) -> float:
         OcrError: a picture is not read; its reason.
     """
     from ppocr_bench.consistency import ask_at_once
-    from ppocr_client.transport import connect, parse_url
+    from ppocr_client.transport.base import connect, parse_url
 
     transport = connect(parse_url(url))
     try:

@@ -54,7 +54,7 @@ def serving(args: argparse.Namespace) -> Iterator[Serving]:
     if args.url:
         yield Serving(args.url)
         return
-    from ppocr_server.triton import TritonServer
+    from ppocr_server.tritonserver.server import TritonServer
 
     with TritonServer(args.repository) as server:
         urls = [f"grpc://{server.grpc_url}", f"http://{server.http_url}"]

@@ -9,16 +9,16 @@
 
 `AsyncOcrClient` is the same for an event loop. Needs numpy and tritonclient only. Errors are in
 `ppocr_client.errors`, the options of a request in `ppocr_client.options`, drawing (with Pillow) in
-`ppocr_client.draw`, files of other programs in `ppocr_client.exports`.
+`ppocr_client.exports.draw`, files of other programs in `ppocr_client.exports`.
 """
 
 from ppocr_client.aio import AsyncOcrClient
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import OcrError
-from ppocr_client.many import Reading
 from ppocr_client.results import Detection, Line, OcrResult
-from ppocr_client.server_info import ServerInfo
-from ppocr_client.transport import Tls
+from ppocr_client.transport.base import Tls
+from ppocr_client.transport.batching import Reading
+from ppocr_client.transport.server_info import ServerInfo
 
 __all__ = [
     "AsyncOcrClient",

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
-from ppocr_client import plans
 from ppocr_client.client import DEFAULT_URL
+from ppocr_client.documents.pictures import Colour, ImageSource
 from ppocr_client.errors import OcrError
-from ppocr_client.many import Reading, check_concurrency, run_many_async
 from ppocr_client.options import request_parameters
-from ppocr_client.pictures import Colour, ImageSource
 from ppocr_client.results import Detection, OcrResult
-from ppocr_client.server_info import ServerInfo, Work
-from ppocr_client.shared_memory import SharedMemory
-from ppocr_client.sharing import end_sharing
-from ppocr_client.steps import Do, Plan, Send, Step
-from ppocr_client.transport import Tls, connect_async, parse_url
+from ppocr_client.transport import protocol as plans
+from ppocr_client.transport.actions import Do, Plan, Send, Step
+from ppocr_client.transport.base import Tls, connect_async, parse_url
+from ppocr_client.transport.batching import Reading, check_concurrency, run_many_async
+from ppocr_client.transport.server_info import ServerInfo, Work
+from ppocr_client.transport.shared_memory import SharedMemory
+from ppocr_client.transport.shm_requests import end_sharing
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -12,20 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ppocr_client import (
-    command_batch,
-    command_doctor,
-    command_read,
-    command_ui,
-    command_watch,
-)
-from ppocr_client.argument_types import SWITCH, above_zero, switch, whole
 from ppocr_client.client import DEFAULT_URL
-from ppocr_client.documents import InputError, parse_pages
+from ppocr_client.commands import batch, doctor, read, ui, watch
+from ppocr_client.commands.argument_types import SWITCH, above_zero, switch, whole
+from ppocr_client.documents.documents import InputError, parse_pages
+from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, Option, given_options, request_parameters
-from ppocr_client.outputs import FORMATS
-from ppocr_client.plans import settings_of
-from ppocr_client.transport import Tls
+from ppocr_client.transport.base import Tls
+from ppocr_client.transport.protocol import settings_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,58 +65,58 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_read(verbs: Any) -> None:
-    read = verbs.add_parser(
+    parser = verbs.add_parser(
         "read",
         help="read pictures and PDF files",
         description="Read pictures and PDF files: to standard output, or each into a file of its "
         "own. The exit code is 1 if any of them failed; they are listed at the end.",
     )
-    read.set_defaults(run=command_read.run)
-    _add_inputs(read)
-    _add_outputs(read)
-    _add_connection(read)
-    _add_options(read)
+    parser.set_defaults(run=read.run)
+    _add_inputs(parser)
+    _add_outputs(parser)
+    _add_connection(parser)
+    _add_options(parser)
 
 
 def _add_watch(verbs: Any) -> None:
-    watch = verbs.add_parser(
+    parser = verbs.add_parser(
         "watch",
         help="read pictures and PDF files as they arrive in a folder",
         description="Read pictures and PDF files as they arrive in a folder, those that are there "
         "already first, each into a file of its own, whose path is printed. What was read before "
         "is not read again. Ends with Ctrl-C; the exit code is 1 if something was not read.",
     )
-    watch.set_defaults(run=command_watch.run)
-    _add_folder(watch)
-    _add_folder_outputs(watch)
-    _add_connection(watch)
-    _add_options(watch)
+    parser.set_defaults(run=watch.run)
+    _add_folder(parser)
+    _add_folder_outputs(parser)
+    _add_connection(parser)
+    _add_options(parser)
 
 
 def _add_batch(verbs: Any) -> None:
-    batch = verbs.add_parser(
+    parser = verbs.add_parser(
         "batch",
         help="read archives of millions of files on Ray, through one or many servers",
         description="Read whole archives, from folders or buckets, through one or many servers: "
         "exactly one row for each input, in files that are there as a whole or not at all. The "
         "exit code is 1 if any input failed, or none could be read.",
     )
-    batch.set_defaults(run=command_batch.run)
-    command_batch.add_arguments(batch)
-    _add_connection(batch, several=True)
-    _add_options(batch)
+    parser.set_defaults(run=batch.run)
+    batch.add_arguments(parser)
+    _add_connection(parser, several=True)
+    _add_options(parser)
 
 
 def _add_doctor(verbs: Any) -> None:
-    doctor = verbs.add_parser(
+    parser = verbs.add_parser(
         "doctor",
         help="check a server: reachable, models ready, a test picture, time in each step",
         description="Check a server from here: is it reachable, are its models ready, does it read "
         "a test picture, and how long does each step take. The exit code is 1 if it does not.",
     )
-    doctor.set_defaults(run=command_doctor.run)
-    doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    _add_connection(doctor)
+    parser.set_defaults(run=doctor.run)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_connection(parser)
 
 
 def _add_page(verbs: Any) -> None:
@@ -132,7 +126,7 @@ def _add_page(verbs: Any) -> None:
         description="Serve a web page that reads pictures and PDF files and shows what was read "
         "where. It is for this machine alone, unless --host says otherwise.",
     )
-    page.set_defaults(run=command_ui.run)
+    page.set_defaults(run=ui.run)
     page.add_argument("--host", default="127.0.0.1", help="listen here (default: %(default)s)")
     page.add_argument(
         "--port", type=int, default=8080, metavar="N", help="0: a free one (default: %(default)s)"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ppocr_client.documents.image_size import Size
+from ppocr_client.documents.pictures import ImageSource, read_image
 from ppocr_client.errors import ServerError
-from ppocr_client.pictures import ImageSource, read_image
-from ppocr_client.sizes import Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -159,8 +159,8 @@ class OcrResult:
         return to_pdf([(read_image(image), self)], dpi=dpi)
 
     def draw(self, image: ImageSource, *, font: str | os.PathLike[str] | None = None) -> Image:
-        """The picture with boxes, beside it the texts; see `ppocr_client.draw`."""
-        from ppocr_client.draw import draw_result
+        """The picture with boxes, beside it the texts; see `ppocr_client.exports.draw`."""
+        from ppocr_client.exports.draw import draw_result
 
         return draw_result(image, self, font=font)
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters import verbs
+from ppocr_converters import commands as verbs
+from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ConvertError
-from ppocr_converters.verbs import CLS, DET, REC
 
 WORK = Path("build")
 OPSET = 14

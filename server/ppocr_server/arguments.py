@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ppocr_server.security import add_security_arguments
+from ppocr_server.access.security import add_security_arguments
 
 WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITORY, parser
 
 if TYPE_CHECKING:
+    from ppocr_server.access.credentials import Tls
     from ppocr_server.configured import Endpoints
-    from ppocr_server.credentials import Tls
-    from ppocr_server.triton import TritonServer
+    from ppocr_server.tritonserver.server import TritonServer
 
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
 # What can stand before all options: a module whose main() takes the rest of the line.
 VERBS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
-    "shm-size": "ppocr_server.shared_memory",
+    "shm-size": "ppocr_server.tritonserver.shm_size",
     "timeline": "ppocr_server.timeline.cli",
 }
 
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ppocr_server.json_logs import json_log
-    from ppocr_server.security import security_of
+    from ppocr_server.access.security import security_of
+    from ppocr_server.tritonserver.json_logs import json_log
 
     options.security = security_of(options)
     # All three end the server in the same orderly way, during start as well.
@@ -112,7 +112,7 @@ def _server(
     ports: Mapping[str, int] = DEFAULT_PORTS,
 ) -> TritonServer:
     """The server that the options describe, not started; what they leave out is as given."""
-    from ppocr_server.triton import TritonServer
+    from ppocr_server.tritonserver.server import TritonServer
 
     given = {name: getattr(options, f"{name}_port") for name in ports}
     chosen = {f"{name}_port": ports[name] if p is None else p for name, p in given.items()}
@@ -135,8 +135,8 @@ def _run(
     options: argparse.Namespace, server: TritonServer, endpoints: Endpoints | None = None
 ) -> int:
     """Serve while the command runs, or until the server ends and may not be started again."""
-    from ppocr_server.command import run_while_serving
-    from ppocr_server.supervise import supervise
+    from ppocr_server.run_with_server import run_while_serving
+    from ppocr_server.watch.supervise import supervise
 
     old = {} if endpoints is None else dict(endpoints.ports)
     if options.command:
@@ -159,8 +159,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) -> None:
     """Tell a person or a program where the server listens."""
-    from ppocr_server.health import server_version
-    from ppocr_server.versions import component_versions, version_line
+    from ppocr_server.tritonserver.health import server_version
+    from ppocr_server.tritonserver.versions import component_versions, version_line
 
     version = server_version(server.http_url, server.security.headers)
     versions = component_versions(server.installation, version)
@@ -220,7 +220,7 @@ def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:
 
 
 def _decode() -> int:
-    from ppocr_server.answer import decode_answer
+    from ppocr_server.decode_response import decode_answer
 
     answer = decode_answer(sys.stdin.buffer.read())
     print(json.dumps(answer, ensure_ascii=False))

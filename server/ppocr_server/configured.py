@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.upstream import upstream_of
-from ppocr_server.ports import choose_ports
-from ppocr_server.security import Security
+from ppocr_server.tritonserver.ports import choose_ports
 
 if TYPE_CHECKING:
-    from ppocr_converters.serving_config.service import Service
+    from ppocr_converters.repository.serving_config.service import Service
 
 GRACE_SECONDS = 5.0
 TRACES = "triton.trace"
@@ -51,7 +51,7 @@ def read_config(path: Path) -> Configured:
     """
     try:
         from ppocr_converters.errors import ConvertError
-        from ppocr_converters.serving_config.build import load_service
+        from ppocr_converters.repository.serving_config.build import load_service
     except ModuleNotFoundError as error:
         raise ServerError(
             f"--config needs the converters ({error}); pip install 'ppocr-triton[convert,serve]'"
@@ -74,7 +74,7 @@ def build_repository(service: Service, work: Path) -> Path:
     """
     from ppocr_converters.errors import ConvertError
     from ppocr_converters.files import only_one
-    from ppocr_converters.serving_config.build import build_service
+    from ppocr_converters.repository.serving_config.build import build_service
 
     try:
         with only_one(work):

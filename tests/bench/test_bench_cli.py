@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ppocr_bench.cli import main
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "cv2", "onnxruntime", "tritonclient", "paddle")

@@ -13,7 +13,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.labels import read_labels
 from ppocr_bench.pictures import Picture, Truth
 from ppocr_client.results import Line, OcrResult
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 SQUARE = [[0, 0], [10, 0], [10, 5], [0, 5]]

@@ -10,8 +10,8 @@ import pytest
 from ppocr_bench.cli import main
 from ppocr_bench.parity import Compared, Line, Parity, compare, plain_file
 from ppocr_bench.pictures import Picture, samples
-from ppocr_converters.steps import load
-from ppocr_server.triton import TritonServer
+from ppocr_converters.repository.steps import load
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 CORNERS = [[0.0, 0.0], [9.0, 0.0], [9.0, 5.0], [0.0, 5.0]]

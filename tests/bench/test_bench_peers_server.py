@@ -11,9 +11,9 @@ from ppocr_bench.bare import Networks, read_setting
 from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import read_picture
-from ppocr_converters.pbtxt import read_config, set_parameter, write_config
-from ppocr_converters.render import encode_page, render_page
-from ppocr_server.triton import TritonServer
+from ppocr_converters.pictures.render import encode_page, render_page
+from ppocr_converters.repository.pbtxt import read_config, set_parameter, write_config
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "samples" / "poster_zh.jpg"

@@ -16,7 +16,7 @@ from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
 from ppocr_bench.perf_analyzer import Load, Windows, input_data, measure
 from ppocr_bench.perf_analyzer_tool import find_perf_analyzer
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.server

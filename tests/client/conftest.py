@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 
 @pytest.fixture(scope="session")

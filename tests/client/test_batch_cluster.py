@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from ppocr_client.cli import main
-from ppocr_client.pictures import encode_pixels
-from ppocr_server.triton import TritonServer
+from ppocr_client.documents.pictures import encode_pixels
+from ppocr_server.tritonserver.server import TritonServer
 
 pytest.importorskip("ray.data")
 pq = pytest.importorskip("pyarrow.parquet")

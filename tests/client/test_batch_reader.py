@@ -17,9 +17,9 @@ from ppocr_client.batch.parts import cut, look_into
 from ppocr_client.batch.reader import Job, PartReader
 from ppocr_client.batch.rows import TABLES, Row
 from ppocr_client.cli import main
-from ppocr_client.documents import InputError
+from ppocr_client.documents.documents import InputError
+from ppocr_client.documents.pictures import encode_pixels
 from ppocr_client.errors import ImageError, ModelNotFound
-from ppocr_client.pictures import encode_pixels
 
 pq = pytest.importorskip("pyarrow.parquet")
 

@@ -18,9 +18,9 @@ import pytest
 from PIL import Image
 
 from ppocr_client.cli import main
-from ppocr_client.documents import find_documents, parse_pages
-from ppocr_client.pictures import encode_pixels
-from ppocr_client.progress import describe
+from ppocr_client.commands.progress import describe
+from ppocr_client.documents.documents import find_documents, parse_pages
+from ppocr_client.documents.pictures import encode_pixels
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SIGN = SAMPLES / "sign_vertical.jpg"

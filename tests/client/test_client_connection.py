@@ -14,7 +14,7 @@ import pytest
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import DeadlineExceeded, ImageError, ServerUnavailable
-from ppocr_client.transport import parse_url
+from ppocr_client.transport.base import parse_url
 
 
 @pytest.mark.parametrize(

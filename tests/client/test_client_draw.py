@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from ppocr_client import Line, OcrResult
-from ppocr_client.draw import DrawError, draw_result, find_font
 from ppocr_client.errors import ImageError
+from ppocr_client.exports.draw import DrawError, draw_result, find_font
 
 
 def box(left, top, right, bottom):
@@ -89,14 +89,14 @@ def test_a_font_can_be_named_and_is_checked(tmp_path):
 
 def test_without_any_font_the_error_says_what_to_do(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("ppocr_client.draw.FONT_FOLDERS", {})
+    monkeypatch.setattr("ppocr_client.exports.draw.FONT_FOLDERS", {})
     with pytest.raises(DrawError, match=r"--font FILE.*pip install pylopdf-fonts-zh-cn"):
         find_font()
 
 
 def test_a_system_font_is_found_without_the_package(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("ppocr_client.draw.FONT_FOLDERS", {sys.platform: (str(tmp_path),)})
+    monkeypatch.setattr("ppocr_client.exports.draw.FONT_FOLDERS", {sys.platform: (str(tmp_path),)})
     font = tmp_path / "truetype" / "wqy-zenhei.ttc"
     font.parent.mkdir()
     font.touch()

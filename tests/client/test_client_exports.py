@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from ppocr_client import Line, OcrResult
+from ppocr_client.documents.image_size import Size
 from ppocr_client.errors import ImageError, MissingExtra
 from ppocr_client.exports.alto import to_alto
 from ppocr_client.exports.hocr import to_hocr
 from ppocr_client.exports.pdf import to_pdf
 from ppocr_client.exports.tsv import to_tsv
-from ppocr_client.sizes import Size
 
 etree = pytest.importorskip("lxml.etree")
 pdfium = pytest.importorskip("pypdfium2")

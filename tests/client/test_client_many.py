@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ppocr_client.many import run_many, run_many_async
+from ppocr_client.transport.batching import run_many, run_many_async
 
 
 class Slow:

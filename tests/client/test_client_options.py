@@ -7,7 +7,7 @@ import pytest
 
 from ppocr_client.errors import OptionError
 from ppocr_client.options import OPTIONS, ReadOptions, request_parameters
-from ppocr_converters import steps
+from ppocr_converters.repository import steps
 
 
 def test_values_travel_as_triton_parameters():

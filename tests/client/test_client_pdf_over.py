@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from ppocr_client.cli import main
+from ppocr_client.documents.image_size import Size
 from ppocr_client.exports.pdf_over import to_pdf_over
 from ppocr_client.results import Line, OcrResult
-from ppocr_client.sizes import Size
 
 pdfium = pytest.importorskip("pypdfium2")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_client import pictures
+from ppocr_client.documents import pictures
+from ppocr_client.documents.pictures import read_image
 from ppocr_client.errors import ImageError
-from ppocr_client.pictures import read_image
 
 RNG = np.random.default_rng(0)
 

@@ -26,7 +26,7 @@ from ppocr_client.errors import (
     ServerError,
     ServerUnavailable,
 )
-from ppocr_client.plans import backoff
+from ppocr_client.transport.protocol import backoff
 
 CODES = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 
 from ppocr_client import AsyncOcrClient, OcrClient
 from ppocr_client.errors import DeadlineExceeded, ImageError, InvalidRequest, ModelNotFound
-from ppocr_client.transport import Infer
-from ppocr_converters.render import encode_page, render_page
+from ppocr_client.transport.base import Infer
+from ppocr_converters.pictures.render import encode_page, render_page
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 pytestmark = pytest.mark.server

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_client import AsyncOcrClient, OcrClient, shared_memory
+from ppocr_client import AsyncOcrClient, OcrClient
+from ppocr_client.documents.pictures import encode_pixels
 from ppocr_client.errors import DeadlineExceeded, ImageError
-from ppocr_client.pictures import encode_pixels
-from ppocr_client.shared_memory import PREFIX, Region, SharedMemory, abandoned, can_share
-from ppocr_client.sharing import unregister
-from ppocr_client.transport import Look, Register, Unregister
+from ppocr_client.transport import shared_memory
+from ppocr_client.transport.base import Look, Register, Unregister
+from ppocr_client.transport.shared_memory import PREFIX, Region, SharedMemory, abandoned, can_share
+from ppocr_client.transport.shm_requests import unregister
 
 SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
 

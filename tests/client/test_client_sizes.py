@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from ppocr_client.sizes import picture_size, tiff_pictures
+from ppocr_client.documents.image_size import picture_size, tiff_pictures
 
 FORMATS: dict[str, dict[str, Any]] = {
     "jpeg": {"format": "JPEG"},

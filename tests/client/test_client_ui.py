@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from ppocr_client.cli import main
+from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS
-from ppocr_client.outputs import FORMATS
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -22,9 +22,9 @@ pdfium = pytest.importorskip("pypdfium2")
 
 from starlette.datastructures import Headers  # noqa: E402
 
+from ppocr_client.ui.document_store import Shelf  # noqa: E402
 from ppocr_client.ui.guard import refusal  # noqa: E402
 from ppocr_client.ui.pictures import shown, thumbnail  # noqa: E402
-from ppocr_client.ui.shelf import Shelf  # noqa: E402
 
 SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
 TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]

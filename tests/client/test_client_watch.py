@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_client import command_watch
-from ppocr_client.arrivals import Arrivals, State
 from ppocr_client.cli import main
-from ppocr_client.documents import Document
-from ppocr_server.triton import TritonServer
+from ppocr_client.commands import watch as command_watch
+from ppocr_client.documents.arrivals import Arrivals, State
+from ppocr_client.documents.documents import Document
+from ppocr_server.tritonserver.server import TritonServer
 
 pytest.importorskip("watchfiles")
 

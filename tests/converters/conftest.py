@@ -13,8 +13,8 @@ DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v
 @pytest.fixture(scope="session")
 def models() -> Path:
     """The folder with the Paddle models, each in a folder of its name."""
-    from ppocr_converters.catalogue import catalogue
-    from ppocr_converters.fetch import fetch
+    from ppocr_converters.catalogue.entries import catalogue
+    from ppocr_converters.catalogue.fetch import fetch
     from ppocr_converters.files import only_one
 
     folder = ROOT / "build" / "models"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ppocr_converters.cli import main
-from ppocr_converters.verbs import DET, REC
+from ppocr_converters.commands import DET, REC
 
 HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
 

@@ -10,11 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
-from ppocr_converters.catalogue import catalogue
-from ppocr_converters.compile import compile_model
-from ppocr_converters.dictionary import read_dictionary
+from ppocr_converters.catalogue.entries import catalogue
+from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import DictionaryError, ModelError
-from ppocr_converters.networks import (
+from ppocr_converters.graph.compile import compile_model
+from ppocr_converters.graph.dictionary import read_dictionary
+from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
+from ppocr_converters.proof.networks import (
     Ints,
     Way,
     compiled_detector,
@@ -23,9 +25,7 @@ from ppocr_converters.networks import (
     normalise,
     onnx_network,
 )
-from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
-from ppocr_converters.proof import random_pictures
-from ppocr_converters.verbs import DET, REC
+from ppocr_converters.proof.tensors import random_pictures
 
 KINDS = catalogue().kinds
 OPEN = """

@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppocr_converters import race
-from ppocr_converters.choose import Candidate, sets_by_preference
 from ppocr_converters.cli import main
-from ppocr_converters.engine import (
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.proof import engine_timing as race
+from ppocr_converters.proof.engine_selection import Candidate, sets_by_preference
+from ppocr_converters.proof.networks import Way
+from ppocr_converters.proof.tensors import tolerance_for
+from ppocr_converters.proof.tolerance import tolerance_of
+from ppocr_converters.repository.deployment_plan import apply
+from ppocr_converters.repository.engine import (
     ENGINES,
     LINES_IN_A_CALL,
     ONNXRUNTIME,
@@ -20,13 +25,8 @@ from ppocr_converters.engine import (
     OPENVINO_BF16,
     engine_of,
 )
-from ppocr_converters.errors import RepositoryError
-from ppocr_converters.networks import Way
-from ppocr_converters.pbtxt import read_config
-from ppocr_converters.plan import apply
-from ppocr_converters.profiles import load_profile
-from ppocr_converters.proof import tolerance_for
-from ppocr_converters.tolerance import tolerance_of
+from ppocr_converters.repository.pbtxt import read_config
+from ppocr_converters.repository.profiles import load_profile
 from ppocr_server.backends.openvino.request import compile_network, has_bfloat16
 from ppocr_server.backends.openvino.settings import Settings
 
@@ -102,7 +102,7 @@ def test_the_bounds_are_those_of_file_and_engine() -> None:
     ],
 )
 def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
-    from ppocr_converters.steps import source_repository
+    from ppocr_converters.repository.steps import source_repository
 
     models = load_profile(profile, cores=3).models
     for name in ("det", "rec", "cls"):
@@ -140,7 +140,7 @@ def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: str
 
 
 def test_a_repository_is_not_written_before_the_engine_is_chosen() -> None:
-    from ppocr_converters.steps import source_repository
+    from ppocr_converters.repository.steps import source_repository
 
     config = read_config(source_repository() / "det" / "config.pbtxt")
     plan = load_profile("cpu").models["det"]
@@ -183,6 +183,6 @@ def test_the_build_takes_the_fastest_engine_that_holds_and_remembers(
     def again(*_: object) -> None:
         raise AssertionError("the engines were timed twice")
 
-    monkeypatch.setattr("ppocr_converters.choose.race", again)
+    monkeypatch.setattr("ppocr_converters.proof.engine_selection.race", again)
     assert main([*arguments, *bound, "--quiet"]) == 0
     assert "is up to date" in capsys.readouterr().out

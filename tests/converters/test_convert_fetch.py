@@ -15,12 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_converters.archives import take_files
-from ppocr_converters.catalogue import Asset, FileSpec, Model, Source, catalogue, parse_catalogue
-from ppocr_converters.download import download
+from ppocr_converters.catalogue.archives import take_files
+from ppocr_converters.catalogue.download import download
+from ppocr_converters.catalogue.entries import (
+    Asset,
+    FileSpec,
+    Model,
+    Source,
+    catalogue,
+    parse_catalogue,
+)
+from ppocr_converters.catalogue.fetch import Supply, choose_source, fetch, mirrored
+from ppocr_converters.catalogue.lock import read_lock
 from ppocr_converters.errors import CatalogueError, FetchError
-from ppocr_converters.fetch import Supply, choose_source, fetch, mirrored
-from ppocr_converters.lock import read_lock
 
 DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
 CONTENT = bytes(range(256)) * 4000
@@ -334,7 +341,7 @@ def test_a_full_disk_ends_a_download_and_leaves_nothing(site: Site, tmp_path: Pa
     program = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from ppocr_converters.download import download\n"
+        "from ppocr_converters.catalogue.download import download\n"
         "from ppocr_converters.errors import FetchError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"

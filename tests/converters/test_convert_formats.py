@@ -12,16 +12,16 @@ import numpy as np
 import onnx
 import pytest
 
-from ppocr_converters.check import check
-from ppocr_converters.convert import convert
-from ppocr_converters.dictionary import read_dictionary, write_dictionary
 from ppocr_converters.errors import ConvertError, ModelError
-from ppocr_converters.inference_yml import read_settings
-from ppocr_converters.networks import source_network
-from ppocr_converters.onnx_model import inputs, load_onnx, outputs
-from ppocr_converters.paddle_model import combined, find_paddle_model
-from ppocr_converters.paddle_program import read_program
-from ppocr_converters.prepare import find_origin, prepare
+from ppocr_converters.graph.check import check
+from ppocr_converters.graph.dictionary import read_dictionary, write_dictionary
+from ppocr_converters.graph.onnx_model import inputs, load_onnx, outputs
+from ppocr_converters.paddle.convert import convert
+from ppocr_converters.paddle.inference_yml import read_settings
+from ppocr_converters.paddle.model_folder import combined, find_paddle_model
+from ppocr_converters.paddle.program import read_program
+from ppocr_converters.proof.networks import source_network
+from ppocr_converters.repository.model_build import find_origin, prepare
 
 pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "save_paddle.py"

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
-from ppocr_converters import affine, graph
-from ppocr_converters.compile import tidy
+from ppocr_converters.graph import batchnorm_folding as affine
+from ppocr_converters.graph import edit as graph
+from ppocr_converters.graph.compile import tidy
 
 Weights = dict[str, npt.NDArray[np.float32]]
 CHANNELS = 4

@@ -9,16 +9,16 @@ import numpy as np
 import onnx
 import pytest
 
-from ppocr_converters.catalogue import catalogue
-from ppocr_converters.check import check
-from ppocr_converters.compile import compile_model
-from ppocr_converters.convert import convert
+from ppocr_converters.catalogue.entries import catalogue
+from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, ProofError
-from ppocr_converters.networks import source_network
-from ppocr_converters.onnx_model import inputs, kind_of, load_onnx
-from ppocr_converters.paddle_model import count_weights, find_paddle_model
-from ppocr_converters.proof import prove_file
-from ppocr_converters.verbs import DET, REC
+from ppocr_converters.graph.check import check
+from ppocr_converters.graph.compile import compile_model
+from ppocr_converters.graph.onnx_model import inputs, kind_of, load_onnx
+from ppocr_converters.paddle.convert import convert
+from ppocr_converters.paddle.model_folder import count_weights, find_paddle_model
+from ppocr_converters.proof.networks import source_network
+from ppocr_converters.proof.tensors import prove_file
 
 pytestmark = pytest.mark.paddle
 CLS = "ch_ppocr_mobile_v2.0_cls"

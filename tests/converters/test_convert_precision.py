@@ -10,15 +10,15 @@ import numpy as np
 import onnx
 import pytest
 
-from ppocr_converters import graph
 from ppocr_converters.cli import main
-from ppocr_converters.compile import PREFIX
+from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ModelError
-from ppocr_converters.lower import lower_model, to_int8
-from ppocr_converters.networks import Way, compiled_recogniser, normalise, onnx_network
-from ppocr_converters.onnx_model import inputs, load_onnx, metadata, outputs
-from ppocr_converters.proof import compare_file
-from ppocr_converters.verbs import CLS, DET, REC
+from ppocr_converters.graph import edit as graph
+from ppocr_converters.graph.compile import PREFIX
+from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
+from ppocr_converters.graph.precision import lower_model, to_int8
+from ppocr_converters.proof.networks import Way, compiled_recogniser, normalise, onnx_network
+from ppocr_converters.proof.tensors import compare_file
 
 
 def det_feeds(count: int = 2):
@@ -87,9 +87,9 @@ def test_int8_leaves_depthwise_convolutions_and_the_added_nodes_alone(built: Pat
 
 
 def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -> None:
-    from ppocr_converters.catalogue import catalogue
-    from ppocr_converters.compile import compile_model
-    from ppocr_converters.convert import convert
+    from ppocr_converters.catalogue.entries import catalogue
+    from ppocr_converters.graph.compile import compile_model
+    from ppocr_converters.paddle.convert import convert
 
     network = load_onnx(convert(models / CLS, tmp_path / "c.onnx"))
     with pytest.raises(ModelError, match=r"64 pixels high is not known.*48x192 or 80x160"):
@@ -113,7 +113,7 @@ def test_a_report_shows_every_difference(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A recogniser whose characters are each their neighbour: forced differences, exit code 1."""
-    from ppocr_converters.render import samples
+    from ppocr_converters.pictures.render import samples
 
     model = load_onnx(built / REC / "model.onnx")
     last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ppocr_converters.convert import convert
 from ppocr_converters.errors import ModelError
-from ppocr_converters.fake_quantisation import REWRITINGS
-from ppocr_converters.networks import source_network
-from ppocr_converters.paddle_program import read_program
+from ppocr_converters.paddle.convert import convert
+from ppocr_converters.paddle.fake_quantisation import REWRITINGS
+from ppocr_converters.paddle.program import read_program
+from ppocr_converters.proof.networks import source_network
 
 pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "save_quantised.py"

@@ -11,17 +11,17 @@ import numpy as np
 import onnx
 import pytest
 
-from ppocr_converters import steps
-from ppocr_converters.assemble import assemble
 from ppocr_converters.cli import main
-from ppocr_converters.engine import LINES_IN_A_CALL
+from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
-from ppocr_converters.onnx_model import load_onnx
-from ppocr_converters.pbtxt import format_config, read_config, write_config
-from ppocr_converters.plan import Batching, ModelPlan
-from ppocr_converters.profiles import load_profile
-from ppocr_converters.verbs import DET, REC
+from ppocr_converters.graph.onnx_model import load_onnx
+from ppocr_converters.repository import steps
+from ppocr_converters.repository.deployment_plan import Batching, ModelPlan
+from ppocr_converters.repository.engine import LINES_IN_A_CALL
+from ppocr_converters.repository.layout import assemble
+from ppocr_converters.repository.pbtxt import format_config, read_config, write_config
+from ppocr_converters.repository.profiles import load_profile
 
 
 def networks(built: Path) -> dict[str, Path]:
@@ -246,8 +246,8 @@ def test_a_build_that_fails_leaves_the_repository_as_it_was(
 def test_a_set_that_reads_otherwise_is_not_built(
     built: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ppocr_converters.prove import read_both
-    from ppocr_converters.render import samples
+    from ppocr_converters.pictures.render import samples
+    from ppocr_converters.proof.run import read_both
 
     model = load_onnx(built / REC / "model.onnx")
     last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])
@@ -256,7 +256,7 @@ def test_a_set_that_reads_otherwise_is_not_built(
     last.CopyFrom(onnx.numpy_helper.from_array(weight, last.name))
     onnx.save(model, tmp_path / "m.onnx")
     page = [("a", samples()[0].image)]
-    monkeypatch.setattr("ppocr_converters.prove._rendered", lambda turned: page)
+    monkeypatch.setattr("ppocr_converters.proof.run._rendered", lambda turned: page)
     pairs = {
         "det": (built / DET / "model.onnx", built / DET / "converted.onnx"),
         "rec": (tmp_path / "m.onnx", built / REC / "converted.onnx"),

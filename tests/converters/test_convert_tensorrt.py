@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppocr_converters import steps
-from ppocr_converters.assemble import assemble
 from ppocr_converters.cli import main
-from ppocr_converters.compile import cast_first
-from ppocr_converters.onnx_model import Tensor, load_onnx
-from ppocr_converters.pbtxt import read_config
-from ppocr_converters.plan import Shapes
-from ppocr_converters.profiles import load_profile
-from ppocr_converters.tensorrt.commands import build_command, script
-from ppocr_converters.tensorrt.engines import build_engines
-from ppocr_converters.tensorrt.shapes import buckets_of, spelled, whole
-from ppocr_converters.verbs import DET, REC
-from ppocr_server.engines import Machine, check_engines, spell_version
+from ppocr_converters.commands import DET, REC
+from ppocr_converters.graph.compile import cast_first
+from ppocr_converters.graph.onnx_model import Tensor, load_onnx
+from ppocr_converters.repository import steps
+from ppocr_converters.repository.deployment_plan import Shapes
+from ppocr_converters.repository.layout import assemble
+from ppocr_converters.repository.pbtxt import read_config
+from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.tensorrt.commands import build_command, script
+from ppocr_converters.repository.tensorrt.engines import build_engines
+from ppocr_converters.repository.tensorrt.shapes import buckets_of, spelled, whole
 from ppocr_server.errors import RepositoryError as ServeRepositoryError
+from ppocr_server.tritonserver.tensorrt_engines import Machine, check_engines, spell_version
 
 CROPS = Tensor("CROPS", "uint8", ("batch", 48, "width", 3))
 WIDTHS = Tensor("WIDTHS", "int32", ("batch", 1))
@@ -169,7 +169,7 @@ def with_manifest(served: Path, tmp_path: Path) -> Path:
     import dataclasses
     import shutil
 
-    from ppocr_converters.assemble import served_buckets
+    from ppocr_converters.repository.layout import served_buckets
 
     folder = shutil.copytree(served, tmp_path / "repository")
     shapes = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ppocr_converters import render, render_texts
-from ppocr_converters.render import (
+from ppocr_converters.pictures import render, render_texts
+from ppocr_converters.pictures.render import (
     encode_page,
     render_dense_page,
     render_page,

@@ -16,8 +16,8 @@ from serving import eventually, get
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_client import OcrClient
-from ppocr_server.guard import shared_memory
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.process_guard import shared_memory
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 SAMPLE = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"

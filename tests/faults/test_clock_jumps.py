@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from serving import Served, answers, eventually, serving
 
-from ppocr_server.supervise import WATCH_SECONDS
-from ppocr_server.wall_clock import WallClock
+from ppocr_server.watch.supervise import WATCH_SECONDS
+from ppocr_server.watch.wall_clock import WallClock
 
 pytestmark = pytest.mark.server
 LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"

@@ -16,7 +16,7 @@ from serving import answers, eventually
 from ppocr_server.configured import Endpoints
 from ppocr_server.paddle_serving.protocol import ErrNo
 from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()

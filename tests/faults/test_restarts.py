@@ -15,9 +15,9 @@ from server_unit.tiny_models import add_model, config, plus_one
 from serving import Served, answers, eventually, is_gone, serving
 
 from ppocr_server.errors import KilledError
-from ppocr_server.guard import leftovers, shared_memory
-from ppocr_server.supervise import LONGEST_PAUSE_SECONDS, pause_before
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
+from ppocr_server.tritonserver.server import TritonServer
+from ppocr_server.watch.supervise import LONGEST_PAUSE_SECONDS, pause_before
 
 pytestmark = pytest.mark.server
 RECOVERY_SECONDS = 30.0

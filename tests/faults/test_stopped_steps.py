@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -13,12 +14,19 @@ from load import CLIENTS, under_load
 from serving import answers, eventually, instances, serving
 
 from ppocr_client import OcrClient
-from ppocr_server.heartbeats import BEAT_SECONDS, SILENCE_SECONDS, Heartbeats, beats_of, silence
-from ppocr_server.steps import Steps
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
+from ppocr_server.watch.heartbeats import (
+    BEAT_SECONDS,
+    SILENCE_SECONDS,
+    Heartbeats,
+    beats_of,
+    silence,
+)
+from ppocr_server.watch.stub_processes import Steps
 
 PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
 RECOVERY_SECONDS = 60.0
+STILL_SECONDS = 1.5
 
 
 @pytest.mark.server
@@ -33,7 +41,11 @@ def test_no_answer_is_wrong_and_the_server_is_replaced(step: str, repository: Pa
             expected = client.read(PICTURE).text
         with under_load(url, PICTURE, retries=100) as load:
             load.pass_requests(CLIENTS)
-            os.kill(instances(served.ready["pid"])[f"{step}_0_0"], signal.SIGSTOP)
+            stopped = instances(served.ready["pid"])[f"{step}_0_0"]
+            os.kill(stopped, signal.SIGSTOP)
+            time.sleep(STILL_SECONDS)
+            with contextlib.suppress(ProcessLookupError):  # it has gone with its server
+                os.kill(stopped, signal.SIGCONT)
             assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
             load.pass_requests(2 * CLIENTS)
         assert f"the process of {step}_0_0 stood still" in served.errors()
@@ -46,11 +58,16 @@ def test_no_answer_is_wrong_and_the_server_is_replaced(step: str, repository: Pa
 def test_the_second_thread_gives_the_signs_of_life(server: TritonServer) -> None:
     steps = Steps(server.pid)
     assert steps.lost() == []
-    before = {name: beats_of(pid) for pid, name in steps.names().items()}
-    assert {"det_0_0", "rec_0_1", "recognize_0_0"} < before.keys()
+    assert {"det_0_0", "rec_0_1", "recognize_0_0"} < set(steps.names().values())
+
+    def counted() -> list[int]:
+        return [count for pid in steps.names() if (count := beats_of(pid)) is not None]
+
+    before = counted()
     time.sleep(10 * BEAT_SECONDS)
-    for pid, name in steps.names().items():
-        assert 5 <= beats_of(pid) - before[name] <= 12, name  # type: ignore[operator]
+    given = [after - count for count, after in zip(before, counted(), strict=True)]
+    assert len(given) == len(steps.names())
+    assert all(5 <= count <= 12 for count in given), given
 
 
 def test_a_process_that_is_gone_gives_none() -> None:

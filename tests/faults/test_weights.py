@@ -15,7 +15,7 @@ import tritonclient.grpc as grpcclient
 from server_unit.stand_ins import infer
 from server_unit.tiny_models import FLOAT, add_model, config, graph_model, plus_one
 
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")

@@ -22,8 +22,8 @@ import yaml
 from fleet.copies import small_copy
 
 from ppocr_client import OcrClient, OcrError
-from ppocr_server.ports import choose_ports
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "docker" / "observability"

@@ -10,9 +10,9 @@ import cv2
 import pytest
 
 from ppocr_client import OcrClient
-from ppocr_server.repository import read_configs
-from ppocr_server.shared_memory import instances, region_sizes
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.repository_check import read_configs
+from ppocr_server.tritonserver.server import TritonServer
+from ppocr_server.tritonserver.shm_size import instances, region_sizes
 
 ROOT = Path(__file__).parents[2]
 SERVE = str(Path(sys.executable).parent / "ppocr-serve")

@@ -18,8 +18,8 @@ import yaml
 from fleet.copies import small_copy
 from load import CLIENTS, under_load
 
-from ppocr_server.ports import choose_ports
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")

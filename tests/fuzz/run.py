@@ -16,7 +16,7 @@ from random import Random
 
 import atheris
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 from .harness import CASES, NAMES, load_target
 

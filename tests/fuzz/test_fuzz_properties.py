@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 resize, options = load("det_preprocess").resize, load("det_preprocess").options
 db, order = load("det_postprocess").db, load("det_postprocess").order

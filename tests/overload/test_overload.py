@@ -17,10 +17,10 @@ from ppocr_bench.pictures import Picture
 from ppocr_bench.server_statistics import Server
 from ppocr_client import OcrClient
 from ppocr_client.errors import ServerBusy
-from ppocr_client.transport import connect, parse_url
-from ppocr_converters.pbtxt import read_config
-from ppocr_converters.render import encode_page, render_page
-from ppocr_server.triton import TritonServer
+from ppocr_client.transport.base import connect, parse_url
+from ppocr_converters.pictures.render import encode_page, render_page
+from ppocr_converters.repository.pbtxt import read_config
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

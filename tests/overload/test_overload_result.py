@@ -11,7 +11,7 @@ import pytest
 from ppocr_bench.cli import main
 from ppocr_bench.overload.load import Answer, Window
 from ppocr_bench.overload.result import Load, Overload, Recovery, load_of
-from ppocr_converters.render import encode_page, render_page
+from ppocr_converters.pictures.render import encode_page, render_page
 
 WINDOW = Window(
     10.0,

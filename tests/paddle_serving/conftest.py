@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 

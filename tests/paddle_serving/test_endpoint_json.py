@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ppocr_server.paddle_serving.json_call import (
+from ppocr_server.paddle_serving.http.json_call import (
     BodyError,
     body_of_answer,
     body_of_refusal,

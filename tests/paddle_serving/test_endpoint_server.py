@@ -24,7 +24,7 @@ from PIL import Image
 from tritonclient.grpc import InferenceServerClient, InferInput
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

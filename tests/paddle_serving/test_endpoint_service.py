@@ -13,9 +13,9 @@ import pytest
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
 from ppocr_server.paddle_serving.protocol import Call
-from ppocr_server.paddle_serving.records import Records
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.tracing.records import Records
 
 
 def call(number: int, **fields: Any) -> Call:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ppocr_server.paddle_serving.records import Records
 from ppocr_server.paddle_serving.settings import OCR_OPS
-from ppocr_server.paddle_serving.tracer import pending_of, phases_of, since
-from ppocr_server.paddle_serving.tracer_block import Counts, Queues, tracer_block
+from ppocr_server.paddle_serving.tracing.records import Records
+from ppocr_server.paddle_serving.tracing.tracer import pending_of, phases_of, since
+from ppocr_server.paddle_serving.tracing.tracer_block import Counts, Queues, tracer_block
 
 MS = 1_000_000
 CHANGE = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ppocr_server.credentials import Tls
-from ppocr_server.security import APIS, Security
-from ppocr_server.triton import TritonServer
+from ppocr_server.access.credentials import Tls
+from ppocr_server.access.security import APIS, Security
+from ppocr_server.tritonserver.server import TritonServer
 
 # In no address that the tests connect to, so that nobody is trusted by accident.
 HOST = "ocr.example"

@@ -21,14 +21,14 @@ from tritonclient.grpc import service_pb2_grpc
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import AccessDenied
-from ppocr_server.security import (
+from ppocr_server.access.security import (
     ADMIN_HEADER,
     APIS,
     GRPC_PREFIX,
     Security,
     is_loopback,
 )
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

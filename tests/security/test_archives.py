@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_converters import archives
-from ppocr_converters.archives import take_files
+from ppocr_converters.catalogue import archives
+from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.errors import FetchError
 
 NAME = "inference.pdmodel"

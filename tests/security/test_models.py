@@ -16,13 +16,13 @@ from onnx.external_data_helper import set_external_data
 from security.conftest import Certificates
 from server_unit.tiny_models import plus_one
 
-from ppocr_converters.catalogue import Asset, FileSpec, Model, Source
-from ppocr_converters.download import download
+from ppocr_converters.catalogue.download import download
+from ppocr_converters.catalogue.entries import Asset, FileSpec, Model, Source
+from ppocr_converters.catalogue.fetch import Supply, fetch
 from ppocr_converters.errors import ConvertError, FetchError, ModelError
-from ppocr_converters.fetch import Supply, fetch
-from ppocr_converters.inference_yml import read_settings
-from ppocr_converters.onnx_model import load_onnx
-from ppocr_converters.serving_config.document import parse_document
+from ppocr_converters.graph.onnx_model import load_onnx
+from ppocr_converters.paddle.inference_yml import read_settings
+from ppocr_converters.repository.serving_config.document import parse_document
 
 VALUE = np.array([41.0], np.float32)
 

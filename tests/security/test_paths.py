@@ -13,8 +13,8 @@ from paddle_serving.conftest import RunningEndpoint, endpoint_process
 from security.triton_calls import RESTRICTED, ask_grpc, ask_http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from ppocr_server.security import ADMIN_HEADER, GRPC_PREFIX
-from ppocr_server.triton import TritonServer
+from ppocr_server.access.security import ADMIN_HEADER, GRPC_PREFIX
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

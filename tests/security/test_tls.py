@@ -20,14 +20,14 @@ from security.conftest import HOST, Certificates
 from security.triton_calls import GRPC, ask_grpc, ask_http
 
 from ppocr_client import AsyncOcrClient, OcrClient
-from ppocr_client.transport import Tls as ClientTls
-from ppocr_server.credentials import Tls
+from ppocr_client.transport.base import Tls as ClientTls
+from ppocr_server.access.credentials import Tls
+from ppocr_server.access.security import LOOPBACK, Security
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.paddle_serving.upstream import Upstream, upstream_of
-from ppocr_server.security import LOOPBACK, Security
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

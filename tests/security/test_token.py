@@ -16,11 +16,11 @@ from security.conftest import Certificates
 from security.triton_calls import GRPC, HTTP, RESTRICTED, ask_grpc, ask_http, is_refused_http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from ppocr_server.credentials import admits, bearer, read_secret
+from ppocr_server.access.credentials import admits, bearer, read_secret
+from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
-from ppocr_server.security import GRPC_PREFIX, TOKEN_HEADER
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from security.conftest import Certificates
 
-from ppocr_server.ports import choose_ports
+from ppocr_server.tritonserver.ports import choose_ports
 
 pytestmark = pytest.mark.server
 

@@ -11,7 +11,7 @@ import tritonclient.grpc as grpcclient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ppocr_converters.render import render_page
+from ppocr_converters.pictures.render import render_page
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 OUTPUTS = ("BOXES", "TEXTS", "SCORES", "BOX_SCORES")

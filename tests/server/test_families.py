@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ppocr_client import OcrClient
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"

@@ -15,7 +15,7 @@ import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 from tritonclient.utils import InferenceServerException
 
-from ppocr_converters.render import render_page
+from ppocr_converters.pictures.render import render_page
 
 pytestmark = pytest.mark.server
 CLIENTS = 8

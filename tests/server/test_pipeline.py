@@ -15,7 +15,7 @@ import tritonclient.http as httpclient
 from tritonclient.utils import InferenceServerException
 
 from ppocr_client import OcrClient
-from ppocr_converters.render import render_page
+from ppocr_converters.pictures.render import render_page
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"

@@ -14,8 +14,8 @@ import tritonclient.grpc as grpcclient
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
-from ppocr_converters.pbtxt import read_config
-from ppocr_server.triton import TritonServer
+from ppocr_converters.repository.pbtxt import read_config
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tritonclient.grpc as grpcclient
 
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 
 @pytest.fixture(scope="module")

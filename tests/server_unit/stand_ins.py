@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tritonclient.grpc as grpcclient
 
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 MERGE_TWO = "dynamic_batching { preferred_batch_size: 2 max_queue_delay_microseconds: 3000000 }"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocr_server.answer import decode_answer
+from ppocr_server.decode_response import decode_answer
 from ppocr_server.errors import ServerError
 
 

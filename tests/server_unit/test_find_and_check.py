@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 from server_unit.tiny_models import add_model, config, parameter, plus_one
 
-from ppocr_server import locate
-from ppocr_server.backend_folder import assemble_backends
 from ppocr_server.errors import NotInstalledError, PortInUseError, RepositoryError, ServerError
-from ppocr_server.launch import check_stub, shell_safe, triton_command, triton_environment
-from ppocr_server.locate import Installation, check_glibc, find_tritonserver
-from ppocr_server.ports import choose_ports
-from ppocr_server.repository import check_repository
+from ppocr_server.tritonserver import locate
+from ppocr_server.tritonserver.backend_folder import assemble_backends
+from ppocr_server.tritonserver.launch import (
+    check_stub,
+    shell_safe,
+    triton_command,
+    triton_environment,
+)
+from ppocr_server.tritonserver.locate import Installation, check_glibc, find_tritonserver
+from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.repository_check import check_repository
 
 ONNX = 'default_model_filename: "model.onnx"\n'
 ANY = {"http": 0, "grpc": 0, "metrics": 0}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_server.json_logs import as_json, json_log
+from ppocr_server.tritonserver.json_logs import as_json, json_log
 
 
 def test_a_line_is_taken_apart():

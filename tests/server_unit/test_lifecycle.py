@@ -14,8 +14,8 @@ from server_unit.tiny_models import add_model, config, plus_one
 from serving import FREE, SERVE, eventually, get, is_gone, serving
 
 from ppocr_server.errors import PortInUseError, ServerError
-from ppocr_server.guard import leftovers, shared_memory
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

@@ -9,7 +9,7 @@ from onnx import helper
 from server_unit.tiny_models import STRING, add_model, config, graph_model, parameter, plus_one
 
 from ppocr_server.errors import ModelLoadError
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

@@ -24,7 +24,7 @@ from tritonclient.utils import InferenceServerException
 
 from ppocr_server.backends.openvino.request import has_bfloat16
 from ppocr_server.errors import ModelLoadError
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

@@ -24,7 +24,7 @@ from server_unit.tiny_models import (
 )
 from tritonclient.utils import InferenceServerException
 
-from ppocr_server.triton import TritonServer
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from ppocr_converters.serving_config.document import Document, parse_document
-from ppocr_converters.serving_config.service import Service, plan_service
+from ppocr_converters.repository.serving_config.document import Document, parse_document
+from ppocr_converters.repository.serving_config.service import Service, plan_service
 
 HERE = Path(__file__).parent
 #: The old OCR example's configuration, written out again.

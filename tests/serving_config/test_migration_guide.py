@@ -18,8 +18,8 @@ import yaml
 from serving_config.configs import EXAMPLE
 
 from ppocr_converters.cli import main
-from ppocr_converters.steps import source_repository
-from ppocr_server.triton import TritonServer
+from ppocr_converters.repository.steps import source_repository
+from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ("migration.md", "migration_CN.md")

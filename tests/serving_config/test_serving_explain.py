@@ -10,11 +10,11 @@ import yaml
 from serving_config.configs import EXAMPLE
 
 from ppocr_converters.cli import main
-from ppocr_converters.serving_config.build import load_service
-from ppocr_converters.serving_config.document import expand
-from ppocr_converters.serving_config.explain import explain, key_table
-from ppocr_converters.serving_config.keys import all_keys
-from ppocr_converters.serving_config.schema import schema
+from ppocr_converters.repository.serving_config.build import load_service
+from ppocr_converters.repository.serving_config.document import expand
+from ppocr_converters.repository.serving_config.explain import explain, key_table
+from ppocr_converters.repository.serving_config.keys import all_keys
+from ppocr_converters.repository.serving_config.schema import schema
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "config.yml"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from serving_config.configs import document, put, small
 
-from ppocr_converters import steps
-from ppocr_converters.serving_config.document import parse_document, read_document
-from ppocr_converters.serving_config.keys import ConfigError, Key, all_keys
-from ppocr_converters.serving_config.service import parameter_text
+from ppocr_converters.repository import steps
+from ppocr_converters.repository.serving_config.document import parse_document, read_document
+from ppocr_converters.repository.serving_config.keys import ConfigError, Key, all_keys
+from ppocr_converters.repository.serving_config.service import parameter_text
 
 KEYS = all_keys()
 # A value of another type, one of each kind that YAML can give.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 batches = load("recognize").batches
 BUCKETS = [160, 320, 640]

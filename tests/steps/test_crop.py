@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 crop = load("recognize").crop
 PIXELS = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)

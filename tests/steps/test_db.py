@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 db = load("det_postprocess").db
 

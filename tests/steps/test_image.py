@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 image = load("det_preprocess").image
 LEFT_RED = np.zeros((40, 60, 3), np.uint8)  # BGR; red on the left, blue on the right

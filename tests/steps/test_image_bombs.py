@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 SPARE = 96 << 20  # bytes that a picture may take beyond what was there before
 GRAY_TIFF = {258: 8, 259: 1, 262: 1, 277: 1}

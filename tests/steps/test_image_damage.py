@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 image = load("det_preprocess").image
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 image = load("det_preprocess").image
 ROWS, COLUMNS = np.mgrid[0:38, 0:54]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 options = load("det_preprocess").options
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 order = load("det_postprocess").order
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 orientation = load("recognize").orientation
 PAD = orientation.Classifier(48, 192, "pad", 4)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 resize = load("det_preprocess").resize
 

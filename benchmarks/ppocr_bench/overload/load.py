@@ -81,8 +81,8 @@ def encode(pictures: Sequence[bytes]) -> list[bytes]:
     """The pictures as requests for the pipeline, ready to be sent."""
     import numpy as np
 
-    from ppocr_client.codec_grpc import encode as message_of
-    from ppocr_client.transport import Infer
+    from ppocr_client.transport.base import Infer
+    from ppocr_client.transport.codec_grpc import encode as message_of
 
     return [
         message_of(Infer("ocr", {"IMAGE": np.array([data], np.object_)}, {}))[1].SerializeToString()

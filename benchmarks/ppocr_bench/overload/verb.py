@@ -107,7 +107,7 @@ def since(pid: int | None, before: float) -> float | None:
 def alone(url: str, picture: Picture) -> dict[str, bytes]:
     """The answer to a single request."""
     from ppocr_bench.consistency import ask
-    from ppocr_client.transport import connect, parse_url
+    from ppocr_client.transport.base import connect, parse_url
 
     transport = connect(parse_url(url))
     try:

@@ -60,8 +60,8 @@ def _ours(repository: Path, materials: Materials) -> Iterator[Running]:
     import numpy as np
 
     from ppocr_bench.machine import describe
-    from ppocr_client.transport import Infer, connect, parse_url
-    from ppocr_server.triton import TritonServer
+    from ppocr_client.transport.base import Infer, connect, parse_url
+    from ppocr_server.tritonserver.server import TritonServer
 
     images = [np.array([path.read_bytes()], np.object_) for path in materials.pictures]
     with TritonServer(repository) as server:
@@ -87,7 +87,7 @@ def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterato
     import grpc
 
     from ppocr_server.paddle_serving import pipeline_service_pb2 as messages
-    from ppocr_server.ports import choose_ports
+    from ppocr_server.tritonserver.ports import choose_ports
 
     python = ensure_environment(PADDLE_SERVING, materials.environments / PADDLE_SERVING.folder)
     folder = Path(tempfile.mkdtemp(dir=materials.scratch))

@@ -175,7 +175,7 @@ def gather(args: argparse.Namespace) -> dict[str, list[Picture]]:
         BenchError: one cannot be read, or there is none at all.
     """
     from ppocr_bench.pictures import Picture, read_picture
-    from ppocr_converters.render import encode_page, render_pages
+    from ppocr_converters.pictures.render import encode_page, render_pages
 
     paths = [
         path

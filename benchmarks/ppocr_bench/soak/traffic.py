@@ -16,7 +16,7 @@ from ppocr_bench.consistency import ask, raw
 from ppocr_bench.pictures import Picture
 
 if TYPE_CHECKING:
-    from ppocr_client.transport import Transport
+    from ppocr_client.transport.base import Transport
 
 TIMEOUT = 120.0
 IMPATIENT = 0.02  # seconds after which a client gives its request up
@@ -106,7 +106,7 @@ def big_picture() -> Picture:
     """A page of 26 MB, uncompressed; the server takes up to 32."""
     import cv2
 
-    from ppocr_converters.render import render_page
+    from ppocr_converters.pictures.render import render_page
 
     page = render_page(seed=5, lines=6, width=960)
     large = cv2.resize(page.image, (3600, 2400), interpolation=cv2.INTER_LINEAR)
@@ -120,7 +120,7 @@ def bad_pictures(good: bytes) -> dict[str, bytes]:
 
 def infer(transport: Transport, model: str, data: bytes) -> Bytes:
     """The bytes of every tensor that a model answers with."""
-    from ppocr_client.transport import Infer
+    from ppocr_client.transport.base import Infer
 
     answer = transport.send(Infer(model, {"IMAGE": np.array([data], np.object_)}, {}), TIMEOUT)
     return {name: raw(array) for name, array in sorted(answer.items())}
@@ -177,7 +177,7 @@ class Client:
     def _bad(self) -> None:
         """A file that cannot be read, or an option that is wrong: refused, with the reason."""
         from ppocr_client.errors import InvalidRequest
-        from ppocr_client.transport import Infer
+        from ppocr_client.transport.base import Infer
 
         what, data = self._chance.choice([*self._goods.bad.items(), ("option", b"")])
         options = {"drop_score": 7} if what == "option" else {}
@@ -191,7 +191,7 @@ class Client:
     def _impatient(self) -> None:
         """Give up before the answer can be there."""
         from ppocr_client.errors import DeadlineExceeded
-        from ppocr_client.transport import Infer
+        from ppocr_client.transport.base import Infer
 
         picture = self._chance.choice(self._goods.pictures)
         request = Infer("ocr", {"IMAGE": np.array([picture.data], np.object_)}, {})
@@ -211,6 +211,6 @@ class Client:
             self.seen.fault(f"{model}, {picture.name}: {', '.join(differing)} differ from before")
 
     def _connect(self) -> Transport:
-        from ppocr_client.transport import connect, parse_url
+        from ppocr_client.transport.base import connect, parse_url
 
         return connect(parse_url(self._url))

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> Soak:
     from ppocr_bench.machine import describe
     from ppocr_bench.soak import result, traffic
     from ppocr_bench.soak.look import Looker
-    from ppocr_client.transport import connect, parse_url
+    from ppocr_client.transport.base import connect, parse_url
 
     pictures = gather(args)
     machine = describe()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ppocr_converters.engine import engine_of, set_engine, threads_of
+from ppocr_converters.repository.engine import engine_of, set_engine, threads_of
 
 #: Widths that lines are padded to: fine, coarser, and few.
 BUCKETS = ("96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")

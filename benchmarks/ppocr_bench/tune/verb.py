@@ -166,7 +166,7 @@ def read_configs(repository: Path) -> dict[str, Any]:
     Raises:
         BenchError: one is not there.
     """
-    from ppocr_converters.pbtxt import read_config
+    from ppocr_converters.repository.pbtxt import read_config
 
     missing = [name for name in TUNED if not (repository / name / "config.pbtxt").is_file()]
     if missing:
@@ -214,9 +214,9 @@ def served(repository: Path, setting: Setting) -> Iterator[Ask]:
     """A server with the repository changed to a setting; gives a function that reads a picture."""
     import numpy as np
 
-    from ppocr_client.transport import Infer, connect, parse_url
-    from ppocr_converters.pbtxt import write_config
-    from ppocr_server.triton import TritonServer
+    from ppocr_client.transport.base import Infer, connect, parse_url
+    from ppocr_converters.repository.pbtxt import write_config
+    from ppocr_server.tritonserver.server import TritonServer
 
     with tempfile.TemporaryDirectory(prefix="ppocr-tune-") as folder:
         variant = Path(folder) / "repository"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from ppocr_client.aio import AsyncOcrClient
 from ppocr_client.errors import AccessDenied, InvalidRequest, OcrError
 from ppocr_client.options import ReadOptions
-from ppocr_client.plans import backoff
 from ppocr_client.results import OcrResult
+from ppocr_client.transport.protocol import backoff
 
 PROBE_SECONDS = 5.0
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import fsspec
 
-from ppocr_client.documents import SUFFIXES, InputError
-from ppocr_client.outputs import write_whole
+from ppocr_client.documents.documents import SUFFIXES, InputError
+from ppocr_client.exports.writers import write_whole
 
 # Where a file that is written appears as a whole or not at all.
 ATOMIC = {"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ppocr_client.batch.files import Options, list_folder, read_file
 from ppocr_client.batch.rows import TABLES, Done
-from ppocr_client.documents import InputError
+from ppocr_client.documents.documents import InputError
 
 PART = re.compile(r"part-(\d{6,})\.(\w+)")
 

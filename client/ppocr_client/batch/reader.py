@@ -14,11 +14,11 @@ from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import Options, read_file, write_file
 from ppocr_client.batch.parts import Part
 from ppocr_client.batch.rows import TABLES, Done, Row
-from ppocr_client.documents import InputError, Ranges, pages_in, wanted_pages
+from ppocr_client.documents.documents import InputError, Ranges, pages_in, wanted_pages
 from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
-from ppocr_client.transport import Tls
+from ppocr_client.transport.base import Tls
 
 LISTED = 100  # failures of a part that are told, not only counted
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ppocr_client.draw import TALL
+from ppocr_client.documents.pdfium import LOCK, POINTS
 from ppocr_client.errors import ImageError, MissingExtra
+from ppocr_client.exports.draw import TALL
 from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
-from ppocr_client.pdfium import LOCK, POINTS
 from ppocr_client.results import Line, OcrResult
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ppocr_client.documents.pdfium import LOCK, POINTS
 from ppocr_client.errors import ImageError, MissingExtra
 from ppocr_client.exports.glyphless import character_codes
 from ppocr_client.exports.pdf import Matrix, add_line, load_font, text_matrix
-from ppocr_client.pdfium import LOCK, POINTS
 from ppocr_client.results import OcrResult
 
 FINE = 1000  # steps of a page's side, between which PDFium's whole numbers are taken

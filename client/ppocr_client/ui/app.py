@@ -22,16 +22,16 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ppocr_client.client import OcrClient
-from ppocr_client.documents import MAX_DOWNLOAD
-from ppocr_client.draw import DrawError, draw_result
+from ppocr_client.documents.documents import MAX_DOWNLOAD
+from ppocr_client.documents.test_picture import PICTURE
 from ppocr_client.errors import DeadlineExceeded, InvalidRequest, MissingExtra, OcrError
+from ppocr_client.exports.draw import DrawError, draw_result
+from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, ReadOptions
-from ppocr_client.outputs import FORMATS
-from ppocr_client.test_picture import PICTURE
-from ppocr_client.timing import timed
+from ppocr_client.transport.timing import timed
+from ppocr_client.ui.document_store import Kept, Shelf
 from ppocr_client.ui.guard import Guard
 from ppocr_client.ui.pictures import is_picture, shown, thumbnail
-from ppocr_client.ui.shelf import Kept, Shelf
 
 STATIC = Path(__file__).with_name("static")
 MAX_BYTES = MAX_DOWNLOAD  # of one document

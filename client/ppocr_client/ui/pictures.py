@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageOps
 
+from ppocr_client.documents.pictures import encode_pillow
 from ppocr_client.errors import ImageError
-from ppocr_client.pictures import encode_pillow
 
 SHOWN = {
     b"\xff\xd8\xff": "image/jpeg",

@@ -135,17 +135,15 @@ class TritonPythonModel:
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read at the same time."""
         ended = self.phases.begin()
-        upright_crops: list[np.ndarray] | None = None
 
-        def crop(index: int) -> np.ndarray:
-            if upright_crops is not None:
-                return upright_crops[index]
+        def cut_out(index: int) -> np.ndarray:
             return crop_line(pixels, boxes[index], options["reference"])
 
+        crop: Callable[[int], np.ndarray] = cut_out
         if options["use_angle_cls"] and self.classifier is not None and len(boxes):
-            crops = [crop(index) for index in range(len(boxes))]
+            crops = [cut_out(index) for index in range(len(boxes))]
             ended("crop")
-            upright_crops = await upright(ask, self.classifier, crops, options["cls_thresh"])
+            crop = (await upright(ask, self.classifier, crops, options["cls_thresh"])).__getitem__
             ended("read")
         self.reading.cropped(batches)
         texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ppocr_server.credentials import add_arguments, read_secret, tls_of, token_of
+from ppocr_server.access.credentials import add_arguments, read_secret, tls_of, token_of
 
 if TYPE_CHECKING:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings

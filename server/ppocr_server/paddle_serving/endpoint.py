@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from ppocr_server.paddle_serving.backend import TritonBackend
-from ppocr_server.paddle_serving.http_app import http_app
-from ppocr_server.paddle_serving.http_server import HttpEndpoint
-from ppocr_server.paddle_serving.records import Records
+from ppocr_server.paddle_serving.http.app import http_app
+from ppocr_server.paddle_serving.http.server import HttpEndpoint
 from ppocr_server.paddle_serving.rpc import RpcEndpoint
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-from ppocr_server.paddle_serving.tracer import trace
-from ppocr_server.ports import choose_ports
+from ppocr_server.paddle_serving.tracing.records import Records
+from ppocr_server.paddle_serving.tracing.tracer import trace
+from ppocr_server.tritonserver.ports import choose_ports
 
 WATCH_SECONDS = 1.0
 GRACE_SECONDS = 30.0

@@ -6,7 +6,8 @@ import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from ppocr_server.paddle_serving import service, tracer
+from ppocr_server.paddle_serving import service
+from ppocr_server.paddle_serving.tracing import tracer
 
 MAX_BYTES = 512_000_000
 LINE = "%(levelname)s %(asctime)s [%(name)s] %(message)s"

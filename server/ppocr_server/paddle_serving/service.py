@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from ppocr_server.paddle_serving.gate import Gate
+from ppocr_server.paddle_serving.concurrency_limit import Gate
 from ppocr_server.paddle_serving.picture import picture_of
 from ppocr_server.paddle_serving.protocol import (
     RESULT_KEY,
@@ -18,8 +18,8 @@ from ppocr_server.paddle_serving.protocol import (
     ErrNo,
     PipelineError,
 )
-from ppocr_server.paddle_serving.records import Records
 from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.tracing.records import Records
 
 LOG = logging.getLogger(__name__)
 CANCELLED = "cancelled"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ppocr_server.credentials import Tls
+from ppocr_server.access.credentials import Tls
 from ppocr_server.paddle_serving.upstream import Upstream
 
 OptionValue = str | int | bool

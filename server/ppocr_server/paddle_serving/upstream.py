@@ -10,9 +10,9 @@ from typing import Any
 
 import grpc
 
-from ppocr_server.credentials import Tls, bearer
+from ppocr_server.access.credentials import Tls, bearer
+from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER, Security
 from ppocr_server.errors import ServerError
-from ppocr_server.security import GRPC_PREFIX, TOKEN_HEADER, Security
 
 # A client's hello, the server's answer, the client's certificate, the server's verdict.
 HANDSHAKES = 4

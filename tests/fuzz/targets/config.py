@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from ppocr_converters.errors import ConvertError
-from ppocr_converters.serving_config.document import read_document
-from ppocr_converters.serving_config.explain import explain, table
-from ppocr_converters.serving_config.keys import NAME, all_keys
-from ppocr_converters.serving_config.service import plan_service
+from ppocr_converters.repository.serving_config.document import read_document
+from ppocr_converters.repository.serving_config.explain import explain, table
+from ppocr_converters.repository.serving_config.keys import NAME, all_keys
+from ppocr_converters.repository.serving_config.service import plan_service
 
 from ..mutate import mutate_bytes
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 from ..mutate import mutate_bytes
 

@@ -9,7 +9,7 @@ from random import Random
 import cv2
 import numpy as np
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 from ..mutate import WIDE_EDGES, mutate_bytes
 

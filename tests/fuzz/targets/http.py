@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from ppocr_server.paddle_serving.http_app import App, Message, Receive, Send, http_app
+from ppocr_server.paddle_serving.http.app import App, Message, Receive, Send, http_app
 
 from ..mutate import mutate_bytes, mutate_list
 from . import rpc

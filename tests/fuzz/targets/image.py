@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from ppocr_converters.steps import load
+from ppocr_converters.repository.steps import load
 
 from ..mutate import mutate_bytes, mutate_list
 

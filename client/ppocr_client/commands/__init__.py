@@ -1,0 +1,1 @@
+"""The commands of `ppocr-client`, a file each."""

@@ -1,0 +1,1 @@
+"""What is read: files, folders, pages and pictures."""

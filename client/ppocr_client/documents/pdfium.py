@@ -1,0 +1,59 @@
+"""PDFium for one thread at a time: it cannot be used by several."""
+
+from __future__ import annotations
+
+import threading
+
+from ppocr_client.documents.pictures import encode_pixels
+from ppocr_client.errors import ImageError, MissingExtra
+
+LOCK = threading.Lock()
+POINTS = 72  # of a page's inch
+MAX_PIXELS = 100_000_000  # the server's own limit
+
+
+class PdfPages:
+    """The pages of a PDF file as pictures."""
+
+    def __init__(self, data: bytes) -> None:
+        """Open a file.
+
+        Raises:
+            MissingExtra: If pypdfium2 is missing.
+            ImageError: If it is damaged or wants a password.
+        """
+        try:
+            import pypdfium2
+        except ImportError:
+            raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
+        with LOCK:
+            try:
+                self._document = pypdfium2.PdfDocument(data)
+            except pypdfium2.PdfiumError as error:
+                raise ImageError(f"cannot open the PDF file: {error}") from error
+            self.count = len(self._document)
+
+    def render(self, index: int, dpi: float) -> bytes:
+        """A page, counted from 0, as an encoded picture with `dpi` pixels to the inch.
+
+        Raises:
+            ImageError: If the page is damaged or would be too large.
+        """
+        import pypdfium2
+
+        with LOCK:
+            try:
+                page = self._document[index]
+                width, height = (side * dpi / POINTS for side in page.get_size())
+                if width * height > MAX_PIXELS:
+                    raise ImageError(
+                        f"page {index + 1} has {width:.0f} x {height:.0f} pixels at {dpi:g} dpi; "
+                        f"allowed: {MAX_PIXELS}; choose fewer dpi"
+                    )
+                bitmap = page.render(scale=dpi / POINTS)
+                pixels = bitmap.to_numpy()[..., :3].copy()
+                bitmap.close()
+                page.close()
+            except pypdfium2.PdfiumError as error:
+                raise ImageError(f"cannot draw page {index + 1}: {error}") from error
+        return encode_pixels(pixels, "BGR")

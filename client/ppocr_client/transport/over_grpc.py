@@ -1,0 +1,106 @@
+"""The client's ways to Triton over gRPC, for threads and for an event loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+
+from ppocr_client.errors import OcrError, error_of_status
+from ppocr_client.transport.base import Access, Address, Request, Tls
+from ppocr_client.transport.codec_grpc import decode, encode
+
+INT32_MAX = 2**31 - 1
+# Triton itself looks for a token under a name of its own; a proxy before it, under HTTP's.
+TRITON_PREFIX = "triton-grpc-protocol-"
+
+CHANNEL = [
+    # gRPC's own limit of 4 MB is smaller than a photo; the server has limits with better words.
+    ("grpc.max_send_message_length", INT32_MAX),
+    ("grpc.max_receive_message_length", INT32_MAX),
+    # A server that starts is found within a second or two, not after gRPC's two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
+
+
+class GrpcTransport:
+    """One gRPC channel; requests of several threads share it."""
+
+    def __init__(self, address: Address, access: Access) -> None:
+        self._address = address
+        self._headers = _metadata(access)
+        self._channel = _open(grpc, address, _credentials(address, access.tls))
+        self._stub = GRPCInferenceServiceStub(self._channel)
+
+    def send(self, request: Request, timeout: float) -> Any:
+        """See `Transport.send`."""
+        method, message = encode(request)
+        try:
+            answer = getattr(self._stub, method)(message, timeout=timeout, metadata=self._headers)
+        except grpc.RpcError as error:
+            raise _error(error, self._address) from None
+        return decode(request, answer)
+
+    def close(self) -> None:
+        """See `Transport.close`."""
+        self._channel.close()
+
+
+class AsyncGrpcTransport:
+    """One gRPC channel; it opens in the event loop of the first request."""
+
+    def __init__(self, address: Address, access: Access) -> None:
+        self._address = address
+        self._headers = _metadata(access)
+        self._credentials = _credentials(address, access.tls)
+        self._channel: Any = None
+
+    async def send(self, request: Request, timeout: float) -> Any:
+        """See `Transport.send`."""
+        if self._channel is None:
+            self._channel = _open(grpc.aio, self._address, self._credentials)
+            self._stub = GRPCInferenceServiceStub(self._channel)
+        method, message = encode(request)
+        try:
+            answer = await getattr(self._stub, method)(
+                message, timeout=timeout, metadata=self._headers
+            )
+        except grpc.RpcError as error:
+            raise _error(error, self._address) from None
+        return decode(request, answer)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        if self._channel is not None:
+            await self._channel.close()
+
+
+def _metadata(access: Access) -> list[tuple[str, str]]:
+    # gRPC, like HTTP/2, takes names in small letters only.
+    headers = {name.lower(): value for name, value in access.headers.items()}
+    if (token := headers.get("authorization")) is not None:
+        headers.setdefault(f"{TRITON_PREFIX}authorization", token)
+    return list(headers.items())
+
+
+def _credentials(address: Address, tls: Tls) -> Any:
+    if not address.secure:
+        return None
+    read = [path and Path(path).read_bytes() for path in (tls.ca, tls.key, tls.certificate)]
+    return grpc.ssl_channel_credentials(*read)
+
+
+def _open(kind: Any, address: Address, credentials: Any) -> Any:
+    """A channel of the module `grpc` or `grpc.aio`; it connects when something is sent."""
+    if credentials is None:
+        return kind.insecure_channel(address.netloc, options=CHANNEL)
+    return kind.secure_channel(address.netloc, credentials, options=CHANNEL)
+
+
+def _error(error: Any, address: Address) -> OcrError:
+    status, reason = error.code().name, str(error.details())
+    return error_of_status(status, f"{address}: {reason}" if status == "UNAVAILABLE" else reason)

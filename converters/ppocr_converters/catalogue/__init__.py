@@ -1,0 +1,1 @@
+"""The known models: where they are, their digests, how they are fetched."""

@@ -1,0 +1,217 @@
+"""The catalogue: every model known by name, read from `catalogue.yml`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from ppocr_converters.errors import CatalogueError
+
+Kind = Literal["det", "rec", "cls"]
+Format = Literal["paddle2", "paddle3", "onnx", "text"]
+ORIGINS = ("wheel", "archive", "files", "url")
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file by its name; its size in bytes and SHA-256 where somebody published them."""
+
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that holds the files of an entry.
+
+    Attributes:
+        origin: "wheel", "archive", "files" or "url".
+        address: a pip requirement, or an http(s) address: of an archive, of the folder that holds
+            each file on its own, or of the one file itself.
+        folder: where the files lie inside a wheel or archive; None: wherever they lie.
+        file: what the entry's only file is called inside a wheel or archive, where not the same.
+        confirmed: whether the address was read in its publisher's own pages or sources.
+        sha256: digests that this source publishes for its files.
+    """
+
+    origin: str
+    address: str
+    folder: str | None = None
+    file: str | None = None
+    confirmed: bool = True
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Files that belong together, and where to get them."""
+
+    name: str
+    files: tuple[FileSpec, ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files together, where all are known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """value = (pixel / 255 - mean) / std, per channel in the order the channels come."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the catalogue.
+
+    Attributes:
+        asset: its files.
+        kind: det, rec or cls.
+        family: the generation of PP-OCR it belongs to.
+        format: of its files.
+        languages: that it reads, by PaddleOCR's codes.
+        licence: of its weights.
+        aliases: other names of it.
+        megabytes: of its files, about, where their sizes are not recorded.
+        dictionary: of a recogniser that has none inside.
+        space: whether a recogniser has a space as its last class.
+        height: of the input of a recogniser or classifier, pixels.
+        normalisation: where it is not that of its kind and its files do not say so.
+        thresholds: of a detector, in place of PaddleOCR's, where its files do not say so.
+    """
+
+    asset: Asset
+    kind: Kind
+    family: str
+    format: Format
+    languages: tuple[str, ...]
+    licence: str
+    aliases: tuple[str, ...] = ()
+    megabytes: float | None = None
+    dictionary: Asset | None = None
+    space: bool = True
+    height: int | None = None
+    normalisation: Normalisation | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name under which the model is fetched, stored and served."""
+        return self.asset.name
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All models by name, and how each kind of model is fed."""
+
+    models: Mapping[str, Model]
+    kinds: Mapping[Kind, Normalisation]
+
+    def find(self, name: str) -> Model:
+        """Look a model up by its name or an alias.
+
+        Raises:
+            CatalogueError: no such model; the nearest name is given.
+        """
+        names = {alias: m for m in self.models.values() for alias in (m.name, *m.aliases)}
+        if name in names:
+            return names[name]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "`ppocr-convert list` shows all names"
+        raise CatalogueError(f"no model is called {name!r}; {hint}")
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> Catalogue:
+    """The catalogue that comes with the package."""
+    text = resources.files(__package__).joinpath("catalogue.yml").read_text("utf-8")
+    return parse_catalogue(text)
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    """A catalogue of the user's own, in the same form."""
+    return parse_catalogue(path.read_text("utf-8"))
+
+
+def parse_catalogue(text: str) -> Catalogue:
+    """Read a catalogue.
+
+    Raises:
+        CatalogueError: an entry lacks something or names what does not exist.
+    """
+    try:
+        data = yaml.safe_load(text)
+        tables = _Tables(
+            data["formats"],
+            {
+                name: _asset(name, entry, data["formats"]["text"])
+                for name, entry in data["dictionaries"].items()
+            },
+            data["licence"],
+        )
+        models = {name: _model(name, entry, tables) for name, entry in data["models"].items()}
+        kinds = {kind: _normalisation(entry) for kind, entry in data["kinds"].items()}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise CatalogueError(f"the catalogue is malformed: {error!r}") from error
+    return Catalogue(models, kinds)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What the entries of models refer to."""
+
+    formats: Mapping[str, list[str]]
+    dictionaries: Mapping[str, Asset]
+    licence: str
+
+
+def _model(name: str, entry: dict[str, Any], tables: _Tables) -> Model:
+    dictionary = entry.get("dictionary")
+    norm = entry.get("normalisation")
+    return Model(
+        asset=_asset(name, entry, tables.formats[entry["format"]]),
+        kind=entry["kind"],
+        family=entry["family"],
+        format=entry["format"],
+        languages=tuple(entry["languages"]),
+        licence=entry.get("licence", tables.licence),
+        aliases=tuple(entry.get("aliases", ())),
+        megabytes=entry.get("megabytes"),
+        dictionary=None if dictionary is None else tables.dictionaries[dictionary],
+        space=entry.get("space", True),
+        height=entry.get("height"),
+        normalisation=None if norm is None else _normalisation(norm),
+        thresholds=entry.get("thresholds", {}),
+    )
+
+
+def _normalisation(entry: dict[str, list[float]]) -> Normalisation:
+    return Normalisation(tuple(entry["mean"]), tuple(entry["std"]))
+
+
+def _asset(name: str, entry: dict[str, Any], names: list[str]) -> Asset:
+    """The files of an entry: those it lists, else those that its format has."""
+    listed: dict[str, dict[str, Any] | None] = entry.get("files") or dict.fromkeys(names)
+    files = tuple(FileSpec(n, **(recorded or {})) for n, recorded in listed.items())
+    return Asset(name, files, tuple(_source(name, source) for source in entry["sources"]))
+
+
+def _source(name: str, entry: dict[str, Any]) -> Source:
+    origins = [origin for origin in ORIGINS if origin in entry]
+    if len(origins) != 1:
+        raise CatalogueError(f"a source of {name} must have one of {', '.join(ORIGINS)}: {entry}")
+    rest = {key: value for key, value in entry.items() if key != origins[0]}
+    return Source(origins[0], entry[origins[0]], **rest)

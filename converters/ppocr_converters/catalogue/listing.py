@@ -1,0 +1,56 @@
+"""The catalogue as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ppocr_converters.catalogue.entries import Model
+
+HEAD = ("name", "kind", "family", "format", "MB", "reads", "dictionary", "licence", "sources")
+#: Languages named before the rest is counted.
+NAMED = 4
+
+
+def table(models: Iterable[Model]) -> str:
+    """One line for each model under a head, in columns; "~" marks sizes that are about."""
+    rows = [HEAD, *(_row(model) for model in models)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if name == "MB" else cell.ljust(width)
+            for name, cell, width in zip(HEAD, row, widths, strict=True)
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    return (
+        model.name,
+        model.kind,
+        model.family,
+        model.format,
+        _size(model),
+        _languages(model.languages),
+        _dictionary(model),
+        model.licence,
+        " ".join(s.origin + ("" if s.confirmed else "?") for s in model.asset.sources),
+    )
+
+
+def _size(model: Model) -> str:
+    if model.asset.size is not None:
+        return f"{model.asset.size / 1e6:.1f}"
+    return "" if model.megabytes is None else f"~{model.megabytes:g}"
+
+
+def _languages(languages: tuple[str, ...]) -> str:
+    more = len(languages) - NAMED
+    return " ".join(languages[:NAMED]) + (f" +{more}" if more > 0 else "")
+
+
+def _dictionary(model: Model) -> str:
+    if model.kind != "rec":
+        return ""
+    return "inside" if model.dictionary is None else model.dictionary.name

@@ -1,0 +1,1 @@
+"""ONNX graphs: reading, checking, compiling for serving, lower precision."""

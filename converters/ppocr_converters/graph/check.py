@@ -1,0 +1,219 @@
+"""What a model is, and what would go wrong with it, without converting it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.errors import ConvertError, DictionaryError, ModelError
+from ppocr_converters.graph.compile import HIGHEST_IR, LOWEST_OPSET
+from ppocr_converters.graph.dictionary import check_dictionary, read_dictionary
+from ppocr_converters.graph.edit import opset
+from ppocr_converters.graph.model_files import find_model, own_dictionary
+from ppocr_converters.graph.onnx_model import (
+    Tensor,
+    detect_kind,
+    fixed_dimensions,
+    inputs,
+    is_compiled,
+    kind_of,
+    load_onnx,
+    metadata,
+    outputs,
+)
+from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
+from ppocr_converters.paddle.model_folder import PaddleModel, check_weights
+from ppocr_converters.paddle.paddle2onnx_versions import VERSIONS
+from ppocr_converters.paddle.program import Program, read_program
+from ppocr_converters.repository.serving_config.prototxt import read_prototxt
+
+
+@dataclass
+class Report:
+    """What is known of a model.
+
+    Attributes:
+        path: the folder or file.
+        format: in words.
+        kind: det, rec or cls, or None where the shapes are of none of them.
+        inputs: of the network.
+        outputs: of the network.
+        opset: of an ONNX file.
+        ir_version: of an ONNX file.
+        weights: variables in a Paddle weights file.
+        classes: of a recogniser or classifier.
+        height: of the input of a recogniser or classifier, where it is fixed.
+        characters: in the dictionary, without blank and space.
+        dictionary: where it comes from.
+        mean: of the pixels, blue, green, red, where the model's own files say it.
+        std: likewise.
+        thresholds: of a detector, where the model's own files say them.
+        aliases: what Paddle Serving calls inputs and outputs, by their names in the graph.
+        notes: what else is worth knowing, a sentence each.
+        problems: what would go wrong, a sentence each.
+    """
+
+    path: str
+    format: str
+    kind: Kind | None = None
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    opset: int | None = None
+    ir_version: int | None = None
+    weights: int | None = None
+    classes: int | None = None
+    height: int | None = None
+    characters: int | None = None
+    dictionary: str | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    thresholds: dict[str, float] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def check(path: Path, *, dictionary: Path | None = None, space: bool = True) -> Report:
+    """Explain a model: a folder in Paddle's format or an ONNX file.
+
+    Args:
+        path: the model.
+        dictionary: of a recogniser, in place of the one that comes with it.
+        space: whether the recogniser was trained with use_space_char.
+
+    Raises:
+        ModelError: it cannot be read at all; everything less is listed in `problems`.
+    """
+    found = find_model(path)
+    report = _check_onnx(found, space) if isinstance(found, Path) else _check_paddle(found)
+    own = read_settings(path if path.is_dir() else path.parent)
+    _note_settings(report, own)
+    if report.kind == "rec" and report.characters is None:
+        _check_dictionary(report, dictionary or own_dictionary(path), own, space)
+    return report
+
+
+def _note_settings(report: Report, own: OwnSettings) -> None:
+    """Fill in what the model's own settings file says."""
+    report.height = report.height or own.height
+    report.thresholds = dict(own.thresholds)
+    if own.normalisation is not None:
+        report.mean, report.std = own.normalisation.mean, own.normalisation.std
+    if own.height not in (None, report.height):
+        report.problems.append(
+            f"{SETTINGS} says {own.height} pixels high, the network takes {report.height}"
+        )
+
+
+def _check_onnx(path: Path, space: bool) -> Report:
+    model = load_onnx(path)
+    facts = metadata(model)
+    compiled = is_compiled(model)
+    report = Report(str(path), "ONNX, compiled for serving" if compiled else "ONNX")
+    report.opset, report.ir_version = opset(model), model.ir_version
+    _describe(report, inputs(model), outputs(model))
+    if compiled:
+        report.kind = kind_of(model)
+        report.classes = int(facts["ppocr_classes"]) if "ppocr_classes" in facts else None
+        report.height = int(facts["ppocr_height"]) if "ppocr_height" in facts else None
+        report.characters = len(facts["character"].split("\n")) if "character" in facts else None
+        return report
+    _find_kind(report, inputs(model), outputs(model))
+    if "character" in facts:
+        report.dictionary = "metadata of the file"
+        characters = facts["character"].removesuffix("\n").split("\n")
+        _check_characters(report, characters, space)
+    if report.opset < LOWEST_OPSET:
+        report.problems.append(f"opset {report.opset} is too old: {LOWEST_OPSET} is needed")
+    if report.ir_version > HIGHEST_IR:
+        report.notes.append(
+            f"IR version {report.ir_version} is newer than older servers read; `compile` writes "
+            f"{HIGHEST_IR}"
+        )
+    return report
+
+
+def _check_paddle(model: PaddleModel) -> Report:
+    program = read_program(model.program)
+    report = Report(str(model.program.parent), model.description)
+    try:
+        report.weights = check_weights(model, program)
+    except ModelError as error:
+        report.problems.append(str(error))
+    report.notes.append(f"paddle2onnx {VERSIONS[model.format]} converts it")
+    if program.quantisers:
+        report.notes.append(f"quantised, by {', '.join(program.quantisers)}")
+    if model.conf is not None:
+        _check_conf(report, model.conf, program)
+    _describe(report, program.inputs, program.outputs)
+    _find_kind(report, program.inputs, program.outputs)
+    return report
+
+
+def _check_conf(report: Report, path: Path, program: Program) -> None:
+    """Hold Paddle Serving's names against those of the program."""
+    try:
+        conf = read_prototxt(path.parent)
+    except ConvertError as error:
+        report.problems.append(str(error))
+        return
+    assert conf is not None
+    report.aliases = {variable.name: variable.alias for variable in (*conf.feeds, *conf.fetches)}
+    there = {tensor.name for tensor in (*program.inputs, *program.outputs)}
+    for name in report.aliases:
+        if name not in there:
+            known = ", ".join(sorted(there))
+            report.problems.append(f"{path.name} names {name}, the program has {known}")
+
+
+def _describe(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> None:
+    """Fill in what inputs and outputs say, and what is wrong with them."""
+    report.inputs = [str(tensor) for tensor in given]
+    report.outputs = [str(tensor) for tensor in answered]
+
+
+def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> None:
+    """Tell the kind, classes and height of a network, and what is fixed that must not be."""
+    if len(given) != 1 or not answered:
+        report.problems.append(f"a PP-OCR network has 1 input; this one has {len(given)}")
+        return
+    shape, answer = given[0].shape, answered[0].shape
+    try:
+        report.kind = detect_kind(shape, answer)
+    except ModelError as error:
+        report.problems.append(str(error))
+        return
+    fixed = fixed_dimensions(report.kind, shape)
+    if fixed:
+        report.problems.append(f"fixed {' and '.join(fixed)}: it reads pictures of that shape only")
+    if report.kind != "det":
+        report.height = shape[2] if isinstance(shape[2], int) else None
+        report.classes = answer[-1] if isinstance(answer[-1], int) else None
+
+
+def _check_dictionary(
+    report: Report, dictionary: Path | None, own: OwnSettings, space: bool
+) -> None:
+    """Hold a dictionary, or else the characters in the settings, against the classes."""
+    if dictionary is None and not own.characters:
+        report.problems.append("no dictionary came with it; give one with --dict")
+        return
+    report.dictionary = SETTINGS if dictionary is None else str(dictionary)
+    try:
+        characters = own.characters if dictionary is None else read_dictionary(dictionary)
+        _check_characters(report, characters, space)
+    except DictionaryError as error:
+        report.problems.append(str(error))
+
+
+def _check_characters(report: Report, characters: Sequence[str], space: bool) -> None:
+    """Hold characters against the classes of a recogniser."""
+    report.characters = len(characters)
+    if report.classes is None:
+        return
+    try:
+        check_dictionary(characters, space, report.classes)
+    except DictionaryError as error:
+        report.problems.append(str(error))

@@ -1,0 +1,211 @@
+"""What an ONNX model says of itself: kind, names, shapes, classes, dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, helper
+from onnx.checker import ValidationError
+from onnx.external_data_helper import load_external_data_for_model, uses_external_data
+
+from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.errors import ModelError
+
+#: A dimension: its size, or a name (or "?") where it is dynamic.
+Dimension = int | str
+
+KIND_NAMES: dict[Kind, str] = {
+    "det": "a text detector (det)",
+    "rec": "a text recogniser (rec)",
+    "cls": "a text direction classifier (cls)",
+}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dimension, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype} [{', '.join(map(str, self.shape))}]"
+
+
+def load_onnx(path: Path) -> ModelProto:
+    """Read an ONNX file.
+
+    Raises:
+        ModelError: it is missing, damaged or not ONNX, or has weights outside its folder.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+        _check_external(model, path)
+        load_external_data_for_model(model, str(path.parent))
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    except (DecodeError, ValidationError, ValueError) as error:
+        raise ModelError(f"{path} is not an ONNX file, or a damaged one: {error}") from error
+    if not model.graph.node or not model.graph.output:
+        raise ModelError(f"{path} is not an ONNX model: it has no nodes or no outputs")
+    return model
+
+
+def _check_external(model: ModelProto, path: Path) -> None:
+    """Refuse weights that the model says lie elsewhere than in a plain file beside it."""
+    for tensor in _tensors(model):
+        if not uses_external_data(tensor):
+            continue
+        location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        beside = path.parent / location
+        if Path(location).name != location or beside.is_symlink() or not beside.is_file():
+            raise ModelError(
+                f"{path} says that weights of it lie in {location!r}; allowed is a plain file "
+                "in the model's own folder"
+            )
+
+
+def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
+    """Every tensor in a message, wherever: weights, constants, those of subgraphs."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        # A repeated field's value is a sequence, which no message is.
+        for part in value if isinstance(value, Sequence) else (value,):
+            if isinstance(part, onnx.TensorProto):
+                yield part
+            else:
+                yield from _tensors(part)
+
+
+def inputs(model: ModelProto) -> tuple[Tensor, ...]:
+    """The inputs that a caller feeds; old files list their weights as inputs too."""
+    weights = {i.name for i in model.graph.initializer}
+    return tuple(_tensor(i) for i in model.graph.input if i.name not in weights)
+
+
+def outputs(model: ModelProto) -> tuple[Tensor, ...]:
+    """The outputs of a model."""
+    return tuple(_tensor(o) for o in model.graph.output)
+
+
+def metadata(model: ModelProto) -> dict[str, str]:
+    """The free-form properties stored in a model."""
+    return {p.key: p.value for p in model.metadata_props}
+
+
+def is_compiled(model: ModelProto) -> bool:
+    """Whether the model is one that `compile` wrote."""
+    return "ppocr_kind" in metadata(model)
+
+
+def detect_kind(given: Sequence[Dimension], answered: Sequence[Dimension]) -> Kind:
+    """Tell det, rec and cls apart by the shapes of a network's input and output.
+
+    A detector answers a map [N, 1, H, W], a recogniser classes for each step [N, T, C], a
+    classifier classes for each picture [N, C].
+
+    Raises:
+        ModelError: the shapes are those of none of them.
+    """
+    kinds: dict[int, Kind] = {4: "det", 3: "rec", 2: "cls"}
+    picture = len(given) == 4 and _may_be(given[1], 3)
+    kind = kinds.get(len(answered))
+    if not picture or kind is None or (kind == "det" and not _may_be(answered[1], 1)):
+        raise ModelError(
+            f"not a PP-OCR network: it takes {list(given)} and answers {list(answered)}; a "
+            f"detector, recogniser or classifier takes [N, 3, H, W] and answers [N, 1, H, W], "
+            f"[N, T, classes] or [N, classes]"
+        )
+    return kind
+
+
+def _may_be(size: Dimension, wanted: int) -> bool:
+    return size == wanted or isinstance(size, str)
+
+
+def kind_of(model: ModelProto) -> Kind:
+    """The kind of a network or of a compiled model.
+
+    Raises:
+        ModelError: neither.
+    """
+    stored = metadata(model).get("ppocr_kind")
+    for kind in KIND_NAMES:
+        if kind == stored:
+            return kind
+    given, answered = inputs(model), outputs(model)
+    if len(given) != 1:
+        names = ", ".join(t.name for t in given) or "none"
+        raise ModelError(f"not a PP-OCR network: it has {len(given)} inputs ({names}), 1 is needed")
+    return detect_kind(given[0].shape, answered[0].shape)
+
+
+def fixed_dimensions(kind: Kind, shape: Sequence[Dimension]) -> list[str]:
+    """Those dimensions of an input [N, 3, H, W] that must be dynamic and are not, in words."""
+    free = {"batch": 0, "width": 3} | ({"height": 2} if kind == "det" else {})
+    return [f"{what} {shape[axis]}" for what, axis in free.items() if isinstance(shape[axis], int)]
+
+
+def expect_kind(found: Kind, wanted: str | None, origin: str) -> None:
+    """Refuse a model that is given as what it is not.
+
+    Raises:
+        ModelError: one sentence that names both kinds.
+    """
+    if wanted is not None and found != wanted:
+        raise ModelError(f"{origin} is {KIND_NAMES[found]}, but was given as {wanted}")
+
+
+def class_count(model: ModelProto) -> int:
+    """The classes of a recogniser or classifier that was not compiled.
+
+    Raises:
+        ModelError: the model does not say it.
+    """
+    last = outputs(model)[0].shape[-1]
+    if isinstance(last, int) and last > 0:
+        return last
+    raise ModelError(f"the class count is not in the model: its output is {outputs(model)[0]}")
+
+
+def input_height(model: ModelProto, known: int | None = None) -> int:
+    """The input height of a recogniser or classifier, pixels.
+
+    Raises:
+        ModelError: it is dynamic in the model and not known, or another one than is known.
+    """
+    height = inputs(model)[0].shape[2]
+    if isinstance(height, int):
+        if known not in (None, height):
+            raise ModelError(f"the input height is {height} in the model, but given as {known}")
+        return height
+    if known is None:
+        raise ModelError("the input height is not in the model; give it with --height")
+    return known
+
+
+def _tensor(value: onnx.ValueInfoProto) -> Tensor:
+    kind = value.type.tensor_type
+    # Old exporters write -1 for a size that is not known.
+    shape = tuple(d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in kind.shape.dim)
+    return Tensor(value.name, helper.tensor_dtype_to_np_dtype(kind.elem_type).name, shape)
+
+
+def describe(model: ModelProto) -> dict[str, object]:
+    """The facts of a model for a manifest: opset, IR version, nodes, inputs and outputs."""
+    return {
+        "opset": {o.domain or "ai.onnx": o.version for o in model.opset_import},
+        "ir_version": model.ir_version,
+        "producer": f"{model.producer_name} {model.producer_version}".strip(),
+        "nodes": len(model.graph.node),
+        "inputs": {t.name: [t.dtype, list(t.shape)] for t in inputs(model)},
+        "outputs": {t.name: [t.dtype, list(t.shape)] for t in outputs(model)},
+        "metadata": {k: v for k, v in metadata(model).items() if k != "character"},
+    }

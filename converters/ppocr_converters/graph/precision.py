@@ -1,0 +1,208 @@
+"""Lower precision: a compiled float32 model in float16, or quantised to int8.
+
+What the server feeds and gets stays as it is; so does the arithmetic added by `compile`, which is
+exact work on pixels and class numbers. Nothing of lower precision is taken on trust: it is proven
+against the source of the float32 model, within the bounds of precisions.yml.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import ModelProto
+
+from ppocr_converters.errors import ConvertError
+from ppocr_converters.files import new_folder, sha256_file
+from ppocr_converters.graph import edit as graph
+from ppocr_converters.graph.compile import PREFIX
+from ppocr_converters.graph.onnx_model import describe, load_onnx, metadata
+from ppocr_converters.proof.tensors import prove_file
+from ppocr_converters.proof.tolerance import precisions
+from ppocr_converters.repository.deployment_plan import Device
+from ppocr_converters.repository.manifest import (
+    MANIFEST,
+    code_digest,
+    is_current,
+    read_manifest,
+    tool_versions,
+    write_manifest,
+)
+from ppocr_converters.repository.model_build import COMPILED, Prepared
+
+logger = logging.getLogger(__name__)
+
+#: Nodes worth quantising; all else stays float32 between them.
+QUANTISED = ("Conv",)
+#: Kept in float32 beside what the tool keeps itself: sums over many values and what normalises by
+#: them lose too much in float16, and ONNX Runtime fuses a layer norm of half of each wrongly.
+EXACT = ("Div", "Pow", "ReduceMean", "Softmax", "Sqrt", "Sub")
+
+Feeds = dict[str, np.ndarray]
+
+
+def lower(
+    model: Prepared,
+    folder: Path,
+    precision: str,
+    *,
+    device: Device = "cpu",
+    detector: Path | None = None,
+    pictures: Sequence[Path] = (),
+    bounds: Sequence[str] = (),
+) -> Prepared:
+    """Make a prepared model's version of lower precision, and prove it; nothing is done twice.
+
+    Args:
+        model: the float32 model.
+        folder: gets model.onnx and manifest.json.
+        precision: "fp16" or "int8".
+        device: for int8, where it shall run.
+        detector: for int8, a compiled detector in float32: it finds the lines to calibrate on.
+        pictures: for int8, what it is calibrated on; by default rendered pages.
+        bounds: NAME=VALUE in place of those of the precision.
+
+    Raises:
+        ConvertError: it cannot be made.
+        ProofError: it is further from its source than the bounds allow.
+    """
+    inputs = {
+        "model": model.manifest["files"],
+        "precision": precision,
+        "device": device if precision == "int8" else None,
+        "pictures": [sha256_file(picture) for picture in pictures] if precision == "int8" else [],
+        "bounds": list(bounds),
+        "tools": tool_versions(),
+        "code": code_digest(),
+    }
+    manifest = read_manifest(folder / MANIFEST)
+    if manifest is not None and is_current(manifest, inputs, folder):
+        logger.info("%s in %s is up to date", model.origin.name, precision)
+        return Prepared(model.origin, folder / COMPILED, manifest)
+    with new_folder(folder) as fresh:
+        logger.info("bringing %s to %s", model.origin.name, precision)
+        lowered = lower_model(
+            load_onnx(model.path), precision, device=device, detector=detector, pictures=pictures
+        )
+        onnx.save(lowered, fresh / COMPILED)
+        logger.info("proving %s in %s", model.origin.name, precision)
+        proof = prove_file(fresh / COMPILED, model.origin.path, bounds=bounds)
+        manifest = {
+            "name": model.origin.name,
+            "inputs": inputs,
+            "compiled": describe(lowered),
+            "proof": dataclasses.asdict(proof),
+            "files": {COMPILED: sha256_file(fresh / COMPILED)},
+        }
+        write_manifest(fresh / MANIFEST, manifest)
+    return Prepared(model.origin, folder / COMPILED, manifest)
+
+
+def lower_model(
+    model: ModelProto,
+    precision: str,
+    *,
+    device: Device = "cpu",
+    detector: Path | None = None,
+    pictures: Sequence[Path] = (),
+) -> ModelProto:
+    """A compiled model in lower precision; see `lower`."""
+    facts = metadata(model)
+    if precision == "fp16":
+        lowered = to_float16(model)
+    elif precision == "int8":
+        from ppocr_converters.graph.calibration import calibration_feeds
+
+        if detector is None:
+            raise ConvertError("int8 needs a detector, which finds the lines to calibrate on")
+        lowered = to_int8(model, calibration_feeds(model, detector, pictures), device)
+        facts |= {"ppocr_quantised_for": device}
+    else:
+        raise ConvertError(f"precision {precision!r}; there are {', '.join(precisions())}")
+    lowered.producer_name, lowered.producer_version = "ppocr-convert", ""
+    onnx.helper.set_model_props(lowered, facts | {"ppocr_precision": precision})
+    return lowered
+
+
+def to_float16(model: ModelProto) -> ModelProto:
+    """Weights and activations in float16; inputs, outputs and the nodes of `compile` stay."""
+    from onnxruntime.transformers.float16 import (
+        DEFAULT_OP_BLOCK_LIST,
+        convert_float_to_float16,
+    )
+
+    named = name_nodes(model)
+    blocked = [node.name for node in named.graph.node if _is_own(node)]
+    converted: ModelProto = convert_float_to_float16(
+        named,
+        keep_io_types=True,
+        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *EXACT],
+        node_block_list=blocked,
+    )
+    return graph.remove_unused(graph.sort_nodes(converted))
+
+
+def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelProto:
+    """Convolutions and matrix products in int8, with scales from what they see in `feeds`."""
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    reader = _Reader(feeds)
+    # CPUs multiply unsigned activations with signed weights, TensorRT and CUDA signed ones with a
+    # zero point of 0.
+    signed = device == "gpu"
+    options = {"ActivationSymmetric": signed, "WeightSymmetric": True}
+    with tempfile.TemporaryDirectory(prefix="ppocr-int8-") as scratch:
+        path = Path(scratch) / COMPILED
+        named = name_nodes(model)
+        onnx.save(named, path)
+        quantize_static(
+            str(path),
+            str(path.with_suffix(".int8.onnx")),
+            reader,
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(QUANTISED),
+            nodes_to_exclude=[node.name for node in named.graph.node if _is_delicate(node)],
+            per_channel=True,
+            # Without VNNI a CPU adds two products in 16 bits, which must not overflow.
+            reduce_range=device == "cpu",
+            activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options=options,
+        )
+        return load_onnx(path.with_suffix(".int8.onnx"))
+
+
+def name_nodes(model: ModelProto) -> ModelProto:
+    """Give every node a name of its own: the tools go by names."""
+    model = graph.copy_model(model)
+    for number, node in enumerate(model.graph.node):
+        node.name = f"{node.op_type}_{number}"
+    return model
+
+
+def _is_delicate(node: Any) -> bool:
+    """Whether a convolution works on each channel apart: little work, much lost by rounding."""
+    return node.op_type == "Conv" and graph.attributes(node).get("group", 1) > 1
+
+
+def _is_own(node: Any) -> bool:
+    """Whether `compile` added the node."""
+    names = {"INDICES", "PROBABILITIES", "PROBABILITY"}
+    return any(name.startswith(PREFIX) or name in names for name in (*node.input, *node.output))
+
+
+class _Reader:
+    """Feeds as the quantiser wants to be given them."""
+
+    def __init__(self, feeds: Iterator[Feeds]) -> None:
+        self.feeds = feeds
+
+    def get_next(self) -> Feeds | None:
+        """The next feed, None at the end."""
+        return next(self.feeds, None)

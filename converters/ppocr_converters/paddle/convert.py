@@ -1,0 +1,156 @@
+"""Paddle to ONNX, through paddle2onnx in a process of its own.
+
+That process keeps the converter's chatter, its imports and its crashes away from the caller. The
+opset is asked for exactly, the IR version is pinned, and the result must have dynamic batch, width
+and (for a detector) height: a model that came out with fixed shapes reads other pictures wrongly.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import onnx
+from onnx import ModelProto
+
+from ppocr_converters.errors import ModelError
+from ppocr_converters.files import new_file
+from ppocr_converters.graph.edit import opset as opset_of
+from ppocr_converters.graph.onnx_model import fixed_dimensions, inputs, kind_of, load_onnx
+from ppocr_converters.paddle.fake_quantisation import rewritten
+from ppocr_converters.paddle.model_folder import (
+    PaddleModel,
+    check_weights,
+    combined,
+    find_paddle_model,
+)
+from ppocr_converters.paddle.paddle2onnx_fixes import keep_outputs, rename, scalars_to_vectors
+from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, Tool, paddle2onnx_for
+from ppocr_converters.paddle.program import read_program
+from ppocr_converters.repository.serving_config.prototxt import read_prototxt
+
+OPSET = 14
+#: Read by every ONNX Runtime since 1.10, and so by every Triton since 22.01.
+IR_VERSION = 8
+#: For whom paddle2onnx places the quantisation of a quantised model. Measured on a quantised
+#: classifier, the largest difference from Paddle: rknn, which keeps it where the model has it,
+#: 0.0017; onnxruntime 0.014, tensorrt 0.012, which place their own.
+FLOAT, QUANTISED = "onnxruntime", "rknn"
+#: What the converters say besides the reason of a failure.
+CHATTER = re.compile(
+    r"\[Paddle2ONNX\] (Start|Model file|Parameters file|Use opset|PaddlePaddle model is)|Traceback"
+    r"|File \"|\d{4}-\d\d-\d\d .*\[(INFO|WARNING)\]|C\+\+ Traceback|-{5}|\[(Time|Signal)Info|None$"
+    r"|\[Paddle2ONNX\] (Paddle model|Failed to convert|Due to)|No stack trace|Not support stack"
+)
+UNKNOWN = re.compile(r"operators not supported yet, including ([^\n]*)")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
+    """Convert the Paddle model in a folder to an ONNX file with dynamic shapes.
+
+    Inputs and outputs bear the names that the model's Paddle Serving configuration gives them,
+    where there is one. The converter and its version are the file's producer.
+
+    Raises:
+        ModelError: damaged, with an operator the converter does not know, or not a PP-OCR network.
+            `target` is not written then.
+        ConvertError: the converter is not there.
+    """
+    source = find_paddle_model(folder)
+    description = read_program(source.program)
+    check_weights(source, description)
+    tool = paddle2onnx_for(source.format)
+    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
+        raw = Path(scratch, "raw.onnx")
+        with (
+            combined(source) as given,
+            rewritten(*given, description.operators, source.program) as (program, weights),
+        ):
+            backend = QUANTISED if read_program(program).quantisers else FLOAT
+            _run_paddle2onnx(tool, program, weights, raw, opset, source.program, backend)
+        model = _finish(load_onnx(raw), source, tool, opset)
+    check_dynamic(model, folder)
+    with new_file(target) as temporary:
+        onnx.save(model, temporary)
+    return target
+
+
+def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> ModelProto:
+    """Repair and name what the converter wrote, and pin its versions."""
+    model = scalars_to_vectors(model)
+    conf = read_prototxt(source.program.parent)
+    if conf is not None:
+        model = keep_outputs(model, [fetch.name for fetch in conf.fetches])
+        model = rename(model, {v.name: v.alias for v in (*conf.feeds, *conf.fetches)})
+    if opset_of(model) != opset:
+        raise ModelError(f"{source.program} came out in opset {opset_of(model)}, not {opset}")
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version = PADDLE2ONNX, tool.version
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"{source.program} came out as invalid ONNX: {error}") from error
+    return model
+
+
+def check_dynamic(model: ModelProto, origin: Path) -> None:
+    """See that the shapes which differ from picture to picture are dynamic.
+
+    Raises:
+        ModelError: a dimension is fixed; it is named.
+    """
+    given = inputs(model)[0]
+    fixed = fixed_dimensions(kind_of(model), given.shape)
+    if fixed:
+        raise ModelError(f"{origin} has a fixed {' and '.join(fixed)} in its input {given}")
+
+
+def _run_paddle2onnx(
+    tool: Tool,
+    program: Path,
+    weights: Path,
+    target: Path,
+    opset: int,
+    origin: Path,
+    backend: str,
+) -> None:
+    command = [sys.executable, "-W", "ignore", "-c"]
+    command += ["from paddle2onnx.command import main; main()"]
+    command += ["--model_dir", str(program.parent)]
+    command += ["--model_filename", program.name, "--params_filename", weights.name]
+    command += ["--save_file", str(target), "--opset_version", str(opset)]
+    command += ["--enable_auto_update_opset", "False", "--enable_onnx_checker", "True"]
+    is_old = tool.version.startswith("1.")
+    command += ["--deploy_backend", backend] if is_old else ["--optimize_tool", "None"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=tool.environment
+    )
+    if done.returncode == 0 and target.is_file() and target.stat().st_size > 0:
+        return
+    said = [COLOURS.sub("", line).strip() for line in f"{done.stdout}\n{done.stderr}".splitlines()]
+    unknown = UNKNOWN.search("\n".join(said))
+    said = [line for line in said if line and not CHATTER.match(line)]
+    if unknown is not None:
+        names = ", ".join(re.findall(r"[\w.]+", unknown[1]))
+        reason = f"it does not know the operators {names}{_advice(names)}"
+    elif any("No module named" in line for line in said):
+        reason = f"{said[-1]}; install the converters: pip install 'ppocr-triton[convert]'"
+    elif done.returncode < 0 and not said:
+        reason = f"it was stopped by signal {-done.returncode}"
+    else:
+        reason = said[-1] if said else "it gave no reason"
+    raise ModelError(f"cannot convert {origin}: {PADDLE2ONNX} {tool.version}: {reason}")
+
+
+def _advice(names: str) -> str:
+    """What else to do about operators that only simulate a quantisation."""
+    if "quantize" not in names:
+        return ""
+    return (
+        "; the model is quantised in a form that ONNX has nothing for: save it again with "
+        "onnx_format=True (quantize_linear), or give the model that was not quantised"
+    )

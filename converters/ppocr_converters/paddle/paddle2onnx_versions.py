@@ -1,0 +1,102 @@
+"""The versions of paddle2onnx that conversions run with, and where they are kept.
+
+No one version does it all (measured with paddlepaddle 3.2.2):
+
+1.3.1  converts Paddle 2 programs, all families of PP-OCR, without Paddle and without repairs; it
+       cannot read Paddle 3 programs.
+2.1.0  reads Paddle 3 programs, with one repair (`repair.scalars_to_vectors`); on Paddle 2
+       programs it dies of the LSTM in PP-OCRv2's recogniser (signal 6). It pins onnx below 1.18,
+       against the serving side's version, though it runs without it.
+
+So 1.3.1 is a dependency, and 2.1.0 is put, without its dependencies, into a folder of its own when
+the first Paddle 3 program is converted. Each runs as a process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from ppocr_converters.errors import ConvertError
+from ppocr_converters.files import new_folder
+from ppocr_converters.paddle.model_folder import ProgramFormat
+
+logger = logging.getLogger(__name__)
+
+PADDLE2ONNX = "paddle2onnx"
+VERSIONS: dict[ProgramFormat, str] = {"pdmodel": "1.3.1", "pir": "2.1.0"}
+#: Where versions that are not installed are kept, unless PPOCR_TOOLS names another folder.
+TOOLS = Path("build/tools")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A version of paddle2onnx, and the folder it is in where it is not the installed one."""
+
+    version: str
+    folder: Path | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a process that shall find this version first."""
+        path = [] if self.folder is None else [str(self.folder)]
+        if os.environ.get("PYTHONPATH"):
+            path.append(os.environ["PYTHONPATH"])
+        return os.environ | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
+
+
+def paddle2onnx_for(form: ProgramFormat) -> Tool:
+    """The version that converts a format, got with pip where it is not there yet.
+
+    Raises:
+        ConvertError: it is not there and cannot be got.
+    """
+    version = VERSIONS[form]
+    if _installed() == version:
+        return Tool(version, None)
+    folder = tool_folder(f"{PADDLE2ONNX}-{version}")
+    install_apart(f"{PADDLE2ONNX}=={version}", folder, "this model")
+    return Tool(version, folder)
+
+
+def tool_folder(name: str) -> Path:
+    """Where a tool is kept that is not installed with the project."""
+    return Path(os.environ.get("PPOCR_TOOLS", TOOLS)).resolve() / name
+
+
+def _installed() -> str | None:
+    try:
+        return metadata.version(PADDLE2ONNX)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def install_apart(wanted: str, folder: Path, who: str) -> None:
+    """Put one package, without its dependencies, into a folder of its own unless that is there.
+
+    Args:
+        wanted: the package as pip takes it, with its version.
+        folder: it is there whole or not at all.
+        who: needs it; the subject of the message when it cannot be got.
+
+    Raises:
+        ConvertError: pip cannot install it.
+    """
+    if folder.is_dir():
+        return
+    logger.info("installing %s into %s", wanted, folder)
+    with new_folder(folder) as fresh:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        options = ["--no-deps", "--only-binary", ":all:", "--target", str(fresh), wanted]
+        done = subprocess.run([*pip, *options], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
+            raise ConvertError(
+                f"{who} needs {wanted}, which pip cannot install: {lines[-1]}; where there "
+                f"is no package index, unpack its wheel into {folder}"
+            )

@@ -1,0 +1,1 @@
+"""Pictures drawn with known texts, for proofs and samples."""

@@ -1,0 +1,215 @@
+"""Pages of text with ground truth, drawn with openly licensed fonts.
+
+Conversion is proven on these pages, tests read them, benchmarks send them:
+
+    page = render_page(seed=7)
+    page.image          # uint8 BGR [H, W, 3]
+    page.lines[0].text  # what is written there, and .box says where
+
+`samples` are the fixed pictures that the demo reads; `write_samples` makes their files.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ppocr_converters.pictures.render_canvas import (
+    Canvas,
+    Colour,
+    Face,
+    Page,
+    Truth,
+    add_grain,
+    font,
+)
+from ppocr_converters.pictures.render_canvas import gradient as _gradient
+from ppocr_converters.pictures.render_samples import samples
+from ppocr_converters.pictures.render_texts import random_line, random_word
+
+__all__ = [
+    "Page",
+    "Truth",
+    "encode_page",
+    "render_dense_page",
+    "render_page",
+    "render_pages",
+    "samples",
+    "write_samples",
+]
+
+PAPERS: tuple[Colour, ...] = (
+    (255, 255, 255),
+    (252, 248, 238),
+    (240, 244, 248),
+    (247, 240, 226),
+    (232, 240, 228),
+    (250, 236, 236),
+)
+INKS: tuple[Colour, ...] = (
+    (20, 20, 22),
+    (28, 44, 96),
+    (120, 20, 28),
+    (18, 84, 50),
+    (70, 44, 20),
+    (84, 26, 110),
+)
+FACES: tuple[Face, ...] = ("sans", "serif")
+
+# EXIF orientation to the turn that a stored picture needs to become what was meant, undone here.
+_STORED_TURN = {
+    3: Image.Transpose.ROTATE_180,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+_EXIF_ORIENTATION = 0x0112
+
+
+def render_page(
+    seed: int,
+    lines: int = 20,
+    *,
+    width: int = 960,
+    smallest: int = 22,
+    largest: int = 44,
+    grain: float = 2.0,
+) -> Page:
+    """A random page; the same arguments give the same page.
+
+    Lines of mixed language, size, font and colour stand under each other, now and then two side
+    by side, on light paper. The page is as high as its lines need.
+
+    Args:
+        seed: Which page.
+        lines: How many lines, 0 or more.
+        width: Width of the page in pixels, at least 320.
+        smallest: Smallest letter size in pixels.
+        largest: Largest letter size in pixels.
+        grain: Strength of the noise, in levels of 255; 0 for none.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    if lines < 0 or width < 320 or not 8 <= smallest <= largest:
+        raise ValueError(
+            f"cannot render lines={lines}, width={width}, smallest={smallest}, largest={largest}: "
+            "lines must be >= 0, width >= 320 and 8 <= smallest <= largest"
+        )
+    rng = random.Random(seed)  # nosec B311 # not for secrets
+    sizes = [rng.randint(smallest, largest) for _ in range(lines)]
+    # Lines side by side leave room at the bottom, as at the end of a letter.
+    height = max(64, 2 * largest + sum(round(1.7 * size) for size in sizes))
+    paper = rng.choice(PAPERS)
+    canvas = Canvas(_gradient(width, height, (paper, _shade(paper, rng.randint(0, 12)))))
+    x, y, row = largest, largest, 0
+    for size in sizes:
+        face, ink = rng.choice(FACES), rng.choice(INKS)
+        text = _fitting(random_line(rng), face, size, width - x - largest)
+        _, _, right, _ = canvas.write(x, y, text, size, ink=ink, face=face)
+        row = max(row, size)
+        # A second line goes to the right of this one if there is ample room and chance wills it.
+        start = round(right) + 3 * largest
+        if start < 0.6 * width and rng.random() < 0.5:
+            x = start
+        else:
+            x, y, row = largest, y + round(1.7 * row), 0
+    canvas.picture = add_grain(canvas.picture, seed, grain)
+    return canvas.page(f"page_{seed}_{lines}.png")
+
+
+def render_dense_page(seed: int, lines: int = 1000, *, size: int = 22) -> Page:
+    """A random page with very many short lines in a grid, such as a table or an index has.
+
+    Args:
+        seed: Which page.
+        lines: How many lines, 1 or more.
+        size: Letter size in pixels, at least 8; the page grows with it.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    if lines < 1 or size < 8:
+        raise ValueError(f"cannot render lines={lines}, size={size}: need lines >= 1 and size >= 8")
+    rng = random.Random(seed)  # nosec B311 # not for secrets
+    cell_width, cell_height = round(6.5 * size), round(2.1 * size)
+    columns = max(1, round((lines * cell_height / cell_width) ** 0.5))
+    rows = -(-lines // columns)
+    canvas = Canvas(
+        Image.new("RGB", ((columns + 1) * cell_width, (rows + 2) * cell_height), PAPERS[0])
+    )
+    for i in range(lines):
+        row, column = divmod(i, columns)
+        at = (column + 0.5) * cell_width, (row + 1) * cell_height
+        canvas.write(*at, random_word(rng), size, ink=rng.choice(INKS))
+    return canvas.page(f"dense_{seed}_{lines}.png")
+
+
+def render_pages(seed: int, count: int = 8, lines: int = 20) -> list[Page]:
+    """Several random pages; page `i` is that of seed `seed + i`."""
+    return [render_page(seed + i, lines) for i in range(count)]
+
+
+def encode_page(page: Page) -> bytes:
+    """The page as the bytes of a file, in the format that its name's suffix says.
+
+    Raises:
+        ValueError: If the suffix is none of .png, .jpg, or the orientation none of 1, 3, 6, 8.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(page.image[:, :, ::-1]))
+    exif = Image.Exif()
+    if page.orientation != 1:
+        if page.orientation not in _STORED_TURN:
+            raise ValueError(f"orientation of {page.name} is {page.orientation}, not 1, 3, 6 or 8")
+        picture = picture.transpose(_STORED_TURN[page.orientation])
+        exif[_EXIF_ORIENTATION] = page.orientation
+    file = io.BytesIO()
+    match Path(page.name).suffix:
+        case ".png":
+            picture.save(file, "PNG", optimize=True, exif=exif)
+        case ".jpg":
+            picture.save(file, "JPEG", quality=88, exif=exif)
+        case suffix:
+            raise ValueError(f"{page.name} ends in {suffix!r}; pages are stored as .png or .jpg")
+    return file.getvalue()
+
+
+def write_samples(folder: Path) -> list[Path]:
+    """Write the sample pictures and `truth.json` into `folder`, which is made if it is not there.
+
+    `truth.json` maps each file name to its lines: `{"text": …, "box": [[x, y], …]}`.
+
+    Returns:
+        The written files, `truth.json` last.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    entries = []
+    for page in samples():
+        path = folder / page.name
+        path.write_bytes(encode_page(page))
+        paths.append(path)
+        lines = [{"text": line.text, "box": line.box.round().tolist()} for line in page.lines]
+        rows = ",\n".join(f"  {json.dumps(line, ensure_ascii=False)}" for line in lines)
+        entries.append(f"{json.dumps(page.name)}: [\n{rows}\n ]" if rows else f'"{page.name}": []')
+    path = folder / "truth.json"
+    path.write_text("{\n " + ",\n ".join(entries) + "\n}\n", encoding="utf-8")
+    return [*paths, path]
+
+
+def _fitting(text: str, face: Face, size: int, width: float) -> str:
+    """The text without the end that does not fit into `width` pixels, and without a cut word."""
+    letters = font(face, size)
+    while letters.getlength(text) > width and len(text) > 1:
+        cut = max(text.rfind(" "), 0) if text.isascii() else len(text) - 1
+        text = text[: cut or len(text) - 1]
+    return text.rstrip("，、：, ")
+
+
+def _shade(colour: Colour, levels: int) -> Colour:
+    red, green, blue = (max(0, channel - levels) for channel in colour)
+    return red, green, blue

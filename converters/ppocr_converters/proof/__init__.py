@@ -1,0 +1,1 @@
+"""The proof that a compiled model answers as its original does."""

@@ -1,0 +1,290 @@
+"""The proof that a compiled model answers as the model it was made from: tensors.
+
+The same random pictures go through both, in several shapes and batch sizes; the differences of all
+probabilities are bounded, and the best classes must be the same wherever the best one leads by
+more than the bound. The pictures carry words: on mere noise a detector answers 0 everywhere,
+whatever is wrong with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ppocr_converters.catalogue.entries import Kind, Normalisation
+from ppocr_converters.errors import ModelError, ProofError
+from ppocr_converters.graph.onnx_model import inputs, is_compiled, kind_of, load_onnx, metadata
+from ppocr_converters.proof.networks import (
+    PLAIN,
+    Bytes,
+    Detector,
+    Floats,
+    Ints,
+    Network,
+    Recogniser,
+    Way,
+    compiled_detector,
+    compiled_recogniser,
+    normalise,
+    plain_classes,
+    source_network,
+)
+from ppocr_converters.proof.tolerance import Tolerance, loosest, tolerance_of
+from ppocr_converters.repository.profiles import available_cores
+
+SEED = 20
+#: Batch, height, width: one picture, several, the smallest, long and tall ones.
+DET_SHAPES = ((1, 32, 32), (1, 320, 416), (3, 96, 160), (2, 64, 640), (1, 480, 96))
+#: Batch, width.
+REC_SHAPES = ((1, 160), (1, 8), (6, 320), (3, 96), (2, 1280))
+#: Batch: a classifier has one width.
+CLS_BATCHES = (1, 6, 3)
+
+
+@dataclass(frozen=True)
+class TensorProof:
+    """What was compared, and how far it differs.
+
+    Attributes:
+        precision: of the compiled model, or that in which its engine computes.
+        shapes: of the random inputs, [N, H, W, 3].
+        values: how many probabilities were compared.
+        max_difference: the largest absolute difference of one.
+        mean_difference: the mean absolute difference.
+        max_probability: the largest one seen; a proof on which nothing is found proves little.
+        other_classes: how many best classes differ.
+        tolerance: the bounds.
+        problems: every bound that is not kept, a sentence each.
+    """
+
+    precision: str
+    shapes: list[list[int]]
+    values: int
+    max_difference: float
+    mean_difference: float
+    max_probability: float
+    other_classes: int
+    tolerance: Tolerance
+    problems: list[str] = field(default_factory=list)
+
+
+def prove_file(
+    compiled: Path, source: Path, *, bounds: Sequence[str] = (), way: Way = PLAIN
+) -> TensorProof:
+    """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
+
+    Args:
+        compiled: see `compare_file`, as the others.
+        source: as above.
+        bounds: as above.
+        way: as above.
+
+    Raises:
+        ModelError: one of them cannot be loaded, or the first is not compiled.
+        ProofError: a bound is not kept.
+    """
+    proof = compare_file(compiled, source, bounds=bounds, way=way)
+    if proof.problems:
+        raise ProofError(str(compiled), proof.problems)
+    return proof
+
+
+def compare_file(
+    compiled: Path,
+    source: Path,
+    *,
+    bounds: Sequence[str] = (),
+    way: Way = PLAIN,
+) -> TensorProof:
+    """Compare a compiled file with what it was made from on random pictures.
+
+    Args:
+        compiled: the compiled file.
+        source: the Paddle folder or the ONNX file that it was made from.
+        bounds: NAME=VALUE in place of those of the precisions of model and engine.
+        way: in which the compiled model is run.
+
+    Raises:
+        ModelError: one of them cannot be loaded, or the first is not compiled.
+    """
+    model = load_onnx(compiled)
+    if not is_compiled(model):
+        raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
+    kind, rng = kind_of(model), np.random.default_rng(SEED)
+    precision, tolerance = tolerance_for(metadata(model), way.engine, bounds)
+    network = source_network(source, threads=available_cores())
+    norm = normalisation_of(metadata(model))
+    if kind == "det":
+        compare = _compare_maps(compiled_detector(compiled, way), network, norm)
+    else:
+        padded = any(tensor.name == "WIDTHS" for tensor in inputs(model))
+        classes = plain_classes(network, norm, padded=padded)
+        recogniser = compiled_recogniser(compiled, way)
+        compare = _compare_classes(recogniser, classes, rng, tolerance.max_difference)
+    shapes = _shapes(kind, inputs(model)[0].shape)
+    results = [compare(random_pictures(rng, shape)) for shape in shapes]
+    return TensorProof(
+        precision=precision,
+        shapes=[list(shape) for shape in shapes],
+        values=sum(result.values for result in results),
+        max_difference=max(result.difference for result in results),
+        mean_difference=sum(r.total for r in results) / sum(r.values for r in results),
+        max_probability=max(result.probability for result in results),
+        other_classes=sum(result.differing for result in results),
+        tolerance=tolerance,
+        problems=[
+            f"input {list(shape)}: {problem}"
+            for shape, result in zip(shapes, results, strict=True)
+            for problem in _problems(result, tolerance)
+        ],
+    )
+
+
+def tolerance_for(
+    facts: dict[str, str], engine: str, bounds: Sequence[str]
+) -> tuple[str, Tolerance]:
+    """The precision of a compiled model as an engine runs it, and how far that may differ.
+
+    Args:
+        facts: the model's metadata.
+        engine: see `networks.ENGINES`; one may compute in a precision of its own.
+        bounds: NAME=VALUE in place of those of the precision.
+    """
+    stored, _, own = precision_of(facts), *engine.partition("-")[1:]
+    precisions = [name for name in (stored, own) if name and name != "fp32"] or ["fp32"]
+    return "+".join(precisions), loosest(tolerance_of(name, bounds) for name in precisions)
+
+
+def precision_of(facts: dict[str, str]) -> str:
+    """The precision in a compiled model's metadata; float32 where it says none."""
+    return facts.get("ppocr_precision", "fp32")
+
+
+def normalisation_of(facts: dict[str, str]) -> Normalisation:
+    """The normalisation in a compiled model's metadata."""
+    mean, std = (
+        tuple(float(value) for value in facts[name].split(","))
+        for name in ("ppocr_mean", "ppocr_std")
+    )
+    return Normalisation(mean, std)
+
+
+def _shapes(kind: Kind, declared: tuple[int | str, ...]) -> list[tuple[int, int, int, int]]:
+    """The random inputs, [N, H, W, 3], for a model that declares its input so."""
+    if kind == "det":
+        return [(n, h, w, 3) for n, h, w in DET_SHAPES]
+    height, width = declared[1:3]
+    if isinstance(height, str):
+        raise ModelError("the height of CROPS is not in the compiled model")
+    if isinstance(width, int):
+        return [(n, height, width, 3) for n in CLS_BATCHES]
+    return [(n, height, w, 3) for n, w in REC_SHAPES]
+
+
+def _problems(result: Compared, bounds: Tolerance) -> list[str]:
+    """The bounds that one input breaks; a NaN breaks all of them."""
+    problems = []
+    if not result.difference <= bounds.max_difference:
+        problems.append(
+            f"probabilities differ by up to {result.difference:.2g}, the bound is "
+            f"{bounds.max_difference:g}"
+        )
+    mean = result.total / result.values
+    if not mean <= bounds.mean_difference:
+        problems.append(
+            f"probabilities differ by {mean:.2g} on average, the bound is "
+            f"{bounds.mean_difference:g}"
+        )
+    if result.wrong:
+        problems.append(f"{result.wrong} of {result.values} best classes differ")
+    return problems
+
+
+def random_pictures(rng: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
+    """Random pictures that networks react to: words in many sizes on uneven, noisy ground.
+
+    Args:
+        rng: decides everything.
+        shape: N, H, W, 3.
+
+    Returns:
+        uint8 [N, H, W, 3].
+    """
+    import cv2
+
+    _, height, width, _ = shape
+    pictures = np.empty(shape, np.uint8)
+    for picture in pictures:
+        ground = rng.integers(0, 256, (2, 2, 3), dtype=np.uint8)
+        canvas = cv2.resize(ground, (width, height), interpolation=cv2.INTER_LINEAR)
+        for _ in range(1 + height * width // 20_000):
+            word = "".join(chr(code) for code in rng.integers(33, 127, rng.integers(3, 12)))
+            place = int(rng.integers(-10, width)), int(rng.integers(height // 2, height + 1))
+            size, ink = float(rng.uniform(0.5, 1.5)), rng.integers(0, 256, 3).tolist()
+            cv2.putText(canvas, word, place, cv2.FONT_HERSHEY_SIMPLEX, size, ink, 2, cv2.LINE_AA)
+        noise = rng.integers(-12, 13, canvas.shape)
+        picture[:] = np.clip(canvas + noise, 0, 255)
+    return pictures
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two answers to one input.
+
+    Attributes:
+        values: probabilities in each.
+        difference: the largest of any two.
+        total: of all differences.
+        probability: the largest one expected.
+        differing: best classes that are other ones.
+        wrong: those of them that are less likely by more than the bound.
+    """
+
+    values: int
+    difference: float
+    total: float
+    probability: float
+    differing: int = 0
+    wrong: int = 0
+
+
+Comparison = Callable[[Bytes], Compared]
+
+
+def _compare_maps(detector: Detector, network: Network, norm: Normalisation) -> Comparison:
+    def compare(pixels: Bytes) -> Compared:
+        expected = network(normalise(pixels, norm))[:, 0]
+        return _compared(expected, np.abs(detector(pixels) - expected))
+
+    return compare
+
+
+def _compare_classes(
+    recogniser: Recogniser,
+    classes: Callable[[Bytes, Ints], Floats],
+    rng: np.random.Generator,
+    bound: float,
+) -> Comparison:
+    def compare(crops: Bytes) -> Compared:
+        widths = rng.integers(1, crops.shape[2] + 1, (len(crops), 1)).astype(np.int32)
+        widths[0] = crops.shape[2]
+        expected = classes(crops, widths)
+        indices, probabilities = recogniser(crops, widths)
+        best = expected.max(axis=-1)
+        chosen = np.take_along_axis(expected, indices[..., None].astype(np.int64), -1)[..., 0]
+        return dataclasses.replace(
+            _compared(best, np.abs(probabilities - best)),
+            differing=int(np.count_nonzero(indices != expected.argmax(axis=-1))),
+            wrong=int(np.count_nonzero(best - chosen > bound)),
+        )
+
+    return compare
+
+
+def _compared(expected: Floats, differences: Floats) -> Compared:
+    total = float(differences.sum(dtype=np.float64))
+    return Compared(expected.size, float(differences.max()), total, float(expected.max()))

@@ -1,0 +1,1 @@
+"""A model repository: what is planned, laid out and written."""

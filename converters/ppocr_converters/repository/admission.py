@@ -1,0 +1,78 @@
+"""How many requests a repository takes at a time: so many in progress, so many waiting.
+
+The limit stands at the door, in the step `admit`: a picture that was let in is read to the end, and
+one that is refused has cost next to nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
+from ppocr_converters.repository.pbtxt import read_config, set_parameter, write_config
+
+DOOR = "admit"
+LIMIT, PLACES = "max_requests", "max_in_progress"
+#: The steps that a picture goes through from the door on.
+PIPELINE = ("det_preprocess", "det", "det_postprocess", "recognize")
+#: Requests for each place in the pipeline, where nothing else is said: as many pictures as are in
+#: progress may wait three times over.
+REQUESTS_PER_PLACE = 4
+#: Requests between the queue of a model with one instance and the pipeline: one in its hands, and
+#: three that Triton has taken out of the queue for it.
+BETWEEN = 4
+
+
+def with_limit(plan: Plan, requests: int | None) -> Plan:
+    """The plan with a limit of requests at a time; None leaves that to the number of instances."""
+    if requests is None:
+        return plan
+    door = ModelPlan(parameters={LIMIT: str(requests)})
+    return replace(plan, models={**plan.models, DOOR: door})
+
+
+def limit_requests(folder: Path) -> None:
+    """Work out the limits of a repository and write them into the configuration of `admit`.
+
+    Args:
+        folder: of models whose configurations are otherwise complete; one without `admit` stays
+            as it is.
+
+    Raises:
+        RepositoryError: `max_requests` is no whole number from 1 on.
+    """
+    path = folder / DOOR / "config.pbtxt"
+    if not path.is_file():
+        return
+    config = read_config(path)
+    places = sum(_places(read_config(folder / name / "config.pbtxt")) for name in PIPELINE)
+    limit = _limit(config) or REQUESTS_PER_PLACE * places
+    places = min(places, limit)
+    set_parameter(config, LIMIT, limit)
+    set_parameter(config, PLACES, places)
+    queue = config.dynamic_batching.default_queue_policy
+    queue.max_queue_size = max(1, limit - places - BETWEEN)
+    write_config(path, config)
+
+
+def _limit(config: Any) -> int:
+    """What the plan asks for, 0 where it leaves that to the number of instances.
+
+    Raises:
+        RepositoryError: it is no whole number from 1 on.
+    """
+    text = config.parameters[LIMIT].string_value
+    if text and not (text.isdecimal() and int(text)):
+        raise RepositoryError(f"{LIMIT} is {text!r}; allowed: whole numbers from 1 on")
+    return int(text or 0)
+
+
+def _places(config: Any) -> int:
+    """Pictures that a step can work on at a time."""
+    instances = sum(group.count * max(1, len(group.gpus)) for group in config.instance_group)
+    merged = config.HasField("dynamic_batching")
+    alone = list(config.dynamic_batching.preferred_batch_size) == [1]
+    return instances * (max(1, config.max_batch_size) if merged and not alone else 1)

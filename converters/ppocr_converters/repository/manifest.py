@@ -1,0 +1,90 @@
+"""Manifests: what something was made from and with, so that it is made again only when needed.
+
+A manifest is a JSON file beside what it describes. Its `inputs` are the digests of everything the
+result depends on, the tools' versions and the converter's own code included; its `files` are the
+digests of the result. Equal inputs and intact files mean that there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ppocr_converters.files import new_file, sha256_file
+
+MANIFEST = "manifest.json"
+TOOLS = (
+    "ppocr-triton",
+    "paddlepaddle",
+    "paddle2onnx",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "opencv-python-headless",
+    "numpy",
+    "pyclipper",
+    "pillow",
+)
+
+Manifest = dict[str, Any]
+
+
+def tool_versions() -> dict[str, str]:
+    """The versions of everything that has a part in the result, Python included."""
+    versions = {"python": platform.python_version()}
+    for tool in TOOLS:
+        try:
+            versions[tool] = metadata.version(tool)
+        except metadata.PackageNotFoundError:
+            versions[tool] = "not installed"
+    return versions
+
+
+@cache
+def code_digest() -> str:
+    """One digest of all code and data of this package.
+
+    Every file counts, so that none that decides a result can be left out. An upgrade of the
+    package therefore proves everything again.
+    """
+    folder = Path(__file__).parents[1]
+    paths = sorted(path for kind in ("*.py", "*.yml") for path in folder.rglob(kind))
+    return digest_of({str(path.relative_to(folder)): sha256_file(path) for path in paths})
+
+
+def digest_of(facts: Mapping[str, Any]) -> str:
+    """One digest of anything that can be written as JSON."""
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """A manifest, or None where there is none that can be read."""
+    try:
+        manifest: Manifest = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest; it is there whole or not at all."""
+    with new_file(path) as temporary:
+        text = json.dumps(manifest, indent=2, ensure_ascii=False)
+        temporary.write_text(f"{text}\n", "utf-8")
+
+
+def is_current(manifest: Manifest | None, inputs: Mapping[str, Any], folder: Path) -> bool:
+    """Whether a manifest was made from these inputs and its files are still as it says."""
+    if manifest is None or manifest.get("inputs") != json.loads(json.dumps(inputs)):
+        return False
+    files: dict[str, str] = manifest.get("files", {})
+    return bool(files) and all(
+        (folder / name).is_file() and sha256_file(folder / name) == digest
+        for name, digest in files.items()
+    )

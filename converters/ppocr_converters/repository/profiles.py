@@ -1,0 +1,106 @@
+"""Profiles: plans for a kind of machine, read from profiles.yml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.repository.deployment_plan import (
+    Accelerator,
+    Batching,
+    Instances,
+    ModelPlan,
+    Plan,
+    Shapes,
+)
+from ppocr_converters.repository.engine import ENGINES, Engine
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def load_profile(
+    name: str, concurrency: Mapping[str, int] | None = None, *, cores: int | None = None
+) -> Plan:
+    """Read a profile and work out its plan for a machine.
+
+    Args:
+        name: a profile of profiles.yml.
+        concurrency: instances of an Op ("det", "rec") in place of the profile's.
+        cores: of the machine that will serve; by default those available here.
+
+    Raises:
+        RepositoryError: no such profile or Op, or a count below 1.
+    """
+    data = _tables()
+    profiles: dict[str, dict[str, Any]] = data["profiles"]
+    if name not in profiles:
+        raise RepositoryError(f"no profile is called {name!r}; there are {', '.join(profiles)}")
+    cores = available_cores() if cores is None else cores
+    counts: dict[str, int] = {}
+    for op, count in (concurrency or {}).items():
+        if op not in data["ops"] or count < 1:
+            allowed = ", ".join(data["ops"])
+            raise RepositoryError(f"concurrency {op}={count}: the Ops are {allowed}, counts from 1")
+        counts |= dict.fromkeys(data["ops"][op], count)
+    models = {
+        model: _model_plan({**entry, "instances": counts.get(model, entry["instances"])}, cores)
+        for model, entry in profiles[name].items()
+    }
+    return Plan(f"profile {name}", models)
+
+
+def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
+    """One model's entry in a profile."""
+    count = cores if entry["instances"] == "cores" else entry["instances"]
+    shapes = entry.get("shapes")
+    return ModelPlan(
+        instances=(Instances(count, entry.get("kind", "KIND_CPU")),),
+        batching=Batching(**entry["batching"]) if "batching" in entry else None,
+        max_batch_size=entry.get("max_batch", 0),
+        accelerators=tuple(
+            Accelerator(one["device"], one["name"], _strings(one.get("parameters", {})))
+            for one in entry.get("accelerators", ())
+        ),
+        engines=_engines(entry),
+        threads=entry.get("threads", 0),
+        parameters=_strings(entry.get("parameters", {})),
+        shapes=None
+        if shapes is None
+        else Shapes(tuple(shapes["batches"]), tuple(map(tuple, shapes.get("sides", ())))),
+    )
+
+
+def _engines(entry: Mapping[str, Any]) -> tuple[Engine, ...]:
+    """The engines that a network's entry allows; none where it names none."""
+    if "engine" not in entry:
+        return ()
+    if entry["engine"] == "fastest":
+        return ENGINES
+    return (Engine(entry["engine"], entry.get("precision", "fp32")),)
+
+
+def _strings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
+
+
+def models_of_op(op: str) -> tuple[str, ...]:
+    """The models that make up an Op ("det", "rec"); none of one that is not there."""
+    return tuple(_tables()["ops"].get(op, ()))
+
+
+@lru_cache(maxsize=1)
+def _tables() -> dict[str, Any]:
+    text = resources.files(__package__).joinpath("profiles.yml").read_text("utf-8")
+    tables: dict[str, Any] = yaml.safe_load(text)
+    return tables

@@ -1,0 +1,142 @@
+"""A config.yml as read: every key with a value of its type, and which ones were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ppocr_converters.repository.serving_config.keys import (
+    NAME,
+    ConfigError,
+    Key,
+    all_keys,
+    children,
+    nearest,
+    shown,
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A configuration.
+
+    Attributes:
+        folder: that relative paths in it start from: its own.
+        ops: names of the Ops, in the order written.
+        values: of every key by its path, the defaults where nothing was written.
+        written: paths of the keys with a value of their own.
+    """
+
+    folder: Path
+    ops: tuple[str, ...]
+    values: Mapping[str, Any]
+    written: frozenset[str]
+
+    def __getitem__(self, path: str) -> Any:
+        """The value of a key."""
+        return self.values[path]
+
+    def entries(self) -> Iterator[tuple[str, Key]]:
+        """Every key by its path, those of Ops once for each Op."""
+        return expand(self.ops)
+
+
+def read_document(path: Path) -> Document:
+    """Read a config.yml.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, or holds a key or a value that is not allowed.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    try:
+        return parse_document(text, path.resolve().parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse_document(text: str, folder: Path) -> Document:
+    """Read the text of a config.yml whose relative paths start from `folder`.
+
+    Raises:
+        ConfigError: as above.
+    """
+    try:
+        data = _Loader(text).get_single_data()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ConfigError("not a configuration: nested without end") from error
+    found = dict(_walk({} if data is None else data, "", ""))
+    ops = tuple(dict.fromkeys(path.split(".")[1] for path in found if path.startswith("op.")))
+    keys = dict(expand(ops))
+    values = {path: key.parse(found.get(path), path) for path, key in keys.items()}
+    written = frozenset(path for path in keys if found.get(path) is not None)
+    return Document(folder, ops, values, written)
+
+
+def expand(ops: tuple[str, ...]) -> Iterator[tuple[str, Key]]:
+    """Every key by its path; those of Ops once for each name."""
+    of_ops = {path: key for path, key in all_keys().items() if path.startswith(f"op.{NAME}.")}
+    for path, key in all_keys().items():
+        if path not in of_ops:
+            yield path, key
+        elif path == next(iter(of_ops)):
+            for op in ops:
+                yield from ((p.replace(NAME, op, 1), k) for p, k in of_ops.items())
+
+
+def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
+    """Every leaf by its path; what is not in the table is refused with the nearest name."""
+    if pattern == f"op.{NAME}":
+        yield f"{path}.concurrency", None  # an Op is there even when all of it is left at defaults
+    if data is None:
+        return
+    if not isinstance(data, dict):
+        where = path or "the file"
+        allowed = ", ".join(children(pattern))
+        raise ConfigError(f"{where} is {shown(data)}; allowed here: {allowed}")
+    for name, value in data.items():
+        step = NAME if pattern == "op" else str(name)
+        below = f"{pattern}.{step}" if pattern else step
+        here = f"{path}.{name}" if path else str(name)
+        if below in all_keys():
+            yield here, value
+        elif children(below):
+            if pattern == "op" and "." in str(name):
+                raise ConfigError(f"{here}: the name of an Op cannot have a dot in it")
+            yield from _walk(value, below, here)
+        else:
+            raise ConfigError(f"unknown key {here}; {nearest(str(name), pattern, path)}")
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is written twice: YAML would silently take the last one."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """A value; PyYAML stumbles over one that is not what its tag says, as in `!!int x`."""
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, str | int):
+                str(value).encode()  # neither half a surrogate pair nor 5000 digits can be shown
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            line = node.start_mark.line + 1
+            raise ConfigError(f"line {line}: {shown(node.value)} is no {node.tag}") from error
+        return value
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping with every key once."""
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        names = [self.construct_object(key, deep=True) for key, _ in pairs]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                line = node.value[index][0].start_mark.line + 1
+                key = name if isinstance(name, str) else shown(name)
+                raise ConfigError(f"line {line}: the key {key} is written twice")
+        return super().construct_mapping(node, deep)

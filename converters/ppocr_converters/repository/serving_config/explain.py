@@ -1,0 +1,121 @@
+"""The table of a configuration: every key, its value, what it becomes, and what to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ppocr_converters.repository.serving_config.document import Document
+from ppocr_converters.repository.serving_config.keys import Key, all_keys
+from ppocr_converters.repository.serving_config.service import Service
+
+Language = Literal["en", "zh"]
+EFFECTS = {
+    "en": {"exact": "the same", "like": "near it", "none": "no equivalent"},
+    "zh": {"exact": "相同", "like": "近似", "none": "无对应"},
+}
+HEADINGS = {
+    "en": ("key", "type, range", "default", "effect", "becomes"),
+    "zh": ("键", "类型、范围", "默认值", "效果", "变成什么"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One key of a configuration.
+
+    Attributes:
+        key: its path.
+        value: as used, the default where nothing was written.
+        written: whether it was written.
+        becomes: what it is turned into.
+        note: a warning, or what cannot be built; empty when there is nothing to say.
+    """
+
+    key: str
+    value: Any
+    written: bool
+    becomes: str
+    note: str
+
+
+def explain(document: Document, service: Service) -> list[Row]:
+    """A row for every key, those of Ops once for each Op, in the order of keys.yml."""
+    return [
+        Row(
+            path,
+            document[path],
+            path in document.written,
+            service.effects.get(path, key.becomes),
+            _note(path, service),
+        )
+        for path, key in document.entries()
+    ]
+
+
+def _note(path: str, service: Service) -> str:
+    reasons = [text for text in service.plan.unavailable if text.startswith(f"{path} ")]
+    notes = [service.warnings.get(path, ""), *(f"cannot be built: {text}" for text in reasons)]
+    return "; ".join(note for note in notes if note)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as aligned text; values that were not written stand in brackets, notes after !."""
+    cells = [("key", "value", "becomes")]
+    cells += [(row.key, _shown(row), _marked(row)) for row in rows]
+    widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
+    lines = []
+    for cell, row in zip(cells, [None, *rows], strict=True):
+        lines.append(f"{cell[0]:{widths[0]}}  {cell[1]:{widths[1]}}  {cell[2]}")
+        if row is not None and row.note not in ("", row.becomes):
+            lines.append(f"{'':{widths[0]}}  ! {row.note}")
+    return "\n".join(lines)
+
+
+def _marked(row: Row) -> str:
+    return f"! {row.becomes}" if row.note == row.becomes else row.becomes
+
+
+def _shown(row: Row) -> str:
+    text = as_yaml(row.value)
+    return text if row.written else f"[{text}]"
+
+
+def as_yaml(value: Any) -> str:
+    """A value as it is written in config.yml; nothing for one that is not set."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(as_yaml(entry) for entry in value)}]"
+    return '""' if value == "" else f"{value}"
+
+
+def key_table(language: Language = "en") -> str:
+    """Every key there is as a Markdown table, for the documentation."""
+    lines = [_row(HEADINGS[language]), _row(("---",) * 5)]
+    lines += [_row(_key_cells(key, language)) for key in all_keys().values()]
+    return "\n".join(lines)
+
+
+def _key_cells(key: Key, language: Language) -> tuple[str, ...]:
+    default = "–" if key.default is None else f"`{as_yaml(key.default)}`"
+    becomes = {"en": key.becomes, "zh": key.zh}[language]
+    return (f"`{key.path}`", _range(key), default, EFFECTS[language][key.effect], becomes)
+
+
+def _range(key: Key) -> str:
+    """Type and range in short: `int 1–65535`, `str: a, b`."""
+    if key.words:
+        return f"{key.type}: {', '.join(str(word) for word in key.words)}"
+    if key.low is None:
+        return key.type
+    if key.high is None:
+        return f"{key.type} ≥ {key.low:.10g}"
+    return f"{key.type} {key.low:.10g}–{key.high:.10g}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

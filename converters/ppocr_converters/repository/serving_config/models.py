@@ -1,0 +1,151 @@
+"""Which network each Op runs: its kind, and the files that it is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from ppocr_converters.catalogue.entries import Kind, catalogue
+from ppocr_converters.catalogue.fetch import DICTIONARY
+from ppocr_converters.errors import CatalogueError, ModelError
+from ppocr_converters.paddle.model_folder import find_paddle_model
+from ppocr_converters.repository.serving_config.document import Document
+from ppocr_converters.repository.serving_config.keys import ConfigError
+from ppocr_converters.repository.serving_config.prototxt import Prototxt, read_prototxt
+
+#: Names of dictionaries beside a model or a config.yml; the second is Paddle Serving's.
+DICTIONARIES = (DICTIONARY, "ppocr_keys_v1.txt")
+SERVER_FOLDER = "serving_server"
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What an Op's network is made from, as `prepare.find_origin` takes it.
+
+    Attributes:
+        model: a name of the catalogue, or the path of a folder or an ONNX file.
+        description: what is written beside a model saved for Paddle Serving, if anything is.
+        dictionary: of a recogniser, where one was named or found.
+        space: whether a recogniser has a space as its last class, None as the catalogue says.
+        height: of a recogniser's input in pixels, where its description says so.
+    """
+
+    model: str
+    description: Prototxt | None = None
+    dictionary: Path | None = None
+    space: bool | None = None
+    height: int | None = None
+
+
+def kind_of_op(document: Document, op: str) -> Kind:
+    """Whether an Op detects, recognises or classifies: by its name, else by its model.
+
+    Raises:
+        ConfigError: neither tells.
+    """
+    config = document[f"op.{op}.local_service_conf.model_config"]
+    for name in (op, Path(config or "").name):
+        if found := [kind for kind in KINDS if kind in name.lower()]:
+            return found[0]
+    if config is not None:
+        try:
+            return _kind_of_model(find_model(document, config))
+        except (CatalogueError, ModelError) as error:
+            raise ConfigError(f"cannot tell what the Op {op} does: {error}") from error
+    raise ConfigError(
+        f"cannot tell what the Op {op} does; allowed: a name with {', '.join(KINDS)} in it, or "
+        f"any name with op.{op}.local_service_conf.model_config"
+    )
+
+
+def find_network(document: Document, op: str, kind: Kind) -> Network:
+    """The network of an Op.
+
+    Raises:
+        ConfigError: no model is named, or what is named does not exist.
+    """
+    key = f"op.{op}.local_service_conf.model_config"
+    override = f"triton.{kind}_model"
+    given = document.values.get(override) or document[key]
+    if given is None:
+        raise ConfigError(
+            f"{key} is empty; allowed: the folder of a Paddle model, or a name that "
+            f"`ppocr-convert list` shows"
+        )
+    try:
+        model = find_model(document, given)
+    except CatalogueError as error:
+        path = override if document.values.get(override) else key
+        raise ConfigError(
+            f"{path} is {given!r}: there is no {document.folder / given}, and {error}"
+        ) from error
+    folder = Path(model) if isinstance(model, Path) else None
+    description = read_prototxt(folder) if folder is not None and folder.is_dir() else None
+    if kind != "rec":
+        return Network(str(model), description)
+    return Network(
+        str(model),
+        description,
+        _dictionary(document, folder),
+        document["triton.rec_space"],
+        _height(description),
+    )
+
+
+def find_model(document: Document, given: str) -> Path | str:
+    """A path that exists, taken from where config.yml lies, or a name of the catalogue.
+
+    Raises:
+        CatalogueError: neither.
+    """
+    path = document.folder / given
+    if not _is_there(path):
+        return catalogue().find(given).name
+    inner = path / SERVER_FOLDER
+    return inner if inner.is_dir() and not any(path.glob("*.pdmodel")) else path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists; what can be no path, with a NUL in it or too long, does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _kind_of_model(model: Path | str) -> Kind:
+    if isinstance(model, str):
+        return catalogue().find(model).kind
+    from ppocr_converters.graph.check import check
+
+    if model.is_dir():
+        find_paddle_model(model)
+    report = check(model)
+    if report.kind is None:
+        raise ModelError(f"{model} has the inputs and outputs of no detector or recogniser")
+    return report.kind
+
+
+def _dictionary(document: Document, folder: Path | None) -> Path | None:
+    """The dictionary that is named; else one beside the model, else one beside config.yml.
+
+    A model of the catalogue brings its own.
+    """
+    named = document["triton.rec_dictionary"]
+    if named is not None:
+        path = document.folder / named
+        if not _is_there(path) or not path.is_file():
+            raise ConfigError(f"triton.rec_dictionary is {named!r}: there is no file {path}")
+        return path
+    if folder is None or not folder.is_dir():
+        return None
+    places = [place / name for place in (folder, document.folder) for name in DICTIONARIES]
+    return next((path for path in places if path.is_file()), None)
+
+
+def _height(description: Prototxt | None) -> int | None:
+    """The height of the one input [3, H, W] where it is fixed."""
+    shape = description.feeds[0].shape if description is not None and description.feeds else ()
+    return shape[-2] if len(shape) >= 3 and shape[-2] > 0 else None

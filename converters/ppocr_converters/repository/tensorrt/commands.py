@@ -1,0 +1,68 @@
+"""The `trtexec` commands that build native engines; to be run where they will be served."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from ppocr_converters.repository.tensorrt.shapes import Bucket, spelled
+
+#: Where NVIDIA's containers have it.
+TRTEXEC = "/usr/src/tensorrt/bin/trtexec"
+#: GPU memory that one layer may use while an engine is built and run, MiB.
+WORKSPACE_MIB = 2048
+#: A model that is quantised already carries its scales as Q/DQ nodes: --int8 lets TensorRT use
+#: them, --fp16 lets the layers between them be half.
+FLAGS: dict[str, tuple[str, ...]] = {
+    "fp32": (),
+    "fp16": ("--fp16",),
+    "int8": ("--int8", "--fp16"),
+}
+
+
+def build_command(
+    onnx: Path,
+    plan: Path,
+    buckets: Sequence[Bucket],
+    *,
+    precision: str,
+    timing_cache: Path,
+    trtexec: str = TRTEXEC,
+    workspace_mib: int = WORKSPACE_MIB,
+) -> list[str]:
+    """The command that builds one engine, with an optimisation profile for each bucket.
+
+    Args:
+        onnx: the compiled network.
+        plan: where the engine goes.
+        buckets: see `shapes.buckets_of`.
+        precision: of the network's layers, a key of `FLAGS`.
+        timing_cache: measurements kept from one build for the next.
+        trtexec: the program.
+        workspace_mib: GPU memory for one layer, MiB.
+    """
+    profiles = [
+        part
+        for index, bucket in enumerate(buckets)
+        for part in (
+            f"--profile={index}",
+            *(f"--{what}Shapes={shapes}" for what, shapes in spelled(bucket).items()),
+        )
+    ]
+    return [
+        trtexec,
+        f"--onnx={onnx}",
+        f"--saveEngine={plan}",
+        f"--timingCacheFile={timing_cache}",
+        f"--memPoolSize=workspace:{workspace_mib}",
+        "--skipInference",
+        *FLAGS[precision],
+        *profiles,
+    ]
+
+
+def script(commands: Sequence[Sequence[str]]) -> str:
+    """The commands as a shell script that stops at the first failure."""
+    lines = [" \\\n  ".join(shlex.quote(part) for part in command) for command in commands]
+    return "\n".join(["#!/bin/sh", "set -eu", *lines, ""])

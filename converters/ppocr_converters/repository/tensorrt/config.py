@@ -1,0 +1,75 @@
+"""What TensorRT and warm-up add to a config.pbtxt, through Triton's own `ModelConfig`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ppocr_converters.graph.onnx_model import Tensor
+from ppocr_converters.repository.pbtxt import TYPES
+from ppocr_converters.repository.tensorrt.shapes import Bucket, spelled, whole
+
+PLAN = "model.plan"
+
+
+def set_up_provider(config: Any, buckets: Sequence[Bucket], precision: str) -> None:
+    """Give ONNX Runtime's TensorRT provider the precision and the shapes of its engine.
+
+    It gets one range over all buckets: the provider can build several profiles, but nothing says
+    that it would choose among them by the shape of a request. Without explicit shapes it builds
+    the engine again whenever a shape leaves what it has seen.
+    """
+    accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
+    for accelerator in accelerators:
+        if accelerator.name == "tensorrt":
+            accelerator.parameters["precision_mode"] = precision.upper()
+            for what, shapes in spelled(whole(buckets)).items():
+                accelerator.parameters[f"trt_profile_{what}_shapes"] = shapes
+
+
+def add_warmup(config: Any, inputs: Sequence[Tensor], buckets: Sequence[Bucket]) -> None:
+    """Have Triton run a sample of each bucket, with the fewest and the usual rows, at the start.
+
+    Engines, cuDNN's choice of algorithms and memory arenas are then there before the first request
+    comes. The samples are zeros: what counts is their shape.
+    """
+    types = {tensor.name: TYPES[tensor.dtype] for tensor in inputs}
+    del config.model_warmup[:]
+    for bucket in buckets:
+        for count in _rows(bucket):
+            sample = config.model_warmup.add(name=f"{bucket.name}_rows{count}", batch_size=count)
+            for name, range_ in bucket.inputs.items():
+                given = sample.inputs[name]
+                zeros = type(given)(data_type=types[name], dims=range_.opt[1:], zero_data=True)
+                given.CopyFrom(zeros)
+
+
+def _rows(bucket: Bucket) -> list[int]:
+    """The fewest and the usual rows of a bucket."""
+    rows = next(iter(bucket.inputs.values()))
+    return sorted({rows.min[0], rows.opt[0]})
+
+
+def to_native(config: Any, buckets: Sequence[Bucket]) -> None:
+    """Turn a network's configuration into one for an engine in the backend "tensorrt".
+
+    Every instance may run every profile, and Triton takes the one nearest to a request. CUDA
+    graphs are captured for the usual shape of each bucket, with the fewest and the usual rows.
+    """
+    config.backend, config.platform = "tensorrt", ""
+    config.default_model_filename = PLAN
+    config.optimization.ClearField("execution_accelerators")
+    for name in ("intra_op_thread_count", "inter_op_thread_count"):
+        config.parameters.pop(name, None)
+    for group in config.instance_group:
+        del group.profile[:]
+        group.profile.extend(str(index) for index in range(len(buckets)))
+    config.max_batch_size = max(r.max[0] for b in buckets for r in b.inputs.values())
+    cuda = config.optimization.cuda
+    cuda.Clear()
+    cuda.graphs, cuda.busy_wait_events, cuda.output_copy_stream = True, True, True
+    for bucket in buckets:
+        for count in _rows(bucket):
+            spec = cuda.graph_spec.add(batch_size=count)
+            for name, range_ in bucket.inputs.items():
+                spec.input[name].dim.extend(range_.opt[1:])

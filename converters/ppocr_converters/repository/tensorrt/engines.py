@@ -1,0 +1,162 @@
+"""Native engines: a built repository turned into one for Triton's backend "tensorrt"."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.files import new_folder, sha256_files
+from ppocr_converters.repository.layout import CONFIG, WEIGHTS
+from ppocr_converters.repository.manifest import MANIFEST, Manifest, write_manifest
+from ppocr_converters.repository.pbtxt import read_config, write_config
+from ppocr_converters.repository.tensorrt.commands import TRTEXEC, build_command
+from ppocr_converters.repository.tensorrt.config import PLAN, to_native
+from ppocr_converters.repository.tensorrt.shapes import Bucket, Range
+from ppocr_server.tritonserver.tensorrt_engines import Machine, built_with, this_machine
+
+logger = logging.getLogger(__name__)
+
+TIMING_CACHE = "timing.cache"
+
+
+def plan_commands(
+    repository: Path,
+    *,
+    precisions: Mapping[str, str] | None = None,
+    trtexec: str = TRTEXEC,
+    timing_cache: Path | None = None,
+) -> dict[str, list[str]]:
+    """The command that builds the engine of each network of a repository.
+
+    Args:
+        repository: built with a profile that names shapes, "tensorrt" or "gpu".
+        precisions: of the layers of a network, where they are not those of its file.
+        trtexec: the program.
+        timing_cache: by default a file beside the repository.
+
+    Raises:
+        RepositoryError: it was built without shapes.
+    """
+    cache = timing_cache or repository.parent / TIMING_CACHE
+    chosen = precisions or {}
+    return {
+        name: build_command(
+            repository / name / WEIGHTS,
+            repository / name / "1" / PLAN,
+            buckets,
+            precision=chosen.get(name, precision),
+            timing_cache=cache,
+            trtexec=trtexec,
+        )
+        for name, (buckets, precision) in _networks(read(repository)).items()
+    }
+
+
+def build_engines(
+    repository: Path,
+    out: Path,
+    *,
+    precisions: Mapping[str, str] | None = None,
+    trtexec: str = TRTEXEC,
+    timing_cache: Path | None = None,
+    machine: Machine | None = None,
+) -> Manifest:
+    """Build the engines of a repository on this machine, into a repository of their own.
+
+    Args:
+        repository: see `plan_commands`.
+        out: the folder to serve; replaced only by a complete one.
+        precisions: see `plan_commands`.
+        trtexec: see `plan_commands`.
+        timing_cache: by default a file beside `out`.
+        machine: what the engines are recorded to be built with; by default this machine.
+
+    Returns:
+        The manifest of `out`.
+
+    Raises:
+        RepositoryError: there is no trtexec or no GPU here, or it failed.
+    """
+    found = shutil.which(trtexec)
+    if found is None:
+        raise RepositoryError(
+            f"{trtexec} is not here; run this in the container that will serve, "
+            f"or name the program with --trtexec. --print shows the commands"
+        )
+    machine = machine or this_machine()
+    if not machine.gpus:
+        raise RepositoryError("no NVIDIA GPU is here: engines are built on the GPU that runs them")
+    manifest = read(repository)
+    networks = _networks(manifest)
+    cache = (timing_cache or out.parent / TIMING_CACHE).resolve()
+    with new_folder(out) as fresh:
+        shutil.copytree(repository, fresh, dirs_exist_ok=True)
+        commands = plan_commands(fresh, precisions=precisions, trtexec=found, timing_cache=cache)
+        for name, command in commands.items():
+            logger.info("building the engine of %s", name)
+            _run(name, command)
+            (fresh / name / WEIGHTS).unlink()
+            config = read_config(fresh / name / CONFIG)
+            to_native(config, networks[name][0])
+            write_config(fresh / name / CONFIG, config)
+        manifest["tensorrt"] = {**built_with(machine), "commands": commands}
+        manifest["files"] = sha256_files(fresh, ignore=(MANIFEST,))
+        write_manifest(fresh / MANIFEST, manifest)
+    return manifest
+
+
+def read(repository: Path) -> Manifest:
+    """The manifest of a repository that engines can be built for.
+
+    Raises:
+        RepositoryError: none, or one without shapes.
+    """
+    try:
+        manifest: Manifest = json.loads((repository / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RepositoryError(
+            f"{repository} was not built by ppocr-convert (it has no {MANIFEST})"
+        ) from error
+    if not manifest.get("shapes"):
+        raise RepositoryError(
+            f"{repository} was built without shapes; build it with --profile tensorrt"
+        )
+    return manifest
+
+
+def _networks(manifest: Manifest) -> dict[str, tuple[tuple[Bucket, ...], str]]:
+    """The buckets and the precision of every network in a manifest."""
+    return {
+        name: (
+            tuple(_bucket(entry) for entry in buckets),
+            manifest["models"][name]["proof"]["precision"],
+        )
+        for name, buckets in manifest["shapes"].items()
+    }
+
+
+def _bucket(entry: Mapping[str, Any]) -> Bucket:
+    """A bucket as `dataclasses.asdict` wrote it."""
+    return Bucket(
+        entry["name"],
+        {
+            name: Range(*(tuple(three[what]) for what in ("min", "opt", "max")))
+            for name, three in entry["inputs"].items()
+        },
+    )
+
+
+def _run(name: str, command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise RepositoryError(
+            f"trtexec could not build the engine of {name} (exit code {done.returncode}): "
+            f"{' | '.join(said[-3:]) or 'it said nothing'}"
+        )

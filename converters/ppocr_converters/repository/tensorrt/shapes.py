@@ -1,0 +1,122 @@
+"""The shapes that each network is served with: one structure, from which all else is made.
+
+The explicit shapes of ONNX Runtime's TensorRT provider, the optimisation profiles of a native
+engine, CUDA graphs and the warm-up samples all come from these ranges, one for each bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.graph.onnx_model import Tensor
+from ppocr_converters.repository.deployment_plan import Shapes
+
+#: Narrowest crop a recogniser is asked for, pixels: what its strides leave a column of.
+NARROWEST = 8
+Dims = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """The smallest, the usual and the largest shape of one input, batch axis first."""
+
+    min: Dims
+    opt: Dims
+    max: Dims
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The shapes of all inputs of a network for one bucket."""
+
+    name: str
+    inputs: Mapping[str, Range]
+
+
+def buckets_of(
+    kind: Kind, inputs: Sequence[Tensor], shapes: Shapes, widths: Sequence[int]
+) -> tuple[Bucket, ...]:
+    """The buckets of one compiled network.
+
+    Args:
+        kind: of the network.
+        inputs: of the compiled file.
+        shapes: the rows, and for a detector the sides, that the plan serves.
+        widths: of the recogniser's buckets, pixels, increasing.
+
+    Returns:
+        For a detector one for each range of sides; for a recogniser one for each width, from the
+        one before it on, so that they leave no gap; for a classifier its one size.
+
+    Raises:
+        RepositoryError: the plan has no sides for a detector.
+    """
+    pixels, *others = inputs
+    if kind == "det":
+        if not shapes.sides:
+            raise RepositoryError("the plan names no sides for the shapes of the detector")
+        sizes = [
+            (f"side{sides[2]}", tuple((side, side) for side in sides)) for sides in shapes.sides
+        ]
+    elif kind == "rec":
+        height = _fixed(pixels, 1)
+        first = [NARROWEST, *(width + 1 for width in widths[:-1])]
+        sizes = [
+            (f"width{width}", ((height, low), (height, width), (height, width)))
+            for low, width in zip(first, widths, strict=True)
+        ]
+    else:
+        size = (_fixed(pixels, 1), _fixed(pixels, 2))
+        sizes = [(f"{size[0]}x{size[1]}", (size, size, size))]
+    return tuple(
+        Bucket(
+            name,
+            {
+                pixels.name: Range(
+                    *((rows, *size, 3) for rows, size in zip(shapes.batches, three, strict=True))
+                ),
+                **{other.name: Range(*((rows, 1) for rows in shapes.batches)) for other in others},
+            },
+        )
+        for name, three in sizes
+    )
+
+
+def _fixed(tensor: Tensor, axis: int) -> int:
+    size = tensor.shape[axis]
+    if not isinstance(size, int):
+        raise RepositoryError(f"{tensor} has no fixed size at axis {axis}")
+    return size
+
+
+def whole(buckets: Sequence[Bucket]) -> Bucket:
+    """One range that holds all buckets, usual where the middle bucket is."""
+    usual = buckets[len(buckets) // 2]
+    ranges = {name: [bucket.inputs[name] for bucket in buckets] for name in usual.inputs}
+    return Bucket(
+        "all",
+        {
+            name: Range(
+                tuple(min(sizes) for sizes in zip(*(r.min for r in each), strict=True)),
+                usual.inputs[name].opt,
+                tuple(max(sizes) for sizes in zip(*(r.max for r in each), strict=True)),
+            )
+            for name, each in ranges.items()
+        },
+    )
+
+
+def spell(shapes: Mapping[str, Dims]) -> str:
+    """Shapes as trtexec and ONNX Runtime write them: CROPS:1x48x320x3,WIDTHS:1x1."""
+    return ",".join(f"{name}:{'x'.join(map(str, dims))}" for name, dims in shapes.items())
+
+
+def spelled(bucket: Bucket) -> dict[str, str]:
+    """The min, opt and max shapes of a bucket, spelled."""
+    return {
+        what: spell({name: getattr(range_, what) for name, range_ in bucket.inputs.items()})
+        for what in ("min", "opt", "max")
+    }

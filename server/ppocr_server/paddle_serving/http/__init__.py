@@ -1,0 +1,1 @@
+"""Paddle Serving's HTTP protocol."""

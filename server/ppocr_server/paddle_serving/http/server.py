@@ -1,0 +1,70 @@
+"""Run an ASGI application on a port with uvicorn, inside an event loop that others share."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from ppocr_server.access.credentials import Tls
+from ppocr_server.paddle_serving.http.app import App
+
+BACKLOG = 2048
+# As long as balancers and old clients expect to find their idle connection again.
+KEEP_ALIVE_SECONDS = 75
+
+
+def _certificates(tls: Tls) -> dict[str, Any]:
+    """Uvicorn's words for certificates."""
+    return {
+        "ssl_certfile": tls.certificate,
+        "ssl_keyfile": tls.key,
+        "ssl_ca_certs": tls.clients and str(tls.clients),
+        "ssl_cert_reqs": ssl.CERT_NONE if tls.clients is None else ssl.CERT_REQUIRED,
+    }
+
+
+class HttpEndpoint(uvicorn.Server):
+    """A server that leaves signals to its caller and ends when `should_exit` is set."""
+
+    def __init__(
+        self, app: App, host: str, port: int, grace: float, tls: Tls | None = None
+    ) -> None:
+        """Bind the port; requests in progress get `grace` seconds when the server ends."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,  # nobody looks at the client's address
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(grace)),
+                **({} if tls is None else _certificates(tls)),
+            )
+        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # With the protocol named, asyncio switches off Nagle's delay on its connections.
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+
+        # From here on clients can connect; they are answered once the server runs.
+        self._socket.listen(BACKLOG)
+
+    async def run_until_exit(self) -> None:
+        """Answer until `should_exit` is set and the requests in progress have ended."""
+        with self._socket:
+            await self.serve(sockets=[self._socket])
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install no handlers."""
+        yield

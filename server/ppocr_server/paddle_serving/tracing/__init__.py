@@ -1,0 +1,1 @@
+"""The statistics of config.yml's `dag.tracer`."""

@@ -1,0 +1,168 @@
+"""The statistics block in the lines and units of Paddle Serving's.
+
+What they mean here, for one Op in the last interval, in milliseconds for each picture: `in`
+waiting for an instance, `prep`, `midp` and `postp` computing in the models that do this part of the
+Op's work, `out` handing tensors on. `recognize` crops before it calls `rec` and decodes afterwards,
+which Triton's statistics see as one: how its time divides, its own counters in Triton's metrics
+tell. Without them the time of `rec` is taken off its own, and what is left is `prep`. `idle` is the
+share of the interval in which the instances of the Op's busiest model had nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from ppocr_server.paddle_serving.settings import OpModels
+from ppocr_server.paddle_serving.tracing.records import Records
+
+PERCENTILES = (50, 60, 70, 80, 90, 95, 99)
+# Models that wait, while they compute, for the `midp` models of their Op.
+CALLERS = ("recognize",)
+# The phases of their own counters that are an action of the Op.
+PHASES = {"prep": "crop", "postp": "decode"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one model has done: requests, and nanoseconds summed over them.
+
+    `busy` is summed over executions instead: the requests of one batch share theirs.
+    """
+
+    requests: int = 0
+    queue: int = 0
+    infer: int = 0
+    moving: int = 0
+    busy: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(*(a - b for a, b in zip(_values(self), _values(other), strict=True)))
+
+
+def _values(counts: Counts) -> list[int]:
+    return [getattr(counts, field.name) for field in fields(counts)]
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Requests in progress and waiting at the endpoints, and waiting in Triton by model."""
+
+    running: int
+    workers: int
+    waiting: int
+    max_waiting: int
+    pending: Mapping[str, int]
+
+
+def tracer_block(
+    ops: Mapping[str, OpModels],
+    change: Mapping[str, Counts],
+    instances: Mapping[str, int],
+    phases: Mapping[str, Mapping[str, float]],
+    records: Records,
+    queues: Queues,
+    seconds: float,
+) -> Iterator[str]:
+    """The lines of one block.
+
+    Args:
+        ops: the models of each Op, in the order of the pipeline.
+        change: what each model has done in the interval.
+        instances: how many instances each model has.
+        phases: seconds in each phase of the models that tell them; only their ratios count.
+        records: the service's requests in the interval.
+        queues: lengths at its end.
+        seconds: length of the interval.
+    """
+    yield "==================== TRACER ======================"
+    for name, models in ops.items():
+        yield from op_lines(name, models, change, instances, phases, seconds)
+    if records.latencies:
+        yield from service_lines(records, seconds)
+    yield f"Channel (server worker num[{queues.workers}]):"
+    yield from queue_lines(list(ops.items()), queues)
+
+
+def op_lines(
+    name: str,
+    models: OpModels,
+    change: Mapping[str, Counts],
+    instances: Mapping[str, int],
+    phases: Mapping[str, Mapping[str, float]],
+    seconds: float,
+) -> Iterator[str]:
+    """The lines of one Op; none where it had nothing to do."""
+    parts = {
+        action: [change.get(model, Counts()) for model in getattr(models, action)]
+        for action in ("prep", "midp", "postp")
+    }
+    pictures = parts["prep"][0].requests
+    if not pictures:
+        return
+    total = {action: sum(counts, Counts()) for action, counts in parts.items()}
+    everything = sum(total.values(), Counts())
+    infer: dict[str, float] = {
+        action: counts.infer for action, counts in total.items() if parts[action]
+    }
+    for caller in (model for model in models.prep if model in CALLERS):
+        own = change.get(caller, Counts()).infer
+        infer |= caller_times(own, total["midp"], phases.get(caller))
+    times = {"in": everything.queue, **infer, "out": everything.moving}
+    yield f"Op({name}):"
+    for action, nanoseconds in times.items():
+        yield f"\t{action}[{nanoseconds / 1e6 / pictures} ms]"
+    shares = [
+        change[model].busy / 1e9 / seconds / instances.get(model, 1)
+        for model in models.models
+        if model in change
+    ]
+    # Work that was counted at its end may have begun before the interval.
+    yield f"\tidle[{max(0.0, 1 - max(shares))}]"
+
+
+def caller_times(own: int, called: Counts, phases: Mapping[str, float] | None) -> dict[str, float]:
+    """How the time of a model that calls others divides into actions, in nanoseconds.
+
+    Args:
+        own: all of its time, the calls included.
+        called: what the called models have done.
+        phases: seconds in each of its phases, None where it does not tell them.
+    """
+    if phases is not None and (everything := sum(phases.values())):
+        return {action: own * phases[phase] / everything for action, phase in PHASES.items()}
+    # Batches are read side by side: their sum can be more than the time that has passed.
+    return {"prep": max(0, own - called.queue - called.infer - called.moving)}
+
+
+def service_lines(records: Records, seconds: float) -> Iterator[str]:
+    """The lines of the service as its clients see it."""
+    latencies = sorted(records.latencies)
+    count = len(latencies)
+    yield "DAGExecutor:"
+    yield f"\tQuery count[{count}]"
+    yield f"\tQPS[{count / seconds} q/s]"
+    yield f"\tSucc[{1 - len(records.failed) / count}]"
+    yield f"\tError req[{', '.join(records.failed)}]"
+    yield "\tLatency:"
+    yield f"\t\tave[{sum(latencies) / count} ms]"
+    for percentile in PERCENTILES:
+        yield f"\t\t.{percentile}[{latencies[count * percentile // 100]} ms]"
+
+
+def queue_lines(ops: Sequence[tuple[str, OpModels]], queues: Queues) -> Iterator[str]:
+    """The queue before each Op; the first is the endpoints' own."""
+    yield _queue("endpoint", "client", "endpoint", queues.waiting, queues.max_waiting)
+    before = "endpoint"
+    for name, models in ops:
+        if any(model in queues.pending for model in models.models):
+            waiting = sum(queues.pending.get(model, 0) for model in models.models)
+            yield _queue(name, before, name, waiting, 0)
+        before = name
+
+
+def _queue(name: str, before: str, after: str, length: int, longest: int) -> str:
+    return f"\t{name}(In: ['{before}'], Out: ['{after}']) size[{length}/{longest}]"

@@ -1,0 +1,105 @@
+"""Turn what Triton says about a failed start into one readable sentence."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import signal
+from collections.abc import Iterable, Mapping
+
+from ppocr_server.errors import KilledError, PortInUseError, ServerError
+from ppocr_server.tritonserver.health import ModelState
+
+_STATUS = re.compile(r"^(Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
+_EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<name>\w*(?:Error|Exception)): ")
+# Their name adds nothing to a message that is a sentence, unlike KeyError's.
+_PLAIN = ("ValueError", "RuntimeError", "OSError", "Exception")
+_ERROR_LINE = re.compile(r"^E\d{4} [\d:.]+ \d+ \S+\] \"?(.+?)\"?$", re.MULTILINE)
+# Where Triton says that the step before an ensemble failed, it repeats that step's whole reason.
+_REPEATED = re.compile(r" which has no loaded version\..*", re.DOTALL)
+SIGNALLED = 128  # plus n: the status of a process that signal n ended
+NO_REASON = "Triton gave no reason; see its log"
+# Printed on every machine without a GPU; says nothing about why a start failed.
+_NOISE = ("CudaDriverHelper", "NVML", "DCGM", "CUDA memory pool", "pinned system memory")
+_LOADED = re.compile(r"successfully loaded '([^']+)'")
+
+
+def readable_reason(reason: str) -> str:
+    """Triton's reason without status prefix, exception name, Python trace and line breaks."""
+    text = reason.replace("\\n", "\n").strip()
+    text = _REPEATED.sub(", which did not load", text)
+    text = text.split("\n\nAt:\n")[0]
+    text = _STATUS.sub("", text)
+    found = _EXCEPTION.match(text)
+    if found and (found["name"] in _PLAIN or not hasattr(builtins, found["name"])):
+        text = text[found.end() :]
+    return " ".join(text.split())
+
+
+def failed_models(index: Iterable[ModelState], expected: Iterable[str], log: str) -> dict[str, str]:
+    """Reason by name of the models that did not load, root causes before their dependants.
+
+    Args:
+        index: Triton's repository index. It leaves out a model whose configuration cannot be
+            read, and has no reason for an ensemble; those are in the log only.
+        expected: the model folders that should be there.
+        log: Triton's log so far, empty where it is not kept.
+    """
+    states = {row.name: row for row in index}
+    errors = _ERROR_LINE.findall(log)
+    roots: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for name in expected:
+        row = states.get(name, ModelState(name, "UNAVAILABLE", ""))
+        if row.state == "READY":
+            continue
+        if row.reason:
+            roots[name] = readable_reason(row.reason)
+        else:
+            others[name] = _logged_reason(name, errors)
+    return {**roots, **others}
+
+
+def _logged_reason(name: str, errors: Iterable[str]) -> str:
+    mention = re.compile(rf"\b(?:ensemble|model|model directory) '?{re.escape(name)}'?[ :]")
+    lines = [readable_reason(line) for line in errors if mention.search(line)]
+    return lines[0] if lines else NO_REASON
+
+
+def failure_message(reasons: Mapping[str, str]) -> str:
+    """One line for one or several failed models."""
+    first, *others = reasons.items()
+    line = f"model '{first[0]}' failed to load: {first[1]}"
+    if others:
+        line += "; also not loaded: " + ", ".join(f"'{name}'" for name, _ in others)
+    return line
+
+
+def last_error(log: str) -> str:
+    """The last error line of Triton's log that says something, empty when there is none."""
+    lines = [line for line in _ERROR_LINE.findall(log) if not any(n in line for n in _NOISE)]
+    return readable_reason(lines[-1]) if lines else ""
+
+
+def loaded_models(log: str) -> set[str]:
+    """Names of the models that Triton reports as loaded."""
+    return set(_LOADED.findall(log))
+
+
+def early_end(status: int, log: str, hint: str) -> ServerError:
+    """What a tritonserver died of that ended before it was ready.
+
+    Args:
+        status: its exit status, 128 + n for signal n.
+        log: all of its log.
+        hint: added to the message: where the log is.
+    """
+    error = last_error(log)
+    if "already in use" in error:
+        return PortInUseError(f"tritonserver could not listen: {error}")
+    if status > SIGNALLED:
+        name = signal.Signals(status - SIGNALLED).name
+        said = error or "it logged no error"
+        return KilledError(f"{name} ended tritonserver while starting: {said}{hint}")
+    said = error or f"exit status {status}"
+    return ServerError(f"tritonserver ended while starting: {said}{hint}")

@@ -1,0 +1,124 @@
+"""The command line and the environment that tritonserver is started with."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ppocr_server.errors import NotInstalledError
+from ppocr_server.tritonserver.locate import Installation
+
+# Ports by endpoint, and tritonserver's options for them.
+ENDPOINTS = ("http", "grpc", "metrics")
+LOG_LEVELS: dict[str, tuple[str, ...]] = {
+    "error": ("--log-info=false", "--log-warning=false"),
+    "warning": ("--log-info=false",),
+    "info": (),
+    "verbose": ("--log-verbose=1",),
+}
+# Shared memory of one Python instance. Pictures make it grow once; large steps make that one
+# growth instead of many. Pages that are never touched cost nothing.
+SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
+# Headers of an HTTP request that are options of it: a body that is the bare picture has no place
+# for them. All names that could be one are let through, so that a wrong one is not passed over.
+OPTION_HEADERS = "(?i)^((cls|det|drop|rec|use)_.*|reference)$"
+_MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
+_UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
+
+
+def triton_command(
+    installation: Installation,
+    *,
+    repository: Path,
+    complete: bool,
+    backends: Path,
+    hosts: Mapping[str, str],
+    ports: Mapping[str, int],
+    prefix: str,
+    log_level: str,
+    exit_seconds: float,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """Return tritonserver's command line.
+
+    It is told not to exit when a model fails: its repository index then says which one and why,
+    and the caller stops it. `extra` comes last, so it can override everything else.
+    """
+    command = [
+        str(installation.binary),
+        f"--model-repository={repository}",
+        f"--backend-directory={backends}",
+        "--exit-on-error=false",
+        f"--exit-timeout-secs={max(1, round(exit_seconds))}",
+        f"--http-header-forward-pattern={OPTION_HEADERS}",
+        *LOG_LEVELS[log_level],
+    ]
+    if complete:
+        command.append("--disable-auto-complete-config")
+    for endpoint in ENDPOINTS:
+        command += [
+            f"--{endpoint}-address={hosts[endpoint]}",
+            f"--{endpoint}-port={ports[endpoint]}",
+        ]
+    # A Python-based backend takes these settings under its own name.
+    for backend in ("python", *installation.stand_ins):
+        command.append(f"--backend-config={backend},shm-region-prefix-name={prefix}")
+        command += [
+            f"--backend-config={backend},{name}={value}" for name, value in SHARED_MEMORY.items()
+        ]
+    return [*command, *extra]
+
+
+def triton_environment(installation: Installation) -> dict[str, str]:
+    """Return what must be added to the environment of tritonserver.
+
+    The wheel's libraries lie in a folder of their own. Its Python stub embeds an interpreter
+    that finds its packages through the first `python3` on PATH, so that must be ours; a container
+    has its own Python and is left alone.
+    """
+    if not installation.libraries:
+        return {}
+    libraries = [*map(str, installation.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return {
+        "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
+        "PATH": ":".join(folders),
+    }
+
+
+def check_stub(installation: Installation, environment: Mapping[str, str]) -> None:
+    """Refuse a Python stub whose libraries do not load; Triton would wait for it for ever.
+
+    Raises:
+        NotInstalledError: names the missing library.
+    """
+    if installation.stub is None:
+        return
+    # Without arguments it ends at once, with a status of its own.
+    trial = subprocess.run(
+        [installation.stub], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    found = _MISSING_LIBRARY.search(trial.stderr)
+    if found:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise NotInstalledError(
+            f"Triton's Python backend needs {found[1]}, which is not on this system; install it "
+            f"(on Debian and Ubuntu: apt install libpython{version}), or use a Python that was "
+            "built with --enable-shared"
+        )
+
+
+def shell_safe(path: Path, link: Path) -> Path:
+    """Return `path`, or `link` pointing to it when its name would break a shell command.
+
+    The Python backend hands its stub's arguments to bash unquoted, so a repository path with a
+    space in it could not be served.
+    """
+    if not _UNSAFE_FOR_SHELL.search(str(path)):
+        return path
+    link.symlink_to(path)
+    return link

@@ -1,0 +1,106 @@
+"""One tritonserver process under its guard: start, watch, stop, leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from ppocr_server.errors import ServerError
+from ppocr_server.tritonserver import process_guard as guard
+
+# What the guard needs beyond the grace time: killing, reaping, unlinking.
+MARGIN_SECONDS = 10.0
+
+
+class GuardedProcess:
+    """A running tritonserver and the guard that owns it (see `guard.py`)."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        run_folder: Path,
+        prefix: str,
+        log: int | IO[bytes],
+        grace: float,
+    ) -> None:
+        """Start the process; returns as soon as tritonserver has a process id.
+
+        Args:
+            command: tritonserver and its arguments.
+            environment: what to add to this process's environment.
+            run_folder: temporary folder; its empty `work` becomes the working directory, because
+                the Python backend puts that first on the models' import path.
+            prefix: what the names of the shared-memory regions begin with.
+            log: where tritonserver's output goes, a file or a file descriptor.
+            grace: seconds tritonserver gets to stop by itself.
+
+        Raises:
+            ServerError: tritonserver could not be executed.
+        """
+        self._prefix, self._run_folder, self._grace = prefix, run_folder, grace
+        work = run_folder / "work"
+        work.mkdir()
+        plan = {
+            "command": list(command),
+            "environment": dict(environment),
+            "cwd": str(work),
+            "run_folder": str(run_folder),
+            "prefix": prefix,
+            "grace": grace,
+            "parent": os.getpid(),
+        }
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", guard.__file__, json.dumps(plan)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+        assert self._guard.stdout is not None
+        with self._guard.stdout as report:
+            line = report.readline()
+        if not line.strip():
+            self.stop()
+            raise ServerError(f"{command[0]} could not be executed; see the log")
+        self.pid = int(line)
+
+    @property
+    def session(self) -> int:
+        """Session id of tritonserver and everything it starts."""
+        return self._guard.pid
+
+    def poll(self) -> int | None:
+        """Exit status once everything has ended (128 + n for signal n), None before."""
+        return self._guard.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Like `poll`, but waits; raises `subprocess.TimeoutExpired` after `timeout` seconds."""
+        return self._guard.wait(timeout)
+
+    def stop(self) -> int:
+        """Stop tritonserver, by force after the grace time, and clean up; returns its status."""
+        assert self._guard.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._guard.stdin.close()
+        try:
+            return self._guard.wait(self._grace + MARGIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            return self._kill()
+        finally:
+            # An impatient second Ctrl-C ends the wait above: no more grace then.
+            if self._guard.poll() is None:
+                self._kill()
+            # Usually there is nothing left to do; the guard itself may have been killed.
+            guard.clean_up(self.session, self._prefix, self._run_folder)
+
+    def _kill(self) -> int:
+        self._guard.kill()
+        return self._guard.wait()

@@ -1,0 +1,306 @@
+"""Run tritonserver on a model repository.
+
+with TritonServer("build/model_repository") as server:
+    print(server.http_url, server.grpc_url, server.metrics_url)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from ppocr_server.access.security import Security
+from ppocr_server.errors import KilledError, ModelLoadError, PortInUseError, ServerError
+from ppocr_server.tritonserver import health
+from ppocr_server.tritonserver.backend_folder import assemble_backends
+from ppocr_server.tritonserver.diagnosis import (
+    early_end,
+    failed_models,
+    failure_message,
+    last_error,
+    loaded_models,
+)
+from ppocr_server.tritonserver.launch import (
+    check_stub,
+    shell_safe,
+    triton_command,
+    triton_environment,
+)
+from ppocr_server.tritonserver.locate import find_tritonserver
+from ppocr_server.tritonserver.ports import choose_ports, reachable
+from ppocr_server.tritonserver.process import GuardedProcess
+from ppocr_server.tritonserver.repository_check import check_repository
+from ppocr_server.tritonserver.shm_size import free_bytes, shortage
+from ppocr_server.tritonserver.versions import component_versions, version_line
+
+LOG = logging.getLogger(__name__)
+STDERR = "-"
+METRICS_OFF = {"--allow-metrics=false", "--allow-metrics=0"}
+POLL_SECONDS = 0.05
+# A port picked as free can be taken before Triton binds it, and Triton itself is now and then
+# ended by a signal while it starts on a machine that is busy.
+START_TRIES = 3
+
+
+class TritonServer:
+    """A tritonserver process; as a context manager it is ready on entry and gone on exit.
+
+    Attributes (once started):
+        http_url, grpc_url, metrics_url: "host:port" of each endpoint.
+        pid: process id of tritonserver.
+        session: session id of tritonserver and every process it starts.
+        shared_memory_prefix: what the names of its regions in /dev/shm begin with.
+        security: who may do what, with the operator's key.
+        host: the address that it listens on, as given.
+        models: names of the models it serves.
+    """
+
+    http_url: str
+    grpc_url: str
+    metrics_url: str
+    pid: int
+    session: int
+    shared_memory_prefix: str
+    models: list[str]
+
+    def __init__(
+        self,
+        model_repository: str | Path,
+        *,
+        http_port: int = 0,
+        grpc_port: int = 0,
+        metrics_port: int = 0,
+        host: str = "127.0.0.1",
+        log_path: str | Path | int | None = None,
+        timeout: float = 120.0,
+        grace: float = 30.0,
+        tritonserver: str | Path | None = None,
+        log_level: str = "info",
+        security: Security | None = None,
+        extra: Sequence[str] = (),
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """Describe a server; nothing is started before `start` or `with`.
+
+        Args:
+            model_repository: folder of models, as `ppocr-convert build` writes it.
+            http_port: 0 picks a free one; so for the other two.
+            grpc_port: as above.
+            metrics_port: as above.
+            host: address to listen on; the default answers this machine only.
+            log_path: file for tritonserver's log (appended to), "-" for this process's standard
+                error, a number an open file descriptor, None for a temporary file that is removed
+                with the server.
+            timeout: seconds within which all models must be loaded.
+            grace: seconds tritonserver gets to stop by itself; 0 kills it at once.
+            tritonserver: the binary to run, None to look for one (see `locate`).
+            log_level: "error", "warning", "info" or "verbose".
+            security: who may do what; by default what `Security` closes by itself.
+            extra: further arguments for tritonserver, such as "--rate-limit=off".
+            progress: called with a short text whenever starting has come a step further.
+        """
+        self._repository = Path(model_repository).absolute()
+        self._wanted_ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
+        self.security = security or Security()
+        self.host, self._hosts = host, self.security.hosts(host)
+        self._log_path = log_path
+        self._timeout = timeout
+        self._grace = grace
+        self._tritonserver = tritonserver
+        self._log_level = log_level
+        self._extra = tuple(extra)
+        self._progress = progress or (lambda text: None)
+        self._process: GuardedProcess | None = None
+
+    def __enter__(self) -> TritonServer:
+        """Start the server and wait until every model is ready."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the server."""
+        self.stop()
+
+    def start(self) -> TritonServer:
+        """Start the server and wait until every model is ready.
+
+        Raises:
+            NotInstalledError: there is no usable tritonserver.
+            RepositoryError: the repository has no weights, or is not one.
+            PortInUseError: a requested port is taken.
+            ModelLoadError: a model failed; its name and reason are in the message.
+            ServerError: tritonserver ended, or was not ready in time.
+        """
+        if self._process is not None:
+            raise ServerError("this server is already running; stop it before starting it again")
+        self.installation = find_tritonserver(self._tritonserver)
+        self._environment = triton_environment(self.installation)
+        check_stub(self.installation, self._environment)
+        found = check_repository(self._repository)
+        self.models, self.engines = found.models, found.engines
+        in_processes = ("python", *self.installation.stand_ins)
+        if lacking := shortage(found.configs, free_bytes(), in_processes):
+            LOG.warning("ppocr-serve: %s", lacking)
+        for tries_left in reversed(range(START_TRIES)):
+            with contextlib.ExitStack() as undo:
+                undo.callback(self.stop)
+                ports = choose_ports(self._hosts, self._wanted_ports)
+                self._launch(ports, complete=found.complete)
+                try:
+                    self._wait_until_ready()
+                except (PortInUseError, KilledError) as error:
+                    # Only a port that we picked may be picked again.
+                    fixed = isinstance(error, PortInUseError) and all(self._wanted_ports.values())
+                    if not tries_left or fixed:
+                        raise
+                    LOG.warning("ppocr-serve: %s; starting it again", error)
+                    continue
+                undo.pop_all()
+                self._ports = ports
+                return self
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def kill(self) -> None:
+        """End tritonserver at once; clients find their connections broken."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def restart(self) -> None:
+        """Stop what is left of the server and start it again, on the ports that it had.
+
+        Raises:
+            ServerError: as `start`; the server is stopped then.
+        """
+        self.stop()
+        self._wanted_ports = self._ports
+        self.start()
+
+    def _launch(self, ports: dict[str, int], *, complete: bool) -> None:
+        urls = {name: f"{reachable(self._hosts[name])}:{port}" for name, port in ports.items()}
+        self.http_url, self.grpc_url, self.metrics_url = urls.values()
+        run_folder = Path(tempfile.mkdtemp(prefix="ppocr-serve-"))
+        # Also what marks this server's shared memory: nobody else's is ever touched.
+        self.shared_memory_prefix = prefix = f"ppocr-{os.getpid()}-{secrets.token_hex(4)}-"
+        command = triton_command(
+            self.installation,
+            repository=shell_safe(self._repository, run_folder / "repository"),
+            complete=complete,
+            backends=assemble_backends(self.installation, run_folder / "backends"),
+            hosts=self._hosts,
+            ports=ports,
+            prefix=prefix,
+            log_level=self._log_level,
+            exit_seconds=self._grace,
+            extra=[*self.security.arguments(self.host), *self._extra],
+        )
+        with contextlib.ExitStack() as opened:
+            if isinstance(self._log_path, int) or self._log_path == STDERR:
+                given = self._log_path
+                log = given if isinstance(given, int) else sys.stderr.fileno()
+                self._log_file, self._log_start = None, 0
+            else:
+                self._log_file = Path(self._log_path or run_folder / "triton.log").absolute()
+                log = opened.enter_context(self._log_file.open("ab")).fileno()
+                self._log_start = self._log_file.stat().st_size
+            header = version_line(component_versions(self.installation))
+            engines = ", ".join(f"{name} by {engine}" for name, engine in self.engines.items())
+            os.write(log, f"ppocr-serve: {header}\nppocr-serve: {engines}\n".encode())
+            self._process = GuardedProcess(
+                command,
+                self._environment,
+                run_folder=run_folder,
+                prefix=prefix,
+                log=log,
+                grace=self._grace,
+            )
+        self.pid, self.session = self._process.pid, self._process.session
+
+    def _wait_until_ready(self) -> None:
+        """Return when all models are loaded; raise what went wrong otherwise."""
+        assert self._process is not None
+        deadline = time.monotonic() + self._timeout
+        # Triton opens its endpoints only after every model has been loaded or refused.
+        while (index := health.model_index(self.http_url, self.security.headers)) is None:
+            if self._process.poll() is not None:
+                raise self._ended_early()
+            if time.monotonic() > deadline:
+                raise self._too_slow()
+            self._progress(self._progress_text())
+            time.sleep(POLL_SECONDS)
+        reasons = failed_models(index, self.models, self.log())
+        if reasons:
+            raise ModelLoadError(failure_message(reasons) + self._log_hint(), reasons)
+        while not (health.is_ready(self.http_url) and self._metrics_are_served()):
+            if self._process.poll() is not None:
+                raise self._ended_early()
+            if time.monotonic() > deadline:
+                raise self._too_slow()
+            time.sleep(POLL_SECONDS)
+
+    def _metrics_are_served(self) -> bool:
+        """Whether Triton has opened its last endpoint, a moment after it says it is ready."""
+        if METRICS_OFF.intersection(argument.lower() for argument in self._extra):
+            return True
+        return health.answers(self.metrics_url, "/metrics")
+
+    def _progress_text(self) -> str:
+        done = len(loaded_models(self.log()) & set(self.models))
+        return f"{done} of {len(self.models)} models loaded"
+
+    def _too_slow(self) -> ServerError:
+        log = self.log()
+        waiting = [name for name in self.models if name not in loaded_models(log)]
+        names = f", still without {', '.join(waiting)}" if log else ""
+        error = f"; its last error: {last_error(log)}" if last_error(log) else ""
+        return ServerError(
+            f"tritonserver was not ready after {self._timeout:g} s{names}; "
+            f"allow more time with --timeout{error}{self._log_hint()}"
+        )
+
+    def _ended_early(self) -> ServerError:
+        return early_end(self.poll() or 0, self.log(), self._log_hint())
+
+    def _log_hint(self) -> str:
+        kept = self._log_file is not None and self._log_path is not None
+        return f"; its log is {self._log_file}" if kept else ""
+
+    def log(self) -> str:
+        """Tritonserver's log of this run; empty when it goes to standard error or is gone."""
+        if self._log_file is None or not self._log_file.is_file():
+            return ""
+        with self._log_file.open("rb") as file:
+            file.seek(self._log_start)
+            return file.read().decode("utf-8", errors="replace")
+
+    def poll(self) -> int | None:
+        """Exit status of tritonserver (128 + n for signal n), None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until tritonserver ends; its status, or None when `timeout` seconds have passed."""
+        if self._process is None:
+            raise ServerError("this server is not running")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout)
+        return None
+
+    def stop(self) -> None:
+        """Stop the server and everything it started; does nothing when it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()

@@ -1,0 +1,126 @@
+"""`ppocr-serve shm-size`: how much of /dev/shm a model repository can come to use.
+
+Every instance that runs in a process of its own has one region there, which grows with the largest
+request that it has seen and never shrinks. A container's /dev/shm must hold them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ppocr_server.tritonserver.launch import SHARED_MEMORY
+from ppocr_server.tritonserver.process_guard import SHARED_MEMORY as FOLDER
+
+# Of the pip wheel's server, the two engines run in processes as well.
+IN_PROCESSES = ("python", "onnxruntime", "openvino")
+DECODED = "PIXELS"  # the tensor of a whole decoded picture
+PIXEL_BYTES = 3
+# A region holds a tensor more than once while it grows: measured 1.5 to 2.1 times for pictures
+# of 99 down to 9 million pixels.
+COPIES = 2.2
+MIB = 1 << 20
+# What det_preprocess allows where its config.pbtxt says nothing (see its image.py).
+MAX_PIXELS, MAX_BYTES = 100_000_000, 32 << 20
+
+
+def region_sizes(
+    configs: Sequence[Any],
+    max_pixels: int | None = None,
+    in_processes: Sequence[str] = IN_PROCESSES,
+) -> dict[str, int]:
+    """Bytes of all regions together, by model.
+
+    Args:
+        configs: of every model, as `read_config` returns them.
+        max_pixels: of the largest picture that will be sent, None for what the repository allows.
+        in_processes: the backends whose instances are processes.
+    """
+    limits = {
+        name: int(value.string_value)
+        for config in configs
+        for name, value in config.parameters.items()
+        if name in ("max_image_pixels", "max_image_bytes")
+    }
+    pixels = limits.get("max_image_pixels", MAX_PIXELS) if max_pixels is None else max_pixels
+    picture = COPIES * PIXEL_BYTES * pixels + limits.get("max_image_bytes", MAX_BYTES)
+    start, growth = SHARED_MEMORY["shm-default-byte-size"], SHARED_MEMORY["shm-growth-byte-size"]
+    sizes = {}
+    for config in configs:
+        if config.backend not in in_processes:
+            continue
+        tensors = {tensor.name for tensor in (*config.input, *config.output)}
+        growths = math.ceil(picture / growth) if DECODED in tensors else 1
+        sizes[config.name] = instances(config) * (start + growths * growth)
+    return sizes
+
+
+def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> str:
+    """What to say where the regions cannot all grow once, which small pictures need; "" else.
+
+    Args:
+        configs: of every model, as `read_config` returns them.
+        free: bytes that are free in /dev/shm.
+        in_processes: the backends whose instances are processes.
+    """
+    largest = region_sizes(configs, in_processes=in_processes)
+    each = sum(SHARED_MEMORY.values()) // MIB
+    least = {c.name: instances(c) * each for c in configs if c.name in largest}
+    if free // MIB >= sum(least.values()):
+        return ""
+    return (
+        f"{FOLDER} has {free // MIB} MiB free; the processes of this repository need "
+        f"{sum(least.values())} MiB for small pictures "
+        f"({', '.join(f'{name} {size}' for name, size in least.items())}) and up to "
+        f"{sum(largest.values()) // MIB} MiB for the largest ones allowed. Enlarge it "
+        "(docker run --shm-size, a volume of medium Memory), or build with fewer instances"
+    )
+
+
+def free_bytes() -> int:
+    """What is free in /dev/shm."""
+    return shutil.disk_usage(FOLDER).free
+
+
+def instances(config: Any) -> int:
+    """Instances of one model: of every group, on each of its GPUs."""
+    groups = config.instance_group
+    return sum(max(1, group.count) * max(1, len(group.gpus)) for group in groups) or 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the size in bytes; returns 0, or 1 where the repository cannot be read."""
+    options = _parser().parse_args(arguments)
+    from ppocr_server.errors import ServerError
+    from ppocr_server.tritonserver.repository_check import read_configs
+
+    try:
+        configs = [config for _, config in read_configs(options.repository) if config is not None]
+        sizes = region_sizes(configs, options.pixels)
+    except ServerError as error:
+        sys.stderr.write(f"ppocr-serve shm-size: {error}\n")
+        return 1
+    sys.stdout.write(f"{sum(sizes.values())}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ppocr-serve shm-size",
+        description="Print the bytes of shared memory that serving a repository can come to use: "
+        "shm_size of a container, sizeLimit of a pod's /dev/shm.",
+    )
+    add = parser.add_argument
+    add("repository", type=Path, help="folder of models, as ppocr-convert build writes it")
+    add(
+        "--pixels",
+        type=int,
+        metavar="N",
+        help="of the largest picture that will be sent (default: what the repository allows)",
+    )
+    return parser

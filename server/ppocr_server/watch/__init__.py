@@ -1,0 +1,1 @@
+"""A running tritonserver kept whole."""
