@@ -1,4 +1,6 @@
-"""Save models with Paddle itself, in each of its forms; run as a process: `FORM TARGET [SOURCE]`.
+"""Save models with Paddle itself, in each of its forms: `FOLDER FORM=SOURCE...`, run as a process.
+
+Each goes to FOLDER/FORM; the two forms without a source are given as `FORM=`.
 
 scattered   __model__ and one file for each variable, of the Paddle 2 model in SOURCE
 pir         inference.json and inference.pdiparams, of the Paddle 2 model in SOURCE
@@ -25,33 +27,30 @@ SEED = 7
 
 
 def save(form: str, target: Path, source: Path) -> None:
-    target.mkdir(parents=True)
-    paddle.enable_static()
     paddle.seed(SEED)
     executor = static.Executor(paddle.CPUPlace())
-    with paddle.pir_utils.OldIrGuard():
-        if form in ("crnn", "odd"):
-            build(form, target, executor)
-        elif form in ("quantised", "fake"):
-            quantise(source, target, executor, onnx_format=form == "quantised")
-        elif form == "random":
-            randomise(source, target, executor)
-        else:
-            program, _, _ = static.load_inference_model(str(source / "inference"), executor)
-    if form == "scattered":
-        with paddle.pir_utils.OldIrGuard():
-            weights = [v for v in program.list_vars() if is_weight(v)]
-            static.io.save_vars(executor, str(target), program, vars=weights)
-        shutil.copyfile(source / "inference.pdmodel", target / "__model__")
-    elif form == "pir":
-        translate(program, target, executor)
+    if form in ("crnn", "odd"):
+        build(form, target, executor)
+    elif form in ("quantised", "fake"):
+        quantise(source, target, executor, onnx_format=form == "quantised")
+    elif form == "random":
+        randomise(source, target, executor)
+    else:
+        program, _, _ = static.load_inference_model(str(source / "inference"), executor)
+        (scatter if form == "scattered" else translate)(program, source, target, executor)
+
+
+def scatter(program: static.Program, source: Path, target: Path, executor: static.Executor) -> None:
+    weights = [v for v in program.list_vars() if is_weight(v)]
+    static.io.save_vars(executor, str(target), program, vars=weights)
+    shutil.copyfile(source / "inference.pdmodel", target / "__model__")
 
 
 def is_weight(variable: static.Variable) -> bool:
     return variable.persistable and variable.name not in ("feed", "fetch")
 
 
-def translate(program: static.Program, target: Path, executor: static.Executor) -> None:
+def translate(program: static.Program, _: Path, target: Path, executor: static.Executor) -> None:
     """Save a Paddle 2 program as a Paddle 3 one."""
     translated = paddle.pir.translate_to_pir(program.desc)
     weights = [v for v in translated.list_vars() if v.is_parameter]
@@ -151,5 +150,18 @@ def odd(picture: static.Variable) -> static.Variable:
     return paddle.lgamma(paddle.nn.Conv2D(3, 1, 3, padding=1)(picture))
 
 
+def main(folder: Path, *wanted: str) -> None:
+    paddle.enable_static()
+    for form, source in (pair.split("=", 1) for pair in wanted):
+        (folder / form).mkdir(parents=True)
+        # Nothing of one model, its names and weights, is left for the next.
+        with (
+            paddle.pir_utils.OldIrGuard(),
+            paddle.utils.unique_name.guard(),
+            static.scope_guard(static.Scope()),
+        ):
+            save(form, folder / form, Path(source))
+
+
 if __name__ == "__main__":
-    save(sys.argv[1], Path(sys.argv[2]), Path(*sys.argv[3:]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

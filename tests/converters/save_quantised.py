@@ -1,8 +1,8 @@
-"""Save models with Paddle's older operators of quantisation; run as a process.
+"""Save models with Paddle's older operators of quantisation: `FOLDER DET PICTURE`, as a process.
 
-FORM TARGET [ATTRIBUTE=VALUE...]   an own small detector, FORM being a name in `FORMS`
-inserted TARGET SOURCE VALUES.npy  the Paddle 2 model in SOURCE with its convolutions quantised,
-                                   scaled to what they see of the values
+Each goes to a folder of its name. `inserted` is the Paddle 2 detector in DET with its convolutions
+quantised and scaled to what they see of the picture, which is kept as `values.npy` beside it. The
+others, FORM-BITS-ROUNDING, are an own small detector for each form in `FORMS`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import paddle
 from paddle import static
@@ -78,7 +79,7 @@ def filters(count: int = 1) -> np.ndarray:
 
 
 def there_and_back(kind: str):
-    """x quantised and brought back by one operator, then a convolution."""
+    """X quantised and brought back by one operator, then a convolution."""
 
     def build(saver: Saver, x: str) -> str:
         if "moving_average" in kind:
@@ -131,13 +132,12 @@ def weights_alone(kind: str, axis: int | None = None):
 
 def weights_by_two(saver: Saver, x: str) -> str:
     """Weights quantised by one operator, to scales in the file, and brought back by a second."""
-    return saver.conv(
-        saver.conv(x, by_two(saver, saver.weight(filters(3)), 0)), saver.weight(filters())
-    )
+    weights = by_two(saver, saver.weight(filters(3)), 0)
+    return saver.conv(saver.conv(x, weights), saver.weight(filters()))
 
 
 def channels_by_two(saver: Saver, x: str) -> str:
-    """x likewise, channel by channel."""
+    """X likewise, channel by channel."""
     return saver.conv(by_two(saver, x, 1), saver.weight(filters()))
 
 
@@ -179,7 +179,13 @@ FORMS = {
 }
 
 
-def save_own(form: str, target: Path, attributes: dict[str, int]) -> None:
+#: Bits and rounding. The quantising is one function for all, so two forms stand for others.
+SETTINGS = {form: [(8, 1)] for form in FORMS}
+SETTINGS["moving"] = SETTINGS["channels"] = [(8, 1), (8, 0), (4, 1)]
+
+
+def save_own(form: str, target: Path, bits: int, rounding: int) -> None:
+    attributes = {"bit_length": bits, "round_type": rounding}
     program = static.Program()
     with static.program_guard(program):
         x = static.data("x", [-1, 3, -1, -1], "float32")
@@ -239,15 +245,20 @@ def save_inserted(target: Path, source: Path, values: np.ndarray) -> None:
     static.io.save_vars(executor, str(target), program, vars=kept, filename="inference.pdiparams")
 
 
-def main(form: str, target: Path, *more: str) -> None:
-    target.mkdir(parents=True)
+def main(folder: Path, detector: Path, picture: Path) -> None:
     paddle.enable_static()
+    wanted = [(form, *setting) for form, settings in SETTINGS.items() for setting in settings]
     with paddle.pir_utils.OldIrGuard():
-        if form == "inserted":
-            save_inserted(target, Path(more[0]), np.load(more[1]))
-        else:
-            save_own(form, target, {n: int(v) for n, v in (pair.split("=") for pair in more)})
+        for one in wanted:
+            with static.scope_guard(static.Scope()):
+                save_own(one[0], folder / "-".join(map(str, one)), *one[1:])
+        pixels = cv2.resize(cv2.imread(str(picture)), (320, 320))
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        values = ((pixels / 255 - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)
+        (folder / "inserted").mkdir(parents=True)
+        np.save(folder / "values.npy", values)
+        save_inserted(folder / "inserted", detector, values)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
+    main(*map(Path, sys.argv[1:]))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -20,10 +19,9 @@ from ppocr_converters.proof.networks import source_network
 
 pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "save_quantised.py"
-SAMPLES = Path(__file__).parents[2] / "samples"
+PICTURE = Path(__file__).parents[2] / "samples" / "receipt_en.jpg"
 DET = "PP-OCRv4_mobile_det"
 Floats = npt.NDArray[np.float32]
-Save = Callable[..., Path]
 SCALE, BINS = 1.7, 127
 #: Every form with the operators it must contain.
 FORMS = {
@@ -48,17 +46,21 @@ FORMS = {
 }
 
 
-@pytest.fixture
-def save(tmp_path: Path) -> Save:
-    """Save a model in a form: `save(form, *more)` returns the folder."""
+@pytest.fixture(scope="session")
+def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all models that save_quantised.py saves."""
+    folder = tmp_path_factory.mktemp("quantised")
+    command = [sys.executable, "-W", "ignore", SAVE, folder, models / DET, PICTURE]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
 
-    def run(form: str, *more: str) -> Path:
-        command = [sys.executable, "-W", "ignore", str(SAVE), form, str(tmp_path / form), *more]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return tmp_path / form
 
-    return run
+def both(folder: Path, tmp_path: Path, values: Floats) -> tuple[Floats, Floats]:
+    """What Paddle answers to values, and what the converted file does."""
+    made = convert(folder, tmp_path / "m.onnx")
+    one, other = (source_network(path, threads=1)(values) for path in (folder, made))
+    return one, other
 
 
 def pictures() -> Floats:
@@ -71,26 +73,21 @@ def pictures() -> Floats:
     return values
 
 
-#: The quantising is one function for all, so two forms stand for other bits and roundings.
-CASES = [(form, 8, 1) for form in FORMS]
-CASES += [(form, *more) for form in ("moving", "channels") for more in ((8, 0), (4, 1))]
-#: Each takes some ten seconds: these are tried every time, the others in the night.
-ALWAYS = {("moving", 8, 1), ("channels-two", 8, 1), ("conv-range", 8, 1), ("channels", 4, 1)}
-MARKED = [
-    pytest.param(*case, marks=() if case in ALWAYS else pytest.mark.nightly) for case in CASES
-]
+CASES = [f"{form}-8-1" for form in FORMS]
+CASES += [f"{form}-{more}" for form in ("moving", "channels") for more in ("8-0", "4-1")]
+#: Each takes some seconds: these are tried every time, the others in the night.
+ALWAYS = {"moving-8-1", "channels-two-8-1", "conv-range-8-1", "channels-4-1"}
 
 
-@pytest.mark.parametrize(("form", "bits", "round_type"), MARKED)
-def test_an_operator_agrees_with_paddle(
-    save: Save, tmp_path: Path, form: str, bits: int, round_type: int
-) -> None:
-    folder = save(form, f"bit_length={bits}", f"round_type={round_type}")
-    operators = read_program(folder / "inference.pdmodel").operators
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=() if c in ALWAYS else pytest.mark.nightly) for c in CASES],
+)
+def test_an_operator_agrees_with_paddle(saved: Path, tmp_path: Path, case: str) -> None:
+    operators = read_program(saved / case / "inference.pdmodel").operators
+    form = case.rsplit("-", 2)[0]
     assert {name for name in operators if name.startswith("fake_")} == FORMS[form]
-    made = convert(folder, tmp_path / "m.onnx")
-    values = pictures()
-    one, other = (source_network(path, threads=1)(values) for path in (folder, made))
+    one, other = both(saved / case, tmp_path, pictures())
     assert one.std() > 0.1
     # A step is more than 0.01 of what it is a step of; nothing here may fall the other way.
     assert np.abs(one - other).max() < 1e-5 * np.abs(one).max()
@@ -101,25 +98,21 @@ def test_every_operator_is_tried() -> None:
     assert {name for name in REWRITINGS if name.startswith("fake_")} == tried
 
 
-def test_values_that_are_all_0_stay_0(save: Save, tmp_path: Path) -> None:
-    folder = save("largest", "bit_length=8", "round_type=1")
-    made = convert(folder, tmp_path / "m.onnx")
+def test_values_that_are_all_0_stay_0(saved: Path, tmp_path: Path) -> None:
+    made = convert(saved / "largest-8-1", tmp_path / "m.onnx")
     for size in (0, 1e-31, 1e-9):
         values = np.full((1, 3, 32, 32), size, np.float32)
-        one, other = (source_network(path, threads=1)(values) for path in (folder, made))
+        one, other = (
+            source_network(path, threads=1)(values) for path in (saved / "largest-8-1", made)
+        )
         assert np.abs(one - other).max() <= 1e-5 * np.abs(one).max()
 
 
 def test_a_detector_with_quantised_convolutions_agrees(
-    save: Save, models: Path, tmp_path: Path
+    saved: Path, models: Path, tmp_path: Path
 ) -> None:
-    pixels = cv2.resize(cv2.imread(str(SAMPLES / "receipt_en.jpg")), (320, 320))
-    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    values = ((pixels / 255 - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)
-    np.save(tmp_path / "values.npy", values)
-    folder = save("inserted", str(models / DET), str(tmp_path / "values.npy"))
-    made = convert(folder, tmp_path / "m.onnx")
-    one, other = (source_network(path, threads=1)(values) for path in (folder, made))
+    values = np.load(saved / "values.npy")
+    one, other = both(saved / "inserted", tmp_path, values)
     assert one.max() > 0.9
     # Exact through the first ten quantisations; then a value 2e-7 of a step from a half, after a
     # convolution that differs in the last bit, is rounded the other way, and 54 quantisations later
@@ -132,8 +125,8 @@ def test_a_detector_with_quantised_convolutions_agrees(
     assert ((one > 0.3) != (other > 0.3)).mean() < 0.002
 
 
-def test_an_unknown_operator_is_refused_by_its_name(save: Save, tmp_path: Path) -> None:
-    folder = save("largest", "bit_length=8", "round_type=1")
+def test_an_unknown_operator_is_refused_by_its_name(saved: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(saved / "largest-8-1", tmp_path / "unknown")
     program = folder / "inference.pdmodel"
     known, unknown = b"fake_quantize_dequantize_abs_max", b"fake_quantize_dequantize_abs_min"
     program.write_bytes(program.read_bytes().replace(known, unknown))
@@ -144,8 +137,7 @@ def test_an_unknown_operator_is_refused_by_its_name(save: Save, tmp_path: Path) 
     assert not (tmp_path / "m.onnx").exists()
 
 
-def test_a_scale_that_still_moves_is_refused(save: Save, tmp_path: Path) -> None:
-    folder = save("training", "bit_length=8", "round_type=1")
+def test_a_scale_that_still_moves_is_refused(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is in training mode") as why:
-        convert(folder, tmp_path / "m.onnx")
+        convert(saved / "training-8-1", tmp_path / "m.onnx")
     assert "\n" not in str(why.value)
