@@ -29,8 +29,9 @@ build: $(INSTALLED) ## fetch, convert, prove and lay out the models
 test: $(INSTALLED) ## the whole test suite, on the real server
 	@pytest
 
-nightly: $(INSTALLED) ## the tests that take long and seldom change
+nightly: $(INSTALLED) ## the tests that take long, and new inputs for all that make up their own
 	@pytest -m nightly
+	@pytest -m "hypothesis and not nightly and not server" --hypothesis-profile nightly
 
 lint: $(INSTALLED) ## style, types and unsafe calls
 	@ruff check .

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import HealthCheck, settings
 from server_unit.tiny_models import add_model, config, plus_one
 from steadiness import Watch
 
@@ -19,6 +20,18 @@ from ppocr_server.tritonserver.server import TritonServer
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 WATCH = pytest.StashKey[Watch]()
+# `make test` tries the same inputs each time, on any machine; `make nightly` looks for new ones.
+settings.register_profile(
+    "test",
+    derandomize=True,
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "nightly", settings.get_profile("test"), derandomize=False, max_examples=2000
+)
+settings.load_profile("test")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
@@ -52,7 +52,6 @@ def floats(rng: np.random.Generator, *shape: int) -> npt.NDArray[np.float32]:
     return rng.normal(size=shape).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**31),
     before=st.lists(st.sampled_from(["Mul", "Add", "MulC", "AddC", "BN"]), max_size=3),

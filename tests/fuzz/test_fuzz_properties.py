@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -27,7 +27,6 @@ REFERENCES = st.sampled_from(["paddleocr", "paddle_serving"])
 SIZES = st.lists(st.tuples(st.integers(1, 3000), st.integers(1, 3000)), max_size=40)
 HEIGHTS = st.sampled_from([32, 48])
 SEEDS = st.integers(0, 2**32 - 1)
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def quads(low: float, high: float) -> st.SearchStrategy[np.ndarray]:
@@ -59,7 +58,6 @@ def test_the_detectors_sides_are_multiples_of_32_or_the_picture_is_refused(
         assert min(sides) >= min(side, min(height, width), 32) - 16
 
 
-@SLOW
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(32, 400), REFERENCES)
 def test_a_resized_picture_keeps_its_colour(
     height: int, width: int, side: int, reference: str
@@ -72,7 +70,6 @@ def test_a_resized_picture_keeps_its_colour(
         assert (resized == 200).all()
 
 
-@SLOW
 @given(quads(0, 960), st.floats(0.1, 10))
 def test_a_grown_box_holds_the_box(boxes: np.ndarray, ratio: float) -> None:
     hulls = np.array([db.mini_box(box)[0] for box in boxes], np.float32)
@@ -117,7 +114,6 @@ def test_reading_order_is_of_the_boxes_not_of_their_places(
         assert np.array_equal(shuffled[order.reading_order(shuffled, reference)], expected)
 
 
-@SLOW
 @given(quads(-100, 400), REFERENCES)
 def test_any_box_is_cut_to_its_size_or_refused(boxes: np.ndarray, reference: str) -> None:
     pixels = np.full((120, 200, 3), 90, np.uint8)
@@ -167,7 +163,6 @@ def test_the_widths_do_not_depend_on_the_order_of_the_crops(
     assert widths(shuffled) == widths(sizes)
 
 
-@SLOW
 @given(
     st.lists(st.tuples(st.integers(1, 200), st.integers(1, 400)), min_size=1, max_size=6),
     HEIGHTS,

@@ -152,10 +152,6 @@ def test_the_requests_are_good_and_bad_and_of_every_kind(alone):
     assert sum("TEXTS" in answer and answer["TEXTS"][1] != [] for _, _, answer in alone) >= 20
 
 
-def test_mixed_requests_get_what_they_get_alone(server, alone):
-    check_many(server, alone, 600)
-
-
-@pytest.mark.nightly
-def test_ten_thousand_mixed_requests_get_what_they_get_alone(server, alone):
-    check_many(server, alone, 10_000)
+@pytest.mark.parametrize("count", [600, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_mixed_requests_get_what_they_get_alone(server, alone, count):
+    check_many(server, alone, count)

@@ -39,18 +39,6 @@ def ask(client, data: bytes, model: str = "ocr", **parameters):
     return {name: answer.as_numpy(name) for name in OUTPUTS[model]}
 
 
-@pytest.fixture(scope="module")
-def grpc(server):
-    with grpcclient.InferenceServerClient(server.grpc_url) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def http(server):
-    with httpclient.InferenceServerClient(server.http_url, network_timeout=300) as client:
-        yield client
-
-
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_every_sample_reads_as_it_was_written(server, samples, protocol):
     url = server.grpc_url if protocol == "grpc" else server.http_url
@@ -120,7 +108,7 @@ def test_detect_gives_the_boxes_alone(grpc):
     assert np.array_equal(found["BOX_SCORES"], whole["BOX_SCORES"])
 
 
-@pytest.mark.parametrize("count", [0, 1, 500])
+@pytest.mark.parametrize("count", [0, 1, 70, pytest.param(500, marks=pytest.mark.nightly)])
 def test_any_number_of_boxes_is_read(grpc, count):
     data = (SAMPLES / "receipt_en.jpg").read_bytes()
     box = ask(grpc, data)["BOXES"][:1]

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ppocr_converters.repository.steps import load
@@ -102,7 +102,6 @@ def test_paddle_serving_rounds_in_the_map_and_wants_longer_sides():
     assert len(db.decode_boxes(probability, 40, 40, reference="paddle_serving")[0]) == 0
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 3),

@@ -1,0 +1,24 @@
+"""Clients of the shared server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import tritonclient.grpc as grpcclient
+import tritonclient.http as httpclient
+
+from ppocr_server.tritonserver.server import TritonServer
+
+
+@pytest.fixture(scope="session")
+def grpc(server: TritonServer) -> Iterator[Any]:
+    with grpcclient.InferenceServerClient(server.grpc_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def http(server: TritonServer) -> Iterator[Any]:
+    with httpclient.InferenceServerClient(server.http_url, network_timeout=300) as client:
+        yield client
