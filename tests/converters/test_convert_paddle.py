@@ -110,9 +110,6 @@ def test_a_proof_fails_on_a_model_that_was_changed(
     with pytest.raises(ProofError, match="does not answer as its source does") as raised:
         prove_file(tmp_path / "m.onnx", models / name)
     assert raised.value.differences
-    proof = prove_file(built / name / "model.onnx", models / name)
-    assert proof.max_difference < 5e-4
-    assert proof.max_probability > 0.9
 
 
 def test_a_proof_needs_a_compiled_model(models: Path, built: Path) -> None:

@@ -50,7 +50,8 @@ FORMS = {
 def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all models that save_quantised.py saves."""
     folder = tmp_path_factory.mktemp("quantised")
-    command = [sys.executable, "-W", "ignore", SAVE, folder, models / DET, PICTURE]
+    command = [sys.executable, "-W", "ignore", str(SAVE), str(folder)]
+    command += [str(models / DET), str(PICTURE)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder

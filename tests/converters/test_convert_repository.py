@@ -7,15 +7,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
 
 from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
-from ppocr_converters.graph.onnx_model import load_onnx
 from ppocr_converters.repository import steps
 from ppocr_converters.repository.deployment_plan import Batching, ModelPlan
 from ppocr_converters.repository.engine import LINES_IN_A_CALL
@@ -77,20 +74,6 @@ def test_without_counts_there_is_an_instance_for_each_core() -> None:
         load_profile("cpu", {"det": 0})
 
 
-def test_tensors_are_declared_as_the_graphs_have_them(assembled: Path) -> None:
-    det, rec = (read_config(assembled / name / "config.pbtxt") for name in ("det", "rec"))
-    assert [(t.name, list(t.dims)) for t in det.input] == [("DET_INPUT", [-1, -1, 3])]
-    assert [(t.name, list(t.dims)) for t in det.output] == [("PROBABILITY", [-1, -1])]
-    assert [(t.name, list(t.dims)) for t in rec.input] == [
-        ("CROPS", [48, -1, 3]),
-        ("WIDTHS", [1]),
-    ]
-    assert [(t.name, list(t.dims)) for t in rec.output] == [
-        ("INDICES", [-1]),
-        ("PROBABILITIES", [-1]),
-    ]
-
-
 def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> None:
     parameters = read_config(assembled / "recognize" / "config.pbtxt").parameters
     classes = int(parameters["rec_classes"].string_value)
@@ -106,17 +89,8 @@ def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> N
 def test_a_repository_is_self_contained(assembled: Path) -> None:
     assert not [path for path in assembled.rglob("*") if path.is_symlink()]
     assert not list(assembled.rglob("__pycache__"))
-    assert {path.name for path in assembled.iterdir()} == {
-        "admit",
-        "det",
-        "det_postprocess",
-        "det_preprocess",
-        "detect",
-        "ocr",
-        "rec",
-        "recognize",
-    }
-    assert all(path.is_dir() for path in assembled.iterdir())
+    models = {path.parent for path in assembled.glob("*/config.pbtxt")}
+    assert set(assembled.iterdir()) == models
     backends = {read_config(p).backend for p in assembled.glob("*/config.pbtxt")}
     assert backends == {"onnxruntime", "python", ""}
 
@@ -240,31 +214,6 @@ def test_a_build_that_fails_leaves_the_repository_as_it_was(
     assert sha256_files(out) == before
     assert not [path.name for path in work.iterdir() if path.name.startswith(".model_repository")]
     assert not [path for path in (work / "onnx").iterdir() if path.name.startswith(".")]
-
-
-@pytest.mark.paddle
-def test_a_set_that_reads_otherwise_is_not_built(
-    built: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ppocr_converters.pictures.render import samples
-    from ppocr_converters.proof.run import read_both
-
-    model = load_onnx(built / REC / "model.onnx")
-    last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])
-    weight = onnx.numpy_helper.to_array(last).copy()
-    weight[:, 1:] = np.roll(weight[:, 1:], 1, axis=1)  # every character becomes its neighbour
-    last.CopyFrom(onnx.numpy_helper.from_array(weight, last.name))
-    onnx.save(model, tmp_path / "m.onnx")
-    page = [("a", samples()[0].image)]
-    monkeypatch.setattr("ppocr_converters.proof.run._rendered", lambda turned: page)
-    pairs = {
-        "det": (built / DET / "model.onnx", built / DET / "converted.onnx"),
-        "rec": (tmp_path / "m.onnx", built / REC / "converted.onnx"),
-    }
-    proof, found = read_both(pairs, steps.source_repository())
-    assert "texts differ; allowed are 0.0% (other_texts)" in proof.problems[0]
-    assert proof.other_texts == len(found) == proof.lines > 5
-    assert "in place of" in proof.differences[0]
 
 
 def test_a_foreign_folder_is_not_replaced(

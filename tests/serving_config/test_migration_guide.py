@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 GUIDES = ("migration.md", "migration_CN.md")
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 LONG = 200  # pixels, as in the guide's filter
+PROFILE = {"profile": "cpu-onnxruntime"}  # what the other tests have had proven
 
 
 def blocks(language: str, guide: str = "migration.md") -> list[str]:
@@ -62,11 +63,13 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     config.write_text(f"{head}{line}ensemble_scheduling{tail}", "utf-8")
     settings = yaml.safe_load((ROOT / "config.yml").read_text("utf-8"))
     (changed,) = blocks("yaml")
-    settings["triton"] |= yaml.safe_load(changed)["triton"]
+    settings["triton"] |= yaml.safe_load(changed)["triton"] | PROFILE
     for op in settings["op"].values():
         op["concurrency"] = 1
     (folder / "config.yml").write_text(yaml.safe_dump(settings), "utf-8")
     command = ["build", "--config", str(folder / "config.yml"), "--source", str(mine)]
+    # Steps that were changed are proven again: on one picture, what they do is asked below.
+    command += ["--images", str(ROOT / "samples" / "form_mixed.png")]
     out = folder / "repository"
     assert main([*command, "--work", str(repository.parent), "--out", str(out)]) == 0
     return out
@@ -126,7 +129,7 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
     settings = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     assert [op["concurrency"] for op in settings["op"].values()] == [6, 3]
     settings["http_port"], settings["rpc_port"] = free_ports(2)
-    settings["triton"] = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
+    settings["triton"] = {"http_port": 0, "grpc_port": 0, "metrics_port": 0} | PROFILE
     path = tmp_path / "config.yml"
     path.write_text(yaml.safe_dump(settings), "utf-8")
     built = str(tmp_path / "repository")
