@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REPOSITORY := build/model_repository
-SOURCES := client converters server benchmarks model_repository docker
+SOURCES := client converters pipeline server benchmarks model_repository docker
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -7,11 +7,8 @@ are what the repository's configuration names.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,10 @@ import numpy as np
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import Picture
 from ppocr_converters.proof.reading import Reader
-from ppocr_converters.repository.pbtxt import read_config
+from ppocr_engine.config_pbtxt import instance_count, read_config
+from ppocr_engine.spec import EngineSpec
 
 Feed = dict[str, np.ndarray]
-#: Inputs by name to the outputs in the order of the graph; several threads may call it.
-Run = Callable[[Feed], Sequence[np.ndarray]]
 ENGINES = ("onnxruntime", "openvino")
 
 
@@ -47,21 +43,18 @@ class Setting:
 
     Attributes:
         weights: the ONNX file.
-        engine: one of ENGINES.
-        precision: "fp32" or "bf16".
-        threads: of one inference.
+        spec: the engine, its precision and the threads of one inference.
         instances: inferences at the same time.
     """
 
     weights: Path
-    engine: str
-    precision: str
-    threads: int
+    spec: EngineSpec
     instances: int
 
     def __str__(self) -> str:
         return (
-            f"{self.engine} {self.precision}, {self.instances} instances of {self.threads} threads"
+            f"{self.spec.backend} {self.spec.precision}, {self.instances} instances of "
+            f"{self.spec.threads} threads"
         )
 
 
@@ -71,38 +64,17 @@ def read_setting(repository: Path, name: str) -> Setting:
     Raises:
         BenchError: by an engine that this benchmark cannot run on its own.
     """
-    config = read_config(repository / name / "config.pbtxt")
-    stored = {key: value.string_value for key, value in config.parameters.items()}
-    accelerators = config.optimization.execution_accelerators
-    if config.backend not in ENGINES or any(accelerators.ListFields()):
+    path = repository / name / "config.pbtxt"
+    config = read_config(path)
+    spec = EngineSpec.read(config)
+    if spec is None or spec.backend not in ENGINES or spec.accelerators or spec.device == "gpu":
         raise BenchError(
-            f"{repository / name / 'config.pbtxt'} has backend {config.backend!r}"
-            f"{' with execution accelerators' if any(accelerators.ListFields()) else ''}; the bare "
+            f"{path} has backend {config.backend!r}"
+            f"{' with execution accelerators' if spec and spec.accelerators else ''}; the bare "
             f"networks are run by {' or '.join(ENGINES)} alone, on the CPU: name the repository of "
             "a cpu profile with --repository"
         )
-    instances = sum(group.count for group in config.instance_group)
-    if config.backend == "openvino":
-        cores = len(os.sched_getaffinity(0))
-        streams = stored.get("NUM_STREAMS", "")
-        parts = int(streams) if streams.isdigit() else instances
-        threads = max(1, int(stored.get("INFERENCE_NUM_THREADS", cores)) // parts)
-    else:
-        threads = int(stored["intra_op_thread_count"])
-    return Setting(
-        repository / name / "1" / (config.default_model_filename or "model.onnx"),
-        config.backend,
-        "bf16" if stored.get("HINT_BF16") == "YES" else "fp32",
-        threads,
-        instances,
-    )
-
-
-def open_network(setting: Setting) -> Run:
-    """Load a network with as many threads and simultaneous runs as the setting says."""
-    if setting.engine == "openvino":
-        return _open_openvino(setting)
-    return _open_onnxruntime(setting)
+    return Setting(repository / name / "1" / spec.file_name, spec, instance_count(config))
 
 
 class Networks:
@@ -122,17 +94,19 @@ class Networks:
         """
         self.repository = repository
         found = {name: read_setting(repository, name) for name in ("det", "rec")}
-        alone = {"threads": 1, "instances": 1} if single else {}
         self.settings = {
-            name: Setting(**{**vars(setting), **alone}) for name, setting in found.items()
+            name: Setting(one.weights, replace(one.spec, threads=1), 1) if single else one
+            for name, one in found.items()
         }
-        self.det, self.rec = (open_network(setting) for setting in self.settings.values())
+        self.det, self.rec = (
+            one.spec.open(one.weights, streams=one.instances) for one in self.settings.values()
+        )
         self.pool = ThreadPoolExecutor(self.settings["rec"].instances)
 
     @property
     def threads(self) -> dict[str, int]:
         """Of one inference, by network."""
-        return {name: setting.threads for name, setting in self.settings.items()}
+        return {name: setting.spec.threads for name, setting in self.settings.items()}
 
     @property
     def instances(self) -> dict[str, int]:
@@ -181,40 +155,3 @@ class Networks:
         config = read_config(self.repository / "recognize" / "config.pbtxt")
         height = int(config.parameters["rec_height"].string_value)
         return Reader(self.repository, detector, recogniser, characters, height)
-
-
-def _open_onnxruntime(setting: Setting) -> Run:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = setting.threads
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(setting.weights), options, providers=["CPUExecutionProvider"]
-    )
-    return lambda feed: session.run(None, feed)
-
-
-def _open_openvino(setting: Setting) -> Run:
-    import openvino
-
-    compiled = openvino.Core().compile_model(
-        str(setting.weights),
-        "CPU",
-        {
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[setting.precision],
-            "NUM_STREAMS": setting.instances,
-            "INFERENCE_NUM_THREADS": setting.instances * setting.threads,
-            # Several processes would all be held to the same first core.
-            "ENABLE_CPU_PINNING": False,
-        },
-    )
-    own = threading.local()
-
-    def run(feed: Feed) -> Sequence[np.ndarray]:
-        if not hasattr(own, "request"):
-            own.request = compiled.create_infer_request()
-        results = own.request.infer(feed, share_inputs=True)
-        return [results[output] for output in compiled.outputs]
-
-    return run

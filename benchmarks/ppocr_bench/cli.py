@@ -21,6 +21,7 @@ from ppocr_bench.report import Report
 from ppocr_bench.reporting import verb as report
 from ppocr_bench.soak import verb as soak
 from ppocr_bench.tune import verb as tune
+from ppocr_engine.environment import disable_telemetry
 
 MEASURING = (
     parity,
@@ -41,10 +42,12 @@ VERBS = (*MEASURING, report)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one benchmark and return the exit code."""
+    disable_telemetry()
     args = build_parser().parse_args(argv)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     from ppocr_client.errors import OcrError
     from ppocr_converters.errors import ConvertError
+    from ppocr_engine.errors import EngineError
     from ppocr_server.errors import ServerError
 
     try:
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         as_json = to_json(args.verb, result)
         if args.save is not None:
             save(args.save, as_json)
-    except (BenchError, ConvertError, OcrError, ServerError) as error:
+    except (BenchError, ConvertError, EngineError, OcrError, ServerError) as error:
         print(f"ppocr-bench: {error}", file=sys.stderr)
         return 1
     if args.json:

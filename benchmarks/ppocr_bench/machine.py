@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ppocr_engine.machine import available_cores, processor
+
 PACKAGES = (
     "ppocr-triton",
     "nvidia-pytriton",
@@ -31,8 +33,8 @@ def describe() -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "processor": processor()["name"],
+        "cores": available_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "load": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
@@ -51,10 +53,3 @@ def describe_lines(found: dict[str, Any]) -> list[str]:
         f"load {found['load']}, {found['system']}",
         f"Python {found['python']}, {versions}",
     ]
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

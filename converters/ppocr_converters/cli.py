@@ -13,6 +13,8 @@ from typing import Any
 from ppocr_converters import commands as verbs
 from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ConvertError
+from ppocr_engine.environment import disable_telemetry
+from ppocr_engine.errors import EngineError
 
 WORK = Path("build")
 OPSET = 14
@@ -21,11 +23,12 @@ OPSET = 14
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 when it did its work, 1 when it could not."""
     arguments = _parser().parse_args(argv)
+    disable_telemetry()
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("ppocr_converters").setLevel("WARNING" if arguments.quiet else "INFO")
     try:
         arguments.run(arguments)
-    except ConvertError as error:
+    except (ConvertError, EngineError) as error:
         print(f"ppocr-convert: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # a full disk, a folder that cannot be written

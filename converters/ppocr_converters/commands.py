@@ -253,13 +253,9 @@ def run_tensorrt(arguments: argparse.Namespace) -> None:
 
 def run_check_repository(arguments: argparse.Namespace) -> None:
     """See that a repository can be served here."""
-    from ppocr_server.errors import ServerError
-    from ppocr_server.tritonserver.repository_check import check_repository
+    from ppocr_engine.repository_check import check_repository
 
-    try:
-        found = check_repository(arguments.repository)
-    except ServerError as error:
-        raise ConvertError(str(error)) from error
+    found = check_repository(arguments.repository)
     _show(arguments, {"models": found.models}, f"{arguments.repository}: {', '.join(found.models)}")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ppocr_engine.environment import disable_telemetry
 from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITORY, parser
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With a command of its own to run, its exit status is returned.
     """
+    disable_telemetry()
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and given[0] in VERBS:
         verb = importlib.import_module(VERBS[given[0]])

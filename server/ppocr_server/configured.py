@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ppocr_engine.errors import EngineError
 from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
@@ -58,7 +59,7 @@ def read_config(path: Path) -> Configured:
         ) from error
     try:
         _, service = load_service(path)
-    except ConvertError as error:
+    except (ConvertError, EngineError) as error:
         raise ServerError(str(error)) from error
     endpoints = endpoint_settings(service)
     wanted = {"http": endpoints.http_port, "rpc": endpoints.rpc_port}
@@ -79,7 +80,7 @@ def build_repository(service: Service, work: Path) -> Path:
     try:
         with only_one(work):
             return build_service(service, work).folder
-    except ConvertError as error:
+    except (ConvertError, EngineError) as error:
         raise ServerError(str(error)) from error
 
 

@@ -12,7 +12,7 @@ from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import read_picture
 from ppocr_converters.pictures.render import encode_page, render_page
-from ppocr_converters.repository.pbtxt import read_config, set_parameter, write_config
+from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_both_engines_run_the_same_networks(repository: Path, served_by_openvino
     picture = read_picture(PICTURE)
     one, other = Networks(repository, single=True), Networks(served_by_openvino)
     assert one.threads == {"det": 1, "rec": 1} == one.instances
-    assert {s.engine for s in other.settings.values()} == {"openvino"}
+    assert {s.spec.backend for s in other.settings.values()} == {"openvino"}
     work = one.work_of(picture)
     assert work.lines == other.work_of(picture).lines > 3
     found, same = one.det(work.det)[0], other.det(work.det)[0]
@@ -63,7 +63,11 @@ def test_precision_and_threads_are_those_of_the_configuration(
     set_parameter(config, "INFERENCE_NUM_THREADS", 8)
     write_config(tmp_path / "det" / "config.pbtxt", config)
     setting = read_setting(tmp_path, "det")
-    assert (setting.engine, setting.precision, setting.threads) == ("openvino", "bf16", 4)
+    assert (setting.spec.backend, setting.spec.precision, setting.spec.threads) == (
+        "openvino",
+        "bf16",
+        4,
+    )
     config.backend = "tensorrt"
     write_config(tmp_path / "det" / "config.pbtxt", config)
     with pytest.raises(BenchError, match="tensorrt"):

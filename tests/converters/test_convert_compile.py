@@ -18,7 +18,6 @@ from ppocr_converters.graph.dictionary import read_dictionary
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.proof.networks import (
     Ints,
-    Way,
     compiled_detector,
     compiled_recogniser,
     mask,
@@ -26,6 +25,7 @@ from ppocr_converters.proof.networks import (
     onnx_network,
 )
 from ppocr_converters.proof.tensors import random_pictures
+from ppocr_engine.spec import EngineSpec
 
 KINDS = catalogue().kinds
 OPEN = """
@@ -44,7 +44,7 @@ def pixels(*shape: int) -> np.ndarray:
 def test_a_compiled_detector_answers_as_its_network(built: Path, shape: tuple[int, ...]) -> None:
     picture = random_pictures(np.random.default_rng(3), shape)
     raw = onnx_network(built / DET / "converted.onnx", threads=1)
-    compiled = compiled_detector(built / DET / "model.onnx", Way(threads=1))
+    compiled = compiled_detector(built / DET / "model.onnx", EngineSpec(threads=1))
     expected = raw(normalise(picture, KINDS["det"]))
     assert expected.shape == (shape[0], 1, *shape[1:3])
     np.testing.assert_allclose(compiled(picture), expected[:, 0], atol=1e-4, rtol=0)
@@ -56,7 +56,7 @@ def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[
     crops = random_pictures(np.random.default_rng(3), shape)
     widths = np.array([[shape[2] - 3 * row] for row in range(shape[0])], np.int32)
     raw = onnx_network(built / REC / "converted.onnx", threads=1)
-    indices, probabilities = compiled_recogniser(built / REC / "model.onnx", Way(threads=1))(
+    indices, probabilities = compiled_recogniser(built / REC / "model.onnx", EngineSpec(threads=1))(
         crops, widths
     )
     expected = raw(mask(normalise(crops, KINDS["rec"]), widths))
@@ -67,7 +67,7 @@ def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[
 
 
 def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
-    read = compiled_recogniser(built / REC / "model.onnx", Way(threads=1))
+    read = compiled_recogniser(built / REC / "model.onnx", EngineSpec(threads=1))
     widths: Ints = np.array([[100], [37]], np.int32)
     crops = pixels(2, 48, 160, 3)
     other = crops.copy()
@@ -79,7 +79,7 @@ def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
 
 
 def test_a_width_beyond_the_crop_is_the_whole_crop(built: Path) -> None:
-    read = compiled_recogniser(built / REC / "model.onnx", Way(threads=1))
+    read = compiled_recogniser(built / REC / "model.onnx", EngineSpec(threads=1))
     crops = pixels(1, 48, 96, 3)
     whole = read(crops, np.array([[96]], np.int32))
     for a, b in zip(whole, read(crops, np.array([[9999]], np.int32)), strict=True):

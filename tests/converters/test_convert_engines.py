@@ -13,34 +13,25 @@ from ppocr_converters.cli import main
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.proof import engine_timing as race
 from ppocr_converters.proof.engine_selection import Candidate, sets_by_preference
-from ppocr_converters.proof.networks import Way
 from ppocr_converters.proof.tensors import tolerance_for
 from ppocr_converters.proof.tolerance import tolerance_of
-from ppocr_converters.repository.deployment_plan import apply
-from ppocr_converters.repository.engine import (
-    ENGINES,
-    LINES_IN_A_CALL,
-    ONNXRUNTIME,
-    OPENVINO,
-    OPENVINO_BF16,
-    engine_of,
-)
-from ppocr_converters.repository.pbtxt import read_config
-from ppocr_converters.repository.profiles import load_profile
-from ppocr_server.backends.openvino.request import compile_network, has_bfloat16
-from ppocr_server.backends.openvino.settings import Settings
+from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, apply
+from ppocr_converters.repository.profiles import CPU_ENGINES, load_profile
+from ppocr_engine.config_pbtxt import read_config
+from ppocr_engine.machine import has_bfloat16
+from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, EngineSpec, Precision
 
 
 def timed(*milliseconds: float | None) -> list[Candidate]:
     """The engines with their times, the nearest to the reference first."""
     return [
-        Candidate(engine, Way(str(engine), 1), took)
-        for engine, took in zip(ENGINES, milliseconds, strict=False)
+        Candidate(engine, replace(engine, threads=1), took)
+        for engine, took in zip(CPU_ENGINES, milliseconds, strict=False)
     ]
 
 
 def order(**networks: list[Candidate]) -> list[str]:
-    return ["+".join(way.engine for way in ways.values()) for ways in sets_by_preference(networks)]
+    return ["+".join(str(way) for way in ways.values()) for ways in sets_by_preference(networks)]
 
 
 def test_the_fastest_engine_is_tried_first() -> None:
@@ -108,7 +99,9 @@ def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
     for name in ("det", "rec", "cls"):
         config = read_config(source_repository() / name / "config.pbtxt")
         apply(config, models[name])
-        assert engine_of(config) == engine
+        found = EngineSpec.read(config)
+        assert found is not None
+        assert replace(found, threads=0) == engine
         stored = {key: value.string_value for key, value in config.parameters.items()}
         assert ("intra_op_thread_count" in stored) == (engine == ONNXRUNTIME)
         assert (stored.get("INFERENCE_NUM_THREADS"), stored.get("NUM_STREAMS")) == (
@@ -116,21 +109,18 @@ def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
         )
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: str) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: Precision) -> None:
     if precision == "bf16" and not has_bfloat16():
         pytest.skip("this processor has no bfloat16")
-    compiled = compile_network(
-        repository / "rec" / "1" / "model.onnx", Settings(threads=1, precision=precision)
-    )
-    request = compiled.create_infer_request()
+    spec = EngineSpec("openvino", precision, threads=1)
+    session = spec.open(repository / "rec" / "1" / "model.onnx")
 
     def read(crops: np.ndarray, widths: np.ndarray) -> list[np.ndarray]:
-        answer = request.infer({"CROPS": crops, "WIDTHS": widths})
-        return [answer[port].copy() for port in compiled.outputs]
+        return session({"CROPS": crops, "WIDTHS": widths})
 
     random = np.random.default_rng(5)
-    lines = LINES_IN_A_CALL["openvino"]
+    lines = LINES_PER_CALL["openvino"]
     for width in (96, 320, 736):
         crops = random.integers(0, 256, (lines, 48, width, 3), np.uint8)
         widths = random.integers(width - 31, width + 1, (lines, 1)).astype(np.int32)
@@ -174,9 +164,9 @@ def test_the_build_takes_the_fastest_engine_that_holds_and_remembers(
         if not has_bfloat16():
             assert "no bfloat16" in outcomes["openvino-bf16"]
         config = read_config(tmp_path / "repository" / name / "config.pbtxt")
-        assert str(engine_of(config)) == chosen["way"]
+        assert str(EngineSpec.read(config)) == chosen["way"]
     called = read_config(tmp_path / "repository" / "recognize" / "config.pbtxt").parameters
-    lines = LINES_IN_A_CALL.get(chosen["engine"], 1)  # of `rec`, the last of the two above
+    lines = LINES_PER_CALL.get(chosen["engine"], 1)  # of `rec`, the last of the two above
     assert int(called["rec_batch_size"].string_value) == lines
     assert said.count("taken, the proof holds") == 2
 

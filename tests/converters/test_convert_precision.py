@@ -17,8 +17,9 @@ from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.compile import PREFIX
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.graph.precision import lower_model, to_int8
-from ppocr_converters.proof.networks import Way, compiled_recogniser, normalise, onnx_network
+from ppocr_converters.proof.networks import compiled_recogniser, normalise, onnx_network
 from ppocr_converters.proof.tensors import compare_file
+from ppocr_engine.spec import EngineSpec
 
 
 def det_feeds(count: int = 2):
@@ -99,7 +100,7 @@ def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -
     # It learnt red first: the same as the network on pixels whose colours are swapped before.
     onnx.save(stretched, tmp_path / "m.onnx")
     crops = np.random.default_rng(2).integers(0, 256, (3, 80, 160, 3), dtype=np.uint8)
-    found = compiled_recogniser(tmp_path / "m.onnx", Way(threads=1))(
+    found = compiled_recogniser(tmp_path / "m.onnx", EngineSpec(threads=1))(
         crops, np.zeros((3, 1), np.int32)
     )
     values = normalise(crops[..., ::-1], catalogue().kinds["cls"])

@@ -14,11 +14,11 @@ from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.repository import steps
-from ppocr_converters.repository.deployment_plan import Batching, ModelPlan
-from ppocr_converters.repository.engine import LINES_IN_A_CALL
+from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
 from ppocr_converters.repository.layout import assemble
-from ppocr_converters.repository.pbtxt import format_config, read_config, write_config
 from ppocr_converters.repository.profiles import load_profile
+from ppocr_engine.config_pbtxt import format_config, read_config, write_config
+from ppocr_engine.errors import EngineError
 
 
 def networks(built: Path) -> dict[str, Path]:
@@ -58,7 +58,7 @@ def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decid
 
     models = load_profile("cpu-openvino", cores=2).models
     assert lines("cpu-onnxruntime") == 1
-    assert lines("cpu-openvino") == LINES_IN_A_CALL["openvino"] > 1
+    assert lines("cpu-openvino") == LINES_PER_CALL["openvino"] > 1
     merging = replace(models["rec"], batching=Batching(preferred_sizes=(8,)))
     assert lines("cpu-openvino", rec=merging) == 1
     told = replace(models["recognize"], parameters={"rec_batch_size": "2"})
@@ -137,7 +137,7 @@ def test_configurations_survive_writing(tmp_path: Path) -> None:
 def test_a_broken_configuration_names_its_line(tmp_path: Path) -> None:
     broken = tmp_path / "config.pbtxt"
     broken.write_text('name: "x"\nno_such_field: 1\n')
-    with pytest.raises(RepositoryError, match="line 2"):
+    with pytest.raises(EngineError, match="line 2"):
         read_config(broken)
 
 

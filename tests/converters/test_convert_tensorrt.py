@@ -16,13 +16,13 @@ from ppocr_converters.graph.onnx_model import Tensor, load_onnx
 from ppocr_converters.repository import steps
 from ppocr_converters.repository.deployment_plan import Shapes
 from ppocr_converters.repository.layout import assemble
-from ppocr_converters.repository.pbtxt import read_config
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.tensorrt.commands import build_command, script
 from ppocr_converters.repository.tensorrt.engines import build_engines
 from ppocr_converters.repository.tensorrt.shapes import buckets_of, spelled, whole
-from ppocr_server.errors import RepositoryError as ServeRepositoryError
-from ppocr_server.tritonserver.tensorrt_engines import Machine, check_engines, spell_version
+from ppocr_engine.config_pbtxt import read_config
+from ppocr_engine.errors import RepositoryError as ServeRepositoryError
+from ppocr_engine.tensorrt_engines import Machine, check_engines, spell_version
 
 CROPS = Tensor("CROPS", "uint8", ("batch", 48, "width", 3))
 WIDTHS = Tensor("WIDTHS", "int32", ("batch", 1))

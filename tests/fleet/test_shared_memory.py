@@ -10,9 +10,10 @@ import cv2
 import pytest
 
 from ppocr_client import OcrClient
-from ppocr_server.tritonserver.repository_check import read_configs
+from ppocr_engine.config_pbtxt import instance_count
+from ppocr_engine.repository_check import read_configs
 from ppocr_server.tritonserver.server import TritonServer
-from ppocr_server.tritonserver.shm_size import instances, region_sizes
+from ppocr_server.tritonserver.shm_size import region_sizes
 
 ROOT = Path(__file__).parents[2]
 SERVE = str(Path(sys.executable).parent / "ppocr-serve")
@@ -44,10 +45,10 @@ def test_larger_pictures_need_more_where_whole_pictures_pass(repository):
 def test_instances_count_on_every_gpu(repository):
     config = next(config for model, config in read_configs(repository) if model.name == "det")
     del config.instance_group[:]
-    assert instances(config) == 1
+    assert instance_count(config) == 1
     config.instance_group.add(count=3, gpus=[0, 1])
     config.instance_group.add(count=2)
-    assert instances(config) == 8
+    assert instance_count(config) == 8
 
 
 def test_the_command_prints_one_number(repository):

@@ -16,8 +16,8 @@ from ppocr_client.errors import ServerBusy, error_of_http, error_of_status
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.admission import BETWEEN, limit_requests, with_limit
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, apply
-from ppocr_converters.repository.pbtxt import read_config, write_config
 from ppocr_converters.repository.steps import load, source_repository
+from ppocr_engine.config_pbtxt import read_config, write_config
 
 TICK = 1_000_000  # nanoseconds
 

@@ -19,7 +19,7 @@ from ppocr_client import OcrClient
 from ppocr_client.errors import ServerBusy
 from ppocr_client.transport.base import connect, parse_url
 from ppocr_converters.pictures.render import encode_page, render_page
-from ppocr_converters.repository.pbtxt import read_config
+from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server

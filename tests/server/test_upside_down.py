@@ -14,7 +14,7 @@ import tritonclient.grpc as grpcclient
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
-from ppocr_converters.repository.pbtxt import read_config
+from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server

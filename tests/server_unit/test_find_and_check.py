@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from server_unit.tiny_models import add_model, config, parameter, plus_one
 
-from ppocr_server.errors import NotInstalledError, PortInUseError, RepositoryError, ServerError
+from ppocr_engine.environment import TELEMETRY_OFF
+from ppocr_engine.errors import RepositoryError
+from ppocr_engine.repository_check import check_repository
+from ppocr_server.errors import NotInstalledError, PortInUseError, ServerError
 from ppocr_server.tritonserver import locate
 from ppocr_server.tritonserver.backend_folder import assemble_backends
 from ppocr_server.tritonserver.launch import (
@@ -22,7 +25,6 @@ from ppocr_server.tritonserver.launch import (
 )
 from ppocr_server.tritonserver.locate import Installation, check_glibc, find_tritonserver
 from ppocr_server.tritonserver.ports import choose_ports
-from ppocr_server.tritonserver.repository_check import check_repository
 
 ONNX = 'default_model_filename: "model.onnx"\n'
 ANY = {"http": 0, "grpc": 0, "metrics": 0}
@@ -119,7 +121,7 @@ def test_the_cpp_backend_is_used_where_it_is(tmp_path: Path) -> None:
     found = find_tritonserver(binary)
     assert assemble_backends(found, tmp_path / "backends") == found.backends
     assert not (tmp_path / "backends").exists()
-    assert triton_environment(found) == {}
+    assert triton_environment(found) == TELEMETRY_OFF
 
 
 def test_a_stand_in_joins_a_container_that_lacks_its_engine(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from server_unit.tiny_models import (
 )
 from tritonclient.utils import InferenceServerException
 
-from ppocr_server.backends.openvino.request import has_bfloat16
+from ppocr_engine.machine import has_bfloat16
 from ppocr_server.errors import ModelLoadError
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -70,12 +70,12 @@ def test_every_instance_is_a_process_with_its_part_of_the_threads(
     for instance in ("pair_0_0", "pair_0_1"):
         line = log_of(running, instance)
         assert "Python stand-in for openvino" in line
-        assert "threads=1" in line
-        assert "precision='f32'" in line
+        assert "INFERENCE_NUM_THREADS=1" in line
+        assert "INFERENCE_PRECISION_HINT=f32" in line
 
 
 def test_bfloat16_is_said_and_a_processor_without_it_named(running: TritonServer) -> None:
-    assert "precision='bf16'" in log_of(running, "half_0_0")
+    assert "INFERENCE_PRECISION_HINT=bf16" in log_of(running, "half_0_0")
     assert ("HINT_BF16: this processor has no bfloat16" in running.log()) == (not has_bfloat16())
 
 

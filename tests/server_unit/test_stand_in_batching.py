@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_server.backends.common.batching import Answer, Array, Feeds, run_requests
+from ppocr_engine.session import Array, Feeds
+from ppocr_server.backends.common.batching import Answer, run_requests
 
 
 class Recorder:

@@ -6,17 +6,15 @@ from typing import Any
 
 import pytest
 
-from ppocr_server.backends.common.config import ConfigurationError
+from ppocr_engine import onnxruntime_session, openvino_session
+from ppocr_engine.errors import EngineError
+from ppocr_engine.session import Tensor, graph_tensors
 from ppocr_server.backends.common.tensors import (
-    Tensor,
     check_complete,
     check_tensors,
     declarations,
-    graph_tensors,
     supports_batching,
 )
-from ppocr_server.backends.onnxruntime import session as onnxruntime
-from ppocr_server.backends.openvino import request as openvino
 
 GRAPH = {"X": Tensor("X", "TYPE_UINT8", (-1, -1, -1, 3))}
 
@@ -26,14 +24,14 @@ def entry(name: str = "X", data_type: str = "TYPE_UINT8", **more: Any) -> dict[s
 
 
 def refusal(declared: dict[str, Any], batch: int = 4, kind: str = "input") -> str:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(EngineError) as caught:
         check_tensors(kind, [declared], GRAPH, batch)
     return str(caught.value)
 
 
 def test_symbolic_dimensions_are_variable() -> None:
     nodes = [("X", "tensor(float)", ["N", None, 3])]
-    assert graph_tensors(nodes, onnxruntime.TRITON_TYPES, "onnxruntime") == {
+    assert graph_tensors(nodes, onnxruntime_session.TRITON_TYPES, "onnxruntime") == {
         "X": Tensor("X", "TYPE_FP32", (-1, -1, 3))
     }
 
@@ -41,15 +39,15 @@ def test_symbolic_dimensions_are_variable() -> None:
 @pytest.mark.parametrize(
     ("kind", "types"),
     [
-        ("tensor(string)", onnxruntime.TRITON_TYPES),
-        ("tensor(bfloat16)", onnxruntime.TRITON_TYPES),
-        ("seq(tensor(float))", onnxruntime.TRITON_TYPES),
-        ("string", openvino.TRITON_TYPES),
-        ("bf16", openvino.TRITON_TYPES),
+        ("tensor(string)", onnxruntime_session.TRITON_TYPES),
+        ("tensor(bfloat16)", onnxruntime_session.TRITON_TYPES),
+        ("seq(tensor(float))", onnxruntime_session.TRITON_TYPES),
+        ("string", openvino_session.TRITON_TYPES),
+        ("bf16", openvino_session.TRITON_TYPES),
     ],
 )
 def test_types_that_are_not_served(kind: str, types: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(EngineError) as caught:
         graph_tensors([("X", kind, [])], types, "some engine")
     assert "'X'" in str(caught.value)
     assert kind in str(caught.value)
@@ -88,7 +86,7 @@ def test_reshape_counts_instead_of_dims() -> None:
 
 def test_batching_needs_a_variable_first_dimension() -> None:
     graph = {"X": Tensor("X", "TYPE_UINT8", (1, 3))}
-    with pytest.raises(ConfigurationError, match=r"max_batch_size is 4.*'X' has shape"):
+    with pytest.raises(EngineError, match=r"max_batch_size is 4.*'X' has shape"):
         check_tensors("input", [entry(dims=[3])], graph, 4)
 
 
@@ -107,7 +105,7 @@ def test_ragged_batches_are_refused() -> None:
 
 def test_an_input_left_out_is_named() -> None:
     graph = {**GRAPH, "WIDTHS": Tensor("WIDTHS", "TYPE_INT32", (-1, 1))}
-    with pytest.raises(ConfigurationError, match=r"needs input 'WIDTHS'.*declares 'X'"):
+    with pytest.raises(EngineError, match=r"needs input 'WIDTHS'.*declares 'X'"):
         check_complete(graph, ["X"])
 
 
@@ -120,5 +118,5 @@ def test_declarations_leave_the_batch_out() -> None:
 
 
 def test_one_value_a_row_cannot_be_filled_in() -> None:
-    with pytest.raises(ConfigurationError, match="output 'S' is one value a row"):
+    with pytest.raises(EngineError, match="output 'S' is one value a row"):
         declarations("output", [Tensor("S", "TYPE_FP32", (-1,))], 4)

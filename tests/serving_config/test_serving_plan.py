@@ -13,12 +13,12 @@ from serving_config.configs import DET, REC, document, service, small
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import apply, refuse_unavailable, settle
-from ppocr_converters.repository.pbtxt import read_config
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.placement import parse_cards, round_robin
 from ppocr_converters.repository.serving_config.service import Service, plan_service
 from ppocr_converters.repository.steps import source_repository
+from ppocr_engine.config_pbtxt import read_config
 
 DET_OP = ("det_preprocess", "det", "det_postprocess")
 REC_OP = ("recognize", "rec")

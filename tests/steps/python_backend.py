@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ppocr_converters.repository.pbtxt import read_config
 from ppocr_converters.repository.steps import load, source_repository
+from ppocr_engine.config_pbtxt import read_config
 
 MODULE = "triton_python_backend_utils"
 INVALID_ARG = 3

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from steps.python_backend import INVALID_ARG, Request, ask, steps_alone
 
-from ppocr_converters.repository.pbtxt import read_config
 from ppocr_converters.repository.serving_config.keys import all_keys
 from ppocr_converters.repository.steps import load, source_repository
+from ppocr_engine.config_pbtxt import read_config
 
 ROOT = Path(__file__).parents[2]
 limits = load("det_preprocess").limits

@@ -16,7 +16,7 @@ Repositories = Mapping[str, tuple[Path, tuple[Setting, Setting]]]
 
 def engine_of(det: Setting, rec: Setting) -> str:
     """Engine and precision in words, each network's where they differ."""
-    words = [f"{s.engine} {s.precision}".removesuffix(" fp32") for s in (det, rec)]
+    words = [f"{s.spec.backend} {s.spec.precision}".removesuffix(" fp32") for s in (det, rec)]
     return words[0] if words[0] == words[1] else f"det {words[0]}, rec {words[1]}"
 
 

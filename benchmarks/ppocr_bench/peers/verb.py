@@ -8,7 +8,6 @@ looked at meanwhile.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from ppocr_bench.arguments import at_least, list_of, positive
 from ppocr_bench.environments import DEFAULT_FOLDER
 from ppocr_bench.errors import BenchError
 from ppocr_bench.target import DEFAULT_REPOSITORY
+from ppocr_engine.machine import available_cores
 
 if TYPE_CHECKING:
     from ppocr_bench.peers.peer import Materials
@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> Peers:
         chosen = peers(repositories, args.peers, materials.cores, mkldnn=args.mkldnn)
         turns = Turns(chosen, workloads, load)
         turns.take(materials)
-    labels = {label: settings[0].engine for label, (_, settings) in repositories.items()}
+    labels = {label: str(settings[0].spec.backend) for label, (_, settings) in repositories.items()}
     return turns.result(describe(), labels, time.monotonic() - begin)
 
 
@@ -162,7 +162,7 @@ def prepare(args: argparse.Namespace, scratch: Path) -> tuple[Materials, list[Wo
             rec_height=args.rec_height,
             environments=args.environments,
             scratch=scratch,
-            cores=len(os.sched_getaffinity(0)),
+            cores=available_cores(),
         ),
         workloads,
     )

@@ -35,7 +35,7 @@ def main() -> None:
         run(works[path])
         return []
 
-    engine = networks.settings["det"].engine
+    engine = networks.settings["det"].spec.backend
     child.serve({engine: metadata.version(engine)}, read)
 
 

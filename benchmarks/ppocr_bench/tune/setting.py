@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ppocr_converters.repository.engine import engine_of, set_engine, threads_of
+from ppocr_engine.spec import EngineSpec
 
 #: Widths that lines are padded to: fine, coarser, and few.
 BUCKETS = ("96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")
@@ -49,15 +49,20 @@ def read_setting(configs: Mapping[str, Any]) -> Setting:
     merged = rec.HasField("dynamic_batching")
     return Setting(
         det_instances=det.instance_group[0].count,
-        det_threads=0 if on_gpu(det) else threads_of(det),
+        det_threads=0 if on_gpu(det) else _threads(det),
         rec_instances=rec.instance_group[0].count,
-        rec_threads=0 if on_gpu(rec) else threads_of(rec),
+        rec_threads=0 if on_gpu(rec) else _threads(rec),
         rec_batch_size=int(parameters["rec_batch_size"].string_value),
         rec_buckets=parameters["rec_buckets"].string_value,
         rec_max_queue_delay_microseconds=(
             rec.dynamic_batching.max_queue_delay_microseconds if merged else NOT_MERGED
         ),
     )
+
+
+def _threads(config: Any) -> int:
+    spec = EngineSpec.read(config)
+    return 1 if spec is None else max(1, spec.threads)
 
 
 def write_setting(configs: Mapping[str, Any], setting: Setting) -> None:
@@ -85,9 +90,9 @@ def on_gpu(config: Any) -> bool:
 def _write_network(config: Any, instances: int, threads: int) -> None:
     for group in config.instance_group:
         group.count = instances
-    engine = engine_of(config)
-    if threads and engine is not None:
-        set_engine(config, engine, threads)
+    spec = EngineSpec.read(config)
+    if threads and spec is not None:
+        replace(spec, threads=threads).write(config)
 
 
 def steps(cores: int, setting: Setting) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:

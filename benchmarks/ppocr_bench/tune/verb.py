@@ -24,6 +24,7 @@ from ppocr_bench.report import table
 from ppocr_bench.target import DEFAULT_REPOSITORY
 from ppocr_bench.tune.search import Trial, search
 from ppocr_bench.tune.setting import Setting, read_setting, section, steps, write_setting
+from ppocr_engine.machine import available_cores
 
 Ask = Callable[[bytes], object]
 
@@ -142,7 +143,7 @@ def run(args: argparse.Namespace) -> Tuned:
 
     configs = read_configs(args.repository)
     default = read_setting(configs)
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     pictures = gather(args)
     planned = list(steps(cores, default))
     longest = sum(len(values) for _, values in planned) + 2 + len(planned)
@@ -166,7 +167,7 @@ def read_configs(repository: Path) -> dict[str, Any]:
     Raises:
         BenchError: one is not there.
     """
-    from ppocr_converters.repository.pbtxt import read_config
+    from ppocr_engine.config_pbtxt import read_config
 
     missing = [name for name in TUNED if not (repository / name / "config.pbtxt").is_file()]
     if missing:
@@ -215,7 +216,7 @@ def served(repository: Path, setting: Setting) -> Iterator[Ask]:
     import numpy as np
 
     from ppocr_client.transport.base import Infer, connect, parse_url
-    from ppocr_converters.repository.pbtxt import write_config
+    from ppocr_engine.config_pbtxt import write_config
     from ppocr_server.tritonserver.server import TritonServer
 
     with tempfile.TemporaryDirectory(prefix="ppocr-tune-") as folder:

@@ -12,7 +12,7 @@ from onnx import ModelProto
 from ppocr_converters.graph.onnx_model import inputs, metadata
 from ppocr_converters.proof.networks import Bytes, compiled_detector
 from ppocr_converters.repository import steps
-from ppocr_converters.repository.pbtxt import read_config
+from ppocr_engine.config_pbtxt import read_config
 
 #: Pictures, and lines of them, at the most: more hardly move the scales, and take long.
 PICTURES, LINES = 24, 160

@@ -25,7 +25,6 @@ from ppocr_converters.graph.compile import PREFIX
 from ppocr_converters.graph.onnx_model import describe, load_onnx, metadata
 from ppocr_converters.proof.tensors import prove_file
 from ppocr_converters.proof.tolerance import precisions
-from ppocr_converters.repository.deployment_plan import Device
 from ppocr_converters.repository.manifest import (
     MANIFEST,
     code_digest,
@@ -35,6 +34,7 @@ from ppocr_converters.repository.manifest import (
     write_manifest,
 )
 from ppocr_converters.repository.model_build import COMPILED, Prepared
+from ppocr_engine.spec import Device
 
 logger = logging.getLogger(__name__)
 

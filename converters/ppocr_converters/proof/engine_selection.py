@@ -11,15 +11,13 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ppocr_converters.errors import ProofError
 from ppocr_converters.proof.engine_timing import MARGIN, race
-from ppocr_converters.proof.networks import Way
 from ppocr_converters.proof.run import prove_engine, prove_set
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, settle
-from ppocr_converters.repository.engine import ENGINES, ONNXRUNTIME, Engine
 from ppocr_converters.repository.manifest import (
     Manifest,
     code_digest,
@@ -28,13 +26,15 @@ from ppocr_converters.repository.manifest import (
     write_manifest,
 )
 from ppocr_converters.repository.model_build import Prepared
-from ppocr_converters.repository.processor import processor
+from ppocr_engine.errors import EngineError
+from ppocr_engine.machine import has_bfloat16, processor
+from ppocr_engine.spec import ENGINES, ONNXRUNTIME, EngineSpec
 
 logger = logging.getLogger(__name__)
 
 
 #: A way to run each network of a set, by its name.
-Ways = Mapping[str, Way]
+Ways = Mapping[str, EngineSpec]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Candidate:
         outcome: "holds", "not tried", or why it cannot be taken.
     """
 
-    engine: Engine
-    way: Way
+    engine: EngineSpec
+    way: EngineSpec
     milliseconds: float | None = None
     outcome: str = "not tried"
 
@@ -86,7 +86,7 @@ class _Set:
 
     def prove(self, ways: Ways) -> Manifest:
         """Prove that the set reads the same in these ways."""
-        spelled = "+".join(f"{way.engine}-{way.threads}" for way in ways.values())
+        spelled = "+".join(f"{way}-{way.threads}" for way in ways.values())
         kept = self.work / f"{self.label}.{spelled}.json"
         return prove_set(self.models, self.source, kept, self.pictures, self.bounds, ways=ways)
 
@@ -128,12 +128,9 @@ def choose(
         known = {"inputs": inputs, "report": _contest(of, allowed)}
         write_manifest(kept, known)
     report: Manifest = known["report"]
-    engines = {
-        name: Engine(entry["engine"], entry["precision"])
-        for name, entry in report["networks"].items()
-    }
+    engines = {name: ENGINES[entry["way"]] for name, entry in report["networks"].items()}
     ways = {
-        name: Way(str(engine), report["networks"][name]["threads"])
+        name: replace(engine, threads=report["networks"][name]["threads"])
         for name, engine in engines.items()
     }
     return Choice(settle(plan, engines), report, of.prove(ways))
@@ -141,7 +138,7 @@ def choose(
 
 def _allowed(planned: ModelPlan) -> list[Candidate]:
     return [
-        Candidate(engine, Way(str(engine), planned.threads))
+        Candidate(engine, replace(engine, threads=planned.threads))
         for engine in planned.engines or (ONNXRUNTIME,)
     ]
 
@@ -149,7 +146,10 @@ def _allowed(planned: ModelPlan) -> list[Candidate]:
 def _inputs(of: _Set, allowed: Mapping[str, Sequence[Candidate]]) -> Manifest:
     return {
         "models": {name: model.manifest["files"] for name, model in of.models.items()},
-        "allowed": {name: [str(one.way) for one in several] for name, several in allowed.items()},
+        "allowed": {
+            name: [f"{one.way} x{one.way.threads}" for one in several]
+            for name, several in allowed.items()
+        },
         "bounds": list(of.bounds),
         "pictures": [str(picture) for picture in of.pictures],
         "processor": processor(),
@@ -166,7 +166,7 @@ def _contest(of: _Set, allowed: Mapping[str, Sequence[Candidate]]) -> Manifest:
     """
     timed = _timed(of, {name: _present(several) for name, several in allowed.items()})
     refused: list[str] = []
-    failed: dict[tuple[str, Way], str] = {}
+    failed: dict[tuple[str, EngineSpec], str] = {}
     for ways in sets_by_preference(timed):
         if any(pair in failed for pair in ways.items()):
             continue
@@ -175,13 +175,13 @@ def _contest(of: _Set, allowed: Mapping[str, Sequence[Candidate]]) -> Manifest:
             for name, way in ways.items():
                 tensors[name] = prove_engine(of.models[name], way, of.bounds)
         except ProofError as error:
-            logger.warning("%s by %s is not taken: %s", name, way.engine, error)
+            logger.warning("%s by %s is not taken: %s", name, way, error)
             failed[name, way] = str(error)
             continue
         try:
             of.prove(ways)
         except ProofError as error:
-            named = {name: way.engine for name, way in ways.items()}
+            named = {name: str(way) for name, way in ways.items()}
             logger.warning("%s are not taken together: %s", _spelled(named), error)
             refused.append(f"{_spelled(named)}: {error}")
             continue
@@ -196,17 +196,14 @@ def _contest(of: _Set, allowed: Mapping[str, Sequence[Candidate]]) -> Manifest:
 
 def _present(several: Sequence[Candidate]) -> list[Candidate]:
     """The candidates, with the reason of those that cannot run here."""
-    from ppocr_server.backends.common.config import ConfigurationError
-    from ppocr_server.backends.openvino.request import has_bfloat16
-
     missing = {}
     try:
         if not has_bfloat16():
             missing["bf16"] = "this processor has no bfloat16 (AVX512-BF16 or AMX)"
-    except ConfigurationError as error:
+    except EngineError as error:
         missing["openvino"] = str(error)
     return [
-        _with(one, missing.get(one.engine.name, missing.get(one.engine.precision, one.outcome)))
+        _with(one, missing.get(one.engine.backend, missing.get(one.engine.precision, one.outcome)))
         for one in several
     ]
 
@@ -234,7 +231,7 @@ def _timed(of: _Set, allowed: Mapping[str, Sequence[Candidate]]) -> dict[str, li
     }
 
 
-def sets_by_preference(timed: Mapping[str, Sequence[Candidate]]) -> Iterator[dict[str, Way]]:
+def sets_by_preference(timed: Mapping[str, Sequence[Candidate]]) -> Iterator[dict[str, EngineSpec]]:
     """The sets in the order in which they are tried: by time, each network counting alike.
 
     An engine that is further from the reference must be faster by `MARGIN` to be preferred.
@@ -249,7 +246,7 @@ def sets_by_preference(timed: Mapping[str, Sequence[Candidate]]) -> Iterator[dic
         yield {name: way for name, (way, _) in zip(costs, chosen, strict=True)}
 
 
-def _costs(several: Sequence[Candidate]) -> dict[Way, float]:
+def _costs(several: Sequence[Candidate]) -> dict[EngineSpec, float]:
     """The time of each candidate as a multiple of the shortest, the nearer ones favoured."""
     times = {one.way: one.milliseconds for one in several if one.milliseconds is not None}
     shortest = min(times.values())
@@ -269,7 +266,7 @@ def _report(
         "networks": {
             name: {
                 "way": str(engine),
-                "engine": engine.name,
+                "engine": engine.backend,
                 "precision": engine.precision,
                 "threads": way.threads,
                 "tensors": tensors[name],
@@ -283,7 +280,7 @@ def _report(
                 ],
             }
             for name, way in ways.items()
-            for engine in [next(one for one in ENGINES if str(one) == way.engine)]
+            for engine in [ENGINES[str(way)]]
         },
         "refused": list(refused),
         "processor": processor(),

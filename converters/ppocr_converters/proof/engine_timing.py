@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ppocr_converters.graph.onnx_model import inputs, load_onnx
-from ppocr_converters.proof.networks import CompiledNetwork, Feeds, Way, compiled_network
+from ppocr_converters.proof.networks import compiled_network
+from ppocr_engine.session import Feeds
+from ppocr_engine.spec import EngineSpec
 
 #: What is run: so many pictures, and so many lines on them.
 PICTURES, LINES = 3, 24
@@ -20,7 +22,9 @@ SECONDS, ROUNDS = 4.0, 3
 MARGIN = 0.05
 
 
-def race(models: Mapping[str, Path], ways: Mapping[str, Sequence[Way]]) -> dict[str, list[float]]:
+def race(
+    models: Mapping[str, Path], ways: Mapping[str, Sequence[EngineSpec]]
+) -> dict[str, list[float]]:
     """Time every way of every network, in turns.
 
     Args:
@@ -39,7 +43,9 @@ def race(models: Mapping[str, Path], ways: Mapping[str, Sequence[Way]]) -> dict[
     }
 
 
-def time_in_turns(networks: Sequence[CompiledNetwork], feeds: Sequence[Feeds]) -> list[float]:
+def time_in_turns(
+    networks: Sequence[Callable[[Feeds], object]], feeds: Sequence[Feeds]
+) -> list[float]:
     """The mean over all feeds of the shortest run of each, milliseconds, for every network.
 
     The networks take turns feed by feed, so that whatever else the machine does hits all of them.

@@ -11,10 +11,9 @@ A classifier is a recogniser with one step; one that takes stretched crops looks
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,16 +22,16 @@ from ppocr_converters.catalogue.entries import Normalisation
 from ppocr_converters.errors import ConvertError, ModelError
 from ppocr_converters.paddle.model_folder import combined, find_paddle_model
 from ppocr_converters.paddle.program import read_program
-from ppocr_converters.repository.profiles import available_cores
+from ppocr_engine.errors import EngineError
+from ppocr_engine.machine import available_cores, has_bfloat16
+from ppocr_engine.session import Session
+from ppocr_engine.spec import GRAPH_AS_WRITTEN, ONNXRUNTIME, EngineSpec
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 #: float32 [N, 3, H, W] to the network's own output.
 Network = Callable[[Floats], Floats]
-Feeds = Mapping[str, np.ndarray]
-#: Inputs by name to the outputs in the order of the graph.
-CompiledNetwork = Callable[[Feeds], list[np.ndarray]]
 Detector = Callable[[Bytes], Floats]
 Recogniser = Callable[[Bytes, Ints], tuple[Ints, Floats]]
 
@@ -90,151 +89,35 @@ def paddle_network(folder: Path, *, threads: int) -> Network:
 
 def onnx_network(path: Path, *, threads: int) -> Network:
     """A converted network run by ONNX Runtime without any graph optimisation."""
-    session = onnx_session(path, optimise=False, threads=threads)
-    name = session.get_inputs()[0].name
-
-    def run(values: Floats) -> Floats:
-        result: Floats = session.run(None, {name: values})[0]
-        return result
-
-    return run
+    session = compiled_network(path, EngineSpec(threads=threads, graph_level=GRAPH_AS_WRITTEN))
+    name = next(iter(session.inputs))
+    return lambda values: session({name: values})[0]
 
 
-#: The ONNX Runtime providers of an engine, most wanted first.
-PROVIDERS: dict[str, tuple[str, ...]] = {
-    "onnxruntime": ("CPUExecutionProvider",),
-    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
-    "tensorrt": (
-        "TensorrtExecutionProvider",
-        "CUDAExecutionProvider",
-        "CPUExecutionProvider",
-    ),
-}
-#: OpenVINO's name of the precision of an engine.
-OPENVINO = {"openvino": "f32", "openvino-bf16": "bf16"}
-ENGINES = (*PROVIDERS, *OPENVINO)
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a compiled network is run.
-
-    Attributes:
-        engine: one of `ENGINES`.
-        threads: of one run, 0 is one a core.
-    """
-
-    engine: str = "onnxruntime"
-    threads: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.engine} x{self.threads or 'cores'}"
-
-
-#: By ONNX Runtime with all cores, as compiled models themselves are proven.
-PLAIN = Way()
-
-
-def compiled_network(path: Path, way: Way) -> CompiledNetwork:
+def compiled_network(path: Path, spec: EngineSpec) -> Session:
     """A compiled network as the server runs it.
 
     Args:
         path: the file.
-        way: engine and threads.
+        spec: engine and threads, 0 for one a core.
 
     Raises:
         ModelError: the engine refuses the file, or is not here.
     """
-    threads = way.threads or available_cores()
-    if way.engine in OPENVINO:
-        return _openvino_network(path, threads=threads, precision=OPENVINO[way.engine])
-    session = onnx_session(path, threads=threads, engine=way.engine)
-    names = [given.name for given in session.get_inputs()]
-
-    def run(feeds: Feeds) -> list[np.ndarray]:
-        outputs: list[np.ndarray] = session.run(None, {name: feeds[name] for name in names})
-        return outputs
-
-    return run
-
-
-def _openvino_network(path: Path, *, threads: int, precision: str) -> CompiledNetwork:
-    """The very code that serves, around one file."""
-    from ppocr_server.backends.common.config import ConfigurationError
-    from ppocr_server.backends.openvino.request import compile_network, has_bfloat16
-    from ppocr_server.backends.openvino.settings import Settings
-
     try:
-        if precision == "bf16" and not has_bfloat16():
+        if spec.precision == "bf16" and not has_bfloat16():
             raise ModelError(
                 "this processor has no bfloat16 (AVX512-BF16 or AMX), so nothing can be proven of "
                 "it here; build on the machine that serves, or take openvino in fp32"
             )
-        compiled = compile_network(path, Settings(threads=threads, precision=precision))
-    except ConfigurationError as error:
+        return replace(spec, threads=spec.threads or available_cores()).open(path)
+    except EngineError as error:
         raise ModelError(str(error)) from error
-    request = compiled.create_infer_request()
-    names = [port.any_name for port in compiled.inputs]
-
-    def run(feeds: Feeds) -> list[np.ndarray]:
-        found = request.infer({name: feeds[name] for name in names}, share_inputs=True)
-        return [found[port] for port in compiled.outputs]
-
-    return run
 
 
-def onnx_session(
-    path: Path, *, threads: int, optimise: bool = True, engine: str = "onnxruntime"
-) -> Any:
-    """A session as the server opens it: all optimisations, warnings shown.
-
-    Args:
-        path: the file.
-        threads: of one run.
-        optimise: the graph; without, it runs as it is written.
-        engine: a key of `PROVIDERS`.
-
-    Raises:
-        ModelError: ONNX Runtime refuses the file, or this build of it lacks the engine.
-    """
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-
-    options = onnxruntime.SessionOptions()
-    level = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    refusals = (
-        ort_errors.Fail,
-        ort_errors.InvalidArgument,
-        ort_errors.InvalidGraph,
-        ort_errors.InvalidProtobuf,
-        ort_errors.NotImplemented,
-        ort_errors.RuntimeException,
-    )
-    providers = list(PROVIDERS[engine])
-    try:
-        _require(providers, onnxruntime.get_available_providers(), engine)
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except refusals as error:
-        raise ModelError(f"ONNX Runtime refuses {path}: {_last_line(error)}") from error
-    _require(providers, session.get_providers(), engine)  # one that cannot start is just left out
-    return session
-
-
-def _require(wanted: list[str], present: list[str], engine: str) -> None:
-    if missing := [name for name in wanted if name not in present]:
-        raise ModelError(
-            f"the engine {engine} needs {', '.join(missing)}; this ONNX Runtime and machine have "
-            f"{', '.join(present)}. Install the build of ONNX Runtime that has it in an "
-            f"environment of its own"
-        )
-
-
-def compiled_detector(path: Path, way: Way = PLAIN) -> Detector:
+def compiled_detector(path: Path, spec: EngineSpec = ONNXRUNTIME) -> Detector:
     """A compiled detector, as it is served."""
-    network = compiled_network(path, way)
+    network = compiled_network(path, spec)
 
     def run(pixels: Bytes) -> Floats:
         return network({"DET_INPUT": pixels})[0]
@@ -242,9 +125,9 @@ def compiled_detector(path: Path, way: Way = PLAIN) -> Detector:
     return run
 
 
-def compiled_recogniser(path: Path, way: Way = PLAIN) -> Recogniser:
+def compiled_recogniser(path: Path, spec: EngineSpec = ONNXRUNTIME) -> Recogniser:
     """A compiled recogniser (or classifier), as it is served."""
-    network = compiled_network(path, way)
+    network = compiled_network(path, spec)
 
     def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
         indices, probabilities = network({"CROPS": crops, "WIDTHS": widths})

@@ -10,7 +10,7 @@ import numpy as np
 
 from ppocr_converters.proof.networks import Bytes, Detector, Floats, Recogniser
 from ppocr_converters.repository import steps
-from ppocr_converters.repository.pbtxt import read_config
+from ppocr_engine.config_pbtxt import read_config
 
 CLS_THRESH = 0.9  # PaddleOCR's cls_thresh
 

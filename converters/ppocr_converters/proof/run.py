@@ -13,7 +13,6 @@ import numpy as np
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
-from ppocr_converters.proof.networks import PLAIN, Way
 from ppocr_converters.proof.reading import Reader
 from ppocr_converters.proof.tensors import TensorProof
 from ppocr_converters.proof.tolerance import loosest
@@ -26,7 +25,8 @@ from ppocr_converters.repository.manifest import (
     write_manifest,
 )
 from ppocr_converters.repository.model_build import Prepared
-from ppocr_converters.repository.processor import processor
+from ppocr_engine.machine import processor
+from ppocr_engine.spec import ONNXRUNTIME, EngineSpec, engine_named
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 #: A compiled file, and the Paddle folder or ONNX file that it was made from.
 Pair = tuple[Path, Path]
-NO_WAYS: Mapping[str, Way] = {}
+NO_WAYS: Mapping[str, EngineSpec] = {}
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,11 @@ def prove_pairs(
     """
     from ppocr_converters.proof.tensors import compare_file
 
-    tensors = {
-        kind: compare_file(*pair, bounds=bounds, way=Way(engine)) for kind, pair in models.items()
-    }
+    spec = engine_named(engine)
+    tensors = {kind: compare_file(*pair, bounds=bounds, way=spec) for kind, pair in models.items()}
     reading, found = None, list[Found]()
     if {"det", "rec"} <= set(models):
-        ways = dict.fromkeys(models, Way(engine))
+        ways = dict.fromkeys(models, spec)
         reading, found = read_both(models, source, pictures, bounds, ways=ways)
     return Run(models, tensors, reading, found, {**tool_versions(), "engine": engine})
 
@@ -124,7 +123,7 @@ def prove_set(
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
     *,
-    ways: Mapping[str, Way],
+    ways: Mapping[str, EngineSpec],
 ) -> Manifest:
     """Prove that a set reads as the models it was made from, once for everything it depends on.
 
@@ -144,9 +143,11 @@ def prove_set(
     """
     inputs = {
         "models": {name: model.manifest["files"] for name, model in models.items()},
-        "ways": {name: str(way) for name, way in ways.items()},
+        "ways": {name: f"{way} x{way.threads or 'cores'}" for name, way in ways.items()},
         # ONNX Runtime's float32 is the same everywhere, within what the bounds allow.
-        "processor": processor() if {way.engine for way in ways.values()} != {PLAIN.engine} else {},
+        "processor": {}
+        if {str(way) for way in ways.values()} == {str(ONNXRUNTIME)}
+        else processor(),
         "steps": {name: digest_of(sha256_files(source / name)) for name in STEPS},
         "pictures": [sha256_file(picture) for picture in pictures],
         "bounds": list(bounds),
@@ -166,7 +167,7 @@ def prove_set(
     return proof
 
 
-def prove_engine(model: Prepared, way: Way, bounds: Sequence[str] = ()) -> Manifest | None:
+def prove_engine(model: Prepared, way: EngineSpec, bounds: Sequence[str] = ()) -> Manifest | None:
     """Prove that an engine answers as the network a model was made from, once for each model.
 
     Returns:
@@ -176,12 +177,12 @@ def prove_engine(model: Prepared, way: Way, bounds: Sequence[str] = ()) -> Manif
         ProofError: a bound is not kept.
         ModelError: the engine cannot run the model here.
     """
-    if way.engine == PLAIN.engine:
+    if str(way) == str(ONNXRUNTIME):
         return None
     from ppocr_converters.proof.tensors import prove_file
 
     folder = model.path.parent
-    kept = folder.with_name(f"{folder.name}.{way.engine}-{way.threads}.json")
+    kept = folder.with_name(f"{folder.name}.{way}-{way.threads}.json")
     inputs = {
         "model": model.manifest["files"],
         "bounds": list(bounds),
@@ -191,7 +192,7 @@ def prove_engine(model: Prepared, way: Way, bounds: Sequence[str] = ()) -> Manif
     }
     known = read_manifest(kept)
     if known is None or known.get("inputs") != inputs:
-        logger.info("proving %s by %s", model.origin.name, way.engine)
+        logger.info("proving %s by %s", model.origin.name, way)
         proof = prove_file(model.path, model.origin.path, bounds=bounds, way=way)
         known = {"inputs": inputs, "proof": dataclasses.asdict(proof)}
         write_manifest(kept, known)
@@ -205,7 +206,7 @@ def read_both(
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
     *,
-    ways: Mapping[str, Way] = NO_WAYS,
+    ways: Mapping[str, EngineSpec] = NO_WAYS,
 ) -> tuple[ReadingProof, list[Found]]:
     """Read pictures with compiled models and with their sources.
 
@@ -222,9 +223,9 @@ def read_both(
     from ppocr_converters.graph.onnx_model import load_onnx, metadata
     from ppocr_converters.proof.tensors import tolerance_for
 
-    ways = {name: ways.get(name, PLAIN) for name in models}
+    ways = {name: ways.get(name, ONNXRUNTIME) for name in models}
     tolerance = loosest(
-        tolerance_for(metadata(load_onnx(compiled)), ways[name].engine, bounds)[1]
+        tolerance_for(metadata(load_onnx(compiled)), str(ways[name]), bounds)[1]
         for name, (compiled, _) in models.items()
     )
     expected, compiled = readers(models, source, ways)
@@ -233,7 +234,7 @@ def read_both(
 
 
 def readers(
-    models: Mapping[str, Pair], source: Path, ways: Mapping[str, Way]
+    models: Mapping[str, Pair], source: Path, ways: Mapping[str, EngineSpec]
 ) -> tuple[Reader, Reader]:
     """A reader around the sources of a set, and one around its compiled models."""
     from ppocr_converters.graph.compile import classifier_parameters
@@ -241,7 +242,7 @@ def readers(
     from ppocr_converters.graph.onnx_model import load_onnx, metadata
     from ppocr_converters.proof import networks
     from ppocr_converters.proof.tensors import normalisation_of
-    from ppocr_converters.repository.profiles import available_cores
+    from ppocr_engine.machine import available_cores
 
     threads = available_cores()
     stored = {name: load_onnx(compiled) for name, (compiled, _) in models.items()}

@@ -19,14 +19,12 @@ from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.graph.onnx_model import inputs, is_compiled, kind_of, load_onnx, metadata
 from ppocr_converters.proof.networks import (
-    PLAIN,
     Bytes,
     Detector,
     Floats,
     Ints,
     Network,
     Recogniser,
-    Way,
     compiled_detector,
     compiled_recogniser,
     normalise,
@@ -34,7 +32,8 @@ from ppocr_converters.proof.networks import (
     source_network,
 )
 from ppocr_converters.proof.tolerance import Tolerance, loosest, tolerance_of
-from ppocr_converters.repository.profiles import available_cores
+from ppocr_engine.machine import available_cores
+from ppocr_engine.spec import ONNXRUNTIME, EngineSpec
 
 SEED = 20
 #: Batch, height, width: one picture, several, the smallest, long and tall ones.
@@ -73,7 +72,7 @@ class TensorProof:
 
 
 def prove_file(
-    compiled: Path, source: Path, *, bounds: Sequence[str] = (), way: Way = PLAIN
+    compiled: Path, source: Path, *, bounds: Sequence[str] = (), way: EngineSpec = ONNXRUNTIME
 ) -> TensorProof:
     """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
 
@@ -98,7 +97,7 @@ def compare_file(
     source: Path,
     *,
     bounds: Sequence[str] = (),
-    way: Way = PLAIN,
+    way: EngineSpec = ONNXRUNTIME,
 ) -> TensorProof:
     """Compare a compiled file with what it was made from on random pictures.
 
@@ -115,7 +114,7 @@ def compare_file(
     if not is_compiled(model):
         raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
     kind, rng = kind_of(model), np.random.default_rng(SEED)
-    precision, tolerance = tolerance_for(metadata(model), way.engine, bounds)
+    precision, tolerance = tolerance_for(metadata(model), str(way), bounds)
     network = source_network(source, threads=available_cores())
     norm = normalisation_of(metadata(model))
     if kind == "det":

@@ -12,7 +12,7 @@ from typing import Any
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
-from ppocr_converters.repository.pbtxt import read_config, set_parameter, write_config
+from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
 
 DOOR = "admit"
 LIMIT, PLACES = "max_requests", "max_in_progress"

@@ -20,7 +20,6 @@ from ppocr_converters.repository.deployment_plan import (
     refuse_unavailable,
     settle,
 )
-from ppocr_converters.repository.engine import ONNXRUNTIME
 from ppocr_converters.repository.manifest import (
     MANIFEST,
     Manifest,
@@ -34,6 +33,7 @@ from ppocr_converters.repository.manifest import (
 from ppocr_converters.repository.memory import totals
 from ppocr_converters.repository.model_build import Origin, Prepared, prepare
 from ppocr_converters.repository.steps import source_repository
+from ppocr_engine.spec import ONNXRUNTIME
 
 logger = logging.getLogger(__name__)
 

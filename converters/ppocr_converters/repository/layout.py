@@ -28,11 +28,17 @@ from ppocr_converters.proof.tensors import precision_of
 from ppocr_converters.repository import memory as memory_of
 from ppocr_converters.repository import steps
 from ppocr_converters.repository.admission import limit_requests
-from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, Shapes, apply
-from ppocr_converters.repository.engine import LINES_IN_A_CALL, OPENVINO_BF16, engine_of, threads_of
-from ppocr_converters.repository.pbtxt import TYPES, read_config, set_parameter, write_config
+from ppocr_converters.repository.deployment_plan import (
+    LINES_PER_CALL,
+    ModelPlan,
+    Plan,
+    Shapes,
+    apply,
+)
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
 from ppocr_converters.repository.tensorrt.shapes import Bucket, buckets_of
+from ppocr_engine.config_pbtxt import TYPES, read_config, set_parameter, write_config
+from ppocr_engine.spec import EngineSpec
 
 CONFIG = "config.pbtxt"
 WEIGHTS = "1/model.onnx"
@@ -226,9 +232,9 @@ def _configure_calls(folder: Path, plan: Plan) -> None:
     # Where Triton merges calls, a call is the smallest that it can merge.
     if "rec_batch_size" in told or rec.HasField("dynamic_batching"):
         return
-    if (engine := engine_of(rec)) is not None and engine.name in LINES_IN_A_CALL:
+    if (spec := EngineSpec.read(rec)) is not None and spec.backend in LINES_PER_CALL:
         config = read_config(folder / "recognize" / CONFIG)
-        set_parameter(config, "rec_batch_size", LINES_IN_A_CALL[engine.name])
+        set_parameter(config, "rec_batch_size", LINES_PER_CALL[spec.backend])
         write_config(folder / "recognize" / CONFIG, config)
 
 
@@ -242,6 +248,7 @@ def _apply_plan(path: Path, plan: ModelPlan | None) -> None:
 
 def _summarise(path: Path, folder: Path) -> Served:
     config, weights = read_config(path), path.parent / WEIGHTS
+    spec = EngineSpec.read(config)
     gpu = any(group.kind == KIND_GPU for group in config.instance_group)
     memory: int | None = memory_of.STEP_MIB if config.instance_group else 0
     if weights.exists():
@@ -256,8 +263,8 @@ def _summarise(path: Path, folder: Path) -> Served:
         backend=config.backend or config.platform,
         kind=kinds[gpu] if config.instance_group else "",
         instances=sum(group.count * max(1, len(group.gpus)) for group in config.instance_group),
-        precision="bf16" if engine_of(config) == OPENVINO_BF16 else "",
-        threads=threads_of(config),
+        precision="" if spec is None or spec.precision == "fp32" else spec.precision,
+        threads=1 if spec is None else max(1, spec.threads),
         memory_mib=memory,
         shared_mib=memory_of.SHARED_MIB if config.instance_group else 0,
     )

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import ppocr_engine
 from ppocr_converters.files import new_file, sha256_file
 
 MANIFEST = "manifest.json"
@@ -48,14 +49,19 @@ def tool_versions() -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """One digest of all code and data of this package.
+    """One digest of all code and data of this package and of the one that runs networks.
 
     Every file counts, so that none that decides a result can be left out. An upgrade of the
     package therefore proves everything again.
     """
-    folder = Path(__file__).parents[1]
-    paths = sorted(path for kind in ("*.py", "*.yml") for path in folder.rglob(kind))
-    return digest_of({str(path.relative_to(folder)): sha256_file(path) for path in paths})
+    folders = (Path(__file__).parents[1], Path(ppocr_engine.__file__).parent)
+    paths = {
+        f"{folder.name}/{path.relative_to(folder)}": path
+        for folder in folders
+        for kind in ("*.py", "*.yml")
+        for path in folder.rglob(kind)
+    }
+    return digest_of({name: sha256_file(path) for name, path in sorted(paths.items())})
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
@@ -12,21 +11,17 @@ import yaml
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import (
-    Accelerator,
     Batching,
     Instances,
     ModelPlan,
     Plan,
     Shapes,
 )
-from ppocr_converters.repository.engine import ENGINES, Engine
+from ppocr_engine.machine import available_cores
+from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, Accelerator, EngineSpec
 
-
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+#: The engines of a network on a CPU, the nearest to the reference first.
+CPU_ENGINES = (ONNXRUNTIME, OPENVINO, OPENVINO_BF16)
 
 
 def load_profile(
@@ -81,13 +76,13 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
     )
 
 
-def _engines(entry: Mapping[str, Any]) -> tuple[Engine, ...]:
+def _engines(entry: Mapping[str, Any]) -> tuple[EngineSpec, ...]:
     """The engines that a network's entry allows; none where it names none."""
     if "engine" not in entry:
         return ()
     if entry["engine"] == "fastest":
-        return ENGINES
-    return (Engine(entry["engine"], entry.get("precision", "fp32")),)
+        return CPU_ENGINES
+    return (EngineSpec(entry["engine"], entry.get("precision", "fp32")),)
 
 
 def _strings(values: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_server.errors import NotInstalledError
 from ppocr_server.tritonserver.locate import Installation
 
@@ -74,17 +75,18 @@ def triton_command(
 
 
 def triton_environment(installation: Installation) -> dict[str, str]:
-    """Return what must be added to the environment of tritonserver.
+    """Return what must be added to the environment of tritonserver and its Python stubs.
 
     The wheel's libraries lie in a folder of their own. Its Python stub embeds an interpreter
     that finds its packages through the first `python3` on PATH, so that must be ours; a container
     has its own Python and is left alone.
     """
     if not installation.libraries:
-        return {}
+        return dict(TELEMETRY_OFF)
     libraries = [*map(str, installation.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
+        **TELEMETRY_OFF,
         "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
         "PATH": ":".join(folders),
     }

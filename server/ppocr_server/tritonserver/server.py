@@ -19,8 +19,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from ppocr_engine.errors import EngineError
+from ppocr_engine.repository_check import check_repository
 from ppocr_server.access.security import Security
-from ppocr_server.errors import KilledError, ModelLoadError, PortInUseError, ServerError
+from ppocr_server.errors import (
+    KilledError,
+    ModelLoadError,
+    PortInUseError,
+    RepositoryError,
+    ServerError,
+)
 from ppocr_server.tritonserver import health
 from ppocr_server.tritonserver.backend_folder import assemble_backends
 from ppocr_server.tritonserver.diagnosis import (
@@ -39,7 +47,6 @@ from ppocr_server.tritonserver.launch import (
 from ppocr_server.tritonserver.locate import find_tritonserver
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 from ppocr_server.tritonserver.process import GuardedProcess
-from ppocr_server.tritonserver.repository_check import check_repository
 from ppocr_server.tritonserver.shm_size import free_bytes, shortage
 from ppocr_server.tritonserver.versions import component_versions, version_line
 
@@ -150,7 +157,10 @@ class TritonServer:
         self.installation = find_tritonserver(self._tritonserver)
         self._environment = triton_environment(self.installation)
         check_stub(self.installation, self._environment)
-        found = check_repository(self._repository)
+        try:
+            found = check_repository(self._repository)
+        except EngineError as error:
+            raise RepositoryError(str(error)) from error
         self.models, self.engines = found.models, found.engines
         in_processes = ("python", *self.installation.stand_ins)
         if lacking := shortage(found.configs, free_bytes(), in_processes):

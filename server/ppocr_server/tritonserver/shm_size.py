@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ppocr_engine.config_pbtxt import instance_count
 from ppocr_server.tritonserver.launch import SHARED_MEMORY
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY as FOLDER
 
@@ -56,7 +57,7 @@ def region_sizes(
             continue
         tensors = {tensor.name for tensor in (*config.input, *config.output)}
         growths = math.ceil(picture / growth) if DECODED in tensors else 1
-        sizes[config.name] = instances(config) * (start + growths * growth)
+        sizes[config.name] = instance_count(config) * (start + growths * growth)
     return sizes
 
 
@@ -70,7 +71,7 @@ def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> 
     """
     largest = region_sizes(configs, in_processes=in_processes)
     each = sum(SHARED_MEMORY.values()) // MIB
-    least = {c.name: instances(c) * each for c in configs if c.name in largest}
+    least = {c.name: instance_count(c) * each for c in configs if c.name in largest}
     if free // MIB >= sum(least.values()):
         return ""
     return (
@@ -87,22 +88,16 @@ def free_bytes() -> int:
     return shutil.disk_usage(FOLDER).free
 
 
-def instances(config: Any) -> int:
-    """Instances of one model: of every group, on each of its GPUs."""
-    groups = config.instance_group
-    return sum(max(1, group.count) * max(1, len(group.gpus)) for group in groups) or 1
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the size in bytes; returns 0, or 1 where the repository cannot be read."""
     options = _parser().parse_args(arguments)
-    from ppocr_server.errors import ServerError
-    from ppocr_server.tritonserver.repository_check import read_configs
+    from ppocr_engine.errors import EngineError
+    from ppocr_engine.repository_check import read_configs
 
     try:
         configs = [config for _, config in read_configs(options.repository) if config is not None]
         sizes = region_sizes(configs, options.pixels)
-    except ServerError as error:
+    except EngineError as error:
         sys.stderr.write(f"ppocr-serve shm-size: {error}\n")
         return 1
     sys.stdout.write(f"{sum(sizes.values())}\n")

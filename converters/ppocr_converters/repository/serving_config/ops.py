@@ -8,17 +8,22 @@ from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.deployment_plan import (
-    Accelerator,
     Batching,
     Instances,
     ModelPlan,
     Plan,
 )
-from ppocr_converters.repository.engine import ONNXRUNTIME, OPENVINO_BF16, Engine
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.placement import parse_cards, round_robin
+from ppocr_engine.spec import (
+    GRAPH_AS_WRITTEN,
+    ONNXRUNTIME,
+    OPENVINO_BF16,
+    Accelerator,
+    EngineSpec,
+)
 
 #: The network of each Op, which alone runs on GPUs and is batched.
 NETWORK: dict[Kind, str] = {"det": "det", "rec": "rec", "cls": "cls"}
@@ -29,7 +34,6 @@ DEVICE_NAMES = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT", ARM: "Arm CPU"}
 #: The profile of each device.
 PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 PRECISIONS = {"cpu": ("fp32", "fp16", "bf16"), "gpu": ("fp32", "fp16", "int8")}
-GRAPH_OFF = 2  # optimization.graph.level of Triton's ONNX Runtime backend
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ def _rows(document: Document, op: Op) -> int:
     return int(default) if own is None else own
 
 
-def _engines(document: Document, op: Op) -> tuple[Engine, ...]:
+def _engines(document: Document, op: Op) -> tuple[EngineSpec, ...]:
     """The engines that may run an Op's network on the CPU; none on a GPU, which has its own.
 
     float32 is what Paddle Serving computed in, and stays unless the file asks for another
@@ -207,7 +211,7 @@ def _engines(document: Document, op: Op) -> tuple[Engine, ...]:
     local = _Local(document, op.name)
     if local["precision"] == "bf16":
         return (OPENVINO_BF16,)
-    if _graph_level(local) == GRAPH_OFF:
+    if _graph_level(local) == GRAPH_AS_WRITTEN:
         return (ONNXRUNTIME,)
     engines = profile_of(document, op).models[NETWORK[op.kind]].engines
     if document["triton.profile"] is not None and not local.is_written("precision"):
@@ -224,7 +228,7 @@ def _engines(document: Document, op: Op) -> tuple[Engine, ...]:
 
 def _graph_level(local: _Local) -> int | None:
     off = local.is_written("ir_optim") and not local["ir_optim"]
-    return GRAPH_OFF if off else None
+    return GRAPH_AS_WRITTEN if off else None
 
 
 def _accelerators(local: _Local, op: Op) -> tuple[Accelerator, ...]:
@@ -299,7 +303,7 @@ def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dic
         "devices": f"{network}: {where}",
         "model_config": f"the network {network}",
         "ir_optim": "no graph optimisation (level 2)"
-        if models[network].graph_level == GRAPH_OFF
+        if models[network].graph_level == GRAPH_AS_WRITTEN
         else "all graph optimisations",
         "batch_size": f"preferred_batch_size {batching.preferred_sizes[0]} of {network}"
         if batching and batching.preferred_sizes

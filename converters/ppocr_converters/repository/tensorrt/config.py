@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppocr_converters.graph.onnx_model import Tensor
-from ppocr_converters.repository.pbtxt import TYPES
 from ppocr_converters.repository.tensorrt.shapes import Bucket, spelled, whole
+from ppocr_engine.config_pbtxt import TYPES
 
 PLAN = "model.plan"
 

@@ -14,11 +14,11 @@ from ppocr_converters.errors import RepositoryError
 from ppocr_converters.files import new_folder, sha256_files
 from ppocr_converters.repository.layout import CONFIG, WEIGHTS
 from ppocr_converters.repository.manifest import MANIFEST, Manifest, write_manifest
-from ppocr_converters.repository.pbtxt import read_config, write_config
 from ppocr_converters.repository.tensorrt.commands import TRTEXEC, build_command
 from ppocr_converters.repository.tensorrt.config import PLAN, to_native
 from ppocr_converters.repository.tensorrt.shapes import Bucket, Range
-from ppocr_server.tritonserver.tensorrt_engines import Machine, built_with, this_machine
+from ppocr_engine.config_pbtxt import read_config, write_config
+from ppocr_engine.tensorrt_engines import Machine, built_with, this_machine
 
 logger = logging.getLogger(__name__)
 

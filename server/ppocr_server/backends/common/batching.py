@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.generic]
-Feeds = Mapping[str, Array]
+from ppocr_engine.session import Array, Feeds
+
 # Runs the graph: inputs by name to outputs by name.
 Run = Callable[[Feeds], Mapping[str, Array]]
 Answer = Mapping[str, Array] | Exception

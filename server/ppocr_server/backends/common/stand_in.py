@@ -9,16 +9,17 @@ container.
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import triton_python_backend_utils as pb
 
-from ppocr_server.backends.common.batching import Array, Feeds, run_requests
-from ppocr_server.backends.common.config import Json
-from ppocr_server.backends.common.network import Network
+from ppocr_engine.errors import EngineError
+from ppocr_engine.session import Array, Feeds, Session
+from ppocr_engine.spec import DEFAULT_FILES, EngineSpec
+from ppocr_server.backends.common.batching import run_requests
 from ppocr_server.backends.common.tensors import (
     DEFAULT_MAX_BATCH_SIZE,
     check_complete,
@@ -27,16 +28,39 @@ from ppocr_server.backends.common.tensors import (
     supports_batching,
 )
 
+Json = Mapping[str, Any]
 
-class StandIn(ABC):
-    """One instance of one model; an engine's own says how its network is loaded."""
+# Fields of the configuration that need what a Python-based backend does not get.
+REFUSED = {
+    "sequence_batching": "sequence batching",
+    "batch_input": "batch_input (values that the batcher adds)",
+    "batch_output": "batch_output (outputs shaped by the batcher)",
+}
+
+
+class StandIn:
+    """One instance of one model, run by the engine that a subclass names."""
 
     backend: ClassVar[str]
 
-    @staticmethod
-    @abstractmethod
-    def open_network(folder: Path, config: Json, *, kind: str, device: int) -> Network:
-        """Load the network of an instance from its version's folder."""
+    @classmethod
+    def open_session(cls, folder: Path, config: Json, *, kind: str, device: int) -> Session:
+        """Load the network of an instance from its version's folder.
+
+        Args:
+            folder: of the version.
+            config: Triton's model configuration as JSON.
+            kind: of the instance: "CPU", "GPU" or "MODEL"; only "GPU" uses a GPU.
+            device: the GPU of the instance.
+
+        Raises:
+            EngineError: it asks for what cannot be done here, or the file cannot be loaded.
+        """
+        refuse_unsupported(config, cls.backend)
+        spec = EngineSpec.read({**config, "backend": cls.backend})
+        assert spec is not None
+        spec = replace(spec, device="gpu" if kind == "GPU" else "cpu", device_id=device)
+        return spec.open(weights_path(folder, spec))
 
     @classmethod
     def auto_complete_config(cls, model_config: Any) -> Any:
@@ -45,8 +69,8 @@ class StandIn(ABC):
         if config.get("input") and config.get("output"):
             return model_config
         named = {"default_model_filename": config.get("default_model_filename", "")}
-        network = cls.open_network(Path(pb.get_model_dir()), named, kind="CPU", device=0)
-        inputs, outputs = list(network.required.values()), list(network.outputs.values())
+        session = cls.open_session(Path(pb.get_model_dir()), named, kind="CPU", device=0)
+        inputs, outputs = list(session.inputs.values()), list(session.outputs.values())
         batch = config.get("max_batch_size", 0)
         if supports_batching([*inputs, *outputs]):
             batch = batch or DEFAULT_MAX_BATCH_SIZE
@@ -66,22 +90,22 @@ class StandIn(ABC):
         config = json.loads(args["model_config"])
         kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         folder = Path(args["model_repository"]) / args["model_version"]
-        self._network = network = self.open_network(folder, config, kind=kind, device=device)
+        self._session = session = self.open_session(folder, config, kind=kind, device=device)
         batch = config["max_batch_size"]
         self._batching = batch > 0
-        self._inputs = check_tensors("input", config["input"], network.feedable, batch)
-        self._outputs = check_tensors("output", config["output"], network.outputs, batch)
-        check_complete(network.required, self._inputs)
+        self._inputs = check_tensors("input", config["input"], session.feedable, batch)
+        self._outputs = check_tensors("output", config["output"], session.outputs, batch)
+        check_complete(session.inputs, self._inputs)
         name = args["model_instance_name"]
-        pb.Logger.log_info(f"{name}: Python stand-in for {self.backend}, {network.description}")
-        for note in network.ignored:
+        pb.Logger.log_info(f"{name}: Python stand-in for {self.backend}, {session.description}")
+        for note in session.notes:
             pb.Logger.log_warn(f"{name}: without effect: {note}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests; a failing one gets an error of its own."""
         feeds = [self._feeds(request) for request in requests]
         answers = run_requests(
-            feeds, self._run, batching=self._batching, errors=self._network.errors
+            feeds, self._run, batching=self._batching, errors=self._session.errors
         )
         return [
             _error(answer) if isinstance(answer, Exception) else _response(request, answer)
@@ -94,7 +118,34 @@ class StandIn(ABC):
         return {name: tensor.as_numpy() for name, tensor in tensors if tensor is not None}
 
     def _run(self, feeds: Feeds) -> Mapping[str, Array]:
-        return self._network.run(feeds, self._outputs)
+        return self._session.run(feeds, self._outputs)
+
+
+def refuse_unsupported(config: Json, backend: str) -> None:
+    """Refuse what no stand-in can do.
+
+    Raises:
+        EngineError: names it.
+    """
+    for key, what in REFUSED.items():
+        if config.get(key):
+            raise EngineError(f"{what} is not supported by the Python stand-in for {backend}")
+    if config.get("model_transaction_policy", {}).get("decoupled"):
+        raise EngineError(f"decoupled answers are not supported by {backend} models")
+
+
+def weights_path(folder: Path, spec: EngineSpec) -> Path:
+    """Return the file to load; of a folder of that name, the backend's default file inside.
+
+    Raises:
+        EngineError: it does not exist.
+    """
+    path = folder / spec.file_name
+    if path.is_dir():
+        path = path / DEFAULT_FILES[spec.backend]
+    if not path.is_file():
+        raise EngineError(f"{path} does not exist; run `ppocr-convert build`")
+    return path
 
 
 def _response(request: Any, answer: Mapping[str, Array]) -> Any:

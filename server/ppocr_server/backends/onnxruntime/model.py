@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ppocr_server.backends.common.stand_in import StandIn
-from ppocr_server.backends.onnxruntime.session import NAME, open_network
 
 
 class TritonPythonModel(StandIn):
     """One instance of one ONNX model."""
 
-    backend = NAME
-    open_network = staticmethod(open_network)
+    backend = "onnxruntime"

@@ -6,13 +6,11 @@ and the backend would then choose a batch size of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
-
-from ppocr_converters.errors import RepositoryError
+from ppocr_engine.errors import RepositoryError
 
 #: Triton's names of NumPy's types.
 TYPES = {
@@ -29,12 +27,15 @@ def read_config(path: Path) -> Any:
     Raises:
         RepositoryError: missing, or not what Triton understands; the line is named.
     """
+    from google.protobuf import text_format
+    from tritonclient.grpc.model_config_pb2 import ModelConfig
+
     try:
         return text_format.Parse(path.read_text("utf-8"), ModelConfig())
     except OSError as error:
         raise RepositoryError(f"cannot read {path}: {error.strerror}") from error
     except text_format.ParseError as error:
-        raise RepositoryError(f"{path} is not a model configuration: line {error}") from error
+        raise RepositoryError(f"{path} is not a valid model configuration: line {error}") from error
 
 
 def write_config(path: Path, config: Any) -> None:
@@ -45,6 +46,8 @@ def write_config(path: Path, config: Any) -> None:
 
 def format_config(config: Any) -> str:
     """The text of a `ModelConfig`: fields in the order of their numbers, maps sorted by key."""
+    from google.protobuf import text_format
+
     text = text_format.MessageToString(config, as_utf8=True, use_short_repeated_primitives=True)
     if config.max_batch_size:
         return text
@@ -52,9 +55,23 @@ def format_config(config: Any) -> str:
     return f"{name}\nmax_batch_size: 0\n{rest}"
 
 
+def config_json(config: Any) -> Mapping[str, Any]:
+    """A `ModelConfig` in the form in which Triton hands it to a Python backend."""
+    from google.protobuf import json_format
+
+    found: Mapping[str, Any] = json_format.MessageToDict(config, preserving_proto_field_name=True)
+    return found
+
+
 def set_parameter(config: Any, name: str, value: object) -> None:
     """Set one entry of a configuration's `parameters`."""
     config.parameters[name].string_value = str(value)
+
+
+def instance_count(config: Any) -> int:
+    """Instances that a `ModelConfig` starts on all devices together; 1 where it names none."""
+    groups = config.instance_group
+    return sum(max(1, group.count) * max(1, len(group.gpus)) for group in groups) or 1
 
 
 def _head(text: str) -> str:

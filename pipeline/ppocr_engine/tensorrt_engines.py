@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ppocr_server.errors import RepositoryError
+from ppocr_engine.errors import RepositoryError
 
 MANIFEST = "manifest.json"
 QUERY = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]

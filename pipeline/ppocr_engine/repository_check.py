@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ppocr_server.errors import RepositoryError
-from ppocr_server.tritonserver.tensorrt_engines import check_engines
+from ppocr_engine import config_pbtxt
+from ppocr_engine.errors import EngineError, RepositoryError
+from ppocr_engine.reader import backend_of
+from ppocr_engine.spec import DEFAULT_FILES, EngineSpec
+from ppocr_engine.tensorrt_engines import check_engines
 
 BUILD_HINT = "run `ppocr-convert build`"
-DEFAULT_FILE = {
-    "onnxruntime": "model.onnx",
-    "openvino": "model.xml",
-    "tensorrt": "model.plan",
-    "python": "model.py",
-}
-NETWORKS = ("onnxruntime", "openvino", "tensorrt")
-BACKEND_OF_PLATFORM = {"onnxruntime_onnx": "onnxruntime", "tensorrt_plan": "tensorrt"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,11 @@ def check_repository(repository: Path) -> Repository:
             another machine.
     """
     configs = read_configs(repository)
-    missing = [path for model, config in configs for path in _missing_files(model, config)]
+    fields = {
+        model: {} if config is None else config_pbtxt.config_json(config)
+        for model, config in configs
+    }
+    missing = [path for model, found in fields.items() for path in _missing_files(model, found)]
     if missing:
         names = ", ".join(dict.fromkeys(f"'{path.parts[-3]}'" for path in missing))
         raise RepositoryError(
@@ -57,16 +57,19 @@ def check_repository(repository: Path) -> Repository:
             "or name a built repository with --model-repository"
         )
     check_engines(repository)
+    engines = {model.name: _engine(found) for model, found in fields.items()}
     return Repository(
         models=[model.name for model, _ in configs],
         configs=[config for _, config in configs if config is not None],
-        engines={model.name: engine for model, config in configs if (engine := engine_of(config))},
-        complete=all(_is_complete(model, config) for model, config in configs),
+        engines={name: engine for name, engine in engines.items() if engine},
+        complete=all(_is_complete(model, found) for model, found in fields.items()),
     )
 
 
 def read_configs(repository: Path) -> list[tuple[Path, Any]]:
-    """The folder of every model, by name, with its configuration (see `read_config`).
+    """The folder of every model, by name, with its `ModelConfig`, None where it has none.
+
+    A configuration without a name has its folder's, as in Triton.
 
     Raises:
         RepositoryError: no such folder, no model in it, or a `config.pbtxt` that is not valid.
@@ -76,58 +79,43 @@ def read_configs(repository: Path) -> list[tuple[Path, Any]]:
     models = sorted(path for path in repository.iterdir() if path.is_dir())
     if not models:
         raise RepositoryError(f"the model repository {repository} is empty; {BUILD_HINT}")
-    return [(model, read_config(model)) for model in models]
+    return [(model, _read_config(model)) for model in models]
 
 
-def read_config(model: Path) -> Any:
-    """Parse `<model>/config.pbtxt` into Triton's own `ModelConfig` message, None without one.
-
-    A configuration without a name has its folder's, as in Triton.
-
-    Raises:
-        RepositoryError: the file is not a valid model configuration; names file and place.
-    """
-    from google.protobuf import text_format
-    from tritonclient.grpc import model_config_pb2
-
+def _read_config(model: Path) -> Any:
     path = model / "config.pbtxt"
     if not path.is_file():
         return None
-    try:
-        config = text_format.Parse(path.read_text("utf-8"), model_config_pb2.ModelConfig())
-    except text_format.ParseError as error:
-        raise RepositoryError(f"{path} is not a valid model configuration: {error}") from error
+    config = config_pbtxt.read_config(path)
     config.name = config.name or model.name
     return config
 
 
-def engine_of(config: Any) -> str:
+def _engine(fields: Mapping[str, Any]) -> str:
     """The engine of a network, with its precision where that is not the file's; "" of others."""
-    if config is None:
+    try:
+        spec = EngineSpec.read(fields)
+    except EngineError:  # Triton refuses the model, with the reason
+        return backend_of(fields)
+    if spec is None:
         return ""
-    backend: str = config.backend or BACKEND_OF_PLATFORM.get(config.platform, "")
-    if backend not in NETWORKS:
-        return ""
-    asked = {name: value.string_value.upper() for name, value in config.parameters.items()}
-    return f"{backend} bf16" if asked.get("HINT_BF16") == "YES" else backend
+    return spec.backend if spec.precision == "fp32" else f"{spec.backend} {spec.precision}"
 
 
-def _is_complete(model: Path, config: Any) -> bool:
+def _is_complete(model: Path, fields: Mapping[str, Any]) -> bool:
     """Whether tensors are declared and no step of the model fills the rest in by itself."""
-    if config is None or not config.input or not config.output:
+    if not fields.get("input") or not fields.get("output"):
         return False
     steps = model.glob("*/model.py")
     return not any("def auto_complete_config" in step.read_text("utf-8") for step in steps)
 
 
-def _missing_files(model: Path, config: Any) -> list[Path]:
+def _missing_files(model: Path, fields: Mapping[str, Any]) -> list[Path]:
     """Weights or step code that the versions of one model should have and do not."""
-    if config is None:
+    backend = backend_of(fields)
+    if backend not in DEFAULT_FILES or fields.get("cc_model_filenames"):
         return []
-    backend = config.backend or BACKEND_OF_PLATFORM.get(config.platform, "")
-    if backend not in DEFAULT_FILE or config.cc_model_filenames:
-        return []
-    file_name = config.default_model_filename or DEFAULT_FILE[backend]
+    file_name = fields.get("default_model_filename") or DEFAULT_FILES[backend]
     versions = [path for path in model.iterdir() if path.is_dir() and path.name.isdigit()]
     wanted = [version / file_name for version in versions] or [model / "1" / file_name]
     return [path for path in wanted if not path.exists()]

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
-from ppocr_server.backends.common.config import ConfigurationError
-from ppocr_server.backends.openvino.request import declared_shapes, properties
-from ppocr_server.backends.openvino.settings import Settings, read_settings
+from ppocr_engine.errors import EngineError
+from ppocr_engine.machine import available_cores
+from ppocr_engine.openvino_session import properties
+from ppocr_engine.reader import declared_shapes
+from ppocr_engine.spec import EngineSpec
 
 
 def settings(
-    *, kind: str = "CPU", instances: int = 1, more: Any = (), **parameters: str
-) -> Settings:
+    *, kind: str = "KIND_CPU", instances: int = 1, more: Any = (), **parameters: str
+) -> EngineSpec:
     config = {
-        "instance_group": [{"count": instances}],
+        "backend": "openvino",
+        "instance_group": [{"count": instances, "kind": kind}],
         "parameters": {key: {"string_value": text} for key, text in parameters.items()},
         **dict(more),
     }
-    return read_settings(config, kind=kind)
+    found = EngineSpec.read(config)
+    assert found is not None
+    return found
 
 
 def test_an_empty_configuration_is_float32_and_leaves_threads_to_openvino() -> None:
-    assert settings() == Settings()
+    assert settings() == EngineSpec("openvino", file_name="model.xml")
     assert properties(settings())["INFERENCE_PRECISION_HINT"] == "f32"
     assert "INFERENCE_NUM_THREADS" not in properties(settings())
     assert properties(settings())["CPU_RUNTIME_CACHE_CAPACITY"] < 5000  # OpenVINO's own
@@ -54,7 +58,7 @@ def test_an_instance_gets_its_part_of_the_threads(
 def test_instances_part_the_cores_where_no_number_is_given() -> None:
     assert settings(instances=100).threads == 1
     assert settings(NUM_STREAMS="1").threads == 0
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     assert settings(instances=cores, NUM_STREAMS=str(cores)).threads == 1
 
 
@@ -69,16 +73,18 @@ def test_the_other_parameters() -> None:
         COMPILATION_NUM_THREADS="3",
         CPU_EXTENSION_PATH="/opt/more.so",
         RESHAPE_IO_LAYERS="YES",
+        more={"input": [{"name": "X", "dims": ["48", "-1"]}]},
     )
-    assert (found.performance_hint, found.compilation_threads) == ("LATENCY", 3)
-    assert (found.extension, found.reshape) == ("/opt/more.so", True)
+    assert found.parameters["PERFORMANCE_HINT"] == "LATENCY"
+    assert found.parameters["CPU_EXTENSION_PATH"] == "/opt/more.so"
+    assert found.shapes == {"X": (48, -1)}
     assert properties(found)["PERFORMANCE_HINT"] == "LATENCY"
     assert properties(found)["COMPILATION_NUM_THREADS"] == 3
 
 
 def test_batches_need_neither_padding_nor_reshaping() -> None:
     found = settings(ENABLE_BATCH_PADDING="YES", SKIP_OV_DYNAMIC_BATCHSIZE="YES")
-    assert [note.split(":")[0] for note in found.ignored] == [
+    assert [note.split(":")[0] for note in found.notes] == [
         "SKIP_OV_DYNAMIC_BATCHSIZE",
         "ENABLE_BATCH_PADDING",
     ]
@@ -96,25 +102,23 @@ def test_batches_need_neither_padding_nor_reshaping() -> None:
     ],
 )
 def test_a_bad_value_is_named(key: str, value: str, words: list[str]) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        read_settings({"parameters": {key: {"string_value": value}}}, kind="CPU")
+    with pytest.raises(EngineError) as caught:
+        settings(more={"parameters": {key: {"string_value": value}}})
     assert all(word in str(caught.value) for word in words)
 
 
 def test_what_cannot_be_done_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="KIND_GPU; the openvino backend runs on KIND_CPU"):
-        settings(kind="GPU")
+    with pytest.raises(EngineError, match="KIND_GPU; the openvino backend runs on KIND_CPU"):
+        settings(kind="KIND_GPU")
     accelerated = {"cpu_execution_accelerator": [{"name": "openvino"}]}
-    with pytest.raises(ConfigurationError, match="execution_accelerators are of the onnxruntime"):
+    with pytest.raises(EngineError, match="execution_accelerators are of the onnxruntime"):
         settings(more={"optimization": {"execution_accelerators": accelerated}})
-    with pytest.raises(ConfigurationError, match=r"batch_input .* stand-in for openvino"):
-        settings(more={"batch_input": [{}]})
 
 
 def test_declared_shapes_have_the_batch_dimension_of_a_batching_model() -> None:
     entries = [{"name": "X", "dims": ["48", "-1", "3"]}, {"name": "W", "dims": ["1"]}]
     assert declared_shapes({"max_batch_size": 4, "input": entries}) == {
-        "X": [-1, 48, -1, 3],
-        "W": [-1, 1],
+        "X": (-1, 48, -1, 3),
+        "W": (-1, 1),
     }
-    assert declared_shapes({"max_batch_size": 0, "input": entries[1:]}) == {"W": [1]}
+    assert declared_shapes({"max_batch_size": 0, "input": entries[1:]}) == {"W": (1,)}
