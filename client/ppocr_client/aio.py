@@ -1,26 +1,24 @@
-"""The client for an event loop: what `OcrClient` does, awaited."""
+"""The client for an event loop: `OcrClient`, awaited."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
-from ppocr_client.client import DEFAULT_URL
+from ppocr_client.client import BaseClient
 from ppocr_client.documents.pictures import Colour, ImageSource
 from ppocr_client.errors import OcrError
 from ppocr_client.options import request_parameters
 from ppocr_client.results import Detection, OcrResult
-from ppocr_client.transport import protocol as plans
-from ppocr_client.transport.actions import Do, Plan, Send, Step
-from ppocr_client.transport.base import Tls, connect_async, parse_url
-from ppocr_client.transport.batching import Reading, check_concurrency, run_many_async
+from ppocr_client.transport.actions import Action, Actions, Call, Request
+from ppocr_client.transport.base import AsyncTransport, connect_async
+from ppocr_client.transport.batching import Reading, check_concurrency, map_in_tasks
+from ppocr_client.transport.protocol import ImageRequest
 from ppocr_client.transport.server_info import ServerInfo, Work
-from ppocr_client.transport.shared_memory import SharedMemory
-from ppocr_client.transport.shm_requests import end_sharing
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -30,37 +28,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncOcrClient:
+class AsyncOcrClient(BaseClient[AsyncTransport]):
     """`OcrClient` for the tasks of one event loop; methods, arguments and errors are the same.
 
-    async with AsyncOcrClient("grpc://127.0.0.1:8001") as client:
-        print((await client.read("photo.jpg")).text)
+    The connection opens in the event loop of the first request.
+
+        async with AsyncOcrClient("grpc://127.0.0.1:8001") as client:
+            print((await client.read("photo.jpg")).text)
     """
 
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        *,
-        model: str = "ocr",
-        detect_model: str = "detect",
-        recognize_model: str = "recognize",
-        timeout: float = 60.0,
-        retries: int = 3,
-        token: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        tls: Tls | None = None,
-    ) -> None:
-        """As `OcrClient`; the connection opens in the event loop of the first request."""
-        models = model, detect_model, recognize_model
-        self._settings = plans.settings_of(url, models, timeout, retries, tls)
-        address = parse_url(url)
-        self._memory = SharedMemory(address.host, secure=address.secure)
-        self._transport = connect_async(address, plans.access_of(token, headers, tls))
-
-    @property
-    def url(self) -> str:
-        """The whole address."""
-        return self._settings.url
+    _connect = staticmethod(connect_async)
 
     async def read(
         self,
@@ -71,9 +48,7 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.read`."""
-        return await self._run(
-            plans.read(self._settings, self._memory, image, colour, timeout, options)
-        )
+        return await self._run(self._protocol.read(ImageRequest(image, colour, timeout, options)))
 
     def read_many(
         self,
@@ -86,17 +61,16 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> AsyncGenerator[Reading, None]:
         """See `OcrClient.read_many`; leave it early with `aclose`, or by cancelling its task."""
-        request_parameters(options)  # what is wrong for all is said once, and now
+        request_parameters(options)  # an option that is wrong for all is refused before any is sent
 
-        async def one(item: tuple[int, Any]) -> Reading:
-            index, image = item
+        async def read(item: tuple[int, Any]) -> Reading:
             try:
-                result = await self.read(image, colour=colour, timeout=timeout, **options)
+                result = await self.read(item[1], colour=colour, timeout=timeout, **options)
             except OcrError as error:
-                return Reading(index, image, None, error)
-            return Reading(index, image, result, None)
+                return Reading(*item, None, error)
+            return Reading(*item, result, None)
 
-        return run_many_async(one, enumerate(images), check_concurrency(concurrency), ordered)
+        return map_in_tasks(read, enumerate(images), check_concurrency(concurrency), ordered)
 
     async def detect(
         self,
@@ -107,9 +81,7 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> Detection:
         """See `OcrClient.detect`."""
-        return await self._run(
-            plans.detect(self._settings, self._memory, image, colour, timeout, options)
-        )
+        return await self._run(self._protocol.detect(ImageRequest(image, colour, timeout, options)))
 
     async def recognize(
         self,
@@ -121,28 +93,28 @@ class AsyncOcrClient:
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.recognize`."""
-        plan = plans.recognize(self._settings, self._memory, image, boxes, colour, timeout, options)
-        return await self._run(plan)
+        request = ImageRequest(image, colour, timeout, options)
+        return await self._run(self._protocol.recognize(request, boxes))
 
     async def server_ready(self, *, timeout: float = 5.0) -> bool:
         """See `OcrClient.server_ready`."""
-        return await self._run(plans.server_ready(self._settings, timeout))
+        return await self._run(self._protocol.server_ready(timeout))
 
     async def wait_ready(self, timeout: float = 60.0) -> None:
         """See `OcrClient.wait_ready`."""
-        await self._run(plans.wait_ready(self._settings, timeout))
+        await self._run(self._protocol.wait_ready(timeout))
 
     async def server_info(self, *, timeout: float = 10.0) -> ServerInfo:
         """See `OcrClient.server_info`."""
-        return await self._run(plans.server_info(self._settings, timeout))
+        return await self._run(self._protocol.server_info(timeout))
 
     async def server_work(self, *, timeout: float = 10.0) -> dict[str, Work]:
         """See `OcrClient.server_work`."""
-        return await self._run(plans.server_work(self._settings, timeout))
+        return await self._run(self._protocol.server_work(timeout))
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._run(end_sharing(self._memory))
+        await self._run(self._protocol.close())
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -156,29 +128,26 @@ class AsyncOcrClient:
     ) -> None:
         await self.close()
 
-    def __repr__(self) -> str:
-        return f"AsyncOcrClient({self.url!r}, model={self._settings.model!r})"
-
-    async def _run(self, plan: Plan[T]) -> T:
-        """Take a plan's steps in this task."""
+    async def _run(self, actions: Actions[T]) -> T:
+        """Run a protocol generator in this task."""
         try:
-            step = next(plan)
+            action = next(actions)
             while True:
                 try:
-                    answer = await self._take(step)
+                    answer = await self._do(action)
                 except OcrError as error:
-                    step = plan.throw(error)
+                    action = actions.throw(error)
                 else:
-                    step = plan.send(answer)
+                    action = actions.send(answer)
         except StopIteration as finished:
             result: T = finished.value
             return result
         finally:
-            plan.close()  # at once, where this is interrupted: it may hold shared memory
+            actions.close()  # at once, if this is interrupted: it may hold shared memory
 
-    async def _take(self, step: Step) -> Any:
-        if isinstance(step, Send):
-            return await self._transport.send(step.request, step.timeout)
-        if isinstance(step, Do):
-            return await asyncio.to_thread(step.function)
-        return await asyncio.sleep(step.seconds)
+    async def _do(self, action: Action) -> Any:
+        if isinstance(action, Request):
+            return await self._transport.send(action.operation, action.timeout)
+        if isinstance(action, Call):
+            return await asyncio.to_thread(action.function)
+        return await asyncio.sleep(action.seconds)

@@ -1,15 +1,15 @@
-"""What can go wrong, by meaning, and how the server's codes become these errors.
+"""Errors by meaning, and the server's status codes as these errors.
 
 OcrError
-├── InvalidRequest        the request cannot be answered as it is; sending it again is no use
+├── InvalidRequest        the request cannot be answered as it is; do not send it again
 │   ├── ImageError        the picture cannot be read
 │   └── OptionError       an option is unknown or out of its range (found before sending)
 ├── ModelNotFound         the server does not have the model, or not that version
-├── AccessDenied          the server wants other credentials
-├── ServerUnavailable     nobody answers, or the server is not ready; try again later
+├── AccessDenied          the server demands other credentials
+├── ServerUnavailable     no server answers, or it is not ready; try again later
 ├── ServerBusy            the server's queue is full; try again later
 ├── DeadlineExceeded      no answer in time
-├── RequestCancelled      given up before the answer came
+├── RequestCancelled      cancelled before it was answered
 └── ServerError           the server failed; its log says more
 """
 
@@ -22,7 +22,7 @@ class OcrError(Exception):
     """A request that failed.
 
     Attributes:
-        reason: What was wrong, in the server's own words if it said something.
+        reason: What was wrong, in the server's own words if it gave a reason.
         status: The gRPC status name, such as "INVALID_ARGUMENT"; None if nothing was sent.
     """
 
@@ -37,7 +37,7 @@ class InvalidRequest(OcrError):
 
 
 class ImageError(InvalidRequest):
-    """The picture cannot be read: missing, empty, damaged, no picture at all, or too large."""
+    """The picture cannot be read: missing, empty, damaged, not a picture, or too large."""
 
 
 class OptionError(InvalidRequest, ValueError):
@@ -49,15 +49,15 @@ class ModelNotFound(OcrError):
 
 
 class AccessDenied(OcrError):
-    """The server wants other credentials."""
+    """The server demands other credentials."""
 
 
 class ServerUnavailable(OcrError):
-    """Nobody answers at the address, or the server is not ready."""
+    """No server answers at the address, or it is not ready."""
 
 
 class ServerBusy(OcrError):
-    """The server has no room for the request now."""
+    """The server's queue is full."""
 
 
 class DeadlineExceeded(OcrError):
@@ -65,7 +65,7 @@ class DeadlineExceeded(OcrError):
 
 
 class RequestCancelled(OcrError):
-    """The request was given up before the answer came."""
+    """The request was cancelled before it was answered."""
 
 
 class ServerError(OcrError):
@@ -73,10 +73,10 @@ class ServerError(OcrError):
 
 
 class MissingExtra(RuntimeError):
-    """Something needs a package that the base install does not bring.
+    """A package is missing that the base installation does not include.
 
     Attributes:
-        extra: Which extra of ppocr-triton brings it.
+        extra: The extra of ppocr-triton that includes it.
     """
 
     def __init__(self, what: str, package: str, extra: str) -> None:
@@ -113,21 +113,31 @@ STATUS_OF_HTTP: dict[int, str] = {
     504: "DEADLINE_EXCEEDED",
 }
 
-# The pipeline's reasons about a picture begin like this, after the ensemble's own words.
-_ABOUT_THE_IMAGE = re.compile(r"(in ensemble '[^']*', )?IMAGE\b")
+# Triton puts the ensemble's name before the reason of a step; users know no ensembles.
+_ENSEMBLE = re.compile(r"^(in ensemble '[^']*', )+")
+# How the pipeline's reasons about a picture begin.
+_ABOUT_THE_IMAGE = re.compile(r"IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
-# What Triton says by gRPC, as UNAVAILABLE, where a key or a token is missing.
+# Triton's UNAVAILABLE by gRPC if a key or a token is missing.
 _RESTRICTED = re.compile(r"is restricted, expecting header")
-# What Triton says, as UNAVAILABLE, where as many requests wait as may.
+# Triton's UNAVAILABLE if the queue is full.
 _FULL = re.compile(r"Exceeds maximum queue size")
-# What Triton says, as NOT_FOUND, of a model that it unloads while it stops or loads anew.
+# Triton's NOT_FOUND for a model that is being unloaded or reloaded.
 _UNLOADED = re.compile(r"has no available versions")
+# Why a connection failed, and how gRPC and Python's sockets say so.
+_CONNECTION_REASONS = {
+    "connection refused": re.compile("refused|connect call failed", re.IGNORECASE),
+    "the host name cannot be resolved": re.compile(
+        "DNS resolution failed|name resolution|Name or service not known", re.IGNORECASE
+    ),
+}
 
 
 def error_of_status(status: str, reason: str) -> OcrError:
     """The error for a gRPC status name and the server's reason."""
+    reason = _ENSEMBLE.sub("", reason)
     if status == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(reason):
-        # Not a matter of waiting: the message will never fit.
+        # Waiting does not help: the message is too large.
         return InvalidRequest(reason, status)
     if status == "UNAVAILABLE" and _RESTRICTED.search(reason):
         return AccessDenied(reason, status)
@@ -144,3 +154,13 @@ def error_of_status(status: str, reason: str) -> OcrError:
 def error_of_http(code: int, reason: str) -> OcrError:
     """The error for an HTTP status code and the server's reason."""
     return error_of_status(STATUS_OF_HTTP.get(code, "INTERNAL"), reason)
+
+
+def connection_error(address: str, detail: str) -> ServerUnavailable:
+    """The error for a connection that failed, given the transport's own words for it."""
+    known = (reason for reason, words in _CONNECTION_REASONS.items() if words.search(detail))
+    return ServerUnavailable(
+        f"cannot connect to {address}: {next(known, detail)}; is the server running there? "
+        f"Start one with `ppocr-serve`, or try `ppocr-client doctor --url {address} --wait 60`",
+        "UNAVAILABLE",
+    )

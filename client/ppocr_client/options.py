@@ -1,6 +1,6 @@
-"""The options that one request may set, checked before anything is sent.
+"""The options of a request, checked before it is sent.
 
-The server has defaults for all of them; only what is given travels, as parameters of the request.
+The server has defaults for all of them; only those that are given are sent, as request parameters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ReadOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Option:
-    """What an option means and which values it takes.
+    """An option's meaning and its allowed values.
 
     `type` is int or float (from `low` to `high`, both allowed), bool, or str (one of `words`).
     """
@@ -58,10 +58,9 @@ class Option:
         return f"{kind} from {self.low:g} to {self.high:g}"
 
     def encode(self, value: object) -> Value | None:
-        """The value as it travels, or None if it is not allowed; text is not taken for a number.
+        """The value as a request parameter, or None if it is not allowed; text is not a number.
 
-        Numbers with a fraction become text: older servers know no such parameters, and the
-        pipeline reads numbers from text.
+        Floats become text: older servers have no float parameters, and the pipeline parses text.
         """
         if self.type is str:
             return str(value) if value in self.words else None
@@ -112,10 +111,10 @@ OPTIONS: dict[str, Option] = {
 
 
 def request_parameters(options: Mapping[str, object]) -> dict[str, Value]:
-    """The options as parameters of a Triton request; one that is None is left to the server.
+    """The options as parameters of a Triton request, without those that are None.
 
     Raises:
-        OptionError: For an unknown name (the nearest one is named) or a value that is not allowed.
+        OptionError: If a name is unknown (the nearest is named) or a value is not allowed.
     """
     parameters: dict[str, Value] = {}
     for name, value in options.items():
@@ -136,6 +135,6 @@ def _hint(name: str) -> str:
 
 
 def given_options(values: Mapping[str, Any]) -> ReadOptions:
-    """Those of the values that are options and are set; the rest of a command line is left out."""
+    """Those of a command line's values that are options and are set."""
     chosen = {name: values[name] for name in OPTIONS if values.get(name) is not None}
     return cast("ReadOptions", chosen)

@@ -1,4 +1,4 @@
-"""What is read from a picture."""
+"""The results of reading a picture."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Line:
     """One line of text.
 
     Attributes:
-        text: What is written there.
-        score: How sure the recogniser is, 0 to 1.
+        text: Its text.
+        score: The recogniser's confidence, 0 to 1.
         box: float32 [4, 2], read-only: x and y in pixels of the upright picture, clockwise from
             top-left.
-        box_score: How sure the detector is that there is text, 0 to 1.
+        box_score: The detector's confidence that there is text, 0 to 1.
     """
 
     text: str
@@ -91,12 +91,12 @@ class OcrResult:
 
     @property
     def text(self) -> str:
-        """All lines under each other."""
+        """The text of all lines, separated by line feeds."""
         return "\n".join(line.text for line in self.lines)
 
     @property
     def extent(self) -> Size:
-        """The picture's size; where it is not known, the smallest that holds all boxes."""
+        """The picture's size; if it is not known, the smallest that holds all boxes."""
         if self.size is not None:
             return self.size
         corners = [line.box.max(axis=0) for line in self.lines]
@@ -109,7 +109,7 @@ class OcrResult:
         return f"OcrResult({': '.join([count, ', '.join(shown)] if shown else [count])})"
 
     def _repr_html_(self) -> str:
-        """The result as a notebook shows it."""
+        """The result in a notebook."""
         from ppocr_client.exports.html import to_html
 
         return to_html(self)
@@ -126,11 +126,11 @@ class OcrResult:
         return cls(tuple(Line.from_dict(line) for line in values["lines"]), size)
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """The result as JSON text, letters of all languages as they are."""
+        """The result as JSON text, not escaped to ASCII."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
 
     def to_tsv(self) -> str:
-        """A table with a head, one row a line of text; see `ppocr_client.exports.tsv`."""
+        """A table with a header, one row a line of text; see `ppocr_client.exports.tsv`."""
         from ppocr_client.exports.tsv import to_tsv
 
         return to_tsv([self])
@@ -148,18 +148,18 @@ class OcrResult:
         return to_alto([self])
 
     def to_pdf(self, image: ImageSource, *, dpi: float = 72) -> bytes:
-        """A searchable PDF: the picture, and its text unseen at the same places.
+        """A searchable PDF: the picture, and over it its text, invisible.
 
         Args:
             image: The picture that was read, in any form that `OcrClient.read` takes but an array.
-            dpi: How many of its pixels are an inch of the page.
+            dpi: The picture's pixels per inch of the page.
         """
         from ppocr_client.exports.pdf import to_pdf
 
         return to_pdf([(read_image(image), self)], dpi=dpi)
 
     def draw(self, image: ImageSource, *, font: str | os.PathLike[str] | None = None) -> Image:
-        """The picture with boxes, beside it the texts; see `ppocr_client.exports.draw`."""
+        """The picture with its boxes, beside it the texts; see `ppocr_client.exports.draw`."""
         from ppocr_client.exports.draw import draw_result
 
         return draw_result(image, self, font=font)
@@ -167,12 +167,12 @@ class OcrResult:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """Where there is text.
+    """The boxes of a picture's text.
 
     Attributes:
         boxes: float32 [N, 4, 2]: x and y in pixels of the upright picture, clockwise from
             top-left, in reading order.
-        scores: float32 [N], how sure the detector is, 0 to 1.
+        scores: float32 [N], the detector's confidence, 0 to 1.
     """
 
     boxes: npt.NDArray[np.float32]
@@ -201,7 +201,7 @@ def result_of_tensors(
     lengths = {len(texts), len(scores), len(boxes), len(box_scores)}
     if len(lengths) != 1:
         raise ServerError(
-            f"the answer's tensors do not fit together: {len(texts)} TEXTS, {len(scores)} SCORES, "
+            f"the answer's tensors differ in length: {len(texts)} TEXTS, {len(scores)} SCORES, "
             f"{len(boxes)} BOXES, {len(box_scores)} BOX_SCORES"
         )
     return OcrResult(

@@ -13,11 +13,11 @@ from PIL import Image
 from ppocr_client import AsyncOcrClient
 from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import check_output, find_files, names_in
-from ppocr_client.batch.parts import cut, look_into
+from ppocr_client.batch.parts import scan_output, split_parts
 from ppocr_client.batch.reader import Job, PartReader
 from ppocr_client.batch.rows import TABLES, Row
 from ppocr_client.cli import main
-from ppocr_client.documents.documents import InputError
+from ppocr_client.documents.inputs import InputError
 from ppocr_client.documents.pictures import encode_pixels
 from ppocr_client.errors import ImageError, ModelNotFound
 
@@ -54,7 +54,7 @@ def read_part(job: Job, paths: list[str], out: Path):
         reader = PartReader(job, counted.append)
         await reader.start()
         try:
-            return await reader.read(cut(paths, 100, str(out), job.form, 7)[0])
+            return await reader.read(split_parts(paths, 100, str(out), job.form, 7)[0])
         finally:
             await reader.close()
 
@@ -70,10 +70,10 @@ def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form
     assert (summary.ok, summary.failed, sorted(counted)) == (3, 3, [False] * 3 + [True] * 3)
     assert Path(summary.part).name == f"part-000007.{form}"
     assert [done.path for done in summary.failures] == [paths[1], paths[2], paths[-1]]
-    before = look_into(str(tmp_path / "out"), form, {})
-    assert [done.path for done in before.done] == paths
+    before = scan_output(str(tmp_path / "out"), form, {})
+    assert [done.path for done in before.rows] == paths
     assert before.next == 8
-    reasons = [done.error or "" for done in before.done]
+    reasons = [done.error or "" for done in before.rows]
     assert "damaged or truncated" in reasons[1]
     assert reasons[2].endswith("is empty")
     assert "No such file" in reasons[5]
@@ -135,7 +135,7 @@ def test_without_any_server_it_ends_after_some_patience():
     answers = asyncio.run(read_all(endpoints_of([NOBODY], patience=0.7), [BLANK, BLANK]))
     assert time.monotonic() - start < 20
     assert all(isinstance(answer, NoServer) for answer in answers)
-    assert "no server was ready for 0.7 s: grpc://127.0.0.1:1" in str(answers[0])
+    assert "no server was ready for 0.7 s: cannot connect to grpc://127.0.0.1:1" in str(answers[0])
 
 
 @pytest.mark.server
@@ -159,12 +159,12 @@ def test_an_unfinished_part_never_counts(tmp_path, form):
     row = Row("/a.jpg", "ok", None, "", [], None, 0.5)
     (tmp_path / f"part-000002{table.suffix}").write_bytes(table.write([row]))
     (tmp_path / f".part-000003{table.suffix}.part").write_bytes(table.write([row])[:10])
-    before = look_into(str(tmp_path), form, {})
-    assert [done.path for done in before.done] == ["/a.jpg"]
+    before = scan_output(str(tmp_path), form, {})
+    assert [done.path for done in before.rows] == ["/a.jpg"]
     assert before.next == 3
     (tmp_path / f"part-000004{table.suffix}").write_bytes(table.write([row])[:10])
-    with pytest.raises(InputError, match="is no part of an archive"):
-        look_into(str(tmp_path), form, {})
+    with pytest.raises(InputError, match="is not a part of an archive"):
+        scan_output(str(tmp_path), form, {})
 
 
 def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
@@ -174,12 +174,12 @@ def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
     assert find_files(["*.jpg", "a.jpg", "x.jpg"], {}) == [names[0], f"{archive}/x.jpg"]
     assert names_in(["a.jpg\n", "\n", "s3://b/k.png\n", "a.jpg"]) == [names[0], "s3://b/k.png"]
     assert check_output("out") == f"{archive}/out"
-    assert [part.paths for part in cut(names, 2, "s3://b", "jsonl", 3)] == [
+    assert [part.paths for part in split_parts(names, 2, "s3://b", "jsonl", 3)] == [
         names[:2],
         names[2:4],
         names[4:],
     ]
-    assert cut(names, 5, "s3://b", "jsonl", 3)[0].name == "s3://b/part-000003.jsonl"
+    assert split_parts(names, 5, "s3://b", "jsonl", 3)[0].name == "s3://b/part-000003.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,10 @@ def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
     [
         (["--out", "o"], "nothing to read; name an INPUT, or a --manifest"),
         (["nothing-*.jpg", "--out", "o"], "no file matches 'nothing-*.jpg'"),
-        (["a.jpg", "--out", "sftp://h/o"], "can be seen half-written; allowed: a local folder"),
+        (
+            ["a.jpg", "--out", "sftp://h/o"],
+            "seen before they are complete; allowed: a local folder",
+        ),
         (["gs://bucket/x", "--out", "o"], "pip install gcsfs"),
         (["what://bucket/x", "--out", "o"], "Protocol not known: what"),
         (["--manifest", "missing.txt", "--out", "o"], "cannot read the list missing.txt"),

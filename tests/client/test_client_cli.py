@@ -38,10 +38,10 @@ def test_help_is_instant_and_lists_the_options():
         (["a.png", "b.png", "--draw", "out.png"], "name a folder"),
         (["a.png", "--timeout", "inf"], "not a number above 0"),
         (["a.png", "--concurrency", "0"], "not a whole number from 1"),
-        (["x/a.png", "y/a.png", "--draw", "out"], "same name apart: x/a.png and y/a.png"),
+        (["x/a.png", "y/a.png", "--draw", "out"], "same name to one file: x/a.png and y/a.png"),
         (["x/a.png", "y/a.png", "--out", "out"], "same name"),
         (["a.png", "b.png", "--format", "pdf"], "--format pdf of 2 inputs needs --out FOLDER"),
-        (["a.png", "--resume"], "say --out FOLDER"),
+        (["a.png", "--resume"], "give --out FOLDER"),
         (["a.png", "--pages", "3-1"], "write e.g. 1-3,7,9-"),
         (["nothing-*.png"], "no file matches 'nothing-*.png'"),
         (["a.png", "--ca", "ca.pem"], "not encrypted"),
@@ -60,7 +60,8 @@ def test_without_a_server_there_is_one_clear_line(capsys):
     assert main(["read", SIGN, "--url", "http://127.0.0.1:1"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"ppocr-client: {SIGN}: http://127.0.0.1:1: ")
+    assert f"{SIGN}: cannot connect to http://127.0.0.1:1: connection refused" in err
+    assert "is the server running there? Start one with `ppocr-serve`" in err
     assert err.count("\n") == 1
     assert main(["read", SIGN, "--url", "http://127.0.0.1:1", "--wait", "0.2"]) == 1
     assert "not ready within 0.2 s" in capsys.readouterr().err

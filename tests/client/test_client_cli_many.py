@@ -19,7 +19,8 @@ from PIL import Image
 
 from ppocr_client.cli import main
 from ppocr_client.commands.progress import describe
-from ppocr_client.documents.documents import find_documents, parse_pages
+from ppocr_client.documents.inputs import find_documents
+from ppocr_client.documents.pages import parse_pages
 from ppocr_client.documents.pictures import encode_pixels
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ppocr_client.transport.batching import run_many, run_many_async
+from ppocr_client.transport.batching import map_in_tasks, map_in_threads
 
 
 class Slow:
@@ -47,11 +47,11 @@ class Slow:
 
 def gather(slow: Slow, items, ordered: bool, loop: bool, limit: int | None = None) -> list[int]:
     if not loop:
-        return list(itertools.islice(run_many(slow.work, items, 3, ordered), limit))
+        return list(itertools.islice(map_in_threads(slow.work, items, 3, ordered), limit))
 
     async def collect():
         answers = []
-        stream = run_many_async(slow.work_async, items, 3, ordered)
+        stream = map_in_tasks(slow.work_async, items, 3, ordered)
         async for answer in stream:
             answers.append(answer)
             if len(answers) == limit:

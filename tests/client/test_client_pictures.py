@@ -50,7 +50,7 @@ def test_what_is_too_large_for_bmp_becomes_png(monkeypatch, shape):
         (np.zeros((4, 4, 3), np.float32), "float32; give uint8"),
         (np.zeros((4, 4, 2), np.uint8), r"shape is \(4, 4, 2\)"),
         (np.zeros((4, 0), np.uint8), "no pixels"),
-        (np.zeros((4, 4, 3), np.uint8), "say colour='BGR'"),
+        (np.zeros((4, 4, 3), np.uint8), "give colour='BGR'"),
     ],
 )
 def test_an_array_that_is_no_picture_says_why(array, reason):

@@ -17,9 +17,9 @@ from PIL import Image
 from ppocr_client import AsyncOcrClient, OcrClient
 from ppocr_client.documents.pictures import encode_pixels
 from ppocr_client.errors import DeadlineExceeded, ImageError
-from ppocr_client.transport import shared_memory
-from ppocr_client.transport.base import Look, Register, Unregister
-from ppocr_client.transport.shared_memory import PREFIX, Region, SharedMemory, abandoned, can_share
+from ppocr_client.transport import shm_regions
+from ppocr_client.transport.base import Query, Register, Unregister
+from ppocr_client.transport.shm_regions import PREFIX, Region, RegionPool, orphans, supports_regions
 from ppocr_client.transport.shm_requests import unregister
 
 SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
@@ -44,14 +44,14 @@ def url(server, request) -> str:
 def plain(url, big, monkeypatch):
     """What is read without shared memory."""
     with monkeypatch.context() as patch, OcrClient(url) as client:
-        patch.setattr(shared_memory, "SMALLEST", 1 << 40)
+        patch.setattr(shm_regions, "SMALLEST", 1 << 40)
         result = client.read(big)
     assert [line.text for line in result.lines] == ["清风茶馆欢迎您", "OPEN TODAY"]
     return result
 
 
 def registered(client: OcrClient) -> list[str]:
-    regions = client._transport.send(Look("memory"), 10)
+    regions = client._transport.send(Query("memory"), 10)
     return [region["name"] for region in regions if region["name"].startswith(PREFIX)]
 
 
@@ -92,11 +92,11 @@ def test_a_region_whose_request_was_given_up_is_not_used_again(url, big, plain):
         (first,) = registered(client)
         with pytest.raises(DeadlineExceeded, match=r"within 0\.03 s"):
             client.read(big, timeout=0.03)
-        assert client._memory.given_up() == [first]
+        assert client._protocol.regions.abandoned() == [first]
         assert client.read(big) == plain
         deadline = time.monotonic() + 20
-        while client._memory.given_up() and time.monotonic() < deadline:
-            client._run(unregister(client._memory, client._memory.given_up()))
+        while client._protocol.regions.abandoned() and time.monotonic() < deadline:
+            client._run(unregister(client._protocol.regions, client._protocol.regions.abandoned()))
             time.sleep(0.05)
         assert first not in registered(client)
 
@@ -107,15 +107,16 @@ def test_a_task_that_is_cancelled_gives_its_region_up(url, big):
         async with AsyncOcrClient(url) as client:
             await client.read(big)
             task = asyncio.create_task(client.read(big))
-            while client._memory._idle:  # until the request has taken the region
+            while client._protocol.regions._idle:  # until the request has taken the region
                 await asyncio.sleep(0.001)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            given_up = len(client._memory.given_up()), len(client._memory._idle)
-            while client._memory.given_up():  # the server reads it no longer than its answer takes
+            regions = client._protocol.regions
+            counts = len(regions.abandoned()), len(regions._idle)
+            while regions.abandoned():  # the server reads it no longer than its answer takes
                 await asyncio.sleep(0.05)
-                await client._run(unregister(client._memory, client._memory.given_up()))
-            return given_up
+                await client._run(unregister(regions, regions.abandoned()))
+            return counts
 
     assert asyncio.run(asyncio.wait_for(ask(), 60)) == (1, 0)
 
@@ -133,10 +134,10 @@ def test_a_server_that_knows_the_region_no_more_gets_the_picture(url, big, plain
 
 @pytest.mark.server
 def test_a_server_that_sees_other_memory_gets_the_picture(url, big, plain, tmp_path, monkeypatch):
-    monkeypatch.setattr(shared_memory, "FOLDER", tmp_path)
+    monkeypatch.setattr(shm_regions, "FOLDER", tmp_path)
     with OcrClient(url) as client:
         assert client.read(big) == plain
-        assert not client._memory.wanted(len(big))
+        assert not client._protocol.regions.suits(len(big))
         assert registered(client) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -157,35 +158,35 @@ def test_what_a_killed_client_left_is_unregistered_by_the_next(url, big, monkeyp
 
 
 def test_only_this_machine_and_only_big_pictures():
-    size = shared_memory.SMALLEST
+    size = shm_regions.SMALLEST
     for host in ("127.0.0.1", "localhost", "::1"):
-        assert SharedMemory(host, secure=False).wanted(size)
-        assert not SharedMemory(host, secure=False).wanted(size - 1)
-        assert not SharedMemory(host, secure=True).wanted(size)
+        assert RegionPool(host, secure=False).suits(size)
+        assert not RegionPool(host, secure=False).suits(size - 1)
+        assert not RegionPool(host, secure=True).suits(size)
     for host in ("10.0.0.7", "ocr.example"):
-        assert not SharedMemory(host, secure=False).wanted(size)
+        assert not RegionPool(host, secure=False).suits(size)
 
 
 def test_old_servers_are_given_none():
-    assert can_share("2.51.0")
-    assert can_share("3.0")
-    assert not can_share("2.49.1")
-    assert not can_share("dev")
+    assert supports_regions("2.51.0")
+    assert supports_regions("3.0")
+    assert not supports_regions("2.49.1")
+    assert not supports_regions("dev")
 
 
 def test_other_programs_regions_are_left_alone():
     mine = f"{PREFIX}-{os.getpid()}-abc"
-    assert abandoned([mine, "model_input", f"{PREFIX}-x-1"]) == []
-    assert abandoned([f"{PREFIX}-{2**22 + 1}-1"]) == [f"{PREFIX}-{2**22 + 1}-1"]
+    assert orphans([mine, "model_input", f"{PREFIX}-x-1"]) == []
+    assert orphans([f"{PREFIX}-{2**22 + 1}-1"]) == [f"{PREFIX}-{2**22 + 1}-1"]
 
 
 def test_no_more_regions_than_enough():
-    memory = SharedMemory("localhost", secure=False)
-    regions = [memory.create(10) for _ in range(shared_memory.MOST_REGIONS + 1)]
+    memory = RegionPool("localhost", secure=False)
+    regions = [memory.create(10) for _ in range(shm_regions.MOST_REGIONS + 1)]
     assert regions.pop() is None
     for region in regions:
         assert region is not None
         region.unlink()
-        memory.give_back(region)
-    assert memory.take(10) is regions[0]
-    assert memory.take(2 * shared_memory.STEP) is None
+        memory.release(region)
+    assert memory.acquire(10) is regions[0]
+    assert memory.acquire(2 * shm_regions.STEP) is None

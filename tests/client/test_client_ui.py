@@ -22,8 +22,8 @@ pdfium = pytest.importorskip("pypdfium2")
 
 from starlette.datastructures import Headers  # noqa: E402
 
-from ppocr_client.ui.document_store import Shelf  # noqa: E402
-from ppocr_client.ui.guard import refusal  # noqa: E402
+from ppocr_client.ui.document_store import DocumentStore  # noqa: E402
+from ppocr_client.ui.origin_check import refusal  # noqa: E402
 from ppocr_client.ui.pictures import shown, thumbnail  # noqa: E402
 
 SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
@@ -177,7 +177,7 @@ def test_who_is_refused(headers, refused):
 
 
 def test_the_oldest_documents_make_room(tmp_path):
-    shelf = Shelf(tmp_path, dpi=100, room=250)
+    shelf = DocumentStore(tmp_path, dpi=100, capacity=250)
     keys = []
     for number in range(3):
         path = shelf.new_path()

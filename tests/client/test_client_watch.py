@@ -18,8 +18,8 @@ import pytest
 
 from ppocr_client.cli import main
 from ppocr_client.commands import watch as command_watch
-from ppocr_client.documents.arrivals import Arrivals, State
-from ppocr_client.documents.documents import Document
+from ppocr_client.documents.arrivals import ArrivalTracker, FileState
+from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
 
 pytest.importorskip("watchfiles")
@@ -32,28 +32,28 @@ A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
 
 
 def test_a_file_is_ready_when_it_has_been_the_same_for_a_while():
-    arrivals, first, second = Arrivals(settle=1), State(10, 1, 7), State(20, 2, 7)
-    arrivals.look({A: first}, lambda _: False, now=0)
+    arrivals, first, second = ArrivalTracker(settle=1), FileState(10, 1, 7), FileState(20, 2, 7)
+    arrivals.update({A: first}, lambda _: False, now=0)
     assert arrivals.waiting() == {A: first}
-    assert not arrivals.ready(0.9)
-    arrivals.look({A: second}, lambda _: False, now=1)
-    assert not arrivals.ready(1.9)
-    assert arrivals.ready(2) == {A: second}
+    assert not arrivals.complete(0.9)
+    arrivals.update({A: second}, lambda _: False, now=1)
+    assert not arrivals.complete(1.9)
+    assert arrivals.complete(2) == {A: second}
     arrivals.finish(A, second, None)
     assert not arrivals.waiting()
 
 
 def test_what_failed_is_left_alone_until_it_changes_and_forgotten_when_it_goes():
-    arrivals, first, second = Arrivals(settle=1), State(10, 1, 7), State(10, 1, 8)
-    arrivals.look({A: first, B: first}, lambda document: document == B, now=0)
-    assert arrivals.ready(1) == {A: first}
+    arrivals, first, second = ArrivalTracker(settle=1), FileState(10, 1, 7), FileState(10, 1, 8)
+    arrivals.update({A: first, B: first}, lambda document: document == B, now=0)
+    assert arrivals.complete(1) == {A: first}
     arrivals.finish(A, first, "damaged")
-    arrivals.look({A: first, B: second}, lambda _: True, now=5)
+    arrivals.update({A: first, B: second}, lambda _: True, now=5)
     # Another file under the same name is read even if it is older than what was written.
     assert arrivals.waiting() == {B: second}
-    arrivals.look({A: second, B: second}, lambda _: True, now=6)
+    arrivals.update({A: second, B: second}, lambda _: True, now=6)
     assert set(arrivals.waiting()) == {A, B}
-    arrivals.look({}, lambda _: False, now=7)
+    arrivals.update({}, lambda _: False, now=7)
     assert (arrivals.waiting(), arrivals.failures, arrivals.finished) == ({}, {}, {})
 
 
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_it_also_when_a_library_swallows_the_interrupt(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)
         assert interrupted.is_set()
-        assert list(command_watch._occasions(Arrivals(1.0), args, interrupted)) == []
+        assert list(command_watch._scans(ArrivalTracker(1.0), args, interrupted)) == []
     assert signal.getsignal(signal.SIGINT) is before
 
 

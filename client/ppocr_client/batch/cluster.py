@@ -1,7 +1,6 @@
-"""Parts on a Ray cluster, or on a Ray of one's own where there is none.
+"""Parts on a Ray cluster, or on a local Ray.
 
-Ray Data hands the parts to the actors, so many at a time that none waits and none piles up, and
-hands a lost machine's part to another.
+Ray Data distributes the parts to the actors with backpressure, and retries those of a lost node.
 """
 
 from __future__ import annotations
@@ -15,9 +14,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-# Ray reports its use to its makers, draws bars and prints warnings of its own if it is not told
-# otherwise before it is loaded, and gives itself no time to start on a laden machine; what the user
-# has set stays.
+# Read when Ray is imported: no usage reports, progress bars or warnings, and enough time to start
+# on a busy machine. What the user has set stays.
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -32,15 +30,14 @@ import ray  # noqa: E402
 import ray.data  # noqa: E402
 
 from ppocr_client.batch.parts import Part  # noqa: E402
-from ppocr_client.batch.reader import Job, PartReader, Summary  # noqa: E402
-from ppocr_client.batch.rows import Done  # noqa: E402
+from ppocr_client.batch.reader import Job, PartReader, PartSummary  # noqa: E402
+from ppocr_client.batch.rows import RowStatus  # noqa: E402
 
-OBJECT_STORE_BYTES = 128 * 2**20  # names and summaries need little; Ray would take a third of all
-TOLD_SECONDS = 0.5  # between two messages of an actor about how far it is
+OBJECT_STORE_BYTES = 128 * 2**20  # names and summaries are small; the default is 30% of memory
 
 
 class Tally(NamedTuple):
-    """How many documents all actors together have finished, and how many of those failed."""
+    """The documents that all actors have finished, and those of them that failed."""
 
     done: int
     failed: int
@@ -48,7 +45,7 @@ class Tally(NamedTuple):
 
 @contextlib.contextmanager
 def connected(address: str, actors: int | None) -> Iterator[None]:
-    """A connection to a cluster; "local" starts one on this machine, and stops it at the end.
+    """Connect to a cluster; "local" starts one on this machine and stops it at the end.
 
     Raises:
         ConnectionError: If there is no cluster at the address.
@@ -64,7 +61,7 @@ def connected(address: str, actors: int | None) -> Iterator[None]:
                 log_to_driver=False,
                 **(own if address == "local" else {}),
             )
-    except Exception as error:  # Ray has no class of its own for a start that failed
+    except Exception as error:  # Ray has no error class for a failed start
         raise ConnectionError(f"cannot reach Ray at {address}: {error}") from error
     try:
         logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -75,7 +72,7 @@ def connected(address: str, actors: int | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Drop what Ray's libraries say on standard error while they start; they raise what matters."""
+    """Discard the standard error of Ray's libraries during the start; real errors are raised."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -88,12 +85,12 @@ def _silent() -> Iterator[None]:
 
 
 def processors() -> int:
-    """How many processors the cluster has."""
+    """The number of processors of the cluster."""
     return int(ray.cluster_resources().get("CPU", 1))
 
 
 class Run:
-    """Parts on their way through the cluster."""
+    """Parts that are read by the cluster."""
 
     def __init__(self, job: Job, parts: Sequence[Part], actors: int) -> None:
         """Prepare; iterating over `summaries` reads.
@@ -101,13 +98,13 @@ class Run:
         Args:
             job: How to read.
             parts: What to read.
-            actors: How many actors read, each on a processor of its own.
+            actors: The number of actors, each on a processor of its own.
         """
         self._counter = ray.remote(num_cpus=0)(_Counter).remote()
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        # One row a part, one part a task: as soon as a part is finished its summary is here.
+        # One part is one row and one task, so that its summary is here as soon as it is finished.
         self._dataset = ray.data.from_items(
             [part._asdict() for part in parts], override_num_blocks=len(parts)
         ).map_batches(
@@ -119,27 +116,26 @@ class Run:
             num_cpus=1,
         )
 
-    def summaries(self) -> Iterator[Summary]:
-        """What became of each part, as they are finished."""
+    def summaries(self) -> Iterator[PartSummary]:
+        """The summary of each part as it is finished."""
         for row in self._dataset.iter_rows():
             values = json.loads(row["summary"])
-            failures = [Done(*failure) for failure in values.pop("failures")]
-            yield Summary(**values, failures=failures)
+            failures = [RowStatus(*failure) for failure in values.pop("failures")]
+            yield PartSummary(**values, failures=failures)
 
     def tally(self) -> Tally:
-        """How far all actors together are."""
-        done, failed = ray.get(self._counter.get.remote())
-        return Tally(done, failed)
+        """The progress of all actors."""
+        return Tally(*ray.get(self._counter.get.remote()))
 
 
 class _Counter:
-    """An actor that adds up what the others tell it."""
+    """An actor that counts the documents that the others finish."""
 
     def __init__(self) -> None:
         self._done = self._failed = 0
 
-    def add(self, done: int, failed: int) -> None:
-        self._done += done
+    def add(self, failed: bool) -> None:
+        self._done += 1
         self._failed += failed
 
     def get(self) -> tuple[int, int]:
@@ -147,39 +143,14 @@ class _Counter:
 
 
 class _Actor:
-    """Reads one part after the other."""
+    """Reads part after part."""
 
     def __init__(self, job: Job, counter: Any) -> None:
-        self._counter = counter
-        self._done = self._failed = 0
         self._loop = asyncio.new_event_loop()
-        self._reader = PartReader(job, self._count)
+        self._reader = PartReader(job, lambda failed: counter.add.remote(failed))
         self._loop.run_until_complete(self._reader.start())
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         part = Part(str(batch["name"][0]), [str(path) for path in batch["paths"][0]])
-        summary = self._loop.run_until_complete(self._part(part))
+        summary = self._loop.run_until_complete(self._reader.read(part))
         return {"summary": [json.dumps(summary._asdict())]}
-
-    async def _part(self, part: Part) -> Summary:
-        telling = asyncio.create_task(self._tell_on())
-        try:
-            summary = await self._reader.read(part)
-        finally:
-            telling.cancel()
-            self._tell()
-        return summary
-
-    async def _tell_on(self) -> None:
-        while True:
-            await asyncio.sleep(TOLD_SECONDS)
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._done:
-            self._counter.add.remote(self._done, self._failed)
-        self._done = self._failed = 0
-
-    def _count(self, failed: bool) -> None:
-        self._done += 1
-        self._failed += failed

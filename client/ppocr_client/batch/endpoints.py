@@ -1,7 +1,7 @@
-"""Several servers that are asked as one.
+"""Client-side load balancing over several servers.
 
-A request goes to the server with the most room. One that fails is put aside; its requests go to
-the others, and it comes back when it says that it is ready.
+A request goes to the server with the most free slots. A server that fails is ejected: its requests
+go to the others, and it is used again once it reports that it is ready.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROBE_SECONDS = 5.0
 
 
 class NoServer(Exception):
-    """No server is left, or none has been ready for so long that going on makes no sense."""
+    """No server is left, or none has been ready for `patience` seconds."""
 
 
 @dataclass(eq=False)
@@ -30,16 +30,16 @@ class Endpoint:
     """One server.
 
     Attributes:
-        client: The way to it; sends nothing twice by itself.
-        room: How many more requests it may get now.
-        aside: Whether it gets none, because one of them failed.
-        failures: How many failed one after the other.
-        version: That of its pipeline, once it has said so.
+        client: Its client, without retries of its own.
+        slots: How many more requests it may get now.
+        ejected: Whether it gets none, because a request failed.
+        failures: Failures since its last answer.
+        version: The version of its pipeline, once it is known.
     """
 
     client: AsyncOcrClient
-    room: int
-    aside: bool = False
+    slots: int
+    ejected: bool = False
     failures: int = 0
     version: str | None = None
 
@@ -56,73 +56,73 @@ class Endpoints:
         retries: int,
         patience: float,
     ) -> None:
-        """Nothing is sent yet.
+        """Prepare; `start` connects.
 
         Args:
             clients: One for each server, with `retries=0`.
             model: The name of the pipeline on the servers.
-            concurrency: How many requests each server may have at the same time.
+            concurrency: The largest number of requests in flight at each server.
             retries: How often a request is sent again.
-            patience: After how many seconds without any ready server to give up.
+            patience: Seconds without any ready server after which to give up.
         """
         self._all = [Endpoint(client, concurrency) for client in clients]
         self._model, self._retries, self._patience = model, retries, patience
         self._changed = asyncio.Condition()
-        self._reviving: set[asyncio.Task[None]] = set()
-        self._deadline = 0.0  # while none is ready: when to give up
+        self._probes: set[asyncio.Task[None]] = set()
+        self._deadline = 0.0  # when to give up, while none is ready
         self._reason = ""
 
     async def start(self) -> None:
-        """Ask every server for the version of its model; those that do not answer are put aside."""
-        await asyncio.gather(*map(self._greet, self._all))
+        """Ask every server for the version of its model; those that do not answer are ejected."""
+        await asyncio.gather(*map(self._ask_version, self._all))
 
     async def read(self, picture: bytes, options: ReadOptions) -> tuple[OcrResult, str | None]:
-        """What is in a picture, and the version of the model that read it.
+        """A picture's result, and the version of the model that read it.
 
         Raises:
-            OcrError: If it cannot be read, or failed on the servers once and `retries` times more.
-            NoServer: If there is no server to send it to.
+            OcrError: If it cannot be read, or failed after `retries` retries.
+            NoServer: If no server is left.
         """
         for attempt in range(self._retries + 1):
-            endpoint = await self._take()
+            endpoint = await self._acquire()
             try:
                 result = await endpoint.client.read(picture, **options)
             except InvalidRequest:
-                raise  # the picture's fault: no server will answer otherwise
+                raise  # the picture is bad: every server refuses it
             except OcrError as error:
-                self._put_aside(endpoint, error)
+                self._eject(endpoint, error)
                 if attempt == self._retries:
                     raise
             else:
                 endpoint.failures = 0
                 return result, endpoint.version
             finally:
-                endpoint.room += 1
-                await self._tell()
+                endpoint.slots += 1
+                await self._notify()
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def close(self) -> None:
         """Close all connections."""
-        for task in self._reviving:
+        for task in self._probes:
             task.cancel()
-        await asyncio.gather(*self._reviving, return_exceptions=True)
+        await asyncio.gather(*self._probes, return_exceptions=True)
         await asyncio.gather(*(endpoint.client.close() for endpoint in self._all))
 
-    async def _take(self) -> Endpoint:
-        """Room on a server, once there is some."""
+    async def _acquire(self) -> Endpoint:
+        """A slot of a server, once there is a free one."""
         async with self._changed:
             while True:
-                ready = [endpoint for endpoint in self._all if not endpoint.aside]
-                chosen = max(ready, key=lambda endpoint: endpoint.room, default=None)
-                if chosen is not None and chosen.room > 0:
-                    chosen.room -= 1
+                ready = [endpoint for endpoint in self._all if not endpoint.ejected]
+                chosen = max(ready, key=lambda endpoint: endpoint.slots, default=None)
+                if chosen is not None and chosen.slots > 0:
+                    chosen.slots -= 1
                     return chosen
-                await self._wait(alone=not ready)
+                await self._wait(none_ready=not ready)
 
-    async def _wait(self, *, alone: bool) -> None:
-        """Wait until something changes; where no server is ready, only as long as makes sense."""
-        left = self._deadline - time.monotonic() if alone else None
-        if alone and not self._reviving:
+    async def _wait(self, *, none_ready: bool) -> None:
+        """Wait for a change; if no server is ready, until the deadline at most."""
+        left = self._deadline - time.monotonic() if none_ready else None
+        if none_ready and not self._probes:
             raise NoServer(f"no server is left: {self._reason}")
         try:
             await asyncio.wait_for(self._changed.wait(), left)
@@ -131,27 +131,27 @@ class Endpoints:
                 f"no server was ready for {self._patience:g} s: {self._reason}"
             ) from None
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
-    def _put_aside(self, endpoint: Endpoint, error: OcrError) -> None:
+    def _eject(self, endpoint: Endpoint, error: OcrError) -> None:
         self._reason = error.reason
-        if endpoint.aside:
-            return  # several of its requests failed together
-        endpoint.aside = True
-        if all(other.aside for other in self._all):
+        if endpoint.ejected:
+            return  # several requests failed together
+        endpoint.ejected = True
+        if all(other.ejected for other in self._all):
             self._deadline = time.monotonic() + self._patience
         if isinstance(error, AccessDenied):
-            return  # waiting is of no use
-        task = asyncio.create_task(self._revive(endpoint))
-        self._reviving.add(task)
-        task.add_done_callback(self._reviving.discard)
+            return  # waiting does not change the credentials
+        task = asyncio.create_task(self._probe(endpoint))
+        self._probes.add(task)
+        task.add_done_callback(self._probes.discard)
 
-    async def _revive(self, endpoint: Endpoint) -> None:
-        """Let a server get requests again once it says that it is ready, with ever longer pauses.
+    async def _probe(self, endpoint: Endpoint) -> None:
+        """Use a server again once it is ready; ask with exponential backoff.
 
-        It begins anew, at the shortest pause, only after it has answered a request.
+        The backoff starts over only after the server has answered a request.
         """
         ready = False
         while not ready:
@@ -161,17 +161,17 @@ class Endpoints:
                 ready = await endpoint.client.server_ready(timeout=PROBE_SECONDS)
             except OcrError as error:
                 self._reason = error.reason
-        endpoint.aside = False
+        endpoint.ejected = False
         if endpoint.version is None:
-            await self._greet(endpoint)
-        await self._tell()
+            await self._ask_version(endpoint)
+        await self._notify()
 
-    async def _greet(self, endpoint: Endpoint) -> None:
+    async def _ask_version(self, endpoint: Endpoint) -> None:
         try:
             info = await endpoint.client.server_info()
         except InvalidRequest:
-            return  # a proxy that lets requests through, but no questions
+            return  # a proxy that forwards inference requests alone
         except OcrError as error:
-            self._put_aside(endpoint, error)
+            self._eject(endpoint, error)
             return
         endpoint.version = ",".join(info.models.get(self._model, ())) or None

@@ -1,6 +1,6 @@
-"""Local files and buckets under one kind of name, through fsspec.
+"""Local files and buckets through fsspec.
 
-A local file's name is its absolute path; any other's is its address, such as `s3://bucket/a.jpg`.
+The name of a local file is its absolute path; of another its address, such as `s3://bucket/a.jpg`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 
 import fsspec
 
-from ppocr_client.documents.documents import SUFFIXES, InputError
-from ppocr_client.exports.writers import write_whole
+from ppocr_client.documents.inputs import SUFFIXES, InputError
+from ppocr_client.exports.writers import write_atomically
 
-# Where a file that is written appears as a whole or not at all.
+# File systems on which a written file appears completely or not at all.
 ATOMIC = {"file", "local", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"}
-# What the addresses that are used most need beside fsspec.
+# The packages beside fsspec that the most common addresses need.
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
 
-Options = Mapping[str, Any]  # what a bucket's filesystem is opened with
+Options = Mapping[str, Any]  # arguments of a bucket's filesystem
 
 
 def find_files(words: Iterable[str], options: Options) -> list[str]:
-    """The files that words name, each once: folders with all that is below them, patterns, files.
+    """The files that words name, each once: folders with all below them, patterns, files.
 
     Those of one folder or pattern are in the order of their names.
 
@@ -36,7 +36,7 @@ def find_files(words: Iterable[str], options: Options) -> list[str]:
 
 
 def names_in(lines: Iterable[str]) -> list[str]:
-    """The files that a list names, one a line; whether they exist shows when they are read."""
+    """The files that a list names, one a line; they need not exist yet."""
     words = (line.rstrip("\r\n") for line in lines)
     return list(dict.fromkeys(_name(word) for word in words if word.strip()))
 
@@ -46,35 +46,35 @@ def read_file(name: str, options: Options) -> bytes:
 
     Raises:
         OSError: If it cannot be read.
-        InputError: If a package is missing that reads such addresses.
+        InputError: If a package for such addresses is missing.
     """
     if not _is_address(name):
         return Path(name).read_bytes()
     filesystem, path = open_filesystem(name, options)
-    with _its_own_errors(name):
+    with _as_os_errors(name):
         data: bytes = filesystem.cat_file(path)
     return data
 
 
 def write_file(name: str, data: bytes, options: Options) -> None:
-    """Write a file that is there with all of its content, or not at all."""
+    """Write a file so that it appears with all of its content, or not at all."""
     if not _is_address(name):
-        write_whole(Path(name), data)
+        write_atomically(Path(name), data)
         return
     filesystem, path = open_filesystem(name, options)
-    with _its_own_errors(name):
+    with _as_os_errors(name):
         filesystem.pipe_file(path, data)
 
 
 def list_folder(name: str, options: Options) -> list[str]:
-    """The names, without their folder, of what is in a folder; none if it is not there.
+    """The names in a folder; none if there is no such folder.
 
     Raises:
         InputError: If it cannot be listed.
     """
     filesystem, path = open_filesystem(name, options)
     try:
-        with _its_own_errors(name):
+        with _as_os_errors(name):
             found = filesystem.ls(path, detail=False)
     except FileNotFoundError:
         return []
@@ -84,22 +84,22 @@ def list_folder(name: str, options: Options) -> list[str]:
 
 
 def check_output(name: str) -> str:
-    """The name of a folder to write to.
+    """The name of an output folder.
 
     Raises:
-        InputError: If files there may be seen while they are written.
+        InputError: If a file there can be seen before it is complete.
     """
     scheme = name.partition("://")[0] if _is_address(name) else "file"
     if scheme not in ATOMIC:
         raise InputError(
-            f"--out {name}: a file there can be seen half-written; allowed: a local folder, "
-            + ", ".join(f"{scheme}://" for scheme in sorted(ATOMIC - {"file", "local"}))
+            f"--out {name}: files there can be seen before they are complete; allowed: a local "
+            "folder, " + ", ".join(f"{scheme}://" for scheme in sorted(ATOMIC - {"file", "local"}))
         )
     return _name(name)
 
 
 def open_filesystem(name: str, options: Options) -> tuple[Any, str]:
-    """The filesystem that a name is of, and the path it has there.
+    """The filesystem of a name, and the path in it.
 
     Raises:
         InputError: If there is no such filesystem, or its package is missing.
@@ -119,7 +119,7 @@ def open_filesystem(name: str, options: Options) -> tuple[Any, str]:
 def _files_of(word: str, options: Options) -> list[str]:
     filesystem, path = open_filesystem(word, options)
     try:
-        with _its_own_errors(word):
+        with _as_os_errors(word):
             if filesystem.isdir(path):
                 return _below(word, filesystem, path)
             if glob.has_magic(path) and not filesystem.exists(path):
@@ -147,8 +147,8 @@ def _sorted(word: str, filesystem: Any, found: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _its_own_errors(name: str) -> Iterator[None]:
-    """Every kind of bucket has a package, and every package errors of its own; here all are one."""
+def _as_os_errors(name: str) -> Iterator[None]:
+    """Turn the errors of fsspec's many packages, which share no class, into OSError."""
     try:
         yield
     except (OSError, InputError):

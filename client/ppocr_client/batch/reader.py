@@ -1,4 +1,4 @@
-"""What an actor does: it reads the documents of a part, several at a time, and writes its file."""
+"""Read the documents of a part, several at a time, and write its file: the work of an actor."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ppocr_client.aio import AsyncOcrClient
 from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import Options, read_file, write_file
 from ppocr_client.batch.parts import Part
-from ppocr_client.batch.rows import TABLES, Done, Row
-from ppocr_client.documents.documents import InputError, Ranges, pages_in, wanted_pages
+from ppocr_client.batch.rows import TABLES, Row, RowStatus
+from ppocr_client.documents.inputs import InputError
+from ppocr_client.documents.pages import Ranges, pages_in, wanted_pages
 from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.base import Tls
 
-LISTED = 100  # failures of a part that are told, not only counted
+LISTED = 100  # failures that are listed, not only counted
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,17 @@ class Job:
     Attributes:
         urls: The servers.
         model: The pipeline's name on them.
-        concurrency: Requests that an actor may have at one server at the same time.
+        concurrency: The largest number of requests of an actor in flight at one server.
         retries: How often a request is sent again.
         timeout: Seconds for each request.
         patience: Seconds without any ready server after which to give up.
         form: "parquet" or "jsonl".
         options: Of each request.
-        ranges: Which pages of a document; see `parse_pages`.
-        dpi: Pixels to the inch for the pages of PDF files.
+        ranges: The wanted pages of a document; see `parse_pages`.
+        dpi: Pixels per inch for the pages of PDF files.
         token: Sent with each request.
-        tls: Certificates, where the usual ones are not meant.
-        storage: What buckets are opened with.
+        tls: Certificates, if the system's own are not to be used.
+        storage: The arguments of the buckets' filesystems.
     """
 
     urls: tuple[str, ...]
@@ -58,16 +59,16 @@ class Job:
     storage: Options = field(default_factory=dict)
 
 
-class Summary(NamedTuple):
-    """What became of a part: how many were read, how many failed, and the first of those.
+class PartSummary(NamedTuple):
+    """The result of a part: how many inputs were read, how many failed, and the first failures.
 
-    `stopped` says why it was given up, and not written.
+    `stopped` says why it was not written.
     """
 
     part: str
     ok: int = 0
     failed: int = 0
-    failures: Sequence[Done] = ()
+    failures: Sequence[RowStatus] = ()
     stopped: str | None = None
 
 
@@ -79,7 +80,7 @@ class PartReader:
 
         Args:
             job: How to read.
-            count: Told of every document whether it failed, as soon as it is finished.
+            count: Called with whether a document failed, as soon as it is finished.
         """
         self._job, self._count = job, count
         clients = [
@@ -100,23 +101,23 @@ class PartReader:
             retries=job.retries,
             patience=job.patience,
         )
-        # Pictures are in memory only while they have room: a page that is sent, a file that is
-        # open. One more of each than fits the servers keeps them from waiting.
-        self._room = len(job.urls) * job.concurrency + 1
-        self._pages, self._files = asyncio.Semaphore(self._room), asyncio.Semaphore(self._room)
+        # These bound the memory: pages in flight and open files. One more of each than the servers
+        # take keeps the servers busy.
+        self._slots = len(job.urls) * job.concurrency + 1
+        self._pages, self._files = asyncio.Semaphore(self._slots), asyncio.Semaphore(self._slots)
 
     async def start(self) -> None:
-        """Greet the servers."""
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._room))
+        """Connect to the servers."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._slots))
         await self._servers.start()
 
-    async def read(self, part: Part) -> Summary:
+    async def read(self, part: Part) -> PartSummary:
         """Read all documents of a part and write its file, a row for each in their order."""
         tasks = [asyncio.create_task(self._row(path)) for path in part.paths]
         try:
             rows = await asyncio.gather(*tasks)
         except (NoServer, InputError) as error:
-            return Summary(part.name, stopped=str(error))
+            return PartSummary(part.name, stopped=str(error))
         finally:
             for task in tasks:
                 task.cancel()
@@ -125,9 +126,9 @@ class PartReader:
         try:
             await asyncio.to_thread(write_file, part.name, data, self._job.storage)
         except OSError as error:
-            return Summary(part.name, stopped=f"cannot write {part.name}: {error}")
-        failures = [Done(row.path, row.error) for row in rows if row.error is not None]
-        return Summary(part.name, len(rows) - len(failures), len(failures), failures[:LISTED])
+            return PartSummary(part.name, stopped=f"cannot write {part.name}: {error}")
+        failures = [RowStatus(row.path, row.error) for row in rows if row.error is not None]
+        return PartSummary(part.name, len(rows) - len(failures), len(failures), failures[:LISTED])
 
     async def close(self) -> None:
         """Close all connections."""
@@ -137,46 +138,60 @@ class PartReader:
         async with self._files:
             start = time.perf_counter()
             try:
-                read = await self._document(path)
+                pages = await self._document(path)
             except (OcrError, MissingExtra, OSError) as error:
                 reason = str(error) or type(error).__name__
                 row = Row(path, "failed", reason, None, None, None, time.perf_counter() - start)
             else:
-                text = "\f".join(result.text for _, result, _ in read)
-                pages = [{"page": number, **result.to_dict()} for number, result, _ in read]
-                versions = sorted({version for *_, version in read if version})
-                version = ",".join(versions) or None
-                row = Row(path, "ok", None, text, pages, version, time.perf_counter() - start)
+                row = _row_of(path, pages, time.perf_counter() - start)
         self._count(row.error is not None)
         return row
 
-    async def _document(self, path: str) -> list[tuple[int, OcrResult, str | None]]:
-        """Number, result and model version of each page.
+    async def _document(self, path: str) -> list[_Page]:
+        """The pages of a document, failed ones included.
 
         Raises:
-            OcrError: If one of its pages cannot be read; it says which.
+            OcrError: If it cannot be opened, or has none of the wanted pages.
         """
         data = await asyncio.to_thread(read_file, path, self._job.storage)
         if not data:
             raise OcrError(f"{path} is empty")
         count, load = await asyncio.to_thread(pages_in, data, self._job.dpi)
         numbers = wanted_pages(count, self._job.ranges)
-        if not numbers:
-            raise OcrError(f"it has {count} pages, and none of those asked for")
-        pages = [asyncio.create_task(self._page(load, number)) for number in numbers]
+        pages = [asyncio.create_task(self._page(load, number, count)) for number in numbers]
         try:
-            await asyncio.wait(pages, return_when=asyncio.FIRST_EXCEPTION)
-            for number, page in zip(numbers, pages, strict=True):
-                if page.done() and isinstance(page.exception(), OcrError) and count > 1:
-                    raise OcrError(f"page {number}: {page.exception()}")
-            return [await page for page in pages]
+            return await asyncio.gather(*pages)
         finally:
             for page in pages:
                 page.cancel()
             await asyncio.gather(*pages, return_exceptions=True)
 
-    async def _page(self, load: Callable[[int], bytes], number: int) -> Any:
+    async def _page(self, load: Callable[[int], bytes], number: int, count: int) -> _Page:
         async with self._pages:
-            picture = await asyncio.to_thread(load, number - 1)
-            result, version = await self._servers.read(picture, self._job.options)
-        return number, result, version
+            try:
+                picture = await asyncio.to_thread(load, number - 1)
+                result, version = await self._servers.read(picture, self._job.options)
+            except OcrError as error:
+                return _Page(number, error=f"page {number}: {error}" if count > 1 else str(error))
+        return _Page(number, result, version)
+
+
+class _Page(NamedTuple):
+    """A page's result and the version of its model, or why it failed."""
+
+    number: int
+    result: OcrResult | None = None
+    version: str | None = None
+    error: str | None = None
+
+
+def _row_of(path: str, pages: Sequence[_Page], seconds: float) -> Row:
+    """The row of a document; one with failed pages has failed, and keeps those that were read."""
+    read = {page.number: page.result for page in pages if page.result is not None}
+    error = "; ".join(page.error for page in pages if page.error) or None
+    if not read:
+        return Row(path, "failed", error, None, None, None, seconds)
+    text = "\f".join(result.text for result in read.values())
+    values = [{"page": number, **result.to_dict()} for number, result in read.items()]
+    version = ",".join(sorted({page.version for page in pages if page.version})) or None
+    return Row(path, "failed" if error else "ok", error, text, values, version, seconds)

@@ -39,16 +39,17 @@ SCHEMA = pa.schema(
 
 
 class Row(NamedTuple):
-    """What became of one input.
+    """The result of one input.
 
     Attributes:
         path: Its name.
         status: "ok", or "failed".
-        error: Why it failed.
-        text: All lines of all pages, a form feed between pages.
-        pages: For each page its number, `width`, `height` and `lines`; see `OcrResult.to_dict`.
-        model_version: That of the pipeline that read it.
-        seconds: From opening it to the last answer, waiting for room included.
+        error: Why it failed, or which of its pages failed.
+        text: All lines of all pages that were read, a form feed between pages.
+        pages: For each page that was read its number, `width`, `height` and `lines`; see
+            `OcrResult.to_dict`.
+        model_version: The version of the pipeline that read it.
+        seconds: From opening it to the last answer, queueing included.
     """
 
     path: str
@@ -60,19 +61,19 @@ class Row(NamedTuple):
     seconds: float
 
 
-class Done(NamedTuple):
-    """An input that has a row: its name, and why it failed if it did."""
+class RowStatus(NamedTuple):
+    """The path of a row, and why its input failed if it did."""
 
     path: str
     error: str | None
 
 
 class Table(NamedTuple):
-    """One way to keep rows in a file, and to find out which inputs it has them of."""
+    """A file format for rows; `statuses` reads back which inputs a file has rows of."""
 
     suffix: str
     write: Callable[[Sequence[Row]], bytes]
-    done: Callable[[bytes], list[Done]]
+    statuses: Callable[[bytes], list[RowStatus]]
 
 
 def write_parquet(rows: Sequence[Row]) -> bytes:
@@ -83,12 +84,12 @@ def write_parquet(rows: Sequence[Row]) -> bytes:
     return bytes(file.getvalue())
 
 
-def parquet_done(data: bytes) -> list[Done]:
-    """The inputs that a Parquet file has rows of."""
-    # Threads of Arrow that read through a Python object can outlive the interpreter, and then abort
-    # the process (apache/arrow#34314): they are given no such object, and there are none.
-    table = pq.read_table(pa.BufferReader(data), columns=list(Done._fields), use_threads=False)
-    return list(map(Done, *(table.column(name).to_pylist() for name in Done._fields)))
+def parquet_statuses(data: bytes) -> list[RowStatus]:
+    """The statuses of the rows of a Parquet file."""
+    # Arrow threads that read through a Python object can outlive the interpreter and then abort the
+    # process (apache/arrow#34314), so a buffer is read, without threads.
+    table = pq.read_table(pa.BufferReader(data), columns=list(RowStatus._fields), use_threads=False)
+    return list(map(RowStatus, *(table.column(name).to_pylist() for name in RowStatus._fields)))
 
 
 def write_jsonl(rows: Sequence[Row]) -> bytes:
@@ -97,13 +98,13 @@ def write_jsonl(rows: Sequence[Row]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def jsonl_done(data: bytes) -> list[Done]:
-    """The inputs that a JSONL file has rows of."""
+def jsonl_statuses(data: bytes) -> list[RowStatus]:
+    """The statuses of the rows of a JSONL file."""
     rows = map(json.loads, data.splitlines())
-    return [Done(row["path"], row["error"]) for row in rows]
+    return [RowStatus(row["path"], row["error"]) for row in rows]
 
 
 TABLES = {
-    "parquet": Table(".parquet", write_parquet, parquet_done),
-    "jsonl": Table(".jsonl", write_jsonl, jsonl_done),
+    "parquet": Table(".parquet", write_parquet, parquet_statuses),
+    "jsonl": Table(".jsonl", write_jsonl, jsonl_statuses),
 }

@@ -1,1 +1,1 @@
-"""The commands of `ppocr-client`, a file each."""
+"""The commands of `ppocr-client`, one module each: HELP, DESCRIPTION, add_arguments and run."""

@@ -1,4 +1,4 @@
-"""What the words of a command line may be."""
+"""Types of command line arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb `batch`: an archive into one row an input, on Ray."""
+"""The command `batch`: an archive into one row for each input, on Ray."""
 
 from __future__ import annotations
 
@@ -12,40 +12,46 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from ppocr_client.client import DEFAULT_URL
+from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero, whole
-from ppocr_client.commands.arguments import say
+from ppocr_client.commands.arguments import INTERRUPTED, log, token_of
 from ppocr_client.commands.progress import Progress, describe
-from ppocr_client.documents.documents import STDIN, InputError, parse_pages
+from ppocr_client.documents.inputs import STDIN, InputError
+from ppocr_client.documents.pages import parse_pages
 from ppocr_client.errors import MissingExtra
 from ppocr_client.options import given_options
 
 if TYPE_CHECKING:
     from ppocr_client.batch.cluster import Run
-    from ppocr_client.batch.parts import Part
     from ppocr_client.batch.reader import Job
-    from ppocr_client.batch.rows import Done
+    from ppocr_client.batch.rows import RowStatus
 
-INTERRUPTED = 130
-LISTED = 100  # failures that are told, not only counted
-LARGEST_PART = 500  # documents; what is lost when a machine is, and kept in memory until written
-PARTS_AN_ACTOR = 4  # at least, where there are so many inputs: they end at about the same time
-PERIOD = 0.5  # seconds between two looks at how far the actors are
-LOG_PERIOD = 60.0  # the same where nobody watches
+HELP = "read archives of millions of files on Ray, through one or many servers"
+DESCRIPTION = (
+    "Read whole archives, from folders or buckets, through one or many servers: exactly one row "
+    "for each input, in files that appear completely or not at all. The exit code is 1 if any "
+    "input failed, or none could be read."
+)
+LISTED = 100  # failures that are listed, not only counted
+LARGEST_PART = 500  # documents; kept in memory until written, and read again if a node is lost
+PARTS_PER_ACTOR = 4  # at least, if there are enough inputs, so that actors end at about one time
+PERIOD = 0.5  # seconds between two updates of the progress
+LOG_PERIOD = 60.0  # the same if standard error is not a terminal
 
 
 @dataclass
 class Outcome:
-    """What became of all inputs, those that were read before included."""
+    """The counts of all inputs, those of earlier runs included."""
 
     inputs: int
     before: int
     ok: int = 0
     failed: int = 0
     seconds: float = 0.0
-    failures: list[Done] = field(default_factory=list)
+    failures: list[RowStatus] = field(default_factory=list)
     stopped: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,88 +60,52 @@ class Outcome:
         return {**vars(self), "seconds": round(self.seconds, 3), "failures": failures}
 
 
-def add_arguments(verb: argparse.ArgumentParser) -> None:
-    """What to read, what to write, and where it is done."""
-    group = verb.add_argument_group("what to read")
-    group.add_argument(
-        "inputs",
-        nargs="*",
-        metavar="INPUT",
-        help="a folder with all below it, a quoted pattern, a file; on this machine or in a "
-        "bucket: s3://, gs:// or any other address that fsspec knows",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    group = parser.add_argument_group("what to read")
+    text = (
+        "a folder with all below it, a quoted pattern, a file; on this machine or in a bucket: "
+        "s3://, gs:// or any other address that fsspec knows"
     )
-    group.add_argument(
-        "--manifest", metavar="FILE", help="a list of files, one a line; - for standard input"
-    )
+    group.add_argument("inputs", nargs="*", metavar="INPUT", help=text)
+    text = "a list of files, one a line; - for standard input"
+    group.add_argument("--manifest", metavar="FILE", help=text)
     group.add_argument("--limit", type=whole, metavar="N", help="read no more than N inputs now")
-    group.add_argument("--pages", metavar="1-3,7,9-", help="pages of PDF and TIFF files")
-    group.add_argument(
-        "--dpi",
-        type=above_zero,
-        default=200.0,
-        metavar="N",
-        help="pixels to the inch of PDF pages (default: %(default)g)",
+    arguments.add_pages(group)
+    text = (
+        "an argument of the buckets' filesystem, such as endpoint_url=https://minio.example; keep "
+        "credentials in the environment"
     )
-    group.add_argument(
-        "--storage",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="what buckets are opened with, such as endpoint_url=https://minio.example; "
-        "credentials are better left to the environment",
-    )
-    group = verb.add_argument_group("what to write")
-    group.add_argument(
-        "--out", required=True, metavar="FOLDER", help="a folder, or an address in a bucket"
-    )
-    group.add_argument("--format", choices=("parquet", "jsonl"), default="parquet")
-    group.add_argument(
-        "--resume", action="store_true", help="leave out the inputs that have a row in --out"
-    )
-    group.add_argument(
-        "--part-size",
-        type=whole,
-        metavar="N",
-        help=f"inputs in one file (default: {LARGEST_PART}, or fewer in small archives)",
-    )
+    group.add_argument("--storage", action="append", default=[], metavar="KEY=VALUE", help=text)
+    group = parser.add_argument_group("what to write")
+    text = "a folder, or an address in a bucket"
+    group.add_argument("--out", required=True, metavar="FOLDER", help=text)
+    text = "the format of the parts"
+    group.add_argument("--format", choices=("parquet", "jsonl"), default="parquet", help=text)
+    text = "skip the inputs that have a row in --out"
+    group.add_argument("--resume", action="store_true", help=text)
+    text = f"inputs in one file (default: {LARGEST_PART}, or fewer in small archives)"
+    group.add_argument("--part-size", type=whole, metavar="N", help=text)
     group.add_argument("--json", action="store_true", help="print a summary as one JSON object")
-    group = verb.add_argument_group("how it is done")
-    group.add_argument(
-        "--ray-address",
-        default="local",
-        metavar="ADDRESS",
-        help="local starts a Ray on this machine; auto or HOST:PORT is a cluster's "
-        "(default: %(default)s)",
+    _add_execution(parser.add_argument_group("how it is done"))
+    arguments.add_connection(parser, several=True)
+    arguments.add_options(parser)
+
+
+def _add_execution(group: argparse._ArgumentGroup) -> None:
+    text = "local: start Ray on this machine; auto or HOST:PORT: connect to a cluster"
+    group.add_argument("--ray-address", default="local", metavar="ADDRESS", help=text)
+    text = (
+        "processes that read, each on a processor of the cluster (default: one for each processor, "
+        "but no more than --concurrency)"
     )
-    group.add_argument(
-        "--actors",
-        type=whole,
-        metavar="N",
-        help="processes that read, each on a processor of the cluster (default: one for each, but "
-        "no more than --concurrency)",
-    )
-    group.add_argument(
-        "--concurrency",
-        type=whole,
-        default=8,
-        metavar="N",
-        help="requests at one server at the same time, of all actors together "
-        "(default: %(default)s)",
-    )
-    group.add_argument(
-        "--retries",
-        type=whole,
-        default=5,
-        metavar="N",
-        help="how often a page is sent again when a server fails (default: %(default)s)",
-    )
-    group.add_argument(
-        "--patience",
-        type=above_zero,
-        default=300.0,
-        metavar="S",
-        help="give up when no server has been ready for so long (default: %(default)g)",
-    )
+    group.add_argument("--actors", type=whole, metavar="N", help=text)
+    text = "requests in flight at one server, of all actors together"
+    group.add_argument("--concurrency", type=whole, default=8, metavar="N", help=text)
+    text = "how often a page is sent again when a server fails"
+    group.add_argument("--retries", type=whole, default=5, metavar="N", help=text)
+    text = "give up when no server has been ready for S seconds"
+    group.add_argument("--patience", type=above_zero, default=300, metavar="S", help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -148,80 +118,49 @@ def run(args: argparse.Namespace) -> int:
         from ppocr_client.batch import files, parts
     except ImportError as error:
         raise InputError(str(MissingExtra("archives", str(error.name), "batch"))) from error
-    storage = _storage(args.storage)
-    out = files.check_output(args.out)
-    names = files.find_files(args.inputs, storage) + _manifest(args.manifest)
-    names = list(dict.fromkeys(names))
-    if not names:
-        raise InputError("nothing to read; name an INPUT, or a --manifest")
-    before = parts.look_into(out, args.format, storage)
-    if before.next and not args.resume:
-        raise InputError(f"{args.out} holds parts of an earlier run; --resume goes on from them")
-    known = {done.path for done in before.done}
-    waiting = [name for name in names if name not in known][: args.limit]
-    mine = set(names)
-    failed = [done for done in before.done if done.error is not None and done.path in mine]
-    outcome = Outcome(len(names), before=len(mine & known))
-    outcome.ok, outcome.failed = outcome.before - len(failed), len(failed)
-    outcome.failures += failed[:LISTED]
-    if outcome.before:
-        say(f"{outcome.before} of {len(names)} were read before")
-    code = _read(args, outcome, _Plan(waiting, out, storage, before.next)) if waiting else 0
-    return code or _report(args, outcome)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is left to read, where it is written, and the number of the first part."""
-
-    paths: Sequence[str]
-    out: str
-    storage: dict[str, Any]
-    start: int
-
-    def parts(self, args: argparse.Namespace, actors: int) -> list[Part]:
-        from ppocr_client.batch.parts import cut
-
-        fair = math.ceil(len(self.paths) / (PARTS_AN_ACTOR * actors))
-        return cut(
-            self.paths, args.part_size or min(LARGEST_PART, fair), self.out, args.format, self.start
-        )
-
-    def job(self, args: argparse.Namespace, actors: int) -> Job:
-        from ppocr_client.batch.reader import Job
-
-        return Job(
-            urls=tuple(dict.fromkeys(args.url or [DEFAULT_URL])),
-            model=args.model,
-            concurrency=args.concurrency // actors,
-            retries=args.retries,
-            timeout=args.timeout,
-            patience=args.patience,
-            form=args.format,
-            options=given_options(vars(args)),
-            ranges=parse_pages(args.pages) if args.pages else None,
-            dpi=args.dpi,
-            token=args.token,
-            tls=args.tls,
-            storage=self.storage,
-        )
-
-
-def _read(args: argparse.Namespace, outcome: Outcome, plan: _Plan) -> int:
-    """Read what is left; the exit code if it was interrupted, else 0."""
     if args.actors is not None and args.actors > args.concurrency:
         raise InputError(
             f"--actors {args.actors} is more than --concurrency {args.concurrency}: each actor "
             "needs a request of its own at every server"
         )
-    from ppocr_client.batch import cluster
+    args.storage = _storage(args.storage)
+    args.out = files.check_output(args.out)
+    names = files.find_files(args.inputs, args.storage) + _manifest(args.manifest)
+    names = list(dict.fromkeys(names))
+    if not names:
+        raise InputError("nothing to read; name an INPUT, or a --manifest")
+    existing = parts.scan_output(args.out, args.format, args.storage)
+    if existing.next and not args.resume:
+        raise InputError(f"{args.out} holds parts of an earlier run; --resume goes on from them")
+    known = {row.path: row for row in existing.rows}
+    failed = [known[name] for name in names if name in known and known[name].error is not None]
+    waiting = [name for name in names if name not in known]
+    outcome = Outcome(len(names), before=len(names) - len(waiting))
+    outcome.ok, outcome.failed = outcome.before - len(failed), len(failed)
+    outcome.failures += failed
+    if outcome.before:
+        log(f"{outcome.before} of {len(names)} were read before")
+    if waiting and not _read(args, outcome, waiting[: args.limit], existing.next):
+        return INTERRUPTED
+    return _report(args, outcome)
 
+
+def _read(args: argparse.Namespace, outcome: Outcome, paths: Sequence[str], first: int) -> bool:
+    """Read the inputs into parts numbered from `first`; False if it was interrupted."""
     start = time.monotonic()
+    local = args.ray_address == "local"
+    log("starting Ray …" if local else f"connecting to Ray at {args.ray_address} …")
+    from ppocr_client.batch import cluster, parts
+
     try:
         with cluster.connected(args.ray_address, args.actors):
             actors = args.actors or min(cluster.processors(), args.concurrency)
-            run = cluster.Run(plan.job(args, actors), plan.parts(args, actors), actors)
-            with _shown(run, len(plan.paths)):
+            log(f"Ray is ready; {actors} actors read {len(paths)} inputs")
+            fair = math.ceil(len(paths) / (PARTS_PER_ACTOR * actors))
+            size = args.part_size or min(LARGEST_PART, fair)
+            split = parts.split_parts(paths, size, args.out, args.format, first)
+            run = cluster.Run(_job(args, actors), split, actors)
+            with _progress(run, len(paths)):
                 for summary in run.summaries():
                     if summary.stopped is not None:
                         outcome.stopped = summary.stopped
@@ -232,48 +171,67 @@ def _read(args: argparse.Namespace, outcome: Outcome, plan: _Plan) -> int:
     except ConnectionError as error:
         raise InputError(str(error)) from error
     except KeyboardInterrupt:
-        say("interrupted; --resume goes on from here")
-        return INTERRUPTED
+        log("interrupted; --resume goes on from here")
+        return False
     outcome.seconds = time.monotonic() - start
-    del outcome.failures[LISTED:]
-    return 0
+    return True
+
+
+def _job(args: argparse.Namespace, actors: int) -> Job:
+    from ppocr_client.batch.reader import Job
+
+    return Job(
+        urls=tuple(dict.fromkeys(args.url or [DEFAULT_URL])),
+        model=args.model,
+        concurrency=args.concurrency // actors,
+        retries=args.retries,
+        timeout=args.timeout,
+        patience=args.patience,
+        form=args.format,
+        options=given_options(vars(args)),
+        ranges=parse_pages(args.pages) if args.pages else None,
+        dpi=args.dpi,
+        token=token_of(args),
+        tls=args.tls,
+        storage=args.storage,
+    )
 
 
 def _report(args: argparse.Namespace, outcome: Outcome) -> int:
-    """Say what became of the inputs; 0 if all that was tried was read, else 1."""
+    """Report the outcome; 0 if everything was read, else 1."""
+    del outcome.failures[LISTED:]
     for failure in outcome.failures:
-        say(f"{failure.path}: {failure.error}")
+        log(f"{failure.path}: {failure.error}")
     if outcome.failed > len(outcome.failures):
-        say(f"and {outcome.failed - len(outcome.failures)} more, whose rows say status failed")
+        log(f"and {outcome.failed - len(outcome.failures)} more, whose rows say status failed")
     if outcome.failed:
-        say(f"{outcome.failed} of {outcome.inputs} failed")
+        log(f"{outcome.failed} of {outcome.inputs} failed")
     if outcome.stopped is not None:
-        say(f"{outcome.stopped}; --resume goes on from here")
+        log(f"{outcome.stopped}; --resume goes on from here")
     if args.json:
         sys.stdout.write(json.dumps(outcome.to_dict(), ensure_ascii=False) + "\n")
     return 1 if outcome.failed or outcome.stopped is not None else 0
 
 
 @contextlib.contextmanager
-def _shown(run: Run, total: int) -> Iterator[None]:
-    """Show how far the actors are, as long as this lasts."""
-    stream: TextIO = sys.stderr
-    watched = stream.isatty()
+def _progress(run: Run, total: int) -> Iterator[None]:
+    """Show the progress of the actors until the context ends."""
+    shown = sys.stderr.isatty()
     progress, stop, start = (
-        Progress(total, stream, shown=watched),
+        Progress(total, sys.stderr, shown=shown),
         threading.Event(),
         time.monotonic(),
     )
 
-    def look() -> None:
-        while not stop.wait(PERIOD if watched else LOG_PERIOD):
+    def update() -> None:
+        while not stop.wait(PERIOD if shown else LOG_PERIOD):
             done, failed = run.tally()
-            if watched:
+            if shown:
                 progress.show(done, failed)
             else:
-                say(describe(done, total, failed, time.monotonic() - start))
+                log(describe(done, total, failed, time.monotonic() - start))
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=update, daemon=True)
     thread.start()
     try:
         yield
@@ -298,7 +256,7 @@ def _manifest(name: str | None) -> list[str]:
 
 
 def _storage(words: Sequence[str]) -> dict[str, Any]:
-    """The values of KEY=VALUE words: JSON's numbers and truths where they are some, else text."""
+    """The values of KEY=VALUE words: JSON numbers and booleans as such, anything else as text."""
     values: dict[str, Any] = {}
     for word in words:
         key, given, value = word.partition("=")

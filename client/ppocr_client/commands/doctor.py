@@ -1,4 +1,4 @@
-"""The verb `doctor`: is a server there, is it ready, does it read, and how fast is each step."""
+"""The command `doctor`: is a server reachable and ready, does it read, how fast is each step."""
 
 from __future__ import annotations
 
@@ -10,21 +10,32 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from ppocr_client.client import OcrClient
-from ppocr_client.commands.arguments import client_of
-from ppocr_client.documents.test_picture import PICTURE, TEXT
+from ppocr_client.commands.arguments import add_connection, client_of
+from ppocr_client.documents.sample_picture import PICTURE, TEXT
 from ppocr_client.errors import OcrError
-from ppocr_client.transport.timing import timed
+from ppocr_client.timing import timed
 
+HELP = "check a server: reachable, models ready, a test picture, time in each step"
+DESCRIPTION = (
+    "Check a server from this machine: is it reachable, are its models ready, does it read a test "
+    "picture, and how long does each step take. The exit code is 1 if a check fails."
+)
 PIPELINE = ("detect", "recognize")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_connection(parser)
 
 
 @dataclass
 class Report:
-    """What was found.
+    """The result of the checks.
 
     Attributes:
-        url: Which server was asked.
-        checks: Name, whether it is well, and what there is to say; a failed one ends the list.
+        url: The server's address.
+        checks: Name, whether it succeeded, and a message; a failed check is the last.
         steps: Milliseconds that each model spent on the test picture.
     """
 
@@ -34,8 +45,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong."""
-        return all(well for _, well, _ in self.checks)
+        """Whether all checks succeeded."""
+        return all(ok for _, ok, _ in self.checks)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,10 +64,10 @@ def examine(client: OcrClient, model: str, wait: float | None = None) -> Report:
     """All checks, one after the other, up to the first that fails."""
     report = Report(client.url)
 
-    def check(name: str, look: Callable[[], str]) -> None:
+    def check(name: str, examine: Callable[[], str]) -> None:
         if report.ok:
             try:
-                report.checks.append((name, True, look()))
+                report.checks.append((name, True, examine()))
             except OcrError as error:
                 report.checks.append((name, False, str(error)))
 
@@ -71,7 +82,7 @@ def examine(client: OcrClient, model: str, wait: float | None = None) -> Report:
 
 def lines(report: Report) -> list[str]:
     """The report for people."""
-    said = [f"{'ok  ' if well else 'FAIL'}  {name}: {what}" for name, well, what in report.checks]
+    said = [f"{'ok  ' if ok else 'FAIL'}  {name}: {what}" for name, ok, what in report.checks]
     steps = [f"      {name:16} {spent:8.1f} ms" for name, spent in report.steps.items()]
     return [report.url, *said, *steps]
 
@@ -105,11 +116,11 @@ def _limits(client: OcrClient) -> str:
 
 
 def _test_picture(client: OcrClient, model: str, report: Report) -> str:
-    """Read it twice: the first time may find the models asleep; the second is what is told."""
+    """Read it twice: the first request may warm the models up; the second is reported."""
     client.read(PICTURE)
     result, spent, work = timed(client, model, lambda: client.read(PICTURE))
     for name, (requests, seconds) in work.items():
         report.steps[name] = round(1000 * seconds / requests, 1)
     if not any(line.text.replace(" ", "") == TEXT.replace(" ", "") for line in result.lines):
-        raise OcrError(f"read {result.text!r} where it says {TEXT!r}")
+        raise OcrError(f"read {result.text!r} instead of {TEXT!r}")
     return f"read {result.text!r} in {1000 * spent:.0f} ms"

@@ -1,11 +1,11 @@
-"""How far a long run is: one line that is written over and over, only where somebody watches."""
+"""Progress of a long run: one line that is overwritten, on a terminal only."""
 
 from __future__ import annotations
 
 import time
 from typing import TextIO
 
-PERIOD = 0.2  # seconds between two writings
+PERIOD = 0.2  # seconds between two updates
 
 
 class Progress:
@@ -18,11 +18,11 @@ class Progress:
         self._written = 0.0
 
     def count(self, *, failed: bool) -> None:
-        """One more is finished."""
+        """Count one more finished document."""
         self.show(self._done + 1, self._failed + failed)
 
     def show(self, done: int, failed: int) -> None:
-        """So many are finished."""
+        """Show how many are finished."""
         self._done, self._failed = done, failed
         now = time.monotonic()
         if self._shown and (now - self._written > PERIOD or self._done == self._total):
@@ -32,7 +32,7 @@ class Progress:
             self._stream.flush()
 
     def clear(self) -> None:
-        """Take the line away, before something else is written."""
+        """Erase the line, before something else is written."""
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""The verb `read`: many documents to standard output or into files."""
+"""The command `read`: many documents to standard output or into files."""
 
 from __future__ import annotations
 
@@ -6,17 +6,47 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ppocr_client.client import OcrClient
-from ppocr_client.commands.arguments import client_of, order_of, say
+from ppocr_client.commands import arguments
+from ppocr_client.commands.arguments import INTERRUPTED, client_of, log, read_settings
 from ppocr_client.commands.progress import Progress
-from ppocr_client.documents.documents import Document, InputError, find_documents
-from ppocr_client.documents.reading import read_documents
+from ppocr_client.documents.inputs import Document, InputError, find_documents
+from ppocr_client.documents.reading import DocumentResult, read_documents
 from ppocr_client.errors import ImageError, MissingExtra, OcrError
 from ppocr_client.exports.draw import DrawError, draw_result
-from ppocr_client.exports.writers import FORMATS, ReadDocument, is_done, target, write_whole
+from ppocr_client.exports.writers import FORMATS, is_current, output_path, write_atomically
 
-INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+HELP = "read pictures and PDF files"
+DESCRIPTION = (
+    "Read pictures and PDF files to standard output, or each into a file of its own. The exit code "
+    "is 1 if any of them failed; they are listed at the end."
+)
+PARTIAL = ".partial"  # the suffix of a file that lacks the pages that failed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    group = parser.add_argument_group("what to read")
+    text = "a file, a folder, a quoted pattern, an http(s) address, or - for standard input"
+    group.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
+    group.add_argument("--recursive", action="store_true", help="read the folders of folders too")
+    arguments.add_pages(group)
+    arguments.add_concurrency(group)
+    group = parser.add_argument_group("what to write")
+    arguments.add_format(group)
+    text = "the same as --format jsonl"
+    group.add_argument("--json", action="store_const", const="jsonl", dest="format", help=text)
+    text = "a file, or for several inputs a folder"
+    group.add_argument("--out", type=Path, metavar="PATH", help=text)
+    text = "skip inputs whose output is in --out and not older than the input"
+    group.add_argument("--resume", action="store_true", help=text)
+    text = "draw boxes and texts into this PNG file, or for several inputs into this folder"
+    group.add_argument("--draw", type=Path, metavar="PATH", help=text)
+    arguments.add_font(group)
+    arguments.add_connection(parser)
+    arguments.add_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,52 +60,47 @@ def run(args: argparse.Namespace) -> int:
     several = len(documents) > 1
     waiting = [document for document in documents if not _finished(args, document, several)]
     if len(waiting) < len(documents):
-        say(f"{len(documents) - len(waiting)} of {len(documents)} were read before")
+        log(f"{len(documents) - len(waiting)} of {len(documents)} were read before")
     with client_of(args) as client:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
         except OcrError as error:
-            say(str(error))
+            log(str(error))
             return 1
         return _read_all(client, waiting, args, several)
 
 
 def _read_all(
-    client: OcrClient,
-    documents: Sequence[Document],
-    args: argparse.Namespace,
-    several: bool,
+    client: OcrClient, documents: Sequence[Document], args: argparse.Namespace, several: bool
 ) -> int:
     failures: list[tuple[str, str]] = []
     shown = sys.stderr.isatty() and several and (args.out is not None or not sys.stdout.isatty())
     progress = Progress(len(documents), sys.stderr, shown=shown)
     try:
-        for read in read_documents(client, documents, order_of(args)):
-            reason = read.error or write(read, args, several)
+        for read in read_documents(client, documents, read_settings(args)):
+            reason = write(read, args, several)
             if reason:
                 failures.append((read.document.source, reason))
-                if args.out is None and args.format == "jsonl":
-                    _print(json.dumps({"image": read.document.source, "error": reason}) + "\n")
             progress.count(failed=bool(reason))
     except KeyboardInterrupt:
         progress.clear()
         again = "; --resume goes on from here" if args.out is not None else ""
-        say(f"interrupted{again}")
+        log(f"interrupted{again}")
         return INTERRUPTED
     progress.clear()
     for source, reason in failures:
-        say(f"{source}: {reason}")
+        log(f"{source}: {reason}")
     if failures and several:
-        say(f"{len(failures)} of {len(documents)} failed")
+        log(f"{len(failures)} of {len(documents)} failed")
     return 1 if failures else 0
 
 
 def _check(args: argparse.Namespace, documents: Sequence[Document]) -> None:
-    """What can be known to fail before anything is read."""
+    """Refuse what is known to fail before anything is read."""
     several = len(documents) > 1
     if args.resume and args.out is None:
-        raise InputError("--resume goes by the files that were written; say --out FOLDER")
+        raise InputError("--resume needs the files of an earlier run; give --out FOLDER")
     if args.out is None and several and not FORMATS[args.format].many:
         raise InputError(f"--format {args.format} of {len(documents)} inputs needs --out FOLDER")
     for option, base in (("--out", args.out), ("--draw", args.draw)):
@@ -90,50 +115,67 @@ def _check(args: argparse.Namespace, documents: Sequence[Document]) -> None:
             other = names.setdefault(document.name, document)
             if other is not document:
                 raise InputError(
-                    f"{option} cannot keep inputs of the same name apart: {other.source} and "
+                    f"{option} would write inputs of the same name to one file: {other.source} and "
                     f"{document.source}; read them one by one, or name the folder above both"
                 )
 
 
 def _finished(args: argparse.Namespace, document: Document, several: bool) -> bool:
-    if not args.resume:
-        return False
-    return is_done(
-        target(args.out, document, FORMATS[args.format].suffix, several=several), document
-    )
+    path = args.resume and _out(args, document, several)
+    return bool(path) and is_current(path, document)
 
 
-def write(read: ReadDocument, args: argparse.Namespace, several: bool) -> str | None:
-    """Write all that is wanted of a document, or say why it cannot be.
+def _out(args: argparse.Namespace, document: Document, several: bool) -> Path:
+    return output_path(args.out, document, FORMATS[args.format].suffix, several=several)
 
-    What --resume goes by is written last.
+
+def write(read: DocumentResult, args: argparse.Namespace, several: bool) -> str | None:
+    """Write a document's outputs; why it failed, or why they cannot be written, else None."""
+    reason = read.error
+    if read.pages:
+        try:
+            return _write_outputs(read, args, several)
+        except (ImageError, MissingExtra, DrawError) as error:
+            reason = str(error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = f"cannot write: {error}"
+    if args.out is None and args.format == "jsonl":
+        _print(json.dumps({"image": read.document.source, "error": reason}) + "\n")
+    return reason
+
+
+def _write_outputs(read: DocumentResult, args: argparse.Namespace, several: bool) -> str | None:
+    """Write the pages that were read; why the others failed.
+
+    If some failed, the file gets another suffix, so that `--resume` reads the document again.
     """
-    chosen = FORMATS[args.format]
-    try:
-        if args.draw is not None:
-            _draw(read, args, several)
-        content = chosen.write(read, args.dpi)
-        if args.out is not None:
-            path = target(args.out, read.document, chosen.suffix, several=several)
-            write_whole(path, content)
-        elif args.format in ("lines", "text") and several:
-            _print(f"== {read.document.source}\n{content}")  # type: ignore[str-bytes-safe]
-        else:
-            _print(content)
-    except (ImageError, MissingExtra, DrawError) as error:
-        return str(error)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return f"cannot write: {error}"
+    if args.draw is not None:
+        _draw(read, args, several)
+    content = FORMATS[args.format].write(read, args.dpi)
+    if args.out is None:
+        if args.format in ("lines", "text") and several:
+            _print(f"== {read.document.source}\n")
+        _print(content)
+        return read.error
+    path = _out(args, read.document, several)
+    partial = path.with_name(path.name + PARTIAL)
+    if read.error:
+        write_atomically(partial, content)
+        return f"{read.error}; they are in {partial}"
+    write_atomically(path, content)  # last, since --resume looks for it
+    partial.unlink(missing_ok=True)
     return None
 
 
-def _draw(read: ReadDocument, args: argparse.Namespace, several: bool) -> None:
-    """A drawing of each page; those of several pages are numbered."""
+def _draw(read: DocumentResult, args: argparse.Namespace, several: bool) -> None:
+    """Draw each page that was read; the drawings of several pages are numbered."""
     for page in read.pages:
+        if page.error:
+            continue
         number = f"-{page.number}" if read.count > 1 else ""
-        path = target(args.draw, read.document, f"{number}.png", several=several)
+        path = output_path(args.draw, read.document, f"{number}.png", several=several)
         if number and path == args.draw:
             path = path.with_name(f"{path.stem}{number}{path.suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)

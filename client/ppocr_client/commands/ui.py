@@ -1,4 +1,4 @@
-"""The verb `serve-ui`: a local web page that reads pictures and PDF files."""
+"""The command `serve-ui`: a local web page that reads pictures and PDF files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ppocr_client.commands.arguments import client_of
-from ppocr_client.documents.documents import InputError
+from ppocr_client.commands.arguments import add_connection, add_dpi, add_font, client_of
+from ppocr_client.documents.inputs import InputError
 from ppocr_client.errors import MissingExtra
 
-NAMES = ("localhost",)
+HELP = "a local web page that reads pictures and PDF files"
+DESCRIPTION = (
+    "Serve a web page that reads pictures and PDF files and shows what was read where. Only this "
+    "machine can open it, unless --host says otherwise."
+)
+HOST_NAMES = ("localhost",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=8080, metavar="N", help="0: any free port")
+    add_dpi(parser)
+    add_font(parser)
+    add_connection(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         import uvicorn
 
         from ppocr_client.ui.app import build_app
-        from ppocr_client.ui.document_store import Shelf
+        from ppocr_client.ui.document_store import DocumentStore
     except ImportError as error:
         raise InputError(
             str(MissingExtra("the web page", str(error.name or "packages"), "ui"))
@@ -39,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
         app = build_app(
             client,
             args.model,
-            Shelf(Path(folder), dpi=args.dpi),
-            {*NAMES, args.host.lower()},
+            DocumentStore(Path(folder), dpi=args.dpi),
+            {*HOST_NAMES, args.host.lower()},
             args.font,
         )
         config = uvicorn.Config(

@@ -1,4 +1,4 @@
-"""The verb `watch`: documents are read as they arrive in a folder."""
+"""The command `watch`: documents are read as they arrive in a folder."""
 
 from __future__ import annotations
 
@@ -10,20 +10,51 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 
 from ppocr_client.client import OcrClient
-from ppocr_client.commands.arguments import client_of, order_of, say
+from ppocr_client.commands import arguments
+from ppocr_client.commands.argument_types import above_zero
+from ppocr_client.commands.arguments import client_of, log, read_settings
 from ppocr_client.commands.read import write
-from ppocr_client.documents.arrivals import Arrivals, State, state_of
-from ppocr_client.documents.documents import SUFFIXES, Document, InputError, folder_documents
+from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
+from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
 from ppocr_client.errors import MissingExtra, OcrError
-from ppocr_client.exports.writers import FORMATS, is_done, target
+from ppocr_client.exports.writers import FORMATS, is_current, output_path
 from ppocr_client.transport.protocol import backoff
 
-# Some network folders tell nobody of changes, so the folder is looked through anyway.
-LOOK_PERIOD = 15.0  # seconds
+HELP = "read pictures and PDF files as they arrive in a folder"
+DESCRIPTION = (
+    "Read the pictures and PDF files of a folder and those that arrive later, each into a file of "
+    "its own, whose path is printed. What was read before is not read again. Ends with Ctrl-C; the "
+    "exit code is 1 if something was not read."
+)
+# Some network file systems report no changes, so the folder is listed anyway.
+SCAN_PERIOD = 15.0  # seconds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    group = parser.add_argument_group("what to read")
+    group.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to watch")
+    group.add_argument("--recursive", action="store_true", help="watch its folders too")
+    text = "end when all that is there has been read"
+    group.add_argument("--once", action="store_true", help=text)
+    text = "a file is complete when it has not changed for S seconds"
+    group.add_argument("--settle", type=above_zero, default=1, metavar="S", help=text)
+    arguments.add_pages(group)
+    arguments.add_concurrency(group)
+    group = parser.add_argument_group("what to write")
+    arguments.add_format(group)
+    text = "the folder for the results"
+    group.add_argument("--out", type=Path, metavar="FOLDER", required=True, help=text)
+    text = "draw boxes and texts into PNG files here"
+    group.add_argument("--draw", type=Path, metavar="FOLDER", help=text)
+    arguments.add_font(group)
+    arguments.add_connection(parser)
+    arguments.add_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         InputError: If the command line asks for what cannot be done; nothing was read.
     """
     _check(args)
-    arrivals = Arrivals(args.settle)
+    arrivals = ArrivalTracker(args.settle)
     with _interrupted() as interrupted, client_of(args) as client:
         try:
             if args.wait is not None:
@@ -41,22 +72,22 @@ def run(args: argparse.Namespace) -> int:
             _watch(client, arrivals, args, interrupted)
         except KeyboardInterrupt:
             pass  # the way to end it
-        except OcrError as error:  # the server refuses everybody, such as a wrong token
-            say(str(error))
+        except OcrError as error:  # the server refuses every request, for example a wrong token
+            log(str(error))
             return 1
         except FileNotFoundError as error:
-            say(f"{args.folder} is gone: {error}")
+            log(f"{args.folder} is gone: {error}")
             return 1
         return _report(arrivals)
 
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """Set at Ctrl-C, beside the one KeyboardInterrupt, which a library in mid-call may swallow."""
+    """An event set at Ctrl-C, beside KeyboardInterrupt, which a library may swallow."""
     event = threading.Event()
 
     def interrupt(*_: object) -> None:
-        if not event.is_set():  # the end is not interrupted again
+        if not event.is_set():  # do not interrupt the shutdown
             event.set()
             raise KeyboardInterrupt
 
@@ -85,86 +116,90 @@ def _check(args: argparse.Namespace) -> None:
             )
 
 
+def _out(args: argparse.Namespace, document: Document) -> Path:
+    return output_path(args.out, document, FORMATS[args.format].suffix, several=True)
+
+
 def _watch(
-    client: OcrClient, arrivals: Arrivals, args: argparse.Namespace, interrupted: threading.Event
+    client: OcrClient,
+    arrivals: ArrivalTracker,
+    args: argparse.Namespace,
+    interrupted: threading.Event,
 ) -> None:
-    suffix = FORMATS[args.format].suffix
+    def was_read(document: Document) -> bool:
+        return is_current(_out(args, document), document)
 
-    def done(document: Document) -> bool:
-        return is_done(target(args.out, document, suffix, several=True), document)
-
-    for _ in _occasions(arrivals, args, interrupted):
-        arrivals.look(_found(args), done, time.monotonic())
+    for _ in _scans(arrivals, args, interrupted):
+        arrivals.update(_found(args), was_read, time.monotonic())
         if not _read(client, arrivals, args):
             _wait_for(client, interrupted)
         if args.once and not arrivals.waiting():
             return
 
 
-def _occasions(
-    arrivals: Arrivals, args: argparse.Namespace, interrupted: threading.Event
+def _scans(
+    arrivals: ArrivalTracker, args: argparse.Namespace, interrupted: threading.Event
 ) -> Iterator[None]:
-    """Whenever the folder is to be looked through, until Ctrl-C."""
+    """Yield whenever the folder is to be listed, until Ctrl-C."""
     try:
         import watchfiles
     except ImportError:
         raise InputError(str(MissingExtra("watched folders", "watchfiles", "watch"))) from None
-    looked = float("-inf")
-    step = int(1000 * args.settle / 2)
+    scanned = float("-inf")
+    step = max(50, int(1000 * args.settle / 2))  # milliseconds
     for changes in watchfiles.watch(
         args.folder,
         watch_filter=None,
         recursive=args.recursive,
-        debounce=max(50, step),
-        rust_timeout=max(50, step),
+        debounce=step,
+        rust_timeout=step,
         yield_on_timeout=True,
         stop_event=interrupted,
     ):
-        if changes or arrivals.waiting() or time.monotonic() - looked >= LOOK_PERIOD:
+        if changes or arrivals.waiting() or time.monotonic() - scanned >= SCAN_PERIOD:
             yield
-            looked = time.monotonic()
+            scanned = time.monotonic()
 
 
-def _found(args: argparse.Namespace) -> dict[Document, State]:
+def _found(args: argparse.Namespace) -> dict[Document, FileState]:
     documents = folder_documents(args.folder, recursive=args.recursive)
-    states = {document: state_of(document) for document in documents}
+    states = {document: file_state(document) for document in documents}
     return {document: state for document, state in states.items() if state is not None}
 
 
-def _read(client: OcrClient, arrivals: Arrivals, args: argparse.Namespace) -> bool:
+def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace) -> bool:
     """Read what is complete; False if the server is away, and the rest is still to be read."""
-    ready: Mapping[Document, State] = arrivals.ready(time.monotonic())
-    for read in read_documents(client, ready, order_of(args)):
+    complete = arrivals.complete(time.monotonic())
+    for read in read_documents(client, complete, read_settings(args)):
         if read.error and (read.away or not client.server_ready()):
             return False
-        document, state = read.document, ready[read.document]
-        if state_of(document) != state:
-            continue  # it was written to again, or taken away, while it was read
-        reason = read.error or write(read, args, several=True)
+        document, state = read.document, complete[read.document]
+        if file_state(document) != state:
+            continue  # it was changed or removed while it was read
+        reason = write(read, args, several=True)
         arrivals.finish(document, state, reason)
         if reason:
-            say(f"{document.source}: {reason}")
+            log(f"{document.source}: {reason}")
         else:
-            path = target(args.out, document, FORMATS[args.format].suffix, several=True)
-            sys.stdout.write(f"{path}\n")
+            sys.stdout.write(f"{_out(args, document)}\n")
             sys.stdout.flush()
     return True
 
 
 def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
-    say(f"{client.url} is away or busy; going on as soon as it is back")
+    log(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
         time.sleep(backoff(attempt, random.random()))  # nosec B311 # not for secrets
         if interrupted.is_set() or client.server_ready():
             return
 
 
-def _report(arrivals: Arrivals) -> int:
-    """The counts, and once more what failed."""
+def _report(arrivals: ArrivalTracker) -> int:
+    """Log the counts, and once more what failed."""
     waiting = arrivals.waiting()
     for document, reason in arrivals.failures.items():
         if document not in waiting:
-            say(f"{document.source}: {reason}")
+            log(f"{document.source}: {reason}")
     failed = len(arrivals.failures.keys() - waiting.keys())
-    say(f"{arrivals.read} read, {failed} failed, {len(waiting)} not read yet")
+    log(f"{arrivals.read} read, {failed} failed, {len(waiting)} not read yet")
     return 1 if failed or waiting else 0

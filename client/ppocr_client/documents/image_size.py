@@ -1,4 +1,4 @@
-"""The size of an encoded picture, from its header alone and as it is seen upright."""
+"""The upright size of an encoded picture, from its header alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Size(NamedTuple):
 def picture_size(data: bytes) -> Size | None:
     """The upright size of a JPEG, PNG, BMP, WebP or TIFF file's first picture.
 
-    None if the header says nothing that can be understood. EXIF orientation is honoured.
+    None if the header cannot be understood. EXIF orientation is applied.
     """
     try:
         width, height, orientation = _read(data)
@@ -33,7 +33,7 @@ def picture_size(data: bytes) -> Size | None:
 
 
 def tiff_pictures(data: bytes) -> int:
-    """How many pictures a TIFF file holds; 0 if it is no TIFF file."""
+    """The number of pictures in a TIFF file; 0 if it is not one."""
     if data[:4] not in (b"II*\0", b"MM\0*") or len(data) < 8:
         return 0
     seen: set[int] = set()
@@ -131,7 +131,7 @@ def _order(data: bytes) -> str:
 
 
 def _tags(data: bytes) -> dict[int, int]:
-    """The short and long numbers of a TIFF's (or EXIF's) first directory."""
+    """The SHORT and LONG tags of the first directory of TIFF or EXIF data."""
     order = _order(data)
     (offset,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, offset)

@@ -1,4 +1,4 @@
-"""PDFium for one thread at a time: it cannot be used by several."""
+"""Pages of PDF files. PDFium is not thread-safe: all calls hold LOCK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ppocr_client.documents.pictures import encode_pixels
 from ppocr_client.errors import ImageError, MissingExtra
 
 LOCK = threading.Lock()
-POINTS = 72  # of a page's inch
+POINTS = 72  # per inch
 MAX_PIXELS = 100_000_000  # the server's own limit
 
 
@@ -20,7 +20,7 @@ class PdfPages:
 
         Raises:
             MissingExtra: If pypdfium2 is missing.
-            ImageError: If it is damaged or wants a password.
+            ImageError: If it is damaged or needs a password.
         """
         try:
             import pypdfium2
@@ -34,7 +34,7 @@ class PdfPages:
             self.count = len(self._document)
 
     def render(self, index: int, dpi: float) -> bytes:
-        """A page, counted from 0, as an encoded picture with `dpi` pixels to the inch.
+        """A page, counted from 0, as an encoded picture with `dpi` pixels per inch.
 
         Raises:
             ImageError: If the page is damaged or would be too large.

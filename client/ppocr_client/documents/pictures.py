@@ -1,12 +1,13 @@
-"""Pictures in every form that Python knows, as the bytes of an encoded file.
+"""Pictures in every form that Python has, as the bytes of an encoded file.
 
-NumPy arrays become BMP, which costs no compression and is decoded fastest, or PNG where BMP will
-not do. Neither loses anything.
+NumPy arrays become BMP, which needs no compression and is decoded fastest, or PNG if BMP cannot
+hold them. Both are lossless.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import struct
 import sys
 import zlib
@@ -27,8 +28,12 @@ ImageSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Pixels | Image"
 )
 
-# The server's default limit is 32 MiB a file; a larger picture may still fit in as PNG.
+# The server's default limit is 32 MiB a file; a larger picture may still fit as PNG.
 MAX_BMP_BYTES = 32 * 2**20
+# How base64 text of a JPEG, PNG, BMP, WebP or TIFF file begins, or a data URL.
+BASE64 = (b"/9j/", b"iVBORw0KGgo", b"Qk", b"UklGR", b"SUkqA", b"TU0AK", b"data:image/")
+NOT_BASE64 = "{name} is base64 text; give the file's own bytes: base64.b64decode(text)"
+BASE64_LETTERS = re.compile(rb"[A-Za-z0-9+/=\s,:;-]*")
 
 
 def read_image(image: Any, colour: Colour | None = None) -> bytes:
@@ -36,13 +41,13 @@ def read_image(image: Any, colour: Colour | None = None) -> bytes:
 
     Args:
         image: A file's path, the bytes of a JPEG, PNG, BMP, WebP or TIFF file, a binary file
-            object (read from where it stands), a Pillow image (brought upright), or an array:
+            object (read from its position on), a Pillow image (brought upright), or an array:
             uint8 [H, W] gray, [H, W, 3], or [H, W, 4] with alpha last.
         colour: The order of an array's channels, "BGR" (OpenCV) or "RGB"; needed for arrays of
             3 or 4 channels.
 
     Raises:
-        ImageError: If there is nothing to read, or an array is no picture.
+        ImageError: If there is nothing to read, it is base64 text, or an array is no picture.
         TypeError: If `image` is of another type.
     """
     if isinstance(image, np.ndarray):
@@ -50,20 +55,23 @@ def read_image(image: Any, colour: Colour | None = None) -> bytes:
     if colour is not None:
         raise ImageError(f"colour={colour!r} is for arrays; a {type(image).__name__} knows its own")
     if isinstance(image, bytes | bytearray | memoryview):
-        return _not_empty(bytes(image), "the picture")
+        return _checked(bytes(image), "the picture")
     if isinstance(image, str | os.PathLike):
         try:
-            return _not_empty(Path(image).read_bytes(), os.fspath(image))
+            return _checked(Path(image).read_bytes(), os.fspath(image))
         except OSError as error:
-            raise ImageError(f"cannot read {os.fspath(image)}: {error.strerror}") from error
-    pillow = sys.modules.get("PIL.Image")  # Whoever has an image of Pillow has loaded it.
+            name = os.fspath(image)
+            if _is_base64(name.encode()):
+                raise ImageError(NOT_BASE64.format(name="the path")) from error
+            raise ImageError(f"cannot read {name}: {error.strerror}") from error
+    pillow = sys.modules.get("PIL.Image")  # An image of Pillow exists only if Pillow is loaded.
     if pillow is not None and isinstance(image, pillow.Image):
         return encode_pillow(image)
     if hasattr(image, "read"):
         data = image.read()
         if not isinstance(data, bytes):
             raise TypeError("the file object reads text; open it in binary mode, 'rb'")
-        return _not_empty(data, getattr(image, "name", "the file object"))
+        return _checked(data, getattr(image, "name", "the file object"))
     raise TypeError(
         f"image is {type(image).__name__}; give a path, an encoded picture's bytes, a binary file "
         "object, a NumPy array or a Pillow image"
@@ -74,8 +82,7 @@ def encode_pixels(pixels: npt.NDArray[Any], colour: Colour | None) -> bytes:
     """An array as a BMP or PNG file; see `read_image`.
 
     Raises:
-        ImageError: If the array's type or shape is that of no picture, or the order of its
-            channels is not said.
+        ImageError: If the array's type or shape is not that of a picture, or `colour` is missing.
     """
     if pixels.dtype != np.uint8:
         raise ImageError(f"the array is {pixels.dtype}; give uint8, 0 to 255")
@@ -87,7 +94,7 @@ def encode_pixels(pixels: npt.NDArray[Any], colour: Colour | None) -> bytes:
         raise ImageError(f"the array's shape is {pixels.shape}; there are no pixels")
     if pixels.ndim == 3:
         if colour not in ("BGR", "RGB"):
-            raise ImageError(f"colour is {colour!r}; say colour='BGR' (OpenCV) or colour='RGB'")
+            raise ImageError(f"colour is {colour!r}; give colour='BGR' (OpenCV) or colour='RGB'")
         if colour == "RGB":
             pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     if pixels.shape[2:] == (4,) or 3 * pixels.shape[0] * pixels.shape[1] > MAX_BMP_BYTES - 4096:
@@ -108,10 +115,20 @@ def encode_pillow(image: Image) -> bytes:
     return encode_pixels(np.asarray(upright.convert(mode)), "RGB" if mode == "RGB" else None)
 
 
-def _not_empty(data: bytes, name: object) -> bytes:
+def _checked(data: bytes, name: object) -> bytes:
     if not data:
         raise ImageError(f"{name} is empty")
+    if _is_base64(data):
+        raise ImageError(NOT_BASE64.format(name=name))
     return data
+
+
+def _is_base64(data: bytes) -> bool:
+    return (
+        len(data) > 40
+        and data.startswith(BASE64)
+        and BASE64_LETTERS.fullmatch(data[:200]) is not None
+    )
 
 
 def _bmp(pixels: Pixels) -> bytes:
@@ -137,7 +154,7 @@ def _png(pixels: Pixels) -> bytes:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     kind = {(): 0, (3,): 2, (4,): 6}[pixels.shape[2:]]
     rows = pixels.reshape(height, -1)
-    # Each row is given as its difference from the one above: filter 2, "Up".
+    # Each row is stored as its difference from the row above: filter 2, "Up".
     above = np.vstack([np.zeros_like(rows[:1]), rows[:-1]])
     filtered = np.hstack([np.full((height, 1), 2, np.uint8), rows - above])
     header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)

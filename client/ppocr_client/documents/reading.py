@@ -1,105 +1,160 @@
-"""Many documents through one client, a few pages at a time, whole documents out."""
+"""Read many documents through one client, a few pages at a time, and return whole documents."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ppocr_client.client import OcrClient
-from ppocr_client.documents.documents import Document, Page, pages_of
+from ppocr_client.documents.inputs import Document
+from ppocr_client.documents.pages import Page, Ranges, pages_of
 from ppocr_client.errors import MissingExtra, OcrError, ServerBusy, ServerUnavailable
-from ppocr_client.exports.writers import ReadDocument, ReadPage
 from ppocr_client.options import ReadOptions
-from ppocr_client.transport.batching import run_many
+from ppocr_client.results import OcrResult
+from ppocr_client.transport.batching import map_in_threads
 
 JPEG_QUALITY = 90
 
 
 @dataclass(frozen=True)
-class Order:
-    """How documents are to be read.
+class ReadSettings:
+    """How documents are read.
 
     Attributes:
         options: Of each request.
-        concurrency: How many pages are on their way at the same time.
-        dpi: Pixels to the inch for the pages of PDF files.
-        ranges: Which pages of a document; see `parse_pages`.
-        keep: Whether the pictures are wanted with the results.
+        concurrency: The number of pages in flight.
+        dpi: Pixels per inch for the pages of PDF files.
+        ranges: The wanted pages of a document; see `parse_pages`.
+        keep: Whether the results come with their pictures.
         timeout: Seconds for an address to answer; a page has the client's own timeout.
     """
 
     options: ReadOptions = field(default_factory=lambda: ReadOptions())
     concurrency: int = 4
     dpi: float = 200
-    ranges: list[tuple[int, int | None]] | None = None
+    ranges: Ranges | None = None
     keep: bool = False
     timeout: float = 60
 
 
-class _Piece(NamedTuple):
-    """A page on its way: with its result, or with the reason why there is none."""
+class PageResult(NamedTuple):
+    """A page's result, empty if it failed with `error`.
+
+    `picture` is kept if an output needs it; `pdf` is the whole file if it is a PDF file.
+    """
+
+    number: int
+    result: OcrResult
+    picture: bytes | None = None
+    pdf: bytes | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class DocumentResult:
+    """A document's pages, or why it failed.
+
+    Attributes:
+        document: The document.
+        count: How many pages it has; `pages` may be a choice of them.
+        pages: The wanted pages, failed ones included; none if all failed.
+        error: Why pages failed; None if all were read.
+        away: Whether a page failed because the server was unavailable or busy.
+    """
+
+    document: Document
+    count: int
+    pages: Sequence[PageResult]
+    error: str | None = None
+    away: bool = False
+
+    @property
+    def results(self) -> list[OcrResult]:
+        """The results of the pages."""
+        return [page.result for page in self.pages]
+
+
+class _Task(NamedTuple):
+    """A page to read, or the reason why its document has none."""
 
     document: Document
     page: Page | None
     last: bool
-    read: ReadPage | None = None
+    error: str | None = None
+
+
+class _Outcome(NamedTuple):
+    task: _Task
+    page: PageResult | None
     error: str | None = None
     away: bool = False
 
 
 def read_documents(
-    client: OcrClient, documents: Iterable[Document], order: Order
-) -> Iterator[ReadDocument]:
-    """Read documents in their order; one that fails says why and holds none of the others up.
+    client: OcrClient, documents: Iterable[Document], settings: ReadSettings
+) -> Iterator[DocumentResult]:
+    """Read documents in their order, pages of one and of the next at the same time.
 
-    Pages of one document and of the next are read at the same time. A document one of whose pages
-    fails has failed.
+    A document or page that fails does not stop the others.
     """
 
-    def one(piece: _Piece) -> _Piece:
-        if piece.page is None:
-            return piece
-        try:
-            return piece._replace(read=_read_page(client, piece.page, order))
-        except (OcrError, MissingExtra) as error:
-            number = f"page {piece.page.number}: " if piece.page.count > 1 else ""
-            away = isinstance(error, ServerUnavailable | ServerBusy)
-            return piece._replace(error=f"{number}{error}", away=away)
+    def read(task: _Task) -> _Outcome:
+        if task.page is None:
+            return _Outcome(task, None, task.error)
+        return _read_page(client, task, task.page, settings)
 
-    pages: list[ReadPage] = []
-    errors: list[str] = []
-    away = False
-    for piece in run_many(one, _pieces(documents, order), order.concurrency, ordered=True):
-        pages += [piece.read] if piece.read else []
-        errors += [piece.error] if piece.error else []
-        away = away or piece.away
-        if piece.last:
-            count = piece.page.count if piece.page else 0
-            error = "; ".join(errors) or None
-            yield ReadDocument(piece.document, count, [] if errors else pages, error, away)
-            pages, errors, away = [], [], False
+    outcomes: list[_Outcome] = []
+    tasks = _tasks(documents, settings)
+    for outcome in map_in_threads(read, tasks, settings.concurrency, ordered=True):
+        outcomes.append(outcome)
+        if outcome.task.last:
+            yield _document_result(outcomes)
+            outcomes = []
 
 
-def _pieces(documents: Iterable[Document], order: Order) -> Iterator[_Piece]:
+def _document_result(outcomes: Sequence[_Outcome]) -> DocumentResult:
+    task = outcomes[-1].task
+    count = task.page.count if task.page else 0
+    errors = [outcome.error for outcome in outcomes if outcome.error]
+    pages = [outcome.page for outcome in outcomes if outcome.page]
+    read = len(outcomes) - len(errors)
+    if errors and read:
+        errors.append(f"{read} of {len(outcomes)} pages were read")
+    away = any(outcome.away for outcome in outcomes)
+    return DocumentResult(
+        task.document, count, pages if read else [], "; ".join(errors) or None, away
+    )
+
+
+def _tasks(documents: Iterable[Document], settings: ReadSettings) -> Iterator[_Task]:
     for document in documents:
         try:
-            found = pages_of(document, dpi=order.dpi, ranges=order.ranges, timeout=order.timeout)
+            found = pages_of(
+                document, dpi=settings.dpi, ranges=settings.ranges, timeout=settings.timeout
+            )
         except (OcrError, MissingExtra) as error:
-            yield _Piece(document, None, last=True, error=str(error))
+            yield _Task(document, None, last=True, error=str(error))
             continue
         for page in found:
-            yield _Piece(document, page, last=page is found[-1])
+            yield _Task(document, page, last=page is found[-1])
 
 
-def _read_page(client: OcrClient, page: Page, order: Order) -> ReadPage:
-    data = page.load()
-    result = client.read(data, **order.options)
-    if not order.keep:
-        return ReadPage(page.number, result, None, page.pdf)
-    # The pages of a long PDF file, kept as they were drawn, would fill the memory.
-    return ReadPage(page.number, result, as_jpeg(data) if page.pdf else data, page.pdf)
+def _read_page(client: OcrClient, task: _Task, page: Page, settings: ReadSettings) -> _Outcome:
+    picture = None
+    try:
+        data = page.load()
+        if settings.keep:
+            # The rendered pages of a long PDF file, kept uncompressed, would fill the memory.
+            picture = as_jpeg(data) if page.pdf else data
+        result = client.read(data, **settings.options)
+    except (OcrError, MissingExtra) as error:
+        number = f"page {page.number}: " if page.count > 1 else ""
+        failed = PageResult(page.number, OcrResult(()), picture, page.pdf, str(error))
+        away = isinstance(error, ServerUnavailable | ServerBusy)
+        return _Outcome(task, failed, f"{number}{error}", away)
+    return _Outcome(task, PageResult(page.number, result, picture, page.pdf))
 
 
 def as_jpeg(data: bytes) -> bytes:

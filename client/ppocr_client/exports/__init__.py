@@ -1,6 +1,6 @@
-"""Results as the files of other programs, one format a module.
+"""Results in the file formats of other programs, one module each.
 
-Each takes the pages of one document, which may be a single picture. Boxes are in pixels of the
-upright picture. The pipeline reads lines, so the smallest thing in every format is a line: nothing
-is made up about where its words begin.
+Each takes the pages of a document, which may be a single picture. Boxes are in pixels of the
+upright picture. The pipeline reads lines, so a line is the smallest unit of every format: word
+boxes are not invented.
 """

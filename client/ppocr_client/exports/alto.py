@@ -1,4 +1,4 @@
-"""ALTO 4.2: the XML of libraries and archives."""
+"""ALTO 4.2, the XML format of libraries and archives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def to_alto(pages: Sequence[OcrResult], *, names: Sequence[str] = ()) -> str:
 
     Args:
         pages: The pages.
-        names: The picture's name of each page, if they are known; ALTO has room for the first.
+        names: The picture's name of each page, if known; ALTO holds the first only.
 
     Returns:
         XML with one `TextBlock` a page, one `TextLine` with its corners as `Polygon` and one

@@ -1,4 +1,4 @@
-"""A picture of a result: the lines' boxes on the left, their texts at the same places on the right.
+"""Drawing of a result: boxes on the left, the texts at the same places on the right.
 
 Needs Pillow (`pip install "ppocr-triton[draw]"`), which loads only when something is drawn.
 """
@@ -24,7 +24,7 @@ from ppocr_client.results import Line, OcrResult
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
-# Colours that can be told apart on white, taken in turn.
+# Colours that are distinct on white, used in turn.
 COLOURS = (
     (0, 104, 201),
     (214, 60, 44),
@@ -40,7 +40,7 @@ FONT_FOLDERS = {
     "win32": ("C:/Windows/Fonts",),
 }
 
-# Fonts with Chinese, Japanese and Korean letters, best first, as their files are called.
+# File names of fonts with Chinese, Japanese and Korean characters, best first.
 FONT_FILES = (
     "NotoSansCJK-Regular.*",
     "NotoSansCJK*.*",
@@ -57,11 +57,11 @@ FONT_FILES = (
     "simsun.*",
 )
 
-TALL = 1.5  # From this height to width on, a line is read downwards, as in PaddleOCR.
+TALL = 1.5  # height to width from which a line is read downwards, as in PaddleOCR
 
 
 class DrawError(RuntimeError):
-    """Nothing can be drawn: Pillow or a font is missing."""
+    """Pillow or a usable font is missing."""
 
 
 def draw_result(
@@ -71,15 +71,15 @@ def draw_result(
 
     Args:
         image: The picture that was read, in any form that `OcrClient.read` takes but an array.
-        result: What was read from it.
-        font: A font file with the letters of the texts; if None, one is looked for.
+        result: Its result.
+        font: A font file with the characters of the texts; None: see `find_font`.
 
     Returns:
         An RGB picture, twice as wide as `image` upright.
 
     Raises:
         DrawError: If Pillow or a usable font is missing.
-        ImageError: If the picture cannot be decoded here.
+        ImageError: If the picture cannot be decoded.
     """
     try:
         from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
@@ -108,13 +108,12 @@ def draw_result(
 
 
 def find_font(font: str | os.PathLike[str] | None = None) -> Path:
-    """The font file to draw with: the given one, or one with Chinese letters of this machine.
+    """The font file to draw with: the given one, or one with Chinese characters.
 
-    Looked for are Noto Sans SC of the package pylopdf-fonts-zh-cn and the usual fonts of the
-    operating systems.
+    It searches Noto Sans SC of the package pylopdf-fonts-zh-cn, then the fonts of the system.
 
     Raises:
-        DrawError: If the given file is no font, or none is found.
+        DrawError: If the given file is not a font, or none is found.
     """
     from PIL import ImageFont
 
@@ -134,13 +133,13 @@ def find_font(font: str | os.PathLike[str] | None = None) -> Path:
             for found in sorted(Path(folder).expanduser().rglob(pattern)):
                 return found
     raise DrawError(
-        "no font with Chinese letters was found; name one (--font FILE), or "
+        "no font with Chinese characters was found; name one (--font FILE), or "
         "pip install pylopdf-fonts-zh-cn"
     )
 
 
 def _paste_text(sheet: Image.Image, line: Line, shift: int, font_file: str) -> None:
-    """Write a line's text into its box, `shift` pixels to the right, turned as the box is."""
+    """Write a line's text into its box, `shift` pixels to the right, rotated as the box is."""
     from PIL import Image, ImageDraw
 
     top_left, top_right, _, bottom_left = line.box
@@ -174,7 +173,7 @@ def _paste_text(sheet: Image.Image, line: Line, shift: int, font_file: str) -> N
 def _write_stacked(
     pen: ImageDraw.ImageDraw, text: str, size: tuple[int, int], font_file: str
 ) -> None:
-    """Write the letters under each other so that they fill the size."""
+    """Write the characters below each other so that they fill the size."""
     width, height = size
     step = height / len(text)
     letters = _font(font_file, max(1, round(min(0.9 * width, 0.95 * step))))
@@ -197,7 +196,7 @@ def _font(font_file: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _perspective(box: npt.NDArray[np.float32], size: tuple[int, int]) -> Sequence[float]:
-    """Pillow's eight numbers that take each point of `box` to its place in a label of `size`."""
+    """The eight coefficients with which Pillow maps `box` to a label of `size`."""
     width, height = size
     label = [(0, 0), (width, 0), (width, height), (0, height)]
     rows = []

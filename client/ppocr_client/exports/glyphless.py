@@ -1,8 +1,8 @@
-"""A font without ink, for text that is found and copied but not seen.
+"""A font without visible glyphs, for the invisible text layer of a PDF.
 
-Its only glyph is a line without width across a square; every character is drawn with it. That keeps
-any language's text in a PDF at a few hundred bytes, where a real font would take megabytes. (Text
-of empty glyphs has no extent, and PDFium does not find it where it stands upright.)
+Its only glyph is a line of zero width across the em square; every character uses it. So text of any
+language costs a few hundred bytes, where a real font would take megabytes. (Empty glyphs have no
+extent, and PDFium does not find vertical text made of them.)
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def character_codes(texts: Iterable[str]) -> dict[str, int]:
 
 
 def to_unicode(codes: dict[str, int]) -> str:
-    """The CMap that tells a reader which character each code means."""
+    """The ToUnicode CMap: the character of each code."""
     pairs = [
         f"<{code:04X}> <{letter.encode('utf-16-be', 'surrogatepass').hex().upper()}>"
         for letter, code in codes.items()

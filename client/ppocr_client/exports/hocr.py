@@ -1,4 +1,4 @@
-"""hOCR 1.2: XHTML that OCR tools exchange."""
+"""hOCR 1.2, the XHTML format of OCR tools."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def to_hocr(pages: Sequence[OcrResult], *, names: Sequence[str] = ()) -> str:
 
     Args:
         pages: The pages.
-        names: The picture's name of each page, if they are known.
+        names: The picture's name of each page, if known.
 
     Returns:
         XHTML with an `ocr_page` a page and an `ocr_line` a line: `bbox` is the upright rectangle,

@@ -1,4 +1,4 @@
-"""A result as a notebook shows it: where the lines are, and a table of them."""
+"""A result in a notebook: its boxes, and a table of its lines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from html import escape
 
 from ppocr_client.results import Line, OcrResult
 
-MAX_LINES = 200  # A longer table is more than a notebook's cell should hold.
+MAX_LINES = 200  # A longer table would fill the notebook.
 
 
 def to_html(result: OcrResult) -> str:
-    """A drawing of the boxes, where hovering shows text and score, beside a table of the lines."""
+    """A drawing of the boxes, with text and score as tooltips, beside a table of the lines."""
     width, height = result.extent
     shown = result.lines[:MAX_LINES]
     rows = "".join(

@@ -1,4 +1,4 @@
-"""Searchable PDF: the pictures as they are, and their text unseen at the same places.
+"""Searchable PDF of pictures: the pictures, and over them their text, invisible.
 
 Needs pypdfium2 and Pillow (`pip install "ppocr-triton[pdf]"`), which load only here.
 """
@@ -21,8 +21,8 @@ from ppocr_client.results import Line, OcrResult
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# A line that rises or falls by more than this is laid straight: pdftotext tears others apart (from
-# about 4 degrees on), and text that is found is worth more than the tilt of its highlight.
+# Lines with a larger slope are laid straight: from about 4 degrees on, pdftotext splits tilted
+# lines apart, and finding the text matters more than the tilt of its highlight.
 STRAIGHT = 0.05
 ORIENTATION = 0x0112
 
@@ -32,15 +32,15 @@ Matrix = tuple[float, float, float, float, float, float]
 def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> bytes:
     """A PDF file.
 
-    A JPEG goes in as it is, unless it must be turned; other pictures are compressed without loss.
+    An upright JPEG is embedded byte for byte; other pictures are compressed losslessly.
 
     Args:
         pages: Each page's encoded picture and what was read from it.
-        dpi: How many pixels are an inch of the page.
+        dpi: Pixels per inch of the page.
 
     Raises:
         MissingExtra: If pypdfium2 or Pillow is missing.
-        ImageError: If a picture cannot be decoded here.
+        ImageError: If a picture cannot be decoded.
         ValueError: If there is no page, or `dpi` is not above 0.
     """
     try:
@@ -62,7 +62,7 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
 
 
 def load_font(document: Any, codes: dict[str, int]) -> Any:
-    """The glyphless font in a document, each code drawn with its second glyph."""
+    """Load the glyphless font into a document; every code uses its second glyph."""
     from pypdfium2 import raw
 
     font, glyphs = font_file(), b"\0\1" * (len(codes) + 1)
@@ -97,7 +97,7 @@ def _add_page(
 
 
 def add_line(document: Any, page: Any, codes: list[int], font: Any, matrix: Matrix) -> None:
-    """Lay text over a page, unseen; `matrix` says where each character is, 1 by 1."""
+    """Add invisible text to a page; `matrix` places the characters, each 1 by 1."""
     from pypdfium2 import raw
 
     text = raw.FPDFPageObj_CreateTextObj(document, font, 1.0)
@@ -108,12 +108,12 @@ def add_line(document: Any, page: Any, codes: list[int], font: Any, matrix: Matr
 
 
 def text_matrix(line: Line, scale: float, page_height: float) -> Matrix:
-    """Where a line's characters, each 1 by 1, lie on the page.
+    """The matrix that places a line's characters, each 1 by 1, on the page.
 
     Args:
-        line: The line; one much higher than wide is read downwards.
-        scale: Points of a pixel.
-        page_height: In points; PDF counts from the bottom up.
+        line: The line; a line much higher than wide is read downwards.
+        scale: Points per pixel.
+        page_height: In points; the origin of PDF is at the bottom.
 
     Returns:
         a, b, c, d, e, f of PDF's matrix.
@@ -131,7 +131,7 @@ def text_matrix(line: Line, scale: float, page_height: float) -> Matrix:
 
 
 def _straightened(along: Any, up: Any, start: Any) -> tuple[Any, Any, Any]:
-    """The same text level or upright, whichever it nearly is, around the same middle."""
+    """The same text exactly horizontal or vertical, with the same centre."""
     middle = start + (along + up) / 2
     along = along * (abs(along) == max(abs(along)))
     up = np.array([-along[1], along[0]]) * (_length(up) / _length(along))

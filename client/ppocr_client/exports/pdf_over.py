@@ -1,4 +1,4 @@
-"""Searchable PDF of a PDF file: its pages as they are, and over them, unseen, what was read.
+"""Searchable PDF of a PDF file: its own pages, and over them the text that was read, invisible.
 
 Needs pypdfium2 (`pip install "ppocr-triton[pdf]"`), which loads only here.
 """
@@ -19,18 +19,18 @@ from ppocr_client.exports.glyphless import character_codes
 from ppocr_client.exports.pdf import Matrix, add_line, load_font, text_matrix
 from ppocr_client.results import OcrResult
 
-FINE = 1000  # steps of a page's side, between which PDFium's whole numbers are taken
+GRID = 1000  # FPDF_DeviceToPage takes integers: steps along a page's side
 
 
 def to_pdf_over(original: bytes, results: Mapping[int, OcrResult], *, dpi: float) -> bytes:
-    """The PDF file with those of its pages that were read.
+    """The PDF file, reduced to the pages that were read, with their text.
 
-    A line is left out where the page has text of its own: it would be found twice.
+    A line is omitted where the page has text of its own, or it would be found twice.
 
     Args:
         original: The file.
-        results: What was read from its pages, by their number from 1 on.
-        dpi: With how many pixels to the inch they were drawn for that.
+        results: The results of its pages by their number, from 1.
+        dpi: Pixels per inch with which the pages were rendered.
 
     Raises:
         MissingExtra: If pypdfium2 is missing.
@@ -62,39 +62,39 @@ def _lay_over(
     document: Any, index: int, result: OcrResult, codes: dict[str, int], font: Any, scale: float
 ) -> None:
     page = document[index]
-    text, place = page.get_textpage(), _place(page)
+    text, axes = page.get_textpage(), _page_axes(page)
     for line in result.lines:
-        corners = (line.box.astype(float) * scale) @ place[:2] + place[2]
+        corners = (line.box.astype(float) * scale) @ axes[:2] + axes[2]
         (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
         if line.text and not text.get_text_bounded(left, bottom, right, top).strip():
-            matrix = _placed(text_matrix(line, scale, page_height=0), place)
+            matrix = _to_page(text_matrix(line, scale, page_height=0), axes)
             add_line(document, page, [codes[letter] for letter in line.text], font, matrix)
     text.close()
     page.gen_content()
     page.close()
 
 
-def _place(page: Any) -> npt.NDArray[np.float64]:
-    """Where the page, as it is seen, lies in its own coordinates, which may be turned and shifted.
+def _page_axes(page: Any) -> npt.NDArray[np.float64]:
+    """The displayed page in the page's own coordinates, which may be rotated and shifted.
 
     Returns:
-        float64 [3, 2]: the steps for a point to the right and one down; the top-left corner.
+        float64 [3, 2]: the vectors of one point right and one point down; the top-left corner.
     """
     from pypdfium2 import raw
 
     x, y = ctypes.c_double(), ctypes.c_double()
     corners = []
-    for at in ((FINE, 0), (0, FINE), (0, 0)):
-        raw.FPDF_DeviceToPage(page, 0, 0, FINE, FINE, 0, *at, x, y)
+    for at in ((GRID, 0), (0, GRID), (0, 0)):
+        raw.FPDF_DeviceToPage(page, 0, 0, GRID, GRID, 0, *at, x, y)
         corners.append((x.value, y.value))
     right, down, start = np.array(corners)
     width, height = page.get_size()
     return np.array([(right - start) / width, (down - start) / height, start])
 
 
-def _placed(matrix: Matrix, place: npt.NDArray[np.float64]) -> Matrix:
-    """A matrix that counts down from the page's top-left corner, in the page's own coordinates."""
-    steps = (np.array(matrix).reshape(3, 2) * (1, -1)) @ place[:2]
-    steps[2] += place[2]
+def _to_page(matrix: Matrix, axes: npt.NDArray[np.float64]) -> Matrix:
+    """A matrix relative to the displayed top-left corner, in the page's own coordinates."""
+    steps = (np.array(matrix).reshape(3, 2) * (1, -1)) @ axes[:2]
+    steps[2] += axes[2]
     a, b, c, d, e, f = steps.ravel().tolist()
     return a, b, c, d, e, f

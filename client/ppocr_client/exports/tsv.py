@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from ppocr_client.results import Line, OcrResult
 
 CORNERS = [f"{axis}{corner}" for corner in range(1, 5) for axis in "xy"]
-HEAD = ["page", "line", "text", "score", "box_score", *CORNERS]
+HEADER = ["page", "line", "text", "score", "box_score", *CORNERS]
 
 
 def to_tsv(pages: Sequence[OcrResult]) -> str:
-    """One row a line under a head; pages and lines count from 1, corners go clockwise.
+    """One row a line under a header; pages and lines count from 1, corners go clockwise.
 
-    Tabs and line ends within a text become spaces, so that rows and columns hold.
+    Tabs and line breaks within a text become spaces.
     """
-    rows = [HEAD] + [
+    rows = [HEADER] + [
         _row(page, number, line)
         for page, result in enumerate(pages, 1)
         for number, line in enumerate(result.lines, 1)

@@ -1,105 +1,68 @@
-"""What is written of a document, and where: formats, names, and files that are whole or absent."""
+"""Output formats of a document, and files that are written completely or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ppocr_client.documents.documents import Document
+from ppocr_client.documents.inputs import Document
+from ppocr_client.documents.reading import DocumentResult, PageResult
 from ppocr_client.exports.alto import to_alto
 from ppocr_client.exports.hocr import to_hocr
 from ppocr_client.exports.tsv import to_tsv
-from ppocr_client.results import Line, OcrResult
-
-
-class ReadPage(NamedTuple):
-    """A page that was read; `picture` is kept where an output needs it.
-
-    A page of a PDF file has the whole file as `pdf`.
-    """
-
-    number: int
-    result: OcrResult
-    picture: bytes | None
-    pdf: bytes | None = None
-
-
-@dataclass(frozen=True)
-class ReadDocument:
-    """A document of which all pages were read, or the reason why not.
-
-    `count` is how many pages the document has, of which `pages` may be a choice. `away` says that
-    it was not read because the server was away or busy: no fault of the document.
-    """
-
-    document: Document
-    count: int
-    pages: Sequence[ReadPage]
-    error: str | None = None
-    away: bool = False
-
-    @property
-    def results(self) -> list[OcrResult]:
-        """What was read, page by page."""
-        return [page.result for page in self.pages]
+from ppocr_client.results import Line
 
 
 class Format(NamedTuple):
-    """One way to write a document; `many` says that several can follow each other."""
+    """An output format; `write` takes a document and its dpi.
+
+    `many` says whether several documents can follow each other in one output.
+    """
 
     suffix: str
-    write: Callable[[ReadDocument, float], str | bytes]
+    write: Callable[[DocumentResult, float], str | bytes]
     help: str
     many: bool = False
 
 
-def write_lines(read: ReadDocument, dpi: float) -> str:
-    """A row a line: text, score and corners."""
-    return _paged(["".join(f"{_row(line)}\n" for line in result.lines) for result in read.results])
+def write_lines(document: DocumentResult, dpi: float) -> str:
+    """Text, score and corners of each line in a row; a form feed between pages."""
+    pages = ["".join(f"{_row(line)}\n" for line in result.lines) for result in document.results]
+    return "\f".join(pages)
 
 
-def write_text(read: ReadDocument, dpi: float) -> str:
+def write_text(document: DocumentResult, dpi: float) -> str:
     """The text alone, a form feed between pages."""
-    return _paged([f"{result.text}\n" if result.lines else "" for result in read.results])
+    return "\f".join(f"{result.text}\n" if result.lines else "" for result in document.results)
 
 
-def write_json(read: ReadDocument, dpi: float) -> str:
-    """One object, indented."""
-    return json.dumps(_record(read), ensure_ascii=False, indent=2) + "\n"
+def write_json(document: DocumentResult, dpi: float) -> str:
+    """One indented object."""
+    pages = [_page(document, page) for page in document.pages]
+    content = pages[0] if document.count == 1 else {"pages": pages}
+    record = {"image": document.document.source, **content}
+    return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
 
 
-def write_jsonl(read: ReadDocument, dpi: float) -> str:
-    """An object a page, each on its own line."""
-    records: list[dict[str, Any]] = [
-        {"image": read.document.source, **_page_number(read, page), **page.result.to_dict()}
-        for page in read.pages
-    ]
+def write_jsonl(document: DocumentResult, dpi: float) -> str:
+    """An object for each page on its own line."""
+    source = {"image": document.document.source}
+    records = [{**source, **_page(document, page)} for page in document.pages]
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def write_hocr(read: ReadDocument, dpi: float) -> str:
-    """A page of hOCR for each page."""
-    return to_hocr(read.results, names=[read.document.source] * len(read.pages))
-
-
-def write_alto(read: ReadDocument, dpi: float) -> str:
-    """ALTO 4."""
-    return to_alto(read.results, names=[read.document.source])
-
-
-def write_pdf(read: ReadDocument, dpi: float) -> bytes:
-    """Searchable PDF: of a PDF file its own pages, of pictures new ones."""
+def write_pdf(document: DocumentResult, dpi: float) -> bytes:
+    """A searchable PDF: the pages of a PDF file, or the pictures as new pages."""
     from ppocr_client.exports.pdf import to_pdf
     from ppocr_client.exports.pdf_over import to_pdf_over
 
-    original = read.pages[0].pdf
+    original = document.pages[0].pdf
     if original is not None:
-        return to_pdf_over(original, {page.number: page.result for page in read.pages}, dpi=dpi)
-    return to_pdf([(page.picture or b"", page.result) for page in read.pages], dpi=dpi)
+        return to_pdf_over(original, {page.number: page.result for page in document.pages}, dpi=dpi)
+    return to_pdf([(page.picture, page.result) for page in document.pages if page.picture], dpi=dpi)
 
 
 FORMATS = {
@@ -107,25 +70,35 @@ FORMATS = {
     "text": Format(".txt", write_text, "the text alone", many=True),
     "json": Format(".json", write_json, "one indented object"),
     "jsonl": Format(".jsonl", write_jsonl, "one object a page, on one line", many=True),
-    "tsv": Format(".tsv", lambda read, dpi: to_tsv(read.results), "a table with a head"),
-    "hocr": Format(".hocr", write_hocr, "hOCR"),
-    "alto": Format(".xml", write_alto, "ALTO 4 XML"),
+    "tsv": Format(".tsv", lambda document, dpi: to_tsv(document.results), "a table with a header"),
+    "hocr": Format(
+        ".hocr",
+        lambda document, dpi: to_hocr(
+            document.results, names=[document.document.source] * len(document.pages)
+        ),
+        "hOCR",
+    ),
+    "alto": Format(
+        ".xml",
+        lambda document, dpi: to_alto(document.results, names=[document.document.source]),
+        "ALTO 4 XML",
+    ),
     "pdf": Format(".pdf", write_pdf, "searchable PDF"),
 }
 
 
-def target(base: Path, document: Document, suffix: str, *, several: bool) -> Path:
-    """The file that is written for a document: `base` itself for a single one, if it has a suffix.
+def output_path(base: Path, document: Document, suffix: str, *, several: bool) -> Path:
+    """The output file of a document: `base` itself for a single one, if it has a suffix.
 
-    Else it is in the folder `base`, called as the document with the new suffix after its own.
+    Otherwise it is in the folder `base` and is named as the document with `suffix` appended.
     """
     if base.suffix and not base.is_dir() and not several:
         return base
     return base / f"{document.name}{suffix}"
 
 
-def write_whole(path: Path, data: str | bytes) -> None:
-    """Write a file so that it is there with all of its content, or not at all."""
+def write_atomically(path: Path, data: str | bytes) -> None:
+    """Write a file so that it appears with all of its content, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
@@ -135,8 +108,8 @@ def write_whole(path: Path, data: str | bytes) -> None:
     part.replace(path)
 
 
-def is_done(path: Path, document: Document) -> bool:
-    """Whether a document's output is there and not older than the document."""
+def is_current(path: Path, document: Document) -> bool:
+    """Whether a document's output exists and is not older than the document."""
     try:
         written = path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -147,21 +120,11 @@ def is_done(path: Path, document: Document) -> bool:
         return True
 
 
-def _paged(texts: list[str]) -> str:
-    return "\f".join(texts)
-
-
 def _row(line: Line) -> str:
     corners = " ".join(f"{x:g},{y:g}" for x, y in line.box.tolist())
     return f"{line.text}\t{line.score:.3f}\t{corners}"
 
 
-def _record(read: ReadDocument) -> dict[str, Any]:
-    if read.count == 1:
-        return {"image": read.document.source, **read.pages[0].result.to_dict()}
-    pages = [{"page": page.number, **page.result.to_dict()} for page in read.pages]
-    return {"image": read.document.source, "pages": pages}
-
-
-def _page_number(read: ReadDocument, page: ReadPage) -> dict[str, int]:
-    return {} if read.count == 1 else {"page": page.number}
+def _page(document: DocumentResult, page: PageResult) -> dict[str, Any]:
+    number = {} if document.count == 1 else {"page": page.number}
+    return {**number, **({"error": page.error} if page.error else page.result.to_dict())}

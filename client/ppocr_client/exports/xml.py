@@ -1,4 +1,4 @@
-"""What hOCR and ALTO have in common."""
+"""Helpers that hOCR and ALTO share."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Bounds(NamedTuple):
 
 
 def bounds(line: Line) -> Bounds:
-    """The smallest whole rectangle that holds a line's box, nothing of it left of or above 0."""
+    """The smallest whole rectangle around a line's box, clipped at 0."""
     left, top = line.box.min(axis=0).clip(0).tolist()
     right, bottom = line.box.max(axis=0).clip(0).tolist()
     return Bounds(int(left), int(top), int(-(-right // 1)), int(-(-bottom // 1)))
 
 
 def clean(text: str) -> str:
-    """The text without characters that XML cannot hold; each becomes U+FFFD."""
+    """The text with U+FFFD for each character that XML does not allow."""
     return _NOT_XML.sub("\ufffd", text)
 
 

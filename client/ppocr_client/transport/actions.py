@@ -1,32 +1,32 @@
-"""The steps that a plan asks for, and whoever runs it takes."""
+"""What a protocol generator asks its runner to do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, TypeVar
 
-from ppocr_client.transport.base import Request
+from ppocr_client.transport.base import Operation
 
 
-class Send(NamedTuple):
-    """Send a request; the step's answer is the server's, or an OcrError is thrown in."""
+class Request(NamedTuple):
+    """Send an operation to the server; yields its answer, or an OcrError is thrown in."""
 
-    request: Request
+    operation: Operation
     timeout: float
 
 
-class Pause(NamedTuple):
+class Sleep(NamedTuple):
     """Wait."""
 
     seconds: float
 
 
-class Do(NamedTuple):
-    """Call a function that takes a while but needs no server; its answer is the step's."""
+class Call(NamedTuple):
+    """Call a function that may block but needs no server, and yield its return value."""
 
     function: Callable[[], Any]
 
 
-Step = Send | Pause | Do
+Action = Request | Sleep | Call
 T = TypeVar("T")
-Plan = Generator[Step, Any, T]
+Actions = Generator[Action, Any, T]

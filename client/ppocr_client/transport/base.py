@@ -1,4 +1,4 @@
-"""What the client asks of a server, by which protocol, and with which credentials."""
+"""Operations on a server, its address and credentials, and the transports to it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import numpy.typing as npt
 
 from ppocr_client.options import Value
-from ppocr_client.transport.shared_memory import Shared
+from ppocr_client.transport.shm_regions import SharedTensor
 
-# The port of each scheme where the address names none: Triton's own, or that of a proxy with TLS.
+# Each scheme's default port: Triton's own, or that of a proxy with TLS.
 SCHEMES = {"grpc": 8001, "http": 8000, "grpcs": 443, "https": 443}
 
 
 class Address(NamedTuple):
-    """Where the server is: `scheme` is one of SCHEMES, `path` a prefix such as "/ocr" or ""."""
+    """A server's address: `scheme` is one of SCHEMES, `path` a prefix such as "/ocr" or ""."""
 
     scheme: str
     host: str
@@ -45,9 +45,9 @@ class Tls:
     """Certificates of an encrypted connection, each the path of a PEM file.
 
     Attributes:
-        ca: Whose signature on the server's certificate is trusted; if None, the usual ones.
-        certificate: The client's own certificate, where the server wants one.
-        key: The key of the client's own certificate.
+        ca: The authorities that are trusted; if None, those of the system.
+        certificate: The client's own certificate, for servers that ask for one.
+        key: The private key of that certificate.
     """
 
     ca: str | os.PathLike[str] | None = None
@@ -59,7 +59,7 @@ class Tls:
             raise ValueError("a client's certificate and its key go together; give both or none")
 
     def context(self) -> ssl.SSLContext:
-        """The certificates for Python's own connections."""
+        """An SSL context for Python's own connections."""
         context = ssl.create_default_context(cafile=self.ca)
         if self.certificate is not None:
             context.load_cert_chain(self.certificate, self.key)
@@ -68,35 +68,34 @@ class Tls:
 
 @dataclass(frozen=True)
 class Access:
-    """What travels with every request: headers, and the certificates of the connection."""
+    """Headers of every request, and the certificates of the connection."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: Tls = Tls()
 
 
 class Infer(NamedTuple):
-    """Arrays for a model, answered by its output arrays by name: dict[str, ndarray].
+    """Run a model; answered by its outputs by name: dict[str, ndarray].
 
-    An encoded picture is a BYTES tensor: an object array [1] of bytes, or one that lies in shared
-    memory.
+    An encoded picture is a BYTES tensor: an object array [1] of bytes, or a `SharedTensor`.
     """
 
     model: str
-    inputs: Mapping[str, npt.NDArray[Any] | Shared]
+    inputs: Mapping[str, npt.NDArray[Any] | SharedTensor]
     parameters: Mapping[str, Value]
 
 
 class Ready(NamedTuple):
-    """Whether a model is loaded and can be asked: bool."""
+    """Whether a model is loaded and ready; answered by a bool."""
 
     model: str
 
 
-class Look(NamedTuple):
-    """What the server says of itself, as plain values that JSON can hold.
+class Query(NamedTuple):
+    """Information about the server; answered by plain values as in JSON.
 
-    "server" is its name and version, "config" that of `model`, "statistics" how often and how long
-    each model that is ready has worked, "memory" which regions of shared memory it has open.
+    "server" is its name and version, "config" the configuration of `model`, "statistics" those of
+    each model that is ready, "memory" the registered shared memory regions.
     """
 
     what: Literal["server", "config", "statistics", "memory"]
@@ -104,25 +103,25 @@ class Look(NamedTuple):
 
 
 class Register(NamedTuple):
-    """A region of shared memory, of its name in /dev/shm, for the server to open: None."""
+    """Register a shared memory region by its name in /dev/shm; answered by None."""
 
     region: str
     size: int
 
 
 class Unregister(NamedTuple):
-    """A region that the server has open, for it to close: None."""
+    """Unregister a region; answered by None."""
 
     region: str
 
 
-Request = Infer | Ready | Look | Register | Unregister
+Operation = Infer | Ready | Query | Register | Unregister
 
 
 class Transport(Protocol):
-    """One protocol's way to the server; used by several threads at the same time."""
+    """A connection to the server; several threads use it at the same time."""
 
-    def send(self, request: Request, timeout: float) -> Any:
+    def send(self, operation: Operation, timeout: float) -> Any:
         """The answer within `timeout` seconds, or one of the errors of `ppocr_client.errors`."""
 
     def close(self) -> None:
@@ -130,9 +129,9 @@ class Transport(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """One protocol's way to the server for the tasks of one event loop."""
+    """A connection to the server for the tasks of one event loop."""
 
-    async def send(self, request: Request, timeout: float) -> Any:
+    async def send(self, operation: Operation, timeout: float) -> Any:
         """As `Transport.send`."""
 
     async def close(self) -> None:
@@ -140,7 +139,7 @@ class AsyncTransport(Protocol):
 
 
 def parse_url(url: str) -> Address:
-    """The parts of `grpc://host:port` or `http://host:port/prefix`; without a scheme it is gRPC.
+    """Parse `grpc://host:port` or `http://host:port/prefix`; without a scheme it is gRPC.
 
     Raises:
         ValueError: If the address is of another scheme or has no host or a bad port.
@@ -164,7 +163,7 @@ def parse_url(url: str) -> Address:
 
 
 def connect(address: Address, access: Access = Access()) -> Transport:
-    """The way to this address; nothing is sent yet. A protocol's libraries load only here.
+    """A transport to this address; nothing is sent yet, and only its own libraries are loaded.
 
     Raises:
         ValueError: If a certificate cannot be read.

@@ -1,4 +1,4 @@
-"""Many pictures, a few at a time."""
+"""Many pictures with a few requests in flight."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Reading:
-    """One of many pictures: its result, or the error that it failed with.
+    """The outcome of one of many pictures: its result or its error.
 
     Attributes:
         index: Which picture it is, counted from 0 in the order they were given.
@@ -40,19 +40,19 @@ class Reading:
 
 
 def check_concurrency(concurrency: int) -> int:
-    """How many at a time, which must be 1 or more."""
+    """The number of requests in flight, checked to be 1 or more."""
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it must be 1 or more")
     return concurrency
 
 
-def run_many(
+def map_in_threads(
     function: Callable[[Item], Made], items: Iterable[Item], concurrency: int, ordered: bool
 ) -> Iterator[Made]:
     """Call a function for every item, `concurrency` at a time, in threads.
 
-    Items are taken only as room comes free, so that they may be endless; in order, up to as many
-    again wait behind a slow one. Whoever stops listening stops the rest.
+    Items are taken only as slots come free, so the iterable may be endless. In order, up to as many
+    results again wait behind a slow item. Closing the generator cancels the rest.
     """
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="ppocr-client")
     waiting: deque[Future[Made]] = deque()
@@ -67,18 +67,18 @@ def run_many(
         pool.shutdown(cancel_futures=True)
 
 
-async def run_many_async(
+async def map_in_tasks(
     function: Callable[[Item], Awaitable[Made]],
     items: Iterable[Item],
     concurrency: int,
     ordered: bool,
 ) -> AsyncGenerator[Made, None]:
-    """As `run_many`, in tasks of the running event loop."""
-    room = asyncio.Semaphore(concurrency)
+    """As `map_in_threads`, in tasks of the running event loop."""
+    slots = asyncio.Semaphore(concurrency)
     waiting: deque[asyncio.Task[Made]] = deque()
 
     async def one(item: Item) -> Made:
-        async with room:
+        async with slots:
             return await function(item)
 
     try:
@@ -95,7 +95,7 @@ async def run_many_async(
 
 
 def _take(waiting: deque[Future[Made]], ordered: bool) -> Made:
-    """The first one's answer, or that of any which is done."""
+    """The result of the oldest call, or of any that is done."""
     first = waiting[0]
     if not ordered:
         done = wait(waiting, return_when=FIRST_COMPLETED).done

@@ -1,4 +1,4 @@
-"""Requests as Triton's gRPC messages, and its messages as answers."""
+"""Operations as Triton's gRPC messages, and its messages as answers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tritonclient.grpc import InferResult, service_pb2
 from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
 from ppocr_client.options import Value
-from ppocr_client.transport.base import Infer, Look, Ready, Register, Request, Unregister
-from ppocr_client.transport.shared_memory import Shared
+from ppocr_client.transport.base import Infer, Operation, Query, Ready, Register, Unregister
+from ppocr_client.transport.shm_regions import SharedTensor
 
-LOOKS = {
+QUERIES = {
     "server": ("ServerMetadata", service_pb2.ServerMetadataRequest),
     "config": ("ModelConfig", service_pb2.ModelConfigRequest),
     "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
@@ -22,49 +22,49 @@ LOOKS = {
 }
 
 
-def encode(request: Request) -> tuple[str, Any]:
-    """The name of the method to call, and its message."""
-    if isinstance(request, Ready):
-        return "ModelReady", service_pb2.ModelReadyRequest(name=request.model)
-    if isinstance(request, Look):
-        method, kind = LOOKS[request.what]
-        return method, kind(name=request.model) if request.what == "config" else kind()
-    if isinstance(request, Register):
+def encode(operation: Operation) -> tuple[str, Any]:
+    """The gRPC method and its message."""
+    if isinstance(operation, Ready):
+        return "ModelReady", service_pb2.ModelReadyRequest(name=operation.model)
+    if isinstance(operation, Query):
+        method, kind = QUERIES[operation.what]
+        return method, kind(name=operation.model) if operation.what == "config" else kind()
+    if isinstance(operation, Register):
         return "SystemSharedMemoryRegister", service_pb2.SystemSharedMemoryRegisterRequest(
-            name=request.region, key=f"/{request.region}", byte_size=request.size
+            name=operation.region, key=f"/{operation.region}", byte_size=operation.size
         )
-    if isinstance(request, Unregister):
+    if isinstance(operation, Unregister):
         return "SystemSharedMemoryUnregister", service_pb2.SystemSharedMemoryUnregisterRequest(
-            name=request.region
+            name=operation.region
         )
-    message = service_pb2.ModelInferRequest(model_name=request.model)
-    for name, array in request.inputs.items():
-        if isinstance(array, Shared):
+    message = service_pb2.ModelInferRequest(model_name=operation.model)
+    for name, array in operation.inputs.items():
+        if isinstance(array, SharedTensor):
             shared = message.inputs.add(name=name, datatype="BYTES", shape=[1]).parameters
             shared["shared_memory_region"].string_param = array.region
             shared["shared_memory_byte_size"].int64_param = array.size
             continue
         message.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
         message.raw_input_contents.append(_raw(array))
-    for name, value in request.parameters.items():
+    for name, value in operation.parameters.items():
         setattr(message.parameters[name], _field(value), value)
     return "ModelInfer", message
 
 
-def decode(request: Request, message: Any) -> Any:
-    """The answer to a request."""
-    if isinstance(request, Ready):
+def decode(operation: Operation, message: Any) -> Any:
+    """The answer to an operation."""
+    if isinstance(operation, Ready):
         return bool(message.ready)
-    if isinstance(request, Infer):
+    if isinstance(operation, Infer):
         result = InferResult(message)
         return {output.name: result.as_numpy(output.name) for output in message.outputs}
-    if isinstance(request, Register | Unregister):
+    if isinstance(operation, Register | Unregister):
         return None
     plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    if request.what == "memory":  # a map by name
+    if operation.what == "memory":  # a map by name
         return list(plain.get("regions", {}).values())
-    # HTTP answers the configuration itself.
-    return plain["config"] if request.what == "config" else plain
+    # As HTTP answers it: the configuration itself.
+    return plain["config"] if operation.what == "config" else plain
 
 
 def _raw(array: npt.NDArray[Any]) -> bytes:

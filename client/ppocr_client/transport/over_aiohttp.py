@@ -1,7 +1,4 @@
-"""The client's way to Triton over HTTP for the tasks of an event loop.
-
-aiohttp comes with tritonclient's own HTTP client.
-"""
+"""A transport over HTTP for the tasks of an event loop; tritonclient brings aiohttp."""
 
 from __future__ import annotations
 
@@ -10,13 +7,19 @@ from typing import Any
 
 import aiohttp
 
-from ppocr_client.errors import DeadlineExceeded, ServerUnavailable
-from ppocr_client.transport.base import Access, Address, Request
-from ppocr_client.transport.codec_http import HEADER_LENGTH, Answer, Call, decode, encode
+from ppocr_client.errors import DeadlineExceeded, connection_error
+from ppocr_client.transport.base import Access, Address, Operation
+from ppocr_client.transport.codec_http import (
+    HEADER_LENGTH,
+    HttpRequest,
+    HttpResponse,
+    decode,
+    encode,
+)
 
 
 class AsyncHttpTransport:
-    """Kept-alive HTTP connections; they open in the event loop of the first request."""
+    """Keep-alive HTTP connections; they open in the event loop of the first request."""
 
     def __init__(self, address: Address, access: Access) -> None:
         self._address = address
@@ -26,33 +29,33 @@ class AsyncHttpTransport:
         self._base = f"{scheme}://{address.netloc}{address.path}"
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: Request, timeout: float) -> Any:
+    async def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
-        return decode(request, await self._send(encode(request), timeout))
+        return decode(operation, await self._send(encode(operation), timeout))
 
     async def close(self) -> None:
         """See `Transport.close`."""
         if self._session is not None:
             await self._session.close()
 
-    async def _send(self, call: Call, timeout: float) -> Answer:
+    async def _send(self, request: HttpRequest, timeout: float) -> HttpResponse:
         if self._session is None:
-            # How many requests are sent at once is for the caller to say, not for the connector.
+            # The caller decides how many requests are in flight, not the connector.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=self._tls), headers=self._headers
             )
         try:
             async with self._session.request(
-                call.method,
-                self._base + call.path,
-                data=call.body,
-                headers=call.headers,
+                request.method,
+                self._base + request.path,
+                data=request.body,
+                headers=request.headers,
                 timeout=aiohttp.ClientTimeout(total=timeout),
             ) as response:
                 length = response.headers.get(HEADER_LENGTH)
                 body = await response.read()
-                return Answer(response.status, int(length) if length else None, body)
+                return HttpResponse(response.status, int(length) if length else None, body)
         except asyncio.TimeoutError:
             raise DeadlineExceeded("no answer in time", "DEADLINE_EXCEEDED") from None
         except (OSError, aiohttp.ClientError) as error:
-            raise ServerUnavailable(f"{self._address}: {error}", "UNAVAILABLE") from None
+            raise connection_error(str(self._address), str(error)) from None

@@ -1,4 +1,4 @@
-"""The client's ways to Triton over gRPC, for threads and for an event loop."""
+"""Transports over gRPC, for threads and for an event loop."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import grpc
 import grpc.aio
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from ppocr_client.errors import OcrError, error_of_status
-from ppocr_client.transport.base import Access, Address, Request, Tls
+from ppocr_client.errors import OcrError, connection_error, error_of_status
+from ppocr_client.transport.base import Access, Address, Operation, Tls
 from ppocr_client.transport.codec_grpc import decode, encode
 
 INT32_MAX = 2**31 - 1
-# Triton itself looks for a token under a name of its own; a proxy before it, under HTTP's.
+# Triton expects the token under its own header name; a proxy in front of it, under HTTP's.
 TRITON_PREFIX = "triton-grpc-protocol-"
+# How gRPC itself, not the server, begins the details of UNAVAILABLE.
+NOT_CONNECTED = ("failed to connect", "DNS resolution failed")
 
 CHANNEL = [
-    # gRPC's own limit of 4 MB is smaller than a photo; the server has limits with better words.
+    # gRPC's default limit of 4 MB is smaller than a photo; the server's own limits explain more.
     ("grpc.max_send_message_length", INT32_MAX),
     ("grpc.max_receive_message_length", INT32_MAX),
-    # A server that starts is found within a second or two, not after gRPC's two minutes.
+    # A starting server is found within two seconds, not after gRPC's default of two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
@@ -36,14 +38,14 @@ class GrpcTransport:
         self._channel = _open(grpc, address, _credentials(address, access.tls))
         self._stub = GRPCInferenceServiceStub(self._channel)
 
-    def send(self, request: Request, timeout: float) -> Any:
+    def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
-        method, message = encode(request)
+        method, message = encode(operation)
         try:
             answer = getattr(self._stub, method)(message, timeout=timeout, metadata=self._headers)
         except grpc.RpcError as error:
             raise _error(error, self._address) from None
-        return decode(request, answer)
+        return decode(operation, answer)
 
     def close(self) -> None:
         """See `Transport.close`."""
@@ -59,19 +61,19 @@ class AsyncGrpcTransport:
         self._credentials = _credentials(address, access.tls)
         self._channel: Any = None
 
-    async def send(self, request: Request, timeout: float) -> Any:
+    async def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
         if self._channel is None:
             self._channel = _open(grpc.aio, self._address, self._credentials)
             self._stub = GRPCInferenceServiceStub(self._channel)
-        method, message = encode(request)
+        method, message = encode(operation)
         try:
             answer = await getattr(self._stub, method)(
                 message, timeout=timeout, metadata=self._headers
             )
         except grpc.RpcError as error:
             raise _error(error, self._address) from None
-        return decode(request, answer)
+        return decode(operation, answer)
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -80,7 +82,7 @@ class AsyncGrpcTransport:
 
 
 def _metadata(access: Access) -> list[tuple[str, str]]:
-    # gRPC, like HTTP/2, takes names in small letters only.
+    # gRPC, like HTTP/2, accepts lower-case names only.
     headers = {name.lower(): value for name, value in access.headers.items()}
     if (token := headers.get("authorization")) is not None:
         headers.setdefault(f"{TRITON_PREFIX}authorization", token)
@@ -103,4 +105,6 @@ def _open(kind: Any, address: Address, credentials: Any) -> Any:
 
 def _error(error: Any, address: Address) -> OcrError:
     status, reason = error.code().name, str(error.details())
+    if status == "UNAVAILABLE" and reason.startswith(NOT_CONNECTED):
+        return connection_error(str(address), reason)
     return error_of_status(status, f"{address}: {reason}" if status == "UNAVAILABLE" else reason)

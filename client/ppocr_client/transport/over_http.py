@@ -1,7 +1,7 @@
-"""The client's way to Triton over HTTP.
+"""A transport over HTTP for threads.
 
-The connections are the standard library's: those of tritonclient cannot be shared between threads
-and know no deadline of a single request.
+Its connections are the standard library's: those of tritonclient cannot be shared between threads
+and have no timeout for a single request.
 """
 
 from __future__ import annotations
@@ -11,13 +11,19 @@ import time
 from collections import deque
 from typing import Any
 
-from ppocr_client.errors import DeadlineExceeded, ServerUnavailable
-from ppocr_client.transport.base import Access, Address, Request
-from ppocr_client.transport.codec_http import HEADER_LENGTH, Answer, Call, decode, encode
+from ppocr_client.errors import DeadlineExceeded, connection_error
+from ppocr_client.transport.base import Access, Address, Operation
+from ppocr_client.transport.codec_http import (
+    HEADER_LENGTH,
+    HttpRequest,
+    HttpResponse,
+    decode,
+    encode,
+)
 
 
 class HttpTransport:
-    """Kept-alive HTTP connections, one to each request in progress."""
+    """Keep-alive HTTP connections, one for each request in flight."""
 
     def __init__(self, address: Address, access: Access) -> None:
         self._address = address
@@ -25,9 +31,9 @@ class HttpTransport:
         self._tls = access.tls.context() if address.secure else None
         self._idle: deque[http.client.HTTPConnection] = deque()
 
-    def send(self, request: Request, timeout: float) -> Any:
+    def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
-        return decode(request, self._send(encode(request), timeout))
+        return decode(operation, self._send(encode(operation), timeout))
 
     def close(self) -> None:
         """See `Transport.close`."""
@@ -40,45 +46,45 @@ class HttpTransport:
             return http.client.HTTPConnection(host, port)
         return http.client.HTTPSConnection(host, port, context=self._tls)
 
-    def _send(self, call: Call, timeout: float) -> Answer:
+    def _send(self, request: HttpRequest, timeout: float) -> HttpResponse:
         """Send a request and read the whole answer within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         try:
             while self._idle:
-                # The server may have closed a connection that lay idle; the next one will do.
-                # Asking twice is harmless, since reading a picture changes nothing.
+                # The server may have closed an idle connection. Sending the request again on the
+                # next one is safe: reading a picture changes nothing.
                 try:
-                    return self._exchange(self._idle.pop(), call, deadline)
+                    return self._exchange(self._idle.pop(), request, deadline)
                 except (ConnectionError, IndexError):
                     continue
-            return self._exchange(self._connection(), call, deadline)
+            return self._exchange(self._connection(), request, deadline)
         except TimeoutError:
             raise DeadlineExceeded("no answer in time", "DEADLINE_EXCEEDED") from None
         except (OSError, http.client.HTTPException) as error:
-            raise ServerUnavailable(f"{self._address}: {error}", "UNAVAILABLE") from None
+            raise connection_error(str(self._address), str(error)) from None
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, call: Call, deadline: float
-    ) -> Answer:
-        """One request and its answer; the connection is kept for the next if all went well."""
-        path, headers = self._address.path + call.path, self._headers | call.headers
+        self, connection: http.client.HTTPConnection, request: HttpRequest, deadline: float
+    ) -> HttpResponse:
+        """Send one request; the connection is kept for the next if that succeeds."""
+        path, headers = self._address.path + request.path, self._headers | request.headers
         try:
             _limit(connection, deadline)
-            connection.request(call.method, path, call.body, headers)
+            connection.request(request.method, path, request.body, headers)
             _limit(connection, deadline)
             response = connection.getresponse()
             length = response.getheader(HEADER_LENGTH)
-            answer = Answer(response.status, int(length) if length else None, response.read())
+            whole = HttpResponse(response.status, int(length) if length else None, response.read())
         except BaseException:
             connection.close()
             raise
         if not response.will_close:
             self._idle.append(connection)
-        return answer
+        return whole
 
 
 def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:
-    """Let the connection's next step take no longer than to the deadline."""
+    """Limit the connection's next operation to the time left until the deadline."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

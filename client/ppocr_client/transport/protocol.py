@@ -1,7 +1,7 @@
-"""What the client does, step by step, without doing it.
+"""The client's protocol without input and output (sans-IO).
 
-A plan is a generator: it yields a step, gets its answer, and returns the result. `OcrClient` takes
-the steps in the calling thread, `AsyncOcrClient` in an event loop; all else is here, once.
+Each method of `Protocol` is a generator: it yields actions, receives their answers and returns the
+result. `OcrClient` runs the actions in the calling thread, `AsyncOcrClient` in an event loop.
 """
 
 from __future__ import annotations
@@ -10,32 +10,18 @@ import itertools
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.documents.image_size import picture_size
 from ppocr_client.documents.pictures import Colour, read_image
-from ppocr_client.errors import (
-    DeadlineExceeded,
-    InvalidRequest,
-    ServerBusy,
-    ServerUnavailable,
-)
+from ppocr_client.errors import DeadlineExceeded, InvalidRequest, ServerBusy, ServerUnavailable
 from ppocr_client.options import request_parameters
 from ppocr_client.results import Detection, OcrResult, detection_of_tensors, result_of_tensors
-from ppocr_client.transport.actions import Do, Pause, Plan, Send
-from ppocr_client.transport.base import (
-    Access,
-    Infer,
-    Look,
-    Ready,
-    Request,
-    Tls,
-    parse_url,
-)
+from ppocr_client.transport.actions import Actions, Call, Request, Sleep
+from ppocr_client.transport.base import Infer, Operation, Query, Ready, Tls, parse_url
 from ppocr_client.transport.server_info import (
     ServerInfo,
     Work,
@@ -43,201 +29,168 @@ from ppocr_client.transport.server_info import (
     server_info_of,
     work_of,
 )
-from ppocr_client.transport.shared_memory import SharedMemory
-from ppocr_client.transport.shm_requests import ask_sharing
+from ppocr_client.transport.shm_regions import RegionPool
+from ppocr_client.transport.shm_requests import infer_shared, unregister_all
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
+READY_TIMEOUT = 5.0  # seconds for one question whether the server is ready
+
+Tensors = dict[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a client was made with; see `OcrClient`."""
+class ImageRequest(NamedTuple):
+    """What the methods that read a picture have in common; see `OcrClient.read`."""
 
-    url: str
-    model: str
-    detect_model: str
-    recognize_model: str
-    timeout: float
-    retries: int
+    image: Any
+    colour: Colour | None
+    timeout: float | None
+    options: Mapping[str, object]
 
 
-def access_of(token: str | None, headers: Mapping[str, str] | None, tls: Tls | None) -> Access:
-    """The headers and certificates of a connection."""
-    bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return Access({**bearer, **(headers or {})}, tls or Tls())
-
-
-def settings_of(
-    url: str, models: tuple[str, str, str], timeout: float, retries: int, tls: Tls | None
-) -> Settings:
-    """The settings, checked.
+class Protocol:
+    """The protocol with one server's settings; see `OcrClient` for the arguments.
 
     Raises:
         ValueError: If the address, the timeout or the number of retries is not possible.
     """
-    address = parse_url(url)
-    if tls is not None and not address.secure:
-        raise ValueError(f"tls is given, but {address} is not encrypted; use grpcs:// or https://")
-    if retries < 0:
-        raise ValueError(f"retries is {retries}; it must be 0 or more")
-    return Settings(str(address), *models, timeout=positive(timeout), retries=retries)
 
+    def __init__(
+        self, url: str, models: tuple[str, str, str], timeout: float, retries: int, tls: Tls | None
+    ) -> None:
+        self.address = address = parse_url(url)
+        if tls is not None and not address.secure:
+            raise ValueError(
+                f"tls is given, but {address} is not encrypted; use grpcs:// or https://"
+            )
+        if retries < 0:
+            raise ValueError(f"retries is {retries}; it must be 0 or more")
+        self.model, self._detect_model, self._recognize_model = models
+        self._timeout, self._retries = positive(timeout), retries
+        self.regions = RegionPool(address.host, secure=address.secure)
 
-def read(
-    settings: Settings,
-    memory: SharedMemory,
-    image: Any,
-    colour: Colour | None,
-    timeout: float | None,
-    options: Mapping[str, object],
-) -> Plan[OcrResult]:
-    """A whole picture's text."""
-    parameters, seconds = request_parameters(options), _seconds(settings, timeout)
-    data = yield Do(lambda: read_image(image, colour))
-    question = Infer(settings.model, {}, parameters)
-    answer = yield from _ask_about(settings, memory, data, question, seconds)
-    return result_of_tensors(answer, picture_size(data))
+    def read(self, request: ImageRequest) -> Actions[OcrResult]:
+        """Read all text of a picture."""
+        data, tensors = yield from self._infer(self.model, {}, request)
+        return result_of_tensors(tensors, picture_size(data))
 
+    def detect(self, request: ImageRequest) -> Actions[Detection]:
+        """Find the boxes of the text in a picture."""
+        _, tensors = yield from self._infer(self._detect_model, {}, request)
+        return detection_of_tensors(tensors)
 
-def detect(
-    settings: Settings,
-    memory: SharedMemory,
-    image: Any,
-    colour: Colour | None,
-    timeout: float | None,
-    options: Mapping[str, object],
-) -> Plan[Detection]:
-    """Where there is text in a picture."""
-    parameters, seconds = request_parameters(options), _seconds(settings, timeout)
-    data = yield Do(lambda: read_image(image, colour))
-    question = Infer(settings.detect_model, {}, parameters)
-    return detection_of_tensors((yield from _ask_about(settings, memory, data, question, seconds)))
+    def recognize(
+        self, request: ImageRequest, boxes: npt.ArrayLike | Detection | None
+    ) -> Actions[OcrResult]:
+        """Read given boxes of a picture, or the whole picture as one line."""
+        inputs = _box_tensors(boxes)
+        data, tensors = yield from self._infer(self._recognize_model, inputs, request)
+        return result_of_tensors(tensors, picture_size(data))
 
-
-def recognize(
-    settings: Settings,
-    memory: SharedMemory,
-    image: Any,
-    boxes: npt.ArrayLike | Detection | None,
-    colour: Colour | None,
-    timeout: float | None,
-    options: Mapping[str, object],
-) -> Plan[OcrResult]:
-    """The text of given boxes, or of a picture that is one line."""
-    parameters, seconds = request_parameters(options), _seconds(settings, timeout)
-    data = yield Do(lambda: read_image(image, colour))
-    question = Infer(settings.recognize_model, _box_tensors(boxes), parameters)
-    answer = yield from _ask_about(settings, memory, data, question, seconds)
-    return result_of_tensors(answer, picture_size(data))
-
-
-def server_ready(settings: Settings, timeout: float) -> Plan[bool]:
-    """Whether the server answers and has the pipeline loaded."""
-    try:
-        return bool((yield Send(Ready(settings.model), positive(timeout))))
-    except (ServerUnavailable, DeadlineExceeded):
-        return False
-
-
-def wait_ready(settings: Settings, timeout: float) -> Plan[None]:
-    """Wait until the server has the pipeline loaded."""
-    deadline = time.monotonic() + positive(timeout)
-    reason = f"model {settings.model!r} is not loaded"
-    while (left := deadline - time.monotonic()) > 0:
+    def server_ready(self, timeout: float) -> Actions[bool]:
+        """Whether the server answers and has the pipeline loaded."""
         try:
-            if (yield Send(Ready(settings.model), min(left, 5.0))):
-                return
-        except (ServerUnavailable, DeadlineExceeded) as error:
-            reason = error.reason
-        yield Pause(min(0.1, max(0.0, deadline - time.monotonic())))
-    raise ServerUnavailable(
-        f"{settings.url} was not ready within {timeout:g} s: {reason}", "UNAVAILABLE"
-    )
+            return bool((yield Request(Ready(self.model), positive(timeout))))
+        except (ServerUnavailable, DeadlineExceeded):
+            return False
 
+    def wait_ready(self, timeout: float) -> Actions[None]:
+        """Wait until the server has the pipeline loaded."""
+        deadline = time.monotonic() + positive(timeout)
+        reason = f"model {self.model!r} is not loaded"
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                if (yield Request(Ready(self.model), min(left, READY_TIMEOUT))):
+                    return
+            except (ServerUnavailable, DeadlineExceeded) as error:
+                reason = error.reason
+            yield Sleep(min(0.1, max(0.0, deadline - time.monotonic())))
+        raise ServerUnavailable(
+            f"{self.address} was not ready within {timeout:g} s: {reason}", "UNAVAILABLE"
+        )
 
-def server_info(settings: Settings, timeout: float) -> Plan[ServerInfo]:
-    """The server's version, its models, and the limits and defaults of the pipeline."""
-    seconds = positive(timeout)
-    server = yield from _ask(settings, Look("server"), seconds)
-    # The models that are ready; the index of all is an operator's, and may want a key.
-    statistics = yield from _ask(settings, Look("statistics"), seconds)
-    versions = ready_versions(statistics)
-    configs = []
-    for name in versions:
-        configs.append((yield from _ask(settings, Look("config", name), seconds)))
-    return server_info_of(server, versions, configs)
+    def server_info(self, timeout: float) -> Actions[ServerInfo]:
+        """The server's version, its models, and the limits and defaults of the pipeline."""
+        seconds = positive(timeout)
+        server = yield from self._retried(Query("server"), seconds)
+        # Statistics list the models that are ready; the repository index may need an admin key.
+        versions = ready_versions((yield from self._retried(Query("statistics"), seconds)))
+        configs = []
+        for name in versions:
+            configs.append((yield from self._retried(Query("config", name), seconds)))
+        return server_info_of(server, versions, configs)
 
+    def server_work(self, timeout: float) -> Actions[dict[str, Work]]:
+        """What each model has done since the server started."""
+        return work_of((yield from self._retried(Query("statistics"), positive(timeout))))
 
-def server_work(settings: Settings, timeout: float) -> Plan[dict[str, Work]]:
-    """What each model has done since the server started."""
-    return work_of((yield from _ask(settings, Look("statistics"), positive(timeout))))
+    def close(self) -> Actions[None]:
+        """Unregister the shared memory."""
+        return unregister_all(self.regions)
+
+    def _infer(
+        self, model: str, inputs: Tensors, request: ImageRequest
+    ) -> Actions[tuple[bytes, Tensors]]:
+        """The encoded picture and a model's outputs; large pictures travel by shared memory."""
+        parameters = request_parameters(request.options)
+        timeout = self._timeout if request.timeout is None else positive(request.timeout)
+        data = yield Call(lambda: read_image(request.image, request.colour))
+        infer = Infer(model, inputs, parameters)
+        if self.regions.suits(len(data)):
+            retried = self._retries > 0
+            try:
+                tensors = yield from infer_shared(
+                    self.regions, data, infer, timeout, retried=retried
+                )
+            except DeadlineExceeded as error:
+                raise self._too_late(timeout, error) from None
+            if tensors is not None:
+                return data, tensors
+        infer = infer._replace(inputs={"IMAGE": np.array([data], np.object_), **inputs})
+        return data, (yield from self._retried(infer, timeout))
+
+    def _retried(self, operation: Operation, timeout: float) -> Actions[Any]:
+        """Send an operation until it is answered, within `timeout` seconds altogether.
+
+        Only an unavailable or busy server is tried again: a bad picture stays bad, and a server
+        error may bring down one instance after the other.
+        """
+        deadline = time.monotonic() + timeout
+        for attempt in itertools.count():
+            try:
+                return (yield Request(operation, max(0.001, deadline - time.monotonic())))
+            except DeadlineExceeded as error:
+                raise self._too_late(timeout, error) from None
+            except (ServerUnavailable, ServerBusy):
+                pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
+                if attempt >= self._retries or time.monotonic() + pause >= deadline:
+                    raise
+            yield Sleep(pause)
+        raise AssertionError("unreachable: the loop has no end")
+
+    def _too_late(self, timeout: float, error: DeadlineExceeded) -> DeadlineExceeded:
+        return DeadlineExceeded(f"no answer from {self.address} within {timeout:g} s", error.status)
 
 
 def positive(seconds: float) -> float:
-    """A number of seconds, which must be more than 0."""
+    """A timeout in seconds, above 0.
+
+    Raises:
+        ValueError: If it is not.
+    """
     if not seconds > 0:
         raise ValueError(f"timeout is {seconds!r}; it must be more than 0 seconds")
     return seconds
 
 
-def _ask_about(
-    settings: Settings, memory: SharedMemory, picture: bytes, question: Infer, timeout: float
-) -> Plan[Any]:
-    """Send a question together with its picture, through shared memory where that is faster."""
-    if memory.wanted(len(picture)):
-        retried = settings.retries > 0
-        try:
-            found = yield from ask_sharing(memory, picture, question, timeout, retried=retried)
-        except DeadlineExceeded as error:
-            raise _too_late(settings, timeout, error) from None
-        if found is not None:
-            return found
-    whole = question._replace(inputs={"IMAGE": _bytes_tensor(picture), **question.inputs})
-    return (yield from _ask(settings, whole, timeout))
-
-
-def _ask(settings: Settings, request: Request, timeout: float) -> Plan[Any]:
-    """Send a request, again and again while the server is away or busy, all within `timeout`.
-
-    Nothing else is tried twice: a picture that is wrong stays wrong, and a server that failed in
-    the middle of its work may fail the same way for every one of its instances.
-    """
-    deadline = time.monotonic() + timeout
-    for attempt in itertools.count():
-        try:
-            return (yield Send(request, max(0.001, deadline - time.monotonic())))
-        except DeadlineExceeded as error:
-            raise _too_late(settings, timeout, error) from None
-        except (ServerUnavailable, ServerBusy):
-            pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
-            if attempt >= settings.retries or time.monotonic() + pause >= deadline:
-                raise
-        yield Pause(pause)
-    raise AssertionError("unreachable: the loop has no end")
-
-
-def _too_late(settings: Settings, timeout: float, error: DeadlineExceeded) -> DeadlineExceeded:
-    reason = f"no answer from {settings.url} within {timeout:g} s"
-    return DeadlineExceeded(reason, error.status)
-
-
 def backoff(attempt: int, chance: float) -> float:
-    """How many seconds to wait after attempt 0, 1, …: doubled each time, half of it by chance.
+    """Seconds to wait after attempt 0, 1, …: exponential, with up to half of it jitter.
 
-    Chance (0 to 1) keeps clients that failed together from coming back together.
+    `chance` (0 to 1) keeps clients that failed together from retrying together.
     """
     return min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * (0.5 + 0.5 * chance)
 
 
-def _seconds(settings: Settings, timeout: float | None) -> float:
-    return settings.timeout if timeout is None else positive(timeout)
-
-
-def _bytes_tensor(data: bytes) -> npt.NDArray[Any]:
-    return np.array([data], np.object_)
-
-
-def _box_tensors(boxes: npt.ArrayLike | Detection | None) -> dict[str, npt.NDArray[Any]]:
+def _box_tensors(boxes: npt.ArrayLike | Detection | None) -> Tensors:
     if boxes is None:
         return {}
     if isinstance(boxes, Detection):

@@ -1,4 +1,4 @@
-"""What a server says of itself."""
+"""What Triton's metadata, configurations and statistics say about a server."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class ServerInfo:
     """A server, its models, and what its pipeline takes.
 
     Attributes:
-        name: What the server calls itself, such as "triton".
+        name: The server's own name, such as "triton".
         version: Its version.
         models: The versions of each model that is ready, by its name.
         limits: The largest picture: max_image_bytes, max_image_pixels, max_image_side.
-        recognizer: The name of the network that reads lines; None if the server does not say it.
-        languages: What it reads, by PaddleOCR's codes such as "ch", "en", "korean"; empty for a
-            network that the project's catalogue does not have.
-        classes: How many characters it tells apart, the space and the blank included.
-        defaults: What the options of a request are if it does not set them, as the server
-            writes them; options that it does not name have PaddleOCR's own defaults.
+        recognizer: The name of the recognition network; None if the server does not publish it.
+        languages: Its languages as PaddleOCR's codes such as "ch", "en", "korean"; empty for a
+            network that is not in the project's catalogue.
+        classes: The number of characters it knows, the space and the CTC blank included.
+        defaults: The server's defaults of the options, as text; an option that is missing has
+            PaddleOCR's own default.
         parameters: All `parameters` of each model's configuration.
     """
 
@@ -39,10 +39,10 @@ class ServerInfo:
 
 
 class Work(NamedTuple):
-    """What a model has done since the server started: requests, and seconds spent on them all.
+    """A model's requests since the server started, and the seconds spent on all of them.
 
-    The time of a request is from its arrival at the model to its answer, waiting included; that of
-    a model which calls others includes theirs.
+    A request's time is from its arrival at the model to its answer, queueing included; that of a
+    model which calls others includes theirs.
     """
 
     requests: int
@@ -50,10 +50,10 @@ class Work(NamedTuple):
 
 
 def work_of(statistics: Mapping[str, Any]) -> dict[str, Work]:
-    """Each model's work, its versions together, from the server's statistics."""
+    """The work of each model, all versions together, from the server's statistics."""
     work: dict[str, Work] = {}
     for model in statistics.get("model_stats", ()):
-        # Protobuf's JSON writes such numbers as text, and leaves out those that are 0.
+        # Protobuf's JSON writes 64-bit numbers as text and omits those that are 0.
         success = model.get("inference_stats", {}).get("success", {})
         before = work.get(model["name"], Work(0, 0.0))
         requests, seconds = int(success.get("count", 0)), int(success.get("ns", 0)) / 1e9
@@ -75,7 +75,7 @@ def server_info_of(
     versions: Mapping[str, tuple[str, ...]],
     configs: Sequence[Mapping[str, Any]],
 ) -> ServerInfo:
-    """What the server's metadata and the configurations of its ready models say."""
+    """The server's metadata and the configurations of its ready models, summed up."""
     parameters = {
         config["name"]: {
             name: str(value.get("string_value", ""))

@@ -1,4 +1,4 @@
-"""Questions whose picture lies in shared memory, and what becomes of the regions."""
+"""Requests whose picture is in a shared memory region, and the regions' life on the server."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from ppocr_client.errors import (
     ServerError,
     ServerUnavailable,
 )
-from ppocr_client.transport.actions import Do, Pause, Plan, Send
-from ppocr_client.transport.base import Infer, Look, Register, Unregister
-from ppocr_client.transport.shared_memory import Region, SharedMemory, abandoned, can_share
+from ppocr_client.transport.actions import Actions, Call, Request, Sleep
+from ppocr_client.transport.base import Infer, Query, Register, Unregister
+from ppocr_client.transport.shm_regions import Region, RegionPool, orphans, supports_regions
 
 REGISTER_SECONDS = 2.0  # for the server to open or close a region
 
 
-def ask_sharing(
-    memory: SharedMemory, picture: bytes, question: Infer, timeout: float, *, retried: bool
-) -> Plan[Any]:
-    """The answer to a question whose picture is in a region; the question is sent once.
+def infer_shared(
+    pool: RegionPool, picture: bytes, infer: Infer, timeout: float, *, retried: bool
+) -> Actions[Any]:
+    """The answer to a request whose picture is in a region; the request is sent once.
 
-    None if the picture is to be sent itself: there is no region for it, the server was started
-    anew and does not know the region, or it is away or busy and the question may be sent again.
+    None if the picture has to be sent itself: no region is free, a restarted server does not know
+    the region, or the server is unavailable or busy and the request may be retried.
     """
-    region = memory.take(len(picture))
+    region = pool.acquire(len(picture))
     if region is None:
-        region = yield from _new_region(memory, len(picture), timeout)
+        region = yield from _new_region(pool, len(picture), timeout)
     if region is None:
         return None
     answered = False
     try:
-        shared = yield Do(lambda: region.write(picture))
-        whole = question._replace(inputs={"IMAGE": shared, **question.inputs})
-        answer = yield Send(whole, timeout)
+        shared = yield Call(lambda: region.write(picture))
+        operation = infer._replace(inputs={"IMAGE": shared, **infer.inputs})
+        answer = yield Request(operation, timeout)
         answered = True
         return answer
     except (ServerBusy, ServerUnavailable) as error:
@@ -50,66 +50,66 @@ def ask_sharing(
         if answered:
             raise
     finally:
-        # Whatever else happens here, such as the end of the task, leaves the server reading.
-        (memory.give_back if answered else memory.give_up)(region)
+        # After anything else, such as a cancelled task, the server may still read the region.
+        (pool.release if answered else pool.abandon)(region)
     return None
 
 
-def _new_region(memory: SharedMemory, size: int, timeout: float) -> Plan[Region | None]:
-    """A region that is registered; None if the server will have none."""
+def _new_region(pool: RegionPool, size: int, timeout: float) -> Actions[Region | None]:
+    """A registered region; None if the server accepts none."""
     seconds = min(timeout, REGISTER_SECONDS)
     try:
-        if not memory.known:
-            server = yield Send(Look("server"), seconds)
-            if not can_share(str(server["version"])):
-                memory.refuse()
+        if not pool.checked:
+            server = yield Request(Query("server"), seconds)
+            if not supports_regions(str(server["version"])):
+                pool.disable()
                 return None
-            regions = yield Send(Look("memory"), seconds)
-            for name in abandoned(region["name"] for region in regions):
-                yield Send(Unregister(name), seconds)
-            memory.known = True
+            regions = yield Request(Query("memory"), seconds)
+            for name in orphans(region["name"] for region in regions):
+                yield Request(Unregister(name), seconds)
+            pool.checked = True
     except OcrError:
-        memory.refuse()
+        pool.disable()
         return None
-    yield from unregister(memory, memory.given_up())
-    region = memory.create(size)
+    yield from unregister(pool, pool.abandoned())
+    region = pool.create(size)
     if region is None:
         return None
     try:
-        yield Send(Register(region.name, region.size), seconds)
+        yield Request(Register(region.name, region.size), seconds)
     except OcrError:
-        # Another machine behind a forwarded port, another user, or a proxy that lets nobody.
-        memory.forget()
-        memory.refuse()
+        # A forwarded port to another machine, another user, or a proxy that forbids it.
+        pool.drop()
+        pool.disable()
         return None
     finally:
         region.unlink()
     return region
 
 
-def unregister(memory: SharedMemory, names: Iterable[str]) -> Plan[None]:
-    """Unregister regions; one that the server still reads stays, and is tried again another time.
+def unregister(pool: RegionPool, names: Iterable[str]) -> Actions[None]:
+    """Unregister regions; one that the server still reads stays and is tried again later.
 
-    From version 2.52 on the server remembers and does it by itself.
+    Triton 2.52 and newer remember the request and unregister the region themselves.
     """
     away = False
     for name in names:
         try:
             if not away:
-                yield Send(Unregister(name), REGISTER_SECONDS)
+                yield Request(Unregister(name), REGISTER_SECONDS)
         except (ServerUnavailable, DeadlineExceeded):
-            away = True  # a server that is started again knows none of them
+            away = True  # a restarted server knows none of them
         except OcrError:
             continue
-        memory.forget(name)
+        pool.drop(name)
 
 
-def end_sharing(memory: SharedMemory) -> Plan[None]:
-    """Unregister all regions; for those that the server still reads, wait up to a second."""
-    names = memory.close()
+def unregister_all(pool: RegionPool) -> Actions[None]:
+    """Unregister all regions; wait up to a second for those that the server still reads."""
+    names = pool.close()
     for _ in range(5):
-        yield from unregister(memory, names)
-        names = memory.given_up()
+        yield from unregister(pool, names)
+        names = pool.abandoned()
         if not names:
             return
-        yield Pause(0.2)
+        yield Sleep(0.2)

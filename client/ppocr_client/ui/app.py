@@ -1,7 +1,7 @@
-"""The local web page: its files, and the few addresses that its script calls.
+"""The local web page: its static files and its HTTP API.
 
-A document is sent once and gets a key. Its pages are read one by one; pictures of them, and files
-made of what was read, are fetched by the key.
+A document is uploaded once and gets a key. Its pages are read one by one; their pictures, and files
+in the output formats, are fetched by the key.
 """
 
 from __future__ import annotations
@@ -22,43 +22,47 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ppocr_client.client import OcrClient
-from ppocr_client.documents.documents import MAX_DOWNLOAD
-from ppocr_client.documents.test_picture import PICTURE
+from ppocr_client.documents.inputs import MAX_DOWNLOAD
+from ppocr_client.documents.sample_picture import PICTURE
 from ppocr_client.errors import DeadlineExceeded, InvalidRequest, MissingExtra, OcrError
 from ppocr_client.exports.draw import DrawError, draw_result
 from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, ReadOptions
-from ppocr_client.transport.timing import timed
-from ppocr_client.ui.document_store import Kept, Shelf
-from ppocr_client.ui.guard import Guard
+from ppocr_client.timing import timed
+from ppocr_client.ui.document_store import DocumentStore, StoredDocument
+from ppocr_client.ui.origin_check import OriginCheck
 from ppocr_client.ui.pictures import is_picture, shown, thumbnail
 
 STATIC = Path(__file__).with_name("static")
-MAX_BYTES = MAX_DOWNLOAD  # of one document
+MAX_BYTES = MAX_DOWNLOAD  # of a document
 DRAWN = "drawn"
 
 
 def build_app(
-    client: OcrClient, model: str, shelf: Shelf, names: Collection[str], font: Path | None = None
+    client: OcrClient,
+    model: str,
+    store: DocumentStore,
+    names: Collection[str],
+    font: Path | None = None,
 ) -> Callable[..., Awaitable[None]]:
     """The page as an ASGI application.
 
     Args:
         client: Reads the pictures.
         model: The pipeline's name on its server.
-        shelf: Where documents are kept.
-        names: By which host names the page may be opened, besides any address.
-        font: What drawings are made with; one is looked for if it is None.
+        store: Keeps the documents.
+        names: The host names by which the page may be opened, besides any IP address.
+        font: The font of drawings; None: one of the system.
     """
-    page = _Page(client, model, shelf, font)
+    page = _Page(client, model, store, font)
     one = "/documents/{key}/pages/{number:int}"
     app = Starlette(
         routes=[
             Route("/", lambda request: FileResponse(STATIC / "index.html")),
             Route("/example", lambda request: Response(PICTURE, media_type="image/png")),
             Route("/about", page.about),
-            Route("/documents", page.take, methods=["POST"]),
-            Route("/documents/{key}", page.put_away, methods=["DELETE"]),
+            Route("/documents", page.upload, methods=["POST"]),
+            Route("/documents/{key}", page.delete, methods=["DELETE"]),
             Route(f"{one}/read", page.read, methods=["POST"]),
             Route(f"{one}/picture", page.picture),
             Route("/documents/{key}/files/{form}", page.file),
@@ -73,15 +77,17 @@ def build_app(
             ),
         },
     )
-    return Guard(app, names)
+    return OriginCheck(app, names)
 
 
 class _Page:
-    def __init__(self, client: OcrClient, model: str, shelf: Shelf, font: Path | None) -> None:
-        self._client, self._model, self._shelf, self._font = client, model, shelf, font
+    def __init__(
+        self, client: OcrClient, model: str, store: DocumentStore, font: Path | None
+    ) -> None:
+        self._client, self._model, self._store, self._font = client, model, store, font
 
     def about(self, request: Request) -> Response:
-        """The server, the options and the files that can be had."""
+        """The server, the options and the output formats."""
         about: dict[str, Any] = {
             "url": self._client.url,
             "max_bytes": MAX_BYTES,
@@ -106,10 +112,10 @@ class _Page:
         ]
         return JSONResponse(about)
 
-    async def take(self, request: Request) -> Response:
-        """Keep the document that is the request's body; its name is in the query."""
+    async def upload(self, request: Request) -> Response:
+        """Store the document in the request's body; its name is in the query."""
         name = Path(request.query_params.get("name", "")).name or "picture"
-        path, size, head = self._shelf.new_path(), 0, b""
+        path, size, head = self._store.new_path(), 0, b""
         too_large = HTTPException(413, f"{name} is too large; allowed: {MAX_BYTES} bytes")
         if int(request.headers.get("content-length", 0)) > MAX_BYTES:
             raise too_large
@@ -126,37 +132,37 @@ class _Page:
         except (HTTPException, ClientDisconnect):
             path.unlink()
             raise
-        key, kept = await run_in_threadpool(self._shelf.add, path, name)
-        pictured = kept.pages[0].pdf is not None or is_picture(head)
-        return JSONResponse({"key": key, "pages": len(kept.pages), "pictured": pictured}, 201)
+        key, document = await run_in_threadpool(self._store.add, path, name)
+        pictured = document.pages[0].pdf is not None or is_picture(head)
+        return JSONResponse({"key": key, "pages": len(document.pages), "pictured": pictured}, 201)
 
-    def put_away(self, request: Request) -> Response:
-        """Forget a document."""
-        self._shelf.remove(request.path_params["key"])
+    def delete(self, request: Request) -> Response:
+        """Delete a document."""
+        self._store.remove(request.path_params["key"])
         return Response(status_code=204)
 
     async def read(self, request: Request) -> Response:
         """Read a page with the options that are the request's JSON body.
 
-        The answer is the result, the milliseconds it took, and those of a call of each model; with
-        others at work meanwhile, theirs are in the means.
+        Answers with the result, the milliseconds it took, and the mean milliseconds of each model's
+        calls; other clients' calls meanwhile are in the means.
         """
-        kept, number = self._kept_page(request)
+        document, number = self._stored_page(request)
         try:
             options = await request.json()
         except ValueError as error:
             raise HTTPException(400, f"the options are not JSON: {error}") from None
         if not isinstance(options, dict):
             raise HTTPException(400, f"the options are {options!r}; send an object")
-        answer = await run_in_threadpool(self._read, kept, number, cast("ReadOptions", options))
+        answer = await run_in_threadpool(self._read, document, number, cast("ReadOptions", options))
         return JSONResponse(answer)
 
-    def _read(self, kept: Kept, number: int, options: ReadOptions) -> dict[str, Any]:
-        data = kept.pages[number - 1].load()
+    def _read(self, document: StoredDocument, number: int, options: ReadOptions) -> dict[str, Any]:
+        data = document.pages[number - 1].load()
         result, seconds, work = timed(
             self._client, self._model, lambda: self._client.read(data, **options)
         )
-        kept.results[number] = result
+        document.results[number] = result
         pictures = work[self._model].requests if self._model in work else 1
         steps = {
             name: {"ms": round(1000 * spent / calls, 1), "calls": round(calls / pictures, 1)}
@@ -165,58 +171,62 @@ class _Page:
         return {**result.to_dict(), "ms": round(1000 * seconds, 1), "steps": steps}
 
     def picture(self, request: Request) -> Response:
-        """A page's picture; a small one if the query says so."""
-        kept, number = self._kept_page(request)
+        """A page's picture, or with `?small` its thumbnail."""
+        document, number = self._stored_page(request)
         make = thumbnail if "small" in request.query_params else shown
-        content, media_type = make(kept.picture(number))
+        content, media_type = make(document.picture(number))
         return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
 
     def file(self, request: Request) -> Response:
-        """A file of one of the outputs' formats, or a page's drawing."""
-        kept, form = self._kept(request), request.path_params["form"]
-        if not kept.results:
-            raise HTTPException(409, f"nothing of {kept.name} has been read")
+        """A file in one of the output formats, or a page's drawing."""
+        document, form = self._stored(request), request.path_params["form"]
+        if not document.results:
+            raise HTTPException(409, f"nothing of {document.name} has been read")
         content: str | bytes
         if form == DRAWN:
-            content, suffix = self._drawn(kept, request), ".png"
+            content, suffix = self._drawn(document, request), ".png"
         elif form in FORMATS:
             suffix = FORMATS[form].suffix
             content = FORMATS[form].write(
-                kept.read_document(pictures=form == "pdf"), self._shelf.dpi
+                document.read_document(pictures=form == "pdf"), self._store.dpi
             )
         else:
-            raise HTTPException(404, f"no format {form!r}; there are {', '.join(FORMATS)}, {DRAWN}")
-        named = f"attachment; filename*=UTF-8''{quote(kept.name + suffix)}"
+            raise HTTPException(
+                404, f"unknown format {form!r}; allowed: {', '.join(FORMATS)}, {DRAWN}"
+            )
+        named = f"attachment; filename*=UTF-8''{quote(document.name + suffix)}"
         return Response(
             content,
             media_type="application/octet-stream",
             headers={"Content-Disposition": named},
         )
 
-    def _drawn(self, kept: Kept, request: Request) -> bytes:
+    def _drawn(self, document: StoredDocument, request: Request) -> bytes:
         number = request.query_params.get("page", "1")
-        result = kept.results.get(int(number)) if number.isdecimal() else None
+        result = document.results.get(int(number)) if number.isdecimal() else None
         if result is None:
-            raise HTTPException(409, f"page {number} of {kept.name} has not been read")
+            raise HTTPException(409, f"page {number} of {document.name} has not been read")
         file = io.BytesIO()
-        draw_result(kept.picture(int(number)), result, font=self._font).save(file, "PNG")
+        draw_result(document.picture(int(number)), result, font=self._font).save(file, "PNG")
         return file.getvalue()
 
-    def _kept(self, request: Request) -> Kept:
-        kept = self._shelf.get(request.path_params["key"])
-        if kept is None:
-            raise HTTPException(410, "this document was put away to make room; open it again")
-        return kept
+    def _stored(self, request: Request) -> StoredDocument:
+        document = self._store.get(request.path_params["key"])
+        if document is None:
+            raise HTTPException(410, "this document was deleted to make room; open it again")
+        return document
 
-    def _kept_page(self, request: Request) -> tuple[Kept, int]:
-        kept, number = self._kept(request), request.path_params["number"]
-        if not 1 <= number <= len(kept.pages):
-            raise HTTPException(404, f"{kept.name} has {len(kept.pages)} pages, no page {number}")
-        return kept, number
+    def _stored_page(self, request: Request) -> tuple[StoredDocument, int]:
+        document, number = self._stored(request), request.path_params["number"]
+        if not 1 <= number <= len(document.pages):
+            raise HTTPException(
+                404, f"{document.name} has {len(document.pages)} pages, no page {number}"
+            )
+        return document, number
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    """The reason, with the HTTP status that is nearest in meaning."""
+    """The reason, with the HTTP status nearest in meaning."""
     if isinstance(error, MissingExtra | DrawError):
         return _error(str(error), 501)
     if isinstance(error, InvalidRequest):

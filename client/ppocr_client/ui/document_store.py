@@ -1,4 +1,4 @@
-"""The documents that the page was given, for as long as there is room."""
+"""The uploaded documents, up to a total size."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ppocr_client.documents.documents import Document, Page, pages_of
-from ppocr_client.documents.reading import as_jpeg
-from ppocr_client.exports.writers import ReadDocument, ReadPage
+from ppocr_client.documents.inputs import Document
+from ppocr_client.documents.pages import Page, pages_of
+from ppocr_client.documents.reading import DocumentResult, PageResult, as_jpeg
 from ppocr_client.results import OcrResult
 
-ROOM = 1024 * 2**20  # bytes of all documents together
+CAPACITY = 1024 * 2**20  # bytes of all documents
 
 
 @dataclass
-class Kept:
-    """A document, its pages, and what was read from them last, by the page's number."""
+class StoredDocument:
+    """A document, its pages, and their latest results by page number."""
 
     path: Path
     name: str
@@ -26,45 +26,45 @@ class Kept:
     results: dict[int, OcrResult] = field(default_factory=dict)
 
     def picture(self, number: int) -> bytes:
-        """A page's encoded picture, one drawn of a PDF file's page as JPEG.
+        """A page's encoded picture; a rendered PDF page as JPEG.
 
         Raises:
-            ImageError: If it cannot be opened or drawn.
+            ImageError: If it cannot be opened or rendered.
             MissingExtra: If a package is missing for that.
         """
         page = self.pages[number - 1]
         return as_jpeg(page.load()) if page.pdf else page.load()
 
-    def read_document(self, *, pictures: bool) -> ReadDocument:
-        """All that was read, as the outputs take it."""
+    def read_document(self, *, pictures: bool) -> DocumentResult:
+        """All results, for the output formats."""
 
         def picture(number: int) -> bytes | None:
             return self.picture(number) if pictures else None
 
         pages = [
-            ReadPage(number, result, picture(number), self.pages[number - 1].pdf)
+            PageResult(number, result, picture(number), self.pages[number - 1].pdf)
             for number, result in sorted(self.results.items())
         ]
-        return ReadDocument(Document(self.name, self.name), len(self.pages), pages)
+        return DocumentResult(Document(self.name, self.name), len(self.pages), pages)
 
 
-class Shelf:
-    """Keeps documents in a folder; the oldest make room for new ones."""
+class DocumentStore:
+    """Keeps documents in a folder; the oldest are deleted if a new one exceeds the capacity."""
 
-    def __init__(self, folder: Path, *, dpi: float, room: int = ROOM) -> None:
-        self._folder, self.dpi, self._room = folder, dpi, room
-        self._kept: dict[str, Kept] = {}
+    def __init__(self, folder: Path, *, dpi: float, capacity: int = CAPACITY) -> None:
+        self._folder, self.dpi, self._capacity = folder, dpi, capacity
+        self._documents: dict[str, StoredDocument] = {}
         self._lock = threading.Lock()
 
     def new_path(self) -> Path:
-        """Where a document that comes in is written to."""
+        """The path for a new document."""
         return self._folder / secrets.token_urlsafe(12)
 
-    def add(self, path: Path, name: str) -> tuple[str, Kept]:
-        """Take a file in; its key and what it is.
+    def add(self, path: Path, name: str) -> tuple[str, StoredDocument]:
+        """Add a file; its key and the document.
 
         Raises:
-            ImageError: If it cannot be opened; it is removed then, as for other errors.
+            ImageError: If it cannot be opened; it is deleted then, as for other errors.
             MissingExtra: If a package is missing for that.
         """
         try:
@@ -72,23 +72,23 @@ class Shelf:
         except BaseException:
             path.unlink()
             raise
-        kept = Kept(path, name, path.stat().st_size, pages)
+        document = StoredDocument(path, name, path.stat().st_size, pages)
         with self._lock:
-            self._kept[path.name] = kept
-            while sum(each.size for each in self._kept.values()) > self._room:
-                oldest = next(iter(self._kept))
+            self._documents[path.name] = document
+            while sum(each.size for each in self._documents.values()) > self._capacity:
+                oldest = next(iter(self._documents))
                 if oldest == path.name:
                     break
-                self._kept.pop(oldest).path.unlink()
-        return path.name, kept
+                self._documents.pop(oldest).path.unlink()
+        return path.name, document
 
-    def get(self, key: str) -> Kept | None:
-        """A document by its key; None if it was put away."""
-        return self._kept.get(key)
+    def get(self, key: str) -> StoredDocument | None:
+        """A document by its key; None if it was deleted."""
+        return self._documents.get(key)
 
     def remove(self, key: str) -> None:
-        """Put a document away, if it is still there."""
+        """Delete a document, if it is still there."""
         with self._lock:
-            kept = self._kept.pop(key, None)
-        if kept is not None:
-            kept.path.unlink()
+            document = self._documents.pop(key, None)
+        if document is not None:
+            document.path.unlink()

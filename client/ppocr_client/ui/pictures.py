@@ -1,4 +1,4 @@
-"""Pictures in forms that every browser shows."""
+"""Pictures in formats that every browser shows."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ THUMBNAIL = 240  # pixels of the longer side
 
 
 def is_picture(head: bytes) -> bool:
-    """Whether a file that begins like this can be shown, as far as that tells."""
+    """Whether a file begins as a picture that can be shown."""
     return head.startswith((*SHOWN, *TIFF))
 
 
 def shown(data: bytes) -> tuple[bytes, str]:
-    """A picture and its media type; what browsers do not know is changed into what they do.
+    """A picture and its media type; formats that browsers do not know become BMP or PNG.
 
     Raises:
-        ImageError: If it is no picture.
+        ImageError: If it is not a picture.
     """
     for magic, kind in SHOWN.items():
         if data.startswith(magic):
@@ -40,10 +40,10 @@ def shown(data: bytes) -> tuple[bytes, str]:
 
 
 def thumbnail(data: bytes) -> tuple[bytes, str]:
-    """A small picture, upright, and its media type.
+    """A small upright picture and its media type.
 
     Raises:
-        ImageError: If it is no picture.
+        ImageError: If it is not a picture.
     """
     file = io.BytesIO()
     with _opened(data) as image:

@@ -1,7 +1,7 @@
-"""What keeps other web pages away from the local one.
+"""Protection of the local page against other web sites.
 
-A page of any site can send requests to this machine. It is refused by its `Origin`; a site whose
-name was made to lead here (DNS rebinding) by the `Host` that its requests carry.
+Any web page can send requests to this machine. They are refused by their `Origin`; those of a site
+whose name was rebound to this machine (DNS rebinding) by their `Host`.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Refuses requests of other sites, and sends `HEADERS` with every answer."""
+class OriginCheck:
+    """ASGI middleware: refuses requests of other sites, sends `HEADERS` with every answer."""
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
-        """Guard an application that is reached by an address or by one of these names."""
+        """Protect an application that is reached by an IP address or by one of these names."""
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
         reason = refusal(Headers(scope=scope), self._names)
         if reason is None:
-            await self._app(scope, receive, send_guarded)
+            await self._app(scope, receive, send_with_headers)
         else:
-            await JSONResponse({"error": reason}, 403)(scope, receive, send_guarded)
+            await JSONResponse({"error": reason}, 403)(scope, receive, send_with_headers)
 
 
 def refusal(headers: Headers, names: Collection[str]) -> str | None:
-    """Why a request is refused; None if it is not."""
+    """Why a request is refused; None if it is accepted."""
     host = headers.get("host", "")
     name = _name(host)
     if name not in names and not _is_address(name):
@@ -57,7 +57,7 @@ def refusal(headers: Headers, names: Collection[str]) -> str | None:
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != host:
         return f"requests of {origin} are not answered"
-    followed = headers.get("sec-fetch-mode") == "navigate"  # a link to here does no harm
+    followed = headers.get("sec-fetch-mode") == "navigate"  # a followed link is harmless
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not followed:
         return "requests of other sites are not answered"
     return None
@@ -71,7 +71,7 @@ def _name(host: str) -> str:
 
 
 def _is_address(name: str) -> bool:
-    """Whether it is an IP address, which no site's owner can make lead elsewhere."""
+    """Whether it is an IP address, which cannot be rebound as a name can."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a server's models worked while a request was answered."""
+"""The work of a server's models during one request."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ppocr_client.transport.server_info import Work
 
 T = TypeVar("T")
 
-PATIENCE = 1.0  # seconds for the server to count a request, which it does after its answer
+PATIENCE = 1.0  # seconds for the server to count a request, which it does after answering it
 
 
 def timed(client: OcrClient, model: str, act: Callable[[], T]) -> tuple[T, float, dict[str, Work]]:
-    """What a function gives, the seconds it took, and what each model worked meanwhile.
+    """A function's return value, the seconds it took, and the work of each model meanwhile.
 
-    Work for others in that time is counted as well: `[model].requests` says how many there were.
+    Other clients' requests in that time are counted too: `[model].requests` says how many.
     """
     before = client.server_work()
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A small picture to try a server with."""
+"""A small picture to check a server with."""
 
 from __future__ import annotations
 

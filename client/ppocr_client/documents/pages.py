@@ -1,0 +1,125 @@
+"""The pages of a document: of PDF and TIFF files, or a picture as the only one."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ppocr_client.documents.image_size import tiff_pictures
+from ppocr_client.documents.inputs import HEAD, Document, read_all, read_head
+from ppocr_client.documents.pdfium import PdfPages
+from ppocr_client.documents.pictures import encode_pillow
+from ppocr_client.errors import ImageError, MissingExtra
+
+PDF = b"%PDF-"
+PAGES = re.compile(r"(\d+)?(-)?(\d+)?")
+
+Ranges = list[tuple[int, int | None]]  # first and last page, None for the document's last
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a document, counted from 1; `load` returns its encoded picture.
+
+    `load` raises an ImageError if there is none. `pdf` is the whole file if it is a PDF file.
+    """
+
+    document: Document
+    number: int
+    count: int
+    load: Callable[[], bytes]
+    pdf: bytes | None = None
+
+
+def parse_pages(text: str) -> Ranges:
+    """The ranges of "1-3,7,9-": first and last page, None for the document's last.
+
+    Raises:
+        ValueError: For anything else.
+    """
+    ranges: Ranges = []
+    for part in text.split(","):
+        match = PAGES.fullmatch(part.strip())
+        first, dash, last = match.groups() if match else (None, None, None)
+        low = int(first or 1)
+        high = int(last) if last else None if dash else low
+        if not (first or last) or low < 1 or (high is not None and high < low):
+            raise ValueError(f"pages {text!r}: write e.g. 1-3,7,9-")
+        ranges.append((low, high))
+    return ranges
+
+
+def wanted_pages(count: int, ranges: Ranges | None, name: str = "it") -> list[int]:
+    """Those of `count` pages, numbered from 1, that are in the ranges (see `parse_pages`).
+
+    Raises:
+        ImageError: If there are none.
+    """
+    wanted = [
+        number
+        for number in range(1, count + 1)
+        if ranges is None or any(low <= number <= (high or count) for low, high in ranges)
+    ]
+    if not wanted:
+        raise ImageError(f"{name} has {count} pages, and none of those asked for")
+    return wanted
+
+
+def pages_of(
+    document: Document, *, dpi: float, ranges: Ranges | None, timeout: float
+) -> list[Page]:
+    """The pages of a document; a picture has one, and is read only when it is loaded.
+
+    Args:
+        document: The document.
+        dpi: Pixels per inch for the pages of a PDF file.
+        ranges: The wanted pages (see `parse_pages`); None for all.
+        timeout: Seconds for an address to answer.
+
+    Raises:
+        ImageError: If it cannot be read, or has none of the wanted pages.
+        MissingExtra: If a package is missing that opens such a document.
+    """
+    head = read_head(document, timeout)
+    pdf = None
+    if PDF in head or head[:2] in (b"II", b"MM"):
+        whole = read_all(document, head)
+        count, load = pages_in(whole, dpi)
+        pdf = whole if PDF in head else None
+    else:
+        count, load = 1, lambda index: read_all(document, head)
+    return [
+        Page(document, number, count, functools.partial(load, number - 1), pdf)
+        for number in wanted_pages(count, ranges, document.source)
+    ]
+
+
+def pages_in(data: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
+    """The number of pages in a whole file, and a function that loads each, counted from 0.
+
+    Raises:
+        ImageError: If it cannot be opened; the function raises it too.
+        MissingExtra: If a package is missing that opens such a file.
+    """
+    if PDF in data[:HEAD]:
+        pdf = PdfPages(data)
+        return pdf.count, functools.partial(pdf.render, dpi=dpi)
+    if (count := tiff_pictures(data)) > 1:
+        return count, functools.partial(_tiff_page, data)
+    return 1, lambda index: data
+
+
+def _tiff_page(data: bytes, index: int) -> bytes:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise MissingExtra("TIFF files of several pages", "Pillow", "draw") from None
+    try:
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as file:
+            file.seek(index)
+            return encode_pillow(file)
+    except (OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"cannot read page {index + 1}: {error}") from error
