@@ -1,28 +1,37 @@
-"""The local web page, served by its own command for all tests that open it."""
+"""What the tests of the client share: connections, the local web page, and a browser."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from client.samples import PROGRAM, heed_interrupts
 
+from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
+
+
+@pytest.fixture(params=["grpc", "http"])
+def url(server: TritonServer, request: pytest.FixtureRequest) -> str:
+    """The server's address by both protocols."""
+    return server.grpc_url if request.param == "grpc" else f"http://{server.http_url}"
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[OcrClient]:
+    """A client that is connected to the server."""
+    with OcrClient(url) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="session")
 def page(server: TritonServer) -> Iterator[str]:
-    """The page's address, "http://127.0.0.1:PORT/"; Ctrl-C ends it, with the exit code 0."""
-    program = Path(sys.executable).with_name("ppocr-client")
+    """The page's address, "http://127.0.0.1:PORT/"; Ctrl-C ends it with exit code 0."""
     words = ["serve-ui", "--port", "0", "--dpi", "100", "--url", server.grpc_url]
     with subprocess.Popen(
-        [program, *words],
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        [PROGRAM, *words], stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     ) as running:
         assert running.stdout is not None
         yield running.stdout.readline().split()[0]

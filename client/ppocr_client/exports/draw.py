@@ -5,11 +5,11 @@ Needs Pillow (`pip install "ppocr-triton[draw]"`), which loads only when somethi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import io
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,27 +34,11 @@ COLOURS = (
     (0, 134, 150),
 )
 
-FONT_FOLDERS = {
-    "linux": ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"),
-    "darwin": ("/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"),
-    "win32": ("C:/Windows/Fonts",),
-}
-
-# File names of fonts with Chinese, Japanese and Korean characters, best first.
-FONT_FILES = (
-    "NotoSansCJK-Regular.*",
-    "NotoSansCJK*.*",
-    "NotoSansSC*.*",
-    "SourceHanSans*.*",
-    "wqy-microhei.*",
-    "wqy-zenhei.*",
-    "DroidSansFallback*.*",
-    "PingFang.*",
-    "Hiragino Sans GB.*",
-    "STHeiti*.*",
-    "Arial Unicode.*",
-    "msyh.*",
-    "simsun.*",
+# Fonts with Chinese, Japanese and Korean characters, best first; Pillow finds them in the system.
+FONT_NAMES = (
+    *("NotoSansCJK-Regular", "NotoSansSC-Regular", "SourceHanSansSC-Regular", "wqy-microhei"),
+    *("wqy-zenhei", "DroidSansFallbackFull", "PingFang", "Hiragino Sans GB", "STHeiti Medium"),
+    *("Arial Unicode", "msyh", "simsun"),
 )
 
 TALL = 1.5  # height to width from which a line is read downwards, as in PaddleOCR
@@ -125,13 +109,10 @@ def find_font(font: str | os.PathLike[str] | None = None) -> Path:
         return Path(font)
     package = importlib.util.find_spec("pylopdf_fonts_zh_cn")
     if package is not None and package.origin is not None:
-        found = Path(package.origin).with_name("NotoSansSC-Regular.otf")
-        if found.is_file():
-            return found
-    for folder in FONT_FOLDERS.get(sys.platform, ()):
-        for pattern in FONT_FILES:
-            for found in sorted(Path(folder).expanduser().rglob(pattern)):
-                return found
+        return Path(package.origin).with_name("NotoSansSC-Regular.otf")
+    for name in FONT_NAMES:
+        with contextlib.suppress(OSError):
+            return Path(os.fsdecode(ImageFont.truetype(name, 16).path))
     raise DrawError(
         "no font with Chinese characters was found; name one (--font FILE), or "
         "pip install pylopdf-fonts-zh-cn"

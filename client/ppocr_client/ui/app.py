@@ -23,7 +23,6 @@ from starlette.staticfiles import StaticFiles
 
 from ppocr_client.client import OcrClient
 from ppocr_client.documents.inputs import MAX_DOWNLOAD
-from ppocr_client.documents.sample_picture import PICTURE
 from ppocr_client.errors import DeadlineExceeded, InvalidRequest, MissingExtra, OcrError
 from ppocr_client.exports.draw import DrawError, draw_result
 from ppocr_client.exports.writers import FORMATS
@@ -59,7 +58,6 @@ def build_app(
     app = Starlette(
         routes=[
             Route("/", lambda request: FileResponse(STATIC / "index.html")),
-            Route("/example", lambda request: Response(PICTURE, media_type="image/png")),
             Route("/about", page.about),
             Route("/documents", page.upload, methods=["POST"]),
             Route("/documents/{key}", page.delete, methods=["DELETE"]),

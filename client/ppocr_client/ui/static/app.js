@@ -1,7 +1,8 @@
-// The page as a whole: which documents there are, which page is shown, what is read next.
+// The page as a whole: its documents, the page that is shown, and what is read next.
 
 import { $, alarm, announce, copy, h } from "./dom.js";
 import { addEntry, lineCount, markCurrent, standing, updateEntry, updatePage } from "./documents.js";
+import { isReadable } from "./filetypes.js";
 import { showLines } from "./lines.js";
 import { buildOptions } from "./options.js";
 import * as server from "./server.js";
@@ -21,8 +22,9 @@ function newPage(owner, number, state) {
   return { owner, number, state, result: null, error: null };
 }
 
-function add(files) {
-  const added = files.filter(fits).map((file) => {
+async function add(files) {
+  const accepted = await Promise.all(files.map(accepts));
+  const added = files.filter((_, index) => accepted[index]).map((file) => {
     const owner = { name: nameOf(file), file, key: null, pages: [], pictured: false };
     owner.pages.push(newPage(owner, 1, "opening"));
     documents.push(owner);
@@ -37,13 +39,16 @@ function add(files) {
 
 const nameOf = (file) => file.name || t("pasted");
 
-function fits(file) {
-  if (file.size <= limit) return true;
-  alarm(t("too-large", { name: nameOf(file), size: Math.ceil(file.size / MB), limit: limit / MB }));
+// Whether a file may be uploaded; says why not.
+async function accepts(file) {
+  const name = nameOf(file);
+  if (file.size > limit) alarm(t("too-large", { name, size: Math.ceil(file.size / MB), limit: limit / MB }));
+  else if (!(await isReadable(file))) alarm(t("unsupported", { name }));
+  else return true;
   return false;
 }
 
-// Open and read one after the other, what is looked at first, so that each has its own timing.
+// Open and read one page at a time, the shown one first, so that each has its own timing.
 async function work() {
   if (working) return;
   working = true;
@@ -83,7 +88,7 @@ async function read(page) {
     page.state = "done";
     if (page === current) announce(t("announce", { name: page.owner.name, page: t("page-short", { n: page.number }), lines: lineCount(page.result) }));
   } catch (error) {
-    if (error.status === 410) page.owner.key = null; // put away by the page's server: send it again
+    if (error.status === 410) page.owner.key = null; // deleted by the page's server: upload it again
     fail(page, error);
   }
   update(page);
@@ -92,11 +97,11 @@ async function read(page) {
 function fail(page, error) {
   if (!(error instanceof server.Failure)) throw error;
   Object.assign(page, { state: "failed", error: error.message });
-  // Who looks at the page sees the reason there.
+  // The shown page has the reason on it.
   alarm(t("announce-failed", { name: page.owner.name, reason: error.message }), page !== current);
 }
 
-// Read a document's pages (again), sending it first where that is needed.
+// Read a document's pages again, uploading it first if necessary.
 function readAgain(pages) {
   for (const page of pages) {
     if (page.state === "opening" || page.state === "reading") continue;
@@ -153,7 +158,7 @@ function showState(page) {
   }
 }
 
-// Which parts of the page there are.
+// Show or hide the parts of the page.
 function arrange() {
   const some = documents.length > 0;
   $("empty").hidden = some;

@@ -4,7 +4,7 @@ import { $, h, icon, ICONS } from "./dom.js";
 import { thumbnailOf } from "./server.js";
 import { t } from "./texts.js";
 
-// How a page stands, in words.
+// A page's state in words.
 export function standing(page) {
   if (page.state === "done") return lineCount(page.result);
   return t(page.state);
@@ -34,7 +34,7 @@ export function updateEntry(document_) {
   document_.list.replaceChildren(...document_.pages.map((page) => {
     const thumbnail = h("span", { className: "thumbnail" });
     if (document_.pictured && document_.key) {
-      thumbnail.append(h("img", { src: thumbnailOf(document_.key, page.number), alt: "", loading: "lazy" }));
+      thumbnail.append(h("img", { src: thumbnailOf(document_.key, page.number), alt: "", loading: "lazy", onerror: (event) => event.target.remove() }));
     }
     page.note = h("span", { className: "note" });
     page.button = h("button", { className: "page", title: document_.name, onclick: () => document_.show(page) }, thumbnail,

@@ -1,9 +1,9 @@
-// The form of the pipeline's options, made of the list that the page's server gives.
+// The form of the pipeline's options, from the list of the page's server.
 
 import { $, h } from "./dom.js";
-import { optionHelp, t } from "./texts.js";
+import { optionHelp, optionTitle, t } from "./texts.js";
 
-// Fill the form; `apply` is called with what was chosen.
+// Fill the form; `apply` is called with the chosen values.
 export function buildOptions(options, apply) {
   $("fields").replaceChildren(...options.map(fieldOf));
   $("open-options").onclick = () => $("options").showModal();
@@ -14,14 +14,16 @@ export function buildOptions(options, apply) {
 
 function fieldOf(option) {
   const id = `option-${option.name}`, help = `${id}-help`;
+  const text = optionHelp(option), { name, low, high } = option;
   return h("div", { className: "field" },
-    h("label", { htmlFor: id, textContent: option.name }),
-    controlOf(option, { id, name: option.name, "aria-describedby": help }),
-    h("p", { id: help, className: "small", textContent: isNumber(option) ? `${optionHelp(option)} (${rangeOf(option)})` : optionHelp(option) }));
+    h("label", { htmlFor: id }, optionTitle(option), h("code", { textContent: name })),
+    controlOf(option, { id, name, "aria-describedby": help }),
+    h("p", { id: help, className: "small", textContent: isNumber(option) ? t("range", { help: text, low, high }) : text }));
 }
 
 function controlOf(option, common) {
-  const usual = option.default ? `${t("default")}: ${option.default}` : t("default");
+  const given = option.type === "bool" ? { true: t("yes"), false: t("no") }[option.default?.toLowerCase()] : option.default;
+  const usual = given ? `${t("default")}: ${given}` : t("default");
   if (isNumber(option)) {
     return h("input", {
       ...common, type: "number", min: option.low, max: option.high,
@@ -35,8 +37,6 @@ function controlOf(option, common) {
 }
 
 const isNumber = ({ type }) => type === "int" || type === "float";
-
-const rangeOf = ({ low, high }) => t("range", { low, high });
 
 function chosen(options) {
   const values = {};

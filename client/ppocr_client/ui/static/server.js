@@ -1,6 +1,6 @@
-// The addresses of the page's own server; see app.py.
+// The HTTP API of the page's own server; see app.py.
 
-import { t } from "./texts.js";
+import { errorText, t } from "./texts.js";
 
 export class Failure extends Error {}
 
@@ -13,14 +13,14 @@ async function ask(path, init) {
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  throw Object.assign(new Failure(said.error || `HTTP ${answer.status}`), { status: answer.status });
+  throw Object.assign(new Failure(said.error ? errorText(said.error) : `HTTP ${answer.status}`), { status: answer.status });
 }
 
 const pagePath = (key, number) => `documents/${key}/pages/${number}`;
 
 export const about = async () => (await ask("about")).json();
 
-export const example = async () => (await ask("example")).blob();
+export const example = async () => (await ask("example.jpg")).blob();
 
 export const send = async (file, name) =>
   (await ask(`documents?name=${encodeURIComponent(name)}`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } })).json();
@@ -34,7 +34,7 @@ export const pictureOf = (key, number) => `${pagePath(key, number)}/picture`;
 
 export const thumbnailOf = (key, number) => `${pagePath(key, number)}/picture?small`;
 
-// A file made of what was read, and the name it should have.
+// A file in an output format, and its name.
 export async function file(key, form, number) {
   const answer = await ask(`documents/${key}/files/${form}?page=${number}`);
   const name = decodeURIComponent(answer.headers.get("Content-Disposition").split("''")[1]);

@@ -1,4 +1,6 @@
-// The page's texts; English is also what index.html holds.
+// The page's texts; index.html holds the English ones too.
+
+import { inChinese } from "./errors.js";
 
 const EN = {
   "options": "Options", "add": "Add files", "choose": "Choose files", "example": "Try an example",
@@ -13,12 +15,13 @@ const EN = {
   "again": "Try again", "remove": "Remove {name}", "score": "score {score}",
   "announce": "{name}, {page}: {lines} read", "announce-failed": "{name} failed: {reason}",
   "ready": "ready", "not-ready": "not ready", "connecting": "connecting …",
-  "read-in": "Read in {ms} ms", "steps-note": "Time of one call of each model, its waiting included; those that call others include them.",
+  "read-in": "Read in {ms} ms", "steps-note": "Mean time of a call of each model, queueing included; a model that calls others includes their time.",
   "whole": "whole request",
-  "options-note": "What is left empty is the server’s choice.", "reset": "Reset", "apply": "Apply",
-  "close": "Close", "default": "default", "yes": "yes", "no": "no", "range": "{low} – {high}",
-  "too-large": "{name} has {size} MB; allowed: {limit} MB", "gone": "The page’s own server does not answer: is ppocr-client serve-ui still running?",
-  "pasted": "pasted picture", "example-name": "example.png",
+  "options-note": "The server’s default applies to what is left empty.", "reset": "Reset", "apply": "Apply",
+  "close": "Close", "default": "default", "yes": "yes", "no": "no", "range": "{help} ({low} – {high})",
+  "too-large": "{name} has {size} MB; allowed: {limit} MB", "unsupported": "{name} is not a JPEG, PNG, BMP, WebP, TIFF or PDF file",
+  "unseen": "The browser cannot show this picture.", "gone": "The page’s own server does not answer. Is ppocr-client serve-ui still running?",
+  "pasted": "pasted picture", "example-name": "example.jpg",
   "format-lines": "Lines with corners", "format-text": "Text", "format-json": "JSON", "format-jsonl": "JSON lines",
   "format-tsv": "Table (TSV)", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "Searchable PDF", "format-drawn": "Drawing (PNG)",
 };
@@ -38,15 +41,30 @@ const ZH = {
   "ready": "就绪", "not-ready": "未就绪", "connecting": "连接中……",
   "read-in": "用时 {ms} 毫秒", "steps-note": "各模型一次调用的时间，含排队；调用其他模型的，含被调用者的时间。",
   "whole": "整个请求",
-  "options-note": "留空的由服务决定。", "reset": "还原", "apply": "应用",
-  "close": "关闭", "default": "默认", "yes": "是", "no": "否", "range": "{low} – {high}",
-  "too-large": "{name} 有 {size} MB；最多 {limit} MB", "gone": "本页的服务没有回应：ppocr-client serve-ui 还在运行吗？",
-  "pasted": "粘贴的图片", "example-name": "example.png",
+  "options-note": "留空的用服务的默认值。", "reset": "还原", "apply": "应用",
+  "close": "关闭", "default": "默认", "yes": "是", "no": "否", "range": "{help}（{low} – {high}）",
+  "too-large": "{name} 有 {size} MB；最多 {limit} MB", "unsupported": "{name} 不是 JPEG、PNG、BMP、WebP、TIFF 或 PDF 文件",
+  "unseen": "浏览器无法显示这张图片。", "gone": "本页的服务没有回应：ppocr-client serve-ui 还在运行吗？",
+  "pasted": "粘贴的图片", "example-name": "example.jpg",
   "format-lines": "逐行与坐标", "format-text": "纯文本", "format-json": "JSON", "format-jsonl": "JSON 行",
   "format-tsv": "表格（TSV）", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "可搜索的 PDF", "format-drawn": "标注图（PNG）",
 };
 
-// The options' meanings; in English the server of this page says them.
+// The options' names for people.
+const EN_TITLES = {
+  det_limit_side_len: "Side length for detection", det_limit_type: "Which side it limits",
+  det_db_thresh: "Pixel threshold", det_db_box_thresh: "Box threshold", det_db_unclip_ratio: "Box expansion",
+  det_db_score_mode: "Box score", use_dilation: "Thicken regions", use_angle_cls: "Turn upside-down lines",
+  cls_thresh: "Upside-down threshold", drop_score: "Lowest line score", rec_padding: "Line padding", reference: "Reference",
+};
+const ZH_TITLES = {
+  det_limit_side_len: "检测边长", det_limit_type: "限制哪一边",
+  det_db_thresh: "像素阈值", det_db_box_thresh: "文本框阈值", det_db_unclip_ratio: "文本框外扩",
+  det_db_score_mode: "文本框得分", use_dilation: "加粗区域", use_angle_cls: "转正倒置的行",
+  cls_thresh: "倒置阈值", drop_score: "最低行得分", rec_padding: "行补边", reference: "参照",
+};
+
+// The options' meanings; in English the page's own server has them.
 const ZH_OPTIONS = {
   det_limit_side_len: "检测前图片边长缩放到的大小",
   det_limit_type: "限制长边（max），或放大短边（min）",
@@ -68,6 +86,10 @@ const texts = chinese ? ZH : EN;
 export function t(key, values = {}) {
   return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
+
+export const errorText = (message) => (chinese ? inChinese(message) : message);
+
+export const optionTitle = ({ name }) => (chinese ? ZH_TITLES : EN_TITLES)[name] ?? name;
 
 export function optionHelp(option) {
   return (chinese && ZH_OPTIONS[option.name]) || option.help;

@@ -1,4 +1,4 @@
-// The picture, its boxes, and how large it is shown.
+// The picture, its boxes and its zoom.
 
 import { $, svg } from "./dom.js";
 import { t } from "./texts.js";
@@ -13,6 +13,7 @@ let url = null, size = null, chosen = null; // `chosen` is null while the pictur
 export function showPicture(address, result) {
   if (address !== url) {
     url = address;
+    $("unseen").hidden = true;
     size = chosen = null;
     frame.hidden = true;
     if (address) image.src = address;
@@ -89,6 +90,13 @@ export function showTip(line) {
   tip.style.left = `${Math.max(4 - frame.offsetLeft, Math.min(Math.min(...xs), room))}px`;
 }
 
+// A broken picture is said in words, not by the browser's icon.
+image.addEventListener("error", () => {
+  size = chosen = null;
+  frame.hidden = true;
+  $("unseen").hidden = false;
+  resize();
+});
 image.addEventListener("load", () => {
   size ??= { width: image.naturalWidth, height: image.naturalHeight };
   resize();

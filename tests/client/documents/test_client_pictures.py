@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -58,9 +59,31 @@ def test_an_array_that_is_no_picture_says_why(array, reason):
         read_image(array)
 
 
-def test_colour_is_for_arrays():
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        ("missing.jpg", r"missing\.jpg: No such file"),
+        (".", "Is a directory"),
+        (b"", "the picture is empty"),
+        (
+            base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(99)),
+            "picture is base64 text; give the file's",
+        ),
+        ("data:image/png;base64," + "iVBORw0KGgo" * 9, "the path is base64 text"),
+        ("/9j/4AAQ" + "A" * 300, "the path is base64 text; .* base64.b64decode"),
+    ],
+)
+def test_what_holds_no_picture_says_why(image, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImageError, match=reason):
+        read_image(image)
+
+
+def test_colour_is_for_arrays_and_other_types_are_none():
     with pytest.raises(ImageError, match="is for arrays; a bytes knows its own"):
         read_image(b"x", "RGB")
+    with pytest.raises(TypeError, match="image is int"):
+        read_image(7)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "RGBA", "CMYK", "LA"])

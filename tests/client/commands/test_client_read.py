@@ -15,18 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from client.samples import BLANK, PROGRAM, SAMPLES, SIGN, TEXTS, heed_interrupts, wait_until
 from PIL import Image
 
 from ppocr_client.cli import main
 from ppocr_client.commands.progress import describe
 from ppocr_client.documents.inputs import find_documents
 from ppocr_client.documents.pages import parse_pages
-from ppocr_client.documents.pictures import encode_pixels
-
-SAMPLES = Path(__file__).parents[2] / "samples"
-SIGN = SAMPLES / "sign_vertical.jpg"
-TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
-BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
 
 pdfium = pytest.importorskip("pypdfium2")
 
@@ -168,8 +163,7 @@ def test_standard_input_and_addresses(server, capsys, monkeypatch, tmp_path):
 
 @pytest.mark.server
 def test_a_reader_that_has_seen_enough_is_no_accident(server):
-    program = Path(sys.executable).with_name("ppocr-client")
-    command = f"{program} read {SIGN} --url {server.grpc_url} | true"
+    command = f"{PROGRAM} read {SIGN} --url {server.grpc_url} | true"
     ran = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert ran.stderr == ""
 
@@ -192,11 +186,6 @@ def test_a_damaged_pdf_fails_alone(server, tmp_path, capsys):
     assert [path.name for path in out.iterdir()] == ["sign_vertical.jpg.txt"]
 
 
-def heed_interrupts() -> None:
-    """As from a terminal: a shell's background job would pass on that it ignores SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.server
 def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_path):
     inside, out = tmp_path / "in", tmp_path / "out"
@@ -204,7 +193,7 @@ def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_pa
     for index in range(150):
         bad = index % 25 == 7
         (inside / f"{index:03}.bmp").write_bytes(BLANK[:50] if bad else BLANK)
-    command = [Path(sys.executable).with_name("ppocr-client"), "read", inside, "--format", "jsonl"]
+    command = [PROGRAM, "read", inside, "--format", "jsonl"]
     command += ["--out", out, "--resume", "--url", server.grpc_url]
 
     def done() -> set[Path]:
@@ -214,9 +203,7 @@ def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_pa
         running = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
         )
-        deadline = time.monotonic() + 60
-        while len(done()) < 30 * number and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda number=number: len(done()) >= 30 * number)
         running.send_signal(stop)
         _, err = running.communicate(timeout=60)
         assert running.returncode == (130 if stop == signal.SIGINT else -stop)
@@ -244,4 +231,44 @@ def test_the_doctor_finds_a_well_server_and_a_missing_one(server, capsys):
     assert report["checks"][-1][0] == "models"
     assert "orc not ready" in report["checks"][-1][2]
     assert main(["doctor", "--url", "http://127.0.0.1:1"]) == 1
-    assert "FAIL  server: http://127.0.0.1:1" in capsys.readouterr().out
+    assert "FAIL  server: cannot connect to http://127.0.0.1:1" in capsys.readouterr().out
+
+
+@pytest.mark.server
+def test_lines_are_printed_with_score_and_corners(server, capsys):
+    assert main(["read", str(SIGN), "--url", server.grpc_url]) == 0
+    rows = [row.split("\t") for row in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == TEXTS
+    for _, score, corners in rows:
+        assert 0.9 < float(score) <= 1
+        assert [len(corner.split(",")) for corner in corners.split()] == [2] * 4
+
+
+@pytest.mark.server
+def test_pictures_that_fail_are_listed_and_the_others_read(server, capsys, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(SIGN.read_bytes()[:2000])
+    missing = str(tmp_path / "missing.jpg")
+    files = [str(broken), str(SIGN), missing]
+    assert main(["read", *files, "--json", "--url", f"http://{server.http_url}"]) == 1
+    out, err = capsys.readouterr()
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer["image"] for answer in answers] == files
+    assert "damaged or truncated" in answers[0]["error"]
+    assert [line["text"] for line in answers[1]["lines"]] == TEXTS
+    assert "No such file" in answers[2]["error"]
+    assert str(broken) in err
+    assert "2 of 3 failed" in err
+
+
+@pytest.mark.server
+def test_drawings_are_written(server, capsys, tmp_path):
+    out = tmp_path / "deep" / "sign.png"
+    url = ["--url", server.grpc_url]
+    assert main(["read", str(SIGN), *url, "--draw", str(out)]) == 0
+    assert Image.open(out).size == (1240, 900)
+    several = [str(SIGN), str(SAMPLES / "landscape.jpg")]
+    assert main(["read", *several, *url, "--draw", str(tmp_path / "folder")]) == 0
+    names = sorted(path.name for path in (tmp_path / "folder").iterdir())
+    assert names == ["landscape.jpg.png", "sign_vertical.jpg.png"]
+    assert f"== {several[1]}" in capsys.readouterr().out

@@ -5,22 +5,18 @@ from __future__ import annotations
 import importlib
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from client.samples import BLANK, SIGN, wait_until
 
 from ppocr_client.cli import main
-from ppocr_client.documents.pictures import encode_pixels
 from ppocr_server.tritonserver.server import TritonServer
 
 pytest.importorskip("ray.data")
 pq = pytest.importorskip("pyarrow.parquet")
 
-SAMPLES = Path(__file__).parents[2] / "samples"
-BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
 STORE = 100 * 2**20
 pytestmark = pytest.mark.server
 
@@ -45,7 +41,7 @@ def archive(tmp_path) -> list[str]:
     """60 small pictures, every tenth with text."""
     folder = tmp_path / "in"
     folder.mkdir()
-    sign = (SAMPLES / "sign_vertical.jpg").read_bytes()
+    sign = SIGN.read_bytes()
     for index in range(60):
         (folder / f"{index:03}.jpg").write_bytes(BLANK if index % 10 else sign)
     return sorted(map(str, folder.iterdir()))
@@ -62,9 +58,7 @@ def test_one_server_of_two_dies_and_every_input_has_one_row(
     with TritonServer(repository, grace=0) as other:
 
         def kill_in_the_middle() -> None:
-            deadline = time.monotonic() + 120
-            while len(list(out.glob("part-*"))) < 3 and time.monotonic() < deadline:
-                time.sleep(0.01)
+            wait_until(lambda: len(list(out.glob("part-*"))) >= 3)
             other.stop()
 
         killer = threading.Thread(target=kill_in_the_middle)

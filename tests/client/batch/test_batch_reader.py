@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from client.samples import BLANK, SIGN, TEXTS
 from PIL import Image
 
 from ppocr_client import AsyncOcrClient
@@ -18,14 +19,10 @@ from ppocr_client.batch.reader import Job, PartReader
 from ppocr_client.batch.rows import TABLES, Row
 from ppocr_client.cli import main
 from ppocr_client.documents.inputs import InputError
-from ppocr_client.documents.pictures import encode_pixels
 from ppocr_client.errors import ImageError, ModelNotFound
 
 pq = pytest.importorskip("pyarrow.parquet")
 
-SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
-TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
-BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
 NOBODY = "grpc://127.0.0.1:1"
 
 

@@ -1,4 +1,4 @@
-"""Many at a time: order, bounds, and leaving early."""
+"""Many pictures at a time: order, bounds, and leaving early."""
 
 from __future__ import annotations
 
@@ -23,25 +23,21 @@ class Slow:
             self.taken += 1
             yield index
 
-    def enter(self) -> None:
+    def count(self, change: int) -> None:
         with self.lock:
-            self.running += 1
+            self.running += change
             self.most = max(self.most, self.running)
 
-    def leave(self) -> None:
-        with self.lock:
-            self.running -= 1
-
     def work(self, index: int) -> int:
-        self.enter()
+        self.count(1)
         time.sleep(0.2 if index == 0 else 0.005)
-        self.leave()
+        self.count(-1)
         return index
 
     async def work_async(self, index: int) -> int:
-        self.enter()
+        self.count(1)
         await asyncio.sleep(0.2 if index == 0 else 0.005)
-        self.leave()
+        self.count(-1)
         return index
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from client.samples import SIGN, TEXTS
 from PIL import Image
 
 from ppocr_client.cli import main
@@ -19,7 +19,6 @@ from ppocr_client.results import Line, OcrResult
 
 pdfium = pytest.importorskip("pypdfium2")
 
-SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
 DPI = 144  # two pixels to the point
 WORDS = "茶 and tea"
 # In pixels of the page as it is seen: 20 to 220 points to the right, 30 to 50 down.
@@ -101,7 +100,7 @@ def test_a_scanned_file_keeps_its_pages(server, tmp_path):
     assert main([*order, "--url", server.grpc_url]) == 0
     assert np.array_equal(pixels(out.read_bytes(), 1), pixels(source.read_bytes(), 1))
     said = subprocess.run(["pdftotext", out, "-"], capture_output=True, text=True, check=True)
-    assert "清风茶馆欢迎您" in said.stdout.replace(" ", "").replace("\n", "")
+    assert TEXTS[0] in said.stdout.replace(" ", "").replace("\n", "")
     assert "OPEN TODAY" in said.stdout
     assert main([*order, "--pages", "2", "--url", server.grpc_url]) == 0
     assert len(pdfium.PdfDocument(out)) == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 
 import numpy as np
@@ -89,17 +90,19 @@ def test_a_font_can_be_named_and_is_checked(tmp_path):
 
 def test_without_any_font_the_error_says_what_to_do(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("ppocr_client.exports.draw.FONT_FOLDERS", {})
+    monkeypatch.setattr("ppocr_client.exports.draw.FONT_NAMES", ())
     with pytest.raises(DrawError, match=r"--font FILE.*pip install pylopdf-fonts-zh-cn"):
         find_font()
 
 
 def test_a_system_font_is_found_without_the_package(monkeypatch, tmp_path):
+    font = tmp_path / "fonts" / "truetype" / "wqy-zenhei.ttc"
+    font.parent.mkdir(parents=True)
+    shutil.copy(find_font(), font)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr("ppocr_client.exports.draw.FONT_FOLDERS", {sys.platform: (str(tmp_path),)})
-    font = tmp_path / "truetype" / "wqy-zenhei.ttc"
-    font.parent.mkdir()
-    font.touch()
+    monkeypatch.setattr("ppocr_client.exports.draw.FONT_NAMES", ("wqy-zenhei",))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "linux")
     assert find_font() == font
 
 

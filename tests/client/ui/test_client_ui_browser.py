@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from chromium import CONTROL, PROGRAM, Browser, Tab
+from client.samples import SAMPLES, SIGN, TEXTS, wait_until
 from PIL import Image
+
+from ppocr_client.errors import MissingExtra, connection_error
+from ppocr_client.options import OPTIONS
 
 if not PROGRAM:
     pytest.skip("no Chromium is installed", allow_module_level=True)
@@ -20,9 +23,7 @@ pdfium = pytest.importorskip("pypdfium2")
 
 pytestmark = pytest.mark.server
 
-SAMPLES = Path(__file__).parents[2] / "samples"
-SIGN, POSTER = SAMPLES / "sign_vertical.jpg", SAMPLES / "poster_zh.jpg"
-TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
+POSTER = SAMPLES / "poster_zh.jpg"
 PHONE = (360, 740)
 
 # Every text's colour against what lies behind it, by WCAG 2; those below 4.5 with their ratio.
@@ -52,7 +53,7 @@ FAINT = """
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory) -> Iterator[Browser]:
     running = Browser(tmp_path_factory.mktemp("profile"))
     yield running
@@ -170,10 +171,8 @@ def test_a_dropped_pdf_of_two_pages_and_its_downloads(open_page, browser, tmp_pa
     for index in range(1, len(buttons) + 1):
         tab.evaluate("document.querySelector('#download').open = true")
         tab.click(f"#formats button:nth-child({index})")
-        deadline = time.monotonic() + 60
-        while downloads(tab, browser) < index:  # of two at once the browser may drop one
-            assert time.monotonic() < deadline, list(got.glob("*"))
-            time.sleep(0.05)
+        # One after the other: of two at once the browser may drop one.
+        wait_until(lambda index=index: downloads(tab, browser) >= index)
     suffixes = {".txt", ".json", ".jsonl", ".tsv", ".hocr", ".xml", ".pdf", ".png"}
     assert {path.suffix for path in got.glob("*")} == suffixes
     pages = json.loads((got / "two.pdf.json").read_text())["pages"]
@@ -187,24 +186,41 @@ def test_a_dropped_pdf_of_two_pages_and_its_downloads(open_page, browser, tmp_pa
     assert tab.complaints() == []
 
 
-def test_an_example_a_bad_file_and_something_pasted(open_page, tmp_path):
+@pytest.fixture
+def broken(tmp_path) -> Path:
+    """A file that begins as a JPEG and has nothing that a browser could show."""
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(SIGN.read_bytes()[:60])
+    return path
+
+
+FAILED = "document.querySelector('#state').dataset.state === 'failed'"
+
+
+def test_an_example_bad_files_and_something_pasted(open_page, tmp_path, broken):
     (tmp_path / "notes.png").write_text("no picture")
     tab = open_page()
-    tab.click("#example")
-    wait_for_lines(tab, 1)
-    assert "TRITON" in text(tab, "#lines")
     tab.choose_files("#files", tmp_path / "notes.png")
-    tab.wait("document.querySelector('#state').dataset.state === 'failed'")
-    assert "IMAGE cannot be decoded" in text(tab, "#state p")
-    assert "notes.png failed" in tab.evaluate("document.querySelector('#alert').textContent")
+    tab.wait("document.querySelector('#alert').textContent.startsWith('notes.png is not a JPEG')")
+    assert number(tab, ".document") == 0  # it was not uploaded
+    tab.click("#example")
+    tab.wait("document.querySelectorAll('#lines li').length > 10")
+    assert "Express Waybill" in text(tab, "#lines")
+    tab.choose_files("#files", broken)
+    tab.wait(FAILED)
+    assert "IMAGE is a damaged or truncated JPEG" in text(tab, "#state p")
+    assert "broken.jpg failed" in tab.evaluate("document.querySelector('#alert').textContent")
+    tab.wait("!document.querySelector('#unseen').hidden")
+    assert text(tab, "#unseen") == "The browser cannot show this picture."
+    shown = "[...document.images].filter((n) => n.checkVisibility())"
+    tab.wait(f"{shown}.every((n) => n.naturalWidth > 0)")
     assert tab.evaluate("document.querySelector('#copy-all').disabled")
     tab.click("#state button")
-    tab.wait("document.querySelector('#state').dataset.state === 'failed'")
+    tab.wait(FAILED)
     tab.click(".document:nth-child(2) .head button")
-    assert text(tab, "#title") == "example.png"
-    wait_for_lines(tab, 1)
+    assert text(tab, "#title") == "example.jpg"
     tab.evaluate(
-        "fetch('example').then((answer) => answer.blob()).then((blob) => {"
+        "fetch('example.jpg').then((answer) => answer.blob()).then((blob) => {"
         "const data = new DataTransfer(); data.items.add(new File([blob], 'shot.png'));"
         "dispatchEvent(new ClipboardEvent('paste', { clipboardData: data })); })"
     )
@@ -219,7 +235,10 @@ def test_options_change_what_is_read(open_page):
     tab.choose_files("#files", SIGN)
     wait_for_lines(tab, 2)
     tab.click("#open-options")
-    assert number(tab, "#fields .field") == 12
+    assert number(tab, "#fields .field") == len(OPTIONS)
+    names = tab.evaluate("[...document.querySelectorAll('#fields label')].map((n) => n.innerText)")
+    assert len(set(names)) == len(OPTIONS)
+    assert "Lowest line score" in names[list(OPTIONS).index("drop_score")]
     tab.evaluate("document.querySelector('#option-drop_score').value = 7")
     tab.click("#apply-options")
     assert tab.evaluate("document.querySelector('#options').open")  # the browser says what is wrong
@@ -264,5 +283,26 @@ def test_it_speaks_chinese_to_those_who_do(open_page):
     assert tab.evaluate("document.documentElement.lang") == "zh-CN"
     assert text(tab, "#choose") == "选择文件"
     tab.click("#open-options")
-    assert text(tab, "#option-drop_score-help") == "置信度低于此值的行不返回 (0 – 1)"
+    assert text(tab, "label[for=option-drop_score]").split() == ["最低行得分", "drop_score"]
+    assert text(tab, "#option-drop_score-help") == "置信度低于此值的行不返回（0\u00a0–\u00a01）"
     assert tab.complaints() == []
+
+
+def test_errors_are_chinese_too(open_page, broken):
+    tab = open_page(language="zh-CN")
+    tab.choose_files("#files", broken)
+    tab.wait(FAILED)
+    assert text(tab, "#state p") == "JPEG 文件已损坏或不完整，请提供完整的文件。"
+    messages = [
+        str(connection_error("grpc://h:1", "Connection refused")),
+        "no answer from grpc://h:1 within 60 s",
+        "in ensemble: Exceeds maximum queue size",
+        str(MissingExtra("PDF files", "pypdfium2", "pdf")),
+        "drop_score is 2; allowed: a number from 0 to 1",
+        "page 3 of a.pdf has not been read",
+    ]
+    translated = f"import('./errors.js').then((m) => {json.dumps(messages)}.map(m.inChinese))"
+    for message, chinese in zip(messages, tab.evaluate(translated), strict=True):
+        assert chinese != message
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
+    assert tab.evaluate("import('./errors.js').then((m) => m.inChinese('other'))") == "other"

@@ -9,12 +9,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
 
 from ppocr_client.cli import main
 from ppocr_client.commands import watch as command_watch
@@ -24,9 +24,6 @@ from ppocr_server.tritonserver.server import TritonServer
 
 pytest.importorskip("watchfiles")
 
-SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
-TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
-PROGRAM = Path(sys.executable).with_name("ppocr-client")
 SETTLE = 0.3
 A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
 
@@ -68,8 +65,7 @@ class Watch:
                 [PROGRAM, *words, "--recursive", "--settle", str(SETTLE)],
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                # As from a terminal: a shell's background job would pass on that it ignores it.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=heed_interrupts,
             )
 
     @property
@@ -112,12 +108,12 @@ def test_ctrl_c_ends_it_also_when_a_library_swallows_the_interrupt(tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def eventually(condition: Callable[[], bool], watch: Watch, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
+def eventually(condition: Callable[[], bool], watch: Watch) -> None:
+    def met() -> bool:
         assert watch.process.poll() is None, watch.said
-        assert time.monotonic() < deadline, watch.said
-        time.sleep(0.02)
+        return condition()
+
+    wait_until(met)
 
 
 @pytest.mark.server

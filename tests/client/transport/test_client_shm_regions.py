@@ -6,12 +6,12 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from client.samples import SIGN, TEXTS, wait_until
 from PIL import Image
 
 from ppocr_client import AsyncOcrClient, OcrClient
@@ -21,8 +21,6 @@ from ppocr_client.transport import shm_regions
 from ppocr_client.transport.base import Query, Register, Unregister
 from ppocr_client.transport.shm_regions import PREFIX, Region, RegionPool, orphans, supports_regions
 from ppocr_client.transport.shm_requests import unregister
-
-SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +32,13 @@ def big() -> bytes:
     return encode_pixels(np.asarray(page), "RGB")
 
 
-@pytest.fixture(params=["grpc", "http"])
-def url(server, request) -> str:
-    address = server.grpc_url if request.param == "grpc" else server.http_url
-    return f"{request.param}://{address}"
-
-
 @pytest.fixture
 def plain(url, big, monkeypatch):
     """What is read without shared memory."""
     with monkeypatch.context() as patch, OcrClient(url) as client:
         patch.setattr(shm_regions, "SMALLEST", 1 << 40)
         result = client.read(big)
-    assert [line.text for line in result.lines] == ["清风茶馆欢迎您", "OPEN TODAY"]
+    assert [line.text for line in result.lines] == TEXTS
     return result
 
 
@@ -94,10 +86,13 @@ def test_a_region_whose_request_was_given_up_is_not_used_again(url, big, plain):
             client.read(big, timeout=0.03)
         assert client._protocol.regions.abandoned() == [first]
         assert client.read(big) == plain
-        deadline = time.monotonic() + 20
-        while client._protocol.regions.abandoned() and time.monotonic() < deadline:
-            client._run(unregister(client._protocol.regions, client._protocol.regions.abandoned()))
-            time.sleep(0.05)
+        regions = client._protocol.regions
+
+        def unregistered() -> bool:
+            client._run(unregister(regions, regions.abandoned()))
+            return not regions.abandoned()
+
+        wait_until(unregistered, 20)
         assert first not in registered(client)
 
 

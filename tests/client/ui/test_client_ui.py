@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from client.samples import SIGN, TEXTS
 from PIL import Image
 
 from ppocr_client.cli import main
@@ -25,9 +26,6 @@ from starlette.datastructures import Headers  # noqa: E402
 from ppocr_client.ui.document_store import DocumentStore  # noqa: E402
 from ppocr_client.ui.origin_check import refusal  # noqa: E402
 from ppocr_client.ui.pictures import shown, thumbnail  # noqa: E402
-
-SIGN = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
-TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
 
 
 def ask(
@@ -66,7 +64,7 @@ def test_the_page_and_what_it_tells(page, server):
     assert body.startswith(b"<!doctype html>")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    for name in ("app.js", "style.css", "icon.svg"):
+    for name in ("app.js", "style.css", "icon.svg", "example.jpg"):
         assert ask(page, "GET", f"/{name}")[0] == 200
     about = json.loads(ask(page, "GET", "/about")[2])
     assert about["ready"] is True

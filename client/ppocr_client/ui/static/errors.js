@@ -1,0 +1,30 @@
+// The error messages of this project in Chinese; others stay as they are.
+
+const CHINESE = [
+  [/^cannot connect to (\S+): connection refused;.*/, "无法连接 $1：连接被拒绝。服务在运行吗？可用 ppocr-serve 启动。"],
+  [/^cannot connect to (\S+): the host name cannot be resolved;.*/, "无法连接 $1：主机名无法解析。"],
+  [/^cannot connect to (\S+): (.*?);.*/, "无法连接 $1：$2"],
+  [/^no answer from (\S+) within (\S+) s$/, "$1 在 $2 秒内没有应答。"],
+  [/Exceeds maximum queue size.*/, "服务繁忙，请稍后再试。"],
+  [/^IMAGE cannot be decoded.*/, "无法解码：文件不是 JPEG、PNG、BMP、WebP 或 TIFF 图片。"],
+  [/^IMAGE is a damaged or truncated (\w+).*/, "$1 文件已损坏或不完整，请提供完整的文件。"],
+  [/^IMAGE .*max_image_(bytes|pixels|side)\D*(\d+).*/, "图片超过服务的上限 max_image_$1（$2）。"],
+  [/^cannot open the PDF file.*/, "无法打开 PDF 文件：文件已损坏或有密码。"],
+  [/^cannot draw page (\d+).*/, "无法绘制第 $1 页。"],
+  [/^page (\d+) has (\d+) x (\d+) pixels at (\S+) dpi; allowed: (\d+).*/, "第 $1 页在 $4 dpi 下有 $2 × $3 像素，最多 $5；请减小 dpi。"],
+  [/^cannot (show|draw) the picture.*/, "无法显示这张图片：文件已损坏。"],
+  [/^cannot read page (\d+).*/, "无法读取第 $1 页。"],
+  [/^(.+) is too large; allowed: (\d+) bytes$/, "$1 太大，最多 $2 字节。"],
+  [/^(.+) is empty$/, "$1 是空文件。"],
+  [/^this document was deleted.*/, "此文档已被删除以腾出空间，请重新打开。"],
+  [/^nothing of (.+) has been read$/, "$1 还没有识别结果。"],
+  [/^page (\d+) of (.+) has not been read$/, "$2 的第 $1 页还没有识别结果。"],
+  [/^(\w+) is (.+); allowed: (.+)$/, "$1 不能是 $2；允许：$3"],
+  [/^(.+) needs? (\S+): (pip install .*)$/, "缺少软件包 $2：$3"],
+  [/^no font with Chinese characters.*/, "没有找到中文字体：请用 --font 指定，或 pip install pylopdf-fonts-zh-cn"],
+];
+
+export function inChinese(message) {
+  const found = CHINESE.find(([pattern]) => pattern.test(message));
+  return found ? message.replace(...found) : message;
+}
