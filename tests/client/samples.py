@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ppocr_client.documents.pictures import encode_pixels
 
@@ -18,6 +19,14 @@ SIGN = SAMPLES / "sign_vertical.jpg"
 TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
 BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
 PROGRAM = Path(sys.executable).with_name("ppocr-client")
+
+
+def pdf_with_a_huge_page(path: Path) -> Path:
+    """A sign on page 1; page 2 has more pixels than are allowed, at 100 dpi or more."""
+    with Image.open(SIGN) as sign:
+        huge = Image.new("L", (6000, 4000), 255)
+        sign.resize((310, 450)).save(path, save_all=True, append_images=[huge], resolution=30)
+    return path
 
 
 def heed_interrupts() -> None:

@@ -112,7 +112,7 @@ def find_font(font: str | os.PathLike[str] | None = None) -> Path:
         return Path(package.origin).with_name("NotoSansSC-Regular.otf")
     for name in FONT_NAMES:
         with contextlib.suppress(OSError):
-            return Path(os.fsdecode(ImageFont.truetype(name, 16).path))
+            return Path(str(ImageFont.truetype(name, 16).path))
     raise DrawError(
         "no font with Chinese characters was found; name one (--font FILE), or "
         "pip install pylopdf-fonts-zh-cn"

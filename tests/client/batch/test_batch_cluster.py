@@ -70,6 +70,7 @@ def test_one_server_of_two_dies_and_every_input_has_one_row(
         killer.join()
     said, err = capsys.readouterr()
     assert code == 0, err
+    assert err.index("connecting to Ray") < err.index("Ray is ready; 2 actors read 60 inputs")
     summary = json.loads(said)
     assert (summary["inputs"], summary["ok"], summary["failed"]) == (60, 60, 0)
     assert [path.name for path in sorted(out.iterdir())] == [

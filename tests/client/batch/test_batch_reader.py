@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client.samples import BLANK, SIGN, TEXTS
+from client.samples import BLANK, SIGN, TEXTS, pdf_with_a_huge_page
 from PIL import Image
 
 from ppocr_client import AsyncOcrClient
@@ -91,13 +91,17 @@ def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form
 
 
 @pytest.mark.server
-def test_a_page_that_fails_is_named(server, archive, tmp_path):
+def test_a_page_that_fails_is_named_and_the_others_kept(server, archive, tmp_path):
     job = Job((server.grpc_url,), ranges=[(3, None)])
     summary, _ = read_part(job, [str(archive / "d.pdf")], tmp_path)
     assert summary.failures[0].error == "it has 2 pages, and none of those asked for"
-    job = Job((server.grpc_url,), dpi=100_000)
-    summary, _ = read_part(job, [str(archive / "d.pdf")], tmp_path)
-    assert summary.failures[0].error.startswith("page 1: page 1 has ")
+    job = Job((server.grpc_url,), dpi=100)
+    source = pdf_with_a_huge_page(archive / "two.pdf")
+    summary, _ = read_part(job, [str(source)], tmp_path)
+    assert summary.failures[0].error.startswith("page 2: page 2 has ")
+    (row,) = pq.read_table(summary.part).to_pylist()
+    assert (row["status"], row["text"].splitlines()) == ("failed", TEXTS)
+    assert [page["page"] for page in row["pages"]] == [1]
 
 
 def endpoints_of(urls, **settings) -> Endpoints:

@@ -15,7 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client.samples import BLANK, PROGRAM, SAMPLES, SIGN, TEXTS, heed_interrupts, wait_until
+from client.samples import (
+    BLANK,
+    PROGRAM,
+    SAMPLES,
+    SIGN,
+    TEXTS,
+    heed_interrupts,
+    pdf_with_a_huge_page,
+    wait_until,
+)
 from PIL import Image
 
 from ppocr_client.cli import main
@@ -173,6 +182,26 @@ def test_a_font_that_is_none_is_said(server, tmp_path, capsys):
     order = ["read", str(SIGN), "--url", server.grpc_url, "--draw", str(tmp_path / "drawn.png")]
     assert main([*order, "--font", str(SIGN)]) == 1
     assert f"{SIGN}: cannot use the font {SIGN}" in capsys.readouterr().err
+
+
+@pytest.mark.server
+def test_pages_that_were_read_are_kept_when_another_fails(server, tmp_path, capsys):
+    source, out = pdf_with_a_huge_page(tmp_path / "two.pdf"), tmp_path / "out"
+    order = ["read", str(source), "--url", server.grpc_url, "--dpi", "100", "--format"]
+    partial = out / "two.pdf.json.partial"
+    for resume in ([], ["--resume"]):  # it is not taken for finished
+        assert main([*order, "json", "--out", str(out), *resume]) == 1
+        err = capsys.readouterr().err
+        assert "page 2: page 2 has 20000 x 13333 pixels" in err
+        assert f"1 of 2 pages were read; they are in {partial}" in err
+        assert [path.name for path in out.iterdir()] == [partial.name]
+        pages = json.loads(partial.read_text(encoding="utf-8"))["pages"]
+        assert [line["text"] for line in pages[0]["lines"]] == TEXTS
+        assert list(pages[1]) == ["page", "error"]
+    assert main([*order, "text"]) == 1
+    assert capsys.readouterr().out == "\n".join(TEXTS) + "\n\f"
+    assert main([*order, "json", "--out", str(out), "--pages", "1"]) == 0
+    assert [path.name for path in out.iterdir()] == ["two.pdf.json"]
 
 
 @pytest.mark.server

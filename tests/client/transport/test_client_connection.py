@@ -1,13 +1,9 @@
-"""Addresses, servers that do not answer as they should, and connections that are used again."""
+"""Addresses, and servers that do not answer as they should."""
 
 from __future__ import annotations
 
-import http.server
 import socket
-import threading
-import time
 from contextlib import closing
-from typing import ClassVar
 
 import pytest
 
@@ -71,38 +67,3 @@ def test_a_silent_server_costs_no_more_than_the_timeout(scheme):
         late = pytest.raises(DeadlineExceeded, match=r"no answer from .* within 0\.4 s")
         with OcrClient(url) as client, late:
             client.read(b"x", timeout=0.4)
-
-
-class Ready(http.server.BaseHTTPRequestHandler):
-    """Answers every request with 200 and nothing, and keeps the connection."""
-
-    protocol_version = "HTTP/1.1"
-    connections: ClassVar[set[tuple[str, int]]] = set()
-
-    def do_GET(self) -> None:
-        self.connections.add(self.client_address)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def test_http_connections_are_kept_and_replaced_when_the_server_closed_them(monkeypatch):
-    monkeypatch.setattr(Ready, "connections", set())
-    monkeypatch.setattr(Ready, "timeout", 0.2)  # seconds after which an idle connection closes
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            with OcrClient(f"http://127.0.0.1:{server.server_port}") as client:
-                assert client.server_ready()
-                assert client.server_ready()
-                assert len(Ready.connections) == 1
-                time.sleep(0.5)
-                assert client.server_ready()
-                assert len(Ready.connections) == 2
-        finally:
-            server.shutdown()
-            thread.join()

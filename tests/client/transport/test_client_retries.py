@@ -7,6 +7,7 @@ import http.server
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ class Scripted:
     def __init__(self, codes: list[int]) -> None:
         self.codes, self.calls = list(codes), 0
         self.headers: dict[str, str] = {}
+        self.connections: set[tuple[str, int]] = set()
 
     def next_code(self, headers) -> int:
         self.headers = {name.lower(): value for name, value in headers}
@@ -55,7 +57,10 @@ def http_server(script: Scripted, context: ssl.SSLContext | None = None) -> Iter
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        timeout = 0.3  # seconds after which an idle connection closes
+
         def do_POST(self) -> None:
+            script.connections.add(self.client_address)
             self.rfile.read(int(self.headers["Content-Length"]))
             code = script.next_code(self.headers.items())
             outputs = [
@@ -177,6 +182,17 @@ def test_token_and_headers_travel(read, serve):
         read(url, token="s3cret", headers={"X-Tenant": "a b"})
     assert script.headers["authorization"] == "Bearer s3cret"
     assert script.headers["x-tenant"] == "a b"
+
+
+def test_http_connections_are_kept_and_replaced_when_the_server_closed_them():
+    script = Scripted([])
+    with http_server(script) as url, OcrClient(url) as client:
+        for _ in range(2):
+            client.read(b"x")
+        assert len(script.connections) == 1
+        time.sleep(0.8)
+        client.read(b"x")
+        assert len(script.connections) == 2
 
 
 @pytest.fixture(scope="module")
