@@ -7,20 +7,22 @@ are what the repository's configuration names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import Picture
-from ppocr_converters.proof.reading import Reader
+from ppocr_converters.repository.served import served_pipeline
 from ppocr_engine.config_pbtxt import instance_count, read_config
 from ppocr_engine.spec import EngineSpec
+from ppocr_pipeline.decode import decode_image
+from ppocr_pipeline.pipeline import Pipeline
 
-Feed = dict[str, np.ndarray]
+Feed = Mapping[str, np.ndarray]
 ENGINES = ("onnxruntime", "openvino")
 
 
@@ -28,7 +30,7 @@ ENGINES = ("onnxruntime", "openvino")
 class Work:
     """What the networks are fed for one picture: `det` once, `rec` once for each batch."""
 
-    det: Feed
+    det: dict[str, np.ndarray]
     rec: list[Feed]
 
     @property
@@ -135,23 +137,18 @@ class Networks:
     def work_of(self, picture: Picture) -> Work:
         """The tensors that the steps make of a picture, in the order in which they are sent."""
         work = Work({}, [])
-        reader = self.reader(work)
-        reader.read(reader.before.image.decode_image(picture.data))
+        self.pipeline(work).read(decode_image(picture.data))
         return work
 
-    def reader(self, work: Work) -> Reader:
-        """The steps around these networks; whatever they are fed is put into `work`."""
+    def pipeline(self, work: Work) -> Pipeline:
+        """The served pipeline around these networks; whatever they are fed is put into `work`."""
 
-        def detector(pixels: np.ndarray) -> Any:
-            work.det["DET_INPUT"] = pixels
-            return self.det(work.det)[0]
+        def det(feed: Feed) -> Sequence[np.ndarray]:
+            work.det.update(feed)
+            return self.det(feed)
 
-        def recogniser(crops: np.ndarray, widths: np.ndarray) -> Any:
-            work.rec.append({"CROPS": crops, "WIDTHS": widths})
-            return self.rec(work.rec[-1])
+        def rec(feed: Feed) -> Sequence[np.ndarray]:
+            work.rec.append(feed)
+            return self.rec(feed)
 
-        dictionary = (self.repository / "recognize/1/dictionary.txt").read_bytes().decode()
-        characters = dictionary.removesuffix("\n").split("\n")
-        config = read_config(self.repository / "recognize" / "config.pbtxt")
-        height = int(config.parameters["rec_height"].string_value)
-        return Reader(self.repository, detector, recogniser, characters, height)
+        return served_pipeline(self.repository, {"det": det, "rec": rec})

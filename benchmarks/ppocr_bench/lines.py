@@ -193,10 +193,8 @@ def work_of(networks: Networks, pixels: np.ndarray, boxes: np.ndarray | None) ->
     from ppocr_bench.bare import Work
 
     work = Work({}, [])
-    reader = networks.reader(work)
+    pipeline, options = networks.pipeline(work), {"det_limit_side_len": SIDE_LIMIT}
     if boxes is None:
-        seen = reader.before.resize.resize_for_det(pixels, SIDE_LIMIT)
-        probability = reader.detector(seen[None])[0]
-        boxes, _ = reader.after.db.decode_boxes(probability, *pixels.shape[:2])
-    reader.recognise(pixels, boxes, "crop")
+        boxes, _ = pipeline.detect(pixels, options)
+    pipeline.recognize(pixels, boxes, options)
     return work

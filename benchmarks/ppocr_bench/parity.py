@@ -187,14 +187,15 @@ def plain_file(picture: Picture, path: Path) -> Path:
     """
     import cv2
 
-    from ppocr_converters.repository.steps import load
+    from ppocr_pipeline.decode import decode_image
+    from ppocr_pipeline.formats import read_header
+    from ppocr_pipeline.limits import Limits
 
-    image = load("det_preprocess").image
-    header = image.read_header(picture.data, image.Limits())
+    header = read_header(picture.data, Limits())
     if not header.alpha and header.orientation == 1:
         path.write_bytes(picture.data)
     else:
-        path.write_bytes(cv2.imencode(".png", image.decode_image(picture.data))[1].tobytes())
+        path.write_bytes(cv2.imencode(".png", decode_image(picture.data))[1].tobytes())
     return path
 
 

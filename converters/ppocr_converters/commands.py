@@ -119,7 +119,7 @@ def run_prove(arguments: argparse.Namespace) -> None:
     from ppocr_converters.errors import ProofError
     from ppocr_converters.proof.report import write_report
     from ppocr_converters.proof.run import find_pictures, prove_pairs
-    from ppocr_converters.repository.steps import source_repository
+    from ppocr_converters.repository.source import source_repository
 
     given = {kind: getattr(arguments, kind) for kind in ("det", "rec", "cls")}
     pairs = {kind: (pair[0], pair[1]) for kind, pair in given.items() if pair is not None}

@@ -63,6 +63,15 @@ def config_json(config: Any) -> Mapping[str, Any]:
     return found
 
 
+def read_parameters(path: Path) -> dict[str, str]:
+    """The `parameters` of a config.pbtxt.
+
+    Raises:
+        RepositoryError: see `read_config`.
+    """
+    return {name: value.string_value for name, value in read_config(path).parameters.items()}
+
+
 def set_parameter(config: Any, name: str, value: object) -> None:
     """Set one entry of a configuration's `parameters`."""
     config.parameters[name].string_value = str(value)

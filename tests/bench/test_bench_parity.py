@@ -10,7 +10,7 @@ import pytest
 from ppocr_bench.cli import main
 from ppocr_bench.parity import Compared, Line, Parity, compare, plain_file
 from ppocr_bench.pictures import Picture, samples
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline.decode import decode_image
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path: Path) -> None
         path = plain_file(picture, tmp_path / str(index))
         # How PaddleOCR decodes a file: no orientation, and alpha would stay.
         pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        upright = load("det_preprocess").image.decode_image(picture.data)
+        upright = decode_image(picture.data)
         assert np.array_equal(pixels, upright), picture.name
         turned += path.read_bytes() != picture.data
     assert turned == 2  # photo_exif.jpg and alpha.png

@@ -8,8 +8,8 @@ import pytest
 from ppocr_converters.errors import ConvertError
 from ppocr_converters.proof.differences import box_overlap, compare_lines
 from ppocr_converters.proof.networks import Floats
-from ppocr_converters.proof.reading import Line
 from ppocr_converters.proof.tolerance import loosest, precisions, tolerance_of
+from ppocr_pipeline.pipeline import Line
 
 
 def box(left: float, top: float, width: float = 100, height: float = 20) -> Floats:

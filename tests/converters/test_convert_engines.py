@@ -93,7 +93,7 @@ def test_the_bounds_are_those_of_file_and_engine() -> None:
     ],
 )
 def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
-    from ppocr_converters.repository.steps import source_repository
+    from ppocr_converters.repository.source import source_repository
 
     models = load_profile(profile, cores=3).models
     for name in ("det", "rec", "cls"):
@@ -130,7 +130,7 @@ def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: Pre
 
 
 def test_a_repository_is_not_written_before_the_engine_is_chosen() -> None:
-    from ppocr_converters.repository.steps import source_repository
+    from ppocr_converters.repository.source import source_repository
 
     config = read_config(source_repository() / "det" / "config.pbtxt")
     plan = load_profile("cpu").models["det"]

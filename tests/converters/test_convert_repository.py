@@ -13,12 +13,13 @@ from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
-from ppocr_converters.repository import steps
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import format_config, read_config, write_config
 from ppocr_engine.errors import EngineError
+from ppocr_pipeline.ctc import load_dictionary
 
 
 def networks(built: Path) -> dict[str, Path]:
@@ -29,7 +30,7 @@ def networks(built: Path) -> dict[str, Path]:
 def assembled(built: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
     profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
-    assemble(folder, steps.source_repository(), networks(built), profile)
+    assemble(folder, source_repository(), networks(built), profile)
     return folder
 
 
@@ -52,7 +53,7 @@ def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decid
         profile = load_profile(name, cores=2)
         plan = replace(profile, models={**profile.models, **changes})
         folder = tmp_path / f"{name}-{'-'.join(changes)}"
-        assemble(folder, steps.source_repository(), networks(built), plan)
+        assemble(folder, source_repository(), networks(built), plan)
         parameters = read_config(folder / "recognize" / "config.pbtxt").parameters
         return int(parameters["rec_batch_size"].string_value)
 
@@ -77,9 +78,7 @@ def test_without_counts_there_is_an_instance_for_each_core() -> None:
 def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> None:
     parameters = read_config(assembled / "recognize" / "config.pbtxt").parameters
     classes = int(parameters["rec_classes"].string_value)
-    characters = steps.load("recognize", assembled).ctc.load_dictionary(
-        assembled / "recognize" / "1" / "dictionary.txt", classes
-    )
+    characters = load_dictionary(assembled / "recognize" / "1" / "dictionary.txt", classes)
     source = (models / REC / "dictionary.txt").read_text("utf-8").split("\n")
     assert characters == [*source, " "]
     assert classes == 6625
@@ -99,28 +98,28 @@ def test_assembling_twice_gives_the_same_bytes(
     assembled: Path, built: Path, tmp_path: Path
 ) -> None:
     profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
-    assemble(tmp_path / "second", steps.source_repository(), networks(built), profile)
+    assemble(tmp_path / "second", source_repository(), networks(built), profile)
     assert sha256_files(tmp_path / "second") == sha256_files(assembled)
 
 
 def test_a_model_in_the_wrong_place_is_refused(built: Path, tmp_path: Path) -> None:
     wrong = {"det": built / REC / "model.onnx", "rec": built / REC / "model.onnx"}
     with pytest.raises(ModelError, match=r"is a text recogniser \(rec\), but was given as det"):
-        assemble(tmp_path, steps.source_repository(), wrong, load_profile("cpu-onnxruntime"))
+        assemble(tmp_path, source_repository(), wrong, load_profile("cpu-onnxruntime"))
     raw = {"det": built / DET / "converted.onnx", "rec": built / REC / "model.onnx"}
     with pytest.raises(RepositoryError, match="not compiled"):
-        assemble(tmp_path / "b", steps.source_repository(), raw, load_profile("cpu-onnxruntime"))
+        assemble(tmp_path / "b", source_repository(), raw, load_profile("cpu-onnxruntime"))
 
 
 def test_an_ensemble_without_one_of_its_models_is_refused(built: Path, tmp_path: Path) -> None:
-    source = shutil.copytree(steps.source_repository(), tmp_path / "source")
+    source = shutil.copytree(source_repository(), tmp_path / "source")
     shutil.rmtree(source / "det_postprocess")
     with pytest.raises(RepositoryError, match="needs det_postprocess, which is not there"):
         assemble(tmp_path / "out", source, networks(built), load_profile("cpu-onnxruntime"))
 
 
 def test_configurations_survive_writing(tmp_path: Path) -> None:
-    for path in steps.source_repository().glob("*/config.pbtxt"):
+    for path in source_repository().glob("*/config.pbtxt"):
         config = read_config(path)
         copy = tmp_path / f"{path.parent.name}.pbtxt"
         shutil.copy(path, copy)
@@ -224,12 +223,3 @@ def test_a_foreign_folder_is_not_replaced(
     assert build(built.parent, "--out", str(tmp_path / "precious")) == 1
     assert "was not built by ppocr-convert" in capsys.readouterr().err
     assert (tmp_path / "precious" / "photo.jpg").exists()
-
-
-def test_steps_are_loaded_as_packages(tmp_path: Path) -> None:
-    assert steps.load("recognize") is steps.load("recognize")
-    assert steps.load("det_postprocess").db.decode_boxes.__module__.endswith("det_postprocess.db")
-    with pytest.raises(AttributeError, match=r"has no nothing\.py"):
-        _ = steps.load("recognize").nothing
-    with pytest.raises(RepositoryError, match="no step code"):
-        steps.load("recognize", tmp_path)

@@ -13,10 +13,10 @@ from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.graph.compile import cast_first
 from ppocr_converters.graph.onnx_model import Tensor, load_onnx
-from ppocr_converters.repository import steps
 from ppocr_converters.repository.deployment_plan import Shapes
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.source import source_repository
 from ppocr_converters.repository.tensorrt.commands import build_command, script
 from ppocr_converters.repository.tensorrt.engines import build_engines
 from ppocr_converters.repository.tensorrt.shapes import buckets_of, spelled, whole
@@ -84,7 +84,7 @@ def served(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository for TensorRT inside ONNX Runtime."""
     folder = tmp_path_factory.mktemp("tensorrt") / "repository"
     networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
-    assemble(folder, steps.source_repository(), networks, load_profile("tensorrt", cores=4))
+    assemble(folder, source_repository(), networks, load_profile("tensorrt", cores=4))
     return folder
 
 

@@ -11,18 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ppocr_converters.repository.steps import load
-
-resize, options = load("det_preprocess").resize, load("det_preprocess").options
-db, order = load("det_postprocess").db, load("det_postprocess").order
-recognize = load("recognize")
-batches, crop, ctc, orientation = (
-    recognize.batches,
-    recognize.crop,
-    recognize.ctc,
-    recognize.orientation,
+from ppocr_pipeline import (
+    batches,
+    crop,
+    ctc,
+    db,
+    limits,
+    options,
+    order,
+    orientation,
+    resize,
 )
-LIMITS = recognize.limits.Limits()
+
+LIMITS = limits.Limits()
 REFERENCES = st.sampled_from(["paddleocr", "paddle_serving"])
 SIZES = st.lists(st.tuples(st.integers(1, 3000), st.integers(1, 3000)), max_size=40)
 HEIGHTS = st.sampled_from([32, 48])
@@ -65,7 +66,9 @@ def test_a_resized_picture_keeps_its_colour(
     pixels = resize.pad_tiny(np.full((height, width, 3), 200, np.uint8))
     assert pixels[:height, :width].min() == 200
     resized = resize.resize_for_det(pixels, side, "max", reference)
-    assert resized.shape[:2] == resize.det_size(*pixels.shape[:2], side, "max", reference)
+    padded_height, padded_width = pixels.shape[:2]
+    expected = resize.det_size(padded_height, padded_width, side, "max", reference)
+    assert resized.shape[:2] == expected
     if pixels.shape == (height, width, 3):
         assert (resized == 200).all()
 

@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import batches, crop, ctc, db, order, resize
 
 HERE = Path(__file__).parent
-db, order = load("det_postprocess").db, load("det_postprocess").order
-resize = load("det_preprocess").resize
-batches, crop, ctc = (getattr(load("recognize"), name) for name in ("batches", "crop", "ctc"))
 
 DB_CASES = json.loads((HERE / "db.json").read_text())
 
@@ -75,7 +72,7 @@ def test_ctc_texts() -> None:
 def test_detector_input_sizes() -> None:
     for height, width, limit, kind, *recorded in json.loads((HERE / "resize.json").read_text()):
         pixels = resize.pad_tiny(np.zeros((height, width, 3), np.uint8))
-        found = resize.det_size(*pixels.shape[:2], limit, kind)
+        found = resize.det_size(pixels.shape[0], pixels.shape[1], limit, kind)
         assert list(found) == recorded, (height, width, limit, kind)
 
 

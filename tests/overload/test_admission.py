@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree, ignore_patterns
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from ppocr_client.errors import ServerBusy, error_of_http, error_of_status
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.admission import BETWEEN, limit_requests, with_limit
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, apply
-from ppocr_converters.repository.steps import load, source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config, write_config
+from ppocr_steps.slots import PATIENCE_SECONDS, Room
 
 TICK = 1_000_000  # nanoseconds
 
@@ -84,10 +84,10 @@ def test_a_repository_without_the_step_stays_as_it_is(tmp_path: Path) -> None:
 class Pipeline:
     """A way out, and a clock that goes on only while somebody waits."""
 
-    def __init__(self, room: ModuleType, places: int) -> None:
+    def __init__(self, places: int) -> None:
         self.now, self.newest, self.waited = TICK, 0.0, 0
         self.leaving: list[float] = []
-        self.room = room.Room(places, lambda: self.newest, self.clock, self.sleep)
+        self.room = Room(places, lambda: self.newest, self.clock, self.sleep)
 
     def clock(self) -> int:
         self.now += TICK
@@ -100,30 +100,23 @@ class Pipeline:
             self.newest = self.leaving.pop(0)
 
 
-@pytest.fixture(scope="module")
-def room() -> ModuleType:
-    return load("admit").room
-
-
-def test_nobody_waits_while_there_is_room(room: ModuleType) -> None:
-    pipeline = Pipeline(room, 3)
+def test_nobody_waits_while_there_is_room() -> None:
+    pipeline = Pipeline(3)
     tickets = [pipeline.room.enter() for _ in range(3)]
     assert tickets == sorted(set(tickets))
     assert pipeline.waited == 0
 
 
-def test_the_next_one_waits_until_one_leaves(room: ModuleType) -> None:
-    pipeline = Pipeline(room, 2)
+def test_the_next_one_waits_until_one_leaves() -> None:
+    pipeline = Pipeline(2)
     first, _ = pipeline.room.enter(), pipeline.room.enter()
     pipeline.leaving = [0.0, 0.0, float(first)]
     pipeline.room.enter()
     assert pipeline.waited == 3
 
 
-def test_those_lost_on_their_way_are_forgotten_with_the_next_one_that_leaves(
-    room: ModuleType,
-) -> None:
-    pipeline = Pipeline(room, 4)
+def test_those_lost_on_their_way_are_forgotten_with_the_next_one_that_leaves() -> None:
+    pipeline = Pipeline(4)
     *_, last = (pipeline.room.enter() for _ in range(4))
     pipeline.newest = float(last)
     for _ in range(4):
@@ -131,18 +124,18 @@ def test_those_lost_on_their_way_are_forgotten_with_the_next_one_that_leaves(
     assert pipeline.waited == 0
 
 
-def test_where_all_are_lost_one_is_let_in_after_a_while(room: ModuleType) -> None:
-    pipeline = Pipeline(room, 2)
+def test_where_all_are_lost_one_is_let_in_after_a_while() -> None:
+    pipeline = Pipeline(2)
     pipeline.room.enter(), pipeline.room.enter()
     begin = pipeline.now
     pipeline.room.enter()
     seconds = (pipeline.now - begin) / 1e9
-    assert room.PATIENCE_SECONDS < seconds < room.PATIENCE_SECONDS + 1
+    assert PATIENCE_SECONDS < seconds < PATIENCE_SECONDS + 1
 
 
 @given(st.integers(1, 8), st.integers(1, 60))
 def test_there_are_never_more_inside_than_places(places: int, arrivals: int) -> None:
-    pipeline = Pipeline(load("admit").room, places)
+    pipeline = Pipeline(places)
     inside: list[int] = []
 
     def one_leaves(_: float) -> None:

@@ -18,7 +18,7 @@ import yaml
 from serving_config.configs import EXAMPLE
 
 from ppocr_converters.cli import main
-from ppocr_converters.repository.steps import source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from ppocr_client import OcrClient
 from ppocr_converters.cli import main
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.serving_config.service import plan_service
-from ppocr_converters.repository.steps import source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from serving_config.configs import document, put, small
 
-from ppocr_converters.repository import steps
 from ppocr_converters.repository.serving_config.document import parse_document, read_document
 from ppocr_converters.repository.serving_config.keys import ConfigError, Key, all_keys
 from ppocr_converters.repository.serving_config.service import parameter_text
+from ppocr_pipeline.options import OPTIONS
 
 KEYS = all_keys()
 # A value of another type, one of each kind that YAML can give.
@@ -221,11 +221,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_options_of_the_steps_have_the_ranges_that_the_steps_check() -> None:
-    options = steps.load("recognize").options
-    shared = {path: key for path, key in KEYS.items() if path.rpartition(".")[2] in options.OPTIONS}
+    shared = {path: key for path, key in KEYS.items() if path.rpartition(".")[2] in OPTIONS}
     assert len(shared) >= 10
     for path, key in shared.items():
-        option = options.OPTIONS[path.rpartition(".")[2]]
+        option = OPTIONS[path.rpartition(".")[2]]
         for value in good_values(key):
             assert option.parse(parameter_text(value)) == value
         assert getattr(option, "low", None) == key.low
@@ -234,5 +233,4 @@ def test_options_of_the_steps_have_the_ranges_that_the_steps_check() -> None:
 
 
 def test_every_option_of_the_steps_can_be_set() -> None:
-    options = steps.load("recognize").options.OPTIONS
-    assert {f"triton.{name}" for name in options} <= set(KEYS)
+    assert {f"triton.{name}" for name in OPTIONS} <= set(KEYS)

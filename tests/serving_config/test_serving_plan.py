@@ -17,7 +17,7 @@ from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.placement import parse_cards, round_robin
 from ppocr_converters.repository.serving_config.service import Service, plan_service
-from ppocr_converters.repository.steps import source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 
 DET_OP = ("det_preprocess", "det", "det_postprocess")

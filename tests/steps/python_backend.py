@@ -10,27 +10,43 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
-from ppocr_converters.repository.steps import load, source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 
 MODULE = "triton_python_backend_utils"
 INVALID_ARG = 3
+CPU = "TRITONSERVER_MEMORY_CPU"
 CLASSES = 6624
 
 
+class TritonModelException(Exception):
+    """What Triton's own objects raise; it is no ValueError."""
+
+
+class PreferredMemory:
+    """Where the outputs of a call shall be; the second argument is the device."""
+
+    def __init__(self, memory: str, _: int = 0) -> None:
+        self.memory = memory
+
+
 class Tensor:
-    def __init__(self, name: str, array: np.ndarray) -> None:
-        self._name, self._array = name, array
+    def __init__(self, name: str, array: np.ndarray, *, on_gpu: bool = False) -> None:
+        self._name, self._array, self._on_gpu = name, array, on_gpu
 
     def name(self) -> str:
         return self._name
 
     def as_numpy(self) -> np.ndarray:
+        if self._on_gpu:
+            raise TritonModelException("Tensor is stored in GPU and cannot be converted to NumPy.")
         return self._array
 
 
@@ -56,6 +72,9 @@ class InferenceResponse:
 
     def error(self) -> TritonError | None:
         return self._error
+
+    def tensor(self, name: str) -> Tensor | None:
+        return next((tensor for tensor in self._tensors if tensor.name() == name), None)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {tensor.name(): tensor.as_numpy() for tensor in self._tensors}
@@ -120,10 +139,6 @@ def tensor_of(request: Any, name: str) -> Tensor | None:
     return None if found is None else Tensor(name, found)
 
 
-def output_of(response: InferenceResponse, name: str) -> Tensor:
-    return Tensor(name, response.arrays()[name])
-
-
 @contextmanager
 def steps_alone() -> Iterator[Callable[..., Any]]:
     """Put the interface in place; what is yielded loads a model with its own config.pbtxt.
@@ -136,14 +151,28 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
         **{"Tensor": Tensor, "TritonError": TritonError, "InferenceResponse": InferenceResponse},
         **{"MetricFamily": MetricFamily, "Logger": Logger},
         "get_input_tensor_by_name": tensor_of,
-        "get_output_tensor_by_name": output_of,
+        "get_output_tensor_by_name": InferenceResponse.tensor,
+        "TRITONSERVER_MEMORY_CPU": CPU,
+        "PreferredMemory": PreferredMemory,
     }.items():
         setattr(fake, name, value)
 
     class InferenceRequest(Request):
-        def __init__(self, model_name: str, requested_output_names: list[str], inputs, **_: Any):
-            super().__init__(requested_output_names, **{t.name(): t.as_numpy() for t in inputs})
+        def __init__(
+            self,
+            model_name: str,
+            requested_output_names: list[str],
+            inputs: list[Tensor],
+            request_id: str,
+            trace: None,
+            preferred_memory: PreferredMemory | None = None,
+        ) -> None:
+            super().__init__(
+                requested_output_names, None, **{t.name(): t.as_numpy() for t in inputs}
+            )
             self.model = model_name
+            # Networks answer from the GPU that they run on, unless they are told otherwise.
+            self._on_gpu = preferred_memory is None or preferred_memory.memory != CPU
 
         async def async_exec(self) -> InferenceResponse:
             fake.calls.append(self.model)
@@ -153,8 +182,12 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
             steps = max(1, columns // 8)
             return InferenceResponse(
                 [
-                    Tensor("INDICES", np.ones((rows, steps), np.int32)),
-                    Tensor("PROBABILITIES", np.full((rows, steps), 0.9, np.float32)),
+                    Tensor("INDICES", np.ones((rows, steps), np.int32), on_gpu=self._on_gpu),
+                    Tensor(
+                        "PROBABILITIES",
+                        np.full((rows, steps), 0.9, np.float32),
+                        on_gpu=self._on_gpu,
+                    ),
                 ]
             )
 
@@ -165,7 +198,7 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
         config = read_config(source_repository() / name / "config.pbtxt")
         values = {key: value.string_value for key, value in config.parameters.items()}
         written = {key: {"string_value": text} for key, text in (values | parameters).items()}
-        module = load(name).model
+        module: Any = load(name)
         if name == "recognize":
             module.load_dictionary = lambda *_: ["x"] * CLASSES
         made = module.TritonPythonModel()
@@ -179,19 +212,21 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
         return made
 
     model.calls = fake.calls  # type: ignore[attr-defined]
-    before = sys.modules.get(MODULE)
-    sys.modules[MODULE] = fake
-    names = [name for name in sys.modules if name.startswith("_ppocr_steps_")]
-    kept = {name: sys.modules.pop(name) for name in names}
-    try:
+    with patch.dict(sys.modules, {MODULE: fake}), patch.object(sys, "path", [*sys.path]):
+        for name in [name for name in sys.modules if name.startswith("ppocr_steps")]:
+            del sys.modules[name]  # they hold the interface that was in place before
         yield model
-    finally:
-        for name in [name for name in sys.modules if name.startswith("_ppocr_steps_")]:
-            del sys.modules[name]
-        sys.modules.update(kept)
-        del sys.modules[MODULE]
-        if before is not None:
-            sys.modules[MODULE] = before
+
+
+def load(step: str) -> ModuleType:
+    """The step's own model.py, imported anew."""
+    path = source_repository() / step / "1" / "model.py"
+    spec = spec_from_file_location(f"{step}_model", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def ask(model: Any, *requests: Request) -> list[InferenceResponse]:

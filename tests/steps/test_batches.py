@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import batches
 
-batches = load("recognize").batches
 BUCKETS = [160, 320, 640]
 SIZES = st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 2000)), max_size=60)
 

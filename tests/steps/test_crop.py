@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import crop
+from ppocr_pipeline.limits import Limits
 
-crop = load("recognize").crop
 PIXELS = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
 
 
@@ -72,7 +72,7 @@ def test_a_box_that_cannot_be_cut_is_refused(box):
 
 def test_boxes_must_be_finite():
     with pytest.raises(ValueError, match="not a finite number"):
-        crop.check_boxes(np.full((1, 4, 2), np.nan, np.float32), crop.Limits())
+        crop.check_boxes(np.full((1, 4, 2), np.nan, np.float32), Limits())
 
 
 def test_one_pixel_pictures():

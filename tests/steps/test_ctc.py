@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.repository.steps import load
-
-ctc = load("recognize").ctc
+from ppocr_pipeline import ctc
 
 
 def decode(row, probabilities=None):

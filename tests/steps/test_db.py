@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.repository.steps import load
-
-db = load("det_postprocess").db
+from ppocr_pipeline import db
 
 
 def blob_map(shape: tuple[int, int], *rectangles: tuple[tuple[float, float], tuple, float, float]):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import decode as image
+from ppocr_pipeline.limits import Limits
 
-image = load("det_preprocess").image
 LEFT_RED = np.zeros((40, 60, 3), np.uint8)  # BGR; red on the left, blue on the right
 LEFT_RED[:, :30, 2] = 255
 LEFT_RED[:, 30:, 0] = 255
@@ -116,9 +116,9 @@ def test_a_gif_is_named_as_not_allowed():
 )
 def test_limits_name_themselves_and_what_was_got(limits, reason):
     with pytest.raises(ValueError, match=reason):
-        image.decode_image(encoded(LEFT_RED, ".bmp"), image.Limits(**limits))
+        image.decode_image(encoded(LEFT_RED, ".bmp"), Limits(**limits))
 
 
 def test_limits_come_from_the_configuration():
-    limits = image.Limits.from_parameters({"max_image_side": "77", "drop_score": "0.5"})
-    assert limits == image.Limits(max_image_side=77)
+    limits = Limits.from_parameters({"max_image_side": "77", "drop_score": "0.5"})
+    assert limits == Limits(max_image_side=77)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import decode as image
 
 SPARE = 96 << 20  # bytes that a picture may take beyond what was there before
 GRAY_TIFF = {258: 8, 259: 1, 262: 1, 277: 1}
@@ -153,7 +153,6 @@ BOMBS = {
 
 def decode_in_little_memory(data, answers):
     """Tell what became of a file: its shape, or why it was refused."""
-    image = load("det_preprocess").image
     image.decode_image(jpeg())
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + SPARE, used + SPARE))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import decode as image
+from ppocr_pipeline.header import PictureRefused
 
-image = load("det_preprocess").image
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
 CLEAR = NOISE.copy()
 CLEAR.putalpha(NOISE.convert("L"))
@@ -61,7 +61,7 @@ def test_no_file_that_is_cut_is_read_by_half(name):
     for end in {*range(0, len(data), max(1, len(data) // 40)), *near_the_end}:
         try:
             decoded = image.decode_image(data[:end])
-        except image.PictureRefused:
+        except PictureRefused:
             continue
         # A few bytes at the end of some formats say nothing of the picture.
         assert len(data) - end < 24

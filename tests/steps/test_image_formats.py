@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import decode as image
 
-image = load("det_preprocess").image
 ROWS, COLUMNS = np.mgrid[0:38, 0:54]
 COLOUR = np.stack([COLUMNS * 4, ROWS * 6, COLUMNS + ROWS], -1).astype(np.uint8)
 COLOUR[8:20, 10:40] = (250, 20, 30)

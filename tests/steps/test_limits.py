@@ -13,11 +13,11 @@ import pytest
 from steps.python_backend import INVALID_ARG, Request, ask, steps_alone
 
 from ppocr_converters.repository.serving_config.keys import all_keys
-from ppocr_converters.repository.steps import load, source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
+from ppocr_pipeline import limits
 
 ROOT = Path(__file__).parents[2]
-limits = load("det_preprocess").limits
 STEPS = ("det_preprocess", "det_postprocess", "recognize")
 DEFAULTS = dataclasses.asdict(limits.Limits())
 SHORT, LONG = np.zeros((40, 60, 3), np.uint8), np.zeros((32, 3200, 3), np.uint8)
@@ -134,7 +134,7 @@ def test_an_extreme_line_is_squeezed(alone, reference):
     long = Request(LINES, options, PIXELS=LONG, BOXES=boxes(1, 3200, 1))
     (answer,) = ask(model, long)
     assert not answer.has_error()
-    batches = model.plan(boxes(1, 3200, 1), model.options | options)
+    batches = model.plan.batches(boxes(1, 3200, 1), model.options | options, model.limits)
     assert [batch.width for batch in batches] == [640]
 
 

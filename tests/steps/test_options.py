@@ -4,9 +4,7 @@ import math
 
 import pytest
 
-from ppocr_converters.repository.steps import load
-
-options = load("det_preprocess").options
+from ppocr_pipeline import options
 
 
 def test_defaults_are_paddleocrs():

@@ -4,9 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.repository.steps import load
-
-order = load("det_postprocess").order
+from ppocr_pipeline import order
 
 
 def boxes_at(*corners: tuple[float, float]) -> np.ndarray:

@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import orientation
 
-orientation = load("recognize").orientation
 PAD = orientation.Classifier(48, 192, "pad", 4)
 STRETCH = orientation.Classifier(80, 160, "stretch", 4)
 RNG = np.random.default_rng(5)

@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_converters.repository.steps import load
-
-resize = load("det_preprocess").resize
+from ppocr_pipeline import resize
 
 
 @pytest.mark.parametrize(
@@ -21,7 +19,7 @@ resize = load("det_preprocess").resize
     ],
 )
 def test_the_longer_side_is_limited(size, resized):
-    assert resize.det_size(*size, 960, "max") == resized
+    assert resize.det_size(size[0], size[1], 960, "max") == resized
 
 
 @pytest.mark.parametrize(
@@ -29,7 +27,7 @@ def test_the_longer_side_is_limited(size, resized):
     [((430, 323), (384, 288)), ((960, 640), (960, 640)), ((63, 20), (32, 32)), ((3, 1), (32, 32))],
 )
 def test_paddle_serving_rounds_further_down(size, resized):
-    assert resize.det_size(*size, 960, "max", "paddle_serving") == resized
+    assert resize.det_size(size[0], size[1], 960, "max", "paddle_serving") == resized
 
 
 def test_the_shorter_side_is_raised():

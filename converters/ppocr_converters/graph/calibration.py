@@ -10,9 +10,16 @@ import numpy as np
 from onnx import ModelProto
 
 from ppocr_converters.graph.onnx_model import inputs, metadata
-from ppocr_converters.proof.networks import Bytes, compiled_detector
-from ppocr_converters.repository import steps
-from ppocr_engine.config_pbtxt import read_config
+from ppocr_converters.proof.networks import Bytes, compiled_network
+from ppocr_converters.repository.source import source_repository
+from ppocr_engine.config_pbtxt import read_parameters
+from ppocr_engine.spec import ONNXRUNTIME
+from ppocr_pipeline.detection import det_input
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import parse_options
+from ppocr_pipeline.pipeline import Pipeline
+from ppocr_pipeline.recognition import RecognitionPlan, read_lines
+from ppocr_pipeline.resize import pad_tiny
 
 #: Pictures, and lines of them, at the most: more hardly move the scales, and take long.
 PICTURES, LINES = 24, 160
@@ -25,7 +32,7 @@ Feeds = dict[str, np.ndarray]
 def calibration_feeds(
     model: ModelProto, detector: Path, pictures: Sequence[Path] = ()
 ) -> Iterator[Feeds]:
-    """Inputs of a compiled detector or recogniser, made from pictures by the served step code.
+    """Inputs of a compiled detector or recogniser, made from pictures by the served code.
 
     Args:
         model: the compiled model.
@@ -35,31 +42,28 @@ def calibration_feeds(
     pages = islice(_pages(pictures), PICTURES)
     if metadata(model)["ppocr_kind"] == "det":
         return ({"DET_INPUT": _det_input(pixels)} for pixels in pages)
-    return _line_feeds(inputs(model)[0].shape[1], detector, pages)
+    return _line_feeds(int(inputs(model)[0].shape[1]), detector, pages)
 
 
-def _line_feeds(height: int | str, detector: Path, pages: Iterator[Bytes]) -> Iterator[Feeds]:
-    """The lines of the pages, each padded to its own bucket."""
-    find = compiled_detector(detector)
-    after, lines = steps.load("det_postprocess"), steps.load("recognize")
-    config = read_config(steps.source_repository() / "recognize" / "config.pbtxt").parameters
-    buckets = lines.batches.parse_buckets(config["rec_buckets"].string_value)
-    crops: list[Bytes] = []
-    for pixels in pages:
-        boxes, _ = after.db.decode_boxes(find(_det_input(pixels))[0], *pixels.shape[:2])
-        crops += [lines.crop.crop_line(pixels, box) for box in boxes]
-        if len(crops) >= LINES:
-            break
-    crops = crops[:LINES]
-    for batch in lines.batches.plan_by_bucket([c.shape[:2] for c in crops], height, buckets, 1):
-        rows, widths = lines.batches.fill_batch(crops, batch, height)
-        yield {"CROPS": rows, "WIDTHS": widths}
+def _line_feeds(height: int, detector: Path, pages: Iterator[Bytes]) -> Iterator[Feeds]:
+    """The lines of the pages, batched and padded as they are served by default."""
+    parameters = read_parameters(source_repository() / "recognize" / "config.pbtxt")
+    plan = RecognitionPlan.from_parameters({**parameters, "rec_height": str(height)})
+    pipeline = Pipeline({"det": compiled_network(detector, ONNXRUNTIME)}, plan, ())
+    left = LINES
+    for page in pages:
+        pixels = pad_tiny(page)
+        boxes = pipeline.detect(pixels)[0][:left]
+        left -= len(boxes)
+        batches = plan.batches(boxes, pipeline.options, pipeline.limits)
+        for call in next(read_lines(pixels, boxes, batches, plan, pipeline.options, ())):
+            yield dict(call.feeds)
+        if not left:
+            return
 
 
 def _det_input(pixels: Bytes) -> Bytes:
-    resize = steps.load("det_preprocess").resize
-    resized: Bytes = resize.resize_for_det(resize.pad_tiny(pixels))
-    return resized[None]
+    return det_input(pad_tiny(pixels), parse_options({}), Limits())
 
 
 def _pages(pictures: Sequence[Path]) -> Iterator[Bytes]:

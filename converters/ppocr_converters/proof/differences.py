@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ppocr_converters.proof.networks import Floats
-from ppocr_converters.proof.reading import Line
+from ppocr_pipeline.pipeline import Line
 
 #: Boxes that overlap by less are of different lines.
 SAME_LINE = 0.5

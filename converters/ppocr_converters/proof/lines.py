@@ -13,8 +13,8 @@ from itertools import cycle
 
 from ppocr_converters.proof.differences import Comparison, Difference, compare_lines
 from ppocr_converters.proof.networks import Bytes
-from ppocr_converters.proof.reading import Reader
 from ppocr_converters.proof.tolerance import Tolerance
+from ppocr_pipeline.pipeline import Pipeline
 
 PADDINGS = ("crop", "paddle")
 
@@ -64,8 +64,8 @@ class Found:
 
 
 def compare_readings(
-    source: Reader,
-    compiled: Reader,
+    source: Pipeline,
+    compiled: Pipeline,
     pictures: Iterable[tuple[str, Bytes]],
     tolerance: Tolerance,
 ) -> tuple[ReadingProof, list[Found]]:
@@ -86,10 +86,11 @@ def compare_readings(
     results: list[Comparison] = []
     characters = 0
     for (name, pixels), padding in zip(pictures, cycle(PADDINGS), strict=False):
-        expected = source.read(pixels, padding)
+        options = {"rec_padding": padding, "drop_score": 0}
+        expected = source.read(pixels, options)
         result = compare_lines(
             expected,
-            compiled.read(pixels, padding),
+            compiled.read(pixels, options),
             overlap=tolerance.overlap,
             score=tolerance.score,
         )

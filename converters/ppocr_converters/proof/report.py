@@ -15,9 +15,9 @@ from ppocr_converters.files import new_file
 from ppocr_converters.proof.differences import Difference
 from ppocr_converters.proof.lines import Found, ReadingProof
 from ppocr_converters.proof.networks import Bytes
-from ppocr_converters.proof.reading import Line
 from ppocr_converters.proof.run import Run
 from ppocr_converters.proof.tensors import TensorProof
+from ppocr_pipeline.pipeline import Line
 
 #: Differences that are shown with their pictures; beyond, a page is too large to open.
 SHOWN = 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import numpy as np
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
-from ppocr_converters.proof.reading import Reader
 from ppocr_converters.proof.tensors import TensorProof
 from ppocr_converters.proof.tolerance import loosest
 from ppocr_converters.repository.manifest import (
@@ -25,8 +24,11 @@ from ppocr_converters.repository.manifest import (
     write_manifest,
 )
 from ppocr_converters.repository.model_build import Prepared
+from ppocr_engine.config_pbtxt import read_parameters
 from ppocr_engine.machine import processor
 from ppocr_engine.spec import ONNXRUNTIME, EngineSpec, engine_named
+from ppocr_pipeline.pipeline import Network, Pipeline
+from ppocr_pipeline.recognition import RecognitionPlan
 
 logger = logging.getLogger(__name__)
 
@@ -228,57 +230,55 @@ def read_both(
         tolerance_for(metadata(load_onnx(compiled)), str(ways[name]), bounds)[1]
         for name, (compiled, _) in models.items()
     )
-    expected, compiled = readers(models, source, ways)
+    expected, compiled = pipelines(models, source, ways)
     chosen = read_files(pictures) if pictures else _rendered("cls" in models)
     return compare_readings(expected, compiled, chosen, tolerance)
 
 
-def readers(
+def pipelines(
     models: Mapping[str, Pair], source: Path, ways: Mapping[str, EngineSpec]
-) -> tuple[Reader, Reader]:
-    """A reader around the sources of a set, and one around its compiled models."""
+) -> tuple[Pipeline, Pipeline]:
+    """The pipeline around the sources of a set, and the one around its compiled models."""
     from ppocr_converters.graph.compile import classifier_parameters
     from ppocr_converters.graph.dictionary import class_names
     from ppocr_converters.graph.onnx_model import load_onnx, metadata
+    from ppocr_converters.proof.networks import compiled_network
+
+    stored = {name: load_onnx(compiled) for name, (compiled, _) in models.items()}
+    rec = metadata(stored["rec"])
+    characters = class_names(rec["character"].split("\n"), rec["use_space_char"] == "true")
+    parameters = read_parameters(source / "recognize" / "config.pbtxt")
+    parameters["rec_height"] = rec["ppocr_height"]
+    if "cls" in models:
+        parameters |= classifier_parameters(stored["cls"])
+    plan = RecognitionPlan.from_parameters(parameters)
+
+    def around(networks: Mapping[str, Network]) -> Pipeline:
+        return Pipeline(networks, plan, characters, {"drop_score": 0})
+
+    sources = {
+        name: _source_network(name, models[name][1], metadata(stored[name]), plan)
+        for name in models
+    }
+    compiled = {name: compiled_network(path, ways[name]) for name, (path, _) in models.items()}
+    return around(sources), around(compiled)
+
+
+def _source_network(name: str, path: Path, facts: dict[str, str], plan: RecognitionPlan) -> Network:
+    """The network that a compiled one was made from, fed as the compiled one is."""
     from ppocr_converters.proof import networks
     from ppocr_converters.proof.tensors import normalisation_of
     from ppocr_engine.machine import available_cores
 
-    threads = available_cores()
-    stored = {name: load_onnx(compiled) for name, (compiled, _) in models.items()}
-    rec = metadata(stored["rec"])
-    names = class_names(rec["character"].split("\n"), rec["use_space_char"] == "true")
-    parameters = classifier_parameters(stored["cls"]) if "cls" in models else {}
-
-    def plain(name: str) -> networks.Recogniser:
-        network = networks.source_network(models[name][1], threads=threads)
-        padded = name == "rec" or parameters["cls_resize"] == "pad"
-        return networks.plain_recogniser(
-            network, normalisation_of(metadata(stored[name])), padded=padded
-        )
-
-    def compiled(name: str) -> networks.Recogniser:
-        return networks.compiled_recogniser(models[name][0], ways[name])
-
-    def around(detector: networks.Detector, others: Callable[[str], networks.Recogniser]) -> Reader:
-        classifier = others("cls") if "cls" in models else None
-        return Reader(
-            source,
-            detector,
-            others("rec"),
-            names,
-            int(rec["ppocr_height"]),
-            classifier=classifier,
-            classifier_parameters=parameters,
-        )
-
-    det, det_source = models["det"]
-    network = networks.source_network(det_source, threads=threads)
-    norm = normalisation_of(metadata(stored["det"]))
-    return (
-        around(networks.plain_detector(network, norm), plain),
-        around(networks.compiled_detector(det, ways["det"]), compiled),
-    )
+    network = networks.source_network(path, threads=available_cores())
+    norm = normalisation_of(facts)
+    if name == "det":
+        detector = networks.plain_detector(network, norm)
+        return lambda feeds: [detector(feeds["DET_INPUT"])]
+    padded = name == "rec" or (plan.classifier is not None and plan.classifier.resize == "pad")
+    recogniser = networks.plain_recogniser(network, norm, padded=padded)
+    everything = np.empty((0, 1), np.int32)  # a classifier of stretched crops is sent no widths
+    return lambda feeds: recogniser(feeds["CROPS"], feeds.get("WIDTHS", everything))
 
 
 def find_pictures(paths: Sequence[Path]) -> list[Path]:

@@ -32,7 +32,7 @@ from ppocr_converters.repository.manifest import (
 )
 from ppocr_converters.repository.memory import totals
 from ppocr_converters.repository.model_build import Origin, Prepared, prepare
-from ppocr_converters.repository.steps import source_repository
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.spec import ONNXRUNTIME
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,6 @@ from ppocr_converters.graph.onnx_model import (
 )
 from ppocr_converters.proof.tensors import precision_of
 from ppocr_converters.repository import memory as memory_of
-from ppocr_converters.repository import steps
 from ppocr_converters.repository.admission import limit_requests
 from ppocr_converters.repository.deployment_plan import (
     LINES_PER_CALL,
@@ -35,10 +34,12 @@ from ppocr_converters.repository.deployment_plan import (
     Shapes,
     apply,
 )
+from ppocr_converters.repository.source import lay_packages
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
 from ppocr_converters.repository.tensorrt.shapes import Bucket, buckets_of
 from ppocr_engine.config_pbtxt import TYPES, read_config, set_parameter, write_config
 from ppocr_engine.spec import EngineSpec
+from ppocr_pipeline.batches import parse_buckets
 
 CONFIG = "config.pbtxt"
 WEIGHTS = "1/model.onnx"
@@ -98,6 +99,8 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
     present = {path.name for path in source.iterdir() if (path / CONFIG).is_file()}
     for name in sorted(present - left_out):
         shutil.copytree(source / name, folder / name, ignore=NOT_COPIED)
+        if (folder / name / "1" / "model.py").is_file():
+            lay_packages(folder / name / "1")
     check_ensembles(folder)
     for name, path in networks.items():
         if not (folder / name / CONFIG).is_file():
@@ -130,8 +133,7 @@ def served_buckets(folder: Path, name: str, shapes: Shapes) -> tuple[Bucket, ...
 def served_widths(folder: Path) -> list[int]:
     """The widths that the recogniser of a repository is fed with, pixels."""
     text = read_config(folder / "recognize" / CONFIG).parameters["rec_buckets"].string_value
-    widths: list[int] = steps.load("recognize", folder).batches.parse_buckets(text)
-    return widths
+    return parse_buckets(text)
 
 
 def _prepare_shapes(folder: Path, name: str, plan: ModelPlan) -> None:

@@ -16,8 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import ppocr_engine
 from ppocr_converters.files import new_file, sha256_file
+from ppocr_converters.repository.source import STEP_PACKAGES, package_folder
 
 MANIFEST = "manifest.json"
 TOOLS = (
@@ -49,19 +49,20 @@ def tool_versions() -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """One digest of all code and data of this package and of the one that runs networks.
+    """One digest of all code and data of this package, the pipeline and what runs networks.
 
     Every file counts, so that none that decides a result can be left out. An upgrade of the
     package therefore proves everything again.
     """
-    folders = (Path(__file__).parents[1], Path(ppocr_engine.__file__).parent)
-    paths = {
-        f"{folder.name}/{path.relative_to(folder)}": path
-        for folder in folders
-        for kind in ("*.py", "*.yml")
-        for path in folder.rglob(kind)
-    }
-    return digest_of({name: sha256_file(path) for name, path in sorted(paths.items())})
+    folders = [Path(__file__).parents[1], *map(package_folder, ("ppocr_engine", *STEP_PACKAGES))]
+    return digest_of(
+        {
+            f"{folder.name}/{path.relative_to(folder)}": sha256_file(path)
+            for folder in folders
+            for kind in ("*.py", "*.yml")
+            for path in sorted(folder.rglob(kind))
+        }
+    )
 
 
 def digest_of(facts: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from ppocr_client.errors import OptionError
 from ppocr_client.options import OPTIONS, ReadOptions, request_parameters
-from ppocr_converters.repository import steps
+from ppocr_pipeline.options import OPTIONS as SERVED
 
 
 def test_values_travel_as_triton_parameters():
@@ -62,10 +62,9 @@ def test_an_unknown_option_gets_the_nearest_one():
 
 
 def test_the_client_knows_the_options_of_the_pipeline_and_their_ranges():
-    served = steps.load("det_preprocess").options.OPTIONS
-    assert set(OPTIONS) == set(served) == set(typing.get_type_hints(ReadOptions))
+    assert set(OPTIONS) == set(SERVED) == set(typing.get_type_hints(ReadOptions))
     for name, option in OPTIONS.items():
-        rule = served[name]
+        rule: typing.Any = SERVED[name]
         if option.type is str:
             assert option.words == rule.words
         elif option.type is not bool:

@@ -10,11 +10,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import ctc
 
 from ..mutate import mutate_bytes
 
-ctc = load("recognize").ctc
 FOLDER = TemporaryDirectory(prefix="ppocr-fuzz-")
 # Rows, steps, the recogniser's classes, and bytes of the dictionary that follows.
 HEAD = struct.Struct("<BBBB")

@@ -9,11 +9,10 @@ from random import Random
 import cv2
 import numpy as np
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import db, order
 
 from ..mutate import WIDE_EDGES, mutate_bytes
 
-db, order = load("det_postprocess").db, load("det_postprocess").order
 # Sides of the map, sides of the picture, four settings in 255ths, and three switches.
 HEAD = struct.Struct("<BBii4B3?")
 LAYOUTS = ("float32", "bytes", "blobs")

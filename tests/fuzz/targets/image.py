@@ -11,14 +11,15 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline import decode as image
+from ppocr_pipeline import header as picture
+from ppocr_pipeline import resize
+from ppocr_pipeline.limits import Limits
 
 from ..mutate import mutate_bytes, mutate_list
 
-steps = load("det_preprocess")
-image, picture, resize = steps.image, steps.picture, steps.resize
 ORIENTATION = 0x0112  # the EXIF tag
-LIMITS = image.Limits(max_image_bytes=1 << 18, max_image_pixels=1 << 20, max_image_side=2048)
+LIMITS = Limits(max_image_bytes=1 << 18, max_image_pixels=1 << 20, max_image_side=2048)
 Parts = list[tuple[bytes, bytes]]
 
 

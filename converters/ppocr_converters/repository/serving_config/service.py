@@ -20,7 +20,7 @@ from ppocr_converters.repository.serving_config.ops import (
     read_op,
 )
 from ppocr_converters.repository.serving_config.prototxt import check_fetch_list
-from ppocr_converters.repository.steps import load
+from ppocr_pipeline.batches import parse_buckets
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
     """See that keys of the triton section go together with each other and with the Ops."""
     if document["triton.rec_buckets"] is not None:
         try:
-            load("recognize").batches.parse_buckets(document["triton.rec_buckets"])
+            parse_buckets(document["triton.rec_buckets"])
         except ValueError as error:
             raise ConfigError(f"triton.{error}") from error
     if document["triton.use_angle_cls"] and "cls" not in ops:

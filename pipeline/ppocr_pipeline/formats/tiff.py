@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .exif import ORIENTATION, Directory, read_directory
-from .jpeg import read_jpeg
-from .picture import MAX_PARTS, Header, PictureRefused
+from ppocr_pipeline.formats.exif import ORIENTATION, Directory, read_directory
+from ppocr_pipeline.formats.jpeg import read_jpeg
+from ppocr_pipeline.header import MAX_PARTS, Header, PictureRefused
 
 # The limits are checked before; Pillow's own would be another one.
 Image.MAX_IMAGE_PIXELS = None

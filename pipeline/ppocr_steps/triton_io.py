@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from .limits import Limits, check_parameters
+from ppocr_pipeline.limits import Limits, check_parameters
 
 
 def config_parameters(args: Mapping[str, str]) -> dict[str, str]:

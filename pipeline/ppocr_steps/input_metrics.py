@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .counters import Counter
-from .picture import REASONS, PictureRefused
+from ppocr_pipeline.header import REASONS, PictureRefused
+from ppocr_steps.counters import Counter
 
 OPTION = "option"  # a wrong parameter, or not one picture: the request's fault, not the picture's
 

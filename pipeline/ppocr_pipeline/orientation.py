@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .batches import Batch, fill_batch
+from ppocr_pipeline.batches import Batch, fill_batch
 
 UPSIDE_DOWN = 1  # the class of PaddleOCR's label "180"
 RESIZES = ("pad", "stretch")

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import bmp, jpeg, png, tiff, webp
-from .limits import Limits, exceeded, size_beyond
-from .picture import Header, PictureRefused
+from ppocr_pipeline.formats import bmp, jpeg, png, tiff, webp
+from ppocr_pipeline.header import Header, PictureRefused
+from ppocr_pipeline.limits import Limits, exceeded, size_beyond
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from .batches import Batch
-from .counters import Counter
+from ppocr_pipeline.batches import Batch
+from ppocr_steps.counters import Counter
 
 # Crops are counted by the first of these widths, in pixels, that holds the padded one.
 WIDTHS = (96, 160, 320, 480, 640, 960, 1600, 3200)

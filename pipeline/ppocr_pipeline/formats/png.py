@@ -6,8 +6,8 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
-from .exif import orientation_of
-from .picture import MAX_PARTS, Header
+from ppocr_pipeline.formats.exif import orientation_of
+from ppocr_pipeline.header import MAX_PARTS, Header
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 ALPHA = 4  # the bit of a colour type

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .exif import orientation_of
-from .picture import MAX_PARTS, Header, PictureRefused
+from ppocr_pipeline.formats.exif import orientation_of
+from ppocr_pipeline.header import MAX_PARTS, Header, PictureRefused
 
 MAGIC = b"\xff\xd8\xff"
 MARKER = re.compile(rb"\xff([^\x00\xff])")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from .picture import Header
+from ppocr_pipeline.header import Header
 
 MAGIC = b"BM"
 CORE = 12  # bytes of the oldest header, which has 16-bit sizes

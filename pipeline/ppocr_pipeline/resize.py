@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .limits import Limits, exceeded
+from ppocr_pipeline.limits import Limits, exceeded
 
 STRIDE = 32  # the detector halves its input five times
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .header import damaged, read_header
-from .limits import Limits
-from .picture import Header, PictureRefused
-from .png import check_data, still
-from .tiff import decode_tiff
+from ppocr_pipeline.formats import damaged, read_header
+from ppocr_pipeline.formats.png import check_data, still
+from ppocr_pipeline.formats.tiff import decode_tiff
+from ppocr_pipeline.header import Header, PictureRefused
+from ppocr_pipeline.limits import Limits
 
 BAND = 256  # rows that are blended at a time: it takes many times their memory
 

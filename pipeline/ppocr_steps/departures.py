@@ -10,7 +10,7 @@ from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from . import step
+from ppocr_steps import triton_io
 
 
 class WayOut:
@@ -27,7 +27,7 @@ class WayOut:
 
     def leave(self, request: Any) -> None:
         """A picture leaves, read or refused; one that came without a ticket was not counted."""
-        ticket = step.optional_tensor(request, "TICKET")
+        ticket = triton_io.optional_tensor(request, "TICKET")
         if ticket is not None:
             self._gauge.set(float(ticket.item()))
 

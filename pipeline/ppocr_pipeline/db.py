@@ -15,7 +15,7 @@ import numpy as np
 import pyclipper
 from numpy.typing import ArrayLike
 
-from .limits import Limits, exceeded
+from ppocr_pipeline.limits import Limits, exceeded
 
 MIN_SIZE = 3  # pixels of the map: a shorter side is noise
 # Pixels of the picture: a box must be longer than this on both sides.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from .exif import orientation_of
-from .picture import MAX_PARTS, Header
+from ppocr_pipeline.formats.exif import orientation_of
+from ppocr_pipeline.header import MAX_PARTS, Header
 
 MAGIC = b"RIFF"
 KIND = b"WEBP"

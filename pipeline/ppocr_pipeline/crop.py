@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .limits import Limits, exceeded
+from ppocr_pipeline.limits import Limits, exceeded
 
 TALL = 1.5  # height over width from which a crop is vertical text and is turned
 MAX_SIDE = 32_767  # what OpenCV's warp can address

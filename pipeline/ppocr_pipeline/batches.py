@@ -7,6 +7,7 @@ function of one picture's crops alone, so the text never depends on other reques
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .limits import Limits, exceeded
+from ppocr_pipeline.limits import Limits, exceeded
 
 PADDLE_GROUP = 6  # rec_batch_num
 PADDLE_MIN_WIDTH = 320  # rec_image_shape
@@ -69,7 +70,7 @@ def plan_by_bucket(
     members: dict[int, list[int]] = defaultdict(list)
     for index, size in enumerate(sizes):
         width = natural_width(size, height)
-        members[next((bucket for bucket in buckets if bucket >= width), buckets[-1])].append(index)
+        members[buckets[min(bisect_left(buckets, width), len(buckets) - 1)]].append(index)
     return [
         Batch(tuple(members[bucket][start : start + batch_size]), bucket)
         for bucket in sorted(members, reverse=True)

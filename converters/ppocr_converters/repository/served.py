@@ -1,0 +1,41 @@
+"""The pipeline of a built repository, around networks of any kind: same plan, options, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ppocr_engine.config_pbtxt import read_parameters
+from ppocr_pipeline.ctc import load_dictionary
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import OPTIONS
+from ppocr_pipeline.pipeline import Network, Pipeline
+from ppocr_pipeline.recognition import RecognitionPlan
+
+#: The steps that look at options and limits.
+STEPS = ("det_preprocess", "det_postprocess", "recognize")
+
+
+def served_pipeline(repository: Path, networks: Mapping[str, Network]) -> Pipeline:
+    """The pipeline that a repository serves.
+
+    Args:
+        repository: as `ppocr-convert build` writes it.
+        networks: see `Pipeline`; without "cls", lines that are upside down are not turned.
+
+    Raises:
+        RepositoryError: a configuration cannot be read.
+        ValueError: a configuration or the dictionary is not what `build` writes.
+    """
+    steps = {name: read_parameters(repository / name / "config.pbtxt") for name in STEPS}
+    parameters = {name: value for step in steps.values() for name, value in step.items()}
+    if "cls" not in networks:
+        parameters.pop("cls_height", None)
+    classes = int(parameters["rec_classes"])
+    return Pipeline(
+        networks,
+        RecognitionPlan.from_parameters(parameters),
+        load_dictionary(repository / "recognize" / "1" / "dictionary.txt", classes),
+        {name: value for name, value in parameters.items() if name in OPTIONS},
+        Limits.from_parameters(parameters),
+    )

@@ -1,1 +1,0 @@
-../../det_preprocess/1/counters.py

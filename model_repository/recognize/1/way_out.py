@@ -1,1 +1,0 @@
-../../admit/1/way_out.py

@@ -1,0 +1,72 @@
+"""Boxes are found: what the detector is shown of a picture, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ppocr_pipeline.db import decode_boxes
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.order import reading_order
+from ppocr_pipeline.resize import resize_for_det
+
+
+def det_input(pixels: np.ndarray, options: Mapping[str, Any], limits: Limits) -> np.ndarray:
+    """The detector's input for one picture.
+
+    Args:
+        pixels: uint8 [H, W, 3], BGR, upright, see `pad_tiny`.
+        options: all of them, see `parse_options`.
+        limits: of a request.
+
+    Returns:
+        uint8 [1, h, w, 3], h and w multiples of 32.
+
+    Raises:
+        ValueError: it would be larger than the limits.
+    """
+    return resize_for_det(
+        pixels,
+        options["det_limit_side_len"],
+        options["det_limit_type"],
+        options["reference"],
+        limits.max_det_pixels,
+    )[None]
+
+
+def find_boxes(
+    probability: np.ndarray, height: int, width: int, options: Mapping[str, Any], limits: Limits
+) -> tuple[np.ndarray, np.ndarray]:
+    """The text boxes of one picture, in reading order.
+
+    Args:
+        probability: float32 [h, w], the detector's map, 0 to 1.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        options: all of them, see `parse_options`.
+        limits: of a request.
+
+    Returns:
+        boxes float32 [N, 4, 2], pixels of the picture, clockwise from top-left, and their scores
+        float32 [N].
+
+    Raises:
+        ValueError: see `decode_boxes`.
+    """
+    boxes, scores = decode_boxes(
+        probability,
+        height,
+        width,
+        thresh=options["det_db_thresh"],
+        box_thresh=options["det_db_box_thresh"],
+        unclip_ratio=options["det_db_unclip_ratio"],
+        score_mode=options["det_db_score_mode"],
+        use_dilation=options["use_dilation"],
+        max_candidates=limits.max_lines,
+        reference=options["reference"],
+        max_pixels=limits.max_det_pixels,
+    )
+    order = reading_order(boxes, options["reference"])
+    return boxes[order], scores[order]
