@@ -10,26 +10,11 @@ from ppocr_client.options import OPTIONS, ReadOptions, request_parameters
 from ppocr_pipeline.options import OPTIONS as SERVED
 
 
-def test_values_travel_as_triton_parameters():
-    assert request_parameters(
-        {
-            "det_limit_side_len": np.int64(1280),
-            "det_db_thresh": 0.25,
-            "drop_score": 0,
-            "use_dilation": True,
-            "rec_padding": "paddle",
-        }
-    ) == {
-        "det_limit_side_len": 1280,
-        "det_db_thresh": "0.25",
-        "drop_score": "0.0",
-        "use_dilation": True,
-        "rec_padding": "paddle",
-    }
-
-
-def test_none_is_left_to_the_server():
-    assert request_parameters({"drop_score": None}) == {}
+def test_values_are_sent_as_triton_parameters():
+    same = {"use_dilation": True, "rec_padding": "paddle"}
+    numbers = {"det_limit_side_len": np.int64(1280), "det_db_thresh": 0.25, "drop_score": 0}
+    sent = {"det_limit_side_len": 1280, "det_db_thresh": "0.25", "drop_score": "0.0"}
+    assert request_parameters({**numbers, **same, "cls_thresh": None}) == {**sent, **same}
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,8 @@ def test_a_result_is_the_tensors_and_survives_json(answer):
     assert np.array_equal(
         np.array([line.score for line in result.lines], np.float32), answer["SCORES"]
     )
-    assert all(
-        np.array_equal(line.box, box)
-        for line, box in zip(result.lines, answer["BOXES"], strict=True)
-    )
+    boxes = np.array([line.box for line in result.lines], np.float32).reshape(-1, 4, 2)
+    assert np.array_equal(boxes, answer["BOXES"])
     again = OcrResult.from_dict(json.loads(result.to_json()))
     assert again == result
     assert hash(again) == hash(result)
@@ -66,19 +64,14 @@ def test_numbers_keep_their_few_digits():
 def test_a_line_cannot_be_changed_by_accident():
     source = np.zeros((4, 2), np.float32)
     line = Line("a", 0.5, source, 0.5)
+    assert line != Line("a", 0.5, source + 1, 0.5)
+    assert line != "a"
     source[0] = 7
     assert not line.box.any()
     with pytest.raises(ValueError, match="read-only"):
         line.box[0] = 1
     with pytest.raises(ValueError, match=r"\(4, 2\), not \(3, 2\)"):
         Line("a", 0.5, np.zeros((3, 2), np.float32), 0.5)
-
-
-def test_lines_with_different_boxes_differ():
-    here = Line("a", 0.5, np.zeros((4, 2), np.float32), 0.5)
-    there = Line("a", 0.5, np.ones((4, 2), np.float32), 0.5)
-    assert here != there
-    assert here != "a"
 
 
 def test_repr_and_text_are_for_people():

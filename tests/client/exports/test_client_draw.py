@@ -75,11 +75,6 @@ def test_boxes_that_hold_nothing_are_no_harm():
     assert draw_result(picture(), OcrResult(tuple(lines))).size == (400, 120)
 
 
-def test_a_broken_picture_is_an_image_error():
-    with pytest.raises(ImageError, match="cannot draw the picture"):
-        draw_result(b"no picture", OcrResult(()))
-
-
 def test_a_font_can_be_named_and_is_checked(tmp_path):
     assert find_font(find_font()) == find_font()
     wrong = tmp_path / "no.ttf"
@@ -106,7 +101,9 @@ def test_a_system_font_is_found_without_the_package(monkeypatch, tmp_path):
     assert find_font() == font
 
 
-def test_without_pillow_the_error_says_what_to_install(monkeypatch):
+def test_a_broken_picture_and_a_missing_pillow_say_so(monkeypatch):
+    with pytest.raises(ImageError, match="cannot draw the picture"):
+        draw_result(b"no picture", OcrResult(()))
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(DrawError, match="pip install"):
         draw_result(b"", OcrResult(()))

@@ -65,8 +65,7 @@ def test_tsv_is_read_back_by_csv():
     assert len(to_tsv([OcrResult((line("a\tb\nc", rectangle(0, 0, 1, 1)),))]).splitlines()) == 2
 
 
-def test_hocr_is_valid(tmp_path):
-    """By the rules of the hOCR specification, as the package hocr-spec checks them."""
+def test_hocr_is_valid_by_the_rules_of_its_specification(tmp_path):
     validate = pytest.importorskip("hocr_spec.validate")
     file = tmp_path / "pages.hocr"
     file.write_text(to_hocr(PAGES, names=['a "b".jpg', "c", "d"]), encoding="utf-8")
@@ -106,16 +105,9 @@ def test_alto_has_the_structure_of_version_4():
     assert len(ids) == len(set(ids))
     for text_line in root.xpath("//a:TextLine", namespaces=names):
         assert children(text_line) == ["Shape", "String"]
-    first = root.xpath("(//a:String)[1]", namespaces=names)[0]
-    assert dict(first.attrib) == {
-        "ID": "string_1_1",
-        "HPOS": "20",
-        "VPOS": "30",
-        "WIDTH": "160",
-        "HEIGHT": "30",
-        "CONTENT": "鲜果 𠮷 fruit",
-        "WC": "0.9877",
-    }
+    first = dict(root.xpath("(//a:String)[1]", namespaces=names)[0].attrib)
+    place = {"HPOS": "20", "VPOS": "30", "WIDTH": "160", "HEIGHT": "30"}
+    assert first == {"ID": "string_1_1", **place, "CONTENT": "鲜果 𠮷 fruit", "WC": "0.9877"}
     polygon = root.xpath("(//a:Polygon)[2]/@POINTS", namespaces=names)
     assert polygon == ["20,100 120,80 124,100 24,120"]
 
@@ -128,25 +120,24 @@ def test_characters_that_xml_cannot_hold_become_marks(write):
     assert "<a & 'b' \"c\">\ufffd\ufffd\ufffd" in said
 
 
-def raw_pdfium():
-    return pytest.importorskip("pypdfium2.raw")
+raw = pytest.importorskip("pypdfium2.raw")
 
 
 def found_in(pdf: bytes) -> list[dict[str, tuple[float, ...]]]:
-    """Each page's words with left, top, right, bottom, as PDFium finds them."""
-    raw, pages = raw_pdfium(), []
+    """Each page's characters with left, top, right, bottom, as PDFium finds them."""
+    pages = []
     for page in pdfium.PdfDocument(pdf):
         text, height = page.get_textpage(), page.get_height()
-        words: dict[str, tuple[float, ...]] = {}
+        places: dict[str, tuple[float, ...]] = {}
         for i in range(text.count_chars()):
             left, bottom, right, top = text.get_charbox(i, loose=True)
-            words[chr(raw.FPDFText_GetUnicode(text, i))] = (
+            places[chr(raw.FPDFText_GetUnicode(text, i))] = (
                 left,
                 height - top,
                 right,
                 height - bottom,
             )
-        pages.append(words)
+        pages.append(places)
     return pages
 
 
@@ -158,18 +149,14 @@ def test_a_pdfs_text_lies_where_it_was_read():
     assert "鲜果 𠮷 fruit" in text.replace("\r\n", "\n")
     first, empty, third = found_in(pdf)
     assert empty == {}
-    # Half as many points as pixels; the line's first and last letter at its ends.
-    assert first["鲜"][0] == pytest.approx(10, abs=0.5)
-    assert first["鲜"][1] == pytest.approx(15, abs=0.5)
-    assert first["鲜"][3] == pytest.approx(30, abs=0.5)
-    # The standing line goes down.
-    assert first["立"][1] == pytest.approx(5, abs=0.5)
-    assert first["板"][3] == pytest.approx(70, abs=0.5)
+    # Half as many points as pixels; the standing line goes down.
+    left, top, _, bottom = first["鲜"]
+    assert (left, top, bottom) == pytest.approx((10, 15, 30), abs=0.5)
+    assert (first["立"][1], first["板"][3]) == pytest.approx((5, 70), abs=0.5)
     assert third["t"]
 
 
 def test_a_pdfs_text_is_not_seen():
-    raw = raw_pdfium()
     pdf = to_pdf([(picture(format="PNG"), PAGES[0])], dpi=72)
     page = pdfium.PdfDocument(pdf)[0]
     assert (page.render().to_numpy() == np.array([140, 230, 240])).all()
@@ -179,29 +166,36 @@ def test_a_pdfs_text_is_not_seen():
     assert modes == {raw.FPDF_TEXTRENDERMODE_INVISIBLE}
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
-def test_a_pdfs_text_is_found_by_pdftotext(tmp_path):
-    file = tmp_path / "pages.pdf"
-    file.write_bytes(to_pdf([(picture(), page) for page in PAGES]))
-    ran = subprocess.run(["pdftotext", "-enc", "UTF-8", file, "-"], capture_output=True, check=True)
-    pages = ran.stdout.decode().split("\f")
+@pytest.fixture
+def pdftotext(tmp_path):
+    """The text that Poppler finds in a PDF file."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed")
+
+    def found(pdf: bytes) -> str:
+        file = tmp_path / "pages.pdf"
+        file.write_bytes(pdf)
+        words = ["pdftotext", "-enc", "UTF-8", file, "-"]
+        return subprocess.run(words, capture_output=True, check=True, text=True).stdout
+
+    return found
+
+
+def test_a_pdfs_text_is_found_by_pdftotext(pdftotext):
+    pages = pdftotext(to_pdf([(picture(), page) for page in PAGES])).split("\f")
     assert all(text in pages[0] for text in ("鲜果 𠮷 fruit", "tilted", "立て看板"))
-    assert pages[1].strip() == ""
-    assert pages[2].strip() == "third"
+    assert (pages[1].strip(), pages[2].strip()) == ("", "third")
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
 @pytest.mark.parametrize("degrees", [-80, -30, -4, -2, 1, 3, 8, 45, 100])
-def test_tilted_text_is_found_in_one_piece(tmp_path, degrees):
+def test_tilted_text_is_found_in_one_piece(pdftotext, degrees):
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     box = np.array(rectangle(-60, -8, 60, 8)) @ turn + (120, 75)
-    file = tmp_path / "tilted.pdf"
-    file.write_bytes(to_pdf([(picture(), OcrResult((line("a tilted line of words", box),)))]))
-    ran = subprocess.run(["pdftotext", file, "-"], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "a tilted line of words"
-    document = pdfium.PdfDocument(file)
-    assert document[0].get_textpage().get_text_range() == "a tilted line of words"
+    pdf = to_pdf([(picture(), OcrResult((line("a tilted line of words", box),)))])
+    assert pdftotext(pdf).strip() == "a tilted line of words"
+    found = pdfium.PdfDocument(pdf)[0].get_textpage().get_text_range()
+    assert found == "a tilted line of words"
 
 
 def test_a_jpeg_goes_into_a_pdf_as_it_is_and_a_turned_one_is_turned():

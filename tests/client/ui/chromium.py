@@ -20,26 +20,13 @@ PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
 FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--remote-debugging-pipe",
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--no-first-run", "--hide-scrollbars", "--remote-debugging-pipe"),
 ]
-KEYS = {
-    "Enter": (13, "\r"),
-    "Tab": (9, ""),
-    "Escape": (27, ""),
-    "ArrowDown": (40, ""),
-    "End": (35, ""),
-}
-CONTROL, SHIFT = 2, 8  # the modifiers' bits
+KEYS = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowDown": 40, "End": 35}
+CONTROL = 2  # the modifier's bit
+BAD = ("error", "warning", "assert")  # levels of messages
 
 
 class Browser:
@@ -129,14 +116,8 @@ class Tab:
         for domain in ("Page", "Runtime", "Log", "DOM"):
             self.send(f"{domain}.enable")
         self.send("Emulation.setFocusEmulationEnabled", enabled=True)
-        width, height = size
-        self.send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=width < 500,
-        )
+        metrics = {"width": size[0], "height": size[1], "mobile": size[0] < 500}
+        self.send("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         agent = self._browser.send("Browser.getVersion")["userAgent"]
@@ -149,13 +130,8 @@ class Tab:
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise's value is waited for."""
-        answer = self.send(
-            "Runtime.evaluate",
-            expression=expression,
-            awaitPromise=True,
-            returnByValue=True,
-            userGesture=True,
-        )
+        how = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = self.send("Runtime.evaluate", expression=expression, **how)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
@@ -201,16 +177,11 @@ class Tab:
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str, modifiers: int = 0) -> None:
-        code, text = KEYS[key] if key in KEYS else (ord(key.upper()), "" if modifiers else key)
-        for kind in ("keyDown", "keyUp"):
-            self.send(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key=key,
-                text=text if kind == "keyDown" else "",
-                windowsVirtualKeyCode=code,
-                modifiers=modifiers,
-            )
+        code = KEYS[key] if key in KEYS else ord(key.upper())
+        text = "\r" if key == "Enter" else "" if key in KEYS or modifiers else key
+        event = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
+        self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **event)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def screenshot(self, path: Path, **params: Any) -> None:
         data = self.send("Page.captureScreenshot", **params)["data"]
@@ -218,23 +189,18 @@ class Tab:
 
     def complaints(self) -> list[str]:
         """What the browser complained of: errors, exceptions, and breaches of the page's policy."""
-        self.evaluate("1")
-        return [
-            json.dumps(event["params"])
-            for event in self._browser.events
-            if event.get("sessionId") == self._session
-            and (
-                event["method"] == "Runtime.exceptionThrown"
-                or (
-                    event["method"] == "Log.entryAdded"
-                    and event["params"]["entry"]["level"] in ("error", "warning")
-                )
-                or (
-                    event["method"] == "Runtime.consoleAPICalled"
-                    and event["params"]["type"] in ("error", "warning", "assert")
-                )
-            )
-        ]
+        self.evaluate("1")  # with whose answer the events come
+        found = []
+        for event in self._browser.events:
+            params, level = event["params"], ""
+            if event["method"] == "Log.entryAdded":
+                level = params["entry"]["level"]
+            elif event["method"] == "Runtime.consoleAPICalled":
+                level = params["type"]
+            bad = event["method"] == "Runtime.exceptionThrown" or level in BAD
+            if bad and event.get("sessionId") == self._session:
+                found.append(json.dumps(params))
+        return found
 
     def close(self) -> None:
         self._browser.send("Target.closeTarget", targetId=self._target)
