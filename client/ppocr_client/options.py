@@ -13,6 +13,8 @@ from typing import Any, Literal, TypedDict, cast
 import numpy as np
 
 from ppocr_client.errors import OptionError
+from ppocr_pipeline.options import OPTIONS as RULES
+from ppocr_pipeline.options import Choice, Number, Switch
 
 Value = str | int | bool
 
@@ -34,80 +36,56 @@ class ReadOptions(TypedDict, total=False):
     reference: Literal["paddleocr", "paddle_serving"]
 
 
+HELP = {
+    "det_limit_side_len": "side length to which the picture is scaled before detection",
+    "det_limit_type": "whether the longer side is limited (max) or the shorter one enlarged (min)",
+    "det_db_thresh": "probability from which a pixel counts as text",
+    "det_db_box_thresh": "mean probability from which a box is kept",
+    "det_db_unclip_ratio": "how much boxes are expanded",
+    "det_db_score_mode": "box score over its rectangle (fast) or its outline (slow)",
+    "use_dilation": "thicken the detected regions before boxes are made",
+    "use_angle_cls": "turn upside-down lines; needs a repository built with a direction classifier",
+    "cls_thresh": "probability above which an upside-down line is turned",
+    "drop_score": "score below which a line is left out",
+    "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
+    "reference": "whose results to reproduce: PaddleOCR's or those of Paddle Serving's OCR example",
+}
+
+
 @dataclass(frozen=True)
 class Option:
-    """An option's meaning and its allowed values.
-
-    `type` is int or float (from `low` to `high`, both allowed), bool, or str (one of `words`).
-    """
+    """An option's meaning, and the pipeline's rule for its values."""
 
     help: str
-    type: type[int] | type[float] | type[bool] | type[str]
-    low: float = 0
-    high: float = 1
-    words: tuple[str, ...] = ()
+    rule: Number | Choice | Switch
 
     @property
-    def allowed(self) -> str:
-        """The allowed values in words."""
-        if self.type is str:
-            return "one of " + ", ".join(self.words)
-        if self.type is bool:
-            return "True or False"
-        kind = "a whole number" if self.type is int else "a number"
-        return f"{kind} from {self.low:g} to {self.high:g}"
+    def type(self) -> type[int] | type[float] | type[bool] | type[str]:
+        """The Python type of its values."""
+        if isinstance(self.rule, Number):
+            return int if self.rule.integer else float
+        return bool if isinstance(self.rule, Switch) else str
 
     def encode(self, value: object) -> Value | None:
         """The value as a request parameter, or None if it is not allowed; text is not a number.
 
         Floats become text: older servers have no float parameters, and the pipeline parses text.
         """
-        if self.type is str:
-            return str(value) if value in self.words else None
-        if self.type is bool or isinstance(value, bool):
-            return value if self.type is bool and isinstance(value, bool) else None
+        rule = self.rule
+        if isinstance(rule, Choice):
+            return str(value) if value in rule.words else None
+        if isinstance(rule, Switch) or isinstance(value, bool):
+            return value if isinstance(rule, Switch) and isinstance(value, bool) else None
         if not isinstance(value, int | float | np.integer | np.floating):
             return None
-        if not self.low <= float(value) <= self.high:
+        if not rule.low <= float(value) <= rule.high:
             return None
-        if self.type is float:
+        if not rule.integer:
             return repr(float(value))
         return int(value) if isinstance(value, int | np.integer) else None
 
 
-OPTIONS: dict[str, Option] = {
-    "det_limit_side_len": Option(
-        "side length the picture is brought to before detection", int, 32, 4096
-    ),
-    "det_limit_type": Option(
-        "whether the longer side is limited (max) or the shorter one enlarged (min)",
-        str,
-        words=("max", "min"),
-    ),
-    "det_db_thresh": Option("probability from which a pixel counts as text", float),
-    "det_db_box_thresh": Option("mean probability from which a box is kept", float),
-    "det_db_unclip_ratio": Option("how much boxes are widened", float, 0.1, 10),
-    "det_db_score_mode": Option(
-        "box score over its rectangle (fast) or its outline (slow)", str, words=("fast", "slow")
-    ),
-    "use_dilation": Option("thicken the detected regions before boxes are made", bool),
-    "use_angle_cls": Option(
-        "turn lines that are upside down; needs a repository built with a direction classifier",
-        bool,
-    ),
-    "cls_thresh": Option("probability above which an upside-down line is turned", float),
-    "drop_score": Option("score below which a line is left out", float),
-    "rec_padding": Option(
-        "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
-        str,
-        words=("crop", "paddle"),
-    ),
-    "reference": Option(
-        "whose reading to reproduce: PaddleOCR's own pipeline or Paddle Serving's OCR example",
-        str,
-        words=("paddleocr", "paddle_serving"),
-    ),
-}
+OPTIONS = {name: Option(text, RULES[name]) for name, text in HELP.items()}
 
 
 def request_parameters(options: Mapping[str, object]) -> dict[str, Value]:
@@ -124,7 +102,7 @@ def request_parameters(options: Mapping[str, object]) -> dict[str, Value]:
             continue
         encoded = OPTIONS[name].encode(value)
         if encoded is None:
-            raise OptionError(f"{name} is {value!r}; allowed: {OPTIONS[name].allowed}")
+            raise OptionError(f"{name} is {value!r}; allowed: {OPTIONS[name].rule.allowed}")
         parameters[name] = encoded
     return parameters
 

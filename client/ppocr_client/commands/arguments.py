@@ -13,6 +13,7 @@ from ppocr_client.documents.pages import parse_pages
 from ppocr_client.documents.reading import ReadSettings
 from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, Option, given_options
+from ppocr_pipeline.options import Choice, Switch
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as in a shell
 
@@ -89,13 +90,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def add_option(group: argparse._ArgumentGroup, name: str, option: Option) -> None:
     """Add `--name` for one of the pipeline's options."""
     flag = "--" + name.replace("_", "-")
-    if option.type is bool:
+    if isinstance(option.rule, Switch):
         words = "|".join(SWITCH)
         group.add_argument(flag, type=switch, metavar=words, help=f"{option.help}: {words}")
-    elif option.type is str:
-        group.add_argument(flag, choices=option.words, help=option.help)
+    elif isinstance(option.rule, Choice):
+        group.add_argument(flag, choices=option.rule.words, help=option.help)
     else:
-        text = f"{option.help}: {option.allowed}"
+        text = f"{option.help}: {option.rule.allowed}"
         group.add_argument(flag, type=option.type, metavar="N", help=text)
 
 

@@ -102,7 +102,8 @@ class _Page:
         about["options"] = [
             {
                 "name": name,
-                **asdict(option),
+                "help": option.help,
+                **asdict(option.rule),
                 "type": option.type.__name__,
                 "default": defaults.get(name),
             }

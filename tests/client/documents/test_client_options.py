@@ -29,7 +29,7 @@ def test_values_are_sent_as_triton_parameters():
         ("det_db_unclip_ratio", 0, "a number from 0.1 to 10"),
         ("det_limit_type", "longest", "one of max, min"),
         ("det_limit_type", ["max"], "one of max, min"),
-        ("use_dilation", 1, "True or False"),
+        ("use_dilation", 1, "true or false"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_what_is(name, value, allowed):
@@ -46,15 +46,8 @@ def test_an_unknown_option_gets_the_nearest_one():
         request_parameters({"zzz": 1})
 
 
-def test_the_client_knows_the_options_of_the_pipeline_and_their_ranges():
+def test_the_client_sends_every_option_of_the_pipeline():
     assert set(OPTIONS) == set(SERVED) == set(typing.get_type_hints(ReadOptions))
     for name, option in OPTIONS.items():
-        rule: typing.Any = SERVED[name]
-        if option.type is str:
-            assert option.words == rule.words
-        elif option.type is not bool:
-            assert (option.low, option.high) == (rule.low, rule.high)
-            assert (option.type is int) == rule.integer
-        # What the client sends for the server's own default is that default.
-        sent = request_parameters({name: rule.default})[name]
-        assert rule.parse(sent) == rule.default
+        sent = request_parameters({name: option.rule.default})[name]
+        assert option.rule.parse(sent) == option.rule.default
