@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from work_folders import work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.errors import RepositoryError
@@ -151,7 +152,8 @@ def test_the_build_takes_the_fastest_engine_that_holds_and_remembers(
     monkeypatch.setattr(race, "SECONDS", 0.0)
     monkeypatch.setattr(race, "LINES", 2)
     monkeypatch.setattr(race, "PICTURES", 1)
-    arguments = ["build", "--work", str(repository.parent), "--out", str(tmp_path / "repository")]
+    work = work_of(repository, tmp_path / "work")
+    arguments = ["build", "--work", str(work), "--out", str(tmp_path / "repository")]
     bound = ["--tolerance", "max_difference=0.001"]
     assert main([*arguments, *bound, "--quiet"]) == 0
     said = capsys.readouterr().out

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from work_folders import work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
@@ -140,14 +141,6 @@ def test_a_broken_configuration_names_its_line(tmp_path: Path) -> None:
         read_config(broken)
 
 
-def work_of(built: Path, tmp_path: Path) -> Path:
-    """A work folder of its own with all that was prepared before."""
-    work = tmp_path / "work"
-    shutil.copytree(built, work / "onnx")
-    (work / "models").symlink_to(built.parent / "models")
-    return work
-
-
 def build(work: Path, *more: str) -> int:
     profile = ["--profile", "cpu-onnxruntime"]
     return main(["build", "--quiet", "--work", str(work), *profile, *more])
@@ -155,9 +148,9 @@ def build(work: Path, *more: str) -> int:
 
 @pytest.mark.paddle
 def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
-    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work = work_of(built, tmp_path)
+    work = work_of(repository, tmp_path / "work")
     assert build(work) == 0
     out = work / "model_repository"
     first = sha256_file(out / "manifest.json"), (out / "manifest.json").stat().st_mtime_ns
@@ -197,9 +190,9 @@ def test_the_manifest_tells_where_everything_comes_from(repository: Path) -> Non
 
 @pytest.mark.paddle
 def test_a_build_that_fails_leaves_the_repository_as_it_was(
-    built: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    repository: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work = work_of(built, tmp_path)
+    work = work_of(repository, tmp_path / "work")
     out = work / "model_repository"
     assert build(work) == 0
     before = sha256_files(work / "model_repository")

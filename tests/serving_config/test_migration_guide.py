@@ -16,6 +16,7 @@ import pytest
 import tritonclient.http as triton
 import yaml
 from serving_config.configs import EXAMPLE
+from work_folders import work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.repository.source import source_repository
@@ -70,8 +71,8 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     command = ["build", "--config", str(folder / "config.yml"), "--source", str(mine)]
     # Steps that were changed are proven again: on one picture, what they do is asked below.
     command += ["--images", str(ROOT / "samples" / "form_mixed.png")]
-    out = folder / "repository"
-    assert main([*command, "--work", str(repository.parent), "--out", str(out)]) == 0
+    out, work = folder / "repository", work_of(repository, folder / "work")
+    assert main([*command, "--work", str(work), "--out", str(out)]) == 0
     return out
 
 

@@ -1,0 +1,17 @@
+"""Work folders for builds that must leave what the other tests share as it is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+
+def work_of(repository: Path, target: Path) -> Path:
+    """A work folder with all that was fetched, converted and proven for the shared repository.
+
+    A build there that proves other pictures or steps replaces its own record of a proof, not the
+    one that keeps the shared repository up to date.
+    """
+    shutil.copytree(repository.parent / "onnx", target / "onnx")
+    (target / "models").symlink_to(repository.parent / "models")
+    return target
