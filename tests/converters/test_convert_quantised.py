@@ -23,27 +23,15 @@ PICTURE = Path(__file__).parents[2] / "samples" / "receipt_en.jpg"
 DET = "PP-OCRv4_mobile_det"
 Floats = npt.NDArray[np.float32]
 SCALE, BINS = 1.7, 127
-#: Every form with the operators it must contain.
-FORMS = {
-    "moving": {"fake_quantize_dequantize_moving_average_abs_max"},
-    "largest": {"fake_quantize_dequantize_abs_max"},
-    "channels": {"fake_channel_wise_quantize_dequantize_abs_max"},
-    "channels-two": {
-        "fake_channel_wise_quantize_abs_max",
-        "fake_channel_wise_dequantize_max_abs",
-    },
-    "conv-moving": {
-        "fake_quantize_moving_average_abs_max",
-        "fake_channel_wise_dequantize_max_abs",
-    },
-    "conv-range": {"fake_quantize_range_abs_max", "fake_dequantize_max_abs"},
-    "conv-largest": {"fake_quantize_abs_max", "fake_dequantize_max_abs"},
-    "conv-largest-channels": {"fake_quantize_abs_max", "fake_channel_wise_dequantize_max_abs"},
-    "weights": {"fake_quantize_dequantize_abs_max"},
-    "weights-out": {"fake_channel_wise_quantize_dequantize_abs_max"},
-    "weights-in": {"fake_channel_wise_quantize_dequantize_abs_max"},
-    "weights-two": {"fake_channel_wise_quantize_abs_max", "fake_channel_wise_dequantize_max_abs"},
-}
+#: What save_quantised.py saves, FORM-BITS-ROUNDING; each takes some seconds, so most are tried in
+#: the night only. The quantising is one function for all, so two forms stand for other bits and
+#: roundings.
+ALWAYS = ("moving-8-1", "channels-two-8-1", "conv-range-8-1", "channels-4-1")
+NIGHTLY = (
+    *("moving-8-0", "moving-4-1", "largest-8-1", "channels-8-1", "channels-8-0"),
+    *("conv-moving-8-1", "conv-largest-8-1", "conv-largest-channels-8-1"),
+    *("weights-8-1", "weights-out-8-1", "weights-in-8-1", "weights-two-8-1"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -74,29 +62,24 @@ def pictures() -> Floats:
     return values
 
 
-CASES = [f"{form}-8-1" for form in FORMS]
-CASES += [f"{form}-{more}" for form in ("moving", "channels") for more in ("8-0", "4-1")]
-#: Each takes some seconds: these are tried every time, the others in the night.
-ALWAYS = {"moving-8-1", "channels-two-8-1", "conv-range-8-1", "channels-4-1"}
-
-
 @pytest.mark.parametrize(
-    "case",
-    [pytest.param(c, marks=() if c in ALWAYS else pytest.mark.nightly) for c in CASES],
+    "form", [*ALWAYS, *(pytest.param(form, marks=pytest.mark.nightly) for form in NIGHTLY)]
 )
-def test_an_operator_agrees_with_paddle(saved: Path, tmp_path: Path, case: str) -> None:
-    operators = read_program(saved / case / "inference.pdmodel").operators
-    form = case.rsplit("-", 2)[0]
-    assert {name for name in operators if name.startswith("fake_")} == FORMS[form]
-    one, other = both(saved / case, tmp_path, pictures())
+def test_an_operator_agrees_with_paddle(saved: Path, tmp_path: Path, form: str) -> None:
+    one, other = both(saved / form, tmp_path, pictures())
     assert one.std() > 0.1
     # A step is more than 0.01 of what it is a step of; nothing here may fall the other way.
     assert np.abs(one - other).max() < 1e-5 * np.abs(one).max()
 
 
-def test_every_operator_is_tried() -> None:
-    tried = set().union(*FORMS.values())
-    assert {name for name in REWRITINGS if name.startswith("fake_")} == tried
+def test_every_operator_is_tried(saved: Path) -> None:
+    operators = [
+        set(read_program(saved / form / "inference.pdmodel").operators)
+        for form in (*ALWAYS, *NIGHTLY)
+    ]
+    wanted = {name for name in REWRITINGS if name.startswith("fake_")}
+    assert wanted <= set.union(*operators)
+    assert all(wanted & found for found in operators)
 
 
 def test_values_that_are_all_0_stay_0(saved: Path, tmp_path: Path) -> None:
