@@ -22,7 +22,7 @@ from ppocr_converters.proof.networks import source_network
 from ppocr_converters.repository.model_build import find_origin, prepare
 
 pytestmark = pytest.mark.paddle
-SAVE = Path(__file__).parent / "save_paddle.py"
+SAVE = Path(__file__).parent / "paddle_models" / "forms.py"
 # Not part of the project: a folder beside the checkout, where there is one.
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
 RANDOM = SHARED / "ch_PP-OCRv2_rec_infer"
@@ -31,7 +31,7 @@ CLS, REC = "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_rec"
 
 @pytest.fixture(scope="session")
 def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of all models that save_paddle.py saves, by their forms."""
+    """The folder of all models that paddle_models/forms.py saves, by their forms."""
     folder = tmp_path_factory.mktemp("saved")
     cls = dict.fromkeys(("scattered", "quantised", "fake"), models / CLS)
     sources = cls | {"pir": models / REC, "crnn": "", "odd": ""}

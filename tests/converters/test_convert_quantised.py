@@ -18,14 +18,14 @@ from ppocr_converters.paddle.program import read_program
 from ppocr_converters.proof.networks import source_network
 
 pytestmark = pytest.mark.paddle
-SAVE = Path(__file__).parent / "save_quantised.py"
+SAVE = Path(__file__).parent / "paddle_models" / "quantised.py"
 PICTURE = Path(__file__).parents[2] / "samples" / "receipt_en.jpg"
 DET = "PP-OCRv4_mobile_det"
 Floats = npt.NDArray[np.float32]
 SCALE, BINS = 1.7, 127
-#: What save_quantised.py saves, FORM-BITS-ROUNDING; each takes some seconds, so most are tried in
-#: the night only. The quantising is one function for all, so two forms stand for other bits and
-#: roundings.
+#: What paddle_models/quantised.py saves, FORM-BITS-ROUNDING. Each takes some seconds, so most are
+#: tried in the night only. The quantising is one function for all: two forms stand for other bits
+#: and roundings.
 ALWAYS = ("moving-8-1", "channels-two-8-1", "conv-range-8-1", "channels-4-1")
 NIGHTLY = (
     *("moving-8-0", "moving-4-1", "largest-8-1", "channels-8-1", "channels-8-0"),
@@ -36,7 +36,7 @@ NIGHTLY = (
 
 @pytest.fixture(scope="session")
 def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of all models that save_quantised.py saves."""
+    """The folder of all models that paddle_models/quantised.py saves."""
     folder = tmp_path_factory.mktemp("quantised")
     command = [sys.executable, "-W", "ignore", str(SAVE), str(folder)]
     command += [str(models / DET), str(PICTURE)]

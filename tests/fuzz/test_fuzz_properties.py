@@ -19,7 +19,6 @@ from ppocr_pipeline import (
     limits,
     options,
     order,
-    orientation,
     resize,
 )
 
@@ -146,26 +145,6 @@ def test_every_crop_is_in_exactly_one_batch(
         assert all(1 <= batch.width <= LIMITS.max_rec_width for batch in plan)
 
 
-@given(SIZES, HEIGHTS, st.integers(1, 9), SEEDS)
-def test_the_widths_do_not_depend_on_the_order_of_the_crops(
-    sizes: list[tuple[int, int]], height: int, batch_size: int, seed: int
-) -> None:
-    shuffled = [sizes[i] for i in np.random.default_rng(seed).permutation(len(sizes))]
-
-    def widths(of: list[tuple[int, int]]) -> dict[tuple[int, int], set[int]]:
-        found: dict[tuple[int, int], set[int]] = {}
-        for plan in (
-            batches.plan_by_bucket(of, height, [160, 320, 640], batch_size),
-            batches.plan_like_paddle_serving(of, height, batch_size),
-        ):
-            for batch in plan:
-                for index in batch.indices:
-                    found.setdefault(of[index], set()).add(batch.width)
-        return found
-
-    assert widths(shuffled) == widths(sizes)
-
-
 @given(
     st.lists(st.tuples(st.integers(1, 200), st.integers(1, 400)), min_size=1, max_size=6),
     HEIGHTS,
@@ -182,39 +161,6 @@ def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(
         assert 1 <= text <= width
         assert (row[:, :text] == 50 + index).all()
         assert not row[:, text:].any()
-
-
-@given(st.integers(0, 40), st.integers(1, 9), st.sampled_from(["pad", "stretch"]), SEEDS)
-def test_only_what_is_surely_upside_down_is_turned(
-    count: int, batch_size: int, kind: str, seed: int
-) -> None:
-    random = np.random.default_rng(seed)
-    classifier = orientation.Classifier(48, 192, kind, batch_size)
-    plan = orientation.plan_classifier(count, classifier)
-    assert [i for batch in plan for i in batch.indices] == list(range(count))
-    crops = [random.integers(0, 256, (4, 1 + i % 7, 3), np.uint8) for i in range(count)]
-    for batch in plan:
-        fed = orientation.fill_classifier(crops, batch, classifier)
-        assert fed["CROPS"].shape == (len(batch.indices), 48, 192, 3)
-    classes = random.integers(0, 2, (count, 1), np.int32)
-    sure = random.random((count, 1), np.float32)
-    turned = orientation.turn_upright(crops, classes, sure, 0.5)
-    for before, after, label, score in zip(crops, turned, classes[:, 0], sure[:, 0], strict=True):
-        upside_down = label == 1 and score > 0.5
-        assert np.array_equal(after, before[::-1, ::-1] if upside_down else before)
-
-
-@given(st.integers(0, 6), st.integers(0, 12), SEEDS)
-def test_lines_are_decoded_alike_in_any_order(rows: int, steps: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    indices = random.integers(0, 4, (rows, steps), np.int32)
-    probabilities = random.random((rows, steps), np.float32)
-    shuffled = random.permutation(rows)
-    texts, scores = ctc.ctc_decode(indices, probabilities, "abc")
-    again, scores_again = ctc.ctc_decode(indices[shuffled], probabilities[shuffled], "abc")
-    assert again == [texts[row] for row in shuffled]
-    assert np.array_equal(scores_again, scores[shuffled])
-    assert ((scores >= 0) & (scores <= 1)).all()
 
 
 JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9))

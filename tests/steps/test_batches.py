@@ -70,16 +70,6 @@ def test_no_crops_make_no_batches():
     assert batches.plan_like_paddle([], 48) == []
 
 
-def test_a_batch_holds_resized_crops_and_their_widths():
-    dark, light = np.full((24, 40, 3), 10, np.uint8), np.full((48, 100, 3), 200, np.uint8)
-    rows, widths = batches.fill_batch([dark, light], batches.Batch((1, 0), 160), 48)
-    assert rows.shape == (2, 48, 160, 3)
-    assert widths.tolist() == [[100], [80]]
-    assert (rows[0, :, :100] == 200).all()
-    assert not rows[0, :, 100:].any()
-    assert (rows[1, :, :80] == 10).all()
-
-
 def test_a_crop_wider_than_its_batch_is_squeezed():
     _, widths = batches.fill_batch(
         [np.zeros((10, 5000, 3), np.uint8)], batches.Batch((0,), 640), 48

@@ -43,6 +43,7 @@ def test_a_row_decodes_the_same_alone_and_in_any_batch(rows):
     for row in range(len(rows)):
         alone = ctc.ctc_decode(indices[row : row + 1], probabilities[row : row + 1], "abc")
         assert (texts[row], scores[row]) == (alone[0][0], alone[1][0])
+        assert 0 <= scores[row] <= 1
 
 
 def test_a_dictionary_that_does_not_fit_names_both_numbers(tmp_path):

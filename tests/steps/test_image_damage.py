@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
+from steps.picture_files import jpeg_segment, png_chunk, saved
 
 from ppocr_pipeline import decode as image
 from ppocr_pipeline.header import PictureRefused
@@ -16,12 +15,6 @@ from ppocr_pipeline.header import PictureRefused
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
 CLEAR = NOISE.copy()
 CLEAR.putalpha(NOISE.convert("L"))
-
-
-def saved(picture, kind, **options):
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 FILES = {
@@ -68,12 +61,8 @@ def test_no_file_that_is_cut_is_read_by_half(name):
         assert np.array_equal(decoded, whole)
 
 
-def segment(marker, body):
-    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
-
-
-THUMBNAIL = segment(0xE1, b"Exif\0\0" + saved(NOISE.resize((16, 16)), "JPEG"))
-COMMENT = segment(0xFE, b"\xff\xda\xff\xd9")
+THUMBNAIL = jpeg_segment(0xE1, b"Exif\0\0" + saved(NOISE.resize((16, 16)), "JPEG"))
+COMMENT = jpeg_segment(0xFE, b"\xff\xda\xff\xd9")
 
 
 @pytest.mark.parametrize("extra", [THUMBNAIL, COMMENT])
@@ -82,10 +71,6 @@ def test_a_jpeg_cut_in_its_scan_has_not_the_end_of_a_thumbnail(extra):
     assert np.array_equal(image.decode_image(data), image.decode_image(FILES["jpeg"]))
     assert "it ends before its end marker" in refused(data[:-500])
     assert "it ends before its end marker" in refused(data[:-2])
-
-
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png_of(data):
@@ -98,11 +83,11 @@ def png_of(data):
 @pytest.mark.parametrize("name", ["png", "png alpha"])
 def test_a_png_cut_in_its_data_with_an_end_behind_it(name):
     head, body, end = png_of(FILES[name])
-    assert head + chunk(b"IDAT", body) + end == FILES[name]
+    assert head + png_chunk(b"IDAT", body) + end == FILES[name]
     refused(FILES[name][:-2000] + end)
-    refused(head + chunk(b"IDAT", body[:-2000]) + end)
-    refused(head + chunk(b"IDAT", body[:2000]) + chunk(b"IDAT", body[2000:-2000]) + end)
-    refused(head + chunk(b"IDAT", body)[:-4] + b"abcd" + end)
+    refused(head + png_chunk(b"IDAT", body[:-2000]) + end)
+    refused(head + png_chunk(b"IDAT", body[:2000]) + png_chunk(b"IDAT", body[2000:-2000]) + end)
+    refused(head + png_chunk(b"IDAT", body)[:-4] + b"abcd" + end)
     refused(head + end)
 
 
@@ -165,17 +150,11 @@ def test_a_tag_that_claims_gigabytes_is_not_loaded():
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "bmp RGB", "tiff raw"])
 def test_a_size_of_nothing(kind):
-    where = {
-        "jpeg": (FILES["jpeg"].index(b"\xff\xc0") + 5, 2),
-        "png": (16, 4),
-        "webp": (26, 2),
-        "bmp RGB": (18, 4),
-        "tiff raw": (None, 0),
-    }[kind]
+    places = {"png": (16, 4), "webp": (26, 2), "bmp RGB": (18, 4)}
+    places["jpeg"] = (FILES["jpeg"].index(b"\xff\xc0") + 5, 2)
     data = FILES[kind]
-    place, length = where
-    if place is None:
-        data = with_tag(data, WIDTH, lambda value: 0)
+    if kind == "tiff raw":
+        refused(with_tag(data, WIDTH, lambda value: 0))
     else:
-        data = data[:place] + bytes(length) + data[place + length :]
-    refused(data)
+        place, length = places[kind]
+        refused(data[:place] + bytes(length) + data[place + length :])

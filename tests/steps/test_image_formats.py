@@ -1,4 +1,4 @@
-"""What every kind of file decodes to, held to Pillow's fully decoded pixels."""
+"""What every kind of file decodes to: the pixels that Pillow decodes from the whole file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from steps.picture_files import png_file, saved
 
 from ppocr_pipeline import decode as image
 
@@ -19,12 +20,6 @@ COLOUR[22:34, 5:30] = 0
 PICTURE = Image.fromarray(COLOUR)
 TIFF_MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16")
 TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits")
-
-
-def saved(picture, kind, **options):
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def in_mode(mode):
@@ -68,12 +63,8 @@ def interlaced(pixels):
         *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
     ):
         rows += b"".join(b"\0" + row.tobytes() for row in pixels[top::down, left::right])
-    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 1)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in parts
-    )
+    head = (pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 1)
+    return png_file(head, (b"IDAT", zlib.compress(rows)))
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
@@ -219,3 +210,33 @@ def test_alpha_is_laid_on_white_also_half_way():
     for kind, options in (("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True, "exact": True})):
         decoded = image.decode_image(saved(clear, kind, **options))[..., ::-1]
         assert np.abs(decoded - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("ink", "behind"), [(0, 255), (255, 0)])
+def test_text_on_a_transparent_ground_stays_visible(ink, behind):
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[15:25, 10:50] = (ink, ink, ink, 255)
+    flat = image.decode_image(saved(Image.fromarray(pixels), "PNG"))
+    assert (flat[20, 30] == ink).all()
+    assert (flat[0, 0] == behind).all()
+
+
+def test_gray_with_alpha_and_palette_transparency():
+    gray_alpha = Image.new("LA", (8, 8), (0, 0))
+    assert (image.decode_image(saved(gray_alpha, "PNG")) == 255).all()
+    palette = Image.new("P", (8, 8), 0)
+    palette.putpalette([0, 0, 0, 255, 255, 255])
+    assert (image.decode_image(saved(palette, "PNG", transparency=0)) == 255).all()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", bytes(1000)]
+)
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(ValueError, match=r"^IMAGE (is empty|cannot be decoded|is a damaged)"):
+        image.decode_image(data)
+
+
+def test_a_gif_is_named_as_not_allowed():
+    with pytest.raises(ValueError, match="none of JPEG, PNG, BMP, WEBP, TIFF"):
+        image.decode_image(saved(Image.new("L", (4, 4)), "GIF"))

@@ -1,8 +1,6 @@
 """Reading order."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ppocr_pipeline import order
 
@@ -32,9 +30,3 @@ def test_no_boxes():
     found = order.reading_order(np.zeros((0, 4, 2), np.float32))
     assert found.shape == (0,)
     assert found.dtype == np.int64
-
-
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=40))
-def test_every_box_has_one_place(corners):
-    found = order.reading_order(boxes_at(*corners))
-    assert sorted(found.tolist()) == list(range(len(corners)))

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ppocr_pipeline import resize
 
@@ -40,13 +38,6 @@ def test_a_thin_picture_is_not_blown_up_without_bound():
         ValueError, match=r"would be read at .*x736, .*allowed: max_det_pixels 16777216"
     ):
         resize.det_size(1, 2000, 736, "min")
-
-
-@given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(32, 4096))
-def test_sides_are_multiples_of_32_within_the_limit(height, width, limit):
-    h, w = resize.det_size(height, width, limit, "max")
-    assert h % 32 == w % 32 == 0
-    assert 32 <= max(h, w) <= limit + 16
 
 
 def test_pixels_take_that_size():
