@@ -6,7 +6,6 @@ scattered   __model__ and one file for each variable, of the Paddle 2 model in S
 pir         inference.json and inference.pdiparams, of the Paddle 2 model in SOURCE
 quantised   SOURCE after training quantisation, with quantize_linear
 fake        SOURCE after training quantisation, with the older fake_quantize operators
-random      the program in SOURCE with seeded random weights
 crnn        an own small recogniser as PP-OCRv2's: 32 high, LSTM, softmax inside, 40 classes
 odd         an own small detector with an operator that ONNX has nothing for
 """
@@ -33,8 +32,6 @@ def save(form: str, target: Path, source: Path) -> None:
         build(form, target, executor)
     elif form in ("quantised", "fake"):
         quantise(source, target, executor, onnx_format=form == "quantised")
-    elif form == "random":
-        randomise(source, target, executor)
     else:
         program, _, _ = static.load_inference_model(str(source / "inference"), executor)
         (scatter if form == "scattered" else translate)(program, source, target, executor)
@@ -88,36 +85,6 @@ def quantise(source: Path, target: Path, executor: static.Executor, *, onnx_form
     )
     made.quantize()
     made.save_quantized_model(str(target), **files)
-
-
-def randomise(source: Path, target: Path, executor: static.Executor) -> None:
-    """Weights of a size that keeps values alive through a deep network."""
-    program = static.deserialize_program((source / "inference.pdmodel").read_bytes())
-    rng = np.random.default_rng(SEED)
-    weights = [variable for variable in program.list_vars() if is_weight(variable)]
-    linear = {op.input("Y")[0] for op in program.global_block().ops if op.type == "matmul_v2"}
-    normalised = {
-        op.input(port)[0]: port
-        for op in program.global_block().ops
-        if op.type == "batch_norm"
-        for port in ("Scale", "Bias", "Mean", "Variance")
-    }
-    for weight in weights:
-        shape = weight.shape
-        if normalised.get(weight.name) in ("Scale", "Variance"):
-            values = rng.uniform(0.5, 1.5, shape)
-        elif len(shape) == 1:
-            values = rng.normal(0, 0.1, shape)
-        else:
-            sizes = shape[1:] if len(shape) == 4 else shape[:1]
-            sure = 1.3 if weight.name in linear else 1  # of its answers, the last layers
-            values = rng.normal(0, sure * (4 / np.prod(sizes)) ** 0.5, shape)
-        tensor = static.global_scope().var(weight.name).get_tensor()
-        tensor.set(values.astype(np.float32), paddle.CPUPlace())
-    static.io.save_vars(
-        executor, str(target), program, vars=weights, filename="inference.pdiparams"
-    )
-    shutil.copyfile(source / "inference.pdmodel", target / "inference.pdmodel")
 
 
 def build(form: str, target: Path, executor: static.Executor) -> None:
