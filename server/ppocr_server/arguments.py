@@ -12,7 +12,18 @@ DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 RESTARTS_HELP = "how often a tritonserver that died, or lost a process, is replaced in 10 minutes"
+TIMEOUT_HELP = "time to load all models (default: 120 s, and 20 s for each of their processes)"
 LOG_LEVELS = ("error", "warning", "info", "verbose")
+
+
+class DefaultsHelp(argparse.HelpFormatter):
+    """Adds the default of an option to its help, if it has one that the help does not name."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        if not action.option_strings or "default" in text or action.default in (None, False, []):
+            return text
+        return f"{text} (default: %(default)s)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="ppocr-serve",
         description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=DefaultsHelp,
         epilog="Three more things, each with its own --help: ppocr-serve endpoint answers the "
         "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces, ppocr-serve "
         "shm-size says how much shared memory a repository needs.",
@@ -41,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         text = f"0 picks a free one (default: {port})"
         add(f"--{name}-port", type=int, metavar="PORT", help=text)
     add("--tritonserver", metavar="FILE", help="the binary to run (default: look for one)")
-    add("--timeout", type=float, default=120.0, metavar="S", help="time to load all models")
+    add("--timeout", type=float, metavar="S", help=TIMEOUT_HELP)
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
     add("--restarts", type=int, default=5, metavar="N", help=RESTARTS_HELP)
     add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocr_server.access.credentials import add_arguments, read_secret, tls_of, token_of
+from ppocr_server.arguments import DefaultsHelp
 
 if TYPE_CHECKING:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ppocr-serve endpoint",
         description="Answer the HTTP and gRPC clients of Paddle Serving from a running Triton.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=DefaultsHelp,
     )
     add = parser.add_argument
     add(

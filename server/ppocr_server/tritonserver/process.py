@@ -1,4 +1,4 @@
-"""One tritonserver process under its guard: start, watch, stop, leave nothing behind."""
+"""Start, watch and stop one tritonserver process, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from ppocr_server.errors import ServerError
-from ppocr_server.tritonserver import process_guard as guard
+from ppocr_server.tritonserver import process_guard
 
-# What the guard needs beyond the grace time: killing, reaping, unlinking.
+# What the process guard needs after the grace time: to kill, reap and unlink.
 MARGIN_SECONDS = 10.0
 
 
 class GuardedProcess:
-    """A running tritonserver and the guard that owns it (see `guard.py`)."""
+    """A running tritonserver and the process guard that owns it (see `process_guard.py`)."""
 
     def __init__(
         self,
@@ -28,19 +27,19 @@ class GuardedProcess:
         *,
         run_folder: Path,
         prefix: str,
-        log: int | IO[bytes],
+        log: int,
         grace: float,
     ) -> None:
         """Start the process; returns as soon as tritonserver has a process id.
 
         Args:
             command: tritonserver and its arguments.
-            environment: what to add to this process's environment.
-            run_folder: temporary folder; its empty `work` becomes the working directory, because
-                the Python backend puts that first on the models' import path.
-            prefix: what the names of the shared-memory regions begin with.
-            log: where tritonserver's output goes, a file or a file descriptor.
-            grace: seconds tritonserver gets to stop by itself.
+            environment: added to this process's environment.
+            run_folder: temporary folder, removed at the end. Its empty `work` becomes the working
+                directory, because the Python backend puts that first on the models' import path.
+            prefix: of the names of the shared-memory regions.
+            log: file descriptor for tritonserver's output.
+            grace: seconds that tritonserver gets to stop by itself.
 
         Raises:
             ServerError: tritonserver could not be executed.
@@ -58,7 +57,7 @@ class GuardedProcess:
             "parent": os.getpid(),
         }
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__, json.dumps(plan)],
+            [sys.executable, "-I", "-S", process_guard.__file__, json.dumps(plan)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -67,22 +66,23 @@ class GuardedProcess:
         assert self._guard.stdout is not None
         with self._guard.stdout as report:
             line = report.readline()
-        if not line.strip():
+        if not line.strip().isdigit():
             self.stop()
-            raise ServerError(f"{command[0]} could not be executed; see the log")
+            reason = line.decode(errors="replace").strip() or "its process guard ended"
+            raise ServerError(f"{command[0]} could not be executed: {reason}")
         self.pid = int(line)
 
     @property
     def session(self) -> int:
-        """Session id of tritonserver and everything it starts."""
+        """Session id of tritonserver and of all processes that it starts."""
         return self._guard.pid
 
     def poll(self) -> int | None:
-        """Exit status once everything has ended (128 + n for signal n), None before."""
+        """Exit status after all processes have ended (128 + n for signal n), None before."""
         return self._guard.poll()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Like `poll`, but waits; raises `subprocess.TimeoutExpired` after `timeout` seconds."""
+        """Wait for the exit status; raises `subprocess.TimeoutExpired` after `timeout` seconds."""
         return self._guard.wait(timeout)
 
     def stop(self) -> int:
@@ -95,11 +95,11 @@ class GuardedProcess:
         except subprocess.TimeoutExpired:
             return self._kill()
         finally:
-            # An impatient second Ctrl-C ends the wait above: no more grace then.
+            # A second Ctrl-C interrupts the wait above: kill at once.
             if self._guard.poll() is None:
                 self._kill()
-            # Usually there is nothing left to do; the guard itself may have been killed.
-            guard.clean_up(self.session, self._prefix, self._run_folder)
+            # The guard does this itself unless it was killed.
+            process_guard.clean_up(self.session, self._prefix, self._run_folder)
 
     def _kill(self) -> int:
         self._guard.kill()

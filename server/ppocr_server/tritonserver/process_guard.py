@@ -1,10 +1,10 @@
-"""The small process between us and tritonserver: whatever dies, nothing is left behind.
+"""A small process between ppocr-serve and tritonserver that leaves nothing behind.
 
-It is started as a plain script (standard library only, so that it is up in milliseconds), as
-leader of a session of its own, and starts tritonserver in that session. It stops tritonserver
-when its standard input closes (which happens however its parent ends, `kill -9` included) or on
-SIGTERM, waits, kills what tritonserver left running, unlinks the shared-memory regions that carry
-this server's prefix, and removes the run folder. Should the guard itself be killed, the kernel
+It is started as a plain script, with the standard library only, so that it is up in milliseconds.
+It leads a session of its own and starts tritonserver in that session. It stops tritonserver on
+SIGTERM, and when its standard input closes, which happens however its parent ends (`kill -9`
+included). Then it waits, kills what tritonserver left running, unlinks the shared-memory regions
+with this server's prefix, and removes the run folder. If the guard itself is killed, the kernel
 sends tritonserver a SIGTERM.
 """
 
@@ -39,16 +39,20 @@ def main(plan_json: str) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
-    # Orphans of tritonserver become our children, so that we can see and reap them.
+    # Orphans of tritonserver become children of this process, which can then see and reap them.
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    child = subprocess.Popen(
-        plan["command"],
-        cwd=plan["cwd"],
-        env={**os.environ, **plan["environment"]},
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno(),
-        preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
-    )
+    try:
+        child = subprocess.Popen(
+            plan["command"],
+            cwd=plan["cwd"],
+            env={**os.environ, **plan["environment"]},
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+            preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
+        )
+    except OSError as error:
+        os.write(sys.stdout.fileno(), f"{error.strerror}\n".encode())
+        return 1
     os.write(sys.stdout.fileno(), b"%d\n" % child.pid)
     os.close(sys.stdout.fileno())
 
@@ -77,11 +81,11 @@ def _stop(child: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def clean_up(session: int, prefix: str, run_folder: Path) -> None:
-    """Kill what is left of a session, unlink its shared memory, remove its run folder.
+    """Kill the remaining processes of a session, unlink its shared memory, remove its run folder.
 
     Args:
         session: session id, which is the guard's own process id.
-        prefix: what the names of the server's shared-memory regions begin with.
+        prefix: of the names of the server's shared-memory regions.
         run_folder: the server's temporary folder.
     """
     deadline = time.monotonic() + 5.0
@@ -98,7 +102,7 @@ def clean_up(session: int, prefix: str, run_folder: Path) -> None:
 
 
 def _reap() -> None:
-    """Collect the ends of all processes that became our children, so that no zombie stays."""
+    """Reap all processes that became children of this one, so that no zombie remains."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -110,7 +114,7 @@ def shared_memory(prefix: str) -> list[Path]:
 
 
 def leftovers(session: int) -> list[int]:
-    """Processes that are in a session, or were inherited from it, its leader excepted."""
+    """The living processes of a session and its orphans, without the session leader."""
     return [
         pid
         for pid, state, parent, its_session in processes()
@@ -119,13 +123,13 @@ def leftovers(session: int) -> list[int]:
 
 
 def processes() -> list[tuple[int, str, int, int]]:
-    """(pid, state, parent, session) of every process; "Z" has ended and was not collected."""
+    """(pid, state, parent, session) of every process; the state of a zombie is "Z"."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError):
-            # The name in brackets may itself hold brackets and spaces: split after the last one.
+            # The name in brackets can contain brackets and spaces: split after the last bracket.
             state, parent, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
             found.append((int(entry.name), state, int(parent), int(session)))
     return found

@@ -12,13 +12,13 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from ppocr_engine.config_pbtxt import instance_count
 from ppocr_engine.errors import EngineError
 from ppocr_engine.repository_check import check_repository
 from ppocr_server.access.security import Security
@@ -45,18 +45,28 @@ from ppocr_server.tritonserver.launch import (
     triton_environment,
 )
 from ppocr_server.tritonserver.locate import find_tritonserver
+from ppocr_server.tritonserver.log import TritonLog
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 from ppocr_server.tritonserver.process import GuardedProcess
 from ppocr_server.tritonserver.shm_size import free_bytes, shortage
 from ppocr_server.tritonserver.versions import component_versions, version_line
 
 LOG = logging.getLogger(__name__)
-STDERR = "-"
 METRICS_OFF = {"--allow-metrics=false", "--allow-metrics=0"}
 POLL_SECONDS = 0.05
-# A port picked as free can be taken before Triton binds it, and Triton itself is now and then
-# ended by a signal while it starts on a machine that is busy.
+START_SECONDS, START_SECONDS_PER_PROCESS = 120.0, 20.0
+# Another process can take a port that was picked as free, and Triton sometimes crashes while it
+# starts on a busy machine.
 START_TRIES = 3
+
+
+def start_seconds(processes: int) -> float:
+    """The time that a start may take by default, on a busy machine of few cores.
+
+    Args:
+        processes: how many the models run in; each one loads a model of its own.
+    """
+    return START_SECONDS + START_SECONDS_PER_PROCESS * processes
 
 
 class TritonServer:
@@ -89,7 +99,7 @@ class TritonServer:
         metrics_port: int = 0,
         host: str = "127.0.0.1",
         log_path: str | Path | int | None = None,
-        timeout: float = 120.0,
+        timeout: float | None = None,
         grace: float = 30.0,
         tritonserver: str | Path | None = None,
         log_level: str = "info",
@@ -108,7 +118,7 @@ class TritonServer:
             log_path: file for tritonserver's log (appended to), "-" for this process's standard
                 error, a number an open file descriptor, None for a temporary file that is removed
                 with the server.
-            timeout: seconds within which all models must be loaded.
+            timeout: seconds to load all models, None for what `start_seconds` allows.
             grace: seconds tritonserver gets to stop by itself; 0 kills it at once.
             tritonserver: the binary to run, None to look for one (see `locate`).
             log_level: "error", "warning", "info" or "verbose".
@@ -120,7 +130,7 @@ class TritonServer:
         self._wanted_ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
         self.security = security or Security()
         self.host, self._hosts = host, self.security.hosts(host)
-        self._log_path = log_path
+        self._log = TritonLog(log_path)
         self._timeout = timeout
         self._grace = grace
         self._tritonserver = tritonserver
@@ -163,6 +173,7 @@ class TritonServer:
             raise RepositoryError(str(error)) from error
         self.models, self.engines = found.models, found.engines
         in_processes = ("python", *self.installation.stand_ins)
+        self._processes = sum(instance_count(c) for c in found.configs if c.backend in in_processes)
         if lacking := shortage(found.configs, free_bytes(), in_processes):
             LOG.warning("ppocr-serve: %s", lacking)
         for tries_left in reversed(range(START_TRIES)):
@@ -204,7 +215,7 @@ class TritonServer:
         urls = {name: f"{reachable(self._hosts[name])}:{port}" for name, port in ports.items()}
         self.http_url, self.grpc_url, self.metrics_url = urls.values()
         run_folder = Path(tempfile.mkdtemp(prefix="ppocr-serve-"))
-        # Also what marks this server's shared memory: nobody else's is ever touched.
+        # Marks this server's shared memory, so that no other is ever touched.
         self.shared_memory_prefix = prefix = f"ppocr-{os.getpid()}-{secrets.token_hex(4)}-"
         command = triton_command(
             self.installation,
@@ -218,15 +229,7 @@ class TritonServer:
             exit_seconds=self._grace,
             extra=[*self.security.arguments(self.host), *self._extra],
         )
-        with contextlib.ExitStack() as opened:
-            if isinstance(self._log_path, int) or self._log_path == STDERR:
-                given = self._log_path
-                log = given if isinstance(given, int) else sys.stderr.fileno()
-                self._log_file, self._log_start = None, 0
-            else:
-                self._log_file = Path(self._log_path or run_folder / "triton.log").absolute()
-                log = opened.enter_context(self._log_file.open("ab")).fileno()
-                self._log_start = self._log_file.stat().st_size
+        with self._log.opened(run_folder) as log:
             header = version_line(component_versions(self.installation))
             engines = ", ".join(f"{name} by {engine}" for name, engine in self.engines.items())
             os.write(log, f"ppocr-serve: {header}\nppocr-serve: {engines}\n".encode())
@@ -242,25 +245,25 @@ class TritonServer:
 
     def _wait_until_ready(self) -> None:
         """Return when all models are loaded; raise what went wrong otherwise."""
-        assert self._process is not None
-        deadline = time.monotonic() + self._timeout
-        # Triton opens its endpoints only after every model has been loaded or refused.
-        while (index := health.model_index(self.http_url, self.security.headers)) is None:
-            if self._process.poll() is not None:
-                raise self._ended_early()
+        limit = start_seconds(self._processes) if self._timeout is None else self._timeout
+        deadline = time.monotonic() + limit
+
+        def pause() -> None:
+            if self._process is not None and self._process.poll() is not None:
+                raise early_end(self.poll() or 0, self.log(), self._log.hint())
             if time.monotonic() > deadline:
-                raise self._too_slow()
+                raise self._too_slow(limit)
             self._progress(self._progress_text())
             time.sleep(POLL_SECONDS)
+
+        # Triton opens its endpoints only after every model has been loaded or refused.
+        while (index := health.model_index(self.http_url, self.security.headers)) is None:
+            pause()
         reasons = failed_models(index, self.models, self.log())
         if reasons:
-            raise ModelLoadError(failure_message(reasons) + self._log_hint(), reasons)
+            raise ModelLoadError(failure_message(reasons) + self._log.hint(), reasons)
         while not (health.is_ready(self.http_url) and self._metrics_are_served()):
-            if self._process.poll() is not None:
-                raise self._ended_early()
-            if time.monotonic() > deadline:
-                raise self._too_slow()
-            time.sleep(POLL_SECONDS)
+            pause()
 
     def _metrics_are_served(self) -> bool:
         """Whether Triton has opened its last endpoint, a moment after it says it is ready."""
@@ -272,30 +275,20 @@ class TritonServer:
         done = len(loaded_models(self.log()) & set(self.models))
         return f"{done} of {len(self.models)} models loaded"
 
-    def _too_slow(self) -> ServerError:
+    def _too_slow(self, limit: float) -> ServerError:
         log = self.log()
         waiting = [name for name in self.models if name not in loaded_models(log)]
         names = f", still without {', '.join(waiting)}" if log else ""
+        rule = f" (the limit for {self._processes} processes)" if self._timeout is None else ""
         error = f"; its last error: {last_error(log)}" if last_error(log) else ""
         return ServerError(
-            f"tritonserver was not ready after {self._timeout:g} s{names}; "
-            f"allow more time with --timeout{error}{self._log_hint()}"
+            f"tritonserver was not ready after {limit:g} s{rule}{names}; allow more time with "
+            f"--timeout SECONDS, or build with fewer instances{error}{self._log.hint()}"
         )
 
-    def _ended_early(self) -> ServerError:
-        return early_end(self.poll() or 0, self.log(), self._log_hint())
-
-    def _log_hint(self) -> str:
-        kept = self._log_file is not None and self._log_path is not None
-        return f"; its log is {self._log_file}" if kept else ""
-
     def log(self) -> str:
-        """Tritonserver's log of this run; empty when it goes to standard error or is gone."""
-        if self._log_file is None or not self._log_file.is_file():
-            return ""
-        with self._log_file.open("rb") as file:
-            file.seek(self._log_start)
-            return file.read().decode("utf-8", errors="replace")
+        """Tritonserver's log since its last start; empty unless it goes to a file."""
+        return self._log.text()
 
     def poll(self) -> int | None:
         """Exit status of tritonserver (128 + n for signal n), None while it runs."""

@@ -1,1 +1,1 @@
-"""A running tritonserver kept whole."""
+"""Watch a running tritonserver and its processes, and restart it when it needs that."""

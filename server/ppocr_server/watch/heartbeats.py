@@ -1,10 +1,9 @@
-"""Which processes of a tritonserver stood still for so long that Triton may have given them up.
+"""Which stub processes gave no heartbeat for so long that Triton may have given them up.
 
-While Triton 2.51 waits for an answer of a Python instance, it wants a sign of life within every
-second; a thread of the instance's process gives one every 0.3 s. A process that gets no processor
-for that long (another tenant of the machine has it, or somebody stopped it) is given up. It is not
-ended: it goes on where it was, and its late answer is then taken for that of the next request, from
-memory that is no longer its own. Triton soon dies of that.
+While Triton 2.51 waits for an answer of a stub, it expects a heartbeat within every second. A thread
+of the stub gives one every 0.3 s. A process that gets no processor for a second (another tenant has
+it, or somebody stopped it) is given up but not ended. It continues later, and its late answer is
+taken for the answer to its next request, from memory that has been freed. Triton soon crashes.
 """
 
 from __future__ import annotations
@@ -17,27 +16,27 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 BEAT_SECONDS = 0.3
-SILENCE_SECONDS = 0.8  # less than Triton's second, since looks at the processes lie between
-LATE_SECONDS = 0.5  # between two looks: the watcher stood still itself
+SILENCE_SECONDS = 0.8  # less than Triton's second, because of the time between two checks
+LATE_SECONDS = 0.5  # between two checks: the watcher was stopped as well
 FIELD = "\nvoluntary_ctxt_switches:"
 
 
 def silence(before: float, elapsed: float, beats: int) -> float:
-    """Seconds for which a process has given no sign of life.
+    """Seconds since a process gave its last heartbeat.
 
     Args:
-        before: what this was at the last look.
-        elapsed: seconds since then; more than a beat takes where the watcher itself stood still.
-        beats: signs of life since then.
+        before: the result at the last check.
+        elapsed: seconds since then; long if the watcher itself was stopped.
+        beats: heartbeats since then.
     """
     return before + elapsed if not beats else max(0.0, elapsed - beats * BEAT_SECONDS)
 
 
 def beats_of(pid: int) -> int | None:
-    """How often the thread that gives the signs has gone to sleep; None where there is none.
+    """How often the thread that gives the heartbeats has gone to sleep; None if there is none.
 
-    It is the second thread of the process, before any of the model; the kernel lists them in the
-    order in which they were made.
+    It is the second thread of the process: the stub starts it before it loads the model, and the
+    kernel lists threads in the order of their creation.
     """
     with contextlib.suppress(OSError, IndexError):
         with os.scandir(f"/proc/{pid}/task") as tasks:
@@ -48,27 +47,26 @@ def beats_of(pid: int) -> int | None:
 
 
 class Heartbeats:
-    """Watches the signs of life of processes of Triton's Python backend."""
+    """Counts the heartbeats of stub processes."""
 
     def __init__(
         self,
         count: Callable[[int], int | None] = beats_of,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Watch nothing yet; tests count otherwise, by another clock."""
+        """Watch nothing yet; tests pass a counter and a clock of their own."""
         self._count, self._clock = count, clock
         self._beats: dict[int, int] = {}
         self._silent: dict[int, float] = {}
         self._last = clock()
 
     def stopped(self, pids: Iterable[int]) -> list[int]:
-        """Those of the processes that stood still; to be called several times a second.
+        """The process ids without a heartbeat for `SILENCE_SECONDS`; call it several times a second.
 
-        Nothing is said of a process before its first sign of life, nor of a time in which all stood
-        still and the caller with them: so did Triton then.
+        A process is reported only after its first heartbeat. If all processes and the caller were
+        stopped (a paused virtual machine), Triton was stopped too, and nothing is reported.
         """
-        # The time that the counting itself takes is in none of the intervals: whoever is held up in
-        # the middle of it must not take that for a silence.
+        # Counting takes no part of the interval: a pause during it must not look like silence.
         elapsed = self._clock() - self._last
         beats = {pid: count for pid in pids if (count := self._count(pid)) is not None}
         self._last = self._clock()

@@ -1,29 +1,31 @@
-"""Keep a server whole: start it again when it has ended by itself, or lost one of its processes.
+"""Restart a server that ended, lost a stub process, or may have given one up.
 
-A process counts as lost when it has ended, and when Triton may have given it up: it stood still
-(see `heartbeats.py`), or the clock was set ahead while it worked (see `wall_clock.py`).
+A stub process is a process in which Triton's Python backend runs an instance of a model. Triton
+2.51 gives up a living one that has a request and gives no heartbeat for a second of the wall clock
+(see `heartbeats.py`, `wall_clock.py` and `stub_requests.py`). One without a request is left alone.
 
-Triton 2.51 does not replace the process of a Python instance that died. The request it worked on is
-answered with an error within about a second; every later one that is given to that instance fails
-in the same way, which are most of them, since it is always free; all the while Triton says that it
-is ready. Loading the one model again over the repository API puts an end to the errors too, but
-the request that failed is never let go inside Triton: the old instances stay, with their memory and
-their shared memory, and the server cannot end in order any more. So the whole server is replaced,
-which frees everything, and is not ready meanwhile and says so. It is killed: Triton's orderly end
-lets few requests finish and fails others inside; a broken connection tells clients to send again.
+Triton 2.51 does not replace a stub that died. Its request fails within about a second, and so does
+every later request of that instance, which gets most of them because it is always free. Triton
+still reports that it is ready. Reloading the model over the repository API ends the errors, but
+Triton never releases the failed request: the old instances keep their memory, and the server can no
+longer stop in order. So the whole server is replaced. It is killed and not stopped, because an
+orderly stop completes few requests and fails the others; after a broken connection clients retry.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ppocr_server.errors import ServerError
 from ppocr_server.watch.heartbeats import Heartbeats
-from ppocr_server.watch.stub_processes import Steps
+from ppocr_server.watch.stub_internals import unexpected_internals
+from ppocr_server.watch.stub_processes import StubProcesses
+from ppocr_server.watch.stub_requests import StubRequests
 from ppocr_server.watch.wall_clock import WallClock
 
 if TYPE_CHECKING:
@@ -31,20 +33,19 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 WATCH_SECONDS = 0.5
-LOOKS = 5  # at the signs of life, in that time
-# So many restarts are allowed within this time; older ones are forgotten.
-WINDOW_SECONDS = 600.0
+CHECKS = 5  # of heartbeats and clock in that time
+WINDOW_SECONDS = 600.0  # `--restarts` counts those within this time
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
 
 def supervise(server: TritonServer, restarts: int, check: Callable[[], None]) -> NoReturn:
-    """Watch a server that is up, and start it again, on the ports that it has, when it must be.
+    """Watch a started server, and restart it on the same ports when necessary.
 
     Args:
-        server: started; it is stopped when this raises after a restart that failed.
+        server: is stopped when this raises after a restart that failed.
         restarts: how many are allowed within `WINDOW_SECONDS`; 0 for none.
-        check: called again and again meanwhile; what it raises ends the watch.
+        check: called repeatedly; what it raises ends the watch.
 
     Raises:
         ServerError: the server ended or lost a process, and no restart is left.
@@ -74,34 +75,60 @@ def supervise(server: TritonServer, restarts: int, check: Callable[[], None]) ->
 
 
 def pause_before(past: Sequence[float]) -> float:
-    """Seconds to wait before the next restart, given the times of those that count still."""
+    """Seconds to wait before the next restart, after the restarts at these times."""
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** len(past))
 
 
 def _until_it_ends(server: TritonServer, check: Callable[[], None]) -> str:
-    """Return why it ended; it is ended here when it lost a process."""
-    steps, heartbeats, clock = Steps(server.pid), Heartbeats(), WallClock()
-    looks = itertools.count()
-    while (status := server.poll()) is None:
-        if next(looks) % LOOKS == 0:
-            check()
-            if lost := steps.lost():
+    """Return why the server ended, or why it was killed here."""
+    processes = StubProcesses(server.pid)
+    with contextlib.closing(StubRequests()) as requests:
+        given_up = GivenUp(processes, requests)
+        for number in itertools.count():
+            if (status := server.poll()) is not None:
+                return f"tritonserver ended by itself with status {status}"
+            if number % CHECKS == 0:
+                check()
+                if lost := processes.lost():
+                    server.kill()
+                    return f"tritonserver lost the process of {', '.join(lost)}"
+            if reason := given_up.reason():
                 server.kill()
-                return f"tritonserver lost the process of {', '.join(lost)}"
-        if gave_up := _given_up(steps.names(), heartbeats, clock):
-            server.kill()
-            return f"{gave_up}; Triton takes that for the end of processes that live"
-        time.sleep(WATCH_SECONDS / LOOKS)
-    return f"tritonserver ended by itself with status {status}"
+                return reason
+            time.sleep(WATCH_SECONDS / CHECKS)
+    raise AssertionError("unreachable: the loop has no end")
 
 
-def _given_up(names: Mapping[int, str], heartbeats: Heartbeats, clock: WallClock) -> str:
-    """For what Triton may have given up processes just now; empty for nothing."""
-    if stopped := heartbeats.stopped(names):
-        return f"the process of {', '.join(names[pid] for pid in stopped)} stood still for a second"
-    if ahead := clock.set_ahead():
-        return f"the clock was set ahead by {ahead:.1f} s"
-    return ""
+class GivenUp:
+    """Notices that Triton may have given up a stub that still lives."""
+
+    def __init__(self, processes: StubProcesses, requests: StubRequests) -> None:
+        """Watch the stubs of a server that is ready; nothing is watched where that cannot work."""
+        self._processes, self._requests = processes, requests
+        self._heartbeats, self._clock = Heartbeats(), WallClock()
+        self._problem = unexpected_internals(processes)
+        if self._problem:
+            LOG.warning(
+                "ppocr-serve: %s. This Triton is not watched for processes that stand still or for "
+                "clock changes; a process that ends is still noticed",
+                self._problem,
+            )
+
+    def reason(self) -> str:
+        """Why it may have; "" if it did not. To be called several times a second."""
+        if self._problem:
+            return ""
+        stubs = self._processes.stubs
+        ahead = self._clock.set_ahead()
+        # After the clock: a request that the change met is seen even if it has just ended.
+        active = self._requests.active(stubs)
+        stopped = [pid for pid in self._heartbeats.stopped(stubs) if pid in active]
+        if stopped:
+            names = ", ".join(stubs[pid].name for pid in stopped)
+            return f"the process of {names} had a request and stood still for a second"
+        if ahead and active:
+            return f"the clock was set ahead by {ahead:.1f} s while requests were in progress"
+        return ""
 
 
 def _wait(seconds: float, check: Callable[[], None]) -> None:

@@ -1,8 +1,8 @@
-"""Whether the clock on the wall was set ahead.
+"""Whether the wall clock was set ahead.
 
-Triton 2.51 waits by it for the signs of life of its Python instances (see `heartbeats.py`): where
-it is set ahead by about a second, those at work are given up at once, with the same consequences.
-Time servers do so soon after a machine has started, or been woken up.
+Triton 2.51 waits for heartbeats by the wall clock (see `heartbeats.py`). If it is set ahead by about
+a second, Triton gives up at once the processes that have a request. Time services set the clock soon
+after a machine has started or woken up.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-AHEAD_SECONDS = 0.5  # Triton's second, less the time between two signs and some more
+AHEAD_SECONDS = 0.5  # Triton's second, less the time between two heartbeats and a margin
 
 
 def _difference() -> float:
@@ -18,17 +18,17 @@ def _difference() -> float:
 
 
 class WallClock:
-    """Compares the clock on the wall with the one that is never set."""
+    """Compares the wall clock with the monotonic clock."""
 
     def __init__(self, difference: Callable[[], float] = _difference) -> None:
-        """Take the clock as it is; tests have another one."""
+        """Take the present difference in seconds as the reference; tests pass their own."""
         self._read = difference
         self._difference = difference()
 
     def set_ahead(self) -> float:
-        """Seconds by which it was set ahead since the last call; 0 for less than matters to Triton.
+        """Seconds by which the wall clock was set ahead since the last call.
 
-        A clock that is put back only makes Triton more patient.
+        Less than matters to Triton is 0. Setting the clock back only makes Triton wait longer.
         """
         before, self._difference = self._difference, self._read()
         ahead = self._difference - before
