@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
-from ppocr_server.watch.stub_processes import instance_of
+from ppocr_server.watch.stub_processes import stub_of
 
 # As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
 SERVE = [sys.executable, "-m", "ppocr_server.cli"]
@@ -83,8 +83,9 @@ def serving(
 
 
 def instances(pid: int) -> dict[str, int]:
-    """The processes of a tritonserver by the names of their instances."""
-    return {instance_of(child): child for child in leftovers(os.getsid(pid))}
+    """The process ids of a tritonserver's stubs by the names of their instances."""
+    found = {child: stub_of(child) for child in leftovers(os.getsid(pid))}
+    return {stub.name: child for child, stub in found.items() if stub is not None}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

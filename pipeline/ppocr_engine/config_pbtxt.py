@@ -77,10 +77,20 @@ def set_parameter(config: Any, name: str, value: object) -> None:
     config.parameters[name].string_value = str(value)
 
 
-def instance_count(config: Any) -> int:
-    """Instances that a `ModelConfig` starts on all devices together; 1 where it names none."""
-    groups = config.instance_group
-    return sum(max(1, group.count) * max(1, len(group.gpus)) for group in groups) or 1
+def instance_count(config: Any, gpus: int = 1) -> int:
+    """Instances that a `ModelConfig` starts on all devices together; 1 where it names none.
+
+    Args:
+        config: Triton's `ModelConfig`.
+        gpus: GPUs of the machine; a group of KIND_GPU that lists none runs on each of them.
+    """
+    return sum(max(1, group.count) * _devices(group, gpus) for group in config.instance_group) or 1
+
+
+def _devices(group: Any, gpus: int) -> int:
+    if group.gpus:
+        return len(group.gpus)
+    return max(1, gpus) if group.kind == group.KIND_GPU else 1
 
 
 def _head(text: str) -> str:

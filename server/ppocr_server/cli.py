@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import signal
 import sys
 import time
@@ -18,14 +19,14 @@ from ppocr_engine.environment import disable_telemetry
 from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITORY, parser
 
 if TYPE_CHECKING:
-    from ppocr_server.access.credentials import Tls
     from ppocr_server.configured import Endpoints
     from ppocr_server.tritonserver.server import TritonServer
 
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
-# What can stand before all options: a module whose main() takes the rest of the line.
-VERBS = {
+PROGRESS_SECONDS = 10.0
+# Subcommands: the module whose main() gets the remaining arguments.
+SUBCOMMANDS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
     "shm-size": "ppocr_server.tritonserver.shm_size",
     "timeline": "ppocr_server.timeline.cli",
@@ -33,15 +34,15 @@ VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `ppocr-serve`; returns 0 after an orderly end, 1 when serving failed, 2 on bad usage.
+    """Run `ppocr-serve`; returns 0 after an orderly end, 1 if serving failed, 2 on bad usage.
 
-    With a command of its own to run, its exit status is returned.
+    With a command to run (`-- COMMAND`), its exit status is returned.
     """
     disable_telemetry()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given and given[0] in VERBS:
-        verb = importlib.import_module(VERBS[given[0]])
-        return int(verb.main(given[1:]))
+    if given and given[0] in SUBCOMMANDS:
+        module = importlib.import_module(SUBCOMMANDS[given[0]])
+        return int(module.main(given[1:]))
     options = parser().parse_args(given)
     from ppocr_server.errors import ServerError
 
@@ -57,7 +58,7 @@ def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.tritonserver.json_logs import json_log
 
     options.security = security_of(options)
-    # All three end the server in the same orderly way, during start as well.
+    # Each of them stops the server in order, also while it starts.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     show = _Progress()
@@ -78,7 +79,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
-    """Build what a config.yml names, serve it, and answer its old ports."""
+    """Build what a config.yml describes, serve it, and answer on its old ports."""
     import logging
 
     from ppocr_server.configured import (
@@ -113,7 +114,7 @@ def _server(
     host: str = DEFAULT_HOST,
     ports: Mapping[str, int] = DEFAULT_PORTS,
 ) -> TritonServer:
-    """The server that the options describe, not started; what they leave out is as given."""
+    """The server that the options describe, not started; `host` and `ports` are the defaults."""
     from ppocr_server.tritonserver.server import TritonServer
 
     given = {name: getattr(options, f"{name}_port") for name in ports}
@@ -136,31 +137,25 @@ def _server(
 def _run(
     options: argparse.Namespace, server: TritonServer, endpoints: Endpoints | None = None
 ) -> int:
-    """Serve while the command runs, or until the server ends and may not be started again."""
+    """Serve while the command runs, or until the server ends and no restart is left."""
     from ppocr_server.run_with_server import run_while_serving
     from ppocr_server.watch.supervise import supervise
 
-    old = {} if endpoints is None else dict(endpoints.ports)
+    old = {} if endpoints is None else endpoints.urls()
     if options.command:
-        return run_while_serving(server, options.command, _old_urls(old, options.security.tls))
-    _announce(server, old, as_json=options.json)
+        environment = {f"PPOCR_OLD_{name.upper()}_URL": url for name, url in old.items()}
+        return run_while_serving(server, options.command, environment)
+    _announce(server, endpoints, as_json=options.json)
     check = endpoints.check if endpoints is not None else lambda: None
     return supervise(server, options.restarts, check)
-
-
-def _old_urls(ports: Mapping[str, int], tls: Tls | None) -> dict[str, str]:
-    """The old endpoints for the environment of a command."""
-    scheme = "http://" if tls is None else "https://"
-    names = {"http": ("PPOCR_OLD_HTTP_URL", scheme), "rpc": ("PPOCR_OLD_RPC_URL", "")}
-    return {names[n][0]: f"{names[n][1]}127.0.0.1:{port}" for n, port in ports.items()}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) -> None:
-    """Tell a person or a program where the server listens."""
+def _announce(server: TritonServer, endpoints: Endpoints | None, *, as_json: bool) -> None:
+    """Print where the server listens, as text or as one line of JSON."""
     from ppocr_server.tritonserver.health import server_version
     from ppocr_server.tritonserver.versions import component_versions, version_line
 
@@ -177,7 +172,7 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
             "models": server.models,
             "engines": server.engines,
             "versions": versions,
-            "old_ports": dict(old),
+            "old_ports": {} if endpoints is None else dict(endpoints.ports),
         }
         print(json.dumps(answer), flush=True)
         return
@@ -188,8 +183,8 @@ def _announce(server: TritonServer, old: Mapping[str, int], *, as_json: bool) ->
         f"HTTP     http://{server.http_url}\n"
         f"gRPC     {server.security.scheme}://{server.grpc_url}\n"
         f"metrics  http://{server.metrics_url}/metrics\n"
-        + "".join(f"old {name:5}port {port}\n" for name, port in old.items())
-        + f"{_hint(server)}Ctrl-C stops the server.",
+        + ("" if endpoints is None else endpoints.announcement())
+        + f"{_hint(server)}Ctrl-C or `kill {os.getpid()}` stops the server.",
         flush=True,
     )
 
@@ -202,16 +197,16 @@ def _hint(server: TritonServer) -> str:
 
 
 def _sample() -> Path:
-    """A picture of this checkout, or a name to be replaced where there is none."""
+    """A sample picture of this checkout, or a placeholder."""
     pictures = sorted(path for path in Path(SAMPLES).glob("*") if path.suffix in PICTURES)
     return pictures[0] if pictures else Path("picture.jpg")
 
 
 def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:
-    """A request that works as printed, with the answer made readable; a token is a variable in it.
+    """A request that works as printed and decodes the answer; the token is a shell variable.
 
-    Triton answers a request whose body is the bare picture in binary, always; a JSON request
-    cannot carry a picture at all, because JSON strings are text.
+    Triton always answers a request whose body is the bare picture in binary. A JSON request cannot
+    carry a picture, because JSON strings are text.
     """
     bearer = '-H "Authorization: Bearer $PPOCR_TOKEN" ' if token else ""
     return (
@@ -225,28 +220,33 @@ def _decode() -> int:
     from ppocr_server.decode_response import decode_answer
 
     answer = decode_answer(sys.stdin.buffer.read())
-    print(json.dumps(answer, ensure_ascii=False))
+    try:
+        print(json.dumps(answer, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # the reader has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if "error" in answer else 0
 
 
 class _Progress:
-    """One line on a terminal that is rewritten, one line in all elsewhere."""
+    """Says how far a start is: a line that is rewritten on a terminal, else a line every 10 s."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         self._tty = sys.stderr.isatty()
         self._open = False
 
     def __call__(self, text: str) -> None:
+        now = time.monotonic()
+        line = f"starting tritonserver: {text}, {now - self._began:.0f} s"
         if self._tty:
-            seconds = time.monotonic() - self._began
-            print(f"\rstarting tritonserver: {text}, {seconds:.0f} s ", end="", file=sys.stderr)
-            sys.stderr.flush()
-        elif not self._open:
-            print("starting tritonserver", file=sys.stderr, flush=True)
+            print(f"\r{line} ", end="", file=sys.stderr, flush=True)
+        elif not self._open or now - self._said >= PROGRESS_SECONDS:
+            print(line, file=sys.stderr, flush=True)
+            self._said = now
         self._open = True
 
     def finish(self) -> None:
+        """End the line."""
         if self._tty and self._open:
             print(file=sys.stderr)
         self._open = False

@@ -1,8 +1,9 @@
-"""A Paddle Serving config.yml served in one go: its repository built, its old ports answered."""
+"""Serve a Paddle Serving config.yml: build its repository and answer on its old ports."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,39 +16,40 @@ from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.upstream import upstream_of
-from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.ports import choose_ports, reachable
 
 if TYPE_CHECKING:
     from ppocr_converters.repository.serving_config.service import Service
 
+LOG = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0
 TRACES = "triton.trace"
 
 
 @dataclass(frozen=True)
 class Configured:
-    """What `ppocr-serve` needs of a config.yml.
+    """A config.yml that was read.
 
     Attributes:
-        service: everything that the file became.
-        endpoints: the old ports.
+        service: all that it configures.
+        endpoints: its old ports.
     """
 
     service: Service
     endpoints: EndpointSettings
 
     def tracer(self, metrics_url: str) -> TracerSettings:
-        """The statistics block, for a Triton whose metrics are at "host:port"."""
+        """The settings of the tracer, for a Triton whose metrics are at "host:port"."""
         ops = {name: OCR_OPS[kind] for name, kind in self.service.ops.items() if kind in OCR_OPS}
         interval = self.service.endpoints.tracer_interval_s or -1
         return TracerSettings(interval, f"http://{metrics_url}/metrics", ops)
 
 
 def read_config(path: Path) -> Configured:
-    """Read a config.yml, and see that its old ports are free before anything is built.
+    """Read a config.yml, and check that its old ports are free before anything is built.
 
     Raises:
-        ServerError: it says something that is not allowed, or the converters are not installed.
+        ServerError: its content is not allowed, or the converters are not installed.
         PortInUseError: a port is taken.
     """
     try:
@@ -60,7 +62,8 @@ def read_config(path: Path) -> Configured:
     try:
         _, service = load_service(path)
     except (ConvertError, EngineError) as error:
-        raise ServerError(str(error)) from error
+        named = str(path) in str(error)
+        raise ServerError(str(error) if named else f"{path}: {error}") from error
     endpoints = endpoint_settings(service)
     wanted = {"http": endpoints.http_port, "rpc": endpoints.rpc_port}
     choose_ports(endpoints.host, {name: p for name, p in wanted.items() if p is not None})
@@ -68,10 +71,10 @@ def read_config(path: Path) -> Configured:
 
 
 def build_repository(service: Service, work: Path) -> Path:
-    """Fetch, convert, prove and lay out what a configuration names; nothing is done twice.
+    """Fetch, convert, prove and lay out the models of a configuration; nothing is done twice.
 
     Raises:
-        ServerError: a step failed; the message is the converters' own.
+        ServerError: a step failed; the message is that of the converters.
     """
     from ppocr_converters.errors import ConvertError
     from ppocr_converters.files import only_one
@@ -87,7 +90,7 @@ def build_repository(service: Service, work: Path) -> Path:
 def endpoint_settings(service: Service) -> EndpointSettings:
     """The old endpoints as a configuration describes them.
 
-    The repository was built with the options of the configuration, so requests carry none.
+    The repository is built with the options of the configuration, so requests carry none.
     """
     found = service.endpoints
     return EndpointSettings(
@@ -105,9 +108,9 @@ def endpoint_settings(service: Service) -> EndpointSettings:
 
 
 def profile_arguments(configured: Configured, log_folder: Path | None) -> list[str]:
-    """What makes tritonserver write traces where dag.use_profile asks for them.
+    """Arguments that make tritonserver write traces, if dag.use_profile asks for them.
 
-    They lie beside the other logs, for `ppocr-serve timeline`.
+    The files lie beside the other logs and are named in a message.
     """
     if not configured.service.endpoints.profile:
         return []
@@ -115,14 +118,20 @@ def profile_arguments(configured: Configured, log_folder: Path | None) -> list[s
 
     folder = (log_folder or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    return trace_arguments(folder / TRACES)
+    file = folder / TRACES
+    LOG.warning(
+        "ppocr-serve: use_profile is on: every request is traced into %s.0, .1, …; draw them with "
+        "`ppocr-serve timeline %s.*`",
+        *(file, file),
+    )
+    return trace_arguments(file)
 
 
 class Endpoints:
     """The old endpoints, answered by a thread of this process.
 
     Attributes:
-        ports: that are open, by "http" and "rpc".
+        ports: the open ports, by "http" and "rpc".
     """
 
     ports: Mapping[str, int]
@@ -146,18 +155,30 @@ class Endpoints:
         self.check()
 
     def check(self) -> None:
-        """See that they still answer.
+        """Check that they still answer.
 
         Raises:
-            ServerError: they ended, with the reason.
+            ServerError: they ended; the message has the reason.
         """
         if isinstance(self._error, ServerError):
             raise self._error
         if not self._thread.is_alive():
             raise ServerError(f"the old endpoints ended: {self._error!r}")
 
+    def urls(self) -> dict[str, str]:
+        """Where the old endpoints answer on this machine, by "http" and "rpc"."""
+        scheme = "http" if self._settings.tls is None else "https"
+        schemes = {"http": f"{scheme}://", "rpc": ""}
+        host = reachable(self._settings.host)
+        return {name: f"{schemes[name]}{host}:{port}" for name, port in self.ports.items()}
+
+    def announcement(self) -> str:
+        """One line for each old endpoint."""
+        uses = {"http": f"/{self._settings.name}/prediction", "rpc": " PipelineService.inference"}
+        return "".join(f"old {name:5}{url}{uses[name]}\n" for name, url in self.urls().items())
+
     def stop(self) -> None:
-        """Answer what is in progress, then close the ports."""
+        """Answer the requests in progress, then close the ports."""
         if self._stopping is not None and self._thread.is_alive():
             loop, stop = self._stopping
             loop.call_soon_threadsafe(stop.set)
@@ -168,7 +189,7 @@ class Endpoints:
 
         try:
             run_loop(self._serve())
-        except Exception as error:  # noqa: BLE001  told to the main thread, which raises it
+        except Exception as error:  # noqa: BLE001  the main thread raises it
             self._error = error
         finally:
             self._ready.set()
@@ -200,14 +221,14 @@ def old_endpoints(
     log_folder: Path | None,
     security: Security,
 ) -> Iterator[Endpoints]:
-    """Answer Paddle Serving's clients while the block runs.
+    """Answer the clients of Paddle Serving while the block runs.
 
     Args:
         configured: the configuration.
         grpc_url: Triton's, "host:port".
         metrics_url: Triton's, "host:port".
-        log_folder: for Paddle Serving's own log files, None for standard error.
-        security: Triton's; its token and certificates are those of the old endpoints too.
+        log_folder: for the log files of Paddle Serving, None for standard error.
+        security: of Triton; the old endpoints use the same token and certificates.
 
     Raises:
         ServerError: the ports cannot be opened, or see `upstream_of`.

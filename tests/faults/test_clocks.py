@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CODE = ("client", "converters", "server", "benchmarks", "model_repository")
 # It looks whether that clock was set, which Triton does not bear.
-WATCH = ROOT / "server" / "ppocr_server" / "wall_clock.py"
+WATCH = ROOT / "server" / "ppocr_server" / "watch" / "wall_clock.py"
 # Ways to read the clock on the wall.
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"}
 

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from faults.number_load import MODEL, add_slow_model, numbers_sent
 from load import CLIENTS, under_load
 from serving import Served, answers, eventually, instances, serving
 
@@ -15,33 +16,41 @@ from ppocr_client import OcrClient
 pytestmark = pytest.mark.server
 PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
 RECOVERY_SECONDS = 60.0
-OTHERS = ["det_preprocess", "det", "recognize"]
-ALL = "tritonserver"  # with which all of its processes go
 
 
-def kill_one(served: Served, step: str, times: int) -> None:
-    """Kill a process of a step; return when the server has been replaced that many times."""
+def kill_and_recover(served: Served, step: str | None, times: int) -> None:
+    """Kill a process of a step, or all; return when the server was replaced that many times."""
     pid = int(served.errors().rsplit("pid ", 1)[1]) if times > 1 else served.ready["pid"]
-    os.kill(pid if step == ALL else instances(pid)[f"{step}_0_0"], signal.SIGKILL)
+    os.kill(pid if step is None else instances(pid)[f"{step}_0_0"], signal.SIGKILL)
     assert eventually(lambda: served.replaced(times), RECOVERY_SECONDS), served.errors()
 
 
-@pytest.mark.parametrize(
-    "steps", [["rec", ALL], pytest.param(OTHERS, marks=pytest.mark.nightly)], ids=["rec", "others"]
-)
-def test_only_what_was_in_that_process_is_lost(steps: list[str], repository: Path) -> None:
+def test_only_what_was_in_that_process_is_lost(tmp_path: Path) -> None:
+    add_slow_model(tmp_path)
+    with serving(tmp_path) as served:
+        for times, step in enumerate([MODEL, None], 1):
+            with numbers_sent(served.ready["grpc"]) as load:
+                load.wait_for(CLIENTS)
+                kill_and_recover(served, step, times)
+                load.wait_for(2 * CLIENTS)
+            # Of each client no more than the one request that it had on its way. One whose
+            # connection breaks is sent again.
+            assert len(load.failed) <= (CLIENTS if step else 0), load.failed
+            assert [reason for reason in load.failed if "is not healthy" not in reason] == []
+            assert load.wrong == []
+        assert answers(f"{served.ready['http']}/v2/health/ready")
+
+
+@pytest.mark.nightly
+def test_no_text_is_wrong_whichever_step_is_lost(repository: Path) -> None:
     with serving(repository) as served:
         url = f"grpc://{served.ready['grpc']}"
         with OcrClient(url) as client:
             expected = client.read(PICTURE).text
-        for times, step in enumerate(steps, 1):
+        for times, step in enumerate(["det_preprocess", "det", "recognize", "rec"], 1):
             with under_load(url, PICTURE, retries=100) as load:
                 load.pass_requests(CLIENTS)
-                kill_one(served, step, times)
+                kill_and_recover(served, step, times)
                 load.pass_requests(2 * CLIENTS)
-            # Of each client no more than the one request that it had on its way. One whose
-            # connection breaks is sent again.
-            assert len(load.failed) <= (0 if step == ALL else CLIENTS), load.failed
-            assert [reason for reason in load.failed if "is not healthy" not in reason] == []
+            assert len(load.failed) <= CLIENTS, load.failed
             assert set(load.answered) == {expected}
-        assert answers(f"{served.ready['http']}/v2/health/ready")

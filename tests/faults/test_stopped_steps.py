@@ -1,16 +1,22 @@
-"""A process stands still under load, as on a machine whose processor somebody else has."""
+"""A process stands still, as on a machine whose processor somebody else has."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import struct
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from load import CLIENTS, under_load
+import tritonclient.grpc as grpcclient
+from faults.number_load import CLIENTS, MODEL, add_slow_model, numbers_sent
+from load import under_load
+from server_unit.stand_ins import infer
 from serving import answers, eventually, instances, serving
 
 from ppocr_client import OcrClient
@@ -22,55 +28,160 @@ from ppocr_server.watch.heartbeats import (
     beats_of,
     silence,
 )
-from ppocr_server.watch.stub_processes import Steps
+from ppocr_server.watch.stub_internals import unexpected_internals
+from ppocr_server.watch.stub_processes import Stub, StubProcesses
+from ppocr_server.watch.stub_requests import MUTEX_BYTES, StubRequests
 
 PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
 RECOVERY_SECONDS = 60.0
 STILL_SECONDS = 1.5
 
 
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process while the block runs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # it has gone with its server
+            os.kill(pid, signal.SIGCONT)
+
+
 @pytest.mark.server
-@pytest.mark.parametrize(
-    "step",
-    ["rec", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("det", "recognize"))],
-)
-def test_no_answer_is_wrong_and_the_server_is_replaced(step: str, repository: Path) -> None:
+def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path: Path) -> None:
+    add_slow_model(tmp_path)
+    with serving(tmp_path) as served, numbers_sent(served.ready["grpc"]) as load:
+        load.wait_for(CLIENTS)
+        with stopped(instances(served.ready["pid"])[f"{MODEL}_0_0"]):
+            time.sleep(STILL_SECONDS)
+        assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
+        load.wait_for(2 * CLIENTS)
+        assert f"the process of {MODEL}_0_0 had a request and stood still" in served.errors()
+        assert [reason for reason in load.failed if "is not healthy" not in reason] == []
+        assert load.wrong == []
+        assert answers(f"{served.ready['http']}/v2/health/ready")
+
+
+@pytest.mark.server
+@pytest.mark.nightly
+@pytest.mark.parametrize("step", ["rec", "det", "recognize"])
+def test_no_text_is_wrong_either(step: str, repository: Path) -> None:
     with serving(repository) as served:
         url = f"grpc://{served.ready['grpc']}"
         with OcrClient(url) as client:
             expected = client.read(PICTURE).text
         with under_load(url, PICTURE, retries=100) as load:
             load.pass_requests(CLIENTS)
-            stopped = instances(served.ready["pid"])[f"{step}_0_0"]
-            os.kill(stopped, signal.SIGSTOP)
-            time.sleep(STILL_SECONDS)
-            with contextlib.suppress(ProcessLookupError):  # it has gone with its server
-                os.kill(stopped, signal.SIGCONT)
+            with stopped(instances(served.ready["pid"])[f"{step}_0_0"]):
+                time.sleep(STILL_SECONDS)
             assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
             load.pass_requests(2 * CLIENTS)
-        assert f"the process of {step}_0_0 stood still" in served.errors()
-        assert [reason for reason in load.failed if "is not healthy" not in reason] == []
         assert set(load.answered) == {expected}
-        assert answers(f"{served.ready['http']}/v2/health/ready")
 
 
 @pytest.mark.server
-def test_the_second_thread_gives_the_signs_of_life(server: TritonServer) -> None:
-    steps = Steps(server.pid)
-    assert steps.lost() == []
-    assert {"det_0_0", "rec_0_1", "recognize_0_0"} < set(steps.names().values())
+def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path: Path) -> None:
+    add_slow_model(tmp_path, count=1)
+    with serving(tmp_path) as served:
+        time.sleep(1)  # until its first heartbeats have been seen
+        with stopped(instances(served.ready["pid"])[f"{MODEL}_0_0"]):
+            time.sleep(2 * STILL_SECONDS)
+            assert "starting it again" not in served.errors()
 
-    def counted() -> list[int]:
-        return [count for pid in steps.names() if (count := beats_of(pid)) is not None]
+            def ask() -> None:
+                with (
+                    contextlib.suppress(Exception),
+                    grpcclient.InferenceServerClient(served.ready["grpc"]) as client,
+                ):
+                    infer(client, MODEL, X=np.zeros(1, np.float32))
 
-    before = counted()
+            client = threading.Thread(target=ask)
+            client.start()
+            assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
+            client.join()
+
+
+@pytest.mark.server
+def test_the_internals_of_the_stubs_are_as_expected(small_server: TritonServer) -> None:
+    processes = StubProcesses(small_server.pid)
+    assert unexpected_internals(processes) == ""
+    (pid,) = processes.stubs
+    assert processes.stubs[pid].name == "small_0_0"
+    before = beats_of(pid)
     time.sleep(10 * BEAT_SECONDS)
-    given = [after - count for count, after in zip(before, counted(), strict=True)]
-    assert len(given) == len(steps.names())
-    assert all(5 <= count <= 12 for count in given), given
+    after = beats_of(pid)
+    assert before is not None
+    assert after is not None
+    assert 5 <= after - before <= 12
 
 
-def test_a_process_that_is_gone_gives_none() -> None:
+@pytest.mark.server
+def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path: Path) -> None:
+    add_slow_model(tmp_path, count=1)
+    with TritonServer(tmp_path, grace=0) as server:
+        processes, requests = StubProcesses(server.pid), StubRequests()
+        assert processes.lost() == []
+        (pid,) = processes.stubs
+
+        def active() -> bool:
+            return requests.active(processes.stubs) == {pid}
+
+        assert active()  # seen for the first time
+        assert eventually(lambda: not active())
+        with grpcclient.InferenceServerClient(server.grpc_url) as client:
+            infer(client, MODEL, X=np.zeros(1, np.float32))
+            assert active()  # it has ended since the last call
+            assert eventually(lambda: not active())
+            with stopped(pid):
+                call = client.async_infer(
+                    MODEL,
+                    [
+                        grpcclient.InferInput("X", [1], "FP32").set_data_from_numpy(
+                            np.zeros(1, np.float32)
+                        )
+                    ],
+                    lambda result, error: None,
+                )
+                assert eventually(active)
+                assert active()
+                call.cancel()
+        requests.close()
+
+
+def region(tmp_path: Path, places: int, filled: int) -> Stub:
+    """A region whose queue is at byte 1024."""
+    data = bytearray(4096)
+    struct.pack_into("<Q", data, 16 + 8 + 2 * MUTEX_BYTES, 1024)
+    struct.pack_into("<II", data, 1024 + 16, 1000 - filled, 0)
+    struct.pack_into("<II", data, 1024 + 48, filled, 1)
+    struct.pack_into("<Q", data, 1024 + 80 + MUTEX_BYTES, places)
+    (tmp_path / "region").write_bytes(data)
+    return Stub("det_0_0", tmp_path / "region", 0)
+
+
+@pytest.mark.parametrize(
+    ("places", "words"), [(1000, "gives no heartbeat"), (7, "no message queue at its place")]
+)
+def test_other_internals_are_noticed(
+    places: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = region(tmp_path, places, filled=0)
+    processes = StubProcesses(1 << 30)
+    monkeypatch.setattr(processes, "lost", lambda: [])
+    monkeypatch.setattr("ppocr_server.watch.stub_internals.stub_of", lambda pid: stub)
+    processes.stubs = {1 << 30: stub}
+    assert words in unexpected_internals(processes, seconds=0)
+
+
+def test_a_message_that_nobody_has_taken_is_a_request(tmp_path: Path) -> None:
+    requests = StubRequests()
+    for filled, expected in ((0, {7}), (0, set()), (1, {7}), (1, {7}), (0, {7}), (0, set())):
+        assert requests.active({7: region(tmp_path, 1000, filled)}) == expected
+    requests.close()
+
+
+def test_a_process_that_is_gone_has_no_heartbeat() -> None:
     assert beats_of(1 << 30) is None
     assert Heartbeats().stopped([1 << 30]) == []
 

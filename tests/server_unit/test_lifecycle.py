@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -14,14 +15,13 @@ from server_unit.tiny_models import add_model, config, plus_one
 from serving import FREE, SERVE, eventually, get, is_gone, serving
 
 from ppocr_server.errors import PortInUseError, ServerError
+from ppocr_server.run_with_server import run_while_serving
+from ppocr_server.tritonserver import health
+from ppocr_server.tritonserver.process import GuardedProcess
 from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
-from ppocr_server.tritonserver.server import TritonServer
+from ppocr_server.tritonserver.server import TritonServer, start_seconds
 
 pytestmark = pytest.mark.server
-
-
-def session_of(pid: int) -> int:
-    return os.getsid(pid)
 
 
 def test_it_is_ready_on_entry_and_gone_on_exit(small_repository: Path) -> None:
@@ -38,37 +38,28 @@ def test_it_is_ready_on_entry_and_gone_on_exit(small_repository: Path) -> None:
         get(f"{server.http_url}/v2")
 
 
-def test_two_servers_at_once_do_not_touch_each_other(small_repository: Path) -> None:
-    with TritonServer(small_repository, grace=0) as one:
-        with TritonServer(small_repository, grace=0) as two:
-            assert {one.http_url, one.grpc_url}.isdisjoint({two.http_url, two.grpc_url})
-        assert is_gone(two.session, two.shared_memory_prefix)
-        assert shared_memory(one.shared_memory_prefix)
-        assert get(f"{one.http_url}/v2/health/ready") == b""
-
-
-def test_a_path_with_spaces_and_quotes(tmp_path: Path) -> None:
+def test_a_second_server_with_an_odd_path_and_a_module_beside_it(
+    small_server: TritonServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repository = tmp_path / "it's a $HOME"
     add_model(repository, "small", config(), plus_one())
-    with TritonServer(repository, grace=0, log_path=tmp_path / "a log") as server:
-        assert server.models == ["small"]
-    assert "successfully loaded" in (tmp_path / "a log").read_text()
-
-
-def test_a_module_in_the_working_directory_is_not_taken_for_the_backend(
-    small_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    # Not to be taken for the backend.
     (tmp_path / "model.py").write_text("raise RuntimeError('the wrong file')")
     monkeypatch.chdir(tmp_path)
-    with TritonServer(small_repository, grace=0) as server:
-        assert server.poll() is None
+    with TritonServer(repository, grace=0, log_path="a log") as server:
+        assert server.models == ["small"]
+        used = {small_server.http_url, small_server.grpc_url, small_server.metrics_url}
+        assert used.isdisjoint({server.http_url, server.grpc_url, server.metrics_url})
+    assert "successfully loaded" in (tmp_path / "a log").read_text()
+    assert is_gone(server.session, server.shared_memory_prefix)
+    assert shared_memory(small_server.shared_memory_prefix)
+    assert get(f"{small_server.http_url}/v2/health/ready") == b""
 
 
-def test_a_busy_port(small_repository: Path) -> None:
-    with TritonServer(small_repository, grace=0) as server:
-        port = int(server.http_url.rpartition(":")[2])
-        with pytest.raises(PortInUseError, match=f"port {port} .* --http-port"):
-            TritonServer(small_repository, http_port=port).start()
+def test_a_busy_port(small_server: TritonServer, small_repository: Path) -> None:
+    port = int(small_server.http_url.rpartition(":")[2])
+    with pytest.raises(PortInUseError, match=f"port {port} .* --http-port"):
+        TritonServer(small_repository, http_port=port).start()
 
 
 def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
@@ -78,17 +69,44 @@ def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
     assert is_gone(server.session, server.shared_memory_prefix)
 
 
-def test_an_argument_that_tritonserver_does_not_know(small_repository: Path) -> None:
-    server = TritonServer(small_repository, grace=0, extra=["--no-such-option"])
-    with pytest.raises(ServerError, match="ended while starting"):
+def test_more_processes_may_take_longer_to_start() -> None:
+    assert start_seconds(0) >= 120
+    assert start_seconds(25) >= 600
+
+
+def test_the_reason_survives_the_log(
+    small_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = TritonServer(small_repository, grace=0, extra=["--no-such-argument"])
+
+    def ended(*arguments: object) -> None:
+        """Answer like a server that is not up, after the guard has removed the run folder."""
+        assert server.wait(20) is not None
+
+    monkeypatch.setattr(health, "model_index", ended)
+    with pytest.raises(ServerError, match="--no-such-argument"):
         server.start()
+    assert is_gone(server.session, server.shared_memory_prefix)
 
 
-def test_a_killed_tritonserver_takes_its_steps_along(small_repository: Path) -> None:
+def test_a_binary_that_cannot_be_executed_has_a_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "tritonserver"
+    broken.write_bytes(b"#!/no/such/interpreter\n")
+    broken.chmod(0o755)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ServerError, match="could not be executed: No such file or directory"):
+        GuardedProcess(
+            [str(broken)], {}, run_folder=tmp_path / "run", prefix="none-", log=2, grace=0
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_killed_tritonserver_leaves_nothing_behind(small_repository: Path) -> None:
     with TritonServer(small_repository, grace=0) as server:
         os.kill(server.pid, signal.SIGKILL)
         assert server.wait(20) == 128 + signal.SIGKILL
         assert is_gone(server.session, server.shared_memory_prefix)
+        assert "successfully loaded 'small'" in server.log()
 
 
 def test_a_killed_guard_ends_the_server(small_repository: Path) -> None:
@@ -108,24 +126,20 @@ def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository: Path
     assert is_gone(server.session, server.shared_memory_prefix)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_everything_in_order(number: int, small_repository: Path) -> None:
-    with serving(small_repository) as served:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_ends_everything(number: int, small_repository: Path) -> None:
+    # SIGTERM: see tests/faults/test_restarts.py
+    with serving(small_repository, "--grace", "10") as served:
         process, ready = served.process, served.ready
-        session, prefix = session_of(ready["pid"]), f"ppocr-{process.pid}-"
+        assert get(f"{ready['http']}/v2/health/ready") == b""
+        assert ready["models"] == ["small"]
+        assert ready["engines"] == {"small": "onnxruntime"}
+        assert ready["versions"]["triton"].startswith("2.51.0")
+        assert "stand-in" in ready["versions"]["onnxruntime"]
+        session, prefix = os.getsid(ready["pid"]), f"ppocr-{process.pid}-"
         assert shared_memory(prefix)
         process.send_signal(number)
-        assert process.wait(30) == 0
-        assert is_gone(session, prefix)
-
-
-def test_kill_9_leaves_nothing_behind(small_repository: Path) -> None:
-    with serving(small_repository) as served:
-        process, ready = served.process, served.ready
-        session, prefix = session_of(ready["pid"]), f"ppocr-{process.pid}-"
-        assert shared_memory(prefix)
-        process.kill()
-        process.wait()
+        assert process.wait(30) == (-number if number == signal.SIGKILL else 0)
         assert eventually(
             lambda: is_gone(session, prefix) and not Path(f"/proc/{session}").exists()
         )
@@ -148,18 +162,6 @@ def test_a_server_that_dies_is_reported(small_repository: Path) -> None:
         assert "ended by itself with status 137" in served.errors()
 
 
-def test_ready_is_one_line_of_json(small_repository: Path) -> None:
-    with serving(small_repository, "--grace", "0") as served:
-        process, ready = served.process, served.ready
-        assert get(f"{ready['http']}/v2/health/ready") == b""
-        assert ready["models"] == ["small"]
-        assert ready["engines"] == {"small": "onnxruntime"}
-        assert ready["versions"]["triton"].startswith("2.51.0")
-        assert "stand-in" in ready["versions"]["onnxruntime"]
-        process.terminate()
-        assert process.wait(20) == 0
-
-
 def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*SERVE, *arguments], capture_output=True, text=True, timeout=60)
 
@@ -170,15 +172,19 @@ def serve_for(repository: Path, *arguments: str) -> subprocess.CompletedProcess[
 
 def test_a_command_runs_while_the_server_does(small_repository: Path) -> None:
     script = 'curl -s "$PPOCR_HTTP_URL/v2/models/small" && exit 7'
-    done = serve_for(small_repository, "--", "sh", "-c", script)
+    done = serve_for(small_repository, "--log-file", "-", "--", "sh", "-c", script)
     assert done.returncode == 7
     assert json.loads(done.stdout)["name"] == "small"
+    # The log can go to standard error, and names the versions.
+    assert "successfully loaded 'small'" in done.stderr
+    header = next(line for line in done.stderr.splitlines() if "OpenCV" in line)
+    assert "nvidia-pytriton" in header
+    assert "ONNX Runtime" in header
 
 
-def test_a_command_that_does_not_exist(small_repository: Path) -> None:
-    done = serve_for(small_repository, "--", "no-such-command")
-    assert done.returncode == 1
-    assert "cannot run 'no-such-command'" in done.stderr
+def test_a_command_that_does_not_exist(small_server: TritonServer) -> None:
+    with pytest.raises(ServerError, match="cannot run 'no-such-command'"):
+        run_while_serving(small_server, ["no-such-command"])
 
 
 @pytest.mark.parametrize(
@@ -200,13 +206,11 @@ def test_failures_are_one_line_and_a_status(
         assert done.stderr.count("\n") == 1
 
 
-def test_the_log_names_the_versions_and_can_go_to_standard_error(small_repository: Path) -> None:
-    done = serve_for(small_repository, "--log-file", "-", "--", "true")
-    assert done.returncode == 0
-    assert "successfully loaded 'small'" in done.stderr
-    header = next(line for line in done.stderr.splitlines() if "OpenCV" in line)
-    assert "nvidia-pytriton" in header
-    assert "ONNX Runtime" in header
+def test_a_reader_that_leaves_ends_no_decoding_in_a_traceback() -> None:
+    body = b'{"error": "%s"}' % (b"x" * (1 << 20))
+    command = f"{shlex.join(SERVE)} --decode | head -c 1"
+    done = subprocess.run(["sh", "-c", command], input=body, capture_output=True)
+    assert (done.stdout, done.stderr) == (b"{", b"")
 
 
 def test_decoding_on_the_command_line() -> None:

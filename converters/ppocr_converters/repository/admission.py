@@ -12,7 +12,8 @@ from typing import Any
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
-from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
+from ppocr_engine.config_pbtxt import instance_count, read_config, set_parameter, write_config
+from ppocr_engine.tensorrt_engines import this_machine
 
 DOOR = "admit"
 LIMIT, PLACES = "max_requests", "max_in_progress"
@@ -48,7 +49,9 @@ def limit_requests(folder: Path) -> None:
     if not path.is_file():
         return
     config = read_config(path)
-    places = sum(_places(read_config(folder / name / "config.pbtxt")) for name in PIPELINE)
+    steps = [read_config(folder / name / "config.pbtxt") for name in PIPELINE]
+    gpus = len(this_machine().gpus) if any(map(_runs_on_every_gpu, steps)) else 0
+    places = sum(_places(step, gpus) for step in steps)
     limit = _limit(config) or REQUESTS_PER_PLACE * places
     places = min(places, limit)
     set_parameter(config, LIMIT, limit)
@@ -70,9 +73,14 @@ def _limit(config: Any) -> int:
     return int(text or 0)
 
 
-def _places(config: Any) -> int:
-    """Pictures that a step can work on at a time."""
-    instances = sum(group.count * max(1, len(group.gpus)) for group in config.instance_group)
+def _runs_on_every_gpu(config: Any) -> bool:
+    """Whether a group lists no GPU and so runs on all that the serving machine has."""
+    return any(g.kind == g.KIND_GPU and not g.gpus for g in config.instance_group)
+
+
+def _places(config: Any, gpus: int) -> int:
+    """Pictures that a step can work on at a time, on a machine with so many GPUs."""
+    instances = instance_count(config, gpus)
     merged = config.HasField("dynamic_batching")
     alone = list(config.dynamic_batching.preferred_batch_size) == [1]
     return instances * (max(1, config.max_batch_size) if merged and not alone else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ CHANNEL = [
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 OUTPUTS = ("TEXTS", "SCORES", "BOXES")
+# Triton names the model that the client asked for, which is no help to a client of this endpoint.
+ENSEMBLE = re.compile(r"^in ensemble '[^']*', ")
 PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 FIRST_PAUSE_SECONDS = 0.05
 READY_SECONDS = 2.0
@@ -81,7 +84,7 @@ class TritonBackend:
     def _failure(self, status: str, reason: str) -> PipelineError:
         err_no = ERR_NO.get(status, ErrNo.INFERENCE)
         where = f"Triton at {self.url}: " if err_no == ErrNo.INFERENCE else ""
-        return PipelineError(err_no, f"{where}{reason}")
+        return PipelineError(err_no, f"{where}{ENSEMBLE.sub('', reason)}")
 
     async def ready(self) -> bool:
         """Whether Triton answers and has the model loaded."""

@@ -1,9 +1,10 @@
 """Which stub processes gave no heartbeat for so long that Triton may have given them up.
 
-While Triton 2.51 waits for an answer of a stub, it expects a heartbeat within every second. A thread
-of the stub gives one every 0.3 s. A process that gets no processor for a second (another tenant has
-it, or somebody stopped it) is given up but not ended. It continues later, and its late answer is
-taken for the answer to its next request, from memory that has been freed. Triton soon crashes.
+While Triton 2.51 waits for an answer of a stub, it expects a heartbeat within every second. A
+thread of the stub gives one every 0.3 s. A process that gets no processor for a second (another
+tenant has it, or somebody stopped it) is given up but not ended. It continues later, and its late
+answer is taken for the answer to its next request, from memory that has been freed. Triton soon
+crashes.
 """
 
 from __future__ import annotations
@@ -61,10 +62,11 @@ class Heartbeats:
         self._last = clock()
 
     def stopped(self, pids: Iterable[int]) -> list[int]:
-        """The process ids without a heartbeat for `SILENCE_SECONDS`; call it several times a second.
+        """The process ids without a heartbeat for `SILENCE_SECONDS`.
 
-        A process is reported only after its first heartbeat. If all processes and the caller were
-        stopped (a paused virtual machine), Triton was stopped too, and nothing is reported.
+        To be called several times a second. A process is reported only after its first heartbeat.
+        If all processes and the caller were stopped (a paused virtual machine), Triton was stopped
+        too, and nothing is reported.
         """
         # Counting takes no part of the interval: a pause during it must not look like silence.
         elapsed = self._clock() - self._last

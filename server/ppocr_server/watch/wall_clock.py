@@ -1,8 +1,8 @@
 """Whether the wall clock was set ahead.
 
-Triton 2.51 waits for heartbeats by the wall clock (see `heartbeats.py`). If it is set ahead by about
-a second, Triton gives up at once the processes that have a request. Time services set the clock soon
-after a machine has started or woken up.
+Triton 2.51 waits for heartbeats by the wall clock (see `heartbeats.py`). If it is set ahead by
+about a second, Triton gives up at once the processes that have a request. Time services set the
+clock soon after a machine has started or woken up.
 """
 
 from __future__ import annotations
