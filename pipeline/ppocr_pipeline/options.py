@@ -97,14 +97,22 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
 def parse_options(values: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> dict:
     """All options: those in `values` parsed, the others from `base` or the table's defaults.
 
+    A name may be spelled as an HTTP header, such as `Det-Db-Thresh`: proxies drop headers with an
+    underscore, and some libraries change the case.
+
     Raises:
         ValueError: a name that is not an option (the nearest one is named), or a value that is
             not allowed (both it and what is allowed are named).
     """
     parsed = {name: option.default for name, option in OPTIONS.items()} | dict(base or {})
-    for name, value in values.items():
+    given: dict[str, str] = {}
+    for spelling, value in values.items():
+        name = spelling.lower().replace("-", "_")
         if name not in OPTIONS:
-            raise ValueError(f"unknown option {name!r}{_hint(name)}")
+            raise ValueError(f"unknown option {spelling!r}{_hint(name)}")
+        if name in given:
+            raise ValueError(f"{given[name]!r} and {spelling!r} are the same option; send one")
+        given[name] = spelling
         option = OPTIONS[name]
         try:
             parsed[name] = option.parse(value)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from ppocr_client.errors import ServerBusy, error_of_http, error_of_status
 from ppocr_converters.errors import RepositoryError
+from ppocr_converters.repository import admission
 from ppocr_converters.repository.admission import BETWEEN, limit_requests, with_limit
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, apply
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config, write_config
+from ppocr_engine.tensorrt_engines import Machine
 from ppocr_steps.slots import PATIENCE_SECONDS, Room
 
 TICK = 1_000_000  # nanoseconds
@@ -53,6 +55,17 @@ def test_they_grow_with_the_instances_and_with_merged_pictures(folder: Path) -> 
     change(folder, "recognize", lambda config: setattr(config.instance_group[0], "count", 10))
     change(folder, "det", lambda config: config.dynamic_batching.SetInParent())
     assert limits(folder)[1] == 2 + 2 * 8 + 2 + 10
+
+
+def test_a_network_without_a_list_of_gpus_runs_on_each_of_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(gpus=("A", "B", "C"), compute_capabilities=("9.0",) * 3, tensorrt="")
+    monkeypatch.setattr(admission, "this_machine", lambda: machine)
+    change(folder, "det", lambda config: setattr(config.instance_group[0], "kind", 1))
+    assert limits(folder)[1] == 2 + 2 * 3 + 2 + 2
+    change(folder, "det", lambda config: config.instance_group[0].gpus.extend([0, 2]))
+    assert limits(folder)[1] == 2 + 2 * 2 + 2 + 2
 
 
 def test_a_limit_can_be_given(folder: Path) -> None:

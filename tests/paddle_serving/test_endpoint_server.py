@@ -8,7 +8,6 @@ import http.client
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -146,9 +145,7 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_malformed_requests(
-    endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc, case: str
-) -> None:
+def test_malformed_requests(endpoint: RunningEndpoint, rpc: Rpc, case: str) -> None:
     malformed, err_no = MALFORMED[case]
     began = time.monotonic()
     status, answer = post(endpoint.http_port, malformed)
@@ -157,12 +154,12 @@ def test_malformed_requests(
     told = json.loads(answer)
     assert (status, told["err_no"]) == (200, err_no)
     assert told["err_msg"]
+    assert "ensemble" not in told["err_msg"]
     assert (told["key"], told["value"], told["tensors"]) == ([], [], [])
     fields = json.loads(malformed or b"{}")
     began = time.monotonic()
     assert rpc(**fields).err_no == err_no
     assert time.monotonic() - began < SOON or len(malformed) > 1_000_000
-    assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
 
 
 @pytest.mark.parametrize(
@@ -196,15 +193,18 @@ def test_who_closes_afterwards_is_heard_to_the_end(endpoint: RunningEndpoint) ->
 
 
 @pytest.mark.parametrize("case", [b"{", b"hello", b"[]", b'{"key": "image"}', b'{"logid": 1.5}'])
-def test_what_is_no_request_is_answered_400(
-    endpoint: RunningEndpoint, good_body: bytes, case: bytes
-) -> None:
+def test_what_is_no_request_is_answered_400(endpoint: RunningEndpoint, case: bytes) -> None:
     status, answer = post(endpoint.http_port, case)
     told = json.loads(answer)
     assert status == 400
     assert list(told) == ["error", "code", "message", "details"]
     assert (told["code"], told["details"]) == (3, [])
     assert told["error"] == told["message"] != ""
+
+
+def test_good_requests_are_answered_after_all_those(
+    endpoint: RunningEndpoint, good_body: bytes
+) -> None:
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
 
 
@@ -225,19 +225,40 @@ def test_names_and_paths(endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc) 
         assert ask(path) == (404, b"Not Found\n")
 
 
-def test_messages_over_the_limit(server: TritonServer, tmp_path: Path, good_body: bytes) -> None:
-    limit = ("--max-message-bytes", "1000000")
-    with endpoint_process(server.grpc_url, tmp_path, *limit) as small:
-        status, answer = post(small.http_port, b"x" * 1_000_001)
-        reason = "Received message larger than max (1000001 vs. 1000000)"
-        assert status == 429
-        assert json.loads(answer) == {"error": reason, "code": 8, "message": reason, "details": []}
-        with grpc.insecure_channel(f"127.0.0.1:{small.rpc_port}") as channel:
-            call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
-            with pytest.raises(grpc.RpcError) as caught:
-                call(Request(value=["x" * 1_000_001]), timeout=20)
-        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert json.loads(post(small.http_port, good_body)[1])["err_no"] == 0
+@pytest.fixture(scope="module")
+def narrow(
+    server: TritonServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningEndpoint]:
+    """Endpoints that take one request at a time, two waiting ones, and a megabyte."""
+    bounds = ("--worker-num=1", "--max-waiting=2", "--max-message-bytes=1000000")
+    with endpoint_process(server.grpc_url, tmp_path_factory.mktemp("logs"), *bounds) as running:
+        yield running
+
+
+def test_messages_over_the_limit(narrow: RunningEndpoint, good_body: bytes) -> None:
+    status, answer = post(narrow.http_port, b"x" * 1_000_001)
+    reason = "Received message larger than max (1000001 vs. 1000000)"
+    assert status == 429
+    assert json.loads(answer) == {"error": reason, "code": 8, "message": reason, "details": []}
+    with grpc.insecure_channel(f"127.0.0.1:{narrow.rpc_port}") as channel:
+        call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(Request(value=["x" * 1_000_001]), timeout=20)
+    assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert json.loads(post(narrow.http_port, good_body)[1])["err_no"] == 0
+
+
+def test_worker_num_bounds_what_triton_sees_and_all_are_served(
+    narrow: RunningEndpoint, good_body: bytes
+) -> None:
+    def ask(_: int = 0) -> int:
+        return int(json.loads(post(narrow.http_port, good_body)[1])["err_no"])
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(ask, range(8)))
+    assert sorted(set(answers)) == [0, 6000]
+    assert 3 <= answers.count(0) < 8
+    assert ask() == 0
 
 
 def test_a_client_that_goes_away_is_not_served_further(
@@ -259,28 +280,6 @@ def test_a_client_that_goes_away_is_not_served_further(
         time.sleep(0.05)
     assert "logid=4711" in log
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
-
-
-def test_worker_num_bounds_what_triton_sees_and_all_are_served(
-    server: TritonServer, tmp_path: Path, good_body: bytes
-) -> None:
-    answers: list[int] = []
-
-    def ask(port: int) -> None:
-        answers.append(json.loads(post(port, good_body)[1])["err_no"])
-
-    bounds = ("--worker-num", "1", "--max-waiting", "2")
-    with endpoint_process(server.grpc_url, tmp_path, *bounds) as narrow:
-        threads = [threading.Thread(target=ask, args=(narrow.http_port,)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(set(answers)) == [0, 6000]
-        assert 3 <= answers.count(0) < 8
-        answers.clear()
-        ask(narrow.http_port)
-        assert answers == [0]
 
 
 def test_a_deadline(server: TritonServer, tmp_path: Path, good_body: bytes) -> None:
@@ -313,24 +312,21 @@ def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body:
         assert f"127.0.0.1:{port}" in told["err_msg"]
 
 
-def test_a_request_in_progress_ends_well_when_the_service_stops(
+def test_requests_in_progress_end_well_when_the_service_stops(
     server: TritonServer, tmp_path: Path, good_body: bytes
 ) -> None:
-    def answer_when_stopped_after(seconds: float) -> int:
-        with (
-            endpoint_process(server.grpc_url, tmp_path) as stopping,
-            ThreadPoolExecutor(1) as client,
-        ):
-            asked = client.submit(post, stopping.http_port, good_body)
-            time.sleep(seconds)
-            stopping.process.terminate()
-            answer: int = json.loads(asked.result()[1])["err_no"]
-            assert stopping.process.wait(40) == 0
-        return answer
-
-    # On a busy machine the request may come too late, and is told so.
-    answers = [answer for answer in map(answer_when_stopped_after, (0.1, 1)) if answer != 3001]
-    assert set(answers) == {0}
+    with (
+        endpoint_process(server.grpc_url, tmp_path) as stopping,
+        ThreadPoolExecutor(8) as clients,
+    ):
+        asked = [clients.submit(post, stopping.http_port, good_body) for _ in range(8)]
+        asked[0].result()
+        stopping.process.terminate()
+        answers = [json.loads(one.result()[1])["err_no"] for one in asked]
+        assert stopping.process.wait(40) == 0
+    # On a busy machine a request may come too late, and is told so.
+    assert 0 in answers[1:]
+    assert set(answers) <= {0, 3001}
 
 
 def test_ids_reach_the_log_and_the_tracer_tells_of_failures(

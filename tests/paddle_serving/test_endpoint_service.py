@@ -60,7 +60,7 @@ def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
         service = PipelineService(EndpointSettings(worker_num=3), reader)
         calls = [asyncio.ensure_future(service.answer(call(n))) for n in range(1, 11)]
         await settled()
-        assert (service.gate.running, service.gate.waiting) == (3, 7)
+        assert (service.limit.running, service.limit.waiting) == (3, 7)
         for _ in calls:
             reader.go.release()
             await settled()
@@ -68,7 +68,7 @@ def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
         assert answers == [(str(n),) for n in range(1, 11)]
         assert reader.begun == [str(n) for n in range(1, 11)]
         assert reader.most == 3
-        assert (service.gate.running, service.gate.waiting) == (0, 0)
+        assert (service.limit.running, service.limit.waiting) == (0, 0)
 
     run(test())
 
@@ -117,7 +117,7 @@ def test_a_client_that_goes_away_gives_its_turn_back() -> None:
         reader.go.release()
         assert (await third).values == ("3",)
         assert reader.cancelled == ["1"]
-        assert (service.gate.running, service.gate.waiting) == (0, 0)
+        assert (service.limit.running, service.limit.waiting) == (0, 0)
 
     run(test())
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from onnx import helper
 from server_unit.tiny_models import STRING, add_model, config, graph_model, parameter, plus_one
 
 from ppocr_server.errors import ModelLoadError
+from ppocr_server.tritonserver.diagnosis import failure_message
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
@@ -64,8 +63,14 @@ def reasons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     add_model(repository, "pipeline", ENSEMBLE.format(model="raises"))
     add_model(repository, "lonely", ENSEMBLE.format(model="nobody"))
     add_model(repository, "fine", config(), plus_one())
+    openvino = config(more='default_model_filename: "model.onnx"').replace(
+        "onnxruntime", "openvino"
+    )
+    hint = openvino + parameter("PERFORMANCE_HINT", "FAST")
+    add_model(repository, "openvino_hint", hint, plus_one())
+    add_model(repository, "openvino_broken", openvino, b"no model at all")
     server = TritonServer(repository, grace=0)
-    with pytest.raises(ModelLoadError) as caught:
+    with pytest.raises(ModelLoadError, match=r"^model '.*' failed to load: .*; also not") as caught:
         server.start()
     assert server.poll() is None
     return caught.value.reasons
@@ -119,12 +124,14 @@ def test_a_good_model_is_not_blamed(reasons: dict[str, str]) -> None:
     assert "fine" not in reasons
 
 
-def test_the_message_is_one_line_with_the_model_and_its_reason(tmp_path: Path) -> None:
-    add_model(tmp_path, "raises", PYTHON_STEP, RAISES, "model.py")
-    add_model(tmp_path, "pipeline", ENSEMBLE.format(model="raises"))
-    with pytest.raises(ModelLoadError) as caught:
-        TritonServer(tmp_path, grace=0).start()
-    assert str(caught.value) == (
+def test_the_message_is_one_line_with_the_model_and_its_reason(reasons: dict[str, str]) -> None:
+    broken = {name: reasons[name] for name in ("raises", "pipeline")}
+    assert failure_message(broken) == (
         "model 'raises' failed to load: the dictionary has 6623 entries, the model 97 classes; "
         "also not loaded: 'pipeline'"
     )
+
+
+def test_openvino_models_have_reasons_too(reasons: dict[str, str]) -> None:
+    assert "PERFORMANCE_HINT is 'FAST'" in reasons["openvino_hint"]
+    assert "cannot load" in reasons["openvino_broken"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from server_unit.tiny_models import (
 from tritonclient.utils import InferenceServerException
 
 from ppocr_engine.machine import has_bfloat16
-from ppocr_server.errors import ModelLoadError
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
@@ -109,12 +107,3 @@ def test_a_model_without_tensors_declared_is_completed(client: Any) -> None:
     assert found["input"][0] == {"name": "X", "data_type": "TYPE_FP32", "dims": ["-1"]}
     row = np.ones((3, 2), np.float32)
     np.testing.assert_array_equal(infer(client, "bare", X=row)[0], row + 1)
-
-
-def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
-    add_model(tmp_path, "refused", openvino(parameter("PERFORMANCE_HINT", "FAST")), plus_one())
-    add_model(tmp_path, "broken", openvino(), b"no model at all")
-    with pytest.raises(ModelLoadError) as caught, TritonServer(tmp_path, grace=0):
-        pass
-    assert "PERFORMANCE_HINT is 'FAST'" in caught.value.reasons["refused"]
-    assert "cannot load" in caught.value.reasons["broken"]

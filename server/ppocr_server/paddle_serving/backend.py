@@ -1,4 +1,4 @@
-"""The way to Triton: one asynchronous gRPC channel, tries again where that can help."""
+"""Send pictures to Triton over one asynchronous gRPC channel, with retries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INT32_MAX = 2**31 - 1
 CHANNEL = [
     ("grpc.max_send_message_length", INT32_MAX),
     ("grpc.max_receive_message_length", INT32_MAX),
-    # A Triton that starts is found within a second or two, not after gRPC's two minutes.
+    # Find a restarted Triton within two seconds; gRPC's default is two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
@@ -31,7 +31,7 @@ ENSEMBLE = re.compile(r"^in ensemble '[^']*', ")
 PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 FIRST_PAUSE_SECONDS = 0.05
 READY_SECONDS = 2.0
-# Where Triton's refusal has the number that Paddle Serving gives for such a picture.
+# Triton's refusals that have a number of Paddle Serving; all others are INFERENCE.
 ERR_NO = {"INVALID_ARGUMENT": ErrNo.UNKNOWN, "DEADLINE_EXCEEDED": ErrNo.TIMEOUT}
 
 
@@ -40,8 +40,8 @@ class TritonBackend:
 
     Attributes:
         url: as given.
-        stub: tritonclient's generated one. Its client objects are made anew for each request,
-            which took as long as the whole call.
+        stub: the generated one of tritonclient. Its client classes build new objects for each
+            request, which took as long as the whole call.
     """
 
     def __init__(self, url: str, settings: EndpointSettings) -> None:
@@ -61,11 +61,11 @@ class TritonBackend:
 
         Args:
             picture: an encoded picture.
-            request_id: what Triton's logs and traces call the request.
+            request_id: the name of the request in Triton's logs and traces.
 
         Raises:
-            PipelineError: 10000 where Triton refuses the picture, 6000 where its own deadline
-                passed, 9000 where it failed or could not be reached.
+            PipelineError: 10000 if Triton refuses the picture, 6000 if its own deadline passed,
+                9000 if it failed or could not be reached.
         """
         image = len(picture).to_bytes(4, "little") + picture
         request = ModelInferRequest(id=request_id, raw_input_contents=[image])
@@ -100,7 +100,7 @@ class TritonBackend:
 
 
 def constant_part(model: str, options: Mapping[str, OptionValue]) -> Any:
-    """What every request has in common: all but its id and its picture."""
+    """The part that all requests share: everything except the id and the picture."""
     request = ModelInferRequest(model_name=model)
     request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
     for name in OUTPUTS:

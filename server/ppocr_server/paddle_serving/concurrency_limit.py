@@ -1,4 +1,4 @@
-"""So many requests in progress at a time; the next ones wait in order, up to a bound."""
+"""A limit of the requests in progress; the next ones wait in order, up to a second limit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
 
 
-class Gate:
-    """Lets `workers` requests through at a time.
+class ConcurrencyLimit:
+    """Admits `workers` requests at a time.
 
     Attributes:
         workers: how many may be in progress.
@@ -25,11 +25,11 @@ class Gate:
         self._free = asyncio.Semaphore(workers)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for one's turn and hold it.
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a slot and hold it while the block runs.
 
         Raises:
-            PipelineError: 6000 where too many are waiting already.
+            PipelineError: 6000 if too many are waiting already.
         """
         if self._free.locked() and self.waiting >= self.max_waiting:
             raise PipelineError(

@@ -37,16 +37,16 @@ def run_endpoint(
     """Run `serve_endpoint` until SIGINT, SIGTERM or SIGHUP; only in the main thread.
 
     Args:
-        settings: see `serve_endpoint`, and so for the others that are not named here.
-        triton: as there.
-        tracer: as there.
-        started: as there.
+        settings: see `serve_endpoint`.
+        triton: see `serve_endpoint`.
+        tracer: see `serve_endpoint`.
+        started: see `serve_endpoint`.
         alive: asked every second; the endpoints end when the answer is no.
-        grace: as there.
+        grace: see `serve_endpoint`.
 
     Raises:
-        PortInUseError: as there.
-        ServerError: as there.
+        PortInUseError: a port is taken.
+        ServerError: a port is out of range, or the address cannot be bound.
     """
 
     async def main() -> None:
@@ -60,7 +60,7 @@ def run_endpoint(
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """`asyncio.run`, in uvloop's event loop where that is installed: it does the same faster."""
+    """`asyncio.run`, in the faster event loop of uvloop if that is installed."""
     try:
         import uvloop
     except ModuleNotFoundError:
@@ -80,7 +80,7 @@ async def serve_endpoint(
 ) -> None:
     """Answer Paddle Serving's clients until `stop` is set.
 
-    Triton need not be there yet: until it is, health checks fail and requests are answered 9000.
+    While Triton does not answer, health checks fail and requests are answered 9000.
 
     Args:
         settings: what to listen on and how to answer.
@@ -88,8 +88,8 @@ async def serve_endpoint(
         tracer: the statistics block, None for none.
         stop: ends the service.
         started: called once the ports are open.
-        grace: seconds that requests in progress get at the end; new ones find the ports closed,
-            or are answered 3001 on a connection that is still open.
+        grace: seconds to finish the requests in progress at the end. New ones find the ports
+            closed, or are answered 3001 on a connection that is still open.
 
     Raises:
         PortInUseError: a port is taken.
@@ -108,7 +108,7 @@ async def serve_endpoint(
             rpc = RpcEndpoint(service, settings.host, ports["rpc"])
             await rpc.start()
             at_end.push_async_callback(rpc.stop, grace)
-            health.tell = rpc.set_ready
+            health.on_change = rpc.set_ready
         if "http" in ports:
             app = http_app(service, lambda: health.ready)
             http = HttpEndpoint(app, settings.host, ports["http"], grace, settings.tls)
@@ -129,15 +129,15 @@ class Health:
 
     def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
         self.ready = False
-        self.tell: Callable[[bool], Awaitable[None]] | None = None
+        self.on_change: Callable[[bool], Awaitable[None]] | None = None
         self._ask = ask
 
     async def watch(self) -> None:
-        """Ask for ever, and tell of every change."""
+        """Ask until cancelled, and report every change."""
         while True:
             ready = await self._ask()
-            if ready != self.ready and self.tell is not None:
-                await self.tell(ready)
+            if ready != self.ready and self.on_change is not None:
+                await self.on_change(ready)
             self.ready = ready
             await asyncio.sleep(WATCH_SECONDS)
 

@@ -37,11 +37,11 @@ class RpcEndpoint:
         limit = service.settings.max_message_bytes
         token, tls = service.settings.token, service.settings.tls
         self._server = grpc.aio.server(
-            interceptors=[] if token is None else [_Door(token)],
+            interceptors=[] if token is None else [_TokenCheck(token)],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
-                # Or two endpoints would share one port without a word.
+                # Otherwise two endpoints could share one port without an error.
                 ("grpc.so_reuseport", 0),
             ],
         )
@@ -67,19 +67,19 @@ class RpcEndpoint:
         await self._server.start()
 
     async def set_ready(self, ready: bool) -> None:
-        """Say what health checks are told from now on."""
+        """Set the answer to health checks."""
         status = health_pb2.HealthCheckResponse
         for name in HEALTH_NAMES:
             await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)
 
     async def stop(self, grace: float) -> None:
-        """Take no more requests, and give those in progress `grace` seconds."""
+        """Accept no more requests, and give those in progress `grace` seconds."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
 
 
-class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untyped
-    """Refuses calls without the token before their message is read; health checks have none."""
+class _TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untyped
+    """Refuses calls without the token before their message is read, except health checks."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -87,11 +87,11 @@ class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untype
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: Any
     ) -> Any:
-        """Let a call pass, or answer it here."""
+        """Pass a call on, or answer it here."""
         sent = dict(details.invocation_metadata).get("authorization", "")
         if details.method.startswith(HEALTH_PATH) or admits(self._token, str(sent).encode()):
             return await continuation(details)
-        # As if messages came in a stream: none of it is taken.
+        # A handler for a stream, because that one does not read the message first.
         return grpc.stream_unary_rpc_method_handler(_refuse)
 
 
@@ -114,7 +114,7 @@ def _handlers(service: PipelineService) -> Any:
     useful = 2 * longest_picture + MARGIN_BYTES
 
     def request_or_size(message: bytes) -> Any:
-        # 200 MB are refused before they are taken apart and copied twice.
+        # Refuse 200 MB before parsing, which would copy them twice.
         return Request.FromString(message) if len(message) <= useful else len(message)
 
     async def inference(request: Any, context: Any) -> Any:

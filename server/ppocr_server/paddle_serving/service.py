@@ -1,4 +1,4 @@
-"""The service behind both endpoints: check, wait for a turn, read, record, log."""
+"""The service behind both endpoints: check, wait for a slot, read, record, log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from ppocr_server.paddle_serving.concurrency_limit import Gate
+from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
 from ppocr_server.paddle_serving.picture import picture_of
 from ppocr_server.paddle_serving.protocol import (
     RESULT_KEY,
@@ -23,7 +23,7 @@ from ppocr_server.paddle_serving.tracing.records import Records
 
 LOG = logging.getLogger(__name__)
 CANCELLED = "cancelled"
-# To clients without the token, by either protocol.
+# The answer to clients without the token, over HTTP and gRPC.
 TOKEN_WANTED = (  # nosec B105 # no token
     "this service wants a token: send the header 'Authorization: Bearer TOKEN'"
 )
@@ -32,7 +32,7 @@ Read = Callable[[bytes, str], Awaitable[str]]
 
 
 def too_long_for_a_picture(size: int, max_picture_bytes: int) -> Answer:
-    """The answer to a request that holds more than one allowed picture can take."""
+    """The answer to a request that is larger than a request with an allowed picture."""
     return Answer(
         err_no=ErrNo.UNKNOWN,
         err_msg=f"the request has {size} bytes, more than a picture of at most "
@@ -41,7 +41,7 @@ def too_long_for_a_picture(size: int, max_picture_bytes: int) -> Answer:
 
 
 def _one_line(text: str) -> str:
-    """Text for the log: what a request holds must not look like another line."""
+    """Text for the log: no part of a request may look like another line."""
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
@@ -50,9 +50,9 @@ class PipelineService:
 
     Attributes:
         settings: as given.
-        gate: the requests in progress and waiting.
-        records: where the tracer finds what happened; None while nobody asks.
-        closed: set when the service stops; new requests are answered 3001 from then on.
+        limit: the requests in progress and waiting.
+        records: what the tracer takes; None without a tracer.
+        closed: set when the service stops; new requests are then answered 3001.
     """
 
     def __init__(
@@ -63,18 +63,18 @@ class PipelineService:
         Args:
             settings: the service's name, its bounds and its deadline.
             read: takes an encoded picture and a request id, returns the result's text.
-            records: filled with what happens, for a tracer that empties it.
+            records: filled here, for a tracer that takes what is in it.
         """
         self.settings = settings
-        self.gate = Gate(settings.worker_num, settings.max_waiting)
+        self.limit = ConcurrencyLimit(settings.worker_num, settings.max_waiting)
         self.records = records
         self.closed = False
         self._read = read
         self._numbers = itertools.count(1)
 
     async def answer(self, call: Call) -> Answer:
-        """Answer one call; cancelling this gives up its turn and its request at Triton."""
-        # What the log, the tracer and Triton's traces call it: the client's own id if it has one.
+        """Answer one call; cancelling this frees its slot and cancels its request at Triton."""
+        # For the log, the tracer and Triton's traces: the client's own id if it has one.
         request_id = str(call.logid or next(self._numbers))
         began = time.perf_counter()
         outcome: int | str = CANCELLED
@@ -119,5 +119,5 @@ class PipelineService:
         if call.name not in ("", self.settings.name):
             raise PipelineError(ErrNo.NO_SERVICE, SERVICE_NAME_ERROR)
         picture = picture_of(call, self.settings.max_picture_bytes)
-        async with self.gate.turn():
+        async with self.limit.slot():
             return await self._read(picture, request_id)

@@ -1,4 +1,4 @@
-"""How the old endpoints reach Triton: encrypted or not, with which certificates and token."""
+"""The connection of the old endpoints to Triton: encryption, certificates and token."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from ppocr_server.access.credentials import Tls, bearer
 from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER, Security
 from ppocr_server.errors import ServerError
 
-# A client's hello, the server's answer, the client's certificate, the server's verdict.
-HANDSHAKES = 4
+HANDSHAKES = 4  # client hello, server hello, client certificate, server's verdict
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """What Triton asks of those who call it.
+    """What Triton asks of its clients.
 
     Attributes:
         secure: whether the connection is encrypted.
-        ca: whose signature on Triton's certificate is trusted; None for the usual ones.
-        certificate: what is shown to Triton, where it wants one.
-        key: its key.
-        name: in Triton's certificate, where it is not the one in the address.
+        ca: authority that signed Triton's certificate; None for the system's.
+        certificate: the client certificate, if Triton asks for one.
+        key: the key of `certificate`.
+        name: the name in Triton's certificate, if it is not the one in the address.
         token: sent with every request.
     """
 
@@ -59,7 +58,7 @@ class Upstream:
 
 
 class _Token(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc is untyped
-    """Puts a token into the metadata of every call, for Triton and for a proxy before it."""
+    """Adds a token to the metadata of every call, for Triton and for a proxy before it."""
 
     def __init__(self, token: str) -> None:
         names = (TOKEN_HEADER, GRPC_PREFIX + TOKEN_HEADER)
@@ -74,12 +73,12 @@ class _Token(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grp
 
 
 def upstream_of(security: Security) -> Upstream:
-    """How a process reaches the tritonserver that it has started itself.
+    """The connection of a process to the tritonserver that it has started.
 
-    It trusts that server's own certificate and no other, and shows it where Triton wants one.
+    It trusts only that server's certificate, and shows it as a client certificate if Triton asks.
 
     Raises:
-        ServerError: Triton would not take it.
+        ServerError: Triton would refuse it.
     """
     tls = security.tls
     if tls is None:
@@ -90,7 +89,7 @@ def upstream_of(security: Security) -> Upstream:
 
 
 def name_in(tls: Tls) -> str:
-    """A name in the server's certificate, as a client learns it that shows the same certificate.
+    """A name in the server's certificate, as a client with the same certificate sees it.
 
     Raises:
         ServerError: it has none, or a server with these certificates refuses that client.

@@ -24,9 +24,10 @@ LOG_LEVELS: dict[str, tuple[str, ...]] = {
 # Shared memory of one Python instance. Pictures make it grow once; large steps make that one
 # growth instead of many. Pages that are never touched cost nothing.
 SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
-# Headers of an HTTP request that are options of it: a body that is the bare picture has no place
-# for them. All names that could be one are let through, so that a wrong one is not passed over.
-OPTION_HEADERS = "(?i)^((cls|det|drop|rec|use)_.*|reference)$"
+# HTTP headers that Triton forwards as options of the request, because a body that is the bare
+# picture has no place for them. The pattern admits misspelled names, so that they are refused
+# instead of ignored, and hyphens, because proxies drop headers with an underscore.
+OPTION_HEADERS = "(?i)^((cls|det|drop|rec|use)[_-].*|reference)$"
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
 _UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
 

@@ -123,7 +123,7 @@ def texts_in(said: str) -> list[str]:
 def test_reading_with_curl(server, folder):
     headers, parameters = (run_code(*block, folder, server) for block in language_blocks("curl"))
     assert texts_in(headers) == texts_in(parameters) == TEXTS
-    wrong = language_blocks("curl")[0][1].replace("drop_score: 0.9", "drop_scor: 0.9")
+    wrong = language_blocks("curl")[0][1].replace("drop-score: 0.9", "drop-scor: 0.9")
     wrong = wrong.replace("| ppocr-serve --decode", "")
     assert "did you mean 'drop_score'" in run_code("sh", wrong, folder, server)
 

@@ -77,7 +77,7 @@ async def conversation(data: bytes) -> bytes:
     # Whatever still waits for the rest of a body hears that there is none.
     await turns()
     assert not state.tasks
-    assert (rpc.SERVICE.gate.running, rpc.SERVICE.gate.waiting) == (0, 0)
+    assert (rpc.SERVICE.limit.running, rpc.SERVICE.limit.waiting) == (0, 0)
     for failure in failures:
         raise failure
     return bytes(wire.written)

@@ -21,16 +21,16 @@ LOG = logging.getLogger(__name__)
 METRICS_SECONDS = 2.0
 _PENDING = re.compile(r'^nv_inference_pending_request_count\{.*?model="([^"]+)".*?\} (\S+)$', re.M)
 _PHASE = re.compile(r'^ppocr_step_seconds_total\{model="([^"]+)",phase="([^"]+)"\} (\S+)$', re.M)
-UNDIVIDED = "Triton's metrics do not tell the phases of %s: its prep[] holds its postprocessing too"
+UNDIVIDED = "Triton's metrics have no phases of %s: its prep[] includes its postprocessing"
 
 
 async def trace(settings: TracerSettings, triton: Any, service: PipelineService) -> None:
-    """Write a block every `interval_s` seconds, for ever.
+    """Write a block every `interval_s` seconds until cancelled.
 
     Args:
         settings: the interval, and which models make up an Op.
-        triton: an asynchronous stub of its service.
-        service: whose records, which must not be None, are emptied.
+        triton: an asynchronous stub of Triton's gRPC service.
+        service: its records are taken; they must not be None.
     """
     assert service.records is not None
     began, before = time.monotonic(), await counts_by_model(triton)
@@ -43,7 +43,7 @@ async def trace(settings: TracerSettings, triton: Any, service: PipelineService)
         await asyncio.sleep(settings.interval_s)
         began, seconds = time.monotonic(), time.monotonic() - began
         now = await counts_by_model(triton)
-        # A Triton that was started again counts from zero, and may have other instances.
+        # After a restart Triton counts from zero and may have other instances.
         change = {name: now[name] - before[name] for name in now.keys() & before.keys()}
         if any(counts.requests < 0 for counts in change.values()):
             change, instances = now, {}
@@ -56,9 +56,9 @@ async def trace(settings: TracerSettings, triton: Any, service: PipelineService)
             model: since(phases_before.get(model, {}), phases_now[model]) for model in phases_now
         }
         phases_before = phases_now
-        gate = service.gate
+        limit = service.limit
         queues = Queues(
-            gate.running, gate.workers, gate.waiting, gate.max_waiting, pending_of(text)
+            limit.running, limit.workers, limit.waiting, limit.max_waiting, pending_of(text)
         )
         for line in tracer_block(
             settings.ops, change, instances, phases, service.records.take(), queues, seconds
@@ -100,7 +100,7 @@ async def instances_of(triton: Any, model: str) -> int:
 
 
 async def metrics_text(settings: TracerSettings) -> str:
-    """Triton's metrics; empty where they are not known."""
+    """The text of Triton's metrics; empty if they are not available."""
     if settings.metrics_url is None:
         return ""
     try:
@@ -116,7 +116,7 @@ def pending_of(text: str) -> dict[str, int]:
 
 
 def phases_of(text: str) -> dict[str, dict[str, float]]:
-    """The seconds of each phase of the models that tell them."""
+    """Seconds in each phase, by model; only some models count them."""
     phases: dict[str, dict[str, float]] = {}
     for model, phase, seconds in _PHASE.findall(text):
         phases.setdefault(model, {})[phase] = float(seconds)
@@ -124,9 +124,9 @@ def phases_of(text: str) -> dict[str, dict[str, float]]:
 
 
 def since(before: Mapping[str, float], now: Mapping[str, float]) -> Mapping[str, float]:
-    """What was added to each phase; all there is where nothing was, or less than before.
+    """The seconds added to each phase, or all of `now` if none were added or Triton restarted.
 
-    A model tells its phases up to a second late, so that an interval can have work and no news.
+    A model exports its phases up to a second late, so an interval can have work and no change.
     """
     added = {phase: seconds - before.get(phase, 0.0) for phase, seconds in now.items()}
     return added if min(added.values()) >= 0 < sum(added.values()) else now
