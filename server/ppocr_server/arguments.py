@@ -11,7 +11,7 @@ WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
-RESTARTS_HELP = "how often a tritonserver that died, or lost a process, is replaced in 10 minutes"
+RESTARTS_HELP = "restarts within 10 minutes of a tritonserver that ended or lost a process"
 TIMEOUT_HELP = "time to load all models (default: 120 s, and 20 s for each of their processes)"
 LOG_LEVELS = ("error", "warning", "info", "verbose")
 
@@ -32,22 +32,28 @@ def parser() -> argparse.ArgumentParser:
         prog="ppocr-serve",
         description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
         formatter_class=DefaultsHelp,
-        epilog="Three more things, each with its own --help: ppocr-serve endpoint answers the "
-        "clients of Paddle Serving, ppocr-serve timeline draws Triton's traces, ppocr-serve "
-        "shm-size says how much shared memory a repository needs.",
+        epilog="Subcommands, each with its own --help: `ppocr-serve endpoint` answers the clients "
+        "of Paddle Serving, `ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
+        "says how much shared memory a repository needs.",
     )
     add = options.add_argument
     add(
         "--config",
         type=Path,
         metavar="FILE",
-        help="a Paddle Serving config.yml: build what it names, serve it, answer its old ports",
+        help="a Paddle Serving config.yml: build its models, serve them, answer on its old ports",
     )
-    add("--work", type=Path, default=WORK, metavar="DIR", help="of --config, for all models")
+    add(
+        "--work",
+        type=Path,
+        default=WORK,
+        metavar="DIR",
+        help="with --config: folder for all models",
+    )
     repository_help = f"folder of models (default: {DEFAULT_REPOSITORY}; with --config: build it)"
     add("--model-repository", metavar="DIR", help=repository_help)
     add("--host", help="address to listen on; 0.0.0.0 for all (default: 127.0.0.1)")
-    # Of each endpoint an option wins over config.yml, and that over these defaults.
+    # For each endpoint an option takes precedence over config.yml, and that over these defaults.
     for name, port in DEFAULT_PORTS.items():
         text = f"0 picks a free one (default: {port})"
         add(f"--{name}-port", type=int, metavar="PORT", help=text)
@@ -60,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         "--log-folder",
         default="PipelineServingLogs",
         metavar="DIR",
-        help="of --config, for the old endpoints' logs; empty: standard error",
+        help="with --config: for the logs of the old endpoints; empty: standard error",
     )
     add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
     add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
@@ -68,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--decode",
         action="store_true",
-        help="make the body of a raw /infer answer on standard input readable, and exit",
+        help="decode the body of a raw /infer answer on standard input, and exit",
     )
     add(
         "--triton-argument",

@@ -1,7 +1,6 @@
-"""Read the body of a raw `/infer` answer: a JSON header with binary tensors behind it.
+"""Decode the body of a raw `/infer` answer: a JSON header followed by binary tensors.
 
-A request whose body is the bare picture (`curl --data-binary`) is always answered in binary;
-this makes such an answer readable.
+Triton always answers a request whose body is the bare picture (`curl --data-binary`) in this form.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ DTYPES = {
 def decode_answer(body: bytes) -> dict[str, Any]:
     """Return the outputs of an answer by name, nested lists of numbers or strings.
 
-    Fractions are rounded to six decimals. An error answer (`{"error": ...}`) is returned as it is.
+    Fractions are rounded to six decimals. An error (`{"error": ...}`) is returned unchanged.
 
     Args:
         body: the whole HTTP body.
@@ -69,7 +68,7 @@ def decode_answer(body: bytes) -> dict[str, Any]:
 def _decode_tensor(chunk: bytes, datatype: str, shape: list[int]) -> Any:
     if datatype != "BYTES":
         array = np.frombuffer(chunk, DTYPES[datatype]).reshape(shape)
-        # As float64, a float32 would show digits that it does not have.
+        # Converted and rounded, because a float32 shows false digits as a float64.
         if array.dtype.kind == "f":
             array = array.astype(np.float64).round(DECIMALS)
         return array.tolist()

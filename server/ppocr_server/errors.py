@@ -1,4 +1,4 @@
-"""What can go wrong around the server, each told in one readable line."""
+"""The errors of the server; each message is one readable line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PortInUseError(ServerError):
 
 
 class KilledError(ServerError):
-    """A signal ended tritonserver while it started: a crash, or somebody's doing."""
+    """A signal ended tritonserver while it started."""
 
 
 class ModelLoadError(ServerError):

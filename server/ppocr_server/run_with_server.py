@@ -1,4 +1,4 @@
-"""Run a command that needs the server, and end with it."""
+"""Run a command that needs the server, until the command ends."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def run_while_serving(
 ) -> int:
     """Run a command with the endpoints in its environment; returns its exit status.
 
-    The status is 128 + n when signal n ended it. `more` is put into its environment as well.
+    The status is 128 + n if signal n ended the command. `more` is added to its environment.
 
     Raises:
-        ServerError: the command does not exist, or the server ended before it.
+        ServerError: the command does not exist, or the server ended first.
     """
     environment = {
         **os.environ,

@@ -84,7 +84,9 @@ def test_the_reason_survives_the_log(
         assert server.wait(20) is not None
 
     monkeypatch.setattr(health, "model_index", ended)
-    with pytest.raises(ServerError, match="--no-such-argument"):
+    with pytest.raises(
+        ServerError, match="ended while starting: unrecognized option '--no-such-argument'"
+    ):
         server.start()
     assert is_gone(server.session, server.shared_memory_prefix)
 

@@ -1,6 +1,6 @@
-"""Secrets and certificates: read from files and the environment, checked before anything starts.
+"""Read secrets and certificates from files and the environment, and check them before the start.
 
-A secret is never a word of a command line, which every user of a machine can read.
+A secret is never an argument, because every user of a machine can read command lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ppocr_server.errors import ServerError
 
-# What a header can carry as it is (RFC 6750), and too long to be guessed.
+# The characters that a header can carry (RFC 6750), and too many to be guessed.
 SECRET = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 TOKEN_VARIABLE = "PPOCR_TOKEN"  # nosec B105 # names, not secrets
 
@@ -25,9 +25,9 @@ class Tls:
     """Certificates of a server, each the path of a PEM file.
 
     Attributes:
-        certificate: the server's own, with those between it and its authority.
-        key: the key of that certificate, without a password.
-        clients: whose signature clients' certificates need; None asks clients for none.
+        certificate: of the server, with the intermediate certificates.
+        key: of that certificate, without a password.
+        clients: of the authority that signs client certificates; None asks clients for none.
     """
 
     certificate: Path
@@ -35,14 +35,14 @@ class Tls:
     clients: Path | None = None
 
     def check(self) -> None:
-        """See that the files belong together.
+        """Check that the files belong together.
 
         Raises:
-            ServerError: one cannot be read, or the key is of another certificate.
+            ServerError: a file cannot be read, or the key belongs to another certificate.
         """
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            # A password would be asked for on the terminal, and tritonserver cannot be told one.
+            # OpenSSL would ask for a password on the terminal; tritonserver accepts none.
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
             if self.clients is not None:
                 context.load_verify_locations(self.clients)
@@ -62,10 +62,10 @@ def _no_password() -> str:
 
 
 def read_secret(file: Path | None, variable: str) -> str | None:
-    """Return the secret in a file, or else in a variable of the environment, or None.
+    """Return the secret in a file, or in an environment variable, or None.
 
     Raises:
-        ServerError: the file cannot be read, or it is no secret that a header can carry.
+        ServerError: the file cannot be read, or a header cannot carry the secret.
     """
     if file is None:
         text, origin = os.environ.get(variable, ""), variable
@@ -92,9 +92,9 @@ def bearer(token: str) -> str:
 
 
 def admits(token: str | None, authorization: bytes) -> bool:
-    """Whether a header `Authorization` carries the token, or none is asked for.
+    """Whether a header `Authorization` carries the token; true if there is no token.
 
-    The time it takes does not tell how much of a wrong one is right.
+    The comparison takes the same time for every wrong token.
     """
     if token is None:
         return True
@@ -103,18 +103,23 @@ def admits(token: str | None, authorization: bytes) -> bool:
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add the options of a token and of certificates."""
+    """Add the options for a token and for certificates."""
     add = group.add_argument
     add(
         "--token-file",
         type=Path,
         metavar="FILE",
-        help=f"clients must send the token in it, as Authorization: Bearer (or {TOKEN_VARIABLE} "
-        "in the environment)",
+        help=f"file with the token that clients must send as Authorization: Bearer (or "
+        f"{TOKEN_VARIABLE} in the environment)",
     )
-    add("--tls-cert", type=Path, metavar="PEM", help="this server's certificate: encrypt")
+    add("--tls-cert", type=Path, metavar="PEM", help="encrypt, with this certificate")
     add("--tls-key", type=Path, metavar="PEM", help="the key of --tls-cert, without a password")
-    add("--tls-client-ca", type=Path, metavar="PEM", help="clients need a certificate of this one")
+    add(
+        "--tls-client-ca",
+        type=Path,
+        metavar="PEM",
+        help="clients need a certificate of this authority",
+    )
 
 
 def token_of(options: argparse.Namespace) -> str | None:
@@ -127,10 +132,10 @@ def token_of(options: argparse.Namespace) -> str | None:
 
 
 def tls_of(options: argparse.Namespace) -> Tls | None:
-    """The certificates, checked; None where there is to be no encryption.
+    """The checked certificates; None for no encryption.
 
     Raises:
-        ServerError: an option lacks its companion, or see `Tls.check`.
+        ServerError: one of two required options is missing, or see `Tls.check`.
     """
     certificate, key, clients = options.tls_cert, options.tls_key, options.tls_client_ca
     if certificate is None and key is None and clients is None:

@@ -1,8 +1,7 @@
-"""What a tritonserver lets whom do: its addresses, its operator's key, its token, its certificates.
+"""Who may do what on a tritonserver: addresses, operator's key, token and certificates.
 
-Triton names its requests in groups ("APIs", by gRPC "protocols"), and can ask for a header with
-those of a group. What only an operator does needs a key, which is a random one that nobody is told
-unless one is given.
+Triton has groups of requests ("APIs", in gRPC "protocols") and can require a header for a group.
+The requests of an operator need a key. Unless one is given it is random and printed nowhere.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from ppocr_server.errors import ServerError
 
 LOOPBACK = "127.0.0.1"
 ADMIN_VARIABLE = "PPOCR_ADMIN_KEY"
-# Names of headers, as HTTP has them; gRPC's have a prefix.
+# Names of HTTP headers; in gRPC metadata they have a prefix.
 ADMIN_HEADER, TOKEN_HEADER = "ppocr-admin-key", "authorization"
 GRPC_PREFIX = "triton-grpc-protocol-"
 
-# Triton's groups of requests; "health" is never closed, since balancers and probes have no key.
+# Triton's groups of requests. "health" is always open, because balancers and probes have no key.
 APIS = (
     "metadata",
     "inference",
@@ -41,13 +40,13 @@ APIS = (
     "trace",
     "logging",
 )
-# Change what is served, name files for the server to write, or turn what it tells on and off.
+# They change what is served, name files that the server writes, or change what it logs.
 OPERATORS = ("model-repository", "trace", "logging")
-# Clients on this machine send large pictures so. From elsewhere it opens only what is not theirs.
+# Clients on this machine send large pictures this way. Clients elsewhere have no use for it.
 MACHINE = ("shared-memory",)
 
-# Before it Triton takes a kilobyte for each chunk of an HTTP body, and ends at a million of them.
-MENDED = (2, 59, 1)
+# Older versions take a kilobyte for each chunk of an HTTP body and crash at a million chunks.
+FIXED_VERSION = (2, 59, 1)
 
 
 def new_key() -> str:
@@ -57,17 +56,17 @@ def new_key() -> str:
 
 @dataclass(frozen=True)
 class Security:
-    """The bounds of one tritonserver.
+    """The access rules of one tritonserver.
 
     Attributes:
-        closed: groups of `APIS` that need the operator's key; None for `OPERATORS`, and for
-            `MACHINE` where other machines reach the server.
+        closed: the groups of `APIS` that need the operator's key; None for `OPERATORS`, and also
+            `MACHINE` if other machines reach the server.
         admin_key: the operator's key.
-        token: what clients must send with all else but health; None asks for nothing.
-        tls: certificates of gRPC. Triton has none for HTTP and metrics, which stay on this
-            machine then.
-        http_host: the address of HTTP alone, None for the server's.
-        metrics_host: the address of metrics alone, None for the server's.
+        token: what clients must send with all other requests except health; None for nothing.
+        tls: certificates of gRPC. Triton has none for HTTP and metrics, which then listen on this
+            machine only.
+        http_host: the address of HTTP, None for that of the server.
+        metrics_host: the address of metrics, None for that of the server.
     """
 
     closed: tuple[str, ...] | None = None
@@ -79,12 +78,12 @@ class Security:
 
     @property
     def scheme(self) -> str:
-        """Of gRPC addresses as `ppocr-client` takes them."""
+        """The scheme of gRPC addresses for `ppocr-client`."""
         return "grpc" if self.tls is None else "grpcs"
 
     @property
     def headers(self) -> dict[str, str]:
-        """What makes HTTP requests welcome everywhere."""
+        """HTTP headers that open all requests."""
         token = {} if self.token is None else {TOKEN_HEADER: bearer(self.token)}
         return {ADMIN_HEADER: self.admin_key, **token}
 
@@ -98,7 +97,7 @@ class Security:
         }
 
     def arguments(self, host: str) -> list[str]:
-        """Arguments for tritonserver, one that listens on `host`."""
+        """Arguments for a tritonserver that listens on `host`."""
         closed = self._closed(host)
         groups = [(closed, ADMIN_HEADER, self.admin_key)]
         if self.token is not None:
@@ -112,21 +111,21 @@ class Security:
         ] + _tls_arguments(self.tls)
 
     def exposure(self, host: str, version: str) -> str:
-        """What to say where an old Triton's HTTP is reached from elsewhere; "" where all is well.
+        """A warning if other machines reach the HTTP endpoint of an old Triton; "" otherwise.
 
         Args:
-            host: that the server listens on.
-            version: Triton's own, such as "2.51.0".
+            host: the address that the server listens on.
+            version: of Triton, such as "2.51.0".
         """
         address = self.hosts(host)["http"]
         numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
-        if is_loopback(address) or not numbers or numbers >= MENDED:
+        if is_loopback(address) or not numbers or numbers >= FIXED_VERSION:
             return ""
         return (
-            f"HTTP of Triton {version} is open at {address}: whoever reaches it can end it with "
-            "one request of a million chunks (CVE-2025-23310, mended in 2.59.1). Keep it here with "
-            "--http-host 127.0.0.1, which leaves gRPC open, or put a proxy before it that hands on "
-            "whole bodies of bounded size; SECURITY.md says more"
+            f"HTTP of Triton {version} is open at {address}. One request of a million chunks can "
+            "crash it (CVE-2025-23310, fixed in 2.59.1). Close it to other machines with "
+            "--http-host 127.0.0.1, which leaves gRPC open, or put a proxy before it that passes "
+            "on whole bodies of limited size; see SECURITY.md"
         )
 
     def _closed(self, host: str) -> tuple[str, ...]:
@@ -151,7 +150,7 @@ def _tls_arguments(tls: Tls | None) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -162,22 +161,22 @@ def is_loopback(host: str) -> bool:
 
 def add_security_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that `security_of` reads."""
-    group = parser.add_argument_group("security (SECURITY.md says what each one closes)")
+    group = parser.add_argument_group("security (see SECURITY.md)")
     add = group.add_argument
     add(
         "--admin-key-file",
         type=Path,
         metavar="FILE",
-        help=f"the operator's key is in it, for requests with the header {ADMIN_HEADER} (or "
-        f"{ADMIN_VARIABLE} in the environment; default: a random one that nobody is told)",
+        help=f"file with the operator's key, for requests with the header {ADMIN_HEADER} (or "
+        f"{ADMIN_VARIABLE} in the environment; default: a random key that is printed nowhere)",
     )
     add(
         "--restrict",
         type=_apis,
         metavar="APIS",
-        help=f"what needs that key: none, or some of {', '.join(APIS)} with commas between "
-        f"(default: {','.join(OPERATORS)}, and {','.join(MACHINE)} where other machines reach "
-        "this server)",
+        help=f"requests that need that key: none, or some of {', '.join(APIS)}, comma-separated "
+        f"(default: {','.join(OPERATORS)}, and {','.join(MACHINE)} if other machines reach this "
+        "server)",
     )
     add_arguments(group)
     plain = "address of {} alone (default: --host; with --tls-cert 127.0.0.1, as it is plain text)"
@@ -194,7 +193,7 @@ def _apis(word: str) -> tuple[str, ...]:
 
 
 def security_of(options: argparse.Namespace) -> Security:
-    """The bounds that the options and the environment set.
+    """The access rules that the options and the environment set.
 
     Raises:
         ServerError: a secret or a certificate cannot be used.
@@ -202,7 +201,9 @@ def security_of(options: argparse.Namespace) -> Security:
     admin_key = read_secret(options.admin_key_file, ADMIN_VARIABLE) or new_key()
     token = token_of(options)
     if token == admin_key:
-        raise ServerError("the token is the operator's key; a client would be one: use two secrets")
+        raise ServerError(
+            "the token and the operator's key are the same secret; use two different ones"
+        )
     return Security(
         options.restrict,
         admin_key,
@@ -214,6 +215,6 @@ def security_of(options: argparse.Namespace) -> Security:
 
 
 def command_environment(security: Security) -> Mapping[str, str]:
-    """The secrets, for the environment of a command that runs beside the server."""
+    """The secrets, as environment variables of a command that runs beside the server."""
     token = {} if security.token is None else {"PPOCR_TOKEN": security.token}
     return {ADMIN_VARIABLE: security.admin_key, **token}

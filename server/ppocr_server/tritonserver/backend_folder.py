@@ -14,9 +14,9 @@ _CACHES = shutil.ignore_patterns("__pycache__")
 def assemble_backends(installation: Installation, target: Path) -> Path:
     """Return a complete backend directory, assembled in `target` where parts are missing.
 
-    A container with the C++ backends of all engines is used as it is. Otherwise `target` becomes
-    a copy in links of the installation's backends, plus the Python-based stand-ins of those
-    engines that it lacks, plus, for the wheel, the Python stub of the running Python version.
+    The backends of a container with all C++ engines are used as they are. Otherwise `target` gets
+    links to the installation's backends, the Python stand-ins of the engines that it lacks, and,
+    for the wheel, the Python stub of the running Python version.
     Triton takes `onnxruntime/model.py` for the backend when that folder has no shared library.
 
     Args:
@@ -28,7 +28,7 @@ def assemble_backends(installation: Installation, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for backend in installation.backends.iterdir():
         if backend.name == "python" and installation.stub is not None:
-            # Copied, 3 MB: Triton refuses a library that is a link out of its backend's folder.
+            # Copied (3 MB), because Triton refuses a library that links out of its backend folder.
             shutil.copytree(backend, target / "python", ignore=_CACHES)
             shutil.copy2(installation.stub, target / "python")
         elif backend.name not in installation.stand_ins:

@@ -1,4 +1,4 @@
-"""Turn what Triton says about a failed start into one readable sentence."""
+"""Turn what Triton logs about a failed start into one readable sentence."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from ppocr_server.tritonserver.health import ModelState
 
 _STATUS = re.compile(r"^(Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
 _EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<name>\w*(?:Error|Exception)): ")
-# Their name adds nothing to a message that is a sentence, unlike KeyError's.
+# Their names add nothing to the message; that of a KeyError, for instance, does.
 _PLAIN = ("ValueError", "RuntimeError", "OSError", "Exception")
 _ERROR_LINE = re.compile(r"^E\d{4} [\d:.]+ \d+ \S+\] \"?(.+?)\"?$", re.MULTILINE)
-# Where Triton says that the step before an ensemble failed, it repeats that step's whole reason.
+# If a model of an ensemble failed, Triton repeats its whole reason in that of the ensemble.
 _REPEATED = re.compile(r" which has no loaded version\..*", re.DOTALL)
 SIGNALLED = 128  # plus n: the status of a process that signal n ended
 NO_REASON = "Triton gave no reason; see its log"
-# Printed on every machine without a GPU; says nothing about why a start failed.
+# Logged on every machine without a GPU; not a reason for a failed start.
 _NOISE = ("CudaDriverHelper", "NVML", "DCGM", "CUDA memory pool", "pinned system memory")
+# From the loader or from parsing the arguments, before Triton's own log begins.
+_BEFORE_LOG = re.compile(r"^\S*tritonserver: (.+)$", re.MULTILINE)
 _LOADED = re.compile(r"successfully loaded '([^']+)'")
 
 
@@ -40,10 +42,10 @@ def failed_models(index: Iterable[ModelState], expected: Iterable[str], log: str
     """Reason by name of the models that did not load, root causes before their dependants.
 
     Args:
-        index: Triton's repository index. It leaves out a model whose configuration cannot be
-            read, and has no reason for an ensemble; those are in the log only.
-        expected: the model folders that should be there.
-        log: Triton's log so far, empty where it is not kept.
+        index: Triton's repository index. It has no model whose configuration cannot be read, and
+            no reason for an ensemble; these are in the log only.
+        expected: the names of the model folders.
+        log: Triton's log so far, empty if it is not kept.
     """
     states = {row.name: row for row in index}
     errors = _ERROR_LINE.findall(log)
@@ -67,7 +69,7 @@ def _logged_reason(name: str, errors: Iterable[str]) -> str:
 
 
 def failure_message(reasons: Mapping[str, str]) -> str:
-    """One line for one or several failed models."""
+    """One line for one or more failed models."""
     first, *others = reasons.items()
     line = f"model '{first[0]}' failed to load: {first[1]}"
     if others:
@@ -76,8 +78,9 @@ def failure_message(reasons: Mapping[str, str]) -> str:
 
 
 def last_error(log: str) -> str:
-    """The last error line of Triton's log that says something, empty when there is none."""
+    """The last meaningful error line of Triton's log; empty if there is none."""
     lines = [line for line in _ERROR_LINE.findall(log) if not any(n in line for n in _NOISE)]
+    lines = lines or _BEFORE_LOG.findall(log)[:1]
     return readable_reason(lines[-1]) if lines else ""
 
 
@@ -87,12 +90,12 @@ def loaded_models(log: str) -> set[str]:
 
 
 def early_end(status: int, log: str, hint: str) -> ServerError:
-    """What a tritonserver died of that ended before it was ready.
+    """The error for a tritonserver that ended before it was ready.
 
     Args:
         status: its exit status, 128 + n for signal n.
         log: all of its log.
-        hint: added to the message: where the log is.
+        hint: end of the message: where the log is.
     """
     error = last_error(log)
     if "already in use" in error:

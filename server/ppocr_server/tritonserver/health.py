@@ -1,7 +1,7 @@
-"""Ask a running tritonserver how it is, over its HTTP endpoint.
+"""Ask a running tritonserver for its state over HTTP.
 
-`python -m ppocr_server.tritonserver.health HOST:PORT` is for containers: it
-ends with 0 when every model is ready.
+`python -m ppocr_server.tritonserver.health HOST:PORT` is a health check for containers: it ends
+with 0 if every model is ready.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def is_ready(url: str) -> bool:
 
 
 def answers(url: str, path: str) -> bool:
-    """Whether there is something at this path, and all is well with it."""
+    """Whether this path is answered with status 200."""
     answer = _request(url, "GET", path)
     return answer is not None and answer[0] == 200
 
@@ -43,11 +43,11 @@ def server_version(url: str, headers: Mapping[str, str]) -> str:
 
 
 def model_index(url: str, headers: Mapping[str, str]) -> list[ModelState] | None:
-    """Every model that Triton knows, or None while the endpoint is not up.
+    """Every model that Triton knows, or None while the endpoint does not answer.
 
     Args:
         url: "host:port".
-        headers: those that this needs, `Security.headers`.
+        headers: `Security.headers`.
     """
     answer = _request(url, "POST", "/v2/repository/index", headers)
     if answer is None or answer[0] != 200:

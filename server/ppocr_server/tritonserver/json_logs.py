@@ -1,6 +1,6 @@
-"""Triton's log as JSON, an object a line, for what collects logs.
+"""Triton's log as JSON, one object a line, for log collectors.
 
-Triton itself writes text alone. The log goes through a pipe, and a thread writes it anew.
+Triton writes only text. The log goes through a pipe, and a thread rewrites it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _LINE = re.compile(
 )
 _REQUEST = re.compile(r"^\[request id: (?P<id>[^\]]*)\] ?")
 LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal", "V": "verbose"}
-UNKNOWN = "<id_unknown>"  # how Triton spells that a client gave no id
+UNKNOWN = "<id_unknown>"  # in Triton's log, for a request without an id
 
 
 def as_json(line: str) -> str:
     """One line of Triton's log as a JSON object.
 
     `level`, `time` (month-day and clock, in UTC; Triton names no year), `thread`, `source` and
-    `message`, and `request_id` where there is one; what is not a line of Triton's has a `message`.
+    `message`, and `request_id` if there is one. Any other line has only a `message`.
     """
     found = _LINE.match(line)
     if found is None:
@@ -49,9 +49,9 @@ def as_json(line: str) -> str:
 
 @contextmanager
 def json_log(target: int) -> Iterator[int]:
-    """Give a file descriptor for a log, whose lines arrive at `target` as JSON.
+    """Give a file descriptor for a log whose lines are written to `target` as JSON.
 
-    On leaving, waits until every other holder of the descriptor has closed it.
+    On exit, waits until all other holders of the descriptor have closed it.
     """
     end, start = os.pipe()
 

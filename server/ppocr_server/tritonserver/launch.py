@@ -1,4 +1,4 @@
-"""The command line and the environment that tritonserver is started with."""
+"""The command line and the environment of tritonserver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_server.errors import NotInstalledError
 from ppocr_server.tritonserver.locate import Installation
 
-# Ports by endpoint, and tritonserver's options for them.
 ENDPOINTS = ("http", "grpc", "metrics")
 LOG_LEVELS: dict[str, tuple[str, ...]] = {
     "error": ("--log-info=false", "--log-warning=false"),
@@ -21,8 +20,8 @@ LOG_LEVELS: dict[str, tuple[str, ...]] = {
     "info": (),
     "verbose": ("--log-verbose=1",),
 }
-# Shared memory of one Python instance. Pictures make it grow once; large steps make that one
-# growth instead of many. Pages that are never touched cost nothing.
+# Shared memory of one Python instance. It grows for pictures; a large step makes that one growth
+# instead of many. Untouched pages cost nothing.
 SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
 # HTTP headers that Triton forwards as options of the request, because a body that is the bare
 # picture has no place for them. The pattern admits misspelled names, so that they are refused
@@ -47,8 +46,8 @@ def triton_command(
 ) -> list[str]:
     """Return tritonserver's command line.
 
-    It is told not to exit when a model fails: its repository index then says which one and why,
-    and the caller stops it. `extra` comes last, so it can override everything else.
+    It does not exit when a model fails: the repository index then has the model and the reason, and
+    the caller stops it. `extra` comes last, so it overrides everything else.
     """
     command = [
         str(installation.binary),
@@ -66,7 +65,7 @@ def triton_command(
             f"--{endpoint}-address={hosts[endpoint]}",
             f"--{endpoint}-port={ports[endpoint]}",
         ]
-    # A Python-based backend takes these settings under its own name.
+    # A Python-based backend reads these settings under its own name.
     for backend in ("python", *installation.stand_ins):
         command.append(f"--backend-config={backend},shm-region-prefix-name={prefix}")
         command += [
@@ -78,9 +77,9 @@ def triton_command(
 def triton_environment(installation: Installation) -> dict[str, str]:
     """Return what must be added to the environment of tritonserver and its Python stubs.
 
-    The wheel's libraries lie in a folder of their own. Its Python stub embeds an interpreter
-    that finds its packages through the first `python3` on PATH, so that must be ours; a container
-    has its own Python and is left alone.
+    The wheel's libraries are in a folder of their own. Its Python stub embeds an interpreter that
+    finds its packages through the first `python3` on PATH, which must be the running one. A
+    container has its own Python and needs neither.
     """
     if not installation.libraries:
         return dict(TELEMETRY_OFF)
@@ -94,14 +93,14 @@ def triton_environment(installation: Installation) -> dict[str, str]:
 
 
 def check_stub(installation: Installation, environment: Mapping[str, str]) -> None:
-    """Refuse a Python stub whose libraries do not load; Triton would wait for it for ever.
+    """Refuse a Python stub whose libraries do not load; Triton would wait for it forever.
 
     Raises:
         NotInstalledError: names the missing library.
     """
     if installation.stub is None:
         return
-    # Without arguments it ends at once, with a status of its own.
+    # Without arguments the stub ends at once.
     trial = subprocess.run(
         [installation.stub], env={**os.environ, **environment}, capture_output=True, text=True
     )
@@ -116,10 +115,10 @@ def check_stub(installation: Installation, environment: Mapping[str, str]) -> No
 
 
 def shell_safe(path: Path, link: Path) -> Path:
-    """Return `path`, or `link` pointing to it when its name would break a shell command.
+    """Return `path`, or the new link `link` to it if the path would break a shell command.
 
-    The Python backend hands its stub's arguments to bash unquoted, so a repository path with a
-    space in it could not be served.
+    The Python backend passes the arguments of its stub to bash unquoted, so it cannot serve a
+    repository path with a space in it.
     """
     if not _UNSAFE_FOR_SHELL.search(str(path)):
         return path

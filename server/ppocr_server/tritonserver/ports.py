@@ -1,4 +1,4 @@
-"""Choose free ports and notice taken ones before tritonserver is started."""
+"""Choose free ports, and detect taken ones before tritonserver is started."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import ExitStack
 
 from ppocr_server.errors import PortInUseError, ServerError
 
-# This machine's own address, by the version of the protocol.
+# The loopback address by protocol version.
 LOOPBACK = {4: "127.0.0.1", 6: "[::1]"}
 
 
 def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> dict[str, int]:
     """Return a usable port for each name; 0 picks a free one.
 
-    All ports are held open until the last is chosen, so that they differ. They are free when this
-    returns; another process could still take one before tritonserver binds it.
+    All ports stay bound until the last one is chosen, so they differ. Another process can still
+    take one before tritonserver binds it.
 
     Args:
         host: address to bind, for example "127.0.0.1", or one for each name.

@@ -70,14 +70,14 @@ def start_seconds(processes: int) -> float:
 
 
 class TritonServer:
-    """A tritonserver process; as a context manager it is ready on entry and gone on exit.
+    """A tritonserver process; the context manager starts it, waits until it is ready, and stops it.
 
     Attributes (once started):
         http_url, grpc_url, metrics_url: "host:port" of each endpoint.
         pid: process id of tritonserver.
         session: session id of tritonserver and every process it starts.
-        shared_memory_prefix: what the names of its regions in /dev/shm begin with.
-        security: who may do what, with the operator's key.
+        shared_memory_prefix: of the names of its regions in /dev/shm.
+        security: its access rules, with the operator's key.
         host: the address that it listens on, as given.
         models: names of the models it serves.
     """
@@ -122,9 +122,9 @@ class TritonServer:
             grace: seconds tritonserver gets to stop by itself; 0 kills it at once.
             tritonserver: the binary to run, None to look for one (see `locate`).
             log_level: "error", "warning", "info" or "verbose".
-            security: who may do what; by default what `Security` closes by itself.
+            security: access rules; None for the defaults of `Security`.
             extra: further arguments for tritonserver, such as "--rate-limit=off".
-            progress: called with a short text whenever starting has come a step further.
+            progress: called repeatedly with a short text during the start.
         """
         self._repository = Path(model_repository).absolute()
         self._wanted_ports = {"http": http_port, "grpc": grpc_port, "metrics": metrics_port}
@@ -184,7 +184,7 @@ class TritonServer:
                 try:
                     self._wait_until_ready()
                 except (PortInUseError, KilledError) as error:
-                    # Only a port that we picked may be picked again.
+                    # Only a port that was picked here can be picked again.
                     fixed = isinstance(error, PortInUseError) and all(self._wanted_ports.values())
                     if not tries_left or fixed:
                         raise
@@ -196,16 +196,16 @@ class TritonServer:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def kill(self) -> None:
-        """End tritonserver at once; clients find their connections broken."""
+        """Kill tritonserver; the connections of clients break."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self.wait()
 
     def restart(self) -> None:
-        """Stop what is left of the server and start it again, on the ports that it had.
+        """Stop the server if it runs, and start it again on the same ports.
 
         Raises:
-            ServerError: as `start`; the server is stopped then.
+            ServerError: as `start`; the server is then stopped.
         """
         self.stop()
         self._wanted_ports = self._ports
@@ -244,7 +244,7 @@ class TritonServer:
         self.pid, self.session = self._process.pid, self._process.session
 
     def _wait_until_ready(self) -> None:
-        """Return when all models are loaded; raise what went wrong otherwise."""
+        """Return when all models are loaded; raise the reason if that fails."""
         limit = start_seconds(self._processes) if self._timeout is None else self._timeout
         deadline = time.monotonic() + limit
 
@@ -256,7 +256,7 @@ class TritonServer:
             self._progress(self._progress_text())
             time.sleep(POLL_SECONDS)
 
-        # Triton opens its endpoints only after every model has been loaded or refused.
+        # Triton opens its endpoints after every model has been loaded or refused.
         while (index := health.model_index(self.http_url, self.security.headers)) is None:
             pause()
         reasons = failed_models(index, self.models, self.log())
@@ -266,7 +266,7 @@ class TritonServer:
             pause()
 
     def _metrics_are_served(self) -> bool:
-        """Whether Triton has opened its last endpoint, a moment after it says it is ready."""
+        """Whether Triton has opened its last endpoint, which it does after it reports readiness."""
         if METRICS_OFF.intersection(argument.lower() for argument in self._extra):
             return True
         return health.answers(self.metrics_url, "/metrics")
@@ -303,7 +303,7 @@ class TritonServer:
         return None
 
     def stop(self) -> None:
-        """Stop the server and everything it started; does nothing when it does not run."""
+        """Stop the server and all its processes; does nothing if it does not run."""
         process, self._process = self._process, None
         if process is not None:
             process.stop()

@@ -1,7 +1,7 @@
-"""`ppocr-serve shm-size`: how much of /dev/shm a model repository can come to use.
+"""`ppocr-serve shm-size`: how much of /dev/shm a model repository can use.
 
-Every instance that runs in a process of its own has one region there, which grows with the largest
-request that it has seen and never shrinks. A container's /dev/shm must hold them all.
+Every instance with a process of its own has a region there. It grows to the largest request and
+never shrinks. The /dev/shm of a container must hold all regions.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ppocr_engine.config_pbtxt import instance_count
 from ppocr_server.tritonserver.launch import SHARED_MEMORY
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY as FOLDER
 
-# Of the pip wheel's server, the two engines run in processes as well.
+# With the server of the pip wheel, the two engines run in processes as well.
 IN_PROCESSES = ("python", "onnxruntime", "openvino")
 DECODED = "PIXELS"  # the tensor of a whole decoded picture
 PIXEL_BYTES = 3
-# A region holds a tensor more than once while it grows: measured 1.5 to 2.1 times for pictures
-# of 99 down to 9 million pixels.
+# A growing region holds a tensor more than once: measured 1.5 to 2.1 times for pictures of 99 down
+# to 9 million pixels.
 COPIES = 2.2
 MIB = 1 << 20
 # What det_preprocess allows where its config.pbtxt says nothing (see its image.py).
@@ -62,7 +62,7 @@ def region_sizes(
 
 
 def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> str:
-    """What to say where the regions cannot all grow once, which small pictures need; "" else.
+    """A warning if the regions cannot all grow once, as small pictures need; "" otherwise.
 
     Args:
         configs: of every model, as `read_config` returns them.
@@ -84,7 +84,7 @@ def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> 
 
 
 def free_bytes() -> int:
-    """What is free in /dev/shm."""
+    """Free bytes in /dev/shm."""
     return shutil.disk_usage(FOLDER).free
 
 

@@ -1,4 +1,4 @@
-"""Name the versions that an answer depends on."""
+"""The versions of the components that an answer depends on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ppocr_server.tritonserver.locate import WHEEL, Installation
 
-# One package, several distributions: with CUDA, with OpenVINO, without a display.
+# Distributions of one package: with CUDA, with OpenVINO, without a display.
 DISTRIBUTIONS = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
     "openvino": ("openvino",),
@@ -25,7 +25,7 @@ def component_versions(installation: Installation, triton: str = "") -> dict[str
 
     Args:
         installation: the tritonserver in use.
-        triton: what the server itself says ("2.51.0"), empty before it runs.
+        triton: as the server reports it ("2.51.0"), empty before it runs.
     """
     origin = f"{WHEEL} {_first((WHEEL,))}" if installation.origin == "wheel" else "container"
     return {

@@ -39,7 +39,7 @@ def beats_of(pid: int) -> int | None:
     It is the second thread of the process: the stub starts it before it loads the model, and the
     kernel lists threads in the order of their creation.
     """
-    with contextlib.suppress(OSError, IndexError):
+    with contextlib.suppress(OSError, IndexError, StopIteration):
         with os.scandir(f"/proc/{pid}/task") as tasks:
             second = next(itertools.islice(tasks, 1, None)).path
         status = Path(second, "status").read_text()
