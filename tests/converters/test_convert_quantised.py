@@ -19,8 +19,6 @@ from ppocr_converters.proof.networks import source_network
 
 pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "paddle_models" / "quantised.py"
-PICTURE = Path(__file__).parents[2] / "samples" / "receipt_en.jpg"
-DET = "PP-OCRv4_mobile_det"
 Floats = npt.NDArray[np.float32]
 SCALE, BINS = 1.7, 127
 #: What paddle_models/quantised.py saves, FORM-BITS-ROUNDING. Each takes some seconds, so most are
@@ -35,11 +33,10 @@ NIGHTLY = (
 
 
 @pytest.fixture(scope="session")
-def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all models that paddle_models/quantised.py saves."""
     folder = tmp_path_factory.mktemp("quantised")
     command = [sys.executable, "-W", "ignore", str(SAVE), str(folder)]
-    command += [str(models / DET), str(PICTURE)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
@@ -90,23 +87,6 @@ def test_values_that_are_all_0_stay_0(saved: Path, tmp_path: Path) -> None:
             source_network(path, threads=1)(values) for path in (saved / "largest-8-1", made)
         )
         assert np.abs(one - other).max() <= 1e-5 * np.abs(one).max()
-
-
-def test_a_detector_with_quantised_convolutions_agrees(
-    saved: Path, models: Path, tmp_path: Path
-) -> None:
-    values = np.load(saved / "values.npy")
-    one, other = both(saved / "inserted", tmp_path, values)
-    assert one.max() > 0.9
-    # Exact through the first ten quantisations; then a value 2e-7 of a step from a half, after a
-    # convolution that differs in the last bit, is rounded the other way, and 54 quantisations later
-    # single pixels differ by 0.5. Measured: mean 0.0007, and 0.08 % of the mask. What the
-    # quantisation itself changes is 0.0056 and 0.6 %.
-    plain = source_network(models / DET, threads=1)(values)
-    difference, quantising = np.abs(one - other).mean(), np.abs(one - plain).mean()
-    assert difference < 0.002
-    assert difference < quantising / 3
-    assert ((one > 0.3) != (other > 0.3)).mean() < 0.002
 
 
 def test_an_unknown_operator_is_refused_by_its_name(saved: Path, tmp_path: Path) -> None:
