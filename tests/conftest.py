@@ -32,9 +32,9 @@ settings.load_profile("test")
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """A repository with ONNX Runtime; nothing is done again that stands.
+    """A repository for ONNX Runtime, built once and again after a change of code that decides it.
 
-    The engine is named, so that every machine serves the same arithmetic to the tests; tests of
+    The profile is named, so that every machine serves the same arithmetic to the tests; tests of
     other engines build their own.
     """
     folder = ROOT / "build" / "test_repository"
