@@ -15,7 +15,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
 {{- define "ppocr.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Values.device }}
+{{- $baked := eq .Values.models.from "image" | ternary "-baked" "" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default (print .Values.device $baked) }}
 {{- end -}}
 
 {{- /* Of every container: nothing that it does not need. */ -}}
