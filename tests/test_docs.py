@@ -1,0 +1,74 @@
+"""Every page: its links lead somewhere, it has a Chinese page, which has full-width punctuation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("", "docs", "docker", "samples")
+PAGES = sorted(page for folder in FOLDERS for page in (ROOT / folder).glob("*.md"))
+NOT_TRANSLATED = {"THIRD_PARTY_NOTICES.md"}
+FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"(`+).+?\1")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CHINESE = "[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]"
+HALF_WIDTH = re.compile(rf"{CHINESE}\s?[,;:!?()]|[,;:!?()]\s?{CHINESE}|{CHINESE}\.(?=\s|$)")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks and spans of code."""
+    return CODE.sub("code", FENCE.sub("", page.read_text("utf-8")))
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments that a page's headings can be reached by, as GitHub makes them."""
+    text = FENCE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.strip().replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in LINK.findall(prose(page)):
+        path, _, fragment = link.partition("#")
+        if "://" in path:
+            continue
+        target = page if not path else (page.parent / path).resolve()
+        if not target.exists() or (fragment and fragment not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_english_and_chinese_pages_come_in_pairs_and_link_to_each_other(page: Path) -> None:
+    if page.name in NOT_TRANSLATED:
+        return
+    chinese = page.stem.endswith("_CN")
+    stem = page.stem.removesuffix("_CN") if chinese else f"{page.stem}_CN"
+    other = page.with_name(f"{stem}.md")
+    assert other.exists()
+    assert f"({other.name})" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem.endswith("_CN")], ids=name)
+def test_chinese_text_has_full_width_punctuation(page: Path) -> None:
+    text = re.sub(r"\]\([^)\s]+\)|https?://\S+", "]", prose(page))
+    found = [text[max(0, m.start() - 12) : m.end() + 12] for m in HALF_WIDTH.finditer(text)]
+    assert found == []
+
+
+def test_the_index_names_every_page() -> None:
+    for index in (ROOT / "docs" / "index.md", ROOT / "docs" / "index_CN.md"):
+        linked = {(index.parent / link).resolve() for link in LINK.findall(prose(index))}
+        chinese = index.stem.endswith("_CN")
+        wanted = {page for page in PAGES if page.stem.endswith("_CN") == chinese}
+        assert wanted - linked - {index} - {ROOT / each for each in NOT_TRANSLATED} == set()
