@@ -16,12 +16,15 @@ TIMEOUT_HELP = "time to load all models (default: 120 s, and 20 s for each of th
 LOG_LEVELS = ("error", "warning", "info", "verbose")
 
 
+NO_DEFAULT: tuple[object, ...] = (None, False, [], argparse.SUPPRESS)
+
+
 class DefaultsHelp(argparse.HelpFormatter):
     """Adds the default of an option to its help, if it has one that the help does not name."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
-        if not action.option_strings or "default" in text or action.default in (None, False, []):
+        if not action.option_strings or "default" in text or action.default in NO_DEFAULT:
             return text
         return f"{text} (default: %(default)s)"
 

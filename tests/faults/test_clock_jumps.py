@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from faults.number_load import CLIENTS, add_slow_model, numbers_sent
+from load import CLIENTS, add_slow_model, numbers_sent
 from serving import Served, answers, eventually, serving
 
 from ppocr_server.watch.supervise import WATCH_SECONDS
@@ -54,12 +54,12 @@ def test_a_clock_set_ahead_replaces_a_server_at_work_only(tmp_path: Path, clock:
         time.sleep(4 * WATCH_SECONDS)
         assert "starting it again" not in served.errors()
         with numbers_sent(served.ready["grpc"]) as load:
-            load.wait_for(CLIENTS)
+            load.pass_requests(CLIENTS)
             clock.write_text("+4\n")
             assert eventually(lambda: served.replaced(1), 30), served.errors()
-            load.wait_for(CLIENTS)
+            load.pass_requests(CLIENTS)
             clock.write_text("-3600\n")
-            load.wait_for(CLIENTS)
+            load.pass_requests(CLIENTS)
         assert "the clock was set ahead by 2.0 s while requests were in prog" in served.errors()
         assert served.replaced(1)
         assert answers(f"{served.ready['http']}/v2/health/ready")

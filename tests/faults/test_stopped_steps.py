@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
-from faults.number_load import CLIENTS, MODEL, add_slow_model, numbers_sent
-from load import under_load
+from load import CLIENTS, SLOW, add_slow_model, numbers_sent, under_load
 from server_unit.stand_ins import infer
 from serving import answers, eventually, instances, serving
 
@@ -52,14 +51,14 @@ def stopped(pid: int) -> Iterator[None]:
 def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path: Path) -> None:
     add_slow_model(tmp_path)
     with serving(tmp_path) as served, numbers_sent(served.ready["grpc"]) as load:
-        load.wait_for(CLIENTS)
-        with stopped(instances(served.ready["pid"])[f"{MODEL}_0_0"]):
+        load.pass_requests(CLIENTS)
+        with stopped(instances(served.ready["pid"])[f"{SLOW}_0_0"]):
             time.sleep(STILL_SECONDS)
         assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
-        load.wait_for(2 * CLIENTS)
-        assert f"the process of {MODEL}_0_0 had a request and stood still" in served.errors()
+        load.pass_requests(2 * CLIENTS)
+        assert f"the process of {SLOW}_0_0 had a request and stood still" in served.errors()
         assert [reason for reason in load.failed if "is not healthy" not in reason] == []
-        assert load.wrong == []
+        assert set(load.answered) == {"right"}
         assert answers(f"{served.ready['http']}/v2/health/ready")
 
 
@@ -85,7 +84,7 @@ def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path: P
     add_slow_model(tmp_path, count=1)
     with serving(tmp_path) as served:
         time.sleep(1)  # until its first heartbeats have been seen
-        with stopped(instances(served.ready["pid"])[f"{MODEL}_0_0"]):
+        with stopped(instances(served.ready["pid"])[f"{SLOW}_0_0"]):
             time.sleep(2 * STILL_SECONDS)
             assert "starting it again" not in served.errors()
 
@@ -94,7 +93,7 @@ def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path: P
                     contextlib.suppress(Exception),
                     grpcclient.InferenceServerClient(served.ready["grpc"]) as client,
                 ):
-                    infer(client, MODEL, X=np.zeros(1, np.float32))
+                    infer(client, SLOW, X=np.zeros(1, np.float32))
 
             client = threading.Thread(target=ask)
             client.start()
@@ -130,12 +129,12 @@ def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path: Path) -> Non
         assert active()  # seen for the first time
         assert eventually(lambda: not active())
         with grpcclient.InferenceServerClient(server.grpc_url) as client:
-            infer(client, MODEL, X=np.zeros(1, np.float32))
+            infer(client, SLOW, X=np.zeros(1, np.float32))
             assert active()  # it has ended since the last call
             assert eventually(lambda: not active())
             with stopped(pid):
                 call = client.async_infer(
-                    MODEL,
+                    SLOW,
                     [
                         grpcclient.InferInput("X", [1], "FP32").set_data_from_numpy(
                             np.zeros(1, np.float32)

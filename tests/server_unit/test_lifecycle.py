@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from server_unit.tiny_models import add_model, config, plus_one
 from serving import FREE, SERVE, eventually, get, is_gone, serving
 
+from ppocr_server.cli import main
 from ppocr_server.errors import PortInUseError, ServerError
 from ppocr_server.run_with_server import run_while_serving
 from ppocr_server.tritonserver import health
@@ -206,6 +208,17 @@ def test_failures_are_one_line_and_a_status(
     assert "Traceback" not in done.stderr
     if status == 1:
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["endpoint"], ["timeline"], ["shm-size"]])
+def test_help_names_defaults_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "None" not in text.replace("none", "")
+    assert "default" in text
+    assert not re.search(r"\(default[^)]*\) \(default", text)
 
 
 def test_a_reader_that_leaves_ends_no_decoding_in_a_traceback() -> None:

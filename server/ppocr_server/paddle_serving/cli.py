@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     triton = options.triton.partition("://")[2] or options.triton
     try:
         settings, tracer = _settings(options)
-        run_endpoint(settings, triton, tracer, started=announce, grace=options.grace)
+        run_endpoint(settings, triton, tracer, announce, options.grace)
     except ServerError as error:
         print(f"ppocr-serve endpoint: {error}", file=sys.stderr)
         return 1
@@ -107,23 +108,12 @@ def _add_upstream(group: argparse._ArgumentGroup) -> None:
 def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
     from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
 
-    chosen = {} if options.option is None else {"options": dict(options.option)}
+    given = {field.name for field in fields(EndpointSettings)} & vars(options).keys()
+    values = {name: getattr(options, name) for name in given}
+    if options.option is not None:
+        values["options"] = dict(options.option)
     settings = EndpointSettings(
-        name=options.name,
-        http_port=options.http_port,
-        rpc_port=options.rpc_port,
-        host=options.host,
-        worker_num=options.worker_num,
-        max_waiting=options.max_waiting,
-        retry=options.retry,
-        timeout_ms=options.timeout_ms,
-        max_message_bytes=options.max_message_bytes,
-        max_picture_bytes=options.max_picture_bytes,
-        model=options.model,
-        token=token_of(options),
-        tls=tls_of(options),
-        upstream=_upstream(options),
-        **chosen,
+        **values, token=token_of(options), tls=tls_of(options), upstream=_upstream(options)
     )
     return settings, TracerSettings(options.tracer_interval_s, options.metrics)
 

@@ -19,42 +19,25 @@ from ppocr_server.paddle_serving.tracing.tracer import trace
 from ppocr_server.tritonserver.ports import choose_ports
 
 WATCH_SECONDS = 1.0
-GRACE_SECONDS = 30.0
 
 # Called with the port of each endpoint that is open, by "http" and "rpc".
 Started = Callable[[Mapping[str, int]], None]
 
 
 def run_endpoint(
-    settings: EndpointSettings,
-    triton: str,
-    tracer: TracerSettings | None = None,
-    *,
-    started: Started = lambda ports: None,
-    alive: Callable[[], bool] = lambda: True,
-    grace: float = GRACE_SECONDS,
+    settings: EndpointSettings, triton: str, tracer: TracerSettings, started: Started, grace: float
 ) -> None:
     """Run `serve_endpoint` until SIGINT, SIGTERM or SIGHUP; only in the main thread.
 
-    Args:
-        settings: see `serve_endpoint`.
-        triton: see `serve_endpoint`.
-        tracer: see `serve_endpoint`.
-        started: see `serve_endpoint`.
-        alive: asked every second; the endpoints end when the answer is no.
-        grace: see `serve_endpoint`.
-
     Raises:
-        PortInUseError: a port is taken.
-        ServerError: a port is out of range, or the address cannot be bound.
+        ServerError: see `serve_endpoint`.
     """
 
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        with background(_stop_unless(alive, stop)):
-            await serve_endpoint(settings, triton, tracer, stop=stop, started=started, grace=grace)
+        await serve_endpoint(settings, triton, tracer, stop=stop, started=started, grace=grace)
 
     run_loop(main())
 
@@ -72,11 +55,11 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 async def serve_endpoint(
     settings: EndpointSettings,
     triton: str,
-    tracer: TracerSettings | None = None,
+    tracer: TracerSettings,
     *,
     stop: asyncio.Event,
-    started: Started = lambda ports: None,
-    grace: float = GRACE_SECONDS,
+    started: Started,
+    grace: float,
 ) -> None:
     """Answer Paddle Serving's clients until `stop` is set.
 
@@ -85,7 +68,7 @@ async def serve_endpoint(
     Args:
         settings: what to listen on and how to answer.
         triton: "host:port" of Triton's gRPC endpoint.
-        tracer: the statistics block, None for none.
+        tracer: the statistics block.
         stop: ends the service.
         started: called once the ports are open.
         grace: seconds to finish the requests in progress at the end. New ones find the ports
@@ -98,7 +81,7 @@ async def serve_endpoint(
     wanted = {"http": settings.http_port, "rpc": settings.rpc_port}
     ports = choose_ports(settings.host, {k: v for k, v in wanted.items() if v is not None})
     backend = TritonBackend(triton, settings)
-    tracing = tracer is not None and tracer.interval_s >= 1
+    tracing = tracer.interval_s >= 1
     service = PipelineService(settings, backend.read, Records() if tracing else None)
     health = Health(backend.ready)
     ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
@@ -114,7 +97,7 @@ async def serve_endpoint(
             http = HttpEndpoint(app, settings.host, ports["http"], grace, settings.tls)
             ends.append(asyncio.ensure_future(http.run_until_exit()))
             at_end.push_async_callback(_exited, http, ends[-1])
-        if tracer is not None and tracing:
+        if tracing:
             ends.append(at_end.enter_context(background(trace(tracer, backend.stub, service))))
         ends.append(at_end.enter_context(background(health.watch())))
         started(ports)
@@ -150,12 +133,6 @@ def background(work: Coroutine[Any, Any, Any]) -> Iterator[asyncio.Future[Any]]:
         yield task
     finally:
         task.cancel()
-
-
-async def _stop_unless(alive: Callable[[], bool], stop: asyncio.Event) -> None:
-    while alive():
-        await asyncio.sleep(WATCH_SECONDS)
-    stop.set()
 
 
 async def _exited(http: HttpEndpoint, running: asyncio.Future[Any]) -> None:
