@@ -138,6 +138,22 @@ def test_chart_asks_for_the_claim_that_it_is_to_mount(program: Program) -> None:
     assert "set models.claim.name" in refused.value.stderr
 
 
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ([], "ppocr-triton:cpu-baked"),
+        (["device=gpu"], "ppocr-triton:gpu-baked"),
+        (["models.from=convert"], "ppocr-triton:cpu"),
+        (["models.from=claim", "models.claim.name=models"], "ppocr-triton:cpu"),
+        (["image.tag=mine"], "ppocr-triton:mine"),
+    ],
+)
+def test_image_has_models_unless_they_come_from_elsewhere(
+    program: Program, values: list[str], image: str
+) -> None:
+    assert pod_of(render(program("helm"), *values))["containers"][0]["image"] == image
+
+
 def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -> None:
     manifests = render(program("helm"), "secret=keys", "oldEndpoint.enabled=true")
     containers = pod_of(manifests)["containers"]

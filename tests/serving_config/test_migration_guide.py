@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -54,17 +55,22 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("guide")
     mine = folder / "my_repository"
     shutil.copytree(source_repository(), mine)
+    contrast, long_boxes = blocks("python")
+    step = mine / "det_preprocess" / "1" / "model.py"
+    before, line, after = re.split(
+        r"(^ +pixels = .*\n)", step.read_text("utf-8"), flags=re.MULTILINE
+    )
+    step.write_text(before + line + contrast + after, "utf-8")
     step = mine / "det_postprocess" / "1" / "model.py"
-    (code,) = blocks("python")
-    before, after = step.read_text("utf-8").split("        order = ", 1)
-    step.write_text(f"{before}{code}        order = {after}", "utf-8")
+    before, after = step.read_text("utf-8").split("        return triton_io.response(", 1)
+    step.write_text(f"{before}{long_boxes}        return triton_io.response({after}", "utf-8")
     (_, line) = blocks("text")
     config = mine / "ocr" / "config.pbtxt"
     head, tail = config.read_text("utf-8").split("ensemble_scheduling", 1)
     config.write_text(f"{head}{line}ensemble_scheduling{tail}", "utf-8")
     settings = yaml.safe_load((ROOT / "config.yml").read_text("utf-8"))
-    (changed,) = blocks("yaml")
-    settings["triton"] |= yaml.safe_load(changed)["triton"] | PROFILE
+    (threshold,) = blocks("yaml")
+    settings["triton"] |= yaml.safe_load(threshold)["triton"] | PROFILE
     for op in settings["op"].values():
         op["concurrency"] = 1
     (folder / "config.yml").write_text(yaml.safe_dump(settings), "utf-8")
@@ -80,16 +86,30 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_the_worked_examples_do_what_the_guide_says(examples: Path) -> None:
     pictures = sorted((ROOT / "samples").glob("*.jpg"))
     with TritonServer(examples) as server, triton.InferenceServerClient(server.http_url) as client:
-        found = 0
+        found = {}
         for picture in pictures:
             boxes, scores, size = ask(client, picture)
-            found += len(boxes)
-            assert all(abs(box[1] - box[0]).max() >= LONG for box in boxes)
+            found[picture.name] = len(boxes)
+            sides = np.linalg.norm(boxes - np.roll(boxes, -1, axis=1), axis=2)
+            assert (sides.max(axis=1) >= LONG).all()
             assert (scores >= 0.8).all()
             assert size.shape == (2,)
             assert (boxes[..., 1] <= size[0]).all()
             assert (boxes[..., 0] <= size[1]).all()
-    assert found > 0
+        assert (brightened(client) == 120).all()
+    # Its lines are upright: their top edges are short.
+    assert found["sign_vertical.jpg"] > 0
+
+
+def brightened(client: triton.InferenceServerClient) -> np.ndarray:
+    """What det_preprocess makes of a picture whose every value is 100."""
+    _, png = cv2.imencode(".png", np.full((64, 64, 3), 100, np.uint8))
+    image = triton.InferInput("IMAGE", [1], "BYTES")
+    image.set_data_from_numpy(np.array([png.tobytes()], np.object_))
+    wanted = [triton.InferRequestedOutput("PIXELS")]
+    pixels = client.infer("det_preprocess", [image], outputs=wanted).as_numpy("PIXELS")
+    assert pixels is not None
+    return pixels
 
 
 def ask(
