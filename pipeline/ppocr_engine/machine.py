@@ -7,8 +7,6 @@ import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ppocr_engine.session import import_engine
-
 ROOT = Path("/")
 #: Where the processor says what it can do.
 CPUINFO = Path("/proc/cpuinfo")
@@ -81,6 +79,8 @@ def has_bfloat16() -> bool:
     Raises:
         EngineError: OpenVINO, which is asked, is not installed.
     """
+    from ppocr_engine.session import import_engine  # needs NumPy, which --help does without
+
     core = import_engine("openvino").Core()
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 

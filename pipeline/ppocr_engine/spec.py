@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ppocr_engine.config_pbtxt import config_json, set_parameter
 from ppocr_engine.errors import EngineError
 from ppocr_engine.parameters import PARAMETERS
-from ppocr_engine.session import Session
+
+if TYPE_CHECKING:  # it needs NumPy, which --help does without
+    from ppocr_engine.session import Session
 
 Backend = Literal["onnxruntime", "openvino", "tensorrt"]
 Device = Literal["cpu", "gpu"]
