@@ -1,11 +1,16 @@
-"""Every page: its links lead somewhere, it has a Chinese page, which has full-width punctuation."""
+"""The pages: links, Chinese pages and their punctuation, tables that repeat what the code says."""
 
 from __future__ import annotations
 
 import re
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ppocr_pipeline.options import OPTIONS, Choice, Number
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("", "docs", "docker", "samples")
@@ -15,7 +20,7 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`+).+?\1")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CHINESE = "[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]"
-HALF_WIDTH = re.compile(rf"{CHINESE}\s?[,;:!?()]|[,;:!?()]\s?{CHINESE}|{CHINESE}\.(?=\s|$)")
+HALF_WIDTH = re.compile(rf"{CHINESE}\s?[,;:!?()\"]|[,;:!?()\"]\s?{CHINESE}|{CHINESE}\.(?=\s|$)")
 
 
 def name(page: Path) -> str:
@@ -72,3 +77,30 @@ def test_the_index_names_every_page() -> None:
         chinese = index.stem.endswith("_CN")
         wanted = {page for page in PAGES if page.stem.endswith("_CN") == chinese}
         assert wanted - linked - {index} - {ROOT / each for each in NOT_TRANSLATED} == set()
+
+
+@pytest.mark.parametrize("name", ["requests.md", "requests_CN.md"])
+def test_the_table_of_options_says_what_the_pipeline_allows(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text("utf-8")
+    rows = {row[0]: row for row in re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)}
+    assert rows.keys() == OPTIONS.keys()
+    for option, (_, default, allowed) in rows.items():
+        rule = OPTIONS[option]
+        if isinstance(rule, Number):
+            assert default == f"{rule.default:g}"
+            assert re.match(rf"{rule.low:g} – {rule.high:g}(?![\d.])", allowed)
+        elif isinstance(rule, Choice):
+            assert default == f"`{rule.default}`"
+            assert all(f"`{word}`" in allowed for word in rule.words)
+        else:
+            assert str(rule.default).lower() in default
+
+
+def test_the_notices_name_every_package_that_an_extra_asks_for() -> None:
+    text = (ROOT / "THIRD_PARTY_NOTICES.md").read_text("utf-8")
+    named = {canonicalize_name(row) for row in re.findall(r"^\| ([\w.-]+) \|", text, re.MULTILINE)}
+    for line in requires("ppocr-triton") or []:
+        requirement = Requirement(line)
+        asked = {"dev", "fuzz"} & set(re.findall(r'extra == "(\w+)"', str(requirement.marker)))
+        if not asked and requirement.name != "ppocr-triton":
+            assert canonicalize_name(requirement.name) in named
