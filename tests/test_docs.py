@@ -82,7 +82,9 @@ def test_the_index_names_every_page() -> None:
 @pytest.mark.parametrize("name", ["requests.md", "requests_CN.md"])
 def test_the_table_of_options_says_what_the_pipeline_allows(name: str) -> None:
     text = (ROOT / "docs" / name).read_text("utf-8")
-    rows = {row[0]: row for row in re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)}
+    rows = {
+        row[0]: row for row in re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)
+    }
     assert rows.keys() == OPTIONS.keys()
     for option, (_, default, allowed) in rows.items():
         rule = OPTIONS[option]
