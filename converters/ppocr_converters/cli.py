@@ -122,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--det-concurrency", type=int, metavar="N", help="instances of the det Op")
     build.add_argument("--rec-concurrency", type=int, metavar="N", help="instances of the rec Op")
     build.add_argument(
+        "--cores",
+        type=int,
+        metavar="N",
+        help="of the machine that will serve (default: those that this process may use)",
+    )
+    build.add_argument(
         "--max-requests",
         type=int,
         metavar="N",

@@ -74,6 +74,8 @@ def test_without_counts_there_is_an_instance_for_each_core() -> None:
         load_profile("tpu")
     with pytest.raises(RepositoryError, match="concurrency det=0"):
         load_profile("cpu", {"det": 0})
+    with pytest.raises(RepositoryError, match="cores is 0; allowed: whole numbers from 1 on"):
+        load_profile("cpu", cores=0)
 
 
 def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> None:
@@ -171,6 +173,10 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
     assert sha256_file(out / "det" / "1" / "model.onnx") == sha256_file(
         work / "onnx" / DET / "model.onnx"
     )
+    capsys.readouterr()
+    assert build(work, "--cores", "7") == 0
+    assert capsys.readouterr().out.count(" 7 x 1 thread(s)") == 5
+    assert json.loads((out / "manifest.json").read_text("utf-8"))["inputs"]["cores"] == 7
 
 
 @pytest.mark.paddle

@@ -25,6 +25,7 @@ from ppocr_server.tritonserver.launch import (
 )
 from ppocr_server.tritonserver.locate import Installation, check_glibc, find_tritonserver
 from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.process_count import process_count, surplus
 
 ONNX = 'default_model_filename: "model.onnx"\n'
 ANY = {"http": 0, "grpc": 0, "metrics": 0}
@@ -254,3 +255,16 @@ def test_only_complete_configurations_are_served_as_they_are(tmp_path: Path) -> 
     assert (found.models, found.complete) == (["det"], True)
     add_model(tmp_path, "bare", 'backend: "onnxruntime"', plus_one())
     assert not check_repository(tmp_path).complete
+
+
+def test_far_more_processes_than_cores_can_run_are_told(tmp_path: Path) -> None:
+    add_model(tmp_path, "det", config(count=64), plus_one())
+    add_model(tmp_path, "rec", config(count=64), plus_one())
+    native = config(count=900).replace("onnxruntime", "openvino") + ONNX
+    add_model(tmp_path, "native", native, plus_one())
+    processes = process_count(check_repository(tmp_path).configs, ("python", "onnxruntime"))
+    assert processes == 128
+    assert surplus(processes, cores=10) == ""
+    told = surplus(processes, cores=2)
+    for words in ("starts 128 processes", "2 core(s)", "`ppocr-convert build --cores 2`"):
+        assert words in told

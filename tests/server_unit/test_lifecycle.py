@@ -20,8 +20,9 @@ from ppocr_server.errors import PortInUseError, ServerError
 from ppocr_server.run_with_server import run_while_serving
 from ppocr_server.tritonserver import health
 from ppocr_server.tritonserver.process import GuardedProcess
+from ppocr_server.tritonserver.process_count import start_seconds
 from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
-from ppocr_server.tritonserver.server import TritonServer, start_seconds
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
@@ -48,8 +49,12 @@ def test_a_second_server_with_an_odd_path_and_a_module_beside_it(
     # Not to be taken for the backend.
     (tmp_path / "model.py").write_text("raise RuntimeError('the wrong file')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     with TritonServer(repository, grace=0, log_path="a log") as server:
         assert server.models == ["small"]
+        for pid in {server.pid, *leftovers(server.session)}:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            assert b"ORT_DISABLE_TELEMETRY=1" in environment
         used = {small_server.http_url, small_server.grpc_url, small_server.metrics_url}
         assert used.isdisjoint({server.http_url, server.grpc_url, server.metrics_url})
     assert "successfully loaded" in (tmp_path / "a log").read_text()

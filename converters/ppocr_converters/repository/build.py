@@ -160,6 +160,7 @@ def _inputs(
         "models": {name: digest_of(model.manifest) for name, model in models.items()},
         "proof": digest_of(proof),
         "plan": dataclasses.asdict(plan)["models"],
+        "cores": plan.cores,
         "source": digest_of(sha256_files(source, ignore=(MANIFEST,))),
         "tools": tool_versions(),
         "code": code_digest(),

@@ -32,16 +32,18 @@ def load_profile(
     Args:
         name: a profile of profiles.yml.
         concurrency: instances of an Op ("det", "rec") in place of the profile's.
-        cores: of the machine that will serve; by default those available here.
+        cores: of the machine that will serve; by default those that this process may use.
 
     Raises:
-        RepositoryError: no such profile or Op, or a count below 1.
+        RepositoryError: no such profile or Op, or a number below 1.
     """
     data = _tables()
     profiles: dict[str, dict[str, Any]] = data["profiles"]
     if name not in profiles:
         raise RepositoryError(f"no profile is called {name!r}; there are {', '.join(profiles)}")
     cores = available_cores() if cores is None else cores
+    if cores < 1:
+        raise RepositoryError(f"cores is {cores}; allowed: whole numbers from 1 on")
     counts: dict[str, int] = {}
     for op, count in (concurrency or {}).items():
         if op not in data["ops"] or count < 1:
@@ -52,7 +54,7 @@ def load_profile(
         model: _model_plan({**entry, "instances": counts.get(model, entry["instances"])}, cores)
         for model, entry in profiles[name].items()
     }
-    return Plan(f"profile {name}", models)
+    return Plan(f"profile {name}", models, cores=cores)
 
 
 def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from ppocr_engine.config_pbtxt import instance_count
 from ppocr_engine.errors import EngineError
+from ppocr_engine.machine import available_cores
 from ppocr_engine.repository_check import check_repository
 from ppocr_server.access.security import Security
 from ppocr_server.errors import (
@@ -48,25 +48,16 @@ from ppocr_server.tritonserver.locate import find_tritonserver
 from ppocr_server.tritonserver.log import TritonLog
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 from ppocr_server.tritonserver.process import GuardedProcess
+from ppocr_server.tritonserver.process_count import process_count, start_seconds, surplus
 from ppocr_server.tritonserver.shm_size import free_bytes, shortage
 from ppocr_server.tritonserver.versions import component_versions, version_line
 
 LOG = logging.getLogger(__name__)
 METRICS_OFF = {"--allow-metrics=false", "--allow-metrics=0"}
 POLL_SECONDS = 0.05
-START_SECONDS, START_SECONDS_PER_PROCESS = 120.0, 20.0
 # Another process can take a port that was picked as free, and Triton sometimes crashes while it
 # starts on a busy machine.
 START_TRIES = 3
-
-
-def start_seconds(processes: int) -> float:
-    """The time that a start may take by default, on a busy machine of few cores.
-
-    Args:
-        processes: how many the models run in; each one loads a model of its own.
-    """
-    return START_SECONDS + START_SECONDS_PER_PROCESS * processes
 
 
 class TritonServer:
@@ -173,9 +164,13 @@ class TritonServer:
             raise RepositoryError(str(error)) from error
         self.models, self.engines = found.models, found.engines
         in_processes = ("python", *self.installation.stand_ins)
-        self._processes = sum(instance_count(c) for c in found.configs if c.backend in in_processes)
-        if lacking := shortage(found.configs, free_bytes(), in_processes):
-            LOG.warning("ppocr-serve: %s", lacking)
+        self._processes = process_count(found.configs, in_processes)
+        for warning in (
+            shortage(found.configs, free_bytes(), in_processes),
+            surplus(self._processes, available_cores()),
+        ):
+            if warning:
+                LOG.warning("ppocr-serve: %s", warning)
         for tries_left in reversed(range(START_TRIES)):
             with contextlib.ExitStack() as undo:
                 undo.callback(self.stop)

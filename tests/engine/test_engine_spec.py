@@ -1,0 +1,130 @@
+"""EngineSpec: what is read from a config.pbtxt and written into it is the same; opened, it runs."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from google.protobuf import text_format
+from server_unit.tiny_models import plus_one
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from ppocr_engine.config_pbtxt import format_config
+from ppocr_engine.environment import disable_telemetry
+from ppocr_engine.errors import EngineError
+from ppocr_engine.spec import ENGINES, OPENVINO_BF16, Accelerator, EngineSpec, engine_named
+
+SPECS = {
+    "plain": EngineSpec(),
+    "threads": EngineSpec(threads=3),
+    "parallel": EngineSpec(threads=2, execution_mode="parallel", graph_level=2),
+    "inter-op": EngineSpec(threads=2, parameters={"inter_op_thread_count": "4"}),
+    "other file": EngineSpec(file_name="other.onnx", custom_ops=()),
+    "memory": EngineSpec(threads=1, parameters={"enable_mem_arena": "0"}),
+    "cuda": EngineSpec(device="gpu", parameters={"cudnn_conv_algo_search": "1"}),
+    "tensorrt": EngineSpec(
+        device="gpu",
+        accelerators=(
+            Accelerator("gpu", "tensorrt", {"precision_mode": "FP16", "trt_dla_core": "0"}),
+            Accelerator("gpu", "cuda"),
+        ),
+    ),
+    "openvino accelerator": EngineSpec(accelerators=(Accelerator("cpu", "openvino"),)),
+    "openvino": EngineSpec("openvino", threads=2),
+    "bfloat16": EngineSpec("openvino", "bf16", threads=1),
+    "openvino's own": EngineSpec("openvino", threads=1, parameters={"PERFORMANCE_HINT": "LATENCY"}),
+    "native": EngineSpec("tensorrt", device="gpu", file_name="model.plan"),
+}
+
+
+def base(spec: EngineSpec) -> ModelConfig:
+    """A configuration with three instances on the device of a specification."""
+    kind = "KIND_GPU" if spec.device == "gpu" else "KIND_CPU"
+    text = f'name: "net" backend: "onnxruntime" instance_group {{ kind: {kind} count: 3 }}'
+    return text_format.Parse(text, ModelConfig())
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_what_is_written_is_read_again(spec: EngineSpec) -> None:
+    config = base(spec)
+    spec.write(config)
+    assert EngineSpec.read(config) == spec
+    text = format_config(config)
+    spec.write(config)
+    assert format_config(config) == text
+
+
+@pytest.mark.parametrize("before", SPECS.values(), ids=SPECS)
+def test_nothing_of_another_engine_stays(before: EngineSpec) -> None:
+    after = EngineSpec("openvino", "bf16", threads=2)
+    config, expected = base(after), base(after)
+    before.write(config)
+    for one in (config, expected):
+        one.parameters["languages"].string_value = "en"  # of a step, not of an engine
+        after.write(one)
+    config.ClearField("optimization")  # empty by now, but there
+    assert format_config(config) == format_config(expected)
+
+
+def test_threads_of_all_instances_are_counted_together_for_openvino() -> None:
+    config = base(OPENVINO_BF16)
+    replace(OPENVINO_BF16, threads=2).write(config)
+    stored = {name: value.string_value for name, value in config.parameters.items()}
+    assert stored == {"NUM_STREAMS": "3", "INFERENCE_NUM_THREADS": "6", "HINT_BF16": "YES"}
+    assert (config.backend, config.default_model_filename) == ("openvino", "model.onnx")
+
+
+def test_steps_and_ensembles_have_no_engine() -> None:
+    assert EngineSpec.read({"backend": "python"}) is None
+    assert EngineSpec.read({"platform": "ensemble"}) is None
+    assert EngineSpec.read({"platform": "onnxruntime_onnx"}) == EngineSpec()
+
+
+def test_engines_go_by_names() -> None:
+    assert list(ENGINES) == ["onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt"]
+    assert engine_named("openvino", 3) == EngineSpec("openvino", threads=3)
+    assert all(str(engine_named(name, 2)) == name for name in ENGINES)
+    with pytest.raises(EngineError, match="no engine is called 'tpu'; allowed: onnxruntime, open"):
+        engine_named("tpu")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    onnx.save(plus_one(), tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_several_threads_may_run_one_session(network: Path, name: str) -> None:
+    session = engine_named(name, 1).open(network, streams=3)
+    together = threading.Barrier(3)
+
+    def ask(value: int) -> np.ndarray:
+        together.wait()
+        return session({"X": np.full((1, 5000), value, np.float32), "other": np.zeros(1)})[0]
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(20):
+            assert [found[0, 0] for found in pool.map(ask, range(3))] == [1, 2, 3]
+
+
+def test_what_is_not_here_is_said(network: Path) -> None:
+    with pytest.raises(EngineError, match="needs CUDAExecutionProvider"):
+        engine_named("cuda").open(network)
+    with pytest.raises(EngineError, match="run by Triton alone"):
+        EngineSpec("tensorrt").open(network)
+    network.write_bytes(b"no model")
+    for name in ("onnxruntime", "openvino"):
+        with pytest.raises(EngineError, match=rf"{name} \S+ cannot load .*model\.onnx"):
+            engine_named(name).open(network)
+
+
+def test_telemetry_is_off_whatever_the_environment_said() -> None:
+    environment = {"ORT_DISABLE_TELEMETRY": "0", "PATH": "/bin"}
+    disable_telemetry(environment)
+    assert environment == {"ORT_DISABLE_TELEMETRY": "1", "PATH": "/bin"}
