@@ -1,7 +1,8 @@
-"""What the tests of the client share: connections, the local web page, and a browser."""
+"""What the tests of the client share: connections, the local web page, a Ray cluster."""
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -37,3 +38,20 @@ def page(server: TritonServer) -> Iterator[str]:
         yield running.stdout.readline().split()[0]
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The address of two Ray nodes, each with a processor: two actors must be on both."""
+    pytest.importorskip("ray.data")
+    importlib.import_module("ppocr_client.batch.cluster")  # first, since it silences Ray
+    from ray.cluster_utils import Cluster
+
+    store = {"object_store_memory": 100 * 2**20}
+    node = {"num_cpus": 1, "include_dashboard": False, **store}
+    nodes = Cluster(initialize_head=True, head_node_args=node)
+    nodes.add_node(num_cpus=1, **store)
+    try:
+        yield nodes.address
+    finally:
+        nodes.shutdown()

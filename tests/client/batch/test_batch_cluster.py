@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,26 +12,9 @@ from client.samples import BLANK, SIGN, wait_until
 from ppocr_client.cli import main
 from ppocr_server.tritonserver.server import TritonServer
 
-pytest.importorskip("ray.data")
 pq = pytest.importorskip("pyarrow.parquet")
 
-STORE = 100 * 2**20
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of two nodes, each with a processor: two actors must be on both."""
-    importlib.import_module("ppocr_client.batch.cluster")  # first, since it silences Ray
-    from ray.cluster_utils import Cluster
-
-    node = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
-    nodes = Cluster(initialize_head=True, head_node_args=node)
-    nodes.add_node(num_cpus=1, object_store_memory=STORE)
-    try:
-        yield nodes.address
-    finally:
-        nodes.shutdown()
 
 
 @pytest.fixture

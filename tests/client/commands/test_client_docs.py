@@ -61,10 +61,15 @@ def run_code(language: str, code: str, folder: Path, server) -> str:
     return ran.stdout
 
 
-def run_page(page: str, folder: Path, server) -> dict[str, list[str]]:
-    """What the examples of a page print, by their headings."""
+def run_page(page: str, folder: Path, server, ray: str = "") -> dict[str, list[str]]:
+    """What the examples of a page print, by their headings.
+
+    With the address of a Ray cluster, only the first example starts a Ray of its own.
+    """
     said: dict[str, list[str]] = {}
     for heading, language, code in examples(page):
+        if ray and said:
+            code = code.replace("ppocr-client batch", f"ppocr-client batch --ray-address {ray}")
         said.setdefault(heading, []).append(run_code(language, code, folder, server))
     return said
 
@@ -86,7 +91,11 @@ def test_reading_from_python(server, folder):
 @pytest.mark.server
 def test_reading_files_from_the_shell(server, folder):
     said = run_page("read.md", folder, server)
-    assert [line.split("\t")[0] for line in said["Read a picture"][0].splitlines()] == TEXTS
+    rows = [line.split("\t") for line in said["Read a picture"][0].splitlines()]
+    assert [text for text, _, _ in rows] == TEXTS
+    for _, score, corners in rows:
+        assert 0.9 < float(score) <= 1
+        assert [len(corner.split(",")) for corner in corners.split()] == [2] * 4
     assert "ok    test picture: read 'TRITON" in said["Check a server"][0]
     pictures = [path for path in (ROOT / "samples").iterdir() if path.suffix in (".jpg", ".png")]
     texts = {path.name for path in (folder / "texts").iterdir()}
@@ -94,9 +103,8 @@ def test_reading_files_from_the_shell(server, folder):
 
 
 @pytest.mark.server
-def test_reading_archives(server, folder):
-    pytest.importorskip("ray.data")
-    said = run_page("archives.md", folder, server)
+def test_reading_archives(server, folder, cluster):
+    said = run_page("archives.md", folder, server, cluster)
     rows = said["Read a folder"][1].splitlines()
     assert sum(" ok None 1" in row for row in rows) == 7
     assert any(row == str(TEXTS) for row in rows)

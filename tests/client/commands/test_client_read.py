@@ -205,17 +205,6 @@ def test_pages_that_were_read_are_kept_when_another_fails(server, tmp_path, caps
 
 
 @pytest.mark.server
-def test_a_damaged_pdf_fails_alone(server, tmp_path, capsys):
-    broken = tmp_path / "broken.pdf"
-    broken.write_bytes(b"%PDF-1.7\nnothing else")
-    out = tmp_path / "out"
-    order = ["read", str(broken), str(SIGN), "--url", server.grpc_url, "--out", str(out)]
-    assert main(order) == 1
-    assert f"{broken}: cannot open the PDF file" in capsys.readouterr().err
-    assert [path.name for path in out.iterdir()] == ["sign_vertical.jpg.txt"]
-
-
-@pytest.mark.server
 def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_path):
     inside, out = tmp_path / "in", tmp_path / "out"
     inside.mkdir()
@@ -264,21 +253,13 @@ def test_the_doctor_finds_a_well_server_and_a_missing_one(server, capsys):
 
 
 @pytest.mark.server
-def test_lines_are_printed_with_score_and_corners(server, capsys):
-    assert main(["read", str(SIGN), "--url", server.grpc_url]) == 0
-    rows = [row.split("\t") for row in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == TEXTS
-    for _, score, corners in rows:
-        assert 0.9 < float(score) <= 1
-        assert [len(corner.split(",")) for corner in corners.split()] == [2] * 4
-
-
-@pytest.mark.server
 def test_pictures_that_fail_are_listed_and_the_others_read(server, capsys, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(SIGN.read_bytes()[:2000])
+    damaged = tmp_path / "damaged.pdf"
+    damaged.write_bytes(b"%PDF-1.7\nnothing else")
     missing = str(tmp_path / "missing.jpg")
-    files = [str(broken), str(SIGN), missing]
+    files = [str(broken), str(SIGN), missing, str(damaged)]
     assert main(["read", *files, "--json", "--url", f"http://{server.http_url}"]) == 1
     out, err = capsys.readouterr()
     answers = [json.loads(line) for line in out.splitlines()]
@@ -286,8 +267,8 @@ def test_pictures_that_fail_are_listed_and_the_others_read(server, capsys, tmp_p
     assert "damaged or truncated" in answers[0]["error"]
     assert [line["text"] for line in answers[1]["lines"]] == TEXTS
     assert "No such file" in answers[2]["error"]
-    assert str(broken) in err
-    assert "2 of 3 failed" in err
+    assert f"{damaged}: cannot open the PDF file" in err
+    assert "3 of 4 failed" in err
 
 
 @pytest.mark.server
