@@ -1,4 +1,4 @@
-// The page's texts; index.html holds the English ones too.
+// All texts of the page.
 
 import { inChinese } from "./errors.js";
 
