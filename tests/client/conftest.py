@@ -1,14 +1,15 @@
-"""What the tests of the client share: connections, the local web page, a Ray cluster."""
+"""What the tests of the client share: connections, the local web page, a folder for examples."""
 
 from __future__ import annotations
 
-import importlib
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from client.samples import PROGRAM, heed_interrupts
+from client.samples import PROGRAM, ROOT, heed_interrupts
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
@@ -40,18 +41,9 @@ def page(server: TritonServer) -> Iterator[str]:
         assert running.wait(30) == 0
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[str]:
-    """The address of two Ray nodes, each with a processor: two actors must be on both."""
-    pytest.importorskip("ray.data")
-    importlib.import_module("ppocr_client.batch.cluster")  # first, since it silences Ray
-    from ray.cluster_utils import Cluster
-
-    store = {"object_store_memory": 100 * 2**20}
-    node = {"num_cpus": 1, "include_dashboard": False, **store}
-    nodes = Cluster(initialize_head=True, head_node_args=node)
-    nodes.add_node(num_cpus=1, **store)
-    try:
-        yield nodes.address
-    finally:
-        nodes.shutdown()
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """What the examples expect to be in their folder."""
+    for name in ("samples", "examples"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path

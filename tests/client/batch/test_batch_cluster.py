@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from client.samples import BLANK, SIGN, wait_until
+from client.examples import run_page
+from client.samples import BLANK, SIGN, TEXTS, wait_until
 
 from ppocr_client.cli import main
 from ppocr_server.tritonserver.server import TritonServer
@@ -15,6 +18,23 @@ from ppocr_server.tritonserver.server import TritonServer
 pq = pytest.importorskip("pyarrow.parquet")
 
 pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of two Ray nodes, each with a processor: two actors must be on both."""
+    pytest.importorskip("ray.data")
+    importlib.import_module("ppocr_client.batch.cluster")  # first, since it silences Ray
+    from ray.cluster_utils import Cluster
+
+    store = {"object_store_memory": 100 * 2**20}
+    node = {"num_cpus": 1, "include_dashboard": False, **store}
+    nodes = Cluster(initialize_head=True, head_node_args=node)
+    nodes.add_node(num_cpus=1, **store)
+    try:
+        yield nodes.address
+    finally:
+        nodes.shutdown()
 
 
 @pytest.fixture
@@ -104,3 +124,14 @@ def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, c
     rows = [json.loads(line) for data in parts.values() for line in data.splitlines()]
     assert [row["path"] for row in rows] == [f"s3://scans/{name}" for name in names]
     assert [row["status"] for row in rows].index("failed") == 5
+
+
+def test_the_examples_of_the_page(server, folder, cluster):
+    said = run_page("archives.md", folder, server, cluster)
+    rows = said["Read a folder"][1].splitlines()
+    assert sum(" ok None 1" in row for row in rows) == 7
+    assert any(row == str(TEXTS) for row in rows)
+    summary = json.loads(said["Go on after an interruption"][0])
+    assert (summary["inputs"], summary["before"], summary["failed"]) == (6, 6, 0)
+    written = [path.read_text(encoding="utf-8") for path in (folder / "again").glob("*.jsonl")]
+    assert sum(text.count("\n") for text in written) == 7

@@ -3,75 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from client.examples import ENVIRONMENT, examples, run_code, run_page, served
 from client.samples import ROOT, TEXTS, heed_interrupts
 
-BLOCK = re.compile(r"^```(python|sh|javascript)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = ("read.md", "library.md", "archives.md", "languages.md", "watch.md", "ui.md")
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def examples(page: str) -> list[tuple[str, str, str]]:
-    """Heading, language and code of every example."""
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    return [
-        (re.findall(r"^## (.*)$", text[: match.start()], re.MULTILINE)[-1], *match.groups())
-        for match in BLOCK.finditer(text)
-    ]
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """What the examples expect to be in their folder."""
-    for name in ("samples", "examples"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    return tmp_path
-
-
-def served(code: str, server) -> str:
-    """The code with the addresses of the tests' server, which shell commands may leave out."""
-    code = code.replace("127.0.0.1:8001", server.grpc_url)
-    code = code.replace("127.0.0.1:8000", server.http_url)
-    if "--url" in code:
-        return code
-    commands = r"\bppocr-client (read|doctor|batch|watch)"
-    return re.sub(commands, rf"ppocr-client \1 --url {server.grpc_url}", code)
-
-
-def run_code(language: str, code: str, folder: Path, server) -> str:
-    """What an example prints."""
-    code = served(code, server)
-    command = {"sh": ["sh", "-ec", code], "python": [sys.executable, "-c", code]}.get(language)
-    if language == "javascript":
-        (folder / "example.mjs").write_text(code, encoding="utf-8")
-        command = ["node", "example.mjs"]
-    assert command is not None
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
-    assert ran.returncode == 0, f"{code}\n{ran.stdout}\n{ran.stderr}"
-    return ran.stdout
-
-
-def run_page(page: str, folder: Path, server, ray: str = "") -> dict[str, list[str]]:
-    """What the examples of a page print, by their headings.
-
-    With the address of a Ray cluster, only the first example starts a Ray of its own.
-    """
-    said: dict[str, list[str]] = {}
-    for heading, language, code in examples(page):
-        if ray and said:
-            code = code.replace("ppocr-client batch", f"ppocr-client batch --ray-address {ray}")
-        said.setdefault(heading, []).append(run_code(language, code, folder, server))
-    return said
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -100,18 +44,6 @@ def test_reading_files_from_the_shell(server, folder):
     pictures = [path for path in (ROOT / "samples").iterdir() if path.suffix in (".jpg", ".png")]
     texts = {path.name for path in (folder / "texts").iterdir()}
     assert texts == {f"{path.name}.txt" for path in pictures}
-
-
-@pytest.mark.server
-def test_reading_archives(server, folder, cluster):
-    said = run_page("archives.md", folder, server, cluster)
-    rows = said["Read a folder"][1].splitlines()
-    assert sum(" ok None 1" in row for row in rows) == 7
-    assert any(row == str(TEXTS) for row in rows)
-    summary = json.loads(said["Go on after an interruption"][0])
-    assert (summary["inputs"], summary["before"], summary["failed"]) == (6, 6, 0)
-    written = [path.read_text(encoding="utf-8") for path in (folder / "again").glob("*.jsonl")]
-    assert sum(text.count("\n") for text in written) == 7
 
 
 def language_blocks(heading: str) -> list[tuple[str, str]]:
