@@ -33,10 +33,6 @@ class Browser:
     """A running Chromium; messages are JSON and a zero byte, on its descriptors 3 and 4."""
 
     def __init__(self, profile: Path) -> None:
-        # A download that a click starts after a slow request counts as automatic; allow those.
-        content = {"default_content_setting_values": {"automatic_downloads": 1}}
-        (profile / "Default").mkdir(parents=True)
-        (profile / "Default" / "Preferences").write_text(json.dumps({"profile": content}))
         their_in, self._out = _far(os.pipe())
         self._in, their_out = _far(os.pipe())
 
