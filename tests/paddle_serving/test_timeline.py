@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from server_unit.stand_ins import infer
+from tritonclient.grpc import InferenceServerClient
 
 from ppocr_server.cli import main
+from ppocr_server.configured import Configured, profile_arguments
 from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.timeline.lanes import lanes_of
-from ppocr_server.timeline.traces import read_traces, trace_arguments
+from ppocr_server.timeline.traces import read_traces
+from ppocr_server.tritonserver.server import TritonServer
 
 STAMPS = (
     "REQUEST_START",
@@ -133,5 +140,20 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: Any) -> None:
     assert "no request" in capsys.readouterr().err
 
 
-def test_the_arguments_name_the_file() -> None:
-    assert "--trace-config=triton,file=/x/trace.json" in trace_arguments(Path("/x/trace.json"))
+@pytest.mark.server
+def test_use_profile_writes_traces_and_says_where(
+    small_repository: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service: Any = SimpleNamespace(endpoints=SimpleNamespace(profile=True))
+    arguments = profile_arguments(Configured(service, EndpointSettings()), tmp_path / "logs")
+    file = tmp_path / "logs" / "triton.trace"
+    assert f"{file}.0" in caplog.text
+    assert "ppocr-serve timeline" in caplog.text
+    with (
+        TritonServer(small_repository, extra=arguments) as server,
+        InferenceServerClient(server.grpc_url) as client,
+    ):
+        infer(client, "small", X=np.zeros((1, 1), np.float32))
+    (trace,) = read_traces(tmp_path.glob("logs/triton.trace.*"))
+    assert trace.model == "small"
+    assert trace.computed

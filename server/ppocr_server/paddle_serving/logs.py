@@ -1,4 +1,4 @@
-"""Where the endpoints' log and the tracer's blocks go: Paddle Serving's own files."""
+"""Write the endpoints' log and the tracer's blocks into the files of Paddle Serving."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def write_logs(folder: Path | None) -> None:
 
 
 class FileUntilFull(RotatingFileHandler):
-    """A file that makes way for the next when it has `maxBytes`; a line may reach beyond.
+    """Rotates a file when it has `maxBytes`; its last line may exceed that.
 
-    The usual check writes every line out a second time, to know its length beforehand.
+    The standard check formats every line a second time to know its length in advance.
     """
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:

@@ -20,26 +20,26 @@ UINT8, STRING, BYTES = 7, 12, 13
 NPY_MAGIC = b"\x93NUMPY"
 NPY: Any = np.lib.format  # which is untyped
 NPY_HEADERS = {(1, 0): NPY.read_array_header_1_0, (2, 0): NPY.read_array_header_2_0}
-# The header is read as Python source, by all that reads such.
+# NumPy parses the header as Python source, which raises all of these.
 NPY_ERRORS = (LookupError, OverflowError, SyntaxError, TokenError, TypeError, ValueError)
 
 
 def picture_of(call: Call, max_bytes: int) -> bytes:
     """Return the encoded picture that a request carries.
 
-    The keys' names do not matter. Where a key is repeated its last value counts, and a tensor
-    replaces a key of its name, as in Paddle Serving.
+    As in Paddle Serving, the names of the keys do not matter, the last value of a repeated key
+    counts, and a tensor replaces a key of the same name.
 
     Args:
         call: the request.
-        max_bytes: longest picture; longer ones are refused before anything is decoded.
+        max_bytes: of a picture; larger ones are refused before decoding.
 
     Returns:
         A whole picture file. Pixels sent as a tensor become a BMP.
 
     Raises:
-        PipelineError: 8000 where the request cannot be unpacked, 10000 where it holds no
-            picture, or more than one, or its base64 is damaged.
+        PipelineError: 8000 if the request cannot be unpacked; 10000 if it holds no picture or more
+            than one, or if its base64 is damaged.
     """
     sources = dict(_sources(call))
     sources.pop(PROFILE_KEY, None)
@@ -60,7 +60,7 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
 def _sources(call: Call) -> Iterator[tuple[str, str | bytes]]:
     for index, key in enumerate(call.keys):
         if index >= len(call.values):
-            # Word for word: old clients may look for it.
+            # Paddle Serving's exact text, because clients may compare it.
             raise PipelineError(
                 ErrNo.RPC_PACKAGE, f"rpc package error: list index ({index}) out of range"
             )
@@ -70,11 +70,11 @@ def _sources(call: Call) -> Iterator[tuple[str, str | bytes]]:
 
 
 def _from_base64(name: str, text: str, max_bytes: int) -> bytes:
-    # Known before anything is decoded: four characters are three bytes, line breaks are none.
+    # The size before decoding: four characters are three bytes, line breaks do not count.
     length = len(text) - text.count("\n") - text.count("\r")
     _check_size(name, length * 3 // 4 - text[-4:].count("="), max_bytes)
     try:
-        # Like Paddle Serving: characters outside the alphabet, line breaks too, are skipped.
+        # As in Paddle Serving, characters outside the alphabet are skipped, line breaks included.
         return base64.b64decode(text.encode())
     except binascii.Error as error:
         raise PipelineError(
@@ -109,7 +109,7 @@ def _from_tensor(tensor: Any) -> str | bytes:
 
 
 def _uint8_array(tensor: Any) -> np.ndarray:
-    # `uint32_data` is where clients put UINT8; a byte string is shorter on the wire.
+    # Clients put UINT8 into `uint32_data`; a byte string is shorter.
     try:
         values = np.asarray(tensor.uint32_data, np.int64)
         flat = values.astype(np.uint8) if len(values) else np.frombuffer(tensor.byte_data, np.uint8)
@@ -126,7 +126,7 @@ def _from_npy(name: str, data: bytes) -> bytes:
     stream = io.BytesIO(data)
     try:
         shape, by_column, dtype = NPY_HEADERS[NPY.read_magic(stream)](stream)
-        # `np.load` would take memory for the shape before it sees that the pixels are missing.
+        # `np.load` would allocate memory for the shape before it notices that pixels are missing.
         flat = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
         array = flat.reshape(shape, order="F" if by_column else "C")
     except NPY_ERRORS as error:
@@ -140,7 +140,7 @@ def _from_npy(name: str, data: bytes) -> bytes:
 
 
 def _from_pixels(name: str, array: np.ndarray) -> bytes:
-    """Pixels as a BMP; a row of bytes is an encoded file already."""
+    """Pixels as a BMP; a row of bytes is returned as an encoded file."""
     if array.dtype == np.uint8 and array.ndim == 1:
         return array.tobytes()
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:

@@ -1,4 +1,4 @@
-"""One request and one answer, whichever protocol they travel by, and the error numbers."""
+"""Requests, answers and error numbers, independent of HTTP and gRPC."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-# A key that asks for timings instead of naming a picture.
+# A key that asks for timings and names no picture.
 PROFILE_KEY = "pipeline.profile"
 RESULT_KEY = "result"
 SERVICE_NAME_ERROR = "Failed to inference: Service name error."
 
 
 class ErrNo(IntEnum):
-    """The numbers of Paddle Serving that can be answered here."""
+    """The error numbers of Paddle Serving that can occur here."""
 
     OK = 0
     CLOSED = 3001

@@ -1,4 +1,4 @@
-"""What the endpoints and their tracer can be told."""
+"""The settings of the endpoints and their tracer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ppocr_server.paddle_serving.upstream import Upstream
 
 OptionValue = str | int | bool
 
-# What a request holds beside its picture: names, brackets, line breaks in the base64.
+# For the parts of a request beside its picture: names, brackets, line breaks in the base64.
 MARGIN_BYTES = 4 << 20
 
-# With these, `ocr` reads what Paddle Serving's own OCR pipeline reads, to the score.
+# With these options `ocr` reproduces Paddle Serving's own OCR pipeline, scores included.
 PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
     "rec_padding": "paddle",
@@ -26,22 +26,21 @@ class EndpointSettings:
     """The two endpoints, as config.yml describes them.
 
     Attributes:
-        name: the service's name, first part of the HTTP path.
-        http_port: 0 picks a free one, None leaves HTTP out.
-        rpc_port: 0 picks a free one, None leaves gRPC out.
-        host: address to listen on; all of them, as Paddle Serving does.
-        worker_num: requests in progress at a time, from 1; the next ones wait in order.
-        max_waiting: how many may wait; one more is answered 6000 at once.
-        retry: tries of a request that Triton had no room for or could not be reached for; 1 is
-            no retry.
-        timeout_ms: from a request's arrival to its answer, which is 6000 then; below 0 no limit.
+        name: of the service, the first part of the HTTP path.
+        http_port: 0 picks a free one, None turns HTTP off.
+        rpc_port: 0 picks a free one, None turns gRPC off.
+        host: address to listen on; all addresses by default, as in Paddle Serving.
+        worker_num: requests in progress at a time, at least 1; the next ones wait in order.
+        max_waiting: requests that may wait; the next one is answered 6000 at once.
+        retry: tries of a request while Triton is full or cannot be reached; 1 is no retry.
+        timeout_ms: from the arrival of a request to its answer, otherwise 6000; below 0 no limit.
         max_message_bytes: longest HTTP body and gRPC message.
         max_picture_bytes: longest encoded picture, as `max_image_bytes` of det_preprocess.
         model: Triton's name of the pipeline.
         options: parameters sent to Triton with every request.
-        token: what clients must send; None, as Paddle Serving's send none.
-        tls: certificates of both endpoints; None, as Paddle Serving's speak plain text.
-        upstream: what Triton asks for.
+        token: that clients must send; None for none, as in Paddle Serving.
+        tls: certificates of both endpoints; None for plain text, as in Paddle Serving.
+        upstream: the connection to Triton.
     """
 
     name: str = "ocr"
@@ -80,7 +79,7 @@ class OpModels:
         return self.prep + self.midp + self.postp
 
 
-# `recognize` crops, calls `rec`, and decodes: its own counters divide its time.
+# `recognize` crops, calls `rec`, and decodes; its own counters divide its time.
 OCR_OPS: Mapping[str, OpModels] = {
     "det": OpModels(prep=("det_preprocess",), midp=("det",), postp=("det_postprocess",)),
     "rec": OpModels(prep=("recognize",), midp=("cls", "rec")),
@@ -93,11 +92,10 @@ class TracerSettings:
 
     Attributes:
         interval_s: seconds between two blocks; below 1 there are none, as in config.yml.
-        metrics_url: Triton's metrics ("http://127.0.0.1:8002/metrics"), where the lengths of its
-            queues come from, and what in recognize's time is preprocessing and what is
-            postprocessing; without it only the endpoints' own queue is written, and that time
-            as a whole.
-        ops: the models behind each Op; those that Triton does not have are left out.
+        metrics_url: of Triton ("http://127.0.0.1:8002/metrics"). It has the lengths of the queues,
+            and divides the time of recognize into preprocessing and postprocessing. Without it
+            only the endpoints' own queue is written, and that time is not divided.
+        ops: the models of each Op; models that Triton does not have are left out.
     """
 
     interval_s: int = -1

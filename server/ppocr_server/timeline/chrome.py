@@ -1,10 +1,9 @@
 """Traces as Chrome's trace-event JSON: a group of rows for each Op, and one for the requests.
 
-An Op's group begins with a graph of its requests waiting and being computed; then comes a row for
-each instance of its models. Triton does not say which instance did what: executions of one model
-that overlap are on different rows, so that there are as many rows as instances were busy at a time.
-A request's row shows what happened to it one after another; recogniser batches that ran at
-the same time are on rows below it.
+The group of an Op begins with a graph of its waiting and computing requests, followed by a row for
+each instance of its models. Triton does not say which instance ran a request. Executions of one
+model that overlap are on different rows, so there are as many rows as instances busy at a time. The
+row of a request shows its steps in order; batches that were recognised in parallel are below it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ppocr_server.timeline.traces import Trace
 
 Event = dict[str, Any]
 OTHER = "other models"
-# Perfetto takes a row whose number is its group's for a process's main thread, and puts it first.
+# Perfetto draws a row with the number of its group first, as the main thread of a process.
 FIRST_ROW = 100
 REQUESTS = "requests"
 
@@ -127,7 +126,7 @@ def _instance_rows(
 
 
 def _phases(clock: _Clock, row: tuple[int, int], trace: Trace, end: int) -> Iterator[Event]:
-    """What an instance does with a batch: take the tensors in, compute, hand them on."""
+    """The phases of a batch: input, infer, output."""
     times = trace.times
     ready, done = times.get("COMPUTE_INPUT_END"), times.get("COMPUTE_OUTPUT_START")
     if ready is not None and done is not None and times["COMPUTE_START"] <= ready <= done <= end:
@@ -158,7 +157,7 @@ def _request_rows(clock: _Clock, group: int, traces: Sequence[Trace]) -> Iterato
             calls = children[child.id]
             lanes = lanes_of([(c.times["REQUEST_START"], c.times["REQUEST_END"]) for c in calls])
             for call, lane in zip(calls, lanes, strict=True):
-                # A call may be told of as ended a moment after its caller.
+                # A call can be recorded as ended a moment after its caller.
                 end = min(call.times["REQUEST_END"], span[1])
                 span_of_call = call.times["REQUEST_START"], end
                 yield from _part(clock, (group, tid + lane), call, span_of_call)
@@ -171,7 +170,7 @@ def _request_rows(clock: _Clock, group: int, traces: Sequence[Trace]) -> Iterato
 def _spans(traces: Sequence[Trace], end: int) -> list[tuple[int, int]]:
     """Beginning and end of the steps of a request, in order.
 
-    A step hands its tensors on before it is told of as ended; so it ends where the next begins.
+    A step passes its tensors on before its end is recorded, so it ends when the next one begins.
     """
     begins = [trace.times["REQUEST_START"] for trace in traces]
     ends = [*begins[1:], end][: len(begins)]

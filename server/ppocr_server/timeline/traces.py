@@ -1,4 +1,4 @@
-"""Triton's traces: how to have them written, and how to read them."""
+"""Make Triton write traces, and read them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ppocr_server.errors import ServerError
 
-# Triton writes a file of this many traces at a time; what it has not written yet is in memory.
+# Triton writes files of this many traces; until then they are in memory.
 TRACES_PER_FILE = 1000
 
 
@@ -18,7 +18,7 @@ def trace_arguments(file: Path) -> list[str]:
     """Return tritonserver's arguments for tracing every request.
 
     Args:
-        file: what the traces' names begin with; Triton appends ".0", ".1", ….
+        file: prefix of the file names; Triton appends ".0", ".1", ….
     """
     return [
         "--trace-config=mode=triton",
@@ -39,7 +39,7 @@ class Trace:
         model: the model's name.
         request_id: as the client gave it, may be empty.
         parent: the trace of the ensemble or model that asked, None for a client's own request.
-        times: nanoseconds by the name of what happened ("REQUEST_START", "COMPUTE_END", …).
+        times: nanoseconds by event ("REQUEST_START", "COMPUTE_END", …).
     """
 
     id: int
@@ -60,7 +60,7 @@ class Trace:
 
 
 def read_traces(files: Iterable[Path]) -> list[Trace]:
-    """Read trace files in any order; a request whose end is missing is left out.
+    """Read trace files in any order; requests without an end are left out.
 
     Raises:
         ServerError: a file cannot be read, or is no trace file.

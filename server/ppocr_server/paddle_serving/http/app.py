@@ -1,7 +1,7 @@
 """The HTTP endpoint: POST /{name}/{method}, and two paths for health checks.
 
-An ASGI application without a framework: four kinds of answers need no router, and its layers took
-longer than everything else that is done here for a request.
+An ASGI application without a framework: four kinds of answers need no router, and the layers of a
+framework took longer than all other work for a request.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ App = Callable[[Message, Receive, Send], Coroutine[Any, Any, None]]
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
 HEALTH = "/health/"
-# Nobody hears the answer; this is nginx's word for it in logs.
+# No client receives this answer; nginx logs such a request with the same status.
 CLIENT_GONE = 499
 
 
 class ClientGone(Exception):
-    """The client went away before it had sent everything, or before it was answered."""
+    """The client disconnected before it had sent everything, or before it was answered."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back: a status, a body of one content type, and further headers."""
+    """An answer: status, body, its content type, and further headers."""
 
     status: int
     body: bytes
@@ -58,7 +58,7 @@ class Reply:
 OK = Reply(200, b"ok\n", TEXT)
 NOT_READY = Reply(503, b"not ready\n", TEXT)
 GONE = Reply(CLIENT_GONE, b"", TEXT)
-# 404 and 405 as the old gateway words them.
+# 404 and 405 with the text of the old gateway.
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 NOT_FOUND = Reply(404, b"Not Found\n", TEXT, (NO_SNIFFING,))
 POST_ONLY = Reply(405, b"Method Not Allowed\n", TEXT, (NO_SNIFFING, (b"allow", b"POST")))
@@ -87,7 +87,7 @@ def http_app(service: PipelineService, ready: Callable[[], bool]) -> App:
         if root or len(names) != 2 or not all(names):
             reply = NOT_FOUND
         elif method == "POST" and not admits(token, _header(scope, b"authorization")):
-            reply = NO_TOKEN  # the body stays unread
+            reply = NO_TOKEN  # without reading the body
         elif method == "POST":
             reply = await inference(service, scope, receive, *names)
         elif path in (f"{HEALTH}live", f"{HEALTH}ready"):
@@ -103,12 +103,12 @@ def http_app(service: PipelineService, ready: Callable[[], bool]) -> App:
 async def inference(
     service: PipelineService, scope: Message, receive: Receive, name: str, method: str
 ) -> Reply:
-    """Read a request and answer it; one that is too long is refused without being read."""
+    """Read a request and answer it; refuse one that is too long without reading it."""
     settings = service.settings
     useful = min(longest_base64(settings.max_picture_bytes), settings.max_message_bytes)
     headers, closes = dict(scope["headers"]), closes_after(scope)
     try:
-        # What the client says that it will send; a chunked body does not say.
+        # The announced size; a chunked body has none.
         body, size = b"", int(headers.get(b"content-length", 0))
         if size <= useful or closes:
             body, size = await read_body(receive, useful, to_its_end=closes)
@@ -126,15 +126,15 @@ async def inference(
 def closes_after(scope: Message) -> bool:
     """Whether the connection ends with this answer.
 
-    Then a body must be read to its end: most clients listen only after they have sent everything,
-    and find the connection broken where nobody reads. On a connection that stays the server reads
-    on by itself, and drops what comes much faster than it can be handed over to be dropped.
+    Then a body must be read to its end: most clients read the answer only after they have sent
+    everything, and otherwise see a broken connection. On a connection that stays open, uvicorn
+    discards the rest of a body by itself, and faster.
     """
     return scope["http_version"] == "1.0" or b"close" in _header(scope, b"connection").lower()
 
 
 def _header(scope: Message, name: bytes) -> bytes:
-    """A header's value; empty where it was not sent."""
+    """A header's value; empty if it was not sent."""
     return bytes(dict(scope["headers"]).get(name, b""))
 
 
@@ -151,11 +151,11 @@ async def read_body(receive: Receive, keep: int, *, to_its_end: bool) -> tuple[b
 
     Args:
         receive: ASGI's.
-        keep: longest body to be kept; of a longer one nothing is.
-        to_its_end: whether a longer one is read nevertheless; else what was read is its size.
+        keep: longest body to keep; nothing is kept of a longer one.
+        to_its_end: whether to read a longer one to its end; if not, the size is what was read.
 
     Raises:
-        ClientGone: the client went away before it had sent everything.
+        ClientGone: the client disconnected before it had sent everything.
     """
     chunks: list[bytes] = []
     size, more = 0, True
@@ -178,10 +178,10 @@ async def unless_gone(answering: Coroutine[Any, Any, Answer], receive: Receive) 
     """Return the answer.
 
     Raises:
-        ClientGone: the client went away meanwhile; the answering is cancelled.
+        ClientGone: the client disconnected; the work is cancelled.
     """
     answer = asyncio.ensure_future(answering)
-    # The body has been read, so that the only message still to come is the disconnect.
+    # The body has been read, so the only message left is the disconnect.
     gone = asyncio.ensure_future(receive())
     gone.add_done_callback(lambda _: answer.cancel())
     try:

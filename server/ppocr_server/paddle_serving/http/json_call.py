@@ -1,4 +1,4 @@
-"""A request's JSON body, typed as Paddle Serving's HTTP gateway types it, and answers as JSON."""
+"""Parse JSON bodies with the types of Paddle Serving's HTTP gateway, and write answers as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INT64 = range(-(2**63), 2**63)
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAUTHENTICATED = 3, 8, 16
 WHITE = " \t\r\n"
 _INTEGER = re.compile(r"-?\d{1,19}")
-# The gateway writes these as escapes, so that an answer is safe inside a page.
+# The gateway escapes these, so that an answer is safe inside a web page.
 _ESCAPED = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
@@ -28,9 +28,9 @@ class BodyError(ValueError):
 def call_of_body(body: bytes, name: str, method: str) -> Call:
     """Return the call that a body describes.
 
-    An empty body is a request without fields, `null` is an absent field, unknown fields and what
-    follows the object are ignored, and bytes that are not UTF-8 become question marks: all as
-    the old gateway does.
+    As in the old gateway, an empty body is a request without fields, `null` is an absent field,
+    unknown fields and anything after the object are ignored, and bytes that are not UTF-8 become
+    replacement characters.
 
     Args:
         body: the whole HTTP body.
@@ -82,7 +82,7 @@ def _string(value: Any, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise BodyError(f"'{name}' is a JSON {_kind(value)}; send a string")
-    # JSON can write half a surrogate pair, which no UTF-8 can carry further.
+    # JSON can contain half a surrogate pair, which cannot be encoded in UTF-8.
     return value if value.isascii() else value.encode("utf-8", errors="replace").decode()
 
 
@@ -98,13 +98,13 @@ def _integer(value: Any) -> int:
 
 
 def _tensor(value: Any) -> Any:
-    # A text or a list would pass as a tensor without fields: its items are unknown ones.
+    # A string or a list would pass as a tensor whose fields are all unknown.
     if not isinstance(value, dict):
         raise BodyError(f"'tensors' holds a JSON {_kind(value)}; send objects")
     try:
         return json_format.ParseDict(value, Tensor(), ignore_unknown_fields=True)
     except (json_format.ParseError, AttributeError, TypeError) as error:
-        raise BodyError(f"'tensors' holds something else than a tensor: {error}") from None
+        raise BodyError(f"'tensors' holds something that is no tensor: {error}") from None
 
 
 def _kind(value: Any) -> str:
@@ -113,7 +113,7 @@ def _kind(value: Any) -> str:
 
 
 def body_of_answer(answer: Answer) -> bytes:
-    """An answer as the gateway writes it: these fields, in this order, without spaces."""
+    """An answer with the fields, order and spacing of the gateway."""
     return _compact(
         {
             "err_no": int(answer.err_no),
@@ -126,7 +126,7 @@ def body_of_answer(answer: Answer) -> bytes:
 
 
 def body_of_refusal(code: int, reason: str) -> bytes:
-    """What comes with an HTTP error status; `code` is a gRPC status code."""
+    """The body of an HTTP error; `code` is a gRPC status code."""
     return _compact({"error": reason, "code": code, "message": reason, "details": []})
 
 

@@ -1,4 +1,4 @@
-"""Run an ASGI application on a port with uvicorn, inside an event loop that others share."""
+"""Run an ASGI application on a port with uvicorn, in a shared event loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ppocr_server.access.credentials import Tls
 from ppocr_server.paddle_serving.http.app import App
 
 BACKLOG = 2048
-# As long as balancers and old clients expect to find their idle connection again.
+# Balancers and old clients expect idle connections to last this long.
 KEEP_ALIVE_SECONDS = 75
 
 
 def _certificates(tls: Tls) -> dict[str, Any]:
-    """Uvicorn's words for certificates."""
+    """Certificates as arguments for uvicorn."""
     return {
         "ssl_certfile": tls.certificate,
         "ssl_keyfile": tls.key,
@@ -29,7 +29,7 @@ def _certificates(tls: Tls) -> dict[str, Any]:
 
 
 class HttpEndpoint(uvicorn.Server):
-    """A server that leaves signals to its caller and ends when `should_exit` is set."""
+    """A server that handles no signals and ends when `should_exit` is set."""
 
     def __init__(
         self, app: App, host: str, port: int, grace: float, tls: Tls | None = None
@@ -43,7 +43,7 @@ class HttpEndpoint(uvicorn.Server):
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                proxy_headers=False,  # nobody looks at the client's address
+                proxy_headers=False,  # the client's address is not used
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(grace)),
@@ -51,12 +51,11 @@ class HttpEndpoint(uvicorn.Server):
             )
         )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # With the protocol named, asyncio switches off Nagle's delay on its connections.
+        # asyncio sets TCP_NODELAY only if the protocol is named.
         self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
-
-        # From here on clients can connect; they are answered once the server runs.
+        # Clients can connect from here on; they are answered once the server runs.
         self._socket.listen(BACKLOG)
 
     async def run_until_exit(self) -> None:

@@ -1,11 +1,11 @@
-"""The statistics block in the lines and units of Paddle Serving's.
+"""The statistics block, with the lines and units of Paddle Serving.
 
-What they mean here, for one Op in the last interval, in milliseconds for each picture: `in`
-waiting for an instance, `prep`, `midp` and `postp` computing in the models that do this part of the
-Op's work, `out` handing tensors on. `recognize` crops before it calls `rec` and decodes afterwards,
-which Triton's statistics see as one: how its time divides, its own counters in Triton's metrics
-tell. Without them the time of `rec` is taken off its own, and what is left is `prep`. `idle` is the
-share of the interval in which the instances of the Op's busiest model had nothing to do.
+The times of an Op are of the last interval, in milliseconds for each picture. `in` is waiting for
+an instance. `prep`, `midp` and `postp` are computing in the models of that part of the Op. `out` is
+moving tensors. `recognize` crops before it calls `rec` and decodes afterwards. Triton's statistics
+have one time for both; the counters of `recognize` in Triton's metrics divide it. Without them the
+time of `rec` is subtracted, and the rest is `prep`. `idle` is the share of the interval in which
+the instances of the Op's busiest model had no work.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ppocr_server.paddle_serving.settings import OpModels
 from ppocr_server.paddle_serving.tracing.records import Records
 
 PERCENTILES = (50, 60, 70, 80, 90, 95, 99)
-# Models that wait, while they compute, for the `midp` models of their Op.
+# Models whose own time includes waiting for the `midp` models of their Op.
 CALLERS = ("recognize",)
-# The phases of their own counters that are an action of the Op.
+# The phases of their counters by action of the Op.
 PHASES = {"prep": "crop", "postp": "decode"}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one model has done: requests, and nanoseconds summed over them.
+    """The work of one model: requests, and nanoseconds summed over them.
 
-    `busy` is summed over executions instead: the requests of one batch share theirs.
+    `busy` is summed over executions, because the requests of one batch share one.
     """
 
     requests: int = 0
@@ -73,7 +73,7 @@ def tracer_block(
         ops: the models of each Op, in the order of the pipeline.
         change: what each model has done in the interval.
         instances: how many instances each model has.
-        phases: seconds in each phase of the models that tell them; only their ratios count.
+        phases: seconds in each phase of the models that count them; only the ratios are used.
         records: the service's requests in the interval.
         queues: lengths at its end.
         seconds: length of the interval.
@@ -95,7 +95,7 @@ def op_lines(
     phases: Mapping[str, Mapping[str, float]],
     seconds: float,
 ) -> Iterator[str]:
-    """The lines of one Op; none where it had nothing to do."""
+    """The lines of one Op; none if it had no work."""
     parts = {
         action: [change.get(model, Counts()) for model in getattr(models, action)]
         for action in ("prep", "midp", "postp")
@@ -120,7 +120,7 @@ def op_lines(
         for model in models.models
         if model in change
     ]
-    # Work that was counted at its end may have begun before the interval.
+    # Work is counted at its end, so some of it can have begun before the interval.
     yield f"\tidle[{max(0.0, 1 - max(shares))}]"
 
 
@@ -128,13 +128,13 @@ def caller_times(own: int, called: Counts, phases: Mapping[str, float] | None) -
     """How the time of a model that calls others divides into actions, in nanoseconds.
 
     Args:
-        own: all of its time, the calls included.
-        called: what the called models have done.
-        phases: seconds in each of its phases, None where it does not tell them.
+        own: all of its time, including the calls.
+        called: the work of the called models.
+        phases: seconds in each of its phases, None if it does not count them.
     """
     if phases is not None and (everything := sum(phases.values())):
         return {action: own * phases[phase] / everything for action, phase in PHASES.items()}
-    # Batches are read side by side: their sum can be more than the time that has passed.
+    # Batches are read in parallel, so their sum can exceed the time that has passed.
     return {"prep": max(0, own - called.queue - called.infer - called.moving)}
 
 
