@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -151,12 +152,12 @@ def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path: Path) -> Non
 def region(tmp_path: Path, places: int, filled: int) -> Stub:
     """A region whose queue is at byte 1024."""
     data = bytearray(4096)
-    struct.pack_into("<Q", data, 16 + 8 + 2 * MUTEX_BYTES, 1024)
+    struct.pack_into("<Q", data, 336 + 16 + 8 + 2 * MUTEX_BYTES, 1024)
     struct.pack_into("<II", data, 1024 + 16, 1000 - filled, 0)
     struct.pack_into("<II", data, 1024 + 48, filled, 1)
     struct.pack_into("<Q", data, 1024 + 80 + MUTEX_BYTES, places)
     (tmp_path / "region").write_bytes(data)
-    return Stub("det_0_0", tmp_path / "region", 0)
+    return Stub("det_0_0", tmp_path / "region", control=336)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,15 @@ def test_other_internals_are_noticed(
     monkeypatch.setattr("ppocr_server.watch.stub_internals.stub_of", lambda pid: stub)
     processes.stubs = {1 << 30: stub}
     assert words in unexpected_internals(processes, seconds=0)
+
+
+def test_another_command_line_is_noticed() -> None:
+    command = ["bash", "-c", "exec -a /x/triton_python_backend_stub sleep 60"]
+    with subprocess.Popen(command) as other:
+        processes = StubProcesses(os.getpid())
+        assert eventually(lambda: processes.lost() == [] and other.pid in processes.stubs)
+        assert f"the command line of process {other.pid}" in unexpected_internals(processes)
+        other.kill()
 
 
 def test_a_message_that_nobody_has_taken_is_a_request(tmp_path: Path) -> None:

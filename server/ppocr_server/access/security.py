@@ -122,7 +122,7 @@ class Security:
         if is_loopback(address) or not numbers or numbers >= FIXED_VERSION:
             return ""
         return (
-            f"HTTP of Triton {version} is open at {address}. One request of a million chunks can "
+            f"HTTP of Triton {version} is open at {address}: one request of a million chunks can "
             "crash it (CVE-2025-23310, fixed in 2.59.1). Close it to other machines with "
             "--http-host 127.0.0.1, which leaves gRPC open, or put a proxy before it that passes "
             "on whole bodies of limited size; see SECURITY.md"

@@ -27,6 +27,8 @@ def unexpected_internals(processes: StubProcesses, seconds: float = FIRST_BEAT_S
     if not MUTEX_BYTES:
         return "the layout of the backend's shared memory is not known for this architecture"
     for stub in processes.stubs.values():
+        if not stub.control:
+            return f"the command line of {stub.name} is not that of a Python backend stub"
         try:
             Region(stub).close()
         except LayoutError as error:

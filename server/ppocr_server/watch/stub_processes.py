@@ -32,12 +32,18 @@ class Stub:
 
 
 def stub_of(pid: int) -> Stub | None:
-    """What a process's command line says of the stub it is; None for every other process."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
+    """What a process's command line says of the stub that it is; None for every other process.
+
+    A stub whose command line is not as expected has a `control` of 0.
+    """
+    with contextlib.suppress(OSError):
         arguments = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").split("\0")
         if Path(arguments[0]).name == PROGRAM:
-            region = SHARED_MEMORY / arguments[REGION].lstrip("/")
-            return Stub(arguments[NAME], region, int(arguments[CONTROL]))
+            try:
+                region = SHARED_MEMORY / arguments[REGION].lstrip("/")
+                return Stub(arguments[NAME], region, int(arguments[CONTROL]))
+            except (IndexError, ValueError):
+                return Stub(f"process {pid}", SHARED_MEMORY, 0)
     return None
 
 
