@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from copy import deepcopy
@@ -59,6 +60,22 @@ def check(*command: str | Path) -> None:
 
 def test_dockerfile(program: Program) -> None:
     check(program("hadolint"), DOCKER / "image" / "Dockerfile")
+
+
+def test_the_build_context_holds_what_is_installed() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    folders = project.partition("[tool.setuptools.package-dir]")[2].partition("\n\n")[0]
+    needed = {line.split('"')[-2].split("/")[0] for line in folders.splitlines() if "=" in line}
+    for key in ("readme", "license-files"):
+        (value,) = re.findall(rf"^{key} = (.*)$", project, re.MULTILINE)
+        needed |= set(re.findall(r'"(.*?)"', value))
+    needed |= {"pyproject.toml", "constraints.txt", "docker/image"}
+    ignored = DOCKER / "image" / "Dockerfile.dockerignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines()
+    assert {line[1:] for line in lines if line.startswith("!")} == needed
+    script = (DOCKER / "checks" / "chroot").read_text(encoding="utf-8")
+    copied = script.partition("ls-files -z -- ")[2].partition("|")[0]
+    assert set(copied.replace("\\", " ").split()) == needed
 
 
 def test_shell_scripts(program: Program) -> None:
