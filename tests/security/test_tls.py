@@ -200,7 +200,6 @@ def test_a_key_with_a_password_is_refused_not_asked_for(
         (["--triton=grpcs://127.0.0.1:1", "--triton-cert={client}"], "give both or none"),
         (["--tls-cert={server}"], "encryption needs both --tls-cert and --tls-key"),
         (["--tls-client-ca={ca}"], "encryption needs both --tls-cert and --tls-key"),
-        (["--triton=grpcs://127.0.0.1:1", "--triton-ca=/no/ca.pem"], "cannot read /no/ca.pem"),
     ],
 )
 def test_options_that_would_encrypt_nothing_are_refused(
@@ -208,11 +207,16 @@ def test_options_that_would_encrypt_nothing_are_refused(
 ) -> None:
     given = [word.format(**vars(certificates)) for word in words]
     try:
-        status = main(["--host=127.0.0.1", "--http-port=0", "--rpc-port=0", *given])
+        status = main(given)
     except SystemExit as ended:
         status = int(ended.code or 0)
     assert status in (1, 2)
     assert reason in capsys.readouterr().err
+
+
+def test_a_certificate_of_triton_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(ServerError, match=r"cannot read /no/ca\.pem: No such file"):
+        Upstream(True, Path("/no/ca.pem")).channel("127.0.0.1:1", [])
 
 
 def post(port: int, context: ssl.SSLContext | None, headers: Mapping[str, str]) -> int:

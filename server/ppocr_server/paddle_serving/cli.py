@@ -40,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "rpc" in ports:
             print(f"gRPC  {options.host}:{ports['rpc']} PipelineService.inference", flush=True)
 
-    write_logs(Path(options.log_folder) if options.log_folder else None)
     triton = options.triton.partition("://")[2] or options.triton
     try:
         settings, tracer = _settings(options)
+        write_logs(Path(options.log_folder) if options.log_folder else None)
         run_endpoint(settings, triton, tracer, announce, options.grace)
     except ServerError as error:
         print(f"ppocr-serve endpoint: {error}", file=sys.stderr)
