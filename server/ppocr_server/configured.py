@@ -62,11 +62,11 @@ def read_config(path: Path) -> Configured:
     try:
         _, service = load_service(path)
     except (ConvertError, EngineError) as error:
-        named = str(path) in str(error)
-        raise ServerError(str(error) if named else f"{path}: {error}") from error
+        raise ServerError(str(error)) from error
     endpoints = endpoint_settings(service)
     wanted = {"http": endpoints.http_port, "rpc": endpoints.rpc_port}
-    choose_ports(endpoints.host, {name: p for name, p in wanted.items() if p is not None})
+    given = {name: port for name, port in wanted.items() if port is not None}
+    choose_ports(endpoints.host, given, setting=f"{{}}_port in {path}")
     return Configured(service, endpoints)
 
 

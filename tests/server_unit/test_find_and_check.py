@@ -14,6 +14,7 @@ from server_unit.tiny_models import add_model, config, parameter, plus_one
 from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_engine.errors import RepositoryError
 from ppocr_engine.repository_check import check_repository
+from ppocr_server.configured import read_config
 from ppocr_server.errors import NotInstalledError, PortInUseError, ServerError
 from ppocr_server.tritonserver import locate
 from ppocr_server.tritonserver.backend_folder import assemble_backends
@@ -186,6 +187,18 @@ def test_a_busy_port_is_named_with_its_option() -> None:
     assert "--grpc-port" in str(caught.value)
 
 
+def test_a_busy_old_port_is_named_with_its_file(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    ops = "op:\n" + "".join(
+        f"  {op}: {{local_service_conf: {{model_config: PP-OCRv4_mobile_{op}}}}}\n"
+        for op in ("det", "rec")
+    )
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        config.write_text(f"http_port: {other.getsockname()[1]}\nrpc_port: 18090\n{ops}")
+        with pytest.raises(PortInUseError, match=f"choose another with http_port in {config}"):
+            read_config(config)
+
+
 def test_one_port_cannot_serve_two_endpoints() -> None:
     port = choose_ports("127.0.0.1", ANY)["http"]
     with pytest.raises(PortInUseError, match="--grpc-port"):
@@ -195,7 +208,7 @@ def test_one_port_cannot_serve_two_endpoints() -> None:
 def test_impossible_ports_and_hosts() -> None:
     with pytest.raises(ServerError, match="--http-port 70000 is out of range"):
         choose_ports("127.0.0.1", {**ANY, "http": 70000})
-    with pytest.raises(ServerError, match="--host"):
+    with pytest.raises(ServerError, match="change the address or --http-port"):
         choose_ports("192.0.2.1", ANY)
 
 

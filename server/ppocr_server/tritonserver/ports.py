@@ -14,7 +14,9 @@ from ppocr_server.errors import PortInUseError, ServerError
 LOOPBACK = {4: "127.0.0.1", 6: "[::1]"}
 
 
-def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> dict[str, int]:
+def choose_ports(
+    host: str | Mapping[str, str], wanted: Mapping[str, int], setting: str = "--{}-port"
+) -> dict[str, int]:
     """Return a usable port for each name; 0 picks a free one.
 
     All ports stay bound until the last one is chosen, so they differ. Another process can still
@@ -23,6 +25,7 @@ def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> di
     Args:
         host: address to bind, for example "127.0.0.1", or one for each name.
         wanted: port by name ("http", "grpc", "metrics"), each 0 to 65535.
+        setting: how messages call the setting of a name.
 
     Raises:
         PortInUseError: a wanted port is taken; names the port and its option.
@@ -33,9 +36,13 @@ def choose_ports(host: str | Mapping[str, str], wanted: Mapping[str, int]) -> di
         # Fixed ports first, so that a free one is never picked from among them.
         for name, port in sorted(wanted.items(), key=lambda item: item[1] == 0):
             if not 0 <= port <= 65535:
-                raise ServerError(f"--{name}-port {port} is out of range; allowed are 0 to 65535")
+                raise ServerError(
+                    f"{setting.format(name)} {port} is out of range; allowed are 0 to 65535"
+                )
             address = host if isinstance(host, str) else host[name]
-            chosen[name] = held.enter_context(_bind(address, name, port)).getsockname()[1]
+            chosen[name] = held.enter_context(
+                _bind(address, name, port, setting.format(name))
+            ).getsockname()[1]
     return {name: chosen[name] for name in wanted}
 
 
@@ -48,7 +55,7 @@ def reachable(host: str) -> str:
     return LOOPBACK[address.version] if address.is_unspecified else host
 
 
-def _bind(host: str, name: str, port: int) -> socket.socket:
+def _bind(host: str, name: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     # Triton binds with SO_REUSEADDR too: a port in TIME_WAIT is free for it.
@@ -62,11 +69,10 @@ def _bind(host: str, name: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortInUseError(
                 f"port {port} on {host} is already in use, so the {name} endpoint cannot start; "
-                f"stop the process that holds it, or choose another with --{name}-port "
-                "(0 picks a free one)"
+                f"stop the process that holds it, or choose another with {setting}"
             ) from error
         raise ServerError(
             f"cannot listen on {host}:{port} for the {name} endpoint: {error.strerror or error}; "
-            f"change --host or --{name}-port"
+            f"change the address or {setting}"
         ) from error
     return listener
