@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from ppocr_engine.errors import EngineError
 
-#: Kinds of values; a tuple lists the words that are allowed.
+#: Kinds of values; a tuple lists the words that are allowed, a list those in any case.
 INTEGER, COUNT, BOOLEAN, TEXT = "a whole number", "a number from 0", "true or false", "a text"
-Kind = str | tuple[str, ...]
+Kind = str | tuple[str, ...] | list[str]
 BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 #: Entries of `parameters` by backend.
@@ -37,8 +37,8 @@ PARAMETERS: Mapping[str, Mapping[str, Kind]] = {
         "INFERENCE_NUM_THREADS": COUNT,
         "COMPILATION_NUM_THREADS": COUNT,
         "NUM_STREAMS": TEXT,
-        "HINT_BF16": ("YES",),
-        "PERFORMANCE_HINT": ("LATENCY", "THROUGHPUT"),
+        "HINT_BF16": ["YES"],
+        "PERFORMANCE_HINT": ["LATENCY", "THROUGHPUT"],
         "CPU_EXTENSION_PATH": TEXT,
         "RESHAPE_IO_LAYERS": TEXT,
         "SKIP_OV_DYNAMIC_BATCHSIZE": TEXT,
@@ -56,6 +56,9 @@ CUDA_OPTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "arena_extend_strategy": ("0", {"0": "kNextPowerOfTwo", "1": "kSameAsRequested"}),
     "do_copy_in_default_stream": ("1", {}),
 }
+
+#: Options of the `cuda` accelerator that must be booleans; ONNX Runtime itself checks the others.
+CUDA_BOOLEANS = ("do_copy_in_default_stream", "use_ep_level_unified_stream")
 
 #: `precision_mode` of the `tensorrt` accelerator. Later releases know BF16 too; r24.10 refuses it.
 TENSORRT_PRECISIONS: Mapping[str, Mapping[str, str]] = {
@@ -123,7 +126,7 @@ DIFFERENCES: tuple[tuple[str, str, str], ...] = (
 
 
 def check(what: str, value: str, kind: Kind) -> str:
-    """Return a value that is allowed, words in the spelling of the table.
+    """Return a value that is allowed, words and booleans in the spelling of the tables.
 
     Args:
         what: for the message, such as "parameter execution_mode".
@@ -133,9 +136,10 @@ def check(what: str, value: str, kind: Kind) -> str:
     Raises:
         EngineError: it is not allowed; names both.
     """
-    if isinstance(kind, tuple):
-        if value.upper() in kind:
-            return value.upper()
+    if not isinstance(kind, str):
+        word = value.upper() if isinstance(kind, list) else value
+        if word in kind:
+            return word
         allowed = " and ".join(kind)
     elif kind == BOOLEAN:
         if value.lower() in BOOLEANS:

@@ -10,7 +10,14 @@ from typing import Any
 
 from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import available_cores
-from ppocr_engine.parameters import CUDA_OPTIONS, PARAMETERS, TENSORRT_OPTIONS, check
+from ppocr_engine.parameters import (
+    BOOLEAN,
+    CUDA_BOOLEANS,
+    CUDA_OPTIONS,
+    PARAMETERS,
+    TENSORRT_OPTIONS,
+    check,
+)
 from ppocr_engine.session import ANY
 from ppocr_engine.spec import DEFAULT_FILES, Accelerator, Device, EngineSpec, ExecutionMode
 
@@ -87,6 +94,9 @@ def _accelerators(stored: Mapping[str, Any]) -> tuple[Accelerator, ...]:
                 )
             if name == "tensorrt":
                 parameters = _checked_tensorrt(parameters)
+            for option in CUDA_BOOLEANS if name == "cuda" else ():
+                if option in parameters:
+                    check(f"cuda's {option}", parameters[option], BOOLEAN)
             found.append(Accelerator(device, name, parameters))
     return tuple(found)
 

@@ -83,7 +83,7 @@ def graph_tensors(
 
 
 def import_engine(name: str) -> Any:
-    """Import the package of an engine, `onnxruntime` without its telemetry.
+    """Import the package of an engine, without its telemetry.
 
     Raises:
         EngineError: it is not installed.

@@ -154,6 +154,11 @@ def test_parameters_and_their_defaults_win_over_the_cuda_accelerator(
     assert cuda_options(found)[option] == name
 
 
+def test_booleans_of_the_cuda_accelerator_are_checked() -> None:
+    with pytest.raises(EngineError, match="cuda's use_ep_level_unified_stream is 'yes'; allowed"):
+        accelerated("gpu", "cuda", "GPU", use_ep_level_unified_stream="yes")
+
+
 def test_other_options_of_the_cuda_accelerator_arrive() -> None:
     found = cuda_options(accelerated("gpu", "cuda", "GPU", use_ep_level_unified_stream="1"))
     assert (found["use_ep_level_unified_stream"], found["device_id"]) == ("1", "1")
@@ -188,6 +193,7 @@ def test_an_unknown_tensorrt_parameter_is_refused(name: str) -> None:
     ("name", "value"),
     [
         ("precision_mode", "BF16"),
+        ("precision_mode", "fp16"),
         ("trt_engine_cache_enable", "perhaps"),
         ("trt_min_subgraph_size", "five"),
         ("max_workspace_size_bytes", "-1"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -122,6 +125,25 @@ def test_what_is_not_here_is_said(network: Path) -> None:
     for name in ("onnxruntime", "openvino"):
         with pytest.raises(EngineError, match=rf"{name} \S+ cannot load .*model\.onnx"):
             engine_named(name).open(network)
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from ppocr_engine.spec import engine_named
+
+engine_named(sys.argv[1], 1).open(Path(sys.argv[2]))
+assert not any(name.startswith("openvino_telemetry.") for name in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_an_engine_keeps_no_usage_data(network: Path, tmp_path: Path, name: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home)}
+    subprocess.run([sys.executable, "-c", OPEN, name, network], env=environment, check=True)
+    assert not list(home.rglob("*"))
 
 
 def test_telemetry_is_off_whatever_the_environment_said() -> None:
