@@ -1,5 +1,5 @@
 // Reads text from pictures through Triton's HTTP port; for Node 20 and browsers, without packages.
-// The protocol is KServe v2 with its binary extension: JSON, and the tensors' bytes behind it.
+// The protocol is KServe v2 with its binary extension: JSON, followed by the bytes of the tensors.
 
 const HEADER_LENGTH = "Inference-Header-Content-Length";
 
@@ -12,7 +12,7 @@ const HEADER_LENGTH = "Inference-Header-Content-Length";
  *   in reading order; a box is four corners [x, y], clockwise from top-left
  */
 export async function read(server, picture, options = {}) {
-  // Numbers with a fraction travel as text: not every version of Triton takes them as numbers.
+  // Fractions are sent as text: not every version of Triton accepts them as numbers.
   const parameters = Object.fromEntries(
     Object.entries(options).map(([name, value]) => [
       name,
@@ -68,7 +68,7 @@ function floats(view) {
   return Array.from({ length: view.byteLength / 4 }, (_, index) => view.getFloat32(4 * index, true));
 }
 
-/** Each text is its length in four bytes, and its UTF-8. */
+/** Each text is its length in four bytes, followed by its UTF-8 bytes. */
 function texts(view) {
   const found = [];
   for (let at = 0; at < view.byteLength; ) {

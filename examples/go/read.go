@@ -1,5 +1,5 @@
 // Read prints the text of a picture, read through Triton's HTTP port. The protocol is KServe v2
-// with its binary extension: JSON, and the tensors' bytes behind it.
+// with its binary extension: JSON, followed by the bytes of the tensors.
 //
 //	go run examples/go/read.go http://127.0.0.1:8000 photo.jpg [drop_score=0.9 ...]
 package main
@@ -40,7 +40,7 @@ type request struct {
 	Parameters map[string]any `json:"parameters"`
 }
 
-// Read gives the lines of a picture in reading order. Options are sent as text.
+// Read returns the lines of a picture in reading order. Options are sent as text.
 func Read(server string, picture []byte, options map[string]string) ([]Line, error) {
 	body, header, err := encode(picture, options)
 	if err != nil {
@@ -71,7 +71,7 @@ func Read(server string, picture []byte, options map[string]string) ([]Line, err
 	return decode(data, end)
 }
 
-// encode gives the body of a request, and how much of it is JSON.
+// encode returns the body of a request and the length of its JSON part.
 func encode(picture []byte, options map[string]string) ([]byte, int, error) {
 	image := tensor{"IMAGE", "BYTES", []int{1}, map[string]int{"binary_data_size": len(picture) + 4}}
 	parameters := map[string]any{"binary_data_output": true}
@@ -86,7 +86,7 @@ func encode(picture []byte, options map[string]string) ([]byte, int, error) {
 	return append(body, picture...), len(header), nil
 }
 
-// decode gives the lines of an answer whose JSON ends at a byte.
+// decode returns the lines of an answer, given the length of its JSON part.
 func decode(data []byte, end int) ([]Line, error) {
 	var header struct {
 		Outputs []tensor `json:"outputs"`
