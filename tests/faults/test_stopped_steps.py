@@ -57,7 +57,7 @@ def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path: Path) -> None:
             time.sleep(STILL_SECONDS)
         assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
         load.pass_requests(2 * CLIENTS)
-        assert f"the process of {SLOW}_0_0 had a request and stood still" in served.errors()
+        assert f"the process of {SLOW}_0_0 had a request and gave no heartbeat" in served.errors()
         assert [reason for reason in load.failed if "is not healthy" not in reason] == []
         assert set(load.answered) == {"right"}
         assert answers(f"{served.ready['http']}/v2/health/ready")
@@ -105,7 +105,8 @@ def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path: P
 @pytest.mark.server
 def test_the_internals_of_the_stubs_are_as_expected(small_server: TritonServer) -> None:
     processes = StubProcesses(small_server.pid)
-    assert unexpected_internals(processes) == ""
+    assert processes.lost() == []
+    assert unexpected_internals(processes.stubs) == ""
     (pid,) = processes.stubs
     assert processes.stubs[pid].name == "small_0_0"
     before = beats_of(pid)
@@ -167,11 +168,8 @@ def test_other_internals_are_noticed(
     places: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stub = region(tmp_path, places, filled=0)
-    processes = StubProcesses(1 << 30)
-    monkeypatch.setattr(processes, "lost", lambda: [])
     monkeypatch.setattr("ppocr_server.watch.stub_internals.stub_of", lambda pid: stub)
-    processes.stubs = {1 << 30: stub}
-    assert words in unexpected_internals(processes, seconds=0)
+    assert words in unexpected_internals({1 << 30: stub}, seconds=0)
 
 
 def test_another_command_line_is_noticed() -> None:
@@ -179,7 +177,7 @@ def test_another_command_line_is_noticed() -> None:
     with subprocess.Popen(command) as other:
         processes = StubProcesses(os.getpid())
         assert eventually(lambda: processes.lost() == [] and other.pid in processes.stubs)
-        assert f"the command line of process {other.pid}" in unexpected_internals(processes)
+        assert f"the command line of process {other.pid}" in unexpected_internals(processes.stubs)
         other.kill()
 
 

@@ -135,10 +135,12 @@ def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository: Path
     assert is_gone(server.session, server.shared_memory_prefix)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_a_signal_ends_everything(number: int, small_repository: Path) -> None:
-    # SIGTERM: see tests/faults/test_restarts.py
-    with serving(small_repository, "--grace", "10") as served:
+@pytest.mark.parametrize(
+    ("number", "grace"), [(signal.SIGINT, "10"), (signal.SIGHUP, "0"), (signal.SIGKILL, "0")]
+)
+def test_a_signal_ends_everything(number: int, grace: str, small_repository: Path) -> None:
+    # SIGTERM: see test_a_signal_while_starting
+    with serving(small_repository, "--grace", grace) as served:
         process, ready = served.process, served.ready
         assert get(f"{ready['http']}/v2/health/ready") == b""
         assert ready["models"] == ["small"]

@@ -73,8 +73,8 @@ class Region:
             LayoutError: there is no queue at its place.
         """
         empty, _, filled, waiting, places, position = self._read(QUEUE, self._queue)
-        # A message that is being put in or taken out is in neither count.
-        if not (0 < places <= 1 << 20 and places - 2 <= empty + filled <= places and waiting <= 1):
+        # Messages that are being put in or taken out are in neither count.
+        if not (0 < places <= 1 << 20 and places - 4 <= empty + filled <= places and waiting <= 1):
             raise LayoutError(f"the region of {self._name} holds no message queue at its place")
         return QueueState(bool(filled) or not waiting, position)
 

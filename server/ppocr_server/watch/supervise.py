@@ -106,10 +106,12 @@ class GivenUp:
         """Watch the stubs of a server that is ready; nothing is watched where that cannot work."""
         self._processes, self._requests = processes, requests
         self._heartbeats, self._clock = Heartbeats(), WallClock()
-        self._problem = unexpected_internals(processes)
+        processes.lost()
+        requests.active(processes.stubs)  # before the wait for heartbeats: what comes later counts
+        self._problem = unexpected_internals(processes.stubs)
         if self._problem:
             LOG.warning(
-                "ppocr-serve: %s. This Triton is not watched for processes that stand still or for "
+                "ppocr-serve: %s. This Triton is not watched for stopped processes or for "
                 "clock changes; a process that ends is still noticed",
                 self._problem,
             )
@@ -125,7 +127,7 @@ class GivenUp:
         stopped = [pid for pid in self._heartbeats.stopped(stubs) if pid in active]
         if stopped:
             names = ", ".join(stubs[pid].name for pid in stopped)
-            return f"the process of {names} had a request and stood still for a second"
+            return f"the process of {names} had a request and gave no heartbeat for a second"
         if ahead and active:
             return f"the clock was set ahead by {ahead:.1f} s while requests were in progress"
         return ""
