@@ -16,7 +16,6 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: build ## read the sample pictures through a server of their own, draw one, stop
-	@echo "== starting tritonserver; all models are loaded and warm after a few seconds"
 	@ppocr-serve --model-repository $(REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 -- sh -ec '\
 		echo "== through gRPC, $$PPOCR_GRPC_URL"; \
 		ppocr-client read --url $$PPOCR_GRPC_URL samples/*.jpg samples/*.png; \
