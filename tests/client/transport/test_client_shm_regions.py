@@ -32,10 +32,10 @@ def big() -> bytes:
     return encode_pixels(np.asarray(page), "RGB")
 
 
-@pytest.fixture
-def plain(url, big, monkeypatch):
+@pytest.fixture(scope="module")
+def plain(server, big):
     """What is read without shared memory."""
-    with monkeypatch.context() as patch, OcrClient(url) as client:
+    with pytest.MonkeyPatch.context() as patch, OcrClient(server.grpc_url) as client:
         patch.setattr(shm_regions, "SMALLEST", 1 << 40)
         result = client.read(big)
     assert [line.text for line in result.lines] == TEXTS
