@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+READMES = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README_CN.md")]
 pytestmark = pytest.mark.server
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    """The fenced blocks of one language, lines that are continued made one."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    return [re.sub(r" \\\n +", " ", block).strip() for block in found]
 
 
 def read_lines(output: str) -> dict[str, list[str]]:
@@ -37,6 +44,10 @@ def test_make_demo_reads_the_samples_and_draws_one(repository, samples):
         name: [text.replace(" ", "") for text in texts] for name, texts in samples.items()
     }
     assert samples["poster_zh.jpg"][0] in through_http
+    printed = {line.split("\t")[0] for line in done.stdout.splitlines()}
+    for readme in READMES:
+        shown = blocks(readme, "text")[0].splitlines()
+        assert {line.split("\t")[0] for line in shown} <= printed | {"…"}
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -63,5 +74,7 @@ def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, 
         os.killpg(serving.pid, signal.SIGINT)
         serving.wait(timeout=60)
     port = int(re.findall(r":(\d+)/v2", command)[0])
+    for readme in READMES:
+        assert command.replace(f":{port}/", ":8000/") in blocks(readme, "sh")
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         pass
