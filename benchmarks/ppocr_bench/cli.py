@@ -10,95 +10,85 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from ppocr_bench import accuracy, consistency, endpoint, latency, lines, parity, sweep
 from ppocr_bench.errors import BenchError
-from ppocr_bench.overload import verb as overload
-from ppocr_bench.peers import verb as peers
-from ppocr_bench.plan import verb as plan
-from ppocr_bench.report import Report
-from ppocr_bench.reporting import verb as report
-from ppocr_bench.soak import verb as soak
-from ppocr_bench.tune import verb as tune
+from ppocr_bench.options import add_options
 from ppocr_engine.environment import disable_telemetry
 
-MEASURING = (
-    parity,
-    accuracy,
-    latency,
-    sweep,
-    consistency,
-    overload,
-    soak,
-    endpoint,
-    peers,
-    lines,
-    tune,
-    plan,
-)
-VERBS = (*MEASURING, report)
+#: Each is a module in `verbs`, loaded only when it is asked for.
+VERBS = {
+    "parity": "the served pipeline reads what PaddleOCR's own pipeline reads, line for line",
+    "accuracy": "boxes and texts against what is known to be on the pictures, for each padding",
+    "latency": "what one request takes, beside the bare networks on the same tensors",
+    "lines": "now `latency --lines N,…`: pages of 1 to 1000 lines",
+    "sweep": "throughput and latency under rising load, as Triton's perf_analyzer measures them",
+    "consistency": "many clients get, to the byte, the answers that one gets alone",
+    "overload": "far more requests than can be served; the peak is kept, the rest refused at once",
+    "soak": "hours of mixed requests; answers stay right, memory, files and latency stay flat",
+    "endpoint": "what the old Paddle Serving endpoints cost beside asking Triton directly",
+    "peers": "the same pictures and weights through every way to serve them, side by side",
+    "tune": "how this machine is used best for these pictures, as a `triton:` section",
+    "plan": "how many servers a load needs, from the processor time of a page",
+    "report": "one HTML page, README tables and plots from the results that --out wrote",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one benchmark and return the exit code."""
     disable_telemetry()
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = build_parser(next(iter(words), "")).parse_args(words)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    from ppocr_bench.machine import describe, describe_lines
     from ppocr_client.errors import OcrError
     from ppocr_converters.errors import ConvertError
     from ppocr_engine.errors import EngineError
     from ppocr_server.errors import ServerError
 
+    machine = describe()
     try:
-        result: Report = args.run(args)
-        as_json = to_json(args.verb, result)
+        result = args.run(args)
+        whole = {"verb": args.verb, "machine": machine, **result.to_dict()}
+        text = json.dumps(whole, ensure_ascii=False, indent=1)
         if args.save is not None:
-            save(args.save, as_json)
+            save(args.save, text)
     except (BenchError, ConvertError, EngineError, OcrError, ServerError) as error:
         print(f"ppocr-bench: {error}", file=sys.stderr)
         return 1
-    if args.json:
-        print(as_json)
-    else:
-        print("\n".join(result.lines()))
-    return 0 if result.ok else 1
-
-
-def to_json(verb: str, result: Report) -> str:
-    """What `ppocr-bench report` reads."""
-    return json.dumps({"verb": verb, **result.to_dict()}, ensure_ascii=False, indent=1)
+    print(text if args.json else "\n".join([*describe_lines(machine), "", *result.lines()]))
+    return 1 if result.ok is False else 0
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file; a folder that is missing is made.
-
-    Raises:
-        BenchError: it cannot be written.
-    """
+    """Write a file and the folder it lies in; BenchError where that is not possible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n", "utf-8")
     except OSError as error:
-        raise BenchError(f"--out {path} cannot be written: {error.strerror}") from error
+        raise BenchError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line; the first line of a verb's module is its name and its purpose."""
+def build_parser(wanted: str) -> argparse.ArgumentParser:
+    """The command line, with the options of the wanted verb alone."""
     parser = argparse.ArgumentParser(
         prog="ppocr-bench",
         description="Measure the served pipeline, and hold it to what it is compared with.",
     )
-    parser.set_defaults(save=None)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for module in VERBS:
-        name, _, purpose = str(module.__doc__).partition(": ")
-        verb = verbs.add_parser(name, help=purpose, description=purpose)
+    for name, purpose in VERBS.items():
+        verb = verbs.add_parser(name, help=purpose)
+        if name != wanted:
+            continue
+        own = "latency" if name == "lines" else name
+        module = import_module(f"ppocr_bench.verbs.{own}")
+        verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
-        if module in MEASURING:
-            verb.add_argument(
-                "--out", type=Path, dest="save", metavar="FILE", help="write it there, for `report`"
-            )
-        module.add_arguments(verb)
-        verb.set_defaults(run=module.run, verb=name)
+        verb.set_defaults(run=module.run, verb=own, save=None)
+        if name != "report":
+            verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
+        add_options(verb, module.OPTIONS)
+        if name == "lines":
+            verb.set_defaults(**module.LINES_DEFAULTS)
     return parser

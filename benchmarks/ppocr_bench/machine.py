@@ -1,37 +1,33 @@
-"""What a figure was measured on: without it, a figure says nothing."""
+"""What a figure was measured on, and what else ran meanwhile: without it, a figure says nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shlex
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ppocr_bench.processes import cpu_seconds, family
 from ppocr_engine.machine import available_cores, processor
 
 PACKAGES = (
-    "ppocr-triton",
-    "nvidia-pytriton",
-    "onnxruntime",
-    "openvino",
-    "opencv-python-headless",
-    "numpy",
-    "pyclipper",
-    "tritonclient",
+    *("ppocr-triton", "nvidia-pytriton", "onnxruntime", "openvino", "opencv-python-headless"),
+    *("numpy", "pyclipper", "tritonclient"),
 )
+#: Share of the cores that others may use before timings of two settings cannot be told apart.
+BUSY = 0.15
+SAMPLE_SECONDS = 1.0
 
 
 def describe() -> dict[str, Any]:
     """Processor, cores this process may use, memory, system, versions and the command."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
     return {
         "processor": processor()["name"],
         "cores": available_cores(),
@@ -39,17 +35,76 @@ def describe() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": versions,
+        "versions": versions(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 
-def describe_lines(found: dict[str, Any]) -> list[str]:
+def versions() -> dict[str, str]:
+    """The version of every package that decides a figure."""
+    found = dict.fromkeys(PACKAGES, "not installed")
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def describe_lines(found: Mapping[str, Any]) -> list[str]:
     """What `describe` found, in a few lines of text."""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return [
         f"$ {found['command']}",
         f"{found['processor']}, {found['cores']} cores, {found['memory_gib']} GiB, "
         f"load {found['load']}, {found['system']}",
-        f"Python {found['python']}, {versions}",
+        f"Python {found['python']}, "
+        + ", ".join(f"{name} {version}" for name, version in found["versions"].items()),
     ]
+
+
+@dataclass
+class Disturbance:
+    """Shares of the cores that other processes used, and that the hypervisor took for others."""
+
+    others: float = 0.0
+    stolen: float = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether timings mean little."""
+        return self.others + self.stolen > BUSY
+
+    def __str__(self) -> str:
+        return (
+            f"other processes used or waited for {self.others:.0%} of the cores and the hypervisor "
+            f"took {self.stolen:.0%} (allowed: {BUSY:.0%} together)"
+        )
+
+
+def sample() -> Disturbance:
+    """What else runs now, and how many processes were ready to run in the last minute."""
+    with disturbance() as found:
+        time.sleep(SAMPLE_SECONDS)
+    waiting = os.getloadavg()[0] / available_cores()
+    return Disturbance(waiting, found.stolen) if waiting > 1 else found
+
+
+@contextlib.contextmanager
+def disturbance() -> Iterator[Disturbance]:
+    """Fill in what else runs during the block; processes started by this one are not others."""
+    found, begin = Disturbance(), time.monotonic()
+    busy, stolen, own = _core_seconds()
+    yield found
+    available = (time.monotonic() - begin) * available_cores()
+    busy_now, stolen_now, own_now = _core_seconds()
+    found.others = max(0.0, busy_now - busy - (own_now - own)) / available
+    found.stolen = (stolen_now - stolen) / available
+
+
+def _core_seconds() -> tuple[float, float, float]:
+    """Seconds in which the cores of this process were busy, were stolen, and worked for it."""
+    ours = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+    ticks = [list(map(int, line[1:9])) for line in lines if line[0] in ours]
+    busy = sum(user + nice + system + sum(irq) for user, nice, system, _, _, *irq, _ in ticks)
+    own = sum(cpu_seconds(process.pid) for process in family(os.getpid()))
+    tick = os.sysconf("SC_CLK_TCK")
+    return busy / tick, sum(steal for *_, steal in ticks) / tick, own

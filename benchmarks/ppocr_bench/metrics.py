@@ -44,11 +44,11 @@ class Counts:
             *(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True))
         )
 
-    def rates(self) -> dict[str, float]:
+    def percent(self) -> dict[str, float]:
         """Precision, recall and hmean of the boxes, and the rates of errors and exact lines."""
         precision = self.matched_boxes / max(1, self.found_boxes)
         recall = self.matched_boxes / max(1, self.truth_boxes)
-        return {
+        rates = {
             "precision": precision,
             "recall": recall,
             "hmean": 2 * precision * recall / max(1e-9, precision + recall),
@@ -57,6 +57,7 @@ class Counts:
             "folded_cer": self.folded_errors / max(1, self.folded_characters),
             "folded_exact": self.folded_exact / max(1, self.truth_boxes),
         }
+        return {f"{name}_percent": 100 * rate for name, rate in rates.items()}
 
 
 def compare(

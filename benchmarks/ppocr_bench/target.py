@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ppocr_bench.options import Append, Options
+from ppocr_client.transport.base import Infer, Transport, connect, parse_url
+from ppocr_server.tritonserver.server import TritonServer
 
 DEFAULT_REPOSITORY = Path("build/model_repository")
+REPOSITORY: Options = {
+    "--repository": (Path, DEFAULT_REPOSITORY, "the built model repository that is served", "DIR")
+}
+SAID = "grpc://HOST:PORT or http://HOST:PORT of a running server; without it one is started"
+#: Which server is asked.
+TARGET: Options = {"--url": (Append(str), None, SAID, "URL"), **REPOSITORY}
+PID: Options = {"--pid": (int, None, "tritonserver's process id, with --url")}
+TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
+
+Bytes = dict[str, bytes]
 
 
-def add_target_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say which server is asked."""
-    parser.add_argument(
-        "--url",
-        action="append",
-        metavar="URL",
-        help="grpc://HOST:PORT or http://HOST:PORT of a running server; without it, one is "
-        "started for this run",
-    )
-    parser.add_argument(
-        "--repository",
-        type=Path,
-        default=DEFAULT_REPOSITORY,
-        metavar="DIR",
-        help="the built model repository that is served (default: %(default)s)",
-    )
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A server that runs.
-
-    Attributes:
-        urls: as `OcrClient` takes them; of a started server gRPC's and HTTP's.
-        pid: of tritonserver, None where the server is not ours.
-        metrics_url: where its metrics are, None where nobody said.
-    """
+class Serving(NamedTuple):
+    """A server: its addresses, tritonserver's process id and metrics address where known."""
 
     urls: list[str]
     pid: int | None = None
@@ -46,23 +37,36 @@ class Serving:
 
 @contextlib.contextmanager
 def serving(args: argparse.Namespace) -> Iterator[Serving]:
-    """The server at the given addresses, or one started and stopped here.
-
-    Raises:
-        ServerError: no server could be started from the repository.
-    """
+    """The server at the given addresses, or one started and stopped here, on gRPC and HTTP."""
     if args.url:
-        yield Serving(args.url)
+        yield Serving(args.url, getattr(args, "pid", None), getattr(args, "metrics_url", None))
         return
-    from ppocr_server.tritonserver.server import TritonServer
-
     with TritonServer(args.repository) as server:
         urls = [f"grpc://{server.grpc_url}", f"http://{server.http_url}"]
         yield Serving(urls, server.pid, f"http://{server.metrics_url}/metrics")
 
 
 @contextlib.contextmanager
-def target(args: argparse.Namespace) -> Iterator[list[str]]:
-    """The addresses of `serving`, for those that need no more."""
-    with serving(args) as found:
-        yield found.urls
+def connected(url: str) -> Iterator[Transport]:
+    """A connection; several threads may send over it."""
+    with contextlib.closing(connect(parse_url(url))) as transport:
+        yield transport
+
+
+def infer(
+    transport: Transport,
+    data: bytes,
+    model: str = "ocr",
+    parameters: Mapping[str, Any] | None = None,
+    timeout: float = TIMEOUT,
+) -> Bytes:
+    """Ask for a picture; the bytes of every tensor of the answer, or one of OcrClient's errors."""
+    image = np.array([data], np.object_)
+    answer = transport.send(Infer(model, {"IMAGE": image}, parameters or {}), timeout)
+    return {name: raw(array) for name, array in sorted(answer.items())}
+
+
+def raw(array: np.ndarray) -> bytes:
+    """Type, shape and content; texts with their lengths, so that no two are taken for one."""
+    content = array.tolist() if array.dtype.hasobject else array.tobytes()
+    return repr((array.dtype.str, array.shape, content)).encode()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ppocr_bench.cli import main
+from ppocr_bench.cli import build_parser, main
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +17,7 @@ HEAVY = ("numpy", "cv2", "onnxruntime", "tritonclient", "paddle")
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from ppocr_bench.cli import build_parser; build_parser().format_help(); "
+        "import sys; from ppocr_bench.cli import build_parser; build_parser('').format_help(); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -29,6 +29,12 @@ def test_wrong_usage_ends_with_2(command: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 2
+
+
+def test_the_old_name_of_a_verb_has_its_old_defaults() -> None:
+    args = build_parser("lines").parse_args(["lines", "--rounds", "2"])
+    assert (args.verb, args.rounds, args.pages, args.no_samples) == ("latency", 2, 0, True)
+    assert args.lines[-1] == 1000
 
 
 def test_missing_samples_end_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,32 +66,35 @@ def bench(server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.server
 def test_accuracy_of_both_paddings(bench: Any) -> None:
     report = bench("accuracy", "--pages", "2")
-    assert report["pictures"] == 9
-    for rates in report["rec_padding"].values():
+    assert report["settings"]["pictures"] == 9
+    for rates in report["tables"]["paddings"]["rows"]:
         assert rates["truth_boxes"] > 100
-        assert rates["hmean"] > 0.9
-        assert rates["folded_cer"] < 0.05
+        assert rates["hmean_percent"] > 90
+        assert rates["folded_cer_percent"] < 5
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("padding", ["crop", pytest.param("paddle", marks=pytest.mark.nightly)])
 def test_eight_clients_get_the_bytes_that_one_gets(bench: Any, padding: str) -> None:
     report = bench("consistency", "--requests", "32", "--rec-padding", padding)
-    assert report["differences"] == []
-    assert (report["clients"], report["requests"], len(report["pictures"])) == (8, 32, 6)
+    assert report["ok"], report["notes"]
+    settings = report["settings"]
+    assert (settings["clients"], settings["requests"], len(settings["pictures"])) == (8, 32, 6)
 
 
 @pytest.mark.server
 def test_latency_beside_the_bare_networks(bench: Any) -> None:
-    report = bench("latency", "--pages", "0", "--rounds", "2", "--warm-up", "1")
-    assert {row["way"] for row in report["timed"]} == {
-        "grpc",
-        "http",
-        "bare networks",
-        "bare, one by one",
-    }
-    assert all(len(row["seconds"]) == 2 and min(row["seconds"]) > 0 for row in report["timed"])
-    assert set(report["ratio"]) == set(report["not_inference"]) == {"grpc", "http"}
+    few = ["--pages", "0", "--rounds", "2", "--warm-up", "1", "--lines", "1,6"]
+    report = bench("latency", *few)
+    rows = report["tables"]["timed"]["rows"]
+    assert {row["way"] for row in rows} == {"grpc", "http", "recognize", "ocr"}
+    for row in rows:
+        assert len(row["seconds"]) == len(row["networks_seconds"]) == 2
+        assert row["ratio"] == pytest.approx(row["median_ms"] / row["networks_ms"])
+    given = [row for row in rows if row["way"] == "recognize"]
+    assert [row["lines"] for row in given] == [1, 6]
+    more = given[1]["median_ms"] - given[0]["median_ms"]
+    assert given[1]["ms_a_further_line"] == pytest.approx(more / 5)
     assert report["machine"]["cores"] >= 1
     assert report["machine"]["versions"]["onnxruntime"][0].isdigit()
 
@@ -96,7 +105,7 @@ def test_the_old_endpoints_beside_asking_directly(
 ) -> None:
     sizes = ["--clients", "2", "--requests", "2", "--rounds", "2"]
     assert main(["endpoint", "--json", "--url", f"grpc://{server.grpc_url}", *sizes]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert set(report["median_ms"]) == {"direct gRPC", "old RPC", "old HTTP"}
-    assert all(len(r) == 2 and min(r) > 0 for r in report["median_ms"].values())
-    assert max(report["cpu_ms"]["old RPC"] + report["cpu_ms"]["old HTTP"]) > 0
+    rows = json.loads(capsys.readouterr().out)["tables"]["routes"]["rows"]
+    assert [row["route"] for row in rows] == ["direct", "old RPC", "old HTTP"]
+    assert all(len(row["rounds_ms"]) == 2 and row["best_round_ms"] > 0 for row in rows)
+    assert min(row["endpoint_cpu_ms"] for row in rows[1:]) > 0

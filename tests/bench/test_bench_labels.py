@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppocr_bench.accuracy import judge
 from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
-from ppocr_bench.labels import read_labels
-from ppocr_bench.pictures import Picture, Truth
+from ppocr_bench.pictures import Picture, Truth, read_labels
+from ppocr_bench.verbs.accuracy import judge
 from ppocr_client.results import Line, OcrResult
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -85,11 +84,11 @@ def test_pictures_with_labels_are_judged(
     command = ["accuracy", "--json", "--url", f"grpc://{server.grpc_url}", "--no-samples"]
     assert main([*command, "--pages", "0", "--labels", str(tmp_path)]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["verb"], result["pictures"]) == ("accuracy", 1)
-    counts = result["rec_padding"]["crop"]
+    assert (result["verb"], result["settings"]["pictures"]) == ("accuracy", 1)
+    counts = result["tables"]["paddings"]["rows"][0]
     assert counts["truth_boxes"] == len(truth)
-    assert counts["hmean"] > 0.9
-    assert counts["folded_cer"] < 0.05
+    assert counts["hmean_percent"] > 90
+    assert counts["folded_cer_percent"] < 5
 
 
 def test_pictures_without_truth_cannot_be_judged(capsys: pytest.CaptureFixture[str]) -> None:

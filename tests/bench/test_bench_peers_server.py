@@ -1,4 +1,4 @@
-"""The bare networks on both engines, and the peers and lines benchmarks on the real server."""
+"""The bare networks on both engines, and the peers benchmark on the real server."""
 
 import json
 import shutil
@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ppocr_bench.bare import Networks, read_setting
 from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
-from ppocr_bench.pictures import read_picture
+from ppocr_bench.networks import Networks, read_setting
 from ppocr_converters.pictures.render import encode_page, render_page
 from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
-from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "samples" / "poster_zh.jpg"
@@ -37,20 +35,20 @@ def served_by_openvino(repository: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.server
 def test_both_engines_run_the_same_networks(repository: Path, served_by_openvino: Path) -> None:
-    picture = read_picture(PICTURE)
+    picture = PICTURE.read_bytes()
     one, other = Networks(repository, single=True), Networks(served_by_openvino)
-    assert one.threads == {"det": 1, "rec": 1} == one.instances
+    assert {(s.spec.threads, s.instances) for s in one.settings.values()} == {(1, 1)}
     assert {s.spec.backend for s in other.settings.values()} == {"openvino"}
     work = one.work_of(picture)
     assert work.lines == other.work_of(picture).lines > 3
-    found, same = one.det(work.det)[0], other.det(work.det)[0]
+    found, same = one.det(work.det[0])[0], other.det(work.det[0])[0]
     assert np.abs(found - same).max() < 1e-3
     for feed in work.rec[:3]:
         indices, probabilities = one.rec(feed)
         other_indices, other_probabilities = other.rec(feed)
         assert np.array_equal(indices, other_indices)
         assert np.abs(probabilities - other_probabilities).max() < 1e-3
-    other.as_served(work)
+    other.run(work)
 
 
 @pytest.mark.server
@@ -63,11 +61,7 @@ def test_precision_and_threads_are_those_of_the_configuration(
     set_parameter(config, "INFERENCE_NUM_THREADS", 8)
     write_config(tmp_path / "det" / "config.pbtxt", config)
     setting = read_setting(tmp_path, "det")
-    assert (setting.spec.backend, setting.spec.precision, setting.spec.threads) == (
-        "openvino",
-        "bf16",
-        4,
-    )
+    assert (str(setting.spec), setting.spec.threads) == ("openvino-bf16", 4)
     config.backend = "tensorrt"
     write_config(tmp_path / "det" / "config.pbtxt", config)
     with pytest.raises(BenchError, match="tensorrt"):
@@ -84,28 +78,14 @@ def test_ours_beside_the_bare_networks(
     command += ["--pictures", str(small), "--pages", "0", "--clients", "1,2"]
     assert main([*command, "--rounds", "1", "--seconds", "0.2", "--warm-up", "0.1"]) == 0
     report = json.loads(capsys.readouterr().out)
-    loads = [(row["peer"], row["clients"]) for row in report["rows"]]
+    rows = report["tables"]["peers"]["rows"]
+    loads = [(row["peer"], row["clients"]) for row in rows]
     assert loads == [(peer, n) for n in (1, 2) for peer in ("ours (mine)", "bound (mine)")]
-    for row in report["rows"]:
+    for row in rows:
         assert row["pictures_per_second"] > 0
-        assert row["pss_mib"] > 50
+        assert row["memory_mib"] > 50
         assert row["p99_ms"] >= row["p50_ms"] > 0
-    assert report["readings"][0]["lines"] == 2
+        assert row["times_mine"] > 0
+    assert report["tables"]["readings"]["rows"][0]["lines"] == 2
     assert report["notes"] == []
-    assert report["workloads"] == {"photos": ["small.png"]}
-
-
-@pytest.mark.server
-def test_what_lines_cost(
-    server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    url = f"grpc://{server.grpc_url}"
-    command = ["lines", "--json", "--url", url, "--repository", str(repository)]
-    assert main([*command, "--lines", "1,6", "--rounds", "1", "--warm-up", "0"]) == 0
-    pages = json.loads(capsys.readouterr().out)["pages"]
-    assert [(page["way"], page["lines"]) for page in pages if page["way"] == "recognize"] == [
-        ("recognize", 1),
-        ("recognize", 6),
-    ]
-    assert all(page["ratio"] > 0 for page in pages)
-    assert pages[0]["ms_a_further_line"] is None
+    assert report["settings"]["workloads"] == {"photos": ["small.png"]}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ppocr_bench import machine
 from ppocr_bench.errors import BenchError
+from ppocr_bench.machine import Disturbance
 from ppocr_bench.pictures import Picture
-from ppocr_bench.tune.search import Trial, choose, search
-from ppocr_bench.tune.setting import (
+from ppocr_bench.tuning import (
     NOT_MERGED,
     Setting,
     read_setting,
@@ -22,7 +23,8 @@ from ppocr_bench.tune.setting import (
     steps,
     write_setting,
 )
-from ppocr_bench.tune.verb import read_configs, side_by_side
+from ppocr_bench.verbs import tune
+from ppocr_bench.verbs.tune import Trial, choose, read_configs, search, side_by_side
 
 BASE = Setting(2, 1, 2, 1, 1, "96-3200/32", NOT_MERGED)
 
@@ -40,7 +42,7 @@ def test_every_share_of_the_cores_is_tried() -> None:
 
 def test_a_gpu_is_tried_with_larger_batches_and_merged_calls() -> None:
     on_cpu, on_gpu = (
-        dict(steps(2, s)) for s in (BASE, replace(BASE, det_threads=0, rec_threads=0))
+        dict(steps(2, s)) for s in (BASE, BASE._replace(det_threads=0, rec_threads=0))
     )
     assert {value["rec_batch_size"] for value in on_cpu["lines in a call"]} == {1, 2, 4, 8}
     assert {value["rec_batch_size"] for value in on_gpu["lines in a call"]} == {8, 16, 32, 64}
@@ -50,14 +52,14 @@ def test_a_gpu_is_tried_with_larger_batches_and_merged_calls() -> None:
 
 
 def test_the_fastest_is_kept_when_it_is_worth_the_change() -> None:
-    other = replace(BASE, rec_batch_size=4)
+    other = BASE._replace(rec_batch_size=4)
     assert choose([trial(BASE, 10, 11, 12), trial(other, 11.2, 11.2, 11.2)], None).setting == BASE
     assert choose([trial(BASE, 10, 11, 12), trial(other, 11.5, 12, 9)], None).setting == other
 
 
 def test_the_latency_limit_comes_before_speed() -> None:
-    slow = trial(replace(BASE, det_threads=2), 20, p99_ms=900)
-    quick = trial(replace(BASE, rec_threads=2), 8, p99_ms=300)
+    slow = trial(BASE._replace(det_threads=2), 20, p99_ms=900)
+    quick = trial(BASE._replace(rec_threads=2), 8, p99_ms=300)
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 600).setting == BASE
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 400) == quick
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 100) == quick
@@ -73,7 +75,7 @@ def test_a_step_goes_on_from_what_the_one_before_found() -> None:
 
     plan = [("a", [{"det_threads": 2}]), ("b", [{"rec_batch_size": n} for n in (1, 4)])]
     best, trials = search(BASE, plan, measure, None)
-    assert best == replace(BASE, det_threads=2, rec_batch_size=4)
+    assert best == BASE._replace(det_threads=2, rec_batch_size=4)
     assert [step for step, _ in asked] == ["a", "b"]
     assert all(one.det_threads == 2 for one in asked[1][1])
     assert len(trials) == 4
@@ -81,7 +83,7 @@ def test_a_step_goes_on_from_what_the_one_before_found() -> None:
 
 def test_only_what_differs_is_written() -> None:
     assert section(BASE, BASE) == ["# the defaults are the fastest that was found"]
-    changed = replace(BASE, det_instances=1, det_threads=2, rec_buckets="160,320")
+    changed = BASE._replace(det_instances=1, det_threads=2, rec_buckets="160,320")
     assert yaml.safe_load("\n".join(section(changed, BASE))) == {
         "triton": {"det_instances": 1, "det_threads": 2, "rec_buckets": "160,320"}
     }
@@ -101,20 +103,55 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
         read_configs(tmp_path)
 
 
+def test_a_busy_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tune, "sample", lambda: Disturbance(others=0.1, stolen=0.1))
+    with pytest.raises(BenchError, match=r"too busy to time: .*waited for 10%.*--force"):
+        tune.run(argparse.Namespace(force=False))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_was_found_on_a_busy_machine_is_not_trusted(force: bool) -> None:
+    args = argparse.Namespace(max_p99_ms=None, clients=2, force=force)
+    last = [trial(BASE, 10, 10), trial(BASE._replace(rec_batch_size=4), 11, 13)]
+    quiet, busy = Disturbance(0.1, 0.0), Disturbance(0.1, 0.2)
+    found = tune.judge(args, last[1].setting, [], last, [quiet, busy])
+    assert found.ok is force
+    assert "in 1 of 2 rounds" in found.notes[0]
+    assert found.settings["gain"] == pytest.approx(0.2)
+    assert tune.judge(args, last[1].setting, [], last, [quiet]).ok
+
+
+def test_processor_time_of_others_is_told_from_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 8 core seconds in which the cores were busy, 5 were one's own; 2 more were stolen."""
+    readings = iter([(100.0, 10.0, 40.0), (108.0, 12.0, 45.0)])
+    monkeypatch.setattr(machine, "_core_seconds", lambda: next(readings))
+    monkeypatch.setattr(machine, "available_cores", lambda: 2)
+    clock = iter([50.0, 60.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with machine.disturbance() as found:
+        pass
+    assert (found.others, found.stolen, found.busy) == (3 / 20, 2 / 20, True)
+
+
+def test_ones_own_processor_time_is_part_of_all() -> None:
+    before = machine._core_seconds()
+    sum(range(3_000_000))
+    busy, stolen, own = (
+        after - then for after, then in zip(machine._core_seconds(), before, strict=False)
+    )
+    assert min(busy, own) > 0 <= stolen
+
+
 @pytest.mark.server
 def test_settings_are_measured_side_by_side(repository: Path) -> None:
-    class Bar:
-        def update(self) -> None:
-            updates.append(1)
-
     updates: list[int] = []
     args = argparse.Namespace(repository=repository, rounds=2, clients=2, seconds=0.1)
     default = read_setting(read_configs(repository))
-    settings = [default, replace(default, det_instances=1, rec_batch_size=2)]
+    settings = [default, default._replace(det_instances=1, rec_batch_size=2)]
     picture = Picture("landscape.jpg", Path("samples/landscape.jpg").read_bytes())
     before = {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")}
-    found = side_by_side(args, "both", settings, [picture], Bar())
+    found, disturbances = side_by_side(args, "both", settings, [picture], lambda: updates.append(1))
     assert [one.setting for one in found] == settings
     assert all(len(one.rounds) == 2 and min(one.rounds) > 0 and one.p99_ms > 0 for one in found)
-    assert len(updates) == 4
+    assert len(updates) == len(disturbances) == 4
     assert {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")} == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +10,12 @@ from statistics import median
 
 import pytest
 
-from ppocr_bench.consistency import ask
-from ppocr_bench.overload.load import REFUSALS, SERVED, Answer, Sender, encode
-from ppocr_bench.pictures import Picture
+from ppocr_bench.load import closed_loop
+from ppocr_bench.record import OK, Run
 from ppocr_bench.server_statistics import Server
+from ppocr_bench.verbs.overload import REFUSALS, alone, sender
 from ppocr_client import OcrClient
 from ppocr_client.errors import ServerBusy
-from ppocr_client.transport.base import connect, parse_url
 from ppocr_converters.pictures.render import encode_page, render_page
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
@@ -47,33 +45,18 @@ def busy_server(repository: Path) -> Iterator[TritonServer]:
         yield server
 
 
-def send_at_once(url: str, picture: bytes, count: int, timeout: float = 60) -> list[Answer]:
+def send_at_once(url: str, picture: bytes, count: int, timeout: float = 60) -> Run:
     """So many requests, sent without waiting for any answer."""
-
-    async def send_all() -> list[Answer]:
-        sender = Sender(url, encode([picture]), timeout)
-        try:
-            return await asyncio.gather(*(one(sender, number) for number in range(count)))
-        finally:
-            await sender.close()
-
-    async def one(sender: Sender, number: int) -> Answer:
-        sent = time.monotonic()
-        return Answer(await sender.send(number), sent, time.monotonic())
-
-    return asyncio.run(send_all())
+    with sender(url, picture, timeout) as send:
+        return closed_loop(send, count, requests=count)
 
 
 def executions(server: TritonServer, model: str) -> int:
-    return Server(f"grpc://{server.grpc_url}").totals()[model].executions
+    return Server(f"grpc://{server.grpc_url}").totals()[model]["executions"]
 
 
 def answer_alone(server: TritonServer, picture: bytes) -> dict[str, bytes]:
-    transport = connect(parse_url(f"grpc://{server.grpc_url}"))
-    try:
-        return ask(transport, Picture("one", picture), {})
-    finally:
-        transport.close()
+    return alone(f"grpc://{server.grpc_url}", picture)
 
 
 def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
@@ -81,14 +64,13 @@ def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
 ) -> None:
     expected = answer_alone(busy_server, picture)
     before = executions(busy_server, "det_preprocess")
-    answers = send_at_once(busy_server.grpc_url, picture, TIMES * limit)
-    served = [answer for answer in answers if answer.status == SERVED]
-    refused = [answer for answer in answers if answer.status in REFUSALS]
-    assert len(served) + len(refused) == len(answers)
-    assert len(refused) > len(answers) / 2
+    run = send_at_once(busy_server.grpc_url, picture, TIMES * limit)
+    served, refused = run.latencies(OK), run.latencies(*REFUSALS)
+    assert len(served) + len(refused) == TIMES * limit
+    assert len(refused) > TIMES * limit / 2
     assert len(served) > limit / 4
     # A refusal does not wait for the work of others, and nothing refused was worked on.
-    assert median(a.seconds for a in refused) < median(a.seconds for a in served) / 2
+    assert median(refused) < median(served) / 2
     assert executions(busy_server, "det_preprocess") - before == len(served)
     begin = time.monotonic()
     assert answer_alone(busy_server, picture) == expected
@@ -128,8 +110,8 @@ def test_what_was_given_up_is_not_worked_on(
 ) -> None:
     answer_alone(busy_server, picture)
     before = executions(busy_server, "det")
-    answers = send_at_once(busy_server.grpc_url, picture, limit, timeout=0.05)
-    gone = sum(answer.status == "DEADLINE_EXCEEDED" for answer in answers)
+    run = send_at_once(busy_server.grpc_url, picture, limit, timeout=0.05)
+    gone = run.statuses["DEADLINE_EXCEEDED"]
     # Refused while they still hold their places, so it comes after all that is left of them.
     with OcrClient(f"grpc://{busy_server.grpc_url}", retries=10) as client:
         client.read(picture)

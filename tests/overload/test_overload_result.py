@@ -3,62 +3,69 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ppocr_bench.cli import main
-from ppocr_bench.overload.load import Answer, Window
-from ppocr_bench.overload.result import Load, Overload, Recovery, load_of
+from ppocr_bench.record import Answer, Result, Run
+from ppocr_bench.verbs.overload import figures, judge
 from ppocr_converters.pictures.render import encode_page, render_page
 
-WINDOW = Window(
+RUN = Run(
     10.0,
     20.0,
     [
-        Answer("OK", 9.0, 9.5),  # before it
-        Answer("OK", 9.0, 12.0),
-        Answer("OK", 12.0, 13.0),
-        Answer("UNAVAILABLE", 12.0, 12.002),
-        Answer("INTERNAL", 12.0, 13.0),
-        Answer("OK", 19.0, 24.0),  # owed at the end
-        Answer("OK", 20.5, 25.0),  # sent after it
+        Answer(0, "OK", 9.0, 9.5),  # before it
+        Answer(1, "OK", 9.0, 12.0),
+        Answer(2, "OK", 12.0, 13.0),
+        Answer(3, "UNAVAILABLE", 12.0, 12.002),
+        Answer(4, "INTERNAL", 12.0, 13.0),
+        Answer(5, "OK", 19.0, 24.0),  # owed at the end
+        Answer(6, "OK", 20.5, 25.0),  # sent after it
     ],
+    {"det": 0.5},
 )
 
 
-def load(kind: str, served: float, cpu_ms: float | None = None) -> Load:
-    return replace(load_of(kind, Window(0.0, 1.0), None), served=served, cpu_ms=cpu_ms)
+def load(kind: str, served: float, cpu_ms: float | None = None, **more: Any) -> dict[str, Any]:
+    return {**figures(kind, Run(0, 1, [])), "served_per_second": served, "cpu_ms": cpu_ms, **more}
 
 
-def overload(*recoveries: Recovery, same: bool = True) -> Overload:
-    loads = [load("peak", 4, 100.0), load("overload", 4.5, 105.0), load("peak", 6, 100.0)]
-    return Overload({}, "grpc://HOST:1", "page", 10.0, loads, list(recoveries), same)
+def overload(
+    *recoveries: tuple[float, int], served: float = 4.5, same: bool = True, **more: Any
+) -> Result:
+    loads = [
+        load("peak", 4, 100.0),
+        load("overload", served, 105.0, **more),
+        load("peak", 6, 100.0),
+    ]
+    seen = [{"seconds": seconds, "let_in_before": owed} for seconds, owed in recoveries]
+    return judge(loads, seen, same, {"picture": "page", "times": 10.0})
 
 
 def test_a_window_counts_what_came_inside_it() -> None:
-    found = load_of("overload", WINDOW, 0.5)
-    assert (found.served, found.refused, found.failures) == (0.2, 0.1, {"INTERNAL": 1})
-    assert (found.served_ms, found.served_p99_ms) == (3000.0, 3000.0)
-    assert found.refused_ms == pytest.approx(2.0)
-    assert found.cpu_ms == 100.0  # of all five that were served
-    assert WINDOW.owed == 1
+    found = figures("overload", RUN)
+    assert (found["served_per_second"], found["refused_per_second"]) == (0.2, 0.1)
+    assert found["offered_per_second"] == 0.4
+    assert found["failures"] == "1 INTERNAL"
+    assert (found["served_ms"], found["served_p99_ms"]) == (2000.0, pytest.approx(2980.0))
+    assert found["refused_ms"] == pytest.approx(2.0)
+    assert found["cpu_ms"] == 100.0  # of all five that were served
 
 
 def test_it_passes_with_nine_tenths_of_the_peak_and_nothing_late() -> None:
-    good = overload(Recovery(6.0, 20))
-    assert (good.kept, good.work, good.ok) == (0.9, 1.05, True)
-    less = [good.loads[0], replace(good.loads[1], served=4.4), good.loads[2]]
-    assert not replace(good, loads=less).ok
-    failed = [good.loads[0], replace(good.loads[1], failures={"INTERNAL": 1}), good.loads[2]]
-    assert not replace(good, loads=failed).ok
-    assert not overload(Recovery(6.0, 20), same=False).ok
+    good = overload((6.0, 20))
+    assert (good.settings["kept"], good.settings["cpu_over_the_peak"], good.ok) == (0.9, 1.05, True)
+    assert not overload((6.0, 20), served=4.4).ok
+    assert not overload((6.0, 20), failures="1 INTERNAL").ok
+    assert not overload((6.0, 20), same=False).ok
 
 
 def test_to_read_what_was_let_in_is_not_late() -> None:
-    assert overload(Recovery(7.9, 20)).ok  # 20 at 5 a second, a quarter more, and 3 seconds
-    assert not overload(Recovery(1.0, 20), Recovery(8.1, 20)).ok
+    assert overload((7.9, 20)).ok  # 20 at 5 a second, a quarter more, and 3 seconds
+    assert not overload((1.0, 20), (8.1, 20)).ok
 
 
 @pytest.mark.server
@@ -70,9 +77,10 @@ def test_the_verb_says_what_it_saw(repository: Path, tmp_path: Path) -> None:
     found = json.loads(out.read_text("utf-8"))
     # Whether nine tenths are kept in so short a time depends on who else is on the machine.
     assert code == (0 if found["ok"] else 1)
-    assert [load["kind"] for load in found["loads"]] == ["peak", "overload", "peak"]
-    assert [load["failures"] for load in found["loads"]] == [{}, {}, {}]
-    assert found["loads"][0]["refused"] == 0 < found["loads"][1]["refused"]
-    assert all(load["served"] > 0 and load["cpu_ms"] > 0 for load in found["loads"])
-    assert found["same"]
-    assert found["recoveries"][0]["seconds"] > 0
+    loads = found["tables"]["loads"]["rows"]
+    assert [load["load"] for load in loads] == ["peak", "overload", "peak"]
+    assert [load["failures"] for load in loads] == ["none"] * 3
+    assert loads[0]["refused_per_second"] == 0 < loads[1]["refused_per_second"]
+    assert all(load["served_per_second"] > 0 and load["cpu_ms"] > 0 for load in loads)
+    assert found["settings"]["same"]
+    assert found["tables"]["recoveries"]["rows"][0]["seconds"] > 0

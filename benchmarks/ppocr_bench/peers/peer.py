@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-T = TypeVar("T")
-
-
-class Line(NamedTuple):
-    """One line that was read; `box` is [4][2], pixels."""
-
-    text: str
-    box: Sequence[Sequence[float]]
+from ppocr_bench.record import Line
 
 
-@dataclass(frozen=True)
-class Materials:
+class Materials(NamedTuple):
     """What peers are started with.
 
-    Attributes:
-        pictures: files that every peer decodes to the same pixels.
-        det_model, rec_model: Paddle folders.
-        det_onnx, rec_onnx: the same networks as Paddle2ONNX wrote them, with nothing changed.
-        dictionary: the recogniser's characters, one a line.
-        rec_height: its input height, pixels.
-        environments: the folder in which environments are made.
-        scratch: an empty folder.
-        cores: how many there are.
+    `pictures` are files that every peer decodes to the same pixels; models are Paddle folders, and
+    the ONNX files the same networks as Paddle2ONNX wrote them, with nothing changed; `rec_height`
+    is in pixels; `scratch` is an empty folder, in `environments` environments are made.
     """
 
     pictures: Sequence[Path]
@@ -42,11 +27,9 @@ class Materials:
     rec_height: int
     environments: Path
     scratch: Path
-    cores: int
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """A peer that can be asked.
 
     Attributes:
@@ -62,8 +45,7 @@ class Running:
     versions: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(NamedTuple):
     """One way to read pictures.
 
     Attributes:

@@ -15,15 +15,26 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from ppocr_bench.children import RUNNERS
-from ppocr_bench.endpoint import STUB
-from ppocr_bench.environments import PADDLE_SERVING, ensure_environment
-from ppocr_bench.errors import BenchError
-from ppocr_bench.peers.peer import Line, Materials, Peer, Running
+import grpc
+import numpy as np
 
-TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
+from ppocr_bench.errors import BenchError
+from ppocr_bench.machine import versions
+from ppocr_bench.peers.children import RUNNERS
+from ppocr_bench.peers.environments import PADDLE_SERVING, ensure_environment
+from ppocr_bench.peers.peer import Materials, Peer, Running
+from ppocr_bench.record import Line
+from ppocr_bench.target import TIMEOUT, connected
+from ppocr_bench.verbs.endpoint import pipeline_stub
+from ppocr_client.transport.base import Infer
+from ppocr_server.paddle_serving import pipeline_service_pb2 as messages
+from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.server import TritonServer
+
 START_TIMEOUT = 300.0
 VERSIONS = {"paddle-serving-server": "0.9.0", "paddlepaddle": "2.6.2", "python": "3.8 or 3.9"}
+UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+DROP_SCORE = 0.5
 
 #: What a configuration differs in: Paddle Serving's OCR example, and the best stable one found.
 AS_SHIPPED = {"det": 6, "rec": 3, "thread_num": 2, "mkldnn": 0}
@@ -43,38 +54,27 @@ def paddle_serving(cores: int) -> list[Peer]:
     """Paddle Serving's pipeline as its example has it, and tuned: a process of each Op a core."""
     tuned = {"det": cores, "rec": cores, "thread_num": 1, "mkldnn": 1}
     return [
-        Peer(f"Paddle Serving, {name}", _words(numbers), partial(_paddle_serving, numbers))
+        Peer(
+            f"Paddle Serving, {name}",
+            f"pipeline over gRPC, det concurrency {numbers['det']}, rec concurrency "
+            f"{numbers['rec']}, thread_num {numbers['thread_num']}, mkldnn "
+            f"{bool(numbers['mkldnn'])}, Ops as processes",
+            partial(_paddle_serving, numbers),
+        )
         for name, numbers in (("as shipped", AS_SHIPPED), ("tuned", tuned))
     ]
 
 
-def _words(numbers: Mapping[str, int]) -> str:
-    return (
-        f"pipeline over gRPC, det concurrency {numbers['det']}, rec concurrency {numbers['rec']}, "
-        f"thread_num {numbers['thread_num']}, mkldnn {bool(numbers['mkldnn'])}, Ops as processes"
-    )
-
-
 @contextlib.contextmanager
 def _ours(repository: Path, materials: Materials) -> Iterator[Running]:
-    import numpy as np
-
-    from ppocr_bench.machine import describe
-    from ppocr_client.transport.base import Infer, connect, parse_url
-    from ppocr_server.tritonserver.server import TritonServer
-
     images = [np.array([path.read_bytes()], np.object_) for path in materials.pictures]
-    with TritonServer(repository) as server:
-        transport = connect(parse_url(f"grpc://{server.grpc_url}"))
-        try:
-            yield Running(
-                lambda number: transport.send(Infer("ocr", {"IMAGE": images[number]}, {}), TIMEOUT),
-                _our_lines,
-                [server.pid],
-                describe()["versions"],
-            )
-        finally:
-            transport.close()
+    with TritonServer(repository) as server, connected(f"grpc://{server.grpc_url}") as transport:
+        yield Running(
+            lambda number: transport.send(Infer("ocr", {"IMAGE": images[number]}, {}), TIMEOUT),
+            _our_lines,
+            [server.pid],
+            versions(),
+        )
 
 
 def _our_lines(answer: Any) -> list[Line]:
@@ -84,50 +84,28 @@ def _our_lines(answer: Any) -> list[Line]:
 
 @contextlib.contextmanager
 def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterator[Running]:
-    import grpc
-
-    from ppocr_server.paddle_serving import pipeline_service_pb2 as messages
-    from ppocr_server.tritonserver.ports import choose_ports
-
-    python = ensure_environment(PADDLE_SERVING, materials.environments / PADDLE_SERVING.folder)
+    python = ensure_environment(PADDLE_SERVING, materials.environments / "paddle-serving-env")
     folder = Path(tempfile.mkdtemp(dir=materials.scratch))
     ports = choose_ports("127.0.0.1", {"rpc": 0, "http": 0})
     service = write_service(folder, materials, numbers, ports)
-    requests = [
-        messages.Request(key=["image"], value=[base64.b64encode(path.read_bytes()).decode()])
-        for path in materials.pictures
-    ]
-    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    files = [base64.b64encode(path.read_bytes()).decode() for path in materials.pictures]
+    requests = [messages.Request(key=["image"], value=[file]) for file in files]
     command = [str(python.absolute()), str(RUNNERS / "run_paddle_serving.py"), str(service)]
     with (
         (folder / "log").open("w+b") as log,
         _process(command, folder, log) as process,
-        grpc.insecure_channel(f"127.0.0.1:{ports['rpc']}", unlimited) as channel,
+        grpc.insecure_channel(f"127.0.0.1:{ports['rpc']}", UNLIMITED) as channel,
     ):
         _wait(grpc.channel_ready_future(channel), process, log)
-        inference = channel.unary_unary(
-            STUB, messages.Request.SerializeToString, messages.Response.FromString
-        )
-        ask = partial(_ask_pipeline, inference, requests, grpc.RpcError)
-        yield Running(ask, _pipeline_lines, [process.pid], VERSIONS)
-
-
-def _ask_pipeline(inference: Any, requests: list[Any], failed: type[Exception], number: int) -> Any:
-    try:
-        answer = inference(requests[number], timeout=TIMEOUT)
-    except failed as error:
-        raise BenchError(f"Paddle Serving did not answer: {error}") from error
-    if answer.err_no:
-        raise BenchError(f"Paddle Serving answered {answer.err_no}: {answer.err_msg}")
-    return answer
+        ask = pipeline_stub(channel)
+        pids = [process.pid]
+        yield Running(lambda number: ask(requests[number]), _pipeline_lines, pids, VERSIONS)
 
 
 def _pipeline_lines(answer: Any) -> list[Line]:
-    return [
-        Line(text, box)
-        for (text, score), box in ast.literal_eval(answer.value[0])
-        if score >= 0.5  # It drops none itself; the others drop the unsure ones.
-    ]
+    lines = ast.literal_eval(answer.value[0])
+    # It drops no line itself; the others drop the unsure ones.
+    return [Line(text, box, score) for (text, score), box in lines if score >= DROP_SCORE]
 
 
 def write_service(
@@ -160,13 +138,9 @@ def write_service(
         "dag": {"is_thread_op": False, "retry": 1, "use_profile": False},
         "op": ops,
     }
-    settings = {
-        "config": config,
-        "dictionary": str(materials.dictionary.absolute()),
-        "height": materials.rec_height,
-    }
+    alphabet = {"dictionary": str(materials.dictionary.absolute()), "height": materials.rec_height}
     path = folder / "service.json"
-    path.write_text(json.dumps(settings), "utf-8")
+    path.write_text(json.dumps({"config": config, **alphabet}), "utf-8")
     return path
 
 
@@ -190,13 +164,7 @@ def _process(command: list[str], folder: Path, log: IO[bytes]) -> Iterator[subpr
 
 
 def _wait(ready: Any, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-    """Return when the channel is ready.
-
-    Raises:
-        BenchError: the process ended, or took too long.
-    """
-    import grpc
-
+    """Return when the channel is ready; BenchError where the process ended or took too long."""
     for _ in range(int(START_TIMEOUT)):
         if process.poll() is not None:
             break

@@ -1,0 +1,77 @@
+"""Options of the verbs: a table of them becomes arguments, whose help ends with the default."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+#: By flag (or the name of a positional): type, default, help, and what the value is called in it.
+#: The type may also be `bool` for a switch, a tuple of all allowed values, a list with the type of
+#: one of several values, or `Append`.
+Options = Mapping[str, tuple[Any, ...]]
+#: The default of an option that must be given.
+REQUIRED = object()
+
+
+class Append(NamedTuple):
+    """An option of this type that may be given several times."""
+
+    kind: Callable[[str], Any]
+
+
+def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
+    """Add a table of options to a parser."""
+    for flag, (kind, default, said, *metavar) in options.items():
+        named: dict[str, Any] = {"type": kind, "default": default, "help": said}
+        if kind is bool:
+            switch = argparse.BooleanOptionalAction if default else "store_true"
+            named = {"action": switch, "default": default, "help": said}
+        elif isinstance(kind, Append):
+            named |= {"action": "append", "type": kind.kind}
+        elif isinstance(kind, tuple):
+            named |= {"choices": kind, "type": str}
+        elif isinstance(kind, list):
+            named |= {"nargs": "*" if flag.startswith("-") else "+", "type": kind[0]}
+        if default is REQUIRED:
+            named |= {"default": None} | ({"required": True} if flag.startswith("-") else {})
+        elif kind is not bool and default not in (None, []):
+            shown = ",".join(map(str, default)) if isinstance(default, list) else default
+            named["help"] += f" (default: {shown})"
+        parser.add_argument(flag, **named, **({"metavar": metavar[0]} if metavar else {}))
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    """A type for whole numbers from `low` on."""
+
+    def parse(text: str) -> int:
+        if not text.strip().isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} on")
+        return int(text)
+
+    return parse
+
+
+def positive(text: str) -> float:
+    """A type for numbers above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def share(text: str) -> float:
+    """A type for numbers above 0 and below 1."""
+    if positive(text) >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not below 1")
+    return float(text)
+
+
+def list_of(parse: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """A type for several values with commas between them."""
+    return lambda text: [parse(part) for part in text.split(",")]

@@ -1,1 +1,0 @@
-"""Far more requests than the server can answer: what it refuses, and what that costs the others."""

@@ -1,0 +1,118 @@
+"""Processes that read pictures for a benchmark, asked over their standard input and output.
+
+The other side is `runners/child.py`; the process may be any Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ppocr_bench.errors import BenchError
+from ppocr_bench.record import Line
+
+RUNNERS = Path(__file__).with_name("runners")
+
+Command = Sequence[str | Path]
+
+
+class Child:
+    """One process; one request at a time. BenchError says why it ended or could not read.
+
+    `command` is the Python, a file in `runners/` and its options.
+    """
+
+    def __init__(self, command: Command, environment: Mapping[str, str] | None = None) -> None:
+        self._name = Path(command[1]).name
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # `close` closes it
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**os.environ, **(environment or {})},
+            encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is for the benchmark, which then ends its children.
+        )
+        self.pid = self._process.pid
+
+    def versions(self) -> dict[str, str]:
+        """Wait until it is ready; versions of what it reads with."""
+        return self._answer("versions")
+
+    def ask(self, path: str | Path) -> list[Line]:
+        """The lines of a picture."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # `_answer` says why it ended.
+            self._process.stdin.write(json.dumps(str(path)) + "\n")
+            self._process.stdin.flush()
+        return [Line(text, box, score) for text, score, box in self._answer("lines")]
+
+    def close(self) -> None:
+        """End it and whatever it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(BrokenPipeError), self._process, self._errors:
+            pass
+
+    def _answer(self, wanted: str) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            code = self._process.wait()
+            self._errors.seek(0)
+            tail = self._errors.read().decode(errors="replace").strip().splitlines()[-12:]
+            raise BenchError("\n".join([f"{self._name} ended with {code}:", *tail]))
+        answer = json.loads(line)
+        if wanted not in answer:
+            raise BenchError(f"{self._name} could not read a picture: {answer['error']}")
+        return answer[wanted]
+
+
+class Children(NamedTuple):
+    """Equal processes; `ask` has a free one read a picture, those who ask first being first."""
+
+    ask: Callable[[str | Path], list[Line]]
+    pids: list[int]
+    versions: dict[str, str]
+
+
+@contextlib.contextmanager
+def children(
+    number: int,
+    command: Command,
+    environment: Mapping[str, str] | None = None,
+    pictures: Sequence[Path] = (),
+) -> Iterator[Children]:
+    """So many processes of a command that are ready, and have read every one of the pictures."""
+    with contextlib.ExitStack() as opened:
+        started = []
+        for _ in range(number):
+            started.append(Child(command, environment))
+            opened.callback(started[-1].close)
+        versions = [child.versions() for child in started]
+        for child in started:
+            for picture in pictures:
+                child.ask(picture)
+        own, turn = threading.local(), count()
+
+        def take_one() -> None:
+            own.child = started[next(turn)]
+
+        # Each thread asks a process of its own, so that requests wait in the order they came.
+        pool = opened.enter_context(ThreadPoolExecutor(number, initializer=take_one))
+
+        def ask(path: str | Path) -> list[Line]:
+            return pool.submit(lambda: own.child.ask(path)).result()
+
+        yield Children(ask, [child.pid for child in started], versions[0])

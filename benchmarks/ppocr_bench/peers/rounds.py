@@ -1,0 +1,188 @@
+"""Let the peers take turns, round after round."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from ppocr_bench.errors import BenchError
+from ppocr_bench.load import closed_loop
+from ppocr_bench.metrics import compare
+from ppocr_bench.peers.peer import Materials, Peer, Running
+from ppocr_bench.processes import Watch
+from ppocr_bench.record import Line, Row, Run, percentile_ms
+from ppocr_client.errors import OcrError
+
+logger = logging.getLogger(__name__)
+
+
+class Workload(NamedTuple):
+    """Pictures that are read in turn; `numbers` are theirs among those of all workloads."""
+
+    name: str
+    pictures: list[str]
+    numbers: range
+
+
+class Load(NamedTuple):
+    """Numbers of clients, counted rounds, seconds of each turn and of the first, uncounted one."""
+
+    clients: Sequence[int]
+    rounds: int
+    seconds: float
+    warm_up: float
+
+
+@dataclass
+class Started:
+    """A peer that runs, and what was measured of it by workload and clients."""
+
+    peer: Peer
+    running: Running
+    runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
+    memory_mib: dict[tuple[str, int], float] = field(default_factory=dict)
+    lines: dict[str, list[list[Line]]] = field(default_factory=dict)
+
+
+class Rounds:
+    """All peers that run; one that fails is left out, and a note says why."""
+
+    def __init__(self, workloads: Sequence[Workload], load: Load) -> None:
+        self.workloads, self.load = workloads, load
+        self.started: list[Started] = []
+        self.notes: list[str] = []
+
+    def run(self, peers: Sequence[Peer], materials: Materials) -> None:
+        """Start all, measure all, stop all; errors of ours are raised."""
+        with contextlib.ExitStack() as opened:
+            for peer in peers:
+                if any(map(peer.clients, self.load.clients)):
+                    with self._without(peer):
+                        logger.info("starting %s: %s", peer.name, peer.setting)
+                        running = opened.enter_context(peer.start(materials))
+                        self.started.append(Started(peer, running))
+            for one in list(self.started):
+                with self._without(one.peer):
+                    for workload in self.workloads:
+                        answers = map(one.running.ask, workload.numbers)
+                        one.lines[workload.name] = [list(one.running.lines(a)) for a in answers]
+            for number in tqdm(range(self.load.rounds + 1), unit="round", disable=None):
+                for workload, clients, one in self._turns():
+                    with self._without(one.peer):
+                        self._turn(one, workload, clients, counted=number > 0)
+
+    def _turns(self) -> Iterator[tuple[Workload, int, Started]]:
+        """One round: the peers beside each other under each load."""
+        for workload in self.workloads:
+            for clients in self.load.clients:
+                for one in list(self.started):
+                    if one in self.started and one.peer.clients(clients):
+                        yield workload, clients, one
+
+    def _turn(self, one: Started, workload: Workload, clients: int, *, counted: bool) -> None:
+        """Measure speed where it counts; memory where it does not, since looking takes time."""
+        count, key = len(workload.numbers), (workload.name, clients)
+        with contextlib.ExitStack() as stack:
+            pids = [] if counted else one.running.pids
+            watches = [stack.enter_context(Watch(pid)) for pid in pids]
+            run = closed_loop(
+                lambda number: one.running.ask(workload.numbers[number % count]),
+                one.peer.clients(clients),
+                seconds=self.load.seconds if counted else self.load.warm_up,
+                items=count,
+            )
+        if counted:
+            one.runs.setdefault(key, []).append(run)
+        else:
+            one.memory_mib[key] = sum(watch.memory_mib or 0.0 for watch in watches)
+
+    @contextlib.contextmanager
+    def _without(self, peer: Peer) -> Iterator[None]:
+        """Leave the peer out from the moment it fails, unless it is ours."""
+        try:
+            yield
+        except (BenchError, OcrError) as error:
+            if peer.ours is not None:
+                raise
+            self.notes.append(f"{peer.name} is left out: {error}")
+            logger.warning(self.notes[-1])
+            self.started = [one for one in self.started if one.peer is not peer]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each peer under each load; `times_LABEL` is the throughput of ours over it."""
+        measured = [
+            (one.peer, figures(one, workload, clients))
+            for workload in self.workloads
+            for clients in self.load.clients
+            for one in self.started
+            if (workload.name, clients) in one.runs
+        ]
+        ours: list[tuple[str | None, Row]] = [
+            (peer.ours, row) for peer, row in measured if peer.ours is not None and peer.reads
+        ]
+        return [
+            row
+            | {
+                f"times_{label}": mine["pictures_per_second"] / row["pictures_per_second"]
+                for label, mine in ours
+                if mine["load"] == row["load"]
+            }
+            for _, row in measured
+        ]
+
+    def readings(self) -> list[dict[str, Any]]:
+        """What each peer reads beside what ours reads, which is started first."""
+        return [
+            {"peer": one.peer.name, "workload": workload.name}
+            | reading(one.lines[workload.name], self.started[0].lines[workload.name])
+            for workload in self.workloads
+            for one in self.started
+            if one.peer.reads
+        ]
+
+
+def figures(one: Started, workload: Workload, clients: int) -> dict[str, Any]:
+    """One peer under one load: the median of its rounds, and latencies of all of them."""
+    runs = one.runs[workload.name, clients]
+    times = [seconds for run in runs for seconds in run.latencies()]
+    return {
+        "workload": workload.name,
+        "load": f"{workload.name}, {clients} client{'s' if clients > 1 else ''}",
+        "peer": one.peer.name,
+        "clients": clients,
+        "pictures_per_second": median(run.per_second for run in runs),
+        "rounds": [run.per_second for run in runs],
+        "requests": len(times),
+        "p50_ms": percentile_ms(times, 50),
+        "p99_ms": percentile_ms(times, 99),
+        "memory_mib": one.memory_mib[workload.name, clients],
+    }
+
+
+def reading(found: Sequence[list[Line]], ours: Sequence[list[Line]]) -> dict[str, Any]:
+    """What a peer reads beside what ours reads; a list of lines for each picture.
+
+    `equal` are our lines that it reads with the same text at the same place; `cer_percent` are
+    edits from our texts to its own, spaces aside, in characters of ours.
+    """
+    counts = [
+        compare(
+            *([np.array(one.box, np.float32) for one in mine], [one.text for one in mine]),
+            *([np.array(one.box, np.float32) for one in theirs], [one.text for one in theirs]),
+        )
+        for mine, theirs in zip(ours, found, strict=True)
+    ]
+    characters = sum(one.folded_characters for one in counts)
+    return {
+        "lines": sum(map(len, found)),
+        "equal": sum(one.exact for one in counts),
+        "ours": sum(map(len, ours)),
+        "cer_percent": 100 * sum(one.folded_errors for one in counts) / max(1, characters),
+    }

@@ -1,0 +1,179 @@
+"""What the processes of a server hold and use: processor time, memory, files, threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+import psutil
+
+from ppocr_bench.errors import BenchError
+from ppocr_bench.server_statistics import read_gpus
+from ppocr_server.watch.stub_processes import stub_of
+
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108 # the folder itself
+PREFIX = "shm-region-prefix-name="
+MIB = 2**20
+
+
+class Snapshot(NamedTuple):
+    """What a server and the processes it started hold at one moment, `seconds` after the first.
+
+    Memory is the proportional set size: pages that several processes share count once. `regions`
+    are of the server's shared memory, of which `shared_mib` are in use.
+    """
+
+    seconds: float
+    memory_mib: float
+    shared_mib: float
+    regions: int
+    files: int
+    threads: int
+    processes: tuple[int, ...]
+
+
+def family(pid: int) -> list[Any]:
+    """A process and all that it started, as psutil has them; BenchError where it is not there."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except (psutil.NoSuchProcess, psutil.ZombieProcess) as error:
+        raise BenchError(f"the server's process {pid} is not there (any more)") from error
+
+
+def process_snapshot(pid: int, begin: float = 0.0) -> Snapshot:
+    """What a server holds now, `begin` being 0 of its seconds.
+
+    Raises:
+        BenchError: the process is not there, or belongs to another user.
+    """
+    held: list[tuple[int, float, int, int]] = []
+    for process in family(pid):
+        try:
+            pss = process.memory_full_info().pss
+            held.append((process.pid, pss, process.num_fds(), process.num_threads()))
+        except psutil.NoSuchProcess:  # It ended since they were listed.
+            continue
+        except psutil.AccessDenied as error:
+            raise BenchError(
+                f"process {pid} may not be looked into: run this as the user who started the "
+                "server, or leave --pid out"
+            ) from error
+    sizes = [path.stat().st_blocks * 512 for path in _regions(pid)]
+    pids, memory, files, threads = zip(*held, strict=True)
+    seconds, used = time.monotonic() - begin, (sum(memory) / MIB, sum(sizes) / MIB)
+    return Snapshot(seconds, *used, len(sizes), sum(files), sum(threads), tuple(sorted(pids)))
+
+
+def _regions(pid: int) -> list[Path]:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    prefix = next((word.partition(PREFIX)[2] for word in words if PREFIX in word), None)
+    return [path for path in SHARED_MEMORY.iterdir() if prefix and path.name.startswith(prefix)]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor seconds of one process, all threads, in user and system mode; 0 if it ended."""
+    # Linux's number of another process's clock, as clock_getcpuclockid(3) makes it; /proc counts
+    # in hundredths of a second only.
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0
+
+
+def cpu_snapshot(pid: int | None) -> dict[int, float]:
+    """Processor seconds of a server's processes by process id; nothing for None."""
+    return {} if pid is None else {one.pid: cpu_seconds(one.pid) for one in family(pid)}
+
+
+def cpu_since(pid: int | None, before: Mapping[int, float]) -> dict[str, float]:
+    """Processor seconds since a snapshot by model; "tritonserver" is the server's own process."""
+    used: dict[str, float] = {}
+    for process, seconds in cpu_snapshot(pid).items():
+        name = "tritonserver" if process == pid else _model(process)
+        used[name] = used.get(name, 0.0) + seconds - before.get(process, 0.0)
+    return used
+
+
+def _model(pid: int) -> str:
+    stub = stub_of(pid)
+    # Instances are called det_0_1 or det_0_1_GPU0: model, group, number.
+    return f"process {pid}" if stub is None else re.sub(r"_\d+_\d+(_\w+)?$", "", stub.name)
+
+
+class Watch(contextlib.AbstractContextManager["Watch"]):
+    """Takes `snapshots` of a server in the background; what is None is not looked at.
+
+    `check` and leaving raise BenchError where the process or the metrics are not there (any more).
+    """
+
+    def __init__(self, pid: int | None, metrics_url: str | None = None, every: float = 1.0) -> None:
+        self._pid, self._metrics_url, self._every = pid, metrics_url, every
+        self.snapshots: list[Snapshot] = []
+        self._gpus: list[dict[str, float]] = []
+        self._error: BenchError | None = None
+        self._over = threading.Event()
+
+    def __enter__(self) -> Watch:
+        """Look once, which shows that it can be done, and go on looking."""
+        self._begin = time.monotonic()
+        self._take()
+        self._thread = threading.Thread(target=self._keep_taking, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Stop looking."""
+        self._over.set()
+        self._thread.join()
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise what went wrong in the background."""
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def memory_mib(self) -> float | None:
+        """The largest proportional set size that was seen."""
+        return max((one.memory_mib for one in self.snapshots), default=None)
+
+    @property
+    def gpus(self) -> dict[str, float]:
+        """Number of GPUs, mean utilisation in percent, largest memory; nothing without a GPU."""
+        if not self._gpus:
+            return {}
+        means = {key: fmean(one[key] for one in self._gpus) for key in ("gpus", "gpu_percent")}
+        return {**means, "gpu_memory_mib": max(one["gpu_memory_mib"] for one in self._gpus)}
+
+    def _take(self) -> None:
+        if self._pid is not None:
+            self.snapshots.append(process_snapshot(self._pid, self._begin))
+        if self._metrics_url is not None and (gpus := read_gpus(self._metrics_url)):
+            self._gpus.append(gpus)
+
+    def _keep_taking(self) -> None:
+        while self._error is None and not self._over.wait(self._every):
+            try:
+                self._take()
+            except BenchError as error:
+                self._error = error
+
+
+@contextlib.contextmanager
+def held_to(cores: set[int] | None) -> Iterator[None]:
+    """Processes started in the block run on these cores; None holds them to nothing."""
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or own)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)

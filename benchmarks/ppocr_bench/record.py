@@ -1,0 +1,196 @@
+"""What a measurement leaves: a line that was read, a run of requests, the result of a verb.
+
+A result file of `--out` is JSON: `verb`, `machine`, and the fields of `Result`. Its tables hold
+rows of plain values by key, in the unit that ends the key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import Any, NamedTuple
+
+OK = "OK"
+Row = Mapping[str, Any]
+
+
+class Line(NamedTuple):
+    """A line of text on a picture; `box` is [4][2], pixels, clockwise from top-left."""
+
+    text: str
+    box: list[list[float]]
+    score: float = 0.0
+
+
+class Answer(NamedTuple):
+    """One request: its number, gRPC status, when it was sent and answered, and what came."""
+
+    number: int
+    status: str
+    sent: float
+    answered: float
+    value: Any = None
+
+    @property
+    def seconds(self) -> float:
+        """The latency."""
+        return self.answered - self.sent
+
+
+@dataclass(frozen=True)
+class Run:
+    """A load, and what was measured of it.
+
+    Attributes:
+        begin, end: the window that counts, seconds of the monotonic clock.
+        answers: every request, those outside the window too.
+        cpu: processor seconds of the server's processes while the load ran, by model.
+    """
+
+    begin: float
+    end: float
+    answers: list[Answer]
+    cpu: Mapping[str, float] = field(default_factory=dict)
+
+    def counted(self, *statuses: str) -> list[Answer]:
+        """Answers within the window that have one of the statuses, without any those with OK."""
+        inside = (answer for answer in self.answers if self.begin < answer.answered <= self.end)
+        return [answer for answer in inside if answer.status in (statuses or (OK,))]
+
+    def latencies(self, *statuses: str) -> list[float]:
+        """Seconds of the `counted` answers."""
+        return [answer.seconds for answer in self.counted(*statuses)]
+
+    @property
+    def per_second(self) -> float:
+        """Answers with a result in a second."""
+        return len(self.counted()) / (self.end - self.begin)
+
+    @property
+    def statuses(self) -> Counter[str]:
+        """How many requests ended with each gRPC status."""
+        return Counter(answer.status for answer in self.answers)
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """Processor milliseconds of the server for each answer with a result."""
+        served = self.statuses[OK]
+        return sum(self.cpu.values()) * 1e3 / served if self.cpu and served else None
+
+
+def percentile_ms(seconds: Sequence[float], percent: int) -> float | None:
+    """A percentile in milliseconds, with linear interpolation; None of nothing."""
+    if len(seconds) < 2:
+        return seconds[0] * 1e3 if seconds else None
+    return quantiles(seconds, n=100, method="inclusive")[percent - 1] * 1e3
+
+
+class Table(NamedTuple):
+    """Rows of text and figures; None stands where nothing was measured.
+
+    Only the columns of `keys` are printed, and nothing of a table without any.
+    """
+
+    rows: Sequence[Row]
+    keys: Sequence[str] = ()
+    caption: str = ""
+
+
+class Chart(NamedTuple):
+    """A picture of one table.
+
+    Attributes:
+        kind: "lines" over the key `x`; "bars", one named by `x` for each value of a row;
+            "stacked", one named by `x` made of all its rows.
+        y: keys of the values; of "stacked" one.
+        series: the key that keeps lines, groups of bars or the parts of a bar apart.
+    """
+
+    kind: str
+    table: str
+    x: str
+    y: Sequence[str]
+    caption: str
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a verb hands to the command line.
+
+    Attributes:
+        summary: the outcome in a sentence.
+        ok: the verdict; None where nothing is judged.
+        settings: what was measured, and single figures, by name.
+        tables: by name.
+        charts: how `report` draws them.
+        notes: what to know about the figures.
+    """
+
+    summary: str
+    ok: bool | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    charts: Sequence[Chart] = ()
+    notes: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        tables = {name: table._asdict() for name, table in self.tables.items()}
+        return {**vars(self), "tables": tables, "charts": [one._asdict() for one in self.charts]}
+
+    def lines(self) -> list[str]:
+        """The same for a terminal."""
+        shown = []
+        for table in self.tables.values():
+            shown += [*filter(None, [table.caption]), *print_table(table), ""] if table.keys else []
+        verdict = {None: "", True: "PASS: ", False: "FAIL: "}[self.ok]
+        return [*shown, *(f"note: {note}" for note in self.notes), f"{verdict}{self.summary}"]
+
+
+def cells(table: Table) -> tuple[list[str], list[list[str]], list[bool]]:
+    """Headings, rows as text, and whether a column holds words; empty columns are left out."""
+    keys = [key for key in table.keys if any(row.get(key) is not None for row in table.rows)]
+    rows = [[number(row.get(key)) for key in keys] for row in table.rows]
+    words = [any(isinstance(row.get(key), str) for row in table.rows) for key in keys]
+    return [heading(key) for key in keys], rows, words
+
+
+def heading(key: str) -> str:
+    """A key for people: units are written as such."""
+    units = {"_percent": " %", "_per_second": "/s", "_mib": " MiB", "_gib": " GiB"}
+    for end, unit in units.items():
+        key = key.removesuffix(end) + unit if key.endswith(end) else key
+    return key.replace("_", " ")
+
+
+def print_table(table: Table) -> list[str]:
+    """Lines of text: words aligned to the left, numbers to the right."""
+    head, rows, words = cells(table)
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if word else cell.rjust(width)
+            for cell, width, word in zip(row, widths, words, strict=True)
+        ).rstrip()
+        for row in (head, *rows)
+    ]
+
+
+def number(value: object) -> str:
+    """A value as a cell: numbers to three digits, thousands grouped, nothing as a dash."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(number, value))
+    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 100):
+        return f"{value:,.0f}"
+    if not isinstance(value, float) or value == 0:
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.{2 if abs(value) < 10 else 1}f}" if abs(value) >= 1 else f"{value:.3f}"

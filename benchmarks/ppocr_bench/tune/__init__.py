@@ -1,1 +1,0 @@
-"""The search for what serves these pictures fastest on this machine."""

@@ -1,0 +1,124 @@
+"""What is tuned: the keys of the `triton:` section that say how a machine is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
+
+from ppocr_engine.spec import EngineSpec
+
+#: Widths that lines are padded to: fine, coarser, and few.
+BUCKETS = ("96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")
+#: Lines in one call of the recogniser, on a CPU and on a GPU.
+CPU_BATCHES, GPU_BATCHES = (1, 2, 4, 8), (8, 16, 32, 64)
+NOT_MERGED = -1
+#: How long a call waits for others, microseconds. On a GPU only: on a CPU there is little to gain,
+#: and with some engines the last bits of a score would depend on who else is asking.
+DELAYS = (NOT_MERGED, 0, 1000, 5000)
+
+
+class Setting(NamedTuple):
+    """One way to use the machine; the names are keys of the `triton:` section.
+
+    Instances are on each device; threads are of each instance on a CPU, 0 on a GPU. The delay is
+    how long a call of the recogniser waits for others of its width to be merged with; -1: calls
+    are not merged.
+    """
+
+    det_instances: int
+    det_threads: int
+    rec_instances: int
+    rec_threads: int
+    rec_batch_size: int
+    rec_buckets: str
+    rec_max_queue_delay_microseconds: int
+
+
+def read_setting(configs: Mapping[str, Any]) -> Setting:
+    """The setting of a repository from its `ModelConfig`s by name: det, rec and recognize."""
+    merging = configs["rec"].dynamic_batching
+    parameters = configs["recognize"].parameters
+    shares = [
+        (config.instance_group[0].count, threads_of(config))
+        for config in (configs["det"], configs["rec"])
+    ]
+    return Setting(
+        *shares[0],
+        *shares[1],
+        int(parameters["rec_batch_size"].string_value),
+        parameters["rec_buckets"].string_value,
+        merging.max_queue_delay_microseconds
+        if configs["rec"].HasField("dynamic_batching")
+        else NOT_MERGED,
+    )
+
+
+def write_setting(configs: Mapping[str, Any], setting: Setting) -> None:
+    """Change the `ModelConfig`s of det, rec and recognize to a setting."""
+    shares = {"det": setting[:2], "rec": setting[2:4]}
+    for name, (instances, threads) in shares.items():
+        for group in configs[name].instance_group:
+            group.count = instances
+        spec = EngineSpec.read(configs[name])
+        if threads and spec is not None:
+            replace(spec, threads=threads).write(configs[name])
+    parameters = configs["recognize"].parameters
+    parameters["rec_batch_size"].string_value = str(setting.rec_batch_size)
+    parameters["rec_buckets"].string_value = setting.rec_buckets
+    configs["rec"].ClearField("dynamic_batching")
+    if setting.rec_max_queue_delay_microseconds != NOT_MERGED:
+        merging = configs["rec"].dynamic_batching
+        merging.max_queue_delay_microseconds = setting.rec_max_queue_delay_microseconds
+        merging.SetInParent()
+
+
+def threads_of(config: Any) -> int:
+    """Threads of each instance of a network; 0 where its instances run on GPUs."""
+    if any(group.kind == ModelInstanceGroup.KIND_GPU for group in config.instance_group):
+        return 0
+    spec = EngineSpec.read(config)
+    return 1 if spec is None else max(1, spec.threads)
+
+
+def steps(cores: int, setting: Setting) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """What is changed one after the other, and the values that are tried for each.
+
+    `cores` may be used by the server; the repository's setting says what is on a CPU or on GPUs.
+    """
+    for network, threads in (("det", setting.det_threads), ("rec", setting.rec_threads)):
+        pairs = shares(cores) if threads else [(1, 0), (2, 0), (4, 0)]
+        names = f"{network}_instances", f"{network}_threads"
+        yield f"{network} instances and threads", [dict(zip(names, p, strict=True)) for p in pairs]
+    batches = CPU_BATCHES if setting.rec_threads else GPU_BATCHES
+    yield "lines in a call", [{"rec_batch_size": size} for size in batches]
+    yield "widths", [{"rec_buckets": widths} for widths in BUCKETS]
+    if not setting.rec_threads:
+        yield "merging of calls", [{"rec_max_queue_delay_microseconds": delay} for delay in DELAYS]
+
+
+def shares(cores: int) -> list[tuple[int, int]]:
+    """Instances and threads of each that a CPU's cores can be shared out in.
+
+    One thread for each core in all, in every way that leaves no core over; and as many instances
+    as cores with two threads each, which shortens what a single client waits for.
+    """
+    even = [(count, cores // count) for count in range(cores, 0, -1) if cores % count == 0]
+    return [*even, (cores, 2)] if cores > 1 else even
+
+
+def variants(base: Setting, values: Sequence[Mapping[str, Any]]) -> list[Setting]:
+    """The base, and it with each of the values in turn; none twice."""
+    return list(dict.fromkeys([base, *(base._replace(**value) for value in values)]))
+
+
+def section(setting: Setting, default: Setting) -> list[str]:
+    """Lines of a `triton:` section that makes a default to the setting."""
+    pairs = zip(Setting._fields, setting, default, strict=True)
+    changed = {key: value for key, value, other in pairs if value != other}
+    if not changed:
+        return ["# the defaults are the fastest that was found"]
+    quoted = {key: f'"{v}"' if isinstance(v, str) else v for key, v in changed.items()}
+    return ["triton:", *(f"  {key}: {value}" for key, value in quoted.items())]

@@ -1,0 +1,1 @@
+"""One module for each verb: its docstring is its help, `run` gives its result."""

@@ -1,0 +1,162 @@
+"""Far more requests than can be served; the peak is kept, the rest refused at once.
+
+The first picture is sent over gRPC: by clients that wait for their answers, which gives the peak,
+then at a rate of so many times the peak, in turn. The sender needs cores too: with a small picture
+on a small machine it takes them from the server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import grpc
+import numpy as np
+
+from ppocr_bench.errors import BenchError
+from ppocr_bench.load import Send, Status, closed_loop, open_loop
+from ppocr_bench.options import at_least, positive
+from ppocr_bench.pictures import gather, picture_options
+from ppocr_bench.record import OK, Result, Row, Run, Table, percentile_ms
+from ppocr_bench.target import PID, TARGET, Bytes, connected, infer, serving
+from ppocr_client.transport.base import Infer
+from ppocr_client.transport.codec_grpc import encode
+
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+CHANNEL = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+#: What a server with too much to do may answer.
+REFUSALS = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+TIMEOUT = 120.0
+#: Of the peak, that is to be left when far more is asked for.
+KEPT = 0.9
+#: Beside the time that the requests let in before need at the peak: what a page more takes, and
+#: what a busy machine puts on top.
+SLACK_SECONDS, SLACK = 3.0, 1.25
+OPTIONS = {
+    **TARGET,
+    **picture_options(0),
+    **PID,
+    "--times": (positive, 10.0, "the peak is offered"),
+    "--clients": (at_least(1), 8, "at the peak"),
+    "--rounds": (at_least(1), 3, "of overload"),
+    "--seconds": (positive, 10.0, "of each load"),
+}
+KEYS = ["load", "offered_per_second", "served_per_second", "refused_per_second", "served_ms"]
+KEYS += ["served_p99_ms", "refused_ms", "refused_p99_ms", "cpu_ms", "failures"]
+
+
+def run(args: argparse.Namespace) -> Result:
+    """Peak and overload in turn."""
+    picture = gather(args)[0]
+    loads: list[dict[str, Any]] = []
+    recoveries: list[dict[str, Any]] = []
+    with serving(args) as found:
+        url = next((url for url in found.urls if url.startswith("grpc://")), None)
+        if url is None:
+            raise BenchError("overload is measured over gRPC; name a --url grpc://HOST:PORT")
+        with sender(url, picture.data) as send:
+
+            def peak() -> None:
+                load = closed_loop(send, args.clients, seconds=args.seconds, pid=found.pid)
+                loads.append(figures("peak", load))
+
+            expected, same = alone(url, picture.data), True
+            peak()
+            for _ in range(args.rounds):
+                rate = max(load["served_per_second"] for load in loads) * args.times
+                lead = max(1.0, args.seconds / 4)
+                over = open_loop(send, rate, args.seconds, lead=lead, pid=found.pid)
+                loads.append(figures("overload", over))
+                same &= alone(url, picture.data) == expected
+                owed = sum(a.status == OK and a.sent <= over.end < a.answered for a in over.answers)
+                recoveries.append({"seconds": time.monotonic() - over.end, "let_in_before": owed})
+                peak()
+    return judge(loads, recoveries, same, {"picture": picture.name, "times": args.times})
+
+
+@contextlib.contextmanager
+def sender(url: str, data: bytes, timeout: float = TIMEOUT) -> Iterator[Send]:
+    """Send one ready request and look at its status alone, which leaves the cores to the server."""
+    message = encode(Infer("ocr", {"IMAGE": np.array([data], np.object_)}, {}))[1]
+    request = message.SerializeToString()
+    with grpc.insecure_channel(url.removeprefix("grpc://"), CHANNEL) as channel:
+        call = channel.unary_unary(METHOD)
+
+        def send(_: int) -> Status:
+            try:
+                call(request, timeout=timeout)
+            except grpc.RpcError as error:
+                return Status(error.code().name)
+            return Status(OK)
+
+        yield send
+
+
+def alone(url: str, data: bytes) -> Bytes:
+    """The answer to a single request."""
+    with connected(url) as transport:
+        return infer(transport, data)
+
+
+def figures(kind: str, load: Run) -> dict[str, Any]:
+    """A load in figures; failures are all that ended neither with a result nor refused."""
+    seconds = load.end - load.begin
+    served, refused = load.latencies(), load.latencies(*REFUSALS)
+    odd = {name: n for name, n in load.statuses.items() if name not in (OK, *REFUSALS)}
+    sent = sum(load.begin <= answer.sent <= load.end for answer in load.answers)
+    return {
+        "load": kind,
+        "offered_per_second": sent / seconds,
+        "served_per_second": load.per_second,
+        "refused_per_second": len(refused) / seconds,
+        "served_ms": percentile_ms(served, 50),
+        "served_p99_ms": percentile_ms(served, 99),
+        "refused_ms": percentile_ms(refused, 50),
+        "refused_p99_ms": percentile_ms(refused, 99),
+        "cpu_ms": load.cpu_ms,
+        "failures": ", ".join(f"{n} {status}" for status, n in sorted(odd.items())) or "none",
+    }
+
+
+def judge(
+    loads: Sequence[Row], recoveries: Sequence[Row], same: bool, settings: Mapping[str, Any]
+) -> Result:
+    """It passes with throughput kept, nothing but refusals, and right answers back at once."""
+    peaks, over = (
+        [load["served_per_second"] for load in loads if load["load"] == kind]
+        for kind in ("peak", "overload")
+    )
+    around = [(before + after) / 2 for before, after in pairwise(peaks)]
+    kept = median(load / peak for load, peak in zip(over, around, strict=True))
+
+    def late(one: Row) -> bool:
+        return one["seconds"] > SLACK * one["let_in_before"] / median(peaks) + SLACK_SECONDS
+
+    judged = [{**one, "too_late": late(one)} for one in recoveries]
+    longest = max(judged, key=lambda one: one["seconds"])
+    missed = any(one["too_late"] for one in judged)
+    work = [
+        [load["cpu_ms"] for load in loads if load["load"] == kind and load["cpu_ms"]]
+        for kind in ("overload", "peak")
+    ]
+    ratio = median(work[0]) / median(work[1]) if all(work) else None
+    said = f"under overload a page costs {ratio or 0:.2f} times the processor time at the peak"
+    recovery = ["seconds", "let_in_before", "too_late"]
+    return Result(
+        f"at {settings['times']:g} times the peak {kept:.0%} of it are served (median round, at "
+        f"least {KEPT:.0%} are wanted); a single request is answered {longest['seconds']:.1f} s "
+        f"after the load, behind {longest['let_in_before']} that had been let in"
+        f"{', TOO LATE' if missed else ''}, {'as before' if same else 'OTHERWISE THAN BEFORE'}",
+        ok=kept >= KEPT and same and not missed and all(one["failures"] == "none" for one in loads),
+        settings={**settings, "kept": kept, "same": same, "cpu_over_the_peak": ratio},
+        tables={
+            "loads": Table(loads, KEYS, "Peak and overload in turn"),
+            "recoveries": Table(judged, recovery, "A single request after each overload"),
+        },
+        notes=[said] if ratio else [],
+    )

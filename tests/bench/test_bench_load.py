@@ -1,0 +1,122 @@
+"""The load generator, and the arithmetic on what it records."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from ppocr_bench.errors import BenchError
+from ppocr_bench.load import Status, closed_loop, open_loop
+from ppocr_bench.processes import Watch, cpu_since, cpu_snapshot
+from ppocr_bench.record import Answer, Run, percentile_ms
+
+RUN = Run(
+    10.0,
+    20.0,
+    [
+        Answer(0, "OK", 9.0, 9.5),  # before the window
+        Answer(1, "OK", 9.0, 12.0),
+        Answer(2, "OK", 12.0, 13.0),
+        Answer(3, "UNAVAILABLE", 12.0, 12.5),
+        Answer(4, "OK", 19.0, 24.0),  # after it
+    ],
+    {"det": 1.0, "rec": 3.0},
+)
+
+
+def test_items_are_sent_in_turn_and_counted_equally_often() -> None:
+    asked: list[int] = []
+    run = closed_loop(asked.append, 1, seconds=0.001, items=3)
+    assert asked == list(range(len(asked)))
+    assert len(run.counted()) == len(asked) == len(asked) // 3 * 3
+    assert run.per_second * (run.end - run.begin) == pytest.approx(len(asked))
+
+
+def test_so_many_clients_ask_at_the_same_time() -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def ask(number: int) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+
+    run = closed_loop(ask, 4, seconds=0.1, items=2)
+    assert most == 4
+    assert len(run.counted()) % 2 == 0 < len(run.counted())
+
+
+def test_what_fills_the_queues_is_not_counted() -> None:
+    run = closed_loop(lambda number: time.sleep(0.5 if number < 2 else 0.002), 2, seconds=0.02)
+    assert max(run.latencies()) < 0.5
+    assert len(run.answers) > len(run.counted())
+
+
+def test_so_many_requests_are_sent_and_all_counted() -> None:
+    run = closed_loop(lambda number: number, 3, requests=10)
+    assert sorted(answer.value for answer in run.counted()) == list(range(10))
+
+
+@pytest.mark.parametrize("clients", [1, 3])
+def test_a_failure_ends_the_load(clients: int) -> None:
+    def fail(number: int) -> None:
+        raise BenchError("gone")
+
+    with pytest.raises(BenchError, match="gone"):
+        closed_loop(fail, clients, seconds=60)
+    with pytest.raises(BenchError, match="gone"):
+        open_loop(fail, 100, 0.02)
+
+
+def test_an_open_loop_does_not_wait_for_answers() -> None:
+    """No request is answered before the last one was sent."""
+    last_was_sent = threading.Event()
+
+    def send(number: int) -> Status:
+        if number == 14:
+            last_was_sent.set()
+        assert last_was_sent.wait(60)
+        return Status("UNAVAILABLE" if number % 2 else "OK")
+
+    run = open_loop(send, 50, 0.2, lead=0.1)
+    assert run.statuses == {"OK": 8, "UNAVAILABLE": 7}
+    assert run.end - run.begin == pytest.approx(0.2)
+
+
+def test_only_answers_within_the_window_count() -> None:
+    assert RUN.per_second == 0.2
+    assert RUN.latencies() == [3.0, 1.0]
+    assert RUN.latencies("UNAVAILABLE") == [0.5]
+    assert RUN.cpu_ms == 1000.0  # of all four with a result
+
+
+def test_percentiles() -> None:
+    assert percentile_ms([], 99) is None
+    assert percentile_ms([0.003], 99) == 3.0
+    assert percentile_ms([0.001, 0.002, 0.003], 50) == pytest.approx(2.0)
+
+
+def test_processor_time_is_counted_by_process() -> None:
+    before = cpu_snapshot(os.getpid())
+    sum(range(3_000_000))
+    assert cpu_since(os.getpid(), before)["tritonserver"] > 0.01
+    assert cpu_since(None, {}) == {}
+
+
+def test_a_process_is_watched_until_it_is_gone() -> None:
+    with Watch(os.getpid(), every=0.01) as watch:
+        time.sleep(0.05)
+    assert len(watch.snapshots) > 1
+    first = watch.snapshots[0]
+    assert os.getpid() in first.processes
+    assert first.files > 2
+    assert first.threads >= 1
+    assert first.regions == 0
+    assert watch.memory_mib is not None
+    assert watch.memory_mib > 10
+    with pytest.raises(BenchError, match="process 4194999 is not there"), Watch(4194999):
+        pass
