@@ -44,7 +44,6 @@ MOST_FILES = 15
 #: Still to be split.
 TOO_FULL = {
     "benchmarks/ppocr_bench",
-    "tests/converters",
 }
 
 

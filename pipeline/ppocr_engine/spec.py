@@ -75,7 +75,7 @@ class EngineSpec:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
-        """One of `NAMES`, or "tensorrt" for a native engine."""
+        """The name in `ENGINES`; "tensorrt" for a native engine too."""
         if self.device == "gpu" and self.backend == "onnxruntime":
             wanted = [one.name for one in self.accelerators]
             return "tensorrt" if "tensorrt" in wanted else "cuda"
@@ -96,17 +96,20 @@ class EngineSpec:
         return read_fields(config if isinstance(config, Mapping) else config_json(config))
 
     def write(self, config: Any) -> None:
-        """Write everything into the `ModelConfig` of a network whose instance groups are set.
+        """Write backend, file, `parameters` and optimisation into a network's `ModelConfig`.
 
-        Entries of `parameters` that are no engine's stay. Triton's OpenVINO backend counts the
-        threads of all instances together; each instance is one of its streams.
+        All other fields stay, and entries of `parameters` that no engine reads. Triton's OpenVINO
+        backend counts the threads of all instances together; each instance is one of its streams.
+
+        Args:
+            config: whose instance groups are set.
         """
         for name in [name for names in PARAMETERS.values() for name in names]:
             config.parameters.pop(name, None)
         config.backend = self.backend
         default = self.file_name == DEFAULT_FILES[self.backend]
         config.default_model_filename = "" if default else self.file_name
-        streams = sum(group.count for group in config.instance_group)
+        streams = sum(group.count for group in config.instance_group) or 1
         for name, value in {**self._own_parameters(streams), **self.parameters}.items():
             set_parameter(config, name, value)
         _write_optimization(config, self)
