@@ -7,7 +7,9 @@ import pytest
 
 from ppocr_converters.errors import ConvertError
 from ppocr_converters.proof.differences import box_overlap, compare_lines
+from ppocr_converters.proof.lines import Read, compare_readings
 from ppocr_converters.proof.networks import Floats
+from ppocr_converters.proof.pictures import Picture
 from ppocr_converters.proof.tolerance import loosest, precisions, tolerance_of
 from ppocr_pipeline.pipeline import Line
 
@@ -89,3 +91,37 @@ def test_a_set_is_bound_by_its_loosest_model() -> None:
     loose = loosest([tolerance_of("fp32"), tolerance_of("int8")])
     assert loose == tolerance_of("int8")
     assert loosest([tolerance_of("fp32")]) == tolerance_of("fp32")
+
+
+def reads(*readings: list[Line]) -> Read:
+    """Reads the lines given for each picture, in turn."""
+    left = iter(readings)
+    return lambda pixels, options: next(left)
+
+
+PAPER = np.full((90, 120, 3), 255, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("extra", "precision", "holds"),
+    [(0, "fp32", True), (1, "fp32", False), (2, "bf16", True), (3, "bf16", False)],
+)
+def test_false_boxes_of_a_textless_picture_are_bounded_by_their_number(
+    extra: int, precision: str, holds: bool
+) -> None:
+    pictures = [Picture("lines.png", PAPER), Picture("landscape.jpg", PAPER, has_text=False)]
+    elsewhere = [line("~", 5 * n, 70) for n in range(1 + extra)]
+    source, compiled = reads(LINES, [line("-", 0, 0)]), reads(LINES, elsewhere)
+    proof, found = compare_readings(source, compiled, pictures, tolerance_of(precision))
+    assert (proof.lines, proof.textless, found) == (3, 1, [])
+    assert (proof.expected_false_boxes, proof.false_boxes) == (1, 1 + extra)
+    assert (proof.problems == []) == holds
+    if not holds:
+        assert "boxes are found on 1 picture(s) without text" in proof.problems[0]
+
+
+def test_a_picture_on_which_the_source_reads_nothing_has_no_text() -> None:
+    one = compare_readings(
+        reads([]), reads([line("~", 0, 0)]), [Picture("x", PAPER)], tolerance_of("fp32")
+    )[0]
+    assert (one.lines, one.other_boxes, one.false_boxes, len(one.problems)) == (0, 0, 1, 1)

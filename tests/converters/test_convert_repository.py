@@ -16,8 +16,9 @@ from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
 from ppocr_converters.repository.layout import assemble
+from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
 from ppocr_converters.repository.profiles import load_profile
-from ppocr_converters.repository.source import source_repository
+from ppocr_converters.repository.source import package_folder, source_repository
 from ppocr_engine.config_pbtxt import format_config, read_config, write_config
 from ppocr_engine.errors import EngineError
 from ppocr_pipeline.ctc import load_dictionary
@@ -188,9 +189,8 @@ def test_the_manifest_tells_where_everything_comes_from(repository: Path) -> Non
     assert det["inputs"]["tools"]["opencv-python-headless"].startswith("4.11")
     assert rec["compiled"]["opset"] == {"ai.onnx": 14}
     assert rec["compiled"]["metadata"]["ppocr_classes"] == "6625"
-    assert det["proof"]["max_difference"] < 5e-4
-    assert rec["proof"]["max_difference"] < 5e-4
-    assert manifest["proof"]["lines"] > 50
+    assert (det["precision"], rec["precision"]) == ("fp32", "fp32")
+    assert manifest["steps"]["source"] == "ppocr_model_repository"
     assert manifest["files"] == sha256_files(repository, ignore=("manifest.json",))
 
 
@@ -212,6 +212,103 @@ def test_a_build_that_fails_leaves_the_repository_as_it_was(
     assert sha256_files(out) == before
     assert not [path.name for path in work.iterdir() if path.name.startswith(".model_repository")]
     assert not [path for path in (work / "onnx").iterdir() if path.name.startswith(".")]
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.paddle
+def test_another_machine_builds_the_same_bytes(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another processor, other figures of the same proofs, bfloat16: nothing of it is written."""
+    here, there = (work_of(repository, tmp_path / name) for name in ("here", "there"))
+    more = ["--profile", "cpu", "--cores", "3"]
+    assert build(here, *more) == 0
+    for path in (there / "onnx").rglob("*.json"):
+        kept = json.loads(path.read_text("utf-8"))
+        for name in ("max_difference", "max_score_difference"):
+            if name in kept["proof"]:
+                kept["proof"][name] /= 2
+        path.write_text(json.dumps(kept), "utf-8")
+    other = {"name": "another", "cores": 64, "instructions": ["amx_bf16"]}
+    monkeypatch.setattr("ppocr_converters.proof.kept.processor", lambda: other)
+    monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: True)
+    monkeypatch.setattr("ppocr_engine.machine.available_cores", lambda: 64)
+    assert build(there, *more) == 0
+    assert folder_bytes(there / "model_repository") == folder_bytes(here / "model_repository")
+
+
+@pytest.mark.paddle
+def test_a_repository_remembers_the_steps_it_was_built_from(
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work, own = work_of(repository, tmp_path / "work"), tmp_path / "own"
+    shutil.copytree(source_repository(), own, ignore=shutil.ignore_patterns("__pycache__"))
+    step = own / "recognize" / "1" / "model.py"
+    step.write_text(step.read_text("utf-8") + "# changed\n", "utf-8")
+    out = work / "model_repository"
+    assert build(work, "--source", str(own)) == 0
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert manifest["steps"]["source"] == str(own)
+    before = folder_bytes(out)
+    capsys.readouterr()
+    assert build(work) == 1
+    assert f"build with --source {own}; to give them up, remove {out}" in capsys.readouterr().err
+    assert folder_bytes(out) == before
+    assert build(work, "--source", str(own)) == 0
+    assert "is up to date" in capsys.readouterr().out
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin.readline", lambda: "yes\n")
+    assert build(work) == 0
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert manifest["steps"]["source"] == "ppocr_model_repository"
+
+
+def test_a_change_of_any_file_that_decides_is_seen(tmp_path: Path) -> None:
+    """Code, profiles, catalogue and the bounds of proofs: a byte more is another digest."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    folders = {
+        name: Path(shutil.copytree(package_folder(name), tmp_path / name, ignore=ignored))
+        for name in DECIDING
+    }
+    before = digest_packages(folders)
+    assert before == code_digest()
+    files = [path for path in tmp_path.rglob("*") if path.suffix in (".py", ".yml")]
+    names = {path.relative_to(tmp_path).as_posix() for path in files}
+    assert "ppocr_converters/proof/precisions.yml" in names
+    assert "ppocr_pipeline/db.py" in names
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        assert digest_packages(folders) != before, path
+        path.write_bytes(content)
+    assert digest_packages(folders) == before
+
+
+@pytest.mark.paddle
+def test_what_was_proven_by_other_code_is_proven_again(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ProvenAgain(Exception):
+        pass
+
+    def prove(*_: object, **__: object) -> None:
+        raise ProvenAgain
+
+    work = work_of(repository, tmp_path / "work")
+    for module, proof in (("proof.kept", "prove_reading"), ("repository.model_build", "_make")):
+        monkeypatch.setattr(f"ppocr_converters.{module}.{proof}", prove)
+        assert build(work) == 0
+        with monkeypatch.context() as changed:
+            changed.setattr(f"ppocr_converters.{module}.code_digest", lambda: "other code")
+            with pytest.raises(ProvenAgain):
+                build(work)
 
 
 def test_a_foreign_folder_is_not_replaced(

@@ -157,20 +157,15 @@ def with_manifest(served: Path, tmp_path: Path) -> Path:
     import dataclasses
     import shutil
 
-    from ppocr_converters.repository.layout import served_buckets
+    from ppocr_converters.repository.configuration import read_configs, served_buckets
 
     folder = shutil.copytree(served, tmp_path / "repository")
+    networks = {name: load_onnx(folder / name / "1" / "model.onnx") for name in ("det", "rec")}
+    found = served_buckets(read_configs(folder), networks, load_profile("tensorrt"))
     shapes = {
-        name: [
-            dataclasses.asdict(bucket)
-            for plan in (model.shapes,)
-            if plan is not None
-            for bucket in served_buckets(folder, name, plan)
-        ]
-        for name, model in load_profile("tensorrt").models.items()
-        if name in ("det", "rec")
+        name: [dataclasses.asdict(bucket) for bucket in buckets] for name, buckets in found.items()
     }
-    models = {name: {"proof": {"precision": "fp32"}} for name in ("det", "rec")}
+    models = {name: {"precision": "fp32"} for name in ("det", "rec")}
     manifest = {"shapes": shapes, "models": models}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     return folder

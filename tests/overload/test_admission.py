@@ -15,6 +15,7 @@ from ppocr_client.errors import ServerBusy, error_of_http, error_of_status
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository import admission
 from ppocr_converters.repository.admission import BETWEEN, limit_requests, with_limit
+from ppocr_converters.repository.configuration import read_configs
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, apply
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config, write_config
@@ -40,8 +41,9 @@ def change(folder: Path, model: str, change: Callable[[Any], None]) -> None:
 
 def limits(folder: Path) -> tuple[int, int, int]:
     """max_requests, max_in_progress and the queue before admit."""
-    limit_requests(folder)
-    config = read_config(folder / "admit" / "config.pbtxt")
+    configs = read_configs(folder)
+    limit_requests(configs)
+    config = configs["admit"]
     names = ("max_requests", "max_in_progress")
     requests, places = (int(config.parameters[name].string_value) for name in names)
     return requests, places, config.dynamic_batching.default_queue_policy.max_queue_size
@@ -86,12 +88,15 @@ def test_an_impossible_limit_is_refused(folder: Path, value: str) -> None:
     plan = ModelPlan(parameters={"max_requests": value})
     change(folder, "admit", lambda config: apply(config, plan))
     with pytest.raises(RepositoryError, match=f"max_requests is '{value}'; allowed: whole numbers"):
-        limit_requests(folder)
+        limits(folder)
 
 
-def test_a_repository_without_the_step_stays_as_it_is(tmp_path: Path) -> None:
-    limit_requests(tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_a_repository_without_the_step_stays_as_it_is(folder: Path) -> None:
+    configs = read_configs(folder)
+    del configs["admit"]
+    before = {name: str(config) for name, config in configs.items()}
+    limit_requests(configs)
+    assert {name: str(config) for name, config in configs.items()} == before
 
 
 class Pipeline:

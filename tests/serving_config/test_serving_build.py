@@ -38,7 +38,7 @@ def assembled(changes: dict[str, Any], repository: Path, folder: Path) -> dict[s
     plan = plan_service(document(small(**changes))).plan
     built = repository.parent / "onnx"
     networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
-    summary = assemble(folder, source_repository(), networks, plan)
+    summary = assemble(folder, source_repository(), networks, plan).summary
     return {row.model: row.instances for row in summary}
 
 

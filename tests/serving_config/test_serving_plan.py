@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from serving_config.configs import DET, REC, document, service, small
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import apply, refuse_unavailable, settle
+from ppocr_converters.repository.deployment_plan import apply, refuse_unavailable
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.placement import parse_cards, round_robin
@@ -28,8 +28,7 @@ LOCAL = "op__det__local_service_conf__"
 def config_of(found: Service, model: str) -> Any:
     """The `ModelConfig` that is served."""
     config = read_config(source_repository() / model / "config.pbtxt")
-    engines = found.plan.models[model].engines
-    apply(config, settle(found.plan, {model: engines[0]} if engines else {}).models[model])
+    apply(config, found.plan.models[model])
     return config
 
 
@@ -200,28 +199,24 @@ def test_the_graph_is_optimised_unless_false_is_written(ir_optim: bool | None, l
     assert config_of(found, "det").optimization.graph.level == level
 
 
-def engines(found: Service, model: str = "det") -> list[str]:
-    return [str(engine) for engine in found.plan.models[model].engines]
+def engine(found: Service, model: str = "det") -> str:
+    return str(found.plan.models[model].engine)
 
 
-def test_the_build_chooses_an_engine_in_float32_unless_told_otherwise() -> None:
-    exact, all_ = ["onnxruntime", "openvino"], ["onnxruntime", "openvino", "openvino-bf16"]
-    assert engines(service()) == exact
-    assert engines(service(triton__profile="cpu")) == all_
-    both = service(**{f"{LOCAL}precision": "fp32"}, triton__profile="cpu")
-    assert (engines(both), engines(both, "rec")) == (exact, all_)
-    assert engines(service(), "recognize") == []
-    assert engines(service(**{f"{LOCAL}devices": "0"})) == []
-    assert engines(service(**{f"{LOCAL}ir_optim": False})) == ["onnxruntime"]
+def test_networks_run_in_float32_by_onnx_runtime_unless_told_otherwise() -> None:
+    assert engine(service()) == engine(service(), "rec") == "onnxruntime"
+    assert engine(service(triton__profile="cpu")) == "onnxruntime"
+    assert engine(service(), "recognize") == "None"
+    assert engine(service(**{f"{LOCAL}devices": "0"})) == "None"
+    as_written = service(**{f"{LOCAL}ir_optim": False}, triton__profile="cpu-openvino")
+    assert (engine(as_written), engine(as_written, "rec")) == ("onnxruntime", "openvino")
 
 
 def test_a_profile_or_a_precision_names_the_engine() -> None:
-    assert engines(service(triton__profile="cpu-onnxruntime")) == ["onnxruntime"]
-    assert engines(service(triton__profile="cpu-openvino")) == ["openvino"]
-    assert engines(service(triton__profile="cpu-openvino-bf16")) == ["openvino-bf16"]
+    assert engine(service(triton__profile="cpu-openvino")) == "openvino"
+    assert engine(service(triton__profile="cpu-openvino-bf16")) == "openvino-bf16"
     asked = service(**{f"{LOCAL}precision": "bf16"})
-    assert engines(asked) == ["openvino-bf16"]
-    assert engines(asked, "rec") == ["onnxruntime", "openvino"]
+    assert (engine(asked), engine(asked, "rec")) == ("openvino-bf16", "onnxruntime")
     with pytest.raises(
         ConfigError, match=r"precision is fp32, but triton\.profile is 'cpu-openvino"
     ):

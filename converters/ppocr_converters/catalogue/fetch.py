@@ -37,7 +37,8 @@ class Supply:
     Attributes:
         origin: which kind of source to use; by default the first one in the catalogue.
         wheel: a wheel at hand to take the files from, in place of the package index.
-        folder: a folder at hand that holds the files, in place of any source.
+        folder: a folder at hand that holds the files, or a folder of each model's name with
+            them, in place of any source.
         mirror: an address to ask in place of the scheme and host of every address.
         cache: where archives and wheels are kept between calls; `<models>/.downloads` by default.
         lock: the file of digests seen first; `models.lock.yml` beside the models by default.
@@ -98,8 +99,10 @@ def _fetch_asset(asset: Asset, target: Path, names: Mapping[str, str], supply: S
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", dir=models) as scratch_name:
         scratch = Path(scratch_name)
         if supply.folder is not None:
-            _take_from_folder(supply.folder, names, scratch)
-            _check(known, scratch, str(supply.folder))
+            own = supply.folder / target.name
+            folder = own if own.is_dir() else supply.folder
+            _take_from_folder(folder, names, scratch)
+            _check(known, scratch, str(folder))
         else:
             source = choose_source(asset, "wheel" if supply.wheel is not None else supply.origin)
             published = [_published(file, source) for file in known]

@@ -68,11 +68,11 @@ def _det_input(pixels: Bytes) -> Bytes:
 
 def _pages(pictures: Sequence[Path]) -> Iterator[Bytes]:
     from ppocr_converters.pictures.render import render_page, samples
-    from ppocr_converters.proof.run import read_files
+    from ppocr_converters.proof.pictures import read_files
 
     if pictures:
-        for _, pixels in read_files(pictures):
-            yield pixels
+        for picture in read_files(pictures):
+            yield picture.pixels
         return
     for page in (*samples(), *(render_page(seed, LINES_ON_PAGE) for seed in SEEDS)):
         yield page.image

@@ -33,7 +33,7 @@ from ppocr_converters.repository.manifest import (
     tool_versions,
     write_manifest,
 )
-from ppocr_converters.repository.model_build import COMPILED, Prepared
+from ppocr_converters.repository.model_build import COMPILED, CompiledModel
 from ppocr_engine.spec import Device
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ Feeds = dict[str, np.ndarray]
 
 
 def lower(
-    model: Prepared,
+    model: CompiledModel,
     folder: Path,
     precision: str,
     *,
@@ -56,8 +56,8 @@ def lower(
     detector: Path | None = None,
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
-) -> Prepared:
-    """Make a prepared model's version of lower precision, and prove it; nothing is done twice.
+) -> CompiledModel:
+    """Make a compiled model's version of lower precision, and prove it; nothing is done twice.
 
     Args:
         model: the float32 model.
@@ -83,25 +83,25 @@ def lower(
     }
     manifest = read_manifest(folder / MANIFEST)
     if manifest is not None and is_current(manifest, inputs, folder):
-        logger.info("%s in %s is up to date", model.origin.name, precision)
-        return Prepared(model.origin, folder / COMPILED, manifest)
+        logger.info("%s in %s is up to date", model.source.name, precision)
+        return CompiledModel(model.source, folder / COMPILED, manifest)
     with new_folder(folder) as fresh:
-        logger.info("bringing %s to %s", model.origin.name, precision)
+        logger.info("bringing %s to %s", model.source.name, precision)
         lowered = lower_model(
             load_onnx(model.path), precision, device=device, detector=detector, pictures=pictures
         )
         onnx.save(lowered, fresh / COMPILED)
-        logger.info("proving %s in %s", model.origin.name, precision)
-        proof = prove_file(fresh / COMPILED, model.origin.path, bounds=bounds)
+        logger.info("proving %s in %s", model.source.name, precision)
+        proof = prove_file(fresh / COMPILED, model.source.path, bounds=bounds)
         manifest = {
-            "name": model.origin.name,
+            "name": model.source.name,
             "inputs": inputs,
             "compiled": describe(lowered),
             "proof": dataclasses.asdict(proof),
             "files": {COMPILED: sha256_file(fresh / COMPILED)},
         }
         write_manifest(fresh / MANIFEST, manifest)
-    return Prepared(model.origin, folder / COMPILED, manifest)
+    return CompiledModel(model.source, folder / COMPILED, manifest)
 
 
 def lower_model(

@@ -6,16 +6,24 @@ the same boxes and texts; a lower precision may differ in as many as its toleran
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import cycle
+
+import numpy as np
 
 from ppocr_converters.proof.differences import Comparison, Difference, compare_lines
 from ppocr_converters.proof.networks import Bytes
+from ppocr_converters.proof.pictures import Picture
 from ppocr_converters.proof.tolerance import Tolerance
-from ppocr_pipeline.pipeline import Pipeline
+from ppocr_pipeline.pipeline import Line
 
+logger = logging.getLogger(__name__)
+
+#: The lines of a picture (uint8 [H, W, 3], BGR) with some options, see `Pipeline.read`.
+Read = Callable[[np.ndarray, Mapping[str, str]], list[Line]]
 PADDINGS = ("crop", "paddle")
 
 
@@ -25,13 +33,16 @@ class ReadingProof:
 
     Attributes:
         pictures: how many.
-        lines: expected in all pictures.
+        lines: expected on all pictures with text.
         characters: in all of these lines.
-        other_boxes: boxes that are missing, too many, moved or in another order.
+        other_boxes: boxes on them that are missing, too many, moved or in another order.
         other_texts: lines in both readings whose text differs in more than spaces.
         other_spaces: lines in both readings whose text differs in spaces alone.
         max_score_difference: of a line's score, where the text is the same.
         max_box_score_difference: of a box's score.
+        textless: pictures without text among them, counted in nothing above but `pictures`.
+        expected_false_boxes: that the source models find on those.
+        false_boxes: that the compiled models find on those.
         tolerance: the bounds.
         differences: every one, a sentence each.
         problems: every bound that is not kept, a sentence each.
@@ -45,6 +56,9 @@ class ReadingProof:
     other_spaces: int
     max_score_difference: float
     max_box_score_difference: float
+    textless: int
+    expected_false_boxes: int
+    false_boxes: int
     tolerance: Tolerance
     differences: list[str]
     problems: list[str]
@@ -64,19 +78,18 @@ class Found:
 
 
 def compare_readings(
-    source: Pipeline,
-    compiled: Pipeline,
-    pictures: Iterable[tuple[str, Bytes]],
-    tolerance: Tolerance,
+    source: Read, compiled: Read, pictures: Iterable[Picture], tolerance: Tolerance
 ) -> tuple[ReadingProof, list[Found]]:
     """Read pictures with both sets of networks.
 
-    The ways of padding lines take turns: the networks are the same, the shapes are not.
+    The ways of padding lines take turns: the networks are the same, the shapes are not. A picture
+    has no text if that is known of it, or if the source models read none. Of the false boxes on it
+    only the number counts: a trifle moves them, and nobody reads them.
 
     Args:
-        source: around the networks that the models were made from.
-        compiled: around the compiled models.
-        pictures: name and pixels (uint8 [H, W, 3], BGR) of each.
+        source: reads by the networks that the models were made from.
+        compiled: reads by the compiled models.
+        pictures: to read.
         tolerance: the bounds.
 
     Returns:
@@ -84,59 +97,75 @@ def compare_readings(
     """
     found: list[Found] = []
     results: list[Comparison] = []
+    false_boxes: list[tuple[int, int]] = []
     characters = 0
-    for (name, pixels), padding in zip(pictures, cycle(PADDINGS), strict=False):
-        options = {"rec_padding": padding, "drop_score": 0}
-        expected = source.read(pixels, options)
-        result = compare_lines(
-            expected,
-            compiled.read(pixels, options),
-            overlap=tolerance.overlap,
-            score=tolerance.score,
+    for picture, padding in zip(pictures, cycle(PADDINGS), strict=False):
+        expected, got = (
+            read(picture.pixels, {"rec_padding": padding}) for read in (source, compiled)
         )
+        if not picture.has_text or not expected:
+            false_boxes.append((len(expected), len(got)))
+            continue
+        result = compare_lines(expected, got, overlap=tolerance.overlap, score=tolerance.score)
         results.append(result)
         characters += sum(len(line.text) for line in expected)
-        found += [Found(name, pixels, padding, one) for one in result.differences]
-    return _proof(results, characters, tolerance, found), found
+        found += [Found(picture.name, picture.pixels, padding, one) for one in result.differences]
+        logger.info("read %s, %d lines", picture.name, len(expected))
+    return _proof(results, false_boxes, characters, tolerance, found), found
 
 
 def _proof(
-    results: list[Comparison], characters: int, tolerance: Tolerance, found: list[Found]
+    results: list[Comparison],
+    false_boxes: list[tuple[int, int]],
+    characters: int,
+    tolerance: Tolerance,
+    found: list[Found],
 ) -> ReadingProof:
     count = Counter(one.difference.what for one in found)
-    lines, paired = sum(r.lines for r in results), sum(r.paired for r in results)
     spaces = sum(_by_spaces_alone(one.difference) for one in found)
-    texts = count["text"] - spaces
-    boxes = count["missing"] + count["extra"] + count["moved"] + count["order"]
-    score = max((result.score for result in results), default=0.0)
-    box_score = max((result.box_score for result in results), default=0.0)
-    problems = []
+    proof = ReadingProof(
+        pictures=len(results) + len(false_boxes),
+        lines=sum(result.lines for result in results),
+        characters=characters,
+        other_boxes=count["missing"] + count["extra"] + count["moved"] + count["order"],
+        other_texts=count["text"] - spaces,
+        other_spaces=spaces,
+        max_score_difference=max((result.score for result in results), default=0.0),
+        max_box_score_difference=max((result.box_score for result in results), default=0.0),
+        textless=len(false_boxes),
+        expected_false_boxes=sum(expected for expected, _ in false_boxes),
+        false_boxes=sum(got for _, got in false_boxes),
+        tolerance=tolerance,
+        differences=[str(one) for one in found],
+        problems=[],
+    )
+    paired = sum(result.paired for result in results)
+    return replace(proof, problems=_problems(proof, paired))
+
+
+def _problems(proof: ReadingProof, paired: int) -> list[str]:
+    """The bounds that a proof breaks, with so many lines in both readings."""
+    bounds, problems = proof.tolerance, []
     for what, number, of, bound in (
-        ("boxes", boxes, lines, tolerance.other_boxes),
-        ("texts", texts, paired, tolerance.other_texts),
-        ("spaces", spaces, paired, tolerance.other_spaces),
+        ("boxes", proof.other_boxes, proof.lines, bounds.other_boxes),
+        ("texts", proof.other_texts, paired, bounds.other_texts),
+        ("spaces", proof.other_spaces, paired, bounds.other_spaces),
     ):
         if number > bound * of:
             problems.append(
                 f"{number} of {of} {what} differ; allowed are {bound:.1%} (other_{what})"
             )
-    if not max(score, box_score) <= tolerance.score:
+    score = max(proof.max_score_difference, proof.max_box_score_difference)
+    if not score <= bounds.score:
+        problems.append(f"scores differ by up to {score:.2g}, the bound is {bounds.score:g}")
+    allowed = proof.expected_false_boxes + bounds.false_boxes
+    if proof.false_boxes > allowed:
         problems.append(
-            f"scores differ by up to {max(score, box_score):.2g}, the bound is {tolerance.score:g}"
+            f"{proof.false_boxes} boxes are found on {proof.textless} picture(s) without text; "
+            f"allowed are {allowed:g}: {bounds.false_boxes:g} more than the source finds "
+            f"(false_boxes)"
         )
-    return ReadingProof(
-        pictures=len(results),
-        lines=lines,
-        characters=characters,
-        other_boxes=boxes,
-        other_texts=texts,
-        other_spaces=spaces,
-        max_score_difference=score,
-        max_box_score_difference=box_score,
-        tolerance=tolerance,
-        differences=[str(one) for one in found],
-        problems=problems,
-    )
+    return problems
 
 
 def _by_spaces_alone(difference: Difference) -> bool:

@@ -93,6 +93,12 @@ def _reading_rows(proof: ReadingProof) -> tuple[Sequence[str], Rows]:
         ("largest difference of a line's score", f"{proof.max_score_difference:.2g}", ""),
         ("largest difference of a box's score", f"{proof.max_box_score_difference:.2g}", ""),
         ("allowed difference of a score", "", f"{bounds.score:g}"),
+        ("pictures without text among them", f"{proof.textless}", ""),
+        (
+            "boxes on those",
+            f"{proof.false_boxes}",
+            f"{proof.expected_false_boxes + bounds.false_boxes:g}",
+        ),
         ("overlap from which two boxes are one", "", f"{bounds.overlap:g}"),
     ]
     return ("", "found", "allowed"), rows

@@ -72,7 +72,7 @@ class TensorProof:
 
 
 def prove_file(
-    compiled: Path, source: Path, *, bounds: Sequence[str] = (), way: EngineSpec = ONNXRUNTIME
+    compiled: Path, source: Path, *, bounds: Sequence[str] = (), engine: EngineSpec = ONNXRUNTIME
 ) -> TensorProof:
     """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
 
@@ -80,13 +80,13 @@ def prove_file(
         compiled: see `compare_file`, as the others.
         source: as above.
         bounds: as above.
-        way: as above.
+        engine: as above.
 
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
         ProofError: a bound is not kept.
     """
-    proof = compare_file(compiled, source, bounds=bounds, way=way)
+    proof = compare_file(compiled, source, bounds=bounds, engine=engine)
     if proof.problems:
         raise ProofError(str(compiled), proof.problems)
     return proof
@@ -97,7 +97,7 @@ def compare_file(
     source: Path,
     *,
     bounds: Sequence[str] = (),
-    way: EngineSpec = ONNXRUNTIME,
+    engine: EngineSpec = ONNXRUNTIME,
 ) -> TensorProof:
     """Compare a compiled file with what it was made from on random pictures.
 
@@ -105,7 +105,7 @@ def compare_file(
         compiled: the compiled file.
         source: the Paddle folder or the ONNX file that it was made from.
         bounds: NAME=VALUE in place of those of the precisions of model and engine.
-        way: in which the compiled model is run.
+        engine: that runs the compiled model.
 
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
@@ -114,15 +114,15 @@ def compare_file(
     if not is_compiled(model):
         raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
     kind, rng = kind_of(model), np.random.default_rng(SEED)
-    precision, tolerance = tolerance_for(metadata(model), str(way), bounds)
+    precision, tolerance = tolerance_for(metadata(model), str(engine), bounds)
     network = source_network(source, threads=available_cores())
     norm = normalisation_of(metadata(model))
     if kind == "det":
-        compare = _compare_maps(compiled_detector(compiled, way), network, norm)
+        compare = _compare_maps(compiled_detector(compiled, engine), network, norm)
     else:
         padded = any(tensor.name == "WIDTHS" for tensor in inputs(model))
         classes = plain_classes(network, norm, padded=padded)
-        recogniser = compiled_recogniser(compiled, way)
+        recogniser = compiled_recogniser(compiled, engine)
         compare = _compare_classes(recogniser, classes, rng, tolerance.max_difference)
     shapes = _shapes(kind, inputs(model)[0].shape)
     results = [compare(random_pictures(rng, shape)) for shape in shapes]

@@ -24,6 +24,7 @@ class Tolerance:
     other_texts: float
     other_spaces: float
     score: float
+    false_boxes: float
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Tolerance))
@@ -44,7 +45,7 @@ def tolerance_of(precision: str, given: Iterable[str] = ()) -> Tolerance:
         given: bounds as a user writes them, NAME=VALUE.
 
     Raises:
-        ConvertError: no such precision or bound, or a value that is not from 0 to 1.
+        ConvertError: no such precision or bound, or a value that is not allowed.
     """
     if precision not in precisions():
         raise ConvertError(
@@ -68,6 +69,7 @@ def _parse(text: str) -> tuple[str, float]:
         bound = float(value)
     except ValueError:
         bound = -1.0
-    if not 0 <= bound <= 1:
-        raise ConvertError(f"tolerance {text!r}: {name} takes a number from 0 to 1")
+    largest = 1000 if name == "false_boxes" else 1
+    if not 0 <= bound <= largest:
+        raise ConvertError(f"tolerance {text!r}: {name} takes a number from 0 to {largest}")
     return name, bound

@@ -6,13 +6,13 @@ one that is refused has cost next to nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
-from ppocr_engine.config_pbtxt import instance_count, read_config, set_parameter, write_config
+from ppocr_engine.config_pbtxt import instance_count, set_parameter
 from ppocr_engine.tensorrt_engines import this_machine
 
 DOOR = "admit"
@@ -35,21 +35,19 @@ def with_limit(plan: Plan, requests: int | None) -> Plan:
     return replace(plan, models={**plan.models, DOOR: door})
 
 
-def limit_requests(folder: Path) -> None:
+def limit_requests(configs: Mapping[str, Any]) -> None:
     """Work out the limits of a repository and write them into the configuration of `admit`.
 
     Args:
-        folder: of models whose configurations are otherwise complete; one without `admit` stays
-            as it is.
+        configs: by model, otherwise complete; those without `admit` stay as they are.
 
     Raises:
         RepositoryError: `max_requests` is no whole number from 1 on.
     """
-    path = folder / DOOR / "config.pbtxt"
-    if not path.is_file():
+    config = configs.get(DOOR)
+    if config is None:
         return
-    config = read_config(path)
-    steps = [read_config(folder / name / "config.pbtxt") for name in PIPELINE]
+    steps = [configs[name] for name in PIPELINE]
     gpus = len(this_machine().gpus) if any(map(_runs_on_every_gpu, steps)) else 0
     places = sum(_places(step, gpus) for step in steps)
     limit = _limit(config) or REQUESTS_PER_PLACE * places
@@ -58,7 +56,6 @@ def limit_requests(folder: Path) -> None:
     set_parameter(config, PLACES, places)
     queue = config.dynamic_batching.default_queue_policy
     queue.max_queue_size = max(1, limit - places - BETWEEN)
-    write_config(path, config)
 
 
 def _limit(config: Any) -> int:

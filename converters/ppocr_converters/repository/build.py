@@ -1,188 +1,174 @@
-"""The build: from model names to a proven, complete repository, doing nothing twice."""
+"""The build: from model sources to a proven, complete repository, doing nothing twice."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.errors import RepositoryError
-from ppocr_converters.files import new_folder, sha256_files
+from ppocr_converters.files import digest_of, new_folder, sha256_file, sha256_files
 from ppocr_converters.paddle.convert import OPSET
-from ppocr_converters.proof.engine_selection import choose
-from ppocr_converters.repository.deployment_plan import (
-    ModelPlan,
-    Plan,
-    device_of,
-    refuse_unavailable,
-    settle,
-)
+from ppocr_converters.repository.build_checks import check_plan, check_target
+from ppocr_converters.repository.deployment_plan import Plan, device_of
 from ppocr_converters.repository.manifest import (
     MANIFEST,
     Manifest,
     code_digest,
-    digest_of,
     is_current,
     read_manifest,
     tool_versions,
     write_manifest,
 )
 from ppocr_converters.repository.memory import totals
-from ppocr_converters.repository.model_build import Origin, Prepared, prepare
-from ppocr_converters.repository.source import source_repository
-from ppocr_engine.spec import ONNXRUNTIME
+from ppocr_converters.repository.model_build import CompiledModel, build_model
+from ppocr_converters.repository.model_source import ModelSource
+from ppocr_converters.repository.source import Steps, find_steps
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Built:
-    """A repository: its folder, its manifest, and whether it had to be made."""
+class BuildRequest:
+    """What to build.
 
-    folder: Path
-    manifest: Manifest
-    changed: bool
-
-
-def build(
-    out: Path,
-    work: Path,
-    det: Origin,
-    rec: Origin,
-    plan: Plan,
-    *,
-    cls: Origin | None = None,
-    precisions: Mapping[str, str] | None = None,
-    bounds: Sequence[str] = (),
-    source: Path | None = None,
-    opset: int = OPSET,
-    pictures: Sequence[Path] = (),
-) -> Built:
-    """Build a repository at `out`; one that is there is replaced only by a complete one.
-
-    Args:
-        out: the folder to serve.
+    Attributes:
+        out: the folder to serve; one that is there is replaced only by a complete one.
         work: where converted and compiled models are kept, a folder each.
-        det: the detector.
-        rec: the recogniser.
+        models: "det", "rec" and, for lines that are upside down, "cls".
         plan: instances, devices, batching and engine of every model.
-        cls: the direction classifier; without one lines that are upside down stay so.
         precisions: of "det" and "rec", a name in precisions.yml each; "fp32" where not given.
         bounds: NAME=VALUE in place of those of the precisions: how much the proof lets differ.
         source: the repository without weights to start from; by default the project's.
+        replace_steps: whether a repository that was built from other steps may be replaced.
         opset: of the conversion.
         pictures: files to prove the reading on, and to calibrate int8 models on; by default
             rendered pages.
+    """
+
+    out: Path
+    work: Path
+    models: Mapping[str, ModelSource]
+    plan: Plan
+    precisions: Mapping[str, str] = field(default_factory=dict)
+    bounds: Sequence[str] = ()
+    source: Path | None = None
+    replace_steps: bool = False
+    opset: int = OPSET
+    pictures: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A repository.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it was made from and holds; the same on every machine of an architecture,
+            numbers of instances aside.
+        proofs: the figures that were measured on this machine: of each network, and of "reading".
+        changed: whether it had to be made.
+    """
+
+    folder: Path
+    manifest: Manifest
+    proofs: Mapping[str, Manifest]
+    changed: bool
+
+
+def build(request: BuildRequest) -> Built:
+    """Build a repository, or find that the one that is there is what was asked for.
 
     Raises:
         ConvertError: any step failed; `out` is as it was.
     """
-    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
-        raise RepositoryError(
-            f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
-            f"choose another folder with --out, or remove it"
-        )
-    refuse_unavailable(plan)
-    source = source or source_repository()
-    origins = {"det": det, "rec": rec} | ({} if cls is None else {"cls": cls})
-    models = {
-        name: prepare(origin, work / origin.name, opset=opset) for name, origin in origins.items()
-    }
-    models = _lowered(models, precisions or {}, plan, pictures, bounds)
-    choice = choose(models, _exact_engines(plan, precisions or {}), source, work, pictures, bounds)
-    plan, proof = choice.plan, choice.proof
-    inputs = _inputs(models, plan, source, proof)
-    manifest = read_manifest(out / MANIFEST)
-    if manifest is not None and is_current(manifest, inputs, out):
-        logger.info("%s is up to date", out)
-        return Built(out, manifest, changed=False)
-    with new_folder(out) as fresh:
-        made = _make(fresh, models, plan, source)
-        manifest = {"inputs": inputs, **made, "engine": choice.report, "proof": proof}
+    from ppocr_converters.proof.kept import prove_served
+
+    steps = find_steps(request.source)
+    check_plan(request.plan, request.precisions)
+    check_target(request.out, steps, replace_steps=request.replace_steps)
+    models = _compiled(request)
+    proofs = prove_served(
+        models, request.plan, steps.folder, request.work, request.pictures, request.bounds
+    )
+    inputs = _inputs(request, models, steps)
+    manifest = read_manifest(request.out / MANIFEST)
+    if manifest is not None and is_current(manifest, inputs, request.out):
+        logger.info("%s is up to date", request.out)
+        return Built(request.out, manifest, proofs, changed=False)
+    with new_folder(request.out) as fresh:
+        manifest = {"inputs": inputs, **_make(fresh, models, request.plan, steps)}
         write_manifest(fresh / MANIFEST, manifest)
-    return Built(out, manifest, changed=True)
+    return Built(request.out, manifest, proofs, changed=True)
 
 
-def _lowered(
-    models: Mapping[str, Prepared],
-    precisions: Mapping[str, str],
-    plan: Plan,
-    pictures: Sequence[Path],
-    bounds: Sequence[str],
-) -> dict[str, Prepared]:
+def _compiled(request: BuildRequest) -> dict[str, CompiledModel]:
     """The models in the precisions asked for, each proven on its own."""
-    result = dict(models)
-    for name, precision in precisions.items():
+    models = {
+        name: build_model(source, request.work / source.name, opset=request.opset)
+        for name, source in request.models.items()
+    }
+    detector = models["det"].path
+    for name, precision in request.precisions.items():
         if precision == "fp32":
             continue
         from ppocr_converters.graph.precision import lower
 
-        device = device_of(plan, name)
+        device = device_of(request.plan, name)
         label = precision if precision == "fp16" else f"{precision}-{device}"
         folder = models[name].path.parent
-        result[name] = lower(
+        models[name] = lower(
             models[name],
             folder.with_name(f"{folder.name}.{label}"),
             precision,
             device=device,
-            detector=models["det"].path,
-            pictures=pictures,
-            bounds=bounds,
+            detector=detector,
+            pictures=request.pictures,
+            bounds=request.bounds,
         )
-    return result
-
-
-def _exact_engines(plan: Plan, precisions: Mapping[str, str]) -> Plan:
-    """The plan in which networks of lower precision stay with the engine that they are made for.
-
-    Raises:
-        RepositoryError: the plan has another one for such a network.
-    """
-    lowered = [name for name, precision in precisions.items() if precision != "fp32"]
-    planned = {name: plan.models[name].engines for name in lowered if name in plan.models}
-    for name, engines in planned.items():
-        if engines and ONNXRUNTIME not in engines:
-            raise RepositoryError(
-                f"{plan.name} runs {name} by {engines[0]}, but a network in {precisions[name]} is "
-                f"made for {ONNXRUNTIME}; choose the profile cpu-onnxruntime, or leave the "
-                f"network in fp32"
-            )
-    return settle(plan, {name: ONNXRUNTIME for name, engines in planned.items() if engines})
+    return models
 
 
 def _inputs(
-    models: Mapping[str, Prepared], plan: Plan, source: Path, proof: Manifest
+    request: BuildRequest, models: Mapping[str, CompiledModel], steps: Steps
 ) -> dict[str, Any]:
     return {
-        "models": {name: digest_of(model.manifest) for name, model in models.items()},
-        "proof": digest_of(proof),
-        "plan": dataclasses.asdict(plan)["models"],
-        "cores": plan.cores,
-        "source": digest_of(sha256_files(source, ignore=(MANIFEST,))),
+        "models": {name: digest_of(_record(model)) for name, model in models.items()},
+        "plan": dataclasses.asdict(request.plan)["models"],
+        "cores": request.plan.cores,
+        "steps": steps.digest,
+        "bounds": list(request.bounds),
+        "pictures": [sha256_file(picture) for picture in request.pictures],
         "tools": tool_versions(),
         "code": code_digest(),
     }
 
 
-def _make(folder: Path, models: Mapping[str, Prepared], plan: Plan, source: Path) -> Manifest:
-    """Fill an empty folder with the repository."""
-    from ppocr_converters.repository.layout import assemble, served_buckets, served_widths
+def _record(model: CompiledModel) -> Manifest:
+    """What a repository keeps of a model: all but the figures that were measured here."""
+    kept = {name: value for name, value in model.manifest.items() if name != "proof"}
+    return {**kept, "precision": model.manifest["proof"]["precision"]}
 
-    logger.info("assembling the repository")
-    networks = {name: model.path for name, model in models.items()}
-    summary = assemble(folder, source, networks, plan)
+
+def _make(folder: Path, models: Mapping[str, CompiledModel], plan: Plan, steps: Steps) -> Manifest:
+    """Fill an empty folder with the repository."""
+    from ppocr_converters.repository.layout import assemble
+
+    logger.info("writing the repository")
+    layout = assemble(
+        folder, steps.folder, {name: model.path for name, model in models.items()}, plan
+    )
     return {
-        "summary": (rows := [dataclasses.asdict(row) for row in summary]),
+        "summary": (rows := [dataclasses.asdict(row) for row in layout.summary]),
         "expected": totals(rows),
-        "buckets": served_widths(folder),
-        "models": {name: model.manifest for name, model in models.items()},
+        "buckets": layout.widths,
+        "steps": {"source": steps.source, "digest": steps.digest},
+        "models": {name: _record(model) for name, model in models.items()},
         "shapes": {
-            name: [dataclasses.asdict(bucket) for bucket in served_buckets(folder, name, shapes)]
-            for name in networks
-            if (shapes := plan.models.get(name, ModelPlan()).shapes) is not None
+            name: [dataclasses.asdict(bucket) for bucket in buckets]
+            for name, buckets in layout.shapes.items()
         },
         "files": sha256_files(folder),
     }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_engine.config_pbtxt import set_parameter
-from ppocr_engine.spec import Accelerator, Device, EngineSpec
+from ppocr_engine.spec import ONNXRUNTIME, Accelerator, Device, EngineSpec
 
 Kind = Literal["KIND_CPU", "KIND_GPU"]
 
@@ -73,8 +73,8 @@ class ModelPlan:
         instances: one entry for each device.
         batching: dynamic batching with its queue.
         max_batch_size: raised to this where it is lower; never lowered.
-        engines: that may run the network, the nearest to the reference first; the build chooses.
-            None for a step, and for a network that stays with its configuration's.
+        engine: that runs the network; None for a step, and for a network that stays with its
+            configuration's.
         threads: of each instance of the network, 0 leaves the configuration's.
         graph_level: of ONNX Runtime's graph optimisation as Triton numbers it: 2 is off.
         accelerators: engines, most wanted first.
@@ -85,7 +85,7 @@ class ModelPlan:
     instances: tuple[Instances, ...] = ()
     batching: Batching | None = None
     max_batch_size: int = 0
-    engines: tuple[EngineSpec, ...] = ()
+    engine: EngineSpec | None = None
     threads: int = 0
     graph_level: int | None = None
     accelerators: tuple[Accelerator, ...] = ()
@@ -120,18 +120,10 @@ def refuse_unavailable(plan: Plan) -> None:
         raise RepositoryError(f"{plan.name} cannot be built: " + "; ".join(plan.unavailable))
 
 
-def settle(plan: Plan, chosen: Mapping[str, EngineSpec]) -> Plan:
-    """The plan with one engine for each network that has several to choose from.
-
-    Args:
-        plan: with engines to choose from.
-        chosen: by the network's name.
-    """
-    models = {
-        name: replace(model, engines=(chosen[name],)) if name in chosen else model
-        for name, model in plan.models.items()
-    }
-    return replace(plan, models=models)
+def engine_of(plan: Plan, model: str) -> EngineSpec:
+    """The engine and the threads that a network is served with."""
+    planned = plan.models.get(model, ModelPlan())
+    return replace(planned.engine or ONNXRUNTIME, threads=planned.threads)
 
 
 def device_of(plan: Plan, model: str) -> Device:
@@ -141,11 +133,7 @@ def device_of(plan: Plan, model: str) -> Device:
 
 
 def apply(config: Any, plan: ModelPlan) -> None:
-    """Write a model's part of the plan into its `ModelConfig`.
-
-    Raises:
-        RepositoryError: there is still more than one engine to choose from.
-    """
+    """Write a model's part of the plan into its `ModelConfig`."""
     if plan.instances:
         del config.instance_group[:]
     for group in plan.instances:
@@ -155,9 +143,6 @@ def apply(config: Any, plan: ModelPlan) -> None:
         _apply_batching(config, plan.batching)
     for name, value in plan.parameters.items():
         set_parameter(config, name, value)
-    if len(plan.engines) > 1:
-        names = ", ".join(map(str, plan.engines))
-        raise RepositoryError(f"the engine of {config.name} has not been chosen among {names}")
     _apply_engine(config, plan)
 
 
@@ -166,10 +151,10 @@ def _apply_engine(config: Any, plan: ModelPlan) -> None:
     spec = EngineSpec.read(config)
     if spec is None:
         return
-    if plan.engines and plan.engines[0].backend != spec.backend:
-        spec = replace(plan.engines[0], threads=spec.threads)
-    elif plan.engines:
-        spec = replace(spec, precision=plan.engines[0].precision)
+    if plan.engine is not None and plan.engine.backend != spec.backend:
+        spec = replace(plan.engine, threads=spec.threads)
+    elif plan.engine is not None:
+        spec = replace(spec, precision=plan.engine.precision)
     level = spec.graph_level if plan.graph_level is None else plan.graph_level
     accelerators = (*spec.accelerators, *plan.accelerators)
     spec = replace(

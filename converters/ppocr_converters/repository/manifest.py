@@ -11,12 +11,11 @@ import json
 import platform
 from collections.abc import Mapping
 from functools import cache
-from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.files import new_file, sha256_file
+from ppocr_converters.files import digest_of, new_file, sha256_file
 from ppocr_converters.repository.source import STEP_PACKAGES, package_folder
 
 MANIFEST = "manifest.json"
@@ -32,6 +31,9 @@ TOOLS = (
     "pyclipper",
     "pillow",
 )
+
+#: The packages whose code and data decide what a build makes and whether a proof holds.
+DECIDING = ("ppocr_converters", "ppocr_engine", *STEP_PACKAGES)
 
 Manifest = dict[str, Any]
 
@@ -49,25 +51,24 @@ def tool_versions() -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """One digest of all code and data of this package, the pipeline and what runs networks.
+    """One digest of all code and data of the packages in `DECIDING`.
 
     Every file counts, so that none that decides a result can be left out. An upgrade of the
-    package therefore proves everything again.
+    project therefore proves everything again.
     """
-    folders = [Path(__file__).parents[1], *map(package_folder, ("ppocr_engine", *STEP_PACKAGES))]
+    return digest_packages({name: package_folder(name) for name in DECIDING})
+
+
+def digest_packages(folders: Mapping[str, Path]) -> str:
+    """One digest of the code and data in the folders of packages, by their names."""
     return digest_of(
         {
-            f"{folder.name}/{path.relative_to(folder)}": sha256_file(path)
-            for folder in folders
+            f"{name}/{path.relative_to(folder)}": sha256_file(path)
+            for name, folder in folders.items()
             for kind in ("*.py", "*.yml")
             for path in sorted(folder.rglob(kind))
         }
     )
-
-
-def digest_of(facts: Mapping[str, Any]) -> str:
-    """One digest of anything that can be written as JSON."""
-    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(path: Path) -> Manifest | None:

@@ -18,10 +18,7 @@ from ppocr_converters.repository.deployment_plan import (
     Shapes,
 )
 from ppocr_engine.machine import available_cores
-from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, Accelerator, EngineSpec
-
-#: The engines of a network on a CPU, the nearest to the reference first.
-CPU_ENGINES = (ONNXRUNTIME, OPENVINO, OPENVINO_BF16)
+from ppocr_engine.spec import Accelerator, EngineSpec
 
 
 def load_profile(
@@ -69,22 +66,15 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
             Accelerator(one["device"], one["name"], _strings(one.get("parameters", {})))
             for one in entry.get("accelerators", ())
         ),
-        engines=_engines(entry),
+        engine=EngineSpec(entry["engine"], entry.get("precision", "fp32"))
+        if "engine" in entry
+        else None,
         threads=entry.get("threads", 0),
         parameters=_strings(entry.get("parameters", {})),
         shapes=None
         if shapes is None
         else Shapes(tuple(shapes["batches"]), tuple(map(tuple, shapes.get("sides", ())))),
     )
-
-
-def _engines(entry: Mapping[str, Any]) -> tuple[EngineSpec, ...]:
-    """The engines that a network's entry allows; none where it names none."""
-    if "engine" not in entry:
-        return ()
-    if entry["engine"] == "fastest":
-        return CPU_ENGINES
-    return (EngineSpec(entry["engine"], entry.get("precision", "fp32")),)
 
 
 def _strings(values: Mapping[str, Any]) -> dict[str, str]:

@@ -8,13 +8,48 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.files import sha256_files
+from ppocr_converters.files import digest_of, sha256_files
 
 #: What the Python steps import beside NumPy, OpenCV, pyclipper and Pillow.
 STEP_PACKAGES = ("ppocr_pipeline", "ppocr_steps")
+#: The package of the project's own steps.
+PROJECT = "ppocr_model_repository"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps and configurations that a repository is built from.
+
+    Attributes:
+        folder: where they are.
+        source: how a repository remembers them: `PROJECT`, or their folder.
+        digest: of all of their files.
+    """
+
+    folder: Path
+    source: str
+    digest: str
+
+
+def find_steps(source: Path | None) -> Steps:
+    """The steps in a folder; by default those of the project.
+
+    Raises:
+        RepositoryError: the folder holds no models, or the project is not installed whole.
+    """
+    project = source_repository().resolve()
+    folder = project if source is None else source.resolve()
+    if not any(folder.glob("*/config.pbtxt")):
+        raise RepositoryError(
+            f"{source} holds no models (no */config.pbtxt); --source takes a folder such as "
+            f"model_repository of the project, with your changes"
+        )
+    name = PROJECT if folder == project else str(folder)
+    return Steps(folder, name, digest_of(sha256_files(folder, ignore=("manifest.json",))))
 
 
 def source_repository() -> Path:
@@ -23,7 +58,7 @@ def source_repository() -> Path:
     Raises:
         RepositoryError: it was not installed.
     """
-    return package_folder("ppocr_model_repository")
+    return package_folder(PROJECT)
 
 
 def package_folder(name: str) -> Path:

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.paddle.convert import OPSET
-from ppocr_converters.repository.build import Built, build
-from ppocr_converters.repository.deployment_plan import refuse_unavailable
-from ppocr_converters.repository.model_build import Origin, find_origin
+from ppocr_converters.repository.build import BuildRequest, Built, build
+from ppocr_converters.repository.build_checks import check_plan, check_target
+from ppocr_converters.repository.model_source import find_model_source
 from ppocr_converters.repository.serving_config.document import Document, read_document
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.service import Service, plan_service
+from ppocr_converters.repository.source import find_steps
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +38,10 @@ def build_service(
     out: Path | None = None,
     *,
     source: Path | None = None,
+    replace_steps: bool = False,
     opset: int = OPSET,
     pictures: Sequence[Path] = (),
+    supply: Supply | None = None,
 ) -> Built:
     """Build exactly what a configuration says; its warnings go to the log.
 
@@ -46,37 +49,41 @@ def build_service(
         service: the configuration.
         work: where fetched and converted models are kept.
         out: the folder to serve, `<work>/model_repository` by default.
-        source: see `repository.build`, as the others.
+        source: see `BuildRequest`, as the others.
+        replace_steps: as above.
         opset: as above.
         pictures: as above.
+        supply: where models of the catalogue are fetched from.
 
     Raises:
         ConvertError: it asks for what cannot be built, or a step failed; `out` is as it was.
     """
     for path, text in service.warnings.items():
         logger.warning("%s: %s: %s", service.plan.name, path, text)
-    refuse_unavailable(service.plan)
+    out = out or work / "model_repository"
+    check_plan(service.plan, service.precisions)
+    check_target(out, find_steps(source), replace_steps=replace_steps)
     return build(
-        out or work / "model_repository",
-        work / "onnx",
-        _origin(service, "det", work / "models"),
-        _origin(service, "rec", work / "models"),
-        service.plan,
-        cls=_origin(service, "cls", work / "models") if "cls" in service.networks else None,
-        precisions=service.precisions,
-        source=source,
-        opset=opset,
-        pictures=pictures,
-    )
-
-
-def _origin(service: Service, kind: Kind, models: Path) -> Origin:
-    network = service.networks[kind]
-    return find_origin(
-        network.model,
-        models,
-        kind=kind,
-        dictionary=network.dictionary,
-        space=network.space,
-        height=network.height,
+        BuildRequest(
+            out=out,
+            work=work / "onnx",
+            models={
+                name: find_model_source(
+                    network.model,
+                    work / "models",
+                    kind=name,
+                    dictionary=network.dictionary,
+                    space=network.space,
+                    height=network.height,
+                    supply=supply,
+                )
+                for name, network in service.networks.items()
+            },
+            plan=service.plan,
+            precisions=service.precisions,
+            source=source,
+            replace_steps=replace_steps,
+            opset=opset,
+            pictures=pictures,
+        )
     )

@@ -22,7 +22,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Network:
-    """What an Op's network is made from, as `prepare.find_origin` takes it.
+    """What an Op's network is made from, as `find_model_source` takes it.
 
     Attributes:
         model: a name of the catalogue, or the path of a folder or an ONNX file.

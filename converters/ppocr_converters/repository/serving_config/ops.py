@@ -141,7 +141,7 @@ def plan_op(document: Document, op: Op) -> OpPlan:
         plain.instances,
         plain.batching,
         max_batch_size=max(plain.batching.preferred_sizes, default=0) if plain.batching else 0,
-        engines=_engines(document, op),
+        engine=_engine(document, op),
         threads=_of_network(document, op, "threads", local["thread_num"]),
         graph_level=_graph_level(local),
         accelerators=_accelerators(local, op),
@@ -197,8 +197,8 @@ def _rows(document: Document, op: Op) -> int:
     return int(default) if own is None else own
 
 
-def _engines(document: Document, op: Op) -> tuple[EngineSpec, ...]:
-    """The engines that may run an Op's network on the CPU; none on a GPU, which has its own.
+def _engine(document: Document, op: Op) -> EngineSpec | None:
+    """The engine that runs an Op's network on the CPU; None on a GPU, which has its own.
 
     float32 is what Paddle Serving computed in, and stays unless the file asks for another
     precision or names a profile. Only ONNX Runtime leaves a graph as it is written.
@@ -207,23 +207,20 @@ def _engines(document: Document, op: Op) -> tuple[EngineSpec, ...]:
         ConfigError: the profile has no engine of the precision that is written.
     """
     if op.cards:
-        return ()
+        return None
     local = _Local(document, op.name)
     if local["precision"] == "bf16":
-        return (OPENVINO_BF16,)
+        return OPENVINO_BF16
     if _graph_level(local) == GRAPH_AS_WRITTEN:
-        return (ONNXRUNTIME,)
-    engines = profile_of(document, op).models[NETWORK[op.kind]].engines
-    if document["triton.profile"] is not None and not local.is_written("precision"):
-        return engines
-    exact = tuple(engine for engine in engines if engine.precision == "fp32")
-    if engines and not exact:
+        return ONNXRUNTIME
+    engine = profile_of(document, op).models[NETWORK[op.kind]].engine
+    if engine is not None and engine.precision != "fp32" and local.is_written("precision"):
         raise ConfigError(
             f"{local.path('precision')} is {local['precision']}, but triton.profile is "
-            f"{document['triton.profile']!r}, which computes in {engines[0].precision}; "
+            f"{document['triton.profile']!r}, which computes in {engine.precision}; "
             "leave one of them out"
         )
-    return exact
+    return engine
 
 
 def _graph_level(local: _Local) -> int | None:
@@ -278,14 +275,6 @@ def _warnings(local: _Local, op: Op) -> dict[str, str]:
     return {local.path(name): text for name, text in found.items()}
 
 
-def _engine_text(plan: ModelPlan) -> str:
-    """By which engine, as far as it is known before the build."""
-    names = " or ".join(map(str, plan.engines))
-    if len(plan.engines) < 2:
-        return f", by {names}" if names else ""
-    return f", by the faster of {names}: `build` times them here"
-
-
 def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
     """What the Op's keys became, in numbers."""
     local = _Local(document, op.name)
@@ -299,7 +288,8 @@ def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dic
     effects = {
         "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
         "thread_num": f"{models[network].threads} threads of each instance of {network}",
-        "device_type": f"{DEVICE_NAMES[op.device]} for {network}{_engine_text(models[network])}",
+        "device_type": f"{DEVICE_NAMES[op.device]} for {network}"
+        + (f", by {engine}" if (engine := models[network].engine) else ""),
         "devices": f"{network}: {where}",
         "model_config": f"the network {network}",
         "ir_optim": "no graph optimisation (level 2)"

@@ -187,7 +187,7 @@ def _over(base: ModelPlan, plan: ModelPlan) -> ModelPlan:
     return replace(
         plan,
         max_batch_size=max(base.max_batch_size, plan.max_batch_size),
-        engines=plan.engines or base.engines,
+        engine=plan.engine or base.engine,
         accelerators=accelerators or base.accelerators,
         parameters={**base.parameters, **plan.parameters},
         shapes=base.shapes,

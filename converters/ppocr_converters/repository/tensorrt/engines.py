@@ -12,7 +12,8 @@ from typing import Any
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.files import new_folder, sha256_files
-from ppocr_converters.repository.layout import CONFIG, WEIGHTS
+from ppocr_converters.repository.configuration import CONFIG
+from ppocr_converters.repository.layout import WEIGHTS
 from ppocr_converters.repository.manifest import MANIFEST, Manifest, write_manifest
 from ppocr_converters.repository.tensorrt.commands import TRTEXEC, build_command
 from ppocr_converters.repository.tensorrt.config import PLAN, to_native
@@ -135,7 +136,7 @@ def _networks(manifest: Manifest) -> dict[str, tuple[tuple[Bucket, ...], str]]:
     return {
         name: (
             tuple(_bucket(entry) for entry in buckets),
-            manifest["models"][name]["proof"]["precision"],
+            manifest["models"][name]["precision"],
         )
         for name, buckets in manifest["shapes"].items()
     }

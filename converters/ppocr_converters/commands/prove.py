@@ -1,0 +1,72 @@
+"""`prove`: compiled models held against what they were made from."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ppocr_converters.commands.arguments import (
+    add_command,
+    add_proof,
+    check_tolerance,
+    proof_line,
+    show,
+)
+from ppocr_converters.errors import ConvertError
+
+KINDS = ("det", "rec", "cls")
+#: Those of `ppocr_engine.spec.ENGINES`, named here so that help is instant.
+ENGINES = ("onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt")
+
+
+def add_prove(commands: Any) -> None:
+    """Add the command of this file."""
+    text = "compare compiled models with what they were made from"
+    prove = add_command(commands, "prove", run_prove, text)
+    for kind in KINDS:
+        prove.add_argument(
+            f"--{kind}",
+            nargs=2,
+            type=Path,
+            metavar=("COMPILED", "SOURCE"),
+            help="compiled ONNX file, and the Paddle folder or ONNX file it was made from",
+        )
+    add_proof(prove)
+    prove.add_argument("--source", type=Path, help="repository whose configuration reads")
+    prove.add_argument("--report", type=Path, metavar="OUT.html", help="also write OUT.json")
+    prove.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="onnxruntime",
+        help="of the compiled models; cuda and tensorrt are ONNX Runtime's (%(default)s)",
+    )
+
+
+def run_prove(arguments: argparse.Namespace) -> None:
+    """Hold compiled models against their originals."""
+    from ppocr_converters.errors import ProofError
+    from ppocr_converters.proof.pictures import find_pictures
+    from ppocr_converters.proof.report import write_report
+    from ppocr_converters.proof.run import prove_pairs
+    from ppocr_converters.repository.source import source_repository
+
+    given = {kind: getattr(arguments, kind) for kind in KINDS}
+    pairs = {kind: (pair[0], pair[1]) for kind, pair in given.items() if pair is not None}
+    if not pairs:
+        raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
+    check_tolerance(arguments)
+    run = prove_pairs(
+        pairs,
+        arguments.source or source_repository(),
+        find_pictures(arguments.images),
+        arguments.tolerance,
+        engine=arguments.engine,
+    )
+    if arguments.report is not None:
+        write_report(arguments.report, run)
+    proofs = {name: run.facts[name] for name in (*pairs, "reading") if name in run.facts}
+    text = "\n".join(proof_line(name, proof) for name, proof in proofs.items())
+    show(arguments, run.facts, text)
+    if run.problems:
+        raise ProofError("the set of compiled models", run.problems + run.differences)

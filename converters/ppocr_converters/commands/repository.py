@@ -1,0 +1,87 @@
+"""`tensorrt`, `check-repository` and `explain`: built repositories and configurations."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from ppocr_converters.commands.arguments import add_command, show
+from ppocr_converters.errors import ConvertError
+
+
+def add_repository_commands(commands: Any) -> None:
+    """Add the commands of this file."""
+    text = "native engines, built where they will run"
+    tensorrt = add_command(commands, "tensorrt", run_tensorrt, text)
+    tensorrt.add_argument("repository", type=Path, help="built with --profile tensorrt")
+    tensorrt.add_argument("--out", type=Path, help="repository with engines to write")
+    tensorrt.add_argument(
+        "--print", action="store_true", help="only show the commands, as a script"
+    )
+    tensorrt.add_argument("--trtexec", help="the program (that of NVIDIA's containers)")
+    tensorrt.add_argument("--timing-cache", type=Path, metavar="FILE", help="kept between builds")
+    for kind in ("det", "rec", "cls"):
+        tensorrt.add_argument(
+            f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="of the engine's layers"
+        )
+
+    text = "would this repository serve here?"
+    check = add_command(commands, "check-repository", run_check_repository, text)
+    check.add_argument("repository", type=Path)
+
+    text = "what every key of a config.yml becomes"
+    explain = add_command(commands, "explain", run_explain, text)
+    explain.add_argument("config", type=Path, nargs="?", help="a Paddle Serving config.yml")
+    explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
+    explain.add_argument("--language", choices=["en", "zh"], default="en", help="of --keys")
+    explain.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
+
+
+def run_tensorrt(arguments: argparse.Namespace) -> None:
+    """Print, write or run the commands that build engines."""
+    from ppocr_converters.repository.tensorrt.commands import TRTEXEC, script
+    from ppocr_converters.repository.tensorrt.engines import build_engines, plan_commands
+
+    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec", "cls")}
+    options: dict[str, Any] = {
+        "precisions": {kind: name for kind, name in given.items() if name is not None},
+        "trtexec": arguments.trtexec or TRTEXEC,
+        "timing_cache": arguments.timing_cache,
+    }
+    if arguments.print:
+        commands = plan_commands(arguments.repository, **options)
+        show(arguments, commands, script(list(commands.values())).rstrip())
+        return
+    if arguments.out is None:
+        raise ConvertError("say where the repository with engines goes: --out, or ask for --print")
+    manifest = build_engines(arguments.repository, arguments.out, **options)
+    show(arguments, manifest["tensorrt"], str(arguments.out))
+
+
+def run_check_repository(arguments: argparse.Namespace) -> None:
+    """See that a repository can be served here."""
+    from ppocr_engine.repository_check import check_repository
+
+    found = check_repository(arguments.repository)
+    show(arguments, {"models": found.models}, f"{arguments.repository}: {', '.join(found.models)}")
+
+
+def run_explain(arguments: argparse.Namespace) -> None:
+    """Explain a config.yml."""
+    from ppocr_converters.repository.serving_config.build import load_service
+    from ppocr_converters.repository.serving_config.explain import explain, key_table, table
+    from ppocr_converters.repository.serving_config.schema import schema
+
+    if arguments.schema:
+        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        return
+    if arguments.keys:
+        print(key_table(arguments.language))
+        return
+    if arguments.config is None:
+        raise ConvertError("name a config.yml to explain, or ask for --keys or --schema")
+    rows = explain(*load_service(arguments.config))
+    show(arguments, [dataclasses.asdict(row) for row in rows], table(rows))

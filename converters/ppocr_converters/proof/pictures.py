@@ -1,0 +1,89 @@
+"""The pictures that proofs read: rendered ones, whose texts are known, or a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ppocr_converters.errors import ModelError
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+#: A rendered page for the proof beside the sample pictures: its seed and its lines.
+PAGE = (1, 12)
+#: The sample that is read upside down too where there is a classifier.
+TURNED = "poster_zh.jpg"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture to read.
+
+    Attributes:
+        name: for messages.
+        pixels: uint8 [H, W, 3], BGR.
+        has_text: whether there is text on it, as far as that is known; a user's own has.
+    """
+
+    name: str
+    pixels: np.ndarray
+    has_text: bool = True
+
+
+def proof_pictures(files: Sequence[Path], *, turned: bool) -> Iterator[Picture]:
+    """The pictures of a proof: the files given, or else rendered ones.
+
+    Args:
+        files: of pictures.
+        turned: whether one rendered picture shall be read upside down as well.
+
+    Raises:
+        ModelError: a file is not a picture.
+    """
+    return read_files(files) if files else _rendered(turned)
+
+
+def find_pictures(paths: Sequence[Path]) -> list[Path]:
+    """The picture files of a user's list, which may name folders.
+
+    Raises:
+        ModelError: a folder holds none, or a file is not there.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        if not inside or not path.exists():
+            raise ModelError(f"there is no picture in {path}; allowed are {', '.join(SUFFIXES)}")
+        found += inside
+    return found
+
+
+def read_files(files: Sequence[Path]) -> Iterator[Picture]:
+    """The pictures in files.
+
+    Raises:
+        ModelError: one cannot be read.
+    """
+    import cv2
+
+    for file in files:
+        pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise ModelError(f"{file} is not a picture that can be read")
+        yield Picture(file.name, pixels)
+
+
+def _rendered(turned: bool) -> Iterator[Picture]:
+    """The sample pictures and one page of random lines."""
+    from ppocr_converters.pictures.render import render_page, samples
+
+    seed, lines = PAGE
+    for page in (*samples(), render_page(seed, lines)):
+        yield Picture(page.name, page.image, bool(page.lines))
+        if turned and page.name == TURNED:
+            upside_down = np.ascontiguousarray(page.image[::-1, ::-1])
+            yield Picture(f"{page.name} upside down", upside_down)

@@ -1,0 +1,83 @@
+"""What is refused before a build begins, so that nothing is downloaded or converted in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.repository.deployment_plan import Plan, refuse_unavailable
+from ppocr_converters.repository.manifest import MANIFEST, read_manifest
+from ppocr_converters.repository.source import PROJECT, Steps
+from ppocr_engine.errors import EngineError
+from ppocr_engine.machine import has_bfloat16
+from ppocr_engine.spec import ONNXRUNTIME
+
+
+def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
+    """See that a plan can be built, and that its engines can run its networks here.
+
+    Args:
+        plan: of the repository.
+        precisions: of the files of networks, by name.
+
+    Raises:
+        RepositoryError: it cannot; says what to change.
+    """
+    refuse_unavailable(plan)
+    engines = {n: one.engine for n, one in plan.models.items() if one.engine is not None}
+    if any(engine.precision == "bf16" for engine in engines.values()) and (why := no_bfloat16()):
+        raise RepositoryError(f"{plan.name} computes in bfloat16, and {why}")
+    for name, precision in precisions.items():
+        engine = engines.get(name, ONNXRUNTIME)
+        if precision != "fp32" and engine != ONNXRUNTIME:
+            raise RepositoryError(
+                f"{plan.name} runs {name} by {engine}, but a network in {precision} is made for "
+                f"{ONNXRUNTIME}; choose the profile cpu, or leave the network in fp32"
+            )
+
+
+def no_bfloat16() -> str:
+    """Why nothing can be computed, and so nothing proven, in bfloat16 here; "" where it can."""
+    try:
+        return (
+            ""
+            if has_bfloat16()
+            else "this processor has none (neither AVX512-BF16 nor AMX); build on the machine "
+            "that serves, or stay with float32, the default"
+        )
+    except EngineError as error:
+        return str(error)
+
+
+def check_target(out: Path, steps: Steps, *, replace_steps: bool = False) -> None:
+    """See that a build may replace what is at `out`.
+
+    Args:
+        out: the folder to serve.
+        steps: that the new repository is built from.
+        replace_steps: whether steps of its own may be replaced by the project's.
+
+    Raises:
+        RepositoryError: it is no repository of this program, or was built from other steps.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise RepositoryError(
+            f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
+            f"choose another folder with --out, or remove it"
+        )
+    if not replace_steps and (other := other_steps(out, steps)):
+        raise RepositoryError(
+            f"{out} was built from the steps in {other}; this build would replace them by the "
+            f"project's own. To keep them, build with --source {other}; to give them up, "
+            f"remove {out} first"
+        )
+
+
+def other_steps(out: Path, steps: Steps) -> str:
+    """The folder of the steps that `out` was built from and that a build would lose, or ""."""
+    manifest = read_manifest(out / MANIFEST) or {}
+    made_from = manifest.get("steps", {"source": PROJECT})
+    if steps.source != PROJECT or made_from["source"] == PROJECT:
+        return ""  # steps that are named are meant
+    return "" if made_from["digest"] == steps.digest else str(made_from["source"])

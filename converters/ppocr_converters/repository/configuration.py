@@ -1,0 +1,168 @@
+"""The config.pbtxt of every model of a set: the source's, with what networks and plan say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from ppocr_converters.catalogue.entries import catalogue
+from ppocr_converters.errors import RepositoryError
+from ppocr_converters.graph.compile import classifier_parameters
+from ppocr_converters.graph.onnx_model import Tensor, inputs, kind_of, metadata, outputs
+from ppocr_converters.proof.tensors import precision_of
+from ppocr_converters.repository.admission import limit_requests
+from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
+from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
+from ppocr_converters.repository.tensorrt.shapes import Bucket, buckets_of
+from ppocr_engine.config_pbtxt import TYPES, read_config, set_parameter
+from ppocr_engine.spec import EngineSpec
+from ppocr_pipeline.batches import parse_buckets
+
+CONFIG = "config.pbtxt"
+#: Networks that a repository can do without.
+OPTIONAL = frozenset({"cls"})
+
+#: A `ModelConfig` for each model, by its name.
+Configs = dict[str, Any]
+
+
+def configure(source: Path, networks: Mapping[str, ModelProto], plan: Plan) -> Configs:
+    """The configuration of every model, as it is served.
+
+    Args:
+        source: the repository without weights that the configurations begin with.
+        networks: compiled, by the name of the model that serves them: "det", "rec", and "cls"
+            where lines that are upside down shall be turned.
+        plan: instances, devices, batching and engine of every model.
+
+    Raises:
+        RepositoryError: a configuration does not fit the others, the plan names a model that is
+            not there, or its limits are not possible.
+    """
+    present = read_configs(source)
+    configs = {n: one for n, one in present.items() if n in networks or n not in OPTIONAL}
+    _check_ensembles(configs)
+    if absent := (set(plan.models) | set(networks)) - set(present):
+        raise RepositoryError(
+            f"{plan.name} has {', '.join(sorted(absent))}, for which {source} has no configuration"
+        )
+    for name, model in networks.items():
+        _declare_tensors(configs[name], model)
+    _configure_detection(configs["det_postprocess"], networks["det"])
+    _configure_recognize(configs["recognize"], networks)
+    for name, config in configs.items():
+        if name in plan.models:
+            apply(config, plan.models[name])
+    _configure_calls(configs, plan)
+    for name, buckets in served_buckets(configs, networks, plan).items():
+        add_warmup(configs[name], inputs(networks[name]), buckets)
+        if has_tensorrt(plan, name):
+            set_up_provider(configs[name], buckets, precision_of(metadata(networks[name])))
+    limit_requests(configs)
+    return configs
+
+
+def read_configs(repository: Path) -> Configs:
+    """The configuration of every model of a repository, sorted by name.
+
+    Raises:
+        RepositoryError: one cannot be read, is of another model, or has no version folder.
+    """
+    configs = {}
+    for path in sorted(repository.glob(f"*/{CONFIG}")):
+        name, config = path.parent.name, read_config(path)
+        if config.name != name:
+            raise RepositoryError(f"the folder {name} holds the configuration of {config.name!r}")
+        if not (path.parent / "1").is_dir():
+            raise RepositoryError(f"the model {name} has no version folder {name}/1")
+        configs[name] = config
+    return configs
+
+
+def served_widths(configs: Configs) -> list[int]:
+    """The widths that the recogniser is fed with, pixels."""
+    return parse_buckets(configs["recognize"].parameters["rec_buckets"].string_value)
+
+
+def served_buckets(
+    configs: Configs, networks: Mapping[str, ModelProto], plan: Plan
+) -> dict[str, tuple[Bucket, ...]]:
+    """The shapes of each network that the plan prepares shapes for."""
+    widths = served_widths(configs)
+    return {
+        name: buckets_of(kind_of(model), inputs(model), shapes, widths)
+        for name, model in networks.items()
+        if (shapes := plan.models.get(name, ModelPlan()).shapes) is not None
+    }
+
+
+def has_tensorrt(plan: Plan, name: str) -> bool:
+    """Whether a network runs by TensorRT inside ONNX Runtime."""
+    accelerators = plan.models.get(name, ModelPlan()).accelerators
+    return any(one.name == "tensorrt" for one in accelerators)
+
+
+def _check_ensembles(configs: Configs) -> None:
+    """See that every step of every ensemble exists.
+
+    Raises:
+        RepositoryError: a model is missing.
+    """
+    for name, config in configs.items():
+        missing = {step.model_name for step in config.ensemble_scheduling.step} - set(configs)
+        if missing:
+            raise RepositoryError(f"{name} needs {', '.join(sorted(missing))}, which is not there")
+
+
+def _declare_tensors(config: Any, model: ModelProto) -> None:
+    """Take names, types and dims of a network's tensors from its graph."""
+    del config.input[:]
+    del config.output[:]
+    for tensor in inputs(model):
+        config.input.add(**_port(tensor))
+    for tensor in outputs(model):
+        config.output.add(**_port(tensor))
+
+
+def _port(tensor: Tensor) -> dict[str, Any]:
+    """A tensor as Triton declares it: without the batch axis, -1 for what is dynamic."""
+    dims = [size if isinstance(size, int) else -1 for size in tensor.shape[1:]]
+    return {"name": tensor.name, "data_type": TYPES[tensor.dtype], "dims": dims}
+
+
+def _configure_detection(config: Any, det: ModelProto) -> None:
+    """Give `det_postprocess` the thresholds that its detector's own files name, if any."""
+    for name in [name for name in config.parameters if name.startswith("det_db_")]:
+        if (value := metadata(det).get(f"ppocr_{name}")) is not None:
+            set_parameter(config, name, value)
+
+
+def _configure_recognize(config: Any, networks: Mapping[str, ModelProto]) -> None:
+    """Give `recognize` what it must know of the networks that it calls."""
+    facts = metadata(networks["rec"])
+    parameters = {
+        "rec_name": facts["ppocr_name"],
+        "rec_classes": facts["ppocr_classes"],
+        "rec_height": facts["ppocr_height"],
+    }
+    known = catalogue().models.get(facts["ppocr_name"])
+    if known is not None:
+        parameters["languages"] = ",".join(known.languages)
+    if "cls" in networks:
+        parameters |= classifier_parameters(networks["cls"])
+    for name, value in parameters.items():
+        set_parameter(config, name, value)
+
+
+def _configure_calls(configs: Configs, plan: Plan) -> None:
+    """Let `recognize` send as many lines in a call as suit the engine of `rec`, unless told."""
+    told = plan.models.get("recognize", ModelPlan()).parameters
+    # Where Triton merges calls, a call is the smallest that it can merge.
+    if "rec_batch_size" in told or configs["rec"].HasField("dynamic_batching"):
+        return
+    spec = EngineSpec.read(configs["rec"])
+    if spec is not None and spec.backend in LINES_PER_CALL:
+        set_parameter(configs["recognize"], "rec_batch_size", LINES_PER_CALL[spec.backend])
