@@ -36,7 +36,7 @@ def test_too_little_to_start_is_told_before_and_after(small_repository: Path) ->
 
 def test_a_picture_that_fills_it_fails_alone(repository: Path) -> None:
     picture = cv2.imread(str(SAMPLE))
-    large = cv2.imencode(".jpg", cv2.resize(picture, (4500, 4500)))[1].tobytes()
+    large = cv2.imencode(".jpg", cv2.resize(picture, (7000, 7000)))[1].tobytes()
     small = SAMPLE.read_bytes()
     with (
         small_disk(SHARED_MEMORY, "190m") as disk,
