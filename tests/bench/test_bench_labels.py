@@ -12,7 +12,6 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import Picture, Truth, read_labels
 from ppocr_bench.verbs.accuracy import judge
 from ppocr_client.results import Line, OcrResult
-from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 SQUARE = [[0, 0], [10, 0], [10, 5], [0, 5]]
@@ -70,25 +69,6 @@ def test_what_nobody_can_read_counts_neither_way() -> None:
     lines = (Line("noise", 0.9, box, 0.9), Line("there", 0.9, box + 100, 0.9))
     counts = judge(Picture("a", b"", truth), OcrResult(lines))
     assert (counts.truth_boxes, counts.found_boxes, counts.errors) == (1, 1, 0)
-
-
-@pytest.mark.server
-def test_pictures_with_labels_are_judged(
-    server: TritonServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = "poster_zh.jpg"
-    truth = json.loads((ROOT / "samples" / "truth.json").read_text("utf-8"))[name]
-    lines = [{"transcription": line["text"], "points": line["box"]} for line in truth]
-    (tmp_path / name).write_bytes((ROOT / "samples" / name).read_bytes())
-    (tmp_path / "Label.txt").write_text(f"{name}\t{json.dumps(lines)}\n", "utf-8")
-    command = ["accuracy", "--json", "--url", f"grpc://{server.grpc_url}", "--no-samples"]
-    assert main([*command, "--pages", "0", "--labels", str(tmp_path)]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert (result["verb"], result["settings"]["pictures"]) == ("accuracy", 1)
-    counts = result["tables"]["paddings"]["rows"][0]
-    assert counts["truth_boxes"] == len(truth)
-    assert counts["hmean_percent"] > 90
-    assert counts["folded_cer_percent"] < 5
 
 
 def test_pictures_without_truth_cannot_be_judged(capsys: pytest.CaptureFixture[str]) -> None:

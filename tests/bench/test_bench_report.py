@@ -87,6 +87,7 @@ def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
     for wanted in ('class="bad">measured', "too &lt;hot&gt;", "A &lt;fast&gt; one", "<svg"):
         assert wanted in text
     assert "<th>rest</th>" not in text
+    assert not any(word in text for word in ("src=", "href=", "<script", "@import"))
     assert text.count("<table>") == 1
     markdown = page.markdown(shown, Path("docs/plots"), Path("docs/report.md"))
     assert "FAIL: measured" in markdown

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_bench.cli import build_parser, main
 from ppocr_bench.errors import BenchError
 from ppocr_bench.perf_analyzer import (
     Load,
@@ -226,17 +225,3 @@ def test_cores_of_a_server_that_runs_already_cannot_be_chosen() -> None:
         server_cores(argparse.Namespace(cores=1, url=["grpc://a:1"]))
     with pytest.raises(BenchError, match="lets us use"):
         server_cores(argparse.Namespace(cores=100_000, url=None))
-
-
-def test_options_are_lists() -> None:
-    args = build_parser("sweep").parse_args(
-        ["sweep", "--concurrency", "1,4", "--request-rate", "0.5,2"]
-    )
-    assert (args.concurrency, args.request_rate) == ([1, 4], [0.5, 2.0])
-
-
-@pytest.mark.parametrize("options", [["--concurrency", "1,0"], ["--request-rate", "-1"]])
-def test_wrong_loads_are_wrong_usage(options: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["sweep", *options])
-    assert ended.value.code == 2

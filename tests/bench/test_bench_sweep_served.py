@@ -1,12 +1,8 @@
-"""A short sweep of the real server by the real perf_analyzer, and the page made of it."""
+"""A short sweep of the real server by the real perf_analyzer, and a plan made of it."""
 
 import base64
 import json
-import re
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -15,7 +11,6 @@ import pytest
 from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
 from ppocr_bench.perf_analyzer import Load, Windows, find_perf_analyzer, input_data, measure
-from ppocr_bench.record import number
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
@@ -99,61 +94,3 @@ def test_a_picture_without_its_length_is_not_read(
     tool = find_perf_analyzer(None, tmp_path / "links")
     with pytest.raises(BenchError, match="incomplete string data for inference input 'IMAGE'"):
         measure(tool, f"grpc://{server.grpc_url}", data, Load(1), Windows(1, 3, 1000))
-
-
-class Page(HTMLParser):
-    """Counts elements, keeps cells and everything that names another resource."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.cells: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [str(value) for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data: str) -> None:
-        if self.tags and self.tags[-1] in ("td", "th"):
-            self.cells.append(data)
-
-
-@pytest.fixture(scope="module")
-def report(server: TritonServer, swept: Path) -> dict[str, Any]:
-    """The page, the Markdown and the plots of the sweep and of a check of consistency."""
-    folder = swept.parent
-    same = folder / "consistency.json"
-    image = ["--no-samples", "--images", str(folder / "line.png"), "--pictures", "1"]
-    few = ["--url", f"grpc://{server.grpc_url}", "--clients", "2", "--requests", "4"]
-    assert main(["consistency", *few, *image, "--out", str(same)]) == 0
-    out, text, plots = folder / "report.html", folder / "docs" / "report.md", folder / "plots"
-    command = ["report", str(swept), str(same), "--out", str(out)]
-    assert main([*command, "--markdown", str(text), "--plots", str(plots)]) == 0
-    page = Page()
-    page.feed(out.read_text("utf-8"))
-    return {"page": page, "markdown": text.read_text("utf-8"), "plots": plots}
-
-
-def test_the_page_needs_nothing_else_and_shows_the_figures(
-    report: dict[str, Any], swept: Path
-) -> None:
-    page: Page = report["page"]
-    assert page.links == []
-    assert page.tags.count("svg") == 2
-    assert "script" not in page.tags
-    point = json.loads(swept.read_text("utf-8"))["tables"]["points"]["rows"][0]
-    assert number(point["pictures_per_second"]) in page.cells
-
-
-def test_the_markdown_has_whole_tables_and_the_plots(report: dict[str, Any]) -> None:
-    text: str = report["markdown"]
-    assert "PASS: 4 answers to 2 clients" in text
-    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert len(tables) == 2  # points, and their steps
-    for table in tables:
-        assert len({row.count("|") for row in table.splitlines()}) == 1
-    for name in re.findall(r"!\[[^]]*\]\(\.\./plots/([^)]+)\)", text):
-        root = ElementTree.parse(report["plots"] / name).getroot()
-        assert root.tag.endswith("svg")
-    assert len(list(report["plots"].iterdir())) == 2
