@@ -110,6 +110,7 @@ def draw_bars(
 ) -> str:
     """Bars below each other: group, name, and values by colour; `names` are of the colours."""
     drawn, y = legend(names)
+    y -= 0 if names else TOP - 4  # Nothing stands above the first bar.
     across = (WIDTH - NOTE) / max(1e-9, *(sum(parts.values()) for _, _, parts in found))
     last = ""
     for group, name, parts in found:
