@@ -1,49 +1,82 @@
 """Counters of our own among Triton's metrics, by its custom metrics API.
 
-Telling Triton takes some 50 microseconds a counter, so it is done once a second while there is
-work, and for the last requests with the next one.
+An increment is a message to the server and takes some 50 microseconds, so amounts are collected and
+sent once a second by a thread of their own.
 """
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import triton_python_backend_utils as pb_utils
 
-TELL_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 
 
-class Counter:
-    """One family of counters; every instance that makes it adds to the same numbers."""
+@dataclass(frozen=True)
+class Family:
+    """Counters of one name.
 
-    def __init__(
-        self, name: str, description: str, labels: Mapping[str, Mapping[str, str]] | None = None
-    ) -> None:
-        """Make the counters, which are seen as 0 from now on.
+    Attributes:
+        name: as Prometheus reads it.
+        help: its help text.
+        labels: of each counter by a key of ours; one counter without labels, under "", by default.
+    """
 
-        Args:
-            name: as Prometheus reads it.
-            description: its help text.
-            labels: of each counter by a key of ours; one without labels, under "", if left out.
+    name: str
+    help: str
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {"": {}})
+
+
+class Counters:
+    """The counters of a step; every instance that makes them adds to the same numbers."""
+
+    def __init__(self, *families: Family) -> None:
+        """Make the counters, which are seen as 0 from now on, and start the thread."""
+        self._families = [
+            (family, pb_utils.MetricFamily(family.name, family.help, pb_utils.MetricFamily.COUNTER))
+            for family in families
+        ]
+        self._counters = {
+            (family.name, key): made.Metric(labels=dict(labels))
+            for family, made in self._families
+            for key, labels in family.labels.items()
+        }
+        self._pending = dict.fromkeys(self._counters, 0.0)
+        self._lock = threading.Lock()
+        self._added, self._closed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._flush_each_second, daemon=True)
+        self._thread.start()
+
+    def add(self, family: Family, amount: float, key: str = "") -> None:
+        """Add to one counter; Triton is told within `FLUSH_SECONDS`."""
+        with self._lock:
+            self._pending[family.name, key] += amount
+        self._added.set()
+
+    def close(self) -> None:
+        """Send what is pending and drop the metric handles.
+
+        A step calls it in `finalize`: handles destroyed later crash the stub.
         """
-        self._family = pb_utils.MetricFamily(name, description, pb_utils.MetricFamily.COUNTER)
-        labels = {"": {}} if labels is None else labels
-        self._counters = {key: self._family.Metric(labels=dict(of)) for key, of in labels.items()}
-        self._untold = dict.fromkeys(labels, 0.0)
-        self._told_at = 0.0
+        self._closed.set()
+        self._added.set()
+        self._thread.join()
+        self._flush()
+        self._counters.clear()
+        self._families.clear()
 
-    def add(self, amount: float, key: str = "") -> None:
-        """Add to one counter."""
-        self._untold[key] += amount
+    def _flush_each_second(self) -> None:
+        """Send what was added a second ago or less; sleep while nothing is added."""
+        while self._added.wait() and not self._closed.wait(FLUSH_SECONDS):
+            self._added.clear()
+            self._flush()
 
-    def tell(self) -> None:
-        """Bring Triton's numbers up to date where that was not done within the last second."""
-        now = time.monotonic()
-        if now - self._told_at < TELL_SECONDS:
-            return
-        self._told_at = now
-        for key, amount in self._untold.items():
-            if amount:
-                self._counters[key].increment(amount)
-                self._untold[key] = 0.0
+    def _flush(self) -> None:
+        with self._lock:
+            amounts = {key: amount for key, amount in self._pending.items() if amount}
+            self._pending = dict.fromkeys(self._counters, 0.0)
+        for key, amount in amounts.items():
+            self._counters[key].increment(amount)

@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-
-class CallError(Exception):
-    """Another model of the repository could not answer; `code` is its own."""
-
-    def __init__(self, model: str, error: Any) -> None:
-        super().__init__(f"{model}: {error.message()}")
-        self.code = error.code()
+from ppocr_steps.refusals import StepError
 
 
 def call(
@@ -25,7 +19,7 @@ def call(
     It goes under the id of the request it is made for, and into the same trace.
 
     Raises:
-        CallError: when awaited, with that model's own reason and code.
+        StepError: when awaited, with that model's own reason and code.
     """
     request = pb_utils.InferenceRequest(
         model_name=model,
@@ -41,7 +35,7 @@ def call(
     async def arrays() -> list[np.ndarray]:
         answer = await sent
         if answer.has_error():
-            raise CallError(model, answer.error())
+            raise StepError(f"{model}: {answer.error().message()}", answer.error().code())
         return [pb_utils.get_output_tensor_by_name(answer, name).as_numpy() for name in outputs]
 
     return arrays()

@@ -1,12 +1,9 @@
-"""What every Python step shares: tensors in, tensors out, one answer for each request.
-
-A bad request is answered with its reason; the others in the same call are served.
-"""
+"""Tensors and parameters in, tensors out: the same for every Python step."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,28 +45,3 @@ def response(**outputs: np.ndarray) -> Any:
     return pb_utils.InferenceResponse(
         [pb_utils.Tensor(name, array) for name, array in outputs.items()]
     )
-
-
-def refusal(request: Any, reason: str, code: int | None = None) -> Any:
-    """An error for one request, logged; INVALID_ARGUMENT unless another code is given."""
-    pb_utils.Logger.log_info(f"[request id: {request.request_id() or '<id_unknown>'}] {reason}")
-    code = pb_utils.TritonError.INVALID_ARG if code is None else code
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(reason, code))
-
-
-def given_up(request: Any) -> Any:
-    """The answer to a request that nobody waits for any more, CANCELLED; None for all others."""
-    if not request.is_cancelled():
-        return None
-    return refusal(request, "given up by the client", pb_utils.TritonError.CANCELLED)
-
-
-def answer_each(requests: list[Any], answer: Callable[[Any], Any]) -> list[Any]:
-    """Answer every request on its own: a ValueError is that request's INVALID_ARGUMENT."""
-    responses = []
-    for request in requests:
-        try:
-            responses.append(answer(request))
-        except ValueError as error:
-            responses.append(refusal(request, str(error)))
-    return responses

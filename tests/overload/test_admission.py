@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from shutil import copytree, ignore_patterns
 from typing import Any
 
@@ -20,7 +21,7 @@ from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, apply
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config, write_config
 from ppocr_engine.tensorrt_engines import Machine
-from ppocr_steps.slots import PATIENCE_SECONDS, Room
+from ppocr_steps.slots import LOST_SECONDS, PATIENCE_SECONDS, SLOTS, Slots
 
 TICK = 1_000_000  # nanoseconds
 
@@ -100,12 +101,19 @@ def test_a_repository_without_the_step_stays_as_it_is(folder: Path) -> None:
 
 
 class Pipeline:
-    """A way out, and a clock that goes on only while somebody waits."""
+    """Slots, those who have left them, and a clock that goes on only while somebody waits."""
 
     def __init__(self, places: int) -> None:
-        self.now, self.newest, self.waited = TICK, 0.0, 0
-        self.leaving: list[float] = []
-        self.room = Room(places, lambda: self.newest, self.clock, self.sleep)
+        self.now, self.waited = TICK, 0
+        self.left: list[int] = []
+        self.leaving: list[int | None] = []
+        self.slots = Slots(places, self, self.clock, self.sleep)
+
+    def count(self) -> int:
+        return len(self.left)
+
+    def newest(self, slot: int) -> int:
+        return max((one for one in self.left if one % SLOTS == slot), default=0)
 
     def clock(self) -> int:
         self.now += TICK
@@ -114,54 +122,95 @@ class Pipeline:
     def sleep(self, seconds: float) -> None:
         self.waited += 1
         self.now += round(seconds * 1e9)
-        if self.leaving:
-            self.newest = self.leaving.pop(0)
+        if self.leaving and (leaves := self.leaving.pop(0)) is not None:
+            self.left.append(leaves)
+
+    def enter(self, count: int = 1) -> list[int]:
+        return [self.slots.enter() for _ in range(count)]
 
 
 def test_nobody_waits_while_there_is_room() -> None:
     pipeline = Pipeline(3)
-    tickets = [pipeline.room.enter() for _ in range(3)]
-    assert tickets == sorted(set(tickets))
+    assert len(set(pipeline.enter(3))) == 3
     assert pipeline.waited == 0
 
 
 def test_the_next_one_waits_until_one_leaves() -> None:
     pipeline = Pipeline(2)
-    first, _ = pipeline.room.enter(), pipeline.room.enter()
-    pipeline.leaving = [0.0, 0.0, float(first)]
-    pipeline.room.enter()
+    first, _ = pipeline.enter(2)
+    pipeline.leaving = [None, None, first]
+    pipeline.enter()
     assert pipeline.waited == 3
 
 
-def test_those_lost_on_their_way_are_forgotten_with_the_next_one_that_leaves() -> None:
-    pipeline = Pipeline(4)
-    *_, last = (pipeline.room.enter() for _ in range(4))
-    pipeline.newest = float(last)
-    for _ in range(4):
-        pipeline.room.enter()
+def test_in_whatever_order_pictures_leave_every_slot_comes_back() -> None:
+    pipeline = Pipeline(8)
+    first, *others = pipeline.enter(8)
+    pipeline.left = [*others, first]
+    pipeline.enter(8)
     assert pipeline.waited == 0
+
+
+def test_one_that_leaves_before_older_ones_makes_room_for_one_only() -> None:
+    pipeline = Pipeline(4)
+    *_, last = pipeline.enter(4)
+    pipeline.left = [last]
+    pipeline.enter()
+    assert pipeline.waited == 0
+    pipeline.enter()
+    assert pipeline.waited > 0
+
+
+def test_one_that_was_lost_is_forgotten_when_a_much_later_one_has_left() -> None:
+    pipeline = Pipeline(3)
+    _lost, second, third = pipeline.enter(3)
+    pipeline.left = [second, third]
+    for _ in range(3):  # they come within the time in which one may overtake another
+        pipeline.left += pipeline.enter()
+    assert len(pipeline.slots._inside) == 2
+    pipeline.now += round(LOST_SECONDS * 1e9)
+    pipeline.left += pipeline.enter(2)
+    before = pipeline.waited
+    pipeline.enter(3)
+    assert pipeline.waited == before
+
+
+def test_one_that_is_found_after_all_leaves_no_second_time() -> None:
+    pipeline = Pipeline(2)
+    lost, _ = pipeline.enter(2)
+    (next_one,) = pipeline.enter()  # after a long wait the oldest is given up
+    assert next_one % SLOTS == lost % SLOTS
+    pipeline.left.append(lost)
+    before = pipeline.waited
+    pipeline.leaving = [None, next_one]
+    pipeline.enter()
+    assert pipeline.waited == before + 2
 
 
 def test_where_all_are_lost_one_is_let_in_after_a_while() -> None:
     pipeline = Pipeline(2)
-    pipeline.room.enter(), pipeline.room.enter()
+    pipeline.enter(2)
     begin = pipeline.now
-    pipeline.room.enter()
+    pipeline.enter()
     seconds = (pipeline.now - begin) / 1e9
     assert PATIENCE_SECONDS < seconds < PATIENCE_SECONDS + 1
 
 
-@given(st.integers(1, 8), st.integers(1, 60))
-def test_there_are_never_more_inside_than_places(places: int, arrivals: int) -> None:
+@given(st.integers(1, 8), st.integers(1, 60), st.randoms())
+def test_there_are_never_more_inside_than_places(
+    places: int, arrivals: int, random: Random
+) -> None:
     pipeline = Pipeline(places)
     inside: list[int] = []
 
-    def one_leaves(_: float) -> None:
-        pipeline.newest = float(inside.pop(0))
+    def one_leaves(seconds: float) -> None:
+        pipeline.left.append(inside.pop(random.randrange(len(inside))))
 
-    pipeline.room._sleep = one_leaves
+    pipeline.slots._sleep = one_leaves
     for _ in range(arrivals):
-        inside.append(pipeline.room.enter())
+        while inside and random.random() < 0.2:
+            one_leaves(0)
+        inside += pipeline.enter()
         assert len(inside) <= places
 
 

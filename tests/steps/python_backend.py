@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import numpy as np
@@ -21,7 +21,7 @@ from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 
 MODULE = "triton_python_backend_utils"
-INVALID_ARG = 3
+INTERNAL, INVALID_ARG, CANCELLED = 1, 3, 7
 CPU = "TRITONSERVER_MEMORY_CPU"
 CLASSES = 6624
 
@@ -51,7 +51,7 @@ class Tensor:
 
 
 class TritonError:
-    INVALID_ARG = INVALID_ARG
+    INTERNAL, INVALID_ARG, CANCELLED = INTERNAL, INVALID_ARG, CANCELLED
 
     def __init__(self, reason: str, code: int) -> None:
         self._reason, self._code = reason, code
@@ -90,6 +90,7 @@ class Request:
         **inputs: np.ndarray,
     ) -> None:
         self._outputs, self._parameters, self.inputs = outputs, parameters or {}, inputs
+        self.cancelled = False
 
     def parameters(self) -> str:
         return json.dumps(dict(self._parameters))
@@ -101,37 +102,58 @@ class Request:
         return "a"
 
     def is_cancelled(self) -> bool:
-        return False
+        return self.cancelled
 
     def trace(self) -> None:
         return None
 
 
 class Metric:
-    def __init__(self) -> None:
-        self.value = 0.0
+    """One number of a server: whoever makes it anew gets the same one."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind, self._value = kind, 0.0
 
     def increment(self, amount: float) -> None:
-        self.value += amount
+        if self._kind == MetricFamily.COUNTER and amount < 0:
+            raise TritonModelException("a counter can only rise")
+        self._value += amount
 
     def set(self, value: float) -> None:
-        self.value = value
+        if self._kind == MetricFamily.COUNTER:
+            raise TritonModelException("a counter cannot be set")
+        self._value = value
+
+    def value(self) -> float:
+        return self._value
 
 
 class MetricFamily:
     COUNTER, GAUGE = "counter", "gauge"
+    metrics: ClassVar[dict[tuple[str, ...], Metric]] = {}
 
-    def __init__(self, *_: str) -> None:
-        pass
+    def __init__(self, name: str, description: str, kind: str) -> None:
+        assert description
+        self._name, self._kind = name, kind
 
     def Metric(self, labels: Mapping[str, str]) -> Metric:
-        return Metric()
+        key = (self._name, *(f"{name}={value}" for name, value in sorted(labels.items())))
+        return self.metrics.setdefault(key, Metric(self._kind))
 
 
 class Logger:
-    @staticmethod
-    def log_info(_: str) -> None:
-        pass
+    """The messages of one server by their level."""
+
+    infos: ClassVar[list[str]] = []
+    errors: ClassVar[list[str]] = []
+
+    @classmethod
+    def log_info(cls, text: str) -> None:
+        cls.infos.append(text)
+
+    @classmethod
+    def log_error(cls, text: str) -> None:
+        cls.errors.append(text)
 
 
 def tensor_of(request: Any, name: str) -> Tensor | None:
@@ -143,10 +165,14 @@ def tensor_of(request: Any, name: str) -> Tensor | None:
 def steps_alone() -> Iterator[Callable[..., Any]]:
     """Put the interface in place; what is yielded loads a model with its own config.pbtxt.
 
-    What a model calls is listed in `calls` of the loaded model's module, by name.
+    What models call is listed in `calls` of what is yielded; its `finalize` ends one before the
+    others, which end with the block.
     """
     fake: Any = ModuleType(MODULE)
+    for kept in (MetricFamily.metrics, Logger.infos, Logger.errors):
+        kept.clear()
     loaded: dict[str, Any] = {}
+    every: list[Any] = []
     for name, value in {
         **{"Tensor": Tensor, "TritonError": TritonError, "InferenceResponse": InferenceResponse},
         **{"MetricFamily": MetricFamily, "Logger": Logger},
@@ -209,13 +235,20 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
             }
         )
         loaded.setdefault(name, made)
+        every.append(made)
         return made
 
-    model.calls = fake.calls  # type: ignore[attr-defined]
+    def finalize(made: Any) -> None:
+        every.remove(made)
+        made.finalize()
+
+    model.calls, model.finalize = fake.calls, finalize  # type: ignore[attr-defined]
     with patch.dict(sys.modules, {MODULE: fake}), patch.object(sys, "path", [*sys.path]):
         for name in [name for name in sys.modules if name.startswith("ppocr_steps")]:
             del sys.modules[name]  # they hold the interface that was in place before
         yield model
+        for made in every[:]:
+            finalize(made)
 
 
 def load(step: str) -> ModuleType:

@@ -54,7 +54,7 @@ BAD = {
         Request(READ, {"drop_score": 7}, PIXELS=PIXELS),
     ],
 }
-COUNTERS = {"input", "phases", "reading"}  # what counts requests must change with them
+COUNTERS = {"counters", "refusals", "departures"}  # what counts requests must change with them
 
 
 @pytest.fixture(params=GOOD)

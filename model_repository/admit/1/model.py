@@ -1,4 +1,4 @@
-"""admit: a picture gets its TICKET, with which the pipeline begins, when there is room for it."""
+"""admit: a picture gets its ADMISSION_ID, with which the pipeline begins, when there is a slot."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 
 from ppocr_steps import triton_io
-from ppocr_steps.departures import WayOut
-from ppocr_steps.slots import Room
+from ppocr_steps.departures import ADMISSION_ID, Departures
+from ppocr_steps.refusals import Refusals, expect_waiting
+from ppocr_steps.slots import Slots
 
 
 class TritonPythonModel:
@@ -22,18 +23,23 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Read the limit from config.pbtxt."""
-        self.way_out = WayOut()
         places = int(triton_io.config_parameters(args)["max_in_progress"])
-        self.room = Room(places, self.way_out.newest, time.monotonic_ns, time.sleep)
+        self.refusals = Refusals()
+        self.departures = Departures()
+        self.slots = Slots(places, self.departures, time.monotonic_ns, time.sleep)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Let every request in; those behind wait meanwhile."""
-        return triton_io.answer_each(requests, self.answer)
+        return [self.answer_or_refuse(request) for request in requests]
 
     def finalize(self) -> None:
-        """Drop the metric handles: destroying them after this call crashes the stub."""
-        del self.way_out, self.room
+        """Drop the metric handles."""
+        self.departures.close()
 
-    def answer(self, request: Any) -> Any:
-        """A ticket, as soon as there is room."""
-        return triton_io.response(TICKET=np.array([self.room.enter()], np.int64))
+    def answer_or_refuse(self, request: Any) -> Any:
+        """An id, as soon as there is a slot."""
+        try:
+            expect_waiting(request)
+            return triton_io.response(**{ADMISSION_ID: np.array([self.slots.enter()], np.int64)})
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
+            return self.refusals.answer(request, error)

@@ -15,7 +15,10 @@ from ppocr_pipeline.detection import find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
 from ppocr_steps import triton_io
-from ppocr_steps.departures import WayOut
+from ppocr_steps.counters import Counters
+from ppocr_steps.departures import Departures
+from ppocr_steps.metrics import REJECTED
+from ppocr_steps.refusals import Refusals, expect_waiting
 
 
 class TritonPythonModel:
@@ -27,25 +30,35 @@ class TritonPythonModel:
         parameters = triton_io.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
-        self.way_out = WayOut()
+        self.counters = Counters(REJECTED)
+        self.refusals = Refusals(self.counters)
+        self.departures = Departures()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
-        answers = triton_io.answer_each(requests, self.answer)
-        for request in requests:
-            self.way_out.leave(request)
-        return answers
+        return [self.answer_or_refuse(request) for request in requests]
 
     def finalize(self) -> None:
-        """Drop the metric handles: destroying them after this call crashes the stub."""
-        del self.way_out
+        """Send what was counted, and drop the metric handles."""
+        self.counters.close()
+        self.departures.close()
+
+    def answer_or_refuse(self, request: Any) -> Any:
+        """One answer; a picture that is refused leaves the pipeline."""
+        try:
+            return self.answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
+            self.departures.leave(request)
+            return self.refusals.answer(request, error)
 
     def answer(self, request: Any) -> Any:
-        """One map."""
+        """One map. Without a next step in the ensemble, the picture leaves the pipeline here."""
+        expect_waiting(request)
         options = parse_options(triton_io.request_parameters(request, self.limits), self.options)
         probability = triton_io.tensor(request, "PROBABILITY")
         if len(probability) != 1:
             raise ValueError(f"PROBABILITY holds {len(probability)} maps; send one in each request")
         height, width = triton_io.tensor(request, "IMAGE_SIZE").tolist()
         boxes, scores = find_boxes(probability[0], height, width, options, self.limits)
-        return triton_io.response(BOXES=boxes, BOX_SCORES=scores)
+        handed_on = self.departures.hand_on(request)
+        return triton_io.response(BOXES=boxes, BOX_SCORES=scores, **handed_on)

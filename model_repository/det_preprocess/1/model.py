@@ -18,8 +18,10 @@ from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
 from ppocr_pipeline.resize import pad_tiny
 from ppocr_steps import triton_io
-from ppocr_steps.departures import WayOut
-from ppocr_steps.input_metrics import Input
+from ppocr_steps.counters import Counters
+from ppocr_steps.departures import Departures
+from ppocr_steps.metrics import BYTES_IN, PIXELS, REJECTED
+from ppocr_steps.refusals import Refusals, expect_waiting
 
 
 class TritonPythonModel:
@@ -31,39 +33,37 @@ class TritonPythonModel:
         parameters = triton_io.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
-        self.input = Input()
-        self.way_out = WayOut()
+        self.counters = Counters(BYTES_IN, PIXELS, REJECTED)
+        self.refusals = Refusals(self.counters)
+        self.departures = Departures()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
-        answers = triton_io.answer_each(requests, self.answer_and_count)
-        self.input.tell()
-        return answers
+        return [self.answer_or_refuse(request) for request in requests]
 
     def finalize(self) -> None:
-        """Drop the metric handles: destroying them after this call crashes the stub."""
-        del self.input, self.way_out
+        """Send what was counted, and drop the metric handles."""
+        self.counters.close()
+        self.departures.close()
 
-    def answer_and_count(self, request: Any) -> Any:
-        """One answer, or the ValueError that it is refused with, counted."""
-        if given_up := triton_io.given_up(request):
-            self.way_out.leave(request)
-            return given_up
+    def answer_or_refuse(self, request: Any) -> Any:
+        """One answer; a picture that is refused leaves the pipeline."""
         try:
             return self.answer(request)
-        except ValueError as error:
-            self.input.refused(error)
-            self.way_out.leave(request)
-            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
+            self.departures.leave(request)
+            return self.refusals.answer(request, error)
 
     def answer(self, request: Any) -> Any:
         """One picture; the detector's input is made only when somebody asked for it."""
+        expect_waiting(request)
         options = parse_options(triton_io.request_parameters(request, self.limits), self.options)
         image = triton_io.tensor(request, "IMAGE")
         if image.size != 1:
             raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
         decoded = decode_image(image.item(), self.limits)
-        self.input.decoded(image.item(), decoded)
+        self.counters.add(BYTES_IN, len(image.item()))
+        self.counters.add(PIXELS, decoded.shape[0] * decoded.shape[1])
         pixels = pad_tiny(decoded)
         outputs = {"PIXELS": pixels, "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32)}
         wanted = request.requested_output_names()

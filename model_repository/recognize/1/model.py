@@ -23,9 +23,22 @@ from ppocr_pipeline.limits import Limits, size_beyond
 from ppocr_pipeline.options import default_options
 from ppocr_pipeline.recognition import RecognitionPlan, read_lines, sure_lines
 from ppocr_steps import triton_io
-from ppocr_steps.departures import WayOut
-from ppocr_steps.model_call import CallError, call
-from ppocr_steps.reading_metrics import Phases, Reading
+from ppocr_steps.counters import Counters
+from ppocr_steps.departures import Departures
+from ppocr_steps.metrics import (
+    CROPS,
+    LINES,
+    PICTURES,
+    REJECTED,
+    WITHOUT_TEXT,
+    count_crops,
+    step_seconds,
+    stopwatch,
+)
+from ppocr_steps.model_call import call
+from ppocr_steps.refusals import Refusals, expect_waiting
+
+OUTPUTS = ("INDICES", "PROBABILITIES")  # of `rec` and of `cls`
 
 
 class TritonPythonModel:
@@ -38,36 +51,34 @@ class TritonPythonModel:
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
         self.plan = RecognitionPlan.from_parameters(parameters)
-        self.phases = Phases(args["model_name"], ("crop", "read", "decode"))
-        self.reading = Reading()
-        self.way_out = WayOut()
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
+        self.seconds = step_seconds(args["model_name"], ("crop", "read", "decode"))
+        self.counters = Counters(PICTURES, WITHOUT_TEXT, LINES, CROPS, REJECTED, self.seconds)
+        self.refusals = Refusals(self.counters)
+        self.departures = Departures()
 
     async def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
-        answers = [await self.answer_or_refuse(request) for request in requests]
-        self.phases.tell()
-        self.reading.tell()
-        return answers
+        return [await self.answer_or_refuse(request) for request in requests]
 
     def finalize(self) -> None:
-        """Drop the metric handles: destroying them after this call crashes the stub."""
-        del self.phases, self.reading, self.way_out
+        """Send what was counted, and drop the metric handles."""
+        self.counters.close()
+        self.departures.close()
 
     async def answer_or_refuse(self, request: Any) -> Any:
-        """One answer; a ValueError is INVALID_ARGUMENT, a failed call keeps its own code."""
+        """One answer. The picture leaves the pipeline here, read or refused."""
         try:
-            return triton_io.given_up(request) or await self.answer(request)
-        except ValueError as error:
-            return triton_io.refusal(request, str(error))
-        except CallError as error:
-            return triton_io.refusal(request, str(error), error.code)
+            return await self.answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
+            return self.refusals.answer(request, error)
         finally:
-            self.way_out.leave(request)
+            self.departures.leave(request)
 
     async def answer(self, request: Any) -> Any:
         """One picture; a picture without boxes makes no call at all."""
+        expect_waiting(request)
         sent = triton_io.request_parameters(request, self.limits)
         options = self.plan.options(self.options, sent)
         boxes = triton_io.optional_tensor(request, "BOXES")
@@ -83,7 +94,9 @@ class TritonPythonModel:
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
         texts, scores = await self.read(request, pixels, boxes, batches, options)
         sure = sure_lines(scores, options)
-        self.reading.answered(len(sure))
+        self.counters.add(PICTURES, 1)
+        self.counters.add(LINES, len(sure))
+        self.counters.add(WITHOUT_TEXT, len(sure) == 0)
         return triton_io.response(
             BOXES=boxes[sure],
             BOX_SCORES=box_scores[sure],
@@ -114,20 +127,17 @@ class TritonPythonModel:
         options: dict[str, Any],
     ) -> tuple[list[str], np.ndarray]:
         """The text and score of every box; batches are read while the next are being cut out."""
-        ended = self.phases.begin()
-        self.reading.cropped(batches)
+        ended = stopwatch(self.counters, self.seconds)
+        count_crops(self.counters, batches)
         reading = read_lines(pixels, boxes, batches, self.plan, options, self.characters)
-        answers: list[Any] | None = None
-        while True:
-            try:
-                calls = reading.send(answers) if answers is not None else next(reading)
-            except StopIteration as done:
-                ended("decode")
-                return done.value
-            sent = [call(request, one.network, OUTPUTS, one.feeds) for one in calls]
-            ended("crop")
-            answers = await asyncio.gather(*sent)
-            ended("read")
-
-
-OUTPUTS = ["INDICES", "PROBABILITIES"]  # of `rec` and of `cls`
+        try:
+            calls = next(reading)
+            while True:
+                sent = [call(request, one.network, OUTPUTS, one.feeds) for one in calls]
+                ended("crop")
+                answers = await asyncio.gather(*sent)
+                ended("read")
+                calls = reading.send(answers)
+        except StopIteration as done:
+            ended("decode")
+            return done.value
