@@ -61,13 +61,11 @@ class Refusals:
                 self._counters.add(REJECTED, 1, reason)
             self._log(request, str(error))
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
-        self._log(request, "".join(traceback.format_exception(error)), pb_utils.Logger.log_error)
+        self._log(request, "".join(traceback.format_exception(error)), fault=True)
         reason = f"the step failed: {type(error).__name__}: {error}"
         return _error(reason, pb_utils.TritonError.INTERNAL)
 
-    def _log(
-        self, request: Any, text: str, write: Callable[[str], None] = pb_utils.Logger.log_info
-    ) -> None:
+    def _log(self, request: Any, text: str, *, fault: bool = False) -> None:
         """Log a message unless there have been too many within a second."""
         now = self._clock()
         if now - self._second >= 1:
@@ -78,6 +76,8 @@ class Refusals:
         self._logged += 1
         more = f" ({self._left_out} messages were left out before)" if self._left_out else ""
         self._left_out = 0
+        # The logger is not there yet while Triton imports this module.
+        write = pb_utils.Logger.log_error if fault else pb_utils.Logger.log_info
         write(f"[request id: {request.request_id() or '<id_unknown>'}] {text}{more}")
 
 

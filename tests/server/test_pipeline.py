@@ -16,6 +16,10 @@ from tritonclient.utils import InferenceServerException
 
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render import render_page
+from ppocr_converters.repository.served import served_pipeline
+from ppocr_engine.config_pbtxt import read_config
+from ppocr_engine.spec import EngineSpec
+from ppocr_pipeline.decode import decode_image
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"
@@ -197,3 +201,20 @@ def test_pixels_and_image_together_are_refused(grpc):
     sent.set_data_from_numpy(pixels)
     with pytest.raises(InferenceServerException, match="exactly one of them"):
         grpc.infer("recognize", [sent, image_input(grpcclient, b"x")])
+
+
+@pytest.mark.parametrize("options", [{}, {"rec_padding": "paddle", "reference": "paddle_serving"}])
+def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, samples, options):
+    networks = {}
+    for name in ("det", "rec"):
+        spec = EngineSpec.read(read_config(repository / name / "config.pbtxt"))
+        assert spec is not None
+        networks[name] = spec.open(repository / name / "1" / "model.onnx")
+    pipeline = served_pipeline(repository, networks)
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        for name in samples:
+            served = client.read(SAMPLES / name, **options).lines
+            here = pipeline.read(decode_image((SAMPLES / name).read_bytes()), options)
+            for line, other in zip(here, served, strict=True):
+                assert (line.text, line.box.tolist()) == (other.text, other.box.tolist())
+                assert (line.score, line.box_score) == (other.score, other.box_score)

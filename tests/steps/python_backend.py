@@ -173,15 +173,14 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
         kept.clear()
     loaded: dict[str, Any] = {}
     every: list[Any] = []
-    for name, value in {
+    interface = {
         **{"Tensor": Tensor, "TritonError": TritonError, "InferenceResponse": InferenceResponse},
         **{"MetricFamily": MetricFamily, "Logger": Logger},
         "get_input_tensor_by_name": tensor_of,
         "get_output_tensor_by_name": InferenceResponse.tensor,
         "TRITONSERVER_MEMORY_CPU": CPU,
         "PreferredMemory": PreferredMemory,
-    }.items():
-        setattr(fake, name, value)
+    }
 
     class InferenceRequest(Request):
         def __init__(
@@ -201,7 +200,7 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
             self._on_gpu = preferred_memory is None or preferred_memory.memory != CPU
 
         async def async_exec(self) -> InferenceResponse:
-            fake.calls.append(self.model)
+            calls.append(self.model)
             if self.model == "det_preprocess":
                 return loaded["det_preprocess"].execute([self])[0]
             rows, _, columns, _ = self.inputs["CROPS"].shape
@@ -217,14 +216,17 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
                 ]
             )
 
-    fake.InferenceRequest = InferenceRequest
-    fake.calls = []
+    interface["InferenceRequest"] = InferenceRequest
+    calls: list[str] = []
 
     def model(name: str, **parameters: str) -> Any:
         config = read_config(source_repository() / name / "config.pbtxt")
         values = {key: value.string_value for key, value in config.parameters.items()}
         written = {key: {"string_value": text} for key, text in (values | parameters).items()}
-        module: Any = load(name)
+        # Triton puts its interface in place after it has imported a model.
+        with patch.dict(fake.__dict__, clear=True):
+            module: Any = load(name)
+        fake.__dict__.update(interface)
         if name == "recognize":
             module.load_dictionary = lambda *_: ["x"] * CLASSES
         made = module.TritonPythonModel()
@@ -242,7 +244,7 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
         every.remove(made)
         made.finalize()
 
-    model.calls, model.finalize = fake.calls, finalize  # type: ignore[attr-defined]
+    model.calls, model.finalize = calls, finalize  # type: ignore[attr-defined]
     with patch.dict(sys.modules, {MODULE: fake}), patch.object(sys, "path", [*sys.path]):
         for name in [name for name in sys.modules if name.startswith("ppocr_steps")]:
             del sys.modules[name]  # they hold the interface that was in place before
