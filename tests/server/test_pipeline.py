@@ -217,4 +217,5 @@ def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, sa
             here = pipeline.read(decode_image((SAMPLES / name).read_bytes()), options)
             for line, other in zip(here, served, strict=True):
                 assert (line.text, line.box.tolist()) == (other.text, other.box.tolist())
-                assert (line.score, line.box_score) == (other.score, other.box_score)
+                scores = np.array([line.score, line.box_score], np.float32).tolist()
+                assert scores == [other.score, other.box_score]
