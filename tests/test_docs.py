@@ -106,3 +106,13 @@ def test_the_notices_name_every_package_that_an_extra_asks_for() -> None:
         asked = {"dev", "fuzz"} & set(re.findall(r'extra == "(\w+)"', str(requirement.marker)))
         if not asked and requirement.name != "ppocr-triton":
             assert canonicalize_name(requirement.name) in named
+
+
+def test_the_size_of_a_demo_is_told_alike_everywhere() -> None:
+    said = {}
+    for name in ("Makefile", "README.md", "README_CN.md", "docs/install.md", "docs/install_CN.md"):
+        text = (ROOT / name).read_text("utf-8")
+        found = re.findall(r"(\d+) (?:packages|个软件包).*?(\d+) MB.*?([\d.]+) GB", text, re.DOTALL)
+        said[name] = found[0] if found else None
+    assert set(said.values()) == {said["Makefile"]}
+    assert said["Makefile"]
