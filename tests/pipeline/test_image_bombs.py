@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from steps.picture_files import jpeg_segment, png_file, saved
+from pipeline.picture_files import jpeg_segment, png_file, saved
 
 from ppocr_pipeline import decode as image
 

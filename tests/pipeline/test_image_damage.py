@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
-from steps.picture_files import jpeg_segment, png_chunk, saved
+from pipeline.picture_files import jpeg_segment, png_chunk, saved
 
 from ppocr_pipeline import decode as image
 from ppocr_pipeline.header import PictureRefused

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from steps.picture_files import png_file, saved
+from pipeline.picture_files import png_file, saved
 
 from ppocr_pipeline import decode as image
 
