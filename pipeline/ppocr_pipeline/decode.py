@@ -12,7 +12,7 @@ import numpy as np
 
 from ppocr_pipeline.formats import damaged, read_header
 from ppocr_pipeline.formats.png import check_data, still
-from ppocr_pipeline.formats.tiff import decode_tiff
+from ppocr_pipeline.formats.tiff_pixels import decode_tiff
 from ppocr_pipeline.header import Header, PictureRefused
 from ppocr_pipeline.limits import Limits
 
