@@ -16,6 +16,8 @@ OcrError
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class OcrError(Exception):
@@ -82,6 +84,15 @@ class MissingExtra(RuntimeError):
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f'{what} need {package}: pip install "ppocr-triton[{extra}]"')
         self.extra = extra
+
+
+@contextmanager
+def needs(what: str, package: str, extra: str) -> Iterator[None]:
+    """Around the import of a package: a MissingExtra if it is not installed."""
+    try:
+        yield
+    except ImportError:
+        raise MissingExtra(what, package, extra) from None
 
 
 BY_STATUS: dict[str, type[OcrError]] = {

@@ -121,11 +121,12 @@ def _check(args: argparse.Namespace, documents: Sequence[Document]) -> None:
 
 
 def _finished(args: argparse.Namespace, document: Document, several: bool) -> bool:
-    path = args.resume and _out(args, document, several)
+    path = args.resume and result_path(args, document, several)
     return bool(path) and is_current(path, document)
 
 
-def _out(args: argparse.Namespace, document: Document, several: bool) -> Path:
+def result_path(args: argparse.Namespace, document: Document, several: bool) -> Path:
+    """The file of `--out` for a document."""
     return output_path(args.out, document, FORMATS[args.format].suffix, several=several)
 
 
@@ -159,7 +160,7 @@ def _write_outputs(read: DocumentResult, args: argparse.Namespace, several: bool
             _print(f"== {read.document.source}\n")
         _print(content)
         return read.error
-    path = _out(args, read.document, several)
+    path = result_path(args, read.document, several)
     partial = path.with_name(path.name + PARTIAL)
     if read.error:
         write_atomically(partial, content)

@@ -17,12 +17,12 @@ from ppocr_client.client import OcrClient
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero
 from ppocr_client.commands.arguments import client_of, log, read_settings
-from ppocr_client.commands.read import write
+from ppocr_client.commands.read import result_path, write
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
 from ppocr_client.errors import MissingExtra, OcrError
-from ppocr_client.exports.writers import FORMATS, is_current, output_path
+from ppocr_client.exports.writers import FORMATS, is_current
 from ppocr_client.transport.protocol import backoff
 
 HELP = "read pictures and PDF files as they arrive in a folder"
@@ -116,10 +116,6 @@ def _check(args: argparse.Namespace) -> None:
             )
 
 
-def _out(args: argparse.Namespace, document: Document) -> Path:
-    return output_path(args.out, document, FORMATS[args.format].suffix, several=True)
-
-
 def _watch(
     client: OcrClient,
     arrivals: ArrivalTracker,
@@ -127,7 +123,7 @@ def _watch(
     interrupted: threading.Event,
 ) -> None:
     def was_read(document: Document) -> bool:
-        return is_current(_out(args, document), document)
+        return is_current(result_path(args, document, several=True), document)
 
     for _ in _scans(arrivals, args, interrupted):
         arrivals.update(_found(args), was_read, time.monotonic())
@@ -181,7 +177,7 @@ def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace)
         if reason:
             log(f"{document.source}: {reason}")
         else:
-            sys.stdout.write(f"{_out(args, document)}\n")
+            sys.stdout.write(f"{result_path(args, document, several=True)}\n")
             sys.stdout.flush()
     return True
 

@@ -12,7 +12,7 @@ from ppocr_client.documents.image_size import tiff_pictures
 from ppocr_client.documents.inputs import HEAD, Document, read_all, read_head
 from ppocr_client.documents.pdfium import PdfPages
 from ppocr_client.documents.pictures import encode_pillow
-from ppocr_client.errors import ImageError, MissingExtra
+from ppocr_client.errors import ImageError, needs
 
 PDF = b"%PDF-"
 PAGES = re.compile(r"(\d+)?(-)?(\d+)?")
@@ -113,10 +113,8 @@ def pages_in(data: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
 
 
 def _tiff_page(data: bytes, index: int) -> bytes:
-    try:
+    with needs("TIFF files of several pages", "Pillow", "draw"):
         from PIL import Image
-    except ImportError:
-        raise MissingExtra("TIFF files of several pages", "Pillow", "draw") from None
     try:
         with Image.open(io.BytesIO(data), formats=["TIFF"]) as file:
             file.seek(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ppocr_client.documents.pictures import encode_pixels
-from ppocr_client.errors import ImageError, MissingExtra
+from ppocr_client.errors import ImageError, needs
 
 LOCK = threading.Lock()
 POINTS = 72  # per inch
@@ -22,10 +22,8 @@ class PdfPages:
             MissingExtra: If pypdfium2 is missing.
             ImageError: If it is damaged or needs a password.
         """
-        try:
+        with needs("PDF files", "pypdfium2", "pdf"):
             import pypdfium2
-        except ImportError:
-            raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
         with LOCK:
             try:
                 self._document = pypdfium2.PdfDocument(data)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ppocr_client.client import OcrClient
 from ppocr_client.documents.inputs import Document
 from ppocr_client.documents.pages import Page, Ranges, pages_of
-from ppocr_client.errors import MissingExtra, OcrError, ServerBusy, ServerUnavailable
+from ppocr_client.errors import MissingExtra, OcrError, ServerBusy, ServerUnavailable, needs
 from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.batching import map_in_threads
@@ -159,10 +159,8 @@ def _read_page(client: OcrClient, task: _Task, page: Page, settings: ReadSetting
 
 def as_jpeg(data: bytes) -> bytes:
     """A picture without transparency as a JPEG file."""
-    try:
+    with needs("pictures of PDF pages", "Pillow", "pdf"):
         from PIL import Image
-    except ImportError:
-        raise MissingExtra("pictures of PDF pages", "Pillow", "pdf") from None
     file = io.BytesIO()
     with Image.open(io.BytesIO(data)) as image:
         image.save(file, "JPEG", quality=JPEG_QUALITY)

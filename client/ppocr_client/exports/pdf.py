@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ppocr_client.documents.pdfium import LOCK, POINTS
-from ppocr_client.errors import ImageError, MissingExtra
+from ppocr_client.errors import ImageError, needs
 from ppocr_client.exports.draw import TALL
 from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
 from ppocr_client.results import Line, OcrResult
@@ -43,10 +43,8 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
         ImageError: If a picture cannot be decoded.
         ValueError: If there is no page, or `dpi` is not above 0.
     """
-    try:
+    with needs("PDF files", "pypdfium2", "pdf"):
         import pypdfium2
-    except ImportError:
-        raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
     if not pages or not dpi > 0:
         raise ValueError(f"{len(pages)} pages at {dpi} dpi make no PDF")
     codes = character_codes(line.text for _, result in pages for line in result.lines)
@@ -144,10 +142,8 @@ def _length(vector: Any) -> float:
 
 def _picture(document: Any, data: bytes) -> tuple[Any, tuple[int, int]]:
     """A picture as an object of the document, and its width and height in pixels."""
-    try:
+    with needs("PDF files", "Pillow", "pdf"):
         from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError:
-        raise MissingExtra("PDF files", "Pillow", "pdf") from None
     import pypdfium2
 
     picture = pypdfium2.PdfImage.new(document)

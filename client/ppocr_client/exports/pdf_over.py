@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.documents.pdfium import LOCK, POINTS
-from ppocr_client.errors import ImageError, MissingExtra
+from ppocr_client.errors import ImageError, needs
 from ppocr_client.exports.glyphless import character_codes
 from ppocr_client.exports.pdf import Matrix, add_line, load_font, text_matrix
 from ppocr_client.results import OcrResult
@@ -36,10 +36,8 @@ def to_pdf_over(original: bytes, results: Mapping[int, OcrResult], *, dpi: float
         MissingExtra: If pypdfium2 is missing.
         ImageError: If the file cannot be opened or written.
     """
-    try:
+    with needs("PDF files", "pypdfium2", "pdf"):
         import pypdfium2
-    except ImportError:
-        raise MissingExtra("PDF files", "pypdfium2", "pdf") from None
     codes = character_codes(line.text for result in results.values() for line in result.lines)
     with LOCK:
         try:

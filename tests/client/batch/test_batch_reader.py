@@ -17,7 +17,6 @@ from ppocr_client.batch.files import check_output, find_files, names_in
 from ppocr_client.batch.parts import scan_output, split_parts
 from ppocr_client.batch.reader import Job, PartReader
 from ppocr_client.batch.rows import TABLES, Row
-from ppocr_client.cli import main
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.errors import ImageError, ModelNotFound
 
@@ -181,28 +180,3 @@ def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
         names[4:],
     ]
     assert split_parts(names, 5, "s3://b", "jsonl", 3)[0].name == "s3://b/part-000003.jsonl"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (["--out", "o"], "nothing to read; name an INPUT, or a --manifest"),
-        (["nothing-*.jpg", "--out", "o"], "no file matches 'nothing-*.jpg'"),
-        (
-            ["a.jpg", "--out", "sftp://h/o"],
-            "seen before they are complete; allowed: a local folder",
-        ),
-        (["gs://bucket/x", "--out", "o"], "pip install gcsfs"),
-        (["what://bucket/x", "--out", "o"], "Protocol not known: what"),
-        (["--manifest", "missing.txt", "--out", "o"], "cannot read the list missing.txt"),
-        (["a.jpg", "--out", "o", "--storage", "anon"], "write KEY=VALUE"),
-        (["a.jpg", "--out", "o", "--url", "grpc://h", "--url", "ftp://h"], "scheme 'ftp'"),
-        (["a.jpg", "--out", "o", "--actors", "3", "--concurrency", "2"], "--actors 3 is more"),
-    ],
-)
-def test_a_wrong_command_line_is_a_usage_error(arguments, reason, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stopped:
-        main(["batch", *arguments])
-    assert stopped.value.code == 2
-    assert reason in capsys.readouterr().err

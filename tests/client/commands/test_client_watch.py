@@ -188,24 +188,3 @@ def test_once_reads_what_is_there_and_ends(server, tmp_path, capsys):
     assert "1 read, 0 failed, 0 not read yet" in err
     assert main(order) == 0
     assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (["missing", "--out", "out"], "missing is not a folder"),
-        (["in", "--out", "file"], "--out file is a file"),
-        (["in", "--out", "in", "--format", "pdf"], "where its .pdf files would be read as well"),
-        (["in", "--out", "out", "--draw", "in/deep", "--recursive"], "its .png files"),
-        (["in", "--out", "out", "--drop-score", "2"], "drop_score is 2.0; allowed"),
-        (["in", "--out", "out", "--settle", "0"], "not a number above 0"),
-        (["in"], "--out"),
-    ],
-)
-def test_what_cannot_be_watched_is_refused(words, reason, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "in" / "deep").mkdir(parents=True)
-    (tmp_path / "file").touch()
-    with pytest.raises(SystemExit, match="2"):
-        main(["watch", *words])
-    assert reason in capsys.readouterr().err
