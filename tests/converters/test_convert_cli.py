@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,26 @@ from ppocr_converters.commands import DET, REC
 HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
 
 
-def test_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ([], ("fetch", "list", "convert", "check", "compile", "prove", "build")),
+        (["build"], ("--fast", "--cores", "--mirror", "--from-wheel", "--from-dir", "--source")),
+    ],
+)
+def test_help_is_complete_and_loads_nothing_heavy(command: list[str], names: Sequence[str]) -> None:
     program = (
         "import sys; from ppocr_converters.cli import main\n"
-        "try: main(['--help'])\n"
+        f"try: main([*{command!r}, '--help'])\n"
         f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == "[]"
-    for verb in ("fetch", "list", "convert", "check", "compile", "prove", "build"):
-        assert verb in done.stdout
+    for name in names:
+        assert name in done.stdout
+    assert "None" not in done.stdout
 
 
 def test_the_catalogue_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,12 +59,24 @@ def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFix
         (["check", "nowhere.onnx"], "cannot read nowhere.onnx: No such file"),
         (["prove"], "nothing to prove"),
         (["build", "--profile", "tpu"], "no profile is called 'tpu'"),
+        (["build", "--fast", "--profile", "gpu"], "--fast is --profile cpu-openvino-bf16"),
+        (["build", "--fast", "--config", "c.yml"], "--fast cannot go with --config"),
+        (["build", "--det", DET, "--rec", DET], f"{DET} is a det model, but was given as rec"),
+        (["build", "--rec-precision", "int8", "--profile", "cpu-openvino"], "made for onnxruntime"),
+        (["build", "--tolerance", "speed=1"], "the bounds are max_difference"),
+        (["build", "--source", "nowhere"], "nowhere holds no models"),
     ],
 )
 def test_a_failure_is_one_line_and_exit_code_1(
-    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(arguments) == 1
+    assert not list(tmp_path.rglob("models"))  # nothing was fetched in vain
     error = capsys.readouterr().err
     assert reason in error
     assert error.count("\n") == 1

