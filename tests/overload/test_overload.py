@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -38,13 +36,6 @@ def limit(repository: Path) -> int:
     return int(parameters["max_requests"].string_value)
 
 
-@pytest.fixture(scope="module")
-def busy_server(repository: Path) -> Iterator[TritonServer]:
-    """A server that no other test asks meanwhile."""
-    with TritonServer(repository, grace=0) as server:
-        yield server
-
-
 def send_at_once(url: str, picture: bytes, count: int, timeout: float = 60) -> Run:
     """So many requests, sent without waiting for any answer."""
     with sender(url, picture, timeout) as send:
@@ -60,24 +51,22 @@ def answer_alone(server: TritonServer, picture: bytes) -> dict[str, bytes]:
 
 
 def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
-    busy_server: TritonServer, picture: bytes, limit: int
+    server: TritonServer, picture: bytes, limit: int
 ) -> None:
-    expected = answer_alone(busy_server, picture)
-    before = executions(busy_server, "det_preprocess")
-    run = send_at_once(busy_server.grpc_url, picture, TIMES * limit)
+    expected = answer_alone(server, picture)
+    before = executions(server, "det_preprocess")
+    run = send_at_once(server.grpc_url, picture, TIMES * limit)
     served, refused = run.latencies(OK), run.latencies(*REFUSALS)
     assert len(served) + len(refused) == TIMES * limit
     assert len(refused) > TIMES * limit / 2
     assert len(served) > limit / 4
     # A refusal does not wait for the work of others, and nothing refused was worked on.
     assert median(refused) < median(served) / 2
-    assert executions(busy_server, "det_preprocess") - before == len(served)
-    begin = time.monotonic()
-    assert answer_alone(busy_server, picture) == expected
-    assert time.monotonic() - begin < 30
+    assert executions(server, "det_preprocess") - before == len(served)
+    assert answer_alone(server, picture) == expected
 
 
-def test_the_refusal_says_what_it_is(busy_server: TritonServer, picture: bytes, limit: int) -> None:
+def test_the_refusal_says_what_it_is(server: TritonServer, picture: bytes, limit: int) -> None:
     def read(_: int) -> str:
         try:
             return client.read(picture).text
@@ -85,7 +74,7 @@ def test_the_refusal_says_what_it_is(busy_server: TritonServer, picture: bytes, 
             return str(error)
 
     with (
-        OcrClient(f"grpc://{busy_server.grpc_url}", retries=0) as client,
+        OcrClient(f"grpc://{server.grpc_url}", retries=0) as client,
         ThreadPoolExecutor(3 * limit) as pool,
     ):
         said = set(pool.map(read, range(3 * limit)))
@@ -94,26 +83,26 @@ def test_the_refusal_says_what_it_is(busy_server: TritonServer, picture: bytes, 
 
 
 def test_clients_that_come_back_are_all_answered(
-    busy_server: TritonServer, picture: bytes, limit: int
+    server: TritonServer, picture: bytes, limit: int
 ) -> None:
     """More clients than may wait: with retries each gets its answer."""
     with (
-        OcrClient(f"grpc://{busy_server.grpc_url}", retries=100) as client,
+        OcrClient(f"grpc://{server.grpc_url}", retries=100) as client,
         ThreadPoolExecutor(2 * limit) as pool,
     ):
         texts = set(pool.map(lambda _: client.read(picture).text, range(2 * limit)))
-    assert texts == {OcrClient(f"grpc://{busy_server.grpc_url}").read(picture).text}
+    assert texts == {OcrClient(f"grpc://{server.grpc_url}").read(picture).text}
 
 
 def test_what_was_given_up_is_not_worked_on(
-    busy_server: TritonServer, picture: bytes, limit: int
+    server: TritonServer, picture: bytes, limit: int
 ) -> None:
-    answer_alone(busy_server, picture)
-    before = executions(busy_server, "det")
-    run = send_at_once(busy_server.grpc_url, picture, limit, timeout=0.05)
+    answer_alone(server, picture)
+    before = executions(server, "det")
+    run = send_at_once(server.grpc_url, picture, limit, timeout=0.05)
     gone = run.statuses["DEADLINE_EXCEEDED"]
     # Refused while they still hold their places, so it comes after all that is left of them.
-    with OcrClient(f"grpc://{busy_server.grpc_url}", retries=10) as client:
+    with OcrClient(f"grpc://{server.grpc_url}", retries=10) as client:
         client.read(picture)
     assert gone > limit / 2
-    assert executions(busy_server, "det") - before - 1 < gone / 2
+    assert executions(server, "det") - before - 1 < gone / 2

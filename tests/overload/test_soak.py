@@ -66,20 +66,14 @@ def see_that_it_is_flat(found: tuple[int, Any]) -> None:
     assert code == (0 if result["ok"] else 1)
 
 
-def test_a_minute_leaves_the_server_as_it_was(
-    repository: Path, pictures: list[str], tmp_path: Path
+@pytest.mark.parametrize("minutes", [1, pytest.param(10, marks=pytest.mark.nightly)])
+def test_the_server_is_left_as_it_was(
+    repository: Path, pictures: list[str], tmp_path: Path, minutes: float
 ) -> None:
-    see_that_it_is_flat(soak(repository, pictures, 1, tmp_path / "soak.json"))
+    see_that_it_is_flat(soak(repository, pictures, minutes, tmp_path / "soak.json"))
     page = tmp_path / "report.html"
     assert main(["report", str(tmp_path / "soak.json"), "--out", str(page)]) == 0
     assert "As at the beginning, after a long time" in page.read_text("utf-8")
-
-
-@pytest.mark.nightly
-def test_ten_minutes_leave_the_server_as_it_was(
-    repository: Path, pictures: list[str], tmp_path: Path
-) -> None:
-    see_that_it_is_flat(soak(repository, pictures, 10, tmp_path / "soak.json"))
 
 
 def test_a_step_that_leaks_is_found(
