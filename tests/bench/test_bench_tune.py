@@ -14,7 +14,9 @@ from ppocr_bench import machine
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import Disturbance
 from ppocr_bench.pictures import Picture
-from ppocr_bench.tuning import (
+from ppocr_bench.verbs import tune
+from ppocr_bench.verbs.tune import Trial, choose, read_configs, search, side_by_side
+from ppocr_bench.verbs.tune_setting import (
     NOT_MERGED,
     Setting,
     read_setting,
@@ -23,8 +25,6 @@ from ppocr_bench.tuning import (
     steps,
     write_setting,
 )
-from ppocr_bench.verbs import tune
-from ppocr_bench.verbs.tune import Trial, choose, read_configs, search, side_by_side
 
 BASE = Setting(2, 1, 2, 1, 1, "96-3200/32", NOT_MERGED)
 

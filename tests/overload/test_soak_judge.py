@@ -19,7 +19,7 @@ from ppocr_bench.verbs.soak import (
     relative_latencies,
     verdict,
 )
-from ppocr_bench.workload import Outcome
+from ppocr_bench.verbs.soak_workload import Outcome
 
 MEMORY = Bound("memory_mib", "MiB", share=0.05, more=32)
 SNAPSHOT = Snapshot(0.0, 800.0, 120.0, 8, 200, 90, (1, 2, 3))

@@ -1,1 +1,1 @@
-"""One module for each verb: its docstring is its help, `run` gives its result."""
+"""One module for each verb (its docstring is its help, `run` gives its result), and two parts."""

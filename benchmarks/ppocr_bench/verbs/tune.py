@@ -26,7 +26,14 @@ from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Result, Table, percentile_ms
 from ppocr_bench.target import REPOSITORY, connected, infer
-from ppocr_bench.tuning import Setting, read_setting, section, steps, variants, write_setting
+from ppocr_bench.verbs.tune_setting import (
+    Setting,
+    read_setting,
+    section,
+    steps,
+    variants,
+    write_setting,
+)
 from ppocr_engine.config_pbtxt import read_config, write_config
 from ppocr_engine.machine import available_cores
 from ppocr_server.tritonserver.server import TritonServer
