@@ -21,6 +21,11 @@ BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
 PROGRAM = Path(sys.executable).with_name("ppocr-client")
 
 
+def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
+    """An upright box: float32 [4, 2], clockwise from top-left."""
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
 def pdf_with_a_huge_page(path: Path) -> Path:
     """A sign on page 1; page 2 has more pixels than are allowed, at 100 dpi or more."""
     with Image.open(SIGN) as sign:

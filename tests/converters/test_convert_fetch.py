@@ -7,13 +7,13 @@ import io
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from web_server import listening
 
 from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.catalogue.download import download
@@ -36,37 +36,33 @@ Answer = Callable[[BaseHTTPRequestHandler, int], None]
 
 
 class Site:
-    """A server on a free loopback port; each request is answered by the next behaviour."""
+    """What a server answers, each request by the next behaviour, and what it was asked."""
+
+    url: str
 
     def __init__(self) -> None:
         self.behaviours: list[Answer] = []
         self.ranges: list[str | None] = []
         self.paths: list[str] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = self.headers.get("Range")
-                site.ranges.append(asked)
-                site.paths.append(self.path)
-                start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-                behaviour = site.behaviours.pop(0) if site.behaviours else sends()
-                behaviour(self, start)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/model.bin"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
+    """A site at a free loopback port."""
     made = Site()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            made.ranges.append(asked)
+            made.paths.append(self.path)
+            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+            behaviour = made.behaviours.pop(0) if made.behaviours else sends()
+            behaviour(self, start)
+
+    with listening(Handler) as port:
+        made.url = f"http://127.0.0.1:{port}/model.bin"
+        yield made
 
 
 def sends(content: bytes = CONTENT, *, most: int | None = None, ranges: bool = True) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -13,13 +12,14 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from fleet.copies import small_copy
+from web_server import listening
 
 from ppocr_client import OcrClient, OcrError
 from ppocr_server.tritonserver.ports import choose_ports
@@ -56,15 +56,8 @@ def collected() -> Iterator[tuple[str, list[bytes]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *words: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Collector) as http:
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}/v1/traces", bodies
-        http.shutdown()
-        thread.join()
+    with listening(Collector) as port:
+        yield f"http://127.0.0.1:{port}/v1/traces", bodies
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import ssl
-import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from onnx import numpy_helper
 from onnx.external_data_helper import set_external_data
 from security.conftest import Certificates
 from server_unit.tiny_models import plus_one
+from web_server import listening
 
 from ppocr_converters.catalogue.download import download
 from ppocr_converters.catalogue.entries import Asset, FileSpec, Model, Source
@@ -111,26 +111,18 @@ def encrypted_site(
     """An https address that leads where the test says, and where it leads."""
     leads_to: list[str] = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(302)
             self.send_header("Location", leads_to[0])
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *words: object) -> None:
-            pass
-
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.server, certificates.server_key)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"https://localhost:{server.server_port}/model.tar", leads_to
-        server.shutdown()
-        thread.join()
+    with listening(Handler, context) as port:
+        yield f"https://localhost:{port}/model.tar", leads_to
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from client.samples import (
     wait_until,
 )
 from PIL import Image
+from web_server import listening
 
 from ppocr_client.cli import main
 from ppocr_client.commands.progress import describe
@@ -153,17 +153,10 @@ def test_standard_input_and_addresses(server, capsys, monkeypatch, tmp_path):
     assert main(["read", "-", "--url", server.grpc_url, "--format", "text"]) == 0
     assert capsys.readouterr().out.splitlines() == TEXTS
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(SAMPLES))
-    monkeypatch.setattr(handler.func, "log_message", lambda *_: None)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            address = f"http://127.0.0.1:{web.server_port}"
-            words = [f"{address}/{SIGN.name}", f"{address}/missing.jpg"]
-            assert main(["read", *words, "--url", server.grpc_url, "--format", "text"]) == 1
-        finally:
-            web.shutdown()
-            thread.join()
+    with listening(handler) as port:
+        address = f"http://127.0.0.1:{port}"
+        words = [f"{address}/{SIGN.name}", f"{address}/missing.jpg"]
+        assert main(["read", *words, "--url", server.grpc_url, "--format", "text"]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [f"== {words[0]}", *TEXTS]
     assert f"cannot fetch {words[1]}: HTTP Error 404" in err

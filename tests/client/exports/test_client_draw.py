@@ -6,15 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from client.samples import rectangle
 from PIL import Image
 
 from ppocr_client import Line, OcrResult
 from ppocr_client.errors import ImageError
 from ppocr_client.exports.draw import DrawError, draw_result, find_font
-
-
-def box(left, top, right, bottom):
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def picture(mode="RGB", size=(200, 120), exif=None, colour="white"):
@@ -41,7 +38,7 @@ def ink(sheet):
     ],
 )
 def test_text_stands_where_it_was_read(text, place):
-    sheet = draw_result(picture(), OcrResult((Line(text, 0.9, box(*place), 0.9),)))
+    sheet = draw_result(picture(), OcrResult((Line(text, 0.9, rectangle(*place), 0.9),)))
     assert sheet.size == (400, 120)
     left, top, right, bottom = ink(sheet)
     assert place[0] <= left < right <= place[2] + 1
@@ -68,9 +65,9 @@ def test_a_picture_is_drawn_upright_and_without_its_transparency():
 
 def test_boxes_that_hold_nothing_are_no_harm():
     lines = [
-        Line("dot", 0.9, box(5, 5, 5, 5), 0.9),
-        Line("out", 0.9, box(-40, -40, -10, -20), 0.9),
-        Line(" ", 0.9, box(5, 5, 50, 20), 0.9),
+        Line("dot", 0.9, rectangle(5, 5, 5, 5), 0.9),
+        Line("out", 0.9, rectangle(-40, -40, -10, -20), 0.9),
+        Line(" ", 0.9, rectangle(5, 5, 50, 20), 0.9),
     ]
     assert draw_result(picture(), OcrResult(tuple(lines))).size == (400, 120)
 

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from client.samples import rectangle
 from PIL import Image
 
 from ppocr_client import Line, OcrResult
@@ -26,10 +27,6 @@ pdfium = pytest.importorskip("pypdfium2")
 
 def line(text, box, score=0.98765):
     return Line(text, score, np.array(box, np.float32), 0.9)
-
-
-def rectangle(left, top, right, bottom):
-    return [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
 AWKWARD = "<a & 'b' \"c\">\x00\x1f\ud800"
@@ -191,7 +188,7 @@ def test_a_pdfs_text_is_found_by_pdftotext(pdftotext):
 def test_tilted_text_is_found_in_one_piece(pdftotext, degrees):
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    box = np.array(rectangle(-60, -8, 60, 8)) @ turn + (120, 75)
+    box = rectangle(-60, -8, 60, 8) @ turn + (120, 75)
     pdf = to_pdf([(picture(), OcrResult((line("a tilted line of words", box),)))])
     assert pdftotext(pdf).strip() == "a tilted line of words"
     found = pdfium.PdfDocument(pdf)[0].get_textpage().get_text_range()

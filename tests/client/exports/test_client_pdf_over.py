@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from client.samples import SIGN, TEXTS
+from client.samples import SIGN, TEXTS, rectangle
 from PIL import Image
 
 from ppocr_client.cli import main
@@ -22,7 +22,7 @@ pdfium = pytest.importorskip("pypdfium2")
 DPI = 144  # two pixels to the point
 WORDS = "茶 and tea"
 # In pixels of the page as it is seen: 20 to 220 points to the right, 30 to 50 down.
-BOX = np.array([[40, 60], [440, 60], [440, 100], [40, 100]], np.float32)
+BOX = rectangle(40, 60, 440, 100)
 
 
 def result(text: str = WORDS) -> OcrResult:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import http.server
 import json
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 
 import grpc
 import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+from web_server import listening
 
 from ppocr_client import AsyncOcrClient, OcrClient, Tls
 from ppocr_client.errors import (
@@ -54,7 +54,7 @@ class Scripted:
 
 @contextmanager
 def http_server(script: Scripted, context: ssl.SSLContext | None = None) -> Iterator[str]:
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         timeout = 0.3  # seconds after which an idle connection closes
@@ -74,20 +74,8 @@ def http_server(script: Scripted, context: ssl.SSLContext | None = None) -> Iter
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        if context is not None:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http{'s' if context else ''}://localhost:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler, context) as port:
+        yield f"http{'s' if context else ''}://localhost:{port}"
 
 
 @contextmanager
