@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ppocr_client.aio import AsyncOcrClient
+from ppocr_client.batch import LISTED
 from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import Options, read_file, write_file
 from ppocr_client.batch.parts import Part
@@ -20,8 +21,6 @@ from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.base import Tls
-
-LISTED = 100  # failures that are listed, not only counted
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ppocr_client.batch import LISTED
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero, whole
@@ -35,7 +36,6 @@ DESCRIPTION = (
     "for each input, in files that appear completely or not at all. The exit code is 1 if any "
     "input failed, or none could be read."
 )
-LISTED = 100  # failures that are listed, not only counted
 LARGEST_PART = 500  # documents; kept in memory until written, and read again if a node is lost
 PARTS_PER_ACTOR = 4  # at least, if there are enough inputs, so that actors end at about one time
 PERIOD = 0.5  # seconds between two updates of the progress
