@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import zlib
+from pathlib import Path
 from typing import Any
 
 # The libraries of paddlepaddle 2.6.2 export a zlib of their own, which breaks Python's unless
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--rec-height", type=int, default=48, help="recogniser input height")
     parser.add_argument("--mkldnn", action="store_true", help="ask for oneDNN's kernels")
     args = parser.parse_args()
+    if "avx512f" not in Path("/proc/cpuinfo").read_text():
+        keep_off_avx512()
     ocr = paddleocr.PaddleOCR(
         det_model_dir=args.det_model,
         rec_model_dir=args.rec_model,
@@ -54,6 +57,22 @@ def main() -> None:
         "numpy": numpy.__version__,
     }
     child.serve(versions, lambda path: read(ocr, path))
+
+
+def keep_off_avx512() -> None:
+    """Leave out the pass of paddlepaddle 2.6.2 whose kernel was compiled for AVX-512 alone.
+
+    `self_attention_fuse_pass` matches the PP-OCRv4 recogniser and does not ask the processor: on
+    one without AVX-512 the predictor dies of SIGILL. Without the pass the same operators run one
+    by one.
+    """
+    create: Any = paddle.inference.create_predictor
+
+    def create_without_pass(config: Any) -> Any:
+        config.delete_pass("self_attention_fuse_pass")
+        return create(config)
+
+    paddle.inference.create_predictor = create_without_pass
 
 
 def read(ocr: Any, path: str) -> list[tuple[str, float, Any]]:
