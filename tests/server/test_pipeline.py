@@ -217,5 +217,5 @@ def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, sa
             here = pipeline.read(decode_image((SAMPLES / name).read_bytes()), options)
             for line, other in zip(here, served, strict=True):
                 assert (line.text, line.box.tolist()) == (other.text, other.box.tolist())
-                scores = np.array([line.score, line.box_score], np.float32).tolist()
-                assert scores == [other.score, other.box_score]
+                for score, same in (line.score, other.score), (line.box_score, other.box_score):
+                    assert np.float32(score) == np.float32(same)
