@@ -96,7 +96,7 @@ def get_from_debian(target: Path) -> None:
         if subprocess.run(download, cwd=folder, check=False).returncode:
             return
         (package,) = Path(folder).glob("prometheus_*.deb")
-        subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+        subprocess.run(["/usr/bin/dpkg-deb", "-x", package, folder], check=True)
         for name in FROM_DEBIAN:
             shutil.copy2(Path(folder) / "usr/bin" / name, target)
 
