@@ -6,28 +6,14 @@ Triton always answers a request whose body is the bare picture (`curl --data-bin
 from __future__ import annotations
 
 import json
-import struct
 from typing import Any
 
 import numpy as np
+from tritonclient.utils import deserialize_bytes_tensor, triton_to_np_dtype
 
 from ppocr_server.errors import ServerError
 
 DECIMALS = 6
-DTYPES = {
-    "BOOL": "?",
-    "UINT8": "u1",
-    "UINT16": "<u2",
-    "UINT32": "<u4",
-    "UINT64": "<u8",
-    "INT8": "i1",
-    "INT16": "<i2",
-    "INT32": "<i4",
-    "INT64": "<i8",
-    "FP16": "<f2",
-    "FP32": "<f4",
-    "FP64": "<f8",
-}
 
 
 def decode_answer(body: bytes) -> dict[str, Any]:
@@ -66,15 +52,11 @@ def decode_answer(body: bytes) -> dict[str, Any]:
 
 
 def _decode_tensor(chunk: bytes, datatype: str, shape: list[int]) -> Any:
-    if datatype != "BYTES":
-        array = np.frombuffer(chunk, DTYPES[datatype]).reshape(shape)
-        # Converted and rounded, because a float32 shows false digits as a float64.
-        if array.dtype.kind == "f":
-            array = array.astype(np.float64).round(DECIMALS)
-        return array.tolist()
-    texts, at = [], 0
-    while at < len(chunk):
-        (length,) = struct.unpack_from("<I", chunk, at)
-        texts.append(chunk[at + 4 : at + 4 + length].decode("utf-8", errors="replace"))
-        at += 4 + length
-    return np.array(texts, dtype=object).reshape(shape).tolist()
+    if datatype == "BYTES":
+        texts = [text.decode("utf-8", errors="replace") for text in deserialize_bytes_tensor(chunk)]
+        return np.array(texts, dtype=object).reshape(shape).tolist()
+    array = np.frombuffer(chunk, triton_to_np_dtype(datatype)).reshape(shape)
+    # Converted and rounded, because a float32 shows false digits as a float64.
+    if array.dtype.kind == "f":
+        array = array.astype(np.float64).round(DECIMALS)
+    return array.tolist()

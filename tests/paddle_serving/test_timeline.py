@@ -16,7 +16,7 @@ from ppocr_server.cli import main
 from ppocr_server.configured import Configured, profile_arguments
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.timeline.lanes import lanes_of
+from ppocr_server.timeline.chrome import lanes_of
 from ppocr_server.timeline.traces import read_traces
 from ppocr_server.tritonserver.server import TritonServer
 
