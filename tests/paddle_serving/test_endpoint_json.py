@@ -21,7 +21,7 @@ def call(body: bytes | str) -> Call:
 
 def test_a_whole_request() -> None:
     got = call('{"key": ["image"], "value": ["YWI="], "logid": 7, "clientip": "10.0.0.1"}')
-    assert (got.keys, got.values, got.name, got.method) == (
+    assert (got.key, got.value, got.name, got.method) == (
         ["image"],
         ["YWI="],
         "ocr",
@@ -33,7 +33,7 @@ def test_a_whole_request() -> None:
 @pytest.mark.parametrize("body", ["", " \n", "{}", "null", '{"key": null, "value": null}'])
 def test_nothing_is_a_request_without_fields(body: str) -> None:
     got = call(body)
-    assert (got.keys, got.values, got.tensors, got.logid) == ([], [], [], 0)
+    assert (got.key, got.value, got.tensors, got.logid) == ([], [], [], 0)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_nothing_is_a_request_without_fields(body: str) -> None:
     ],
 )
 def test_what_the_gateway_lets_through(body: bytes | str, keys: list[str]) -> None:
-    assert call(body).keys == keys
+    assert call(body).key == keys
 
 
 @pytest.mark.parametrize("logid", ["12", '"12"', "-3", "9223372036854775807"])
@@ -101,7 +101,7 @@ def test_tensors(names: tuple[str, str]) -> None:
 
 def test_answers_are_the_gateways_bytes() -> None:
     assert (
-        body_of_answer(Answer(keys=("result",), values=("[('<b>&中\"', 1.0)]",)))
+        body_of_answer(Answer(key=("result",), value=("[('<b>&中\"', 1.0)]",)))
         == (
             '{"err_no":0,"err_msg":"","key":["result"],'
             '"value":["[(\'\\u003cb\\u003e\\u0026中\\"\', 1.0)]"],"tensors":[]}'

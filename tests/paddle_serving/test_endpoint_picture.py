@@ -79,7 +79,7 @@ def test_pixels_arrive_as_they_are(width: int) -> None:
     ("call", "err_no", "words"),
     [
         (Call(), ErrNo.UNKNOWN, "0 pictures"),
-        (Call(values=[TEXT]), ErrNo.UNKNOWN, "0 pictures"),
+        (Call(value=[TEXT]), ErrNo.UNKNOWN, "0 pictures"),
         (Call(["a", "b"], [TEXT, TEXT]), ErrNo.UNKNOWN, "2 pictures"),
         (Call(["image"]), ErrNo.RPC_PACKAGE, "rpc package error: list index (0) out of range"),
         (Call(["a", "b"], [TEXT]), ErrNo.RPC_PACKAGE, "list index (1) out of range"),

@@ -64,7 +64,7 @@ def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
         for _ in calls:
             reader.go.release()
             await settled()
-        answers = [(await one).values for one in calls]
+        answers = [(await one).value for one in calls]
         assert answers == [(str(n),) for n in range(1, 11)]
         assert reader.begun == [str(n) for n in range(1, 11)]
         assert reader.most == 3
@@ -99,7 +99,7 @@ def test_a_deadline_covers_the_wait_and_gives_the_turn_back() -> None:
         assert "50 ms" in answers[0].err_msg
         assert reader.begun == reader.cancelled == ["1"]
         reader.go.release()
-        assert (await service.answer(call(3))).values == ("3",)
+        assert (await service.answer(call(3))).value == ("3",)
 
     run(test())
 
@@ -115,7 +115,7 @@ def test_a_client_that_goes_away_gives_its_turn_back() -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
         reader.go.release()
-        assert (await third).values == ("3",)
+        assert (await third).value == ("3",)
         assert reader.cancelled == ["1"]
         assert (service.limit.running, service.limit.waiting) == (0, 0)
 

@@ -58,13 +58,13 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
 
 
 def _sources(call: Call) -> Iterator[tuple[str, str | bytes]]:
-    for index, key in enumerate(call.keys):
-        if index >= len(call.values):
+    for index, key in enumerate(call.key):
+        if index >= len(call.value):
             # Paddle Serving's exact text, because clients may compare it.
             raise PipelineError(
                 ErrNo.RPC_PACKAGE, f"rpc package error: list index ({index}) out of range"
             )
-        yield key, call.values[index]
+        yield key, call.value[index]
     for tensor in call.tensors:
         yield tensor.name, _from_tensor(tensor)
 

@@ -35,10 +35,13 @@ class PipelineError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """A request: pictures as base64 text by key, or as tensors (messages of type Tensor)."""
+    """A request: pictures as base64 text by key, or as tensors (messages of type Tensor).
 
-    keys: Sequence[str] = ()
-    values: Sequence[str] = ()
+    The fields are those of the protobuf message Request, which is a call as it is.
+    """
+
+    key: Sequence[str] = ()
+    value: Sequence[str] = ()
     tensors: Sequence[Any] = ()
     name: str = ""
     method: str = ""
@@ -48,9 +51,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: either an error, or exactly one value, the text of the result."""
+    """An answer: either an error, or exactly one value, the text of the result.
+
+    The fields are those of the protobuf message Response and of the JSON answer, in their order.
+    """
 
     err_no: int = ErrNo.OK
     err_msg: str = ""
-    keys: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    value: tuple[str, ...] = ()

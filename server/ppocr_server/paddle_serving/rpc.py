@@ -11,7 +11,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ppocr_server.access.credentials import Tls, admits
 from ppocr_server.errors import PortInUseError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import DESCRIPTOR, Request, Response
-from ppocr_server.paddle_serving.protocol import Answer, Call
 from ppocr_server.paddle_serving.service import (
     TOKEN_WANTED,
     PipelineService,
@@ -119,9 +118,11 @@ def _handlers(service: PipelineService) -> Any:
 
     async def inference(request: Any, context: Any) -> Any:
         if isinstance(request, int):
-            return _message(too_long_for_a_picture(request, longest_picture))
-        # A client that goes away cancels this, and with it the request at Triton.
-        return _message(await service.answer(_call(request)))
+            answer = too_long_for_a_picture(request, longest_picture)
+        else:
+            # A client that goes away cancels this, and with it the request at Triton.
+            answer = await service.answer(request)
+        return Response(**vars(answer))
 
     method = grpc.unary_unary_rpc_method_handler(
         inference,
@@ -129,21 +130,3 @@ def _handlers(service: PipelineService) -> Any:
         response_serializer=Response.SerializeToString,
     )
     return grpc.method_handlers_generic_handler(SERVICE, {"inference": method})
-
-
-def _call(request: Any) -> Call:
-    return Call(
-        keys=request.key,
-        values=request.value,
-        tensors=request.tensors,
-        name=request.name,
-        method=request.method,
-        logid=request.logid,
-        clientip=request.clientip,
-    )
-
-
-def _message(answer: Answer) -> Any:
-    return Response(
-        err_no=int(answer.err_no), err_msg=answer.err_msg, key=answer.keys, value=answer.values
-    )

@@ -81,7 +81,7 @@ class PipelineService:
         reason = ""
         try:
             value = await self._within_deadline(call, request_id)
-            answer = Answer(keys=(RESULT_KEY,), values=(value,))
+            answer = Answer(key=(RESULT_KEY,), value=(value,))
             outcome = answer.err_no
         except PipelineError as error:
             outcome, reason = int(error.err_no), str(error)

@@ -50,8 +50,8 @@ def call_of_body(body: bytes, name: str, method: str) -> Call:
     if not isinstance(fields, dict):
         raise BodyError(f"the body is a JSON {_kind(fields)}; send an object")
     return Call(
-        keys=_strings(fields, "key"),
-        values=_strings(fields, "value"),
+        key=_strings(fields, "key"),
+        value=_strings(fields, "value"),
         tensors=[_tensor(item) for item in _list(fields, "tensors")],
         name=name,
         method=method,
@@ -114,15 +114,7 @@ def _kind(value: Any) -> str:
 
 def body_of_answer(answer: Answer) -> bytes:
     """An answer with the fields, order and spacing of the gateway."""
-    return _compact(
-        {
-            "err_no": int(answer.err_no),
-            "err_msg": answer.err_msg,
-            "key": answer.keys,
-            "value": answer.values,
-            "tensors": [],
-        }
-    )
+    return _compact({**vars(answer), "tensors": []})
 
 
 def body_of_refusal(code: int, reason: str) -> bytes:
