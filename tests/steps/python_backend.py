@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
@@ -161,72 +161,69 @@ def tensor_of(request: Any, name: str) -> Tensor | None:
     return None if found is None else Tensor(name, found)
 
 
-@contextmanager
-def steps_alone() -> Iterator[Callable[..., Any]]:
-    """Put the interface in place; what is yielded loads a model with its own config.pbtxt.
+class Call(Request):
+    """A request that a step sends to another model."""
 
-    What models call is listed in `calls` of what is yielded; its `finalize` ends one before the
-    others, which end with the block.
+    steps: ClassVar[Steps]
+
+    def __init__(
+        self,
+        model_name: str,
+        requested_output_names: list[str],
+        inputs: list[Tensor],
+        request_id: str,
+        trace: None,
+        preferred_memory: PreferredMemory | None = None,
+    ) -> None:
+        super().__init__(requested_output_names, None, **{t.name(): t.as_numpy() for t in inputs})
+        self.model = model_name
+        # Networks answer from the GPU that they run on, unless they are told otherwise.
+        self._on_gpu = preferred_memory is None or preferred_memory.memory != CPU
+
+    async def async_exec(self) -> InferenceResponse:
+        self.steps.calls.append(self.model)
+        if self.model == "det_preprocess":
+            return self.steps.loaded["det_preprocess"].execute([self])[0]
+        rows, _, columns, _ = self.inputs["CROPS"].shape
+        shape = rows, max(1, columns // 8)
+        outputs = {"INDICES": np.ones(shape, np.int32)}
+        outputs["PROBABILITIES"] = np.full(shape, 0.9, np.float32)
+        return InferenceResponse(
+            [Tensor(name, array, on_gpu=self._on_gpu) for name, array in outputs.items()]
+        )
+
+
+class Steps:
+    """Loads a model with its own config.pbtxt.
+
+    Attributes:
+        calls: the models that were called, in order.
+        loaded: the first model of each name.
     """
-    fake: Any = ModuleType(MODULE)
-    for kept in (MetricFamily.metrics, Logger.infos, Logger.errors):
-        kept.clear()
-    loaded: dict[str, Any] = {}
-    every: list[Any] = []
-    interface = {
-        **{"Tensor": Tensor, "TritonError": TritonError, "InferenceResponse": InferenceResponse},
-        **{"MetricFamily": MetricFamily, "Logger": Logger},
-        "get_input_tensor_by_name": tensor_of,
-        "get_output_tensor_by_name": InferenceResponse.tensor,
-        "TRITONSERVER_MEMORY_CPU": CPU,
-        "PreferredMemory": PreferredMemory,
-    }
 
-    class InferenceRequest(Request):
-        def __init__(
-            self,
-            model_name: str,
-            requested_output_names: list[str],
-            inputs: list[Tensor],
-            request_id: str,
-            trace: None,
-            preferred_memory: PreferredMemory | None = None,
-        ) -> None:
-            super().__init__(
-                requested_output_names, None, **{t.name(): t.as_numpy() for t in inputs}
-            )
-            self.model = model_name
-            # Networks answer from the GPU that they run on, unless they are told otherwise.
-            self._on_gpu = preferred_memory is None or preferred_memory.memory != CPU
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.loaded: dict[str, Any] = {}
+        self.fake: Any = ModuleType(MODULE)
+        self._living: list[Any] = []
+        self._interface = {
+            **{"Tensor": Tensor, "TritonError": TritonError, "Logger": Logger},
+            **{"InferenceResponse": InferenceResponse, "MetricFamily": MetricFamily},
+            "InferenceRequest": type("InferenceRequest", (Call,), {"steps": self}),
+            "get_input_tensor_by_name": tensor_of,
+            "get_output_tensor_by_name": InferenceResponse.tensor,
+            "TRITONSERVER_MEMORY_CPU": CPU,
+            "PreferredMemory": PreferredMemory,
+        }
 
-        async def async_exec(self) -> InferenceResponse:
-            calls.append(self.model)
-            if self.model == "det_preprocess":
-                return loaded["det_preprocess"].execute([self])[0]
-            rows, _, columns, _ = self.inputs["CROPS"].shape
-            steps = max(1, columns // 8)
-            return InferenceResponse(
-                [
-                    Tensor("INDICES", np.ones((rows, steps), np.int32), on_gpu=self._on_gpu),
-                    Tensor(
-                        "PROBABILITIES",
-                        np.full((rows, steps), 0.9, np.float32),
-                        on_gpu=self._on_gpu,
-                    ),
-                ]
-            )
-
-    interface["InferenceRequest"] = InferenceRequest
-    calls: list[str] = []
-
-    def model(name: str, **parameters: str) -> Any:
+    def __call__(self, name: str, **parameters: str) -> Any:
         config = read_config(source_repository() / name / "config.pbtxt")
         values = {key: value.string_value for key, value in config.parameters.items()}
         written = {key: {"string_value": text} for key, text in (values | parameters).items()}
         # Triton puts its interface in place after it has imported a model.
-        with patch.dict(fake.__dict__, clear=True):
+        with patch.dict(self.fake.__dict__, clear=True):
             module: Any = load(name)
-        fake.__dict__.update(interface)
+        self.fake.__dict__.update(self._interface)
         if name == "recognize":
             module.load_dictionary = lambda *_: ["x"] * CLASSES
         made = module.TritonPythonModel()
@@ -236,21 +233,28 @@ def steps_alone() -> Iterator[Callable[..., Any]]:
                 **{"model_name": name, "model_repository": ".", "model_version": "1"},
             }
         )
-        loaded.setdefault(name, made)
-        every.append(made)
+        self.loaded.setdefault(name, made)
+        self._living.append(made)
         return made
 
-    def finalize(made: Any) -> None:
-        every.remove(made)
-        made.finalize()
+    def finalize(self, *models: Any) -> None:
+        """End models, or all that still live."""
+        for made in models or [*self._living]:
+            self._living.remove(made)
+            made.finalize()
 
-    model.calls, model.finalize = calls, finalize  # type: ignore[attr-defined]
-    with patch.dict(sys.modules, {MODULE: fake}), patch.object(sys, "path", [*sys.path]):
+
+@contextmanager
+def steps_alone() -> Iterator[Steps]:
+    """Put the interface in place; models that still live at the end of the block are ended."""
+    for kept in (MetricFamily.metrics, Logger.infos, Logger.errors):
+        kept.clear()
+    steps = Steps()
+    with patch.dict(sys.modules, {MODULE: steps.fake}), patch.object(sys, "path", [*sys.path]):
         for name in [name for name in sys.modules if name.startswith("ppocr_steps")]:
             del sys.modules[name]  # they hold the interface that was in place before
-        yield model
-        for made in every[:]:
-            finalize(made)
+        yield steps
+        steps.finalize()
 
 
 def load(step: str) -> ModuleType:
