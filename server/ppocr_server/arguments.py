@@ -14,8 +14,6 @@ DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 RESTARTS_HELP = "restarts within 10 minutes of a tritonserver that ended or lost a process"
 TIMEOUT_HELP = "time to load all models (default: 120 s, and 20 s for each of their processes)"
 LOG_LEVELS = ("error", "warning", "info", "verbose")
-
-
 NO_DEFAULT: tuple[object, ...] = (None, False, [], argparse.SUPPRESS)
 
 
@@ -39,20 +37,23 @@ def parser() -> argparse.ArgumentParser:
         "of Paddle Serving, `ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
         "says how much shared memory a repository needs.",
     )
+    _add_serving_arguments(options)
+    _add_config_arguments(options.add_argument_group("a Paddle Serving config.yml"))
+    _add_output_arguments(options)
+    options.add_argument(
+        "command",
+        nargs="*",
+        metavar="-- COMMAND",
+        help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
+        "PPOCR_METRICS_URL in its environment, the secrets as PPOCR_ADMIN_KEY and PPOCR_TOKEN, "
+        "with --config PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL too",
+    )
+    add_security_arguments(options)
+    return options
+
+
+def _add_serving_arguments(options: argparse.ArgumentParser) -> None:
     add = options.add_argument
-    add(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="a Paddle Serving config.yml: build its models, serve them, answer on its old ports",
-    )
-    add(
-        "--work",
-        type=Path,
-        default=WORK,
-        metavar="DIR",
-        help="with --config: folder for all models",
-    )
     repository_help = f"folder of models (default: {DEFAULT_REPOSITORY}; with --config: build it)"
     add("--model-repository", metavar="DIR", help=repository_help)
     add("--host", help="address to listen on; 0.0.0.0 for all (default: 127.0.0.1)")
@@ -64,35 +65,24 @@ def parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, metavar="S", help=TIMEOUT_HELP)
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
     add("--restarts", type=int, default=5, metavar="N", help=RESTARTS_HELP)
+    argument_help = "further argument for tritonserver, as --triton-argument=--rate-limit=off"
+    add("--triton-argument", action="append", default=[], metavar="ARG", help=argument_help)
+
+
+def _add_config_arguments(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    config_help = "build the models of this file, serve them, answer on its old ports"
+    add("--config", type=Path, metavar="FILE", help=config_help)
+    add("--work", type=Path, default=WORK, metavar="DIR", help="folder for all models")
+    folder_help = "for the logs of the old endpoints; empty: standard error"
+    add("--log-folder", default="PipelineServingLogs", metavar="DIR", help=folder_help)
+
+
+def _add_output_arguments(options: argparse.ArgumentParser) -> None:
+    add = options.add_argument
     add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
-    add(
-        "--log-folder",
-        default="PipelineServingLogs",
-        metavar="DIR",
-        help="with --config: for the logs of the old endpoints; empty: standard error",
-    )
     add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
     add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
     add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
-    add(
-        "--decode",
-        action="store_true",
-        help="decode the body of a raw /infer answer on standard input, and exit",
-    )
-    add(
-        "--triton-argument",
-        action="append",
-        default=[],
-        metavar="ARG",
-        help="further argument for tritonserver, as --triton-argument=--rate-limit=off",
-    )
-    add(
-        "command",
-        nargs="*",
-        metavar="-- COMMAND",
-        help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
-        "PPOCR_METRICS_URL in its environment, the secrets as PPOCR_ADMIN_KEY and PPOCR_TOKEN, "
-        "with --config PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL too",
-    )
-    add_security_arguments(options)
-    return options
+    decode_help = "decode the body of a raw /infer answer on standard input, and exit"
+    add("--decode", action="store_true", help=decode_help)

@@ -190,16 +190,13 @@ def _announce(server: TritonServer, endpoints: Endpoints | None, *, as_json: boo
 
 
 def _hint(server: TritonServer) -> str:
+    """A request to try, with a sample picture of this checkout or a placeholder."""
     if "ocr" not in server.models:
         return ""
-    line = curl_line(server.http_url, _sample(), token=server.security.token is not None)
-    return f"Try      {line}\n"
-
-
-def _sample() -> Path:
-    """A sample picture of this checkout, or a placeholder."""
     pictures = sorted(path for path in Path(SAMPLES).glob("*") if path.suffix in PICTURES)
-    return pictures[0] if pictures else Path("picture.jpg")
+    picture = next(iter(pictures), Path("picture.jpg"))
+    line = curl_line(server.http_url, picture, token=server.security.token is not None)
+    return f"Try      {line}\n"
 
 
 def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:

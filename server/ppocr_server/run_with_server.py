@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ppocr_server.access.security import command_environment
 from ppocr_server.errors import ServerError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def run_while_serving(
         "PPOCR_HTTP_URL": f"http://{server.http_url}",
         "PPOCR_GRPC_URL": f"{server.security.scheme}://{server.grpc_url}",
         "PPOCR_METRICS_URL": f"http://{server.metrics_url}/metrics",
-        **command_environment(server.security),
+        **server.security.variables,
         **(more or {}),
     }
     try:

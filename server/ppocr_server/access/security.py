@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppocr_server.access.credentials import (
+    TOKEN_VARIABLE,
     Tls,
     add_arguments,
     bearer,
@@ -86,6 +86,12 @@ class Security:
         """HTTP headers that open all requests."""
         token = {} if self.token is None else {TOKEN_HEADER: bearer(self.token)}
         return {ADMIN_HEADER: self.admin_key, **token}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The secrets, as environment variables of a command that runs beside the server."""
+        token = {} if self.token is None else {TOKEN_VARIABLE: self.token}
+        return {ADMIN_VARIABLE: self.admin_key, **token}
 
     def hosts(self, host: str) -> dict[str, str]:
         """The address of each endpoint of a server that listens on `host`."""
@@ -212,9 +218,3 @@ def security_of(options: argparse.Namespace) -> Security:
         options.http_host,
         options.metrics_host,
     )
-
-
-def command_environment(security: Security) -> Mapping[str, str]:
-    """The secrets, as environment variables of a command that runs beside the server."""
-    token = {} if security.token is None else {"PPOCR_TOKEN": security.token}
-    return {ADMIN_VARIABLE: security.admin_key, **token}

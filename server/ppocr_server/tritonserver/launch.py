@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from sysconfig import get_python_version
 
 from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_server.errors import NotInstalledError
@@ -106,11 +107,10 @@ def check_stub(installation: Installation, environment: Mapping[str, str]) -> No
     )
     found = _MISSING_LIBRARY.search(trial.stderr)
     if found:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise NotInstalledError(
             f"Triton's Python backend needs {found[1]}, which is not on this system; install it "
-            f"(on Debian and Ubuntu: apt install libpython{version}), or use a Python that was "
-            "built with --enable-shared"
+            f"(on Debian and Ubuntu: apt install libpython{get_python_version()}), or use a Python "
+            "that was built with --enable-shared"
         )
 
 

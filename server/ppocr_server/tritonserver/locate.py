@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import shutil
 import sys
 import sysconfig
@@ -112,8 +113,8 @@ def _wheel() -> Installation:
             "tritonserver was not found: not on PATH, not in /opt/tritonserver, "
             f"and the {WHEEL} wheel is not installed; install it with: {INSTALL_HINT}"
         )
-    check_glibc(_glibc())
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    check_glibc(*platform.libc_ver())
+    version = sysconfig.get_python_version()
     stub = root / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.is_file():
         present = ", ".join(sorted(p.name for p in (root / "python_backend_stubs").iterdir()))
@@ -141,26 +142,18 @@ def _python_library() -> list[Path]:
     return [path for path in candidates if ".so" in name and (path / name).is_file()][:1]
 
 
-def _glibc() -> str:
-    """The C library's own name for itself ("glibc 2.36"), empty where it is not glibc."""
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (ValueError, OSError):
-        return ""
-
-
-def check_glibc(name: str) -> None:
+def check_glibc(name: str, version: str) -> None:
     """Refuse a C library too old for the wheel's tritonserver.
 
     Args:
-        name: what `CS_GNU_LIBC_VERSION` says, for example "glibc 2.31"; empty for musl.
+        name: "glibc"; another one or none for other C libraries.
+        version: such as "2.31".
 
     Raises:
         NotInstalledError: not glibc, or older than 2.35; names both versions.
     """
     wanted = ".".join(map(str, WHEEL_GLIBC))
-    kind, _, version = name.partition(" ")
-    if kind != "glibc":
+    if name != "glibc":
         raise NotInstalledError(
             f"the {WHEEL} wheel needs glibc {wanted} or newer and this system's C library is not "
             f"glibc; {CONTAINER_HINT}"

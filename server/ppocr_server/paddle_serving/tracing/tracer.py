@@ -8,6 +8,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Mapping
+from operator import sub
 from typing import Any
 
 import grpc
@@ -44,7 +45,9 @@ async def trace(settings: TracerSettings, triton: Any, service: PipelineService)
         began, seconds = time.monotonic(), time.monotonic() - began
         now = await counts_by_model(triton)
         # After a restart Triton counts from zero and may have other instances.
-        change = {name: now[name] - before[name] for name in now.keys() & before.keys()}
+        change = {
+            name: Counts(*map(sub, now[name], before[name])) for name in now.keys() & before.keys()
+        }
         if any(counts.requests < 0 for counts in change.values()):
             change, instances = now, {}
         before = now

@@ -10,8 +10,9 @@ the instances of the Op's busiest model had no work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ppocr_server.paddle_serving.settings import OpModels
 from ppocr_server.paddle_serving.tracing.records import Records
@@ -23,8 +24,7 @@ CALLERS = ("recognize",)
 PHASES = {"prep": "crop", "postp": "decode"}
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """The work of one model: requests, and nanoseconds summed over them.
 
     `busy` is summed over executions, because the requests of one batch share one.
@@ -36,15 +36,9 @@ class Counts:
     moving: int = 0
     busy: int = 0
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
 
-    def __sub__(self, other: Counts) -> Counts:
-        return Counts(*(a - b for a, b in zip(_values(self), _values(other), strict=True)))
-
-
-def _values(counts: Counts) -> list[int]:
-    return [getattr(counts, field.name) for field in fields(counts)]
+def _total(counts: Iterable[Counts]) -> Counts:
+    return Counts(*map(sum, zip(*counts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -103,8 +97,8 @@ def op_lines(
     pictures = parts["prep"][0].requests
     if not pictures:
         return
-    total = {action: sum(counts, Counts()) for action, counts in parts.items()}
-    everything = sum(total.values(), Counts())
+    total = {action: _total(counts) for action, counts in parts.items()}
+    everything = _total(total.values())
     infer: dict[str, float] = {
         action: counts.infer for action, counts in total.items() if parts[action]
     }
