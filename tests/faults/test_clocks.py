@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = ("client", "converters", "server", "benchmarks", "model_repository")
+CODE = ("pipeline", "engine", "client", "converters", "server", "benchmarks", "model_repository")
 # It looks whether that clock was set, which Triton does not bear.
 WATCH = ROOT / "server" / "ppocr_server" / "watch" / "wall_clock.py"
 # Ways to read the clock on the wall.

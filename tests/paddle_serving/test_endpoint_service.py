@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -50,126 +51,116 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 20))
+def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def run(*arguments: Any, **fixtures: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*arguments, **fixtures), 20))
+
+    return run
 
 
-def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
-    async def test() -> None:
-        reader = Reader()
-        service = PipelineService(EndpointSettings(worker_num=3), reader)
-        calls = [asyncio.ensure_future(service.answer(call(n))) for n in range(1, 11)]
-        await settled()
-        assert (service.limit.running, service.limit.waiting) == (3, 7)
-        for _ in calls:
-            reader.go.release()
-            await settled()
-        answers = [(await one).value for one in calls]
-        assert answers == [(str(n),) for n in range(1, 11)]
-        assert reader.begun == [str(n) for n in range(1, 11)]
-        assert reader.most == 3
-        assert (service.limit.running, service.limit.waiting) == (0, 0)
-
-    run(test())
-
-
-def test_one_too_many_is_answered_at_once_and_the_next_one_is_served() -> None:
-    async def test() -> None:
-        reader = Reader()
-        service = PipelineService(EndpointSettings(worker_num=1, max_waiting=2), reader)
-        calls = [asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3)]
-        await settled()
-        refused = await service.answer(call(4))
-        assert refused.err_no == 6000
-        assert "2 are waiting" in refused.err_msg
-        for _ in range(4):
-            reader.go.release()
-        assert [(await one).err_no for one in calls] == [0, 0, 0]
-        assert (await service.answer(call(5))).err_no == 0
-
-    run(test())
-
-
-def test_a_deadline_covers_the_wait_and_gives_the_turn_back() -> None:
-    async def test() -> None:
-        reader = Reader()
-        service = PipelineService(EndpointSettings(worker_num=1, timeout_ms=50), reader)
-        answers = await asyncio.gather(service.answer(call(1)), service.answer(call(2)))
-        assert [answer.err_no for answer in answers] == [6000, 6000]
-        assert "50 ms" in answers[0].err_msg
-        assert reader.begun == reader.cancelled == ["1"]
+@in_a_loop
+async def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
+    reader = Reader()
+    service = PipelineService(EndpointSettings(worker_num=3), reader)
+    calls = [asyncio.ensure_future(service.answer(call(n))) for n in range(1, 11)]
+    await settled()
+    assert (service.limit.running, service.limit.waiting) == (3, 7)
+    for _ in calls:
         reader.go.release()
-        assert (await service.answer(call(3))).value == ("3",)
-
-    run(test())
-
-
-def test_a_client_that_goes_away_gives_its_turn_back() -> None:
-    async def test() -> None:
-        reader = Reader()
-        service = PipelineService(EndpointSettings(worker_num=1), reader)
-        first, second, third = (asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3))
         await settled()
-        for gone in (second, first):  # one that waits and one that is being read
-            gone.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await gone
+    answers = [(await one).value for one in calls]
+    assert answers == [(str(n),) for n in range(1, 11)]
+    assert reader.begun == [str(n) for n in range(1, 11)]
+    assert reader.most == 3
+    assert (service.limit.running, service.limit.waiting) == (0, 0)
+
+
+@in_a_loop
+async def test_one_too_many_is_answered_at_once_and_the_next_one_is_served() -> None:
+    reader = Reader()
+    service = PipelineService(EndpointSettings(worker_num=1, max_waiting=2), reader)
+    calls = [asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3)]
+    await settled()
+    refused = await service.answer(call(4))
+    assert refused.err_no == 6000
+    assert "2 are waiting" in refused.err_msg
+    for _ in range(4):
         reader.go.release()
-        assert (await third).value == ("3",)
-        assert reader.cancelled == ["1"]
-        assert (service.limit.running, service.limit.waiting) == (0, 0)
-
-    run(test())
+    assert [(await one).err_no for one in calls] == [0, 0, 0]
+    assert (await service.answer(call(5))).err_no == 0
 
 
-def test_the_services_name() -> None:
-    async def test() -> None:
-        reader = Reader()
-        service = PipelineService(EndpointSettings(name="ocr"), reader)
-        for _ in range(2):
-            reader.go.release()
-        assert (await service.answer(call(1, name="ocr", method="any"))).err_no == 0
-        assert (await service.answer(call(1, name=""))).err_no == 0  # as stock RPC clients send it
-        answer = await service.answer(call(1, name="OCR"))
-        assert answer.err_no == 3002
-        assert answer.err_msg == "Failed to inference: Service name error."
-
-    run(test())
+@in_a_loop
+async def test_a_deadline_covers_the_wait_and_gives_the_turn_back() -> None:
+    reader = Reader()
+    service = PipelineService(EndpointSettings(worker_num=1, timeout_ms=50), reader)
+    answers = await asyncio.gather(service.answer(call(1)), service.answer(call(2)))
+    assert [answer.err_no for answer in answers] == [6000, 6000]
+    assert "50 ms" in answers[0].err_msg
+    assert reader.begun == reader.cancelled == ["1"]
+    reader.go.release()
+    assert (await service.answer(call(3))).value == ("3",)
 
 
-def test_nothing_in_a_request_breaks_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async def test() -> None:
-        service = PipelineService(EndpointSettings(), Reader())
-        tensor = Tensor(name="a\nINFO tensor", elem_type=1)
+@in_a_loop
+async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
+    reader = Reader()
+    service = PipelineService(EndpointSettings(worker_num=1), reader)
+    first, second, third = (asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3))
+    await settled()
+    for gone in (second, first):  # one that waits and one that is being read
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+    reader.go.release()
+    assert (await third).value == ("3",)
+    assert reader.cancelled == ["1"]
+    assert (service.limit.running, service.limit.waiting) == (0, 0)
+
+
+@in_a_loop
+async def test_the_services_name() -> None:
+    reader = Reader()
+    service = PipelineService(EndpointSettings(name="ocr"), reader)
+    for _ in range(2):
+        reader.go.release()
+    assert (await service.answer(call(1, name="ocr", method="any"))).err_no == 0
+    assert (await service.answer(call(1, name=""))).err_no == 0  # as stock RPC clients send it
+    answer = await service.answer(call(1, name="OCR"))
+    assert answer.err_no == 3002
+    assert answer.err_msg == "Failed to inference: Service name error."
+
+
+@in_a_loop
+async def test_nothing_in_a_request_breaks_a_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    service = PipelineService(EndpointSettings(), Reader())
+    tensor = Tensor(name="a\nINFO tensor", elem_type=1)
+    with caplog.at_level(logging.INFO):
         await service.answer(Call(tensors=[tensor], method="b\r\nINFO method", clientip="c\n"))
         await service.answer(Call(name="d\u2028INFO name"))
-
-    with caplog.at_level(logging.INFO):
-        run(test())
     assert "tensor" in caplog.messages[0]
     assert [len(message.splitlines()) for message in caplog.messages] == [1, 1]
 
 
-def test_a_closed_service() -> None:
-    async def test() -> None:
-        service = PipelineService(EndpointSettings(), Reader())
-        service.closed = True
-        assert (await service.answer(call(1))).err_no == 3001
-
-    run(test())
+@in_a_loop
+async def test_a_closed_service() -> None:
+    service = PipelineService(EndpointSettings(), Reader())
+    service.closed = True
+    assert (await service.answer(call(1))).err_no == 3001
 
 
-def test_records_name_the_failed_requests() -> None:
-    async def test() -> None:
-        reader = Reader()
-        records = Records()
-        service = PipelineService(EndpointSettings(), reader, records)
-        reader.go.release()
-        await service.answer(call(41))
-        await service.answer(Call(logid=42))
-        taken = records.take()
-        assert len(taken.latencies) == 2
-        assert taken.failed == ["42"]
-        assert records.take() == Records()
-
-    run(test())
+@in_a_loop
+async def test_records_name_the_failed_requests() -> None:
+    reader = Reader()
+    records = Records()
+    service = PipelineService(EndpointSettings(), reader, records)
+    reader.go.release()
+    await service.answer(call(41))
+    await service.answer(Call(logid=42))
+    taken = records.take()
+    assert len(taken.latencies) == 2
+    assert taken.failed == ["42"]
+    assert records.take() == Records()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("client", "converters", "server", "benchmarks", "model_repository", "docker")
+PACKAGES = ("pipeline", "engine", "client", "converters", "server", "benchmarks")
+FOLDERS = (*PACKAGES, "model_repository", "docker")
 FILES = sorted(
     path
     for folder in FOLDERS
