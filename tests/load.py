@@ -85,7 +85,7 @@ def under_load(url: str, picture: bytes, retries: int = 0) -> Iterator[Load]:
 
 def add_slow_model(repository: Path, count: int = 2) -> None:
     """A Python step that adds 1, in processes of its own."""
-    text = config(batch=0, dims="1", count=count).replace("onnxruntime", "python")
+    text = config("python", batch=0, dims="1", count=count)
     add_model(repository, SLOW, text, STEP, "model.py")
 
 

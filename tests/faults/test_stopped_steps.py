@@ -9,7 +9,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -208,42 +208,24 @@ def test_the_time_without_a_sign(before: float, elapsed: float, beats: int, afte
     assert BEAT_SECONDS < SILENCE_SECONDS < 1
 
 
-@pytest.fixture
-def look() -> Callable[..., list[int]]:
-    """Let time pass, and so many signs of life of process 7 and of 8; who stood still."""
+@pytest.mark.parametrize(
+    ("looks", "found"),
+    [
+        # Seconds since the last look, heartbeats of process 7 and of 8; who stood still.
+        ([(0.3, 0, 0), (0.3, 1, 1), (0.4, 1, 1), (0.45, 0, 1), (0.45, 0, 1)], [7]),
+        ([(0.3, 0, 0), (0.3, 1, 1), (0.45, 0, 0), (0.45, 0, 0)], [7, 8]),
+        ([(0.3, 0, 0), (0.3, 1, 1), (1.2, 0, 4)], [7]),  # and the watcher
+        ([(0.3, 0, 0), (0.3, 1, 1), (5.0, 0, 0), (0.1, 0, 0), (0.1, 1, 1)], []),  # everything
+        ([(0.4, 0, 1)] * 10, []),  # 7 never gave a heartbeat
+    ],
+)
+def test_who_stood_still(looks: list[tuple[float, int, int]], found: list[int]) -> None:
     now, beats = [0.0], {7: 10, 8: 10}
-    heartbeats = Heartbeats(beats.get, lambda: now[0])
-
-    def looked(seconds: float, *gained: int) -> list[int]:
+    heartbeats = Heartbeats(lambda pid: beats[pid], lambda: now[0])
+    for number, (seconds, *gained) in enumerate(looks, 1):
         now[0] += seconds
-        beats.update({pid: beats[pid] + more for pid, more in zip(beats, gained, strict=True)})
-        return heartbeats.stopped(beats)
-
-    return looked
-
-
-def test_one_stood_still(look: Callable[..., list[int]]) -> None:
-    assert [look(0.3, 0, 0), look(0.3, 1, 1), look(0.4, 1, 1)] == [[], [], []]
-    assert [look(0.45, 0, 1), look(0.45, 0, 1)] == [[], [7]]
-
-
-def test_both_stood_still_but_not_the_watcher(look: Callable[..., list[int]]) -> None:
-    assert [look(0.3, 0, 0), look(0.3, 1, 1), look(0.45, 0, 0)] == [[], [], []]
-    assert look(0.45, 0, 0) == [7, 8]
-
-
-def test_everything_stood_still(look: Callable[..., list[int]]) -> None:
-    assert [look(0.3, 0, 0), look(0.3, 1, 1), look(5.0, 0, 0)] == [[], [], []]
-    assert [look(0.1, 0, 0), look(0.1, 1, 1)] == [[], []]
-
-
-def test_the_watcher_and_one_stood_still(look: Callable[..., list[int]]) -> None:
-    assert [look(0.3, 0, 0), look(0.3, 1, 1)] == [[], []]
-    assert look(1.2, 0, 4) == [7]
-
-
-def test_what_never_gave_a_sign_is_not_missed(look: Callable[..., list[int]]) -> None:
-    assert [look(0.4, 0, 1) for _ in range(10)] == [[]] * 10
+        beats = {pid: beats[pid] + more for pid, more in zip(beats, gained, strict=True)}
+        assert heartbeats.stopped(beats) == (found if number == len(looks) else [])
 
 
 def test_a_watcher_held_up_while_it_counts_takes_that_for_no_silence() -> None:

@@ -19,12 +19,7 @@ from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
-ENGINES = {
-    "onnxruntime": config(),
-    "openvino": config(more='default_model_filename: "model.onnx"').replace(
-        '"onnxruntime"', '"openvino"'
-    ),
-}
+ENGINES = ("onnxruntime", "openvino")
 
 
 def plus_two() -> onnx.ModelProto:
@@ -41,8 +36,8 @@ def plus_two() -> onnx.ModelProto:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TritonServer, Path]]:
     """A server that an operator tells what to load, and its repository."""
     repository = tmp_path_factory.mktemp("weights")
-    for name, text in ENGINES.items():
-        add_model(repository, name, text, plus_one())
+    for engine in ENGINES:
+        add_model(repository, engine, config(engine), plus_one())
     with TritonServer(repository, grace=0, extra=EXPLICIT) as server:
         yield server, repository
 

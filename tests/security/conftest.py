@@ -6,7 +6,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 import trustme
 
@@ -38,6 +40,11 @@ class Certificates:
     @property
     def one_sided(self) -> Tls:
         return Tls(self.server, self.server_key)
+
+
+def grpc_credentials(ca: Path, key: Path | None = None, certificate: Path | None = None) -> Any:
+    """Of a client that trusts an authority, and has a certificate or none."""
+    return grpc.ssl_channel_credentials(*(p and p.read_bytes() for p in (ca, key, certificate)))
 
 
 @pytest.fixture(scope="session")

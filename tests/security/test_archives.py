@@ -6,7 +6,7 @@ import gzip
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.errors import FetchError
 
 NAME = "inference.pdmodel"
+Member = tuple[str, bytes | None, Mapping[str, object]]  # name, content, fields of its TarInfo
 SECRET = "what lies outside"
 
 
@@ -27,7 +28,7 @@ def outside(tmp_path: Path) -> Path:
     return file
 
 
-def tar_of(*members: tuple[str, bytes | None, Mapping[str, object]]) -> bytes:
+def tar_of(*members: Member) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, data, fields in members:
@@ -36,6 +37,14 @@ def tar_of(*members: tuple[str, bytes | None, Mapping[str, object]]) -> bytes:
             for field, value in fields.items():
                 setattr(info, field, value)
             tar.addfile(info, io.BytesIO(data or b""))
+    return stream.getvalue()
+
+
+def zip_of(*members: tuple[zipfile.ZipInfo, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        for info, data in members:
+            packed.writestr(info, data, zipfile.ZIP_DEFLATED)
     return stream.getvalue()
 
 
@@ -111,14 +120,6 @@ def test_two_files_of_one_name_are_no_model(tmp_path: Path) -> None:
         take(tmp_path, doubled)
 
 
-def zip_of(*members: tuple[zipfile.ZipInfo, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
-        for info, data in members:
-            packed.writestr(info, data, zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
-
-
 def test_links_and_cut_names_in_a_zip_are_not_taken(tmp_path: Path, outside: Path) -> None:
     link = zipfile.ZipInfo(NAME)
     link.external_attr = 0o120777 << 16
@@ -141,51 +142,25 @@ def test_a_locked_or_strangely_packed_zip_is_damaged(tmp_path: Path) -> None:
             take(tmp_path, bytes(wrong))
 
 
-def bomb_tar() -> bytes:
-    return gzip.compress(tar_of((NAME, bytes(2 << 20), {})))
+HUGE = bytes(2 << 20)
+MODEL: Member = (NAME, b"weights", {})
+COMMENT = {"pax_headers": {"comment": "x" * len(HUGE)}}
+BOMBS = {
+    "a model": gzip.compress(tar_of((NAME, HUGE, {}))),
+    # What is not wanted is unpacked as well, to get past it.
+    "beside the model": gzip.compress(tar_of(("other", HUGE, {}), MODEL)),
+    # The reader takes all of a long name into memory.
+    "a name": gzip.compress(tar_of(("x" * len(HUGE), b"", {}), MODEL)),
+    "a comment": gzip.compress(tar_of(("other", b"", COMMENT), MODEL)),
+    "a model in a zip": zip_of((zipfile.ZipInfo(NAME), HUGE)),
+    "members": tar_of(*((f"{n}", b"", {}) for n in range(101)), MODEL),
+    "members of a zip": zip_of(*((zipfile.ZipInfo(f"{n}"), b"") for n in range(101))),
+}
 
 
-def bomb_tar_beside() -> bytes:
-    """What is not wanted is unpacked as well, to get past it."""
-    return gzip.compress(tar_of(("other", bytes(2 << 20), {}), (NAME, b"weights", {})))
-
-
-def bomb_header() -> bytes:
-    """A long name: the reader takes all of it into memory."""
-    return gzip.compress(tar_of(("x" * (2 << 20), b"", {}), (NAME, b"weights", {})))
-
-
-def bomb_pax_header() -> bytes:
-    comment = {"pax_headers": {"comment": "x" * (2 << 20)}}
-    return gzip.compress(tar_of(("other", b"", comment), (NAME, b"weights", {})))
-
-
-def bomb_zip() -> bytes:
-    return zip_of((zipfile.ZipInfo(NAME), bytes(2 << 20)))
-
-
-def bomb_members() -> bytes:
-    return tar_of(*((f"{n}", b"", {}) for n in range(101)), (NAME, b"weights", {}))
-
-
-def bomb_members_zip() -> bytes:
-    return zip_of(*((zipfile.ZipInfo(f"{n}"), b"") for n in range(101)))
-
-
-@pytest.mark.parametrize(
-    "bomb",
-    [
-        bomb_tar,
-        bomb_tar_beside,
-        bomb_header,
-        bomb_pax_header,
-        bomb_zip,
-        bomb_members,
-        bomb_members_zip,
-    ],
-)
-def test_bombs(tmp_path: Path, bomb: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    data = bomb()
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_bombs(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = BOMBS[bomb]
     assert len(data) < 200_000
     # The bounds of the real thing, scaled down with it.
     monkeypatch.setattr(archives, "HARMLESS", 1 << 20)

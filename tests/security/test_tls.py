@@ -9,12 +9,11 @@ import socket
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from paddle_serving.conftest import endpoint_process
-from security.conftest import HOST, Certificates
+from security.conftest import HOST, Certificates, grpc_credentials
 from security.triton_calls import GRPC, ask_grpc, ask_http
 
 from ppocr_client import AsyncOcrClient, OcrClient
@@ -34,31 +33,23 @@ READY = GRPC["health"][1]
 NOT_REACHED = "failed to connect to all addresses"
 
 
-def channel(url: str, credentials: grpc.ChannelCredentials) -> grpc.Channel:
-    return grpc.secure_channel(url, credentials)
-
-
-def credentials(ca: Path, key: Path | None = None, certificate: Path | None = None) -> Any:
-    return grpc.ssl_channel_credentials(*(p and p.read_bytes() for p in (ca, key, certificate)))
-
-
 def test_who_has_the_right_certificate_is_answered(
     closed: TritonServer, certificates: Certificates
 ) -> None:
-    right = credentials(certificates.ca, certificates.client_key, certificates.client)
-    with channel(closed.grpc_url, right) as opened:
+    right = grpc_credentials(certificates.ca, certificates.client_key, certificates.client)
+    with grpc.secure_channel(closed.grpc_url, right) as opened:
         assert ask_grpc(opened, *READY) == ""
 
 
 def test_everyone_else_is_not(closed: TritonServer, certificates: Certificates) -> None:
     c = certificates
     attempts = {
-        "no certificate": credentials(c.ca),
-        "a stranger's certificate": credentials(c.ca, c.other_client_key, c.other_client),
-        "another authority is trusted": credentials(c.other_ca, c.client_key, c.client),
+        "no certificate": grpc_credentials(c.ca),
+        "a stranger's certificate": grpc_credentials(c.ca, c.other_client_key, c.other_client),
+        "another authority is trusted": grpc_credentials(c.other_ca, c.client_key, c.client),
     }
     for attempt, wrong in attempts.items():
-        with channel(closed.grpc_url, wrong) as opened:
+        with grpc.secure_channel(closed.grpc_url, wrong) as opened:
             assert NOT_REACHED in ask_grpc(opened, *READY), attempt
     with grpc.insecure_channel(closed.grpc_url) as opened:
         assert ask_grpc(opened, *READY) != ""
@@ -263,7 +254,7 @@ def test_the_old_endpoints_speak_mutual_tls(
                 post(running.http_port, wrong, {})
         method = "/grpc.health.v1.Health/Check"
         url = f"127.0.0.1:{running.rpc_port}"
-        with grpc.secure_channel(url, credentials(c.ca, c.client_key, c.client)) as opened:
+        with grpc.secure_channel(url, grpc_credentials(c.ca, c.client_key, c.client)) as opened:
             # Serving: so it reaches Triton, with its certificate and its token.
             check = opened.unary_unary(method)
             while (answer := check(b"", timeout=20)) == b"\x08\x02":
@@ -274,7 +265,7 @@ def test_the_old_endpoints_speak_mutual_tls(
             (c.other_ca, c.client_key, c.client),
             (c.ca, c.other_client_key, c.other_client),
         ):
-            with grpc.secure_channel(url, credentials(ca, key, certificate)) as opened:
+            with grpc.secure_channel(url, grpc_credentials(ca, key, certificate)) as opened:
                 with pytest.raises(grpc.RpcError) as caught:
                     opened.unary_unary(method)(b"", timeout=20)
                 assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

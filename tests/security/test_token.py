@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 import pytest
 from paddle_serving.conftest import RunningEndpoint, endpoint_process
-from security.conftest import Certificates
-from security.triton_calls import GRPC, HTTP, RESTRICTED, ask_grpc, ask_http, is_refused_http
+from security.conftest import Certificates, grpc_credentials
+from security.triton_calls import HTTP, RESTRICTED, ask_http, calls_of, refused
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_server.access.credentials import admits, bearer, read_secret
-from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER
+from ppocr_server.access.security import ADMIN_HEADER, GRPC_PREFIX, TOKEN_HEADER
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
 from ppocr_server.tritonserver.server import TritonServer
@@ -36,8 +36,8 @@ def wrong_values(token: str) -> list[str]:
 @pytest.fixture(scope="module")
 def channel(closed: TritonServer, certificates: Certificates) -> Iterator[grpc.Channel]:
     """For a client with the right certificate."""
-    files = (certificates.ca, certificates.client_key, certificates.client)
-    credentials = grpc.ssl_channel_credentials(*(file.read_bytes() for file in files))
+    c = certificates
+    credentials = grpc_credentials(c.ca, c.client_key, c.client)
     with grpc.secure_channel(closed.grpc_url, credentials) as opened:
         yield opened
 
@@ -45,18 +45,9 @@ def channel(closed: TritonServer, certificates: Certificates) -> Iterator[grpc.C
 def test_triton_wants_the_token(closed: TritonServer, channel: grpc.Channel, token: str) -> None:
     for api in CLIENTS_APIS:
         for wrong in wrong_values(token):
-            for call in HTTP[api]:
-                sent = {TOKEN_HEADER: wrong}
-                assert is_refused_http(ask_http(closed.http_url, *call, sent)), (call, wrong)
-            for method, message in GRPC[api]:
-                sent = {GRPC_PREFIX + TOKEN_HEADER: wrong}
-                assert RESTRICTED in ask_grpc(channel, method, message, sent), (method, wrong)
-        for call in HTTP[api]:
-            answer = ask_http(closed.http_url, *call, {TOKEN_HEADER: bearer(token)})
-            assert RESTRICTED not in answer[1], call
-        for method, message in GRPC[api]:
-            sent = {GRPC_PREFIX + TOKEN_HEADER: bearer(token)}
-            assert RESTRICTED not in ask_grpc(channel, method, message, sent), method
+            sent = {TOKEN_HEADER: wrong}
+            assert refused(closed.http_url, channel, api, sent) == calls_of(api), wrong
+        assert refused(closed.http_url, channel, api, {TOKEN_HEADER: bearer(token)}) == []
 
 
 def test_a_stream_wants_the_token(channel: grpc.Channel, token: str) -> None:
@@ -77,11 +68,12 @@ def test_a_stream_wants_the_token(channel: grpc.Channel, token: str) -> None:
     assert RESTRICTED not in reason((name, bearer(token)))
 
 
-def test_the_token_is_no_operators_key(closed: TritonServer, token: str) -> None:
-    sent = {TOKEN_HEADER: bearer(token), "ppocr-admin-key": token}
+def test_the_token_is_no_operators_key(
+    closed: TritonServer, channel: grpc.Channel, token: str
+) -> None:
+    sent = {TOKEN_HEADER: bearer(token), ADMIN_HEADER: token}
     for api in HTTP.keys() - {*CLIENTS_APIS, "health"}:
-        for call in HTTP[api]:
-            assert is_refused_http(ask_http(closed.http_url, *call, sent)), call
+        assert refused(closed.http_url, channel, api, sent) == calls_of(api)
 
 
 def test_probes_have_no_token(closed: TritonServer) -> None:

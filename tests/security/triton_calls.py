@@ -9,6 +9,8 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from ppocr_server.access.security import GRPC_PREFIX
+
 REGION = '{"key": "/x", "offset": 0, "byte_size": 8}'
 # By group: method, path and body, as of version 2.51.
 HTTP: Mapping[str, list[tuple[str, str, str]]] = {
@@ -110,5 +112,31 @@ def ask_grpc(
     return ""
 
 
-def is_refused_http(answer: tuple[int, str]) -> bool:
-    return answer[0] == 403 and RESTRICTED in answer[1]
+def calls_of(api: str) -> list[str]:
+    """All requests of a group."""
+    return [*(path for _, path, _ in HTTP[api]), *(method for method, _ in GRPC[api])]
+
+
+def refused(
+    http_url: str,
+    channel: grpc.Channel | None,
+    api: str,
+    headers: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The requests of a group that are refused for want of a header, over HTTP and gRPC.
+
+    Args:
+        http_url: "host:port".
+        channel: to the same server; None to ask over HTTP only.
+        api: the group.
+        headers: to be sent, by their names in HTTP.
+    """
+    found = []
+    for method, path, body in HTTP[api]:
+        status, answer = ask_http(http_url, method, path, body, headers)
+        assert (status == 403) == (RESTRICTED in answer), (path, status, answer)
+        found += [path] * (status == 403)
+    sent = {GRPC_PREFIX + name: value for name, value in (headers or {}).items()}
+    for method, message in GRPC[api] if channel is not None else ():
+        found += [method] * (RESTRICTED in ask_grpc(channel, method, message, sent))
+    return found

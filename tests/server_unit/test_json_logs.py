@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from serving import FREE, SERVE
 
 from ppocr_server.tritonserver.json_logs import as_json, json_log
 
@@ -50,9 +49,8 @@ def test_every_line_arrives_before_the_log_is_closed(tmp_path):
 
 @pytest.mark.server
 def test_a_server_logs_nothing_but_json(small_repository):
-    command = [str(Path(sys.executable).parent / "ppocr-serve"), "--log-json", "--json"]
-    command += ["--model-repository", str(small_repository)]
-    command += ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0", "--", "true"]
+    command = [*SERVE, "--log-json", "--json", *FREE, "--model-repository", str(small_repository)]
+    command += ["--", "true"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     lines = done.stderr.splitlines()
     rows = [json.loads(line) for line in lines if not line.startswith("starting tritonserver")]

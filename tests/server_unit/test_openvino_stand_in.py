@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 from onnx import ModelProto, helper
-from server_unit.stand_ins import MERGE_TWO, infer, log_of, stub_processes
+from server_unit.stand_ins import MERGE_TWO, infer, infer_at_once, log_of, stub_processes
 from server_unit.tiny_models import (
     FLOAT,
     add_model,
@@ -25,12 +24,7 @@ from ppocr_engine.machine import has_bfloat16
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
-
-ONNX = 'default_model_filename: "model.onnx"\n'
-
-
-def openvino(more: str = "", **fields: Any) -> str:
-    return config(more=ONNX + more, **fields).replace("onnxruntime", "openvino")
+BARE = 'backend: "openvino"\ndefault_model_filename: "model.onnx"\n'
 
 
 def plus_three_numbers() -> ModelProto:
@@ -47,15 +41,15 @@ def plus_three_numbers() -> ModelProto:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     repository = tmp_path_factory.mktemp("openvino")
     shared = parameter("INFERENCE_NUM_THREADS", "2") + parameter("NUM_STREAMS", "2")
-    add_model(repository, "pair", openvino(shared, count=2), plus_one())
-    add_model(repository, "merged", openvino(MERGE_TWO), batch_size())
+    add_model(repository, "pair", config("openvino", more=shared, count=2), plus_one())
+    add_model(repository, "merged", config("openvino", more=MERGE_TWO), batch_size())
     half = parameter("HINT_BF16", "YES") + parameter("INFERENCE_NUM_THREADS", "1")
-    add_model(repository, "half", openvino(half), plus_one())
-    three = openvino().replace(
+    add_model(repository, "half", config("openvino", more=half), plus_one())
+    three = config("openvino").replace(
         "TYPE_FP32 dims: [ -1 ] }\ninstance", "TYPE_FP32 dims: 3 }\ninstance"
     )
     add_model(repository, "three", three, plus_three_numbers())
-    add_model(repository, "bare", f'backend: "openvino"\n{ONNX}', plus_one())
+    add_model(repository, "bare", BARE, plus_one())
     with TritonServer(repository, grace=0) as server:
         yield server
 
@@ -78,9 +72,7 @@ def test_bfloat16_is_said_and_a_processor_without_it_named(running: TritonServer
 
 
 def test_concurrent_requests_are_one_run(client: Any) -> None:
-    row = np.zeros((1, 3), np.float32)
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: infer(client, "merged", X=row)[0], range(2)))
+    answers = infer_at_once(client, "merged", [np.zeros((1, 3), np.float32)] * 2)
     assert [answer.tolist() for answer in answers] == [[[2.0] * 3]] * 2
 
 
@@ -95,9 +87,7 @@ def test_only_the_bad_request_fails(client: Any) -> None:
 def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
     """Equal shapes, at the same time: what OpenVINO writes anew must not be what is sent."""
     rows = [np.full((1, 5000), value, np.float32) for value in range(40)]
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda x: infer(client, "pair", X=x)[0], rows))
-    for row, answer in zip(rows, answers, strict=True):
+    for row, answer in zip(rows, infer_at_once(client, "pair", rows), strict=True):
         np.testing.assert_array_equal(answer, row + 1)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 from onnx import helper
-from server_unit.stand_ins import MERGE_TWO, infer, log_of, stub_processes
+from server_unit.stand_ins import MERGE_TWO, infer, infer_at_once, log_of, stub_processes
 from server_unit.tiny_models import (
     FLOAT,
     add_model,
@@ -87,9 +87,7 @@ def test_every_instance_is_a_process(running: TritonServer) -> None:
 
 def test_instances_answer_at_the_same_time(client: Any) -> None:
     rows = [np.full((1, 4), value, np.float32) for value in range(20)]
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda x: infer(client, "pair", X=x)[0], rows))
-    for row, answer in zip(rows, answers, strict=True):
+    for row, answer in zip(rows, infer_at_once(client, "pair", rows), strict=True):
         np.testing.assert_array_equal(answer, row + 1)
 
 
@@ -102,9 +100,7 @@ def test_threads_are_those_asked_for(running: TritonServer) -> None:
 
 
 def test_concurrent_requests_are_one_run(client: Any) -> None:
-    row = np.zeros((1, 3), np.float32)
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: infer(client, "merged", X=row)[0], range(2)))
+    answers = infer_at_once(client, "merged", [np.zeros((1, 3), np.float32)] * 2)
     assert [answer.tolist() for answer in answers] == [[[2.0] * 3]] * 2
 
 

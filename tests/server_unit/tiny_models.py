@@ -68,6 +68,7 @@ def lookup() -> onnx.ModelProto:
 
 
 def config(
+    backend: str = "onnxruntime",
     *,
     x: str = "TYPE_FP32",
     y: str = "TYPE_FP32",
@@ -77,9 +78,11 @@ def config(
     kind: str = "KIND_CPU",
     more: str = "",
 ) -> str:
-    """A complete config.pbtxt for a model from X to Y."""
+    """A complete config.pbtxt for a model from X to Y; networks are read from model.onnx."""
+    if backend == "openvino":
+        more = f'default_model_filename: "model.onnx"\n{more}'
     return (
-        f'backend: "onnxruntime"\nmax_batch_size: {batch}\n'
+        f'backend: "{backend}"\nmax_batch_size: {batch}\n'
         f'input {{ name: "X" data_type: {x} dims: [ {dims} ] }}\n'
         f'output {{ name: "Y" data_type: {y} dims: [ {dims} ] }}\n'
         f"instance_group {{ kind: {kind} count: {count} }}\n{more}\n"
