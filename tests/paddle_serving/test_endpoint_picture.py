@@ -25,6 +25,18 @@ def npy(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def text_tensor(*parts: str) -> Tensor:
+    return Tensor(name="image", elem_type=12, str_data=parts)
+
+
+def number_tensor(values: list[int], *shape: int) -> Tensor:
+    return Tensor(name="image", elem_type=7, shape=shape, uint32_data=values)
+
+
+def byte_tensor(data: bytes) -> Tensor:
+    return Tensor(name="image", elem_type=13, byte_data=data)
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -35,19 +47,11 @@ def npy(array: np.ndarray) -> bytes:
         Call(["image", "pipeline.profile"], [TEXT, "1"]),
         Call(["image"], [base64.encodebytes(PICTURE).decode()]),
         Call(["image"], [f" *{TEXT}-_\n"]),
-        Call(tensors=[Tensor(name="image", elem_type=12, str_data=[TEXT[:9], TEXT[9:]])]),
-        Call(tensors=[Tensor(name="image", elem_type=13, byte_data=PICTURE)]),
-        Call(
-            tensors=[
-                Tensor(name="i", elem_type=13, byte_data=npy(np.frombuffer(PICTURE, np.uint8)))
-            ]
-        ),
-        Call(tensors=[Tensor(name="image", elem_type=13, byte_data=npy(np.array([PICTURE])))]),
-        Call(
-            ["image"],
-            ["replaced by the tensor"],
-            [Tensor(name="image", elem_type=12, str_data=[TEXT])],
-        ),
+        Call(tensors=[text_tensor(TEXT[:9], TEXT[9:])]),
+        Call(tensors=[byte_tensor(PICTURE)]),
+        Call(tensors=[byte_tensor(npy(np.frombuffer(PICTURE, np.uint8)))]),
+        Call(tensors=[byte_tensor(npy(np.array([PICTURE])))]),
+        Call(["image"], ["replaced by the tensor"], [text_tensor(TEXT)]),
     ],
 )
 def test_the_picture_arrives(call: Call) -> None:
@@ -67,11 +71,8 @@ def test_base64_is_measured_to_the_byte_before_it_is_decoded(size: int) -> None:
 def test_pixels_arrive_as_they_are(width: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, width, 3), np.uint8)
     assert np.array_equal(cv2.imdecode(np.frombuffer(bmp_of(pixels), np.uint8), 1), pixels)
-    as_npy = Tensor(name="image", elem_type=13, byte_data=npy(pixels))
-    as_numbers = Tensor(
-        name="image", elem_type=7, shape=pixels.shape, uint32_data=pixels.flatten().tolist()
-    )
-    for tensor in (as_npy, as_numbers):
+    as_numbers = number_tensor(pixels.flatten().tolist(), *pixels.shape)
+    for tensor in (byte_tensor(npy(pixels)), as_numbers):
         assert picture_of(Call(tensors=[tensor]), LIMIT) == bmp_of(pixels)
 
 
@@ -90,31 +91,11 @@ def test_pixels_arrive_as_they_are(width: int) -> None:
         (Call(["image"], ["A" * 2 * LIMIT]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
         (Call(tensors=[Tensor(name="i", elem_type=99)]), ErrNo.RPC_PACKAGE, "elem_type 99"),
         (Call(tensors=[Tensor(name="i", elem_type=1)]), ErrNo.RPC_PACKAGE, "elem_type 1"),
-        (
-            Call(tensors=[Tensor(name="i", elem_type=7, uint32_data=[1, 2, 3], shape=[2, 2])]),
-            ErrNo.RPC_PACKAGE,
-            "reshape",
-        ),
-        (
-            Call(tensors=[Tensor(name="i", elem_type=7, uint32_data=[1, 2, 300], shape=[1, 1, 3])]),
-            ErrNo.RPC_PACKAGE,
-            "above 255",
-        ),
-        (
-            Call(tensors=[Tensor(name="i", elem_type=7, uint32_data=[1] * 4, shape=[2, 2])]),
-            ErrNo.UNKNOWN,
-            "uint8 [2, 2]",
-        ),
-        (
-            Call(tensors=[Tensor(name="i", elem_type=13, byte_data=npy(np.zeros((2, 2, 3))))]),
-            ErrNo.UNKNOWN,
-            "float64",
-        ),
-        (
-            Call(tensors=[Tensor(name="i", elem_type=13, byte_data=b"\x93NUMPY\x01\x00")]),
-            ErrNo.RPC_PACKAGE,
-            "not a .npy file",
-        ),
+        (Call(tensors=[number_tensor([1, 2, 3], 2, 2)]), ErrNo.RPC_PACKAGE, "reshape"),
+        (Call(tensors=[number_tensor([1, 2, 300], 1, 1, 3)]), ErrNo.RPC_PACKAGE, "above 255"),
+        (Call(tensors=[number_tensor([1] * 4, 2, 2)]), ErrNo.UNKNOWN, "uint8 [2, 2]"),
+        (Call(tensors=[byte_tensor(npy(np.zeros((2, 2, 3))))]), ErrNo.UNKNOWN, "float64"),
+        (Call(tensors=[byte_tensor(b"\x93NUMPY\x01\x00")]), ErrNo.RPC_PACKAGE, "not a .npy file"),
     ],
 )
 def test_what_is_no_picture_is_told_why(call: Call, err_no: int, words: str) -> None:
@@ -126,7 +107,6 @@ def test_what_is_no_picture_is_told_why(call: Call, err_no: int, words: str) -> 
 def test_a_pickle_is_never_opened() -> None:
     file = io.BytesIO()
     np.save(file, np.array([{"a": 1}], object), allow_pickle=True)
-    tensor = Tensor(name="i", elem_type=13, byte_data=file.getvalue())
     with pytest.raises(PipelineError) as caught:
-        picture_of(Call(tensors=[tensor]), LIMIT)
+        picture_of(Call(tensors=[byte_tensor(file.getvalue())]), LIMIT)
     assert caught.value.err_no == ErrNo.RPC_PACKAGE
