@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 from ppocr_engine.errors import EngineError
 from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.endpoint import run_loop, serve_endpoint
+from ppocr_server.paddle_serving.logs import write_logs
 from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.upstream import upstream_of
+from ppocr_server.timeline.traces import trace_arguments
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 
 if TYPE_CHECKING:
@@ -114,8 +117,6 @@ def profile_arguments(configured: Configured, log_folder: Path | None) -> list[s
     """
     if not configured.service.endpoints.profile:
         return []
-    from ppocr_server.timeline.traces import trace_arguments
-
     folder = (log_folder or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / TRACES
@@ -134,14 +135,13 @@ class Endpoints:
         ports: the open ports, by "http" and "rpc".
     """
 
-    ports: Mapping[str, int]
-
     def __init__(self, settings: EndpointSettings, triton: str, tracer: TracerSettings) -> None:
+        """Describe them; nothing is opened before `start`."""
+        self.ports: Mapping[str, int] = {}
         self._settings, self._triton, self._tracer = settings, triton, tracer
-        self._ready = threading.Event()
-        self._stopping: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._ready, self._stop = threading.Event(), asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
-        self.ports = {}
         self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
 
     def start(self) -> None:
@@ -179,14 +179,11 @@ class Endpoints:
 
     def stop(self) -> None:
         """Answer the requests in progress, then close the ports."""
-        if self._stopping is not None and self._thread.is_alive():
-            loop, stop = self._stopping
-            loop.call_soon_threadsafe(stop.set)
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     def _run(self) -> None:
-        from ppocr_server.paddle_serving.endpoint import run_loop
-
         try:
             run_loop(self._serve())
         except Exception as error:  # noqa: BLE001  the main thread raises it
@@ -195,15 +192,12 @@ class Endpoints:
             self._ready.set()
 
     async def _serve(self) -> None:
-        from ppocr_server.paddle_serving.endpoint import serve_endpoint
-
-        stop = asyncio.Event()
-        self._stopping = (asyncio.get_running_loop(), stop)
+        self._loop = asyncio.get_running_loop()
         await serve_endpoint(
             self._settings,
             self._triton,
             self._tracer,
-            stop=stop,
+            stop=self._stop,
             started=self._started,
             grace=GRACE_SECONDS,
         )
@@ -233,8 +227,6 @@ def old_endpoints(
     Raises:
         ServerError: the ports cannot be opened, or see `upstream_of`.
     """
-    from ppocr_server.paddle_serving.logs import write_logs
-
     write_logs(log_folder)
     settings = replace(
         configured.endpoints,

@@ -8,26 +8,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ppocr_server.access.credentials import add_arguments, read_secret, tls_of, token_of
 from ppocr_server.arguments import DefaultsHelp
+from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.endpoint import run_endpoint
+from ppocr_server.paddle_serving.logs import LOG_FOLDER, write_logs
+from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+from ppocr_server.paddle_serving.upstream import Upstream
 
-if TYPE_CHECKING:
-    from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-    from ppocr_server.paddle_serving.upstream import Upstream
-
-LOG_FOLDER = "PipelineServingLogs"
-ALL = "0.0.0.0"  # nosec B104 # as Paddle Serving
+# The settings that have no option of their name.
+OTHERS = ("options", "token", "tls", "upstream")
+DEFAULTS = {
+    field.name: field.default for field in fields(EndpointSettings) if field.name not in OTHERS
+}
 UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the endpoints until Ctrl-C; returns 0, or 1 where they could not run."""
     options = _parser().parse_args(arguments)
-    from ppocr_server.errors import ServerError
-    from ppocr_server.paddle_serving.endpoint import run_endpoint
-    from ppocr_server.paddle_serving.logs import write_logs
 
     def announce(ports: Mapping[str, int]) -> None:
         if options.json:
@@ -65,17 +65,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="Triton's gRPC endpoint, grpcs:// where it is encrypted",
     )
-    add("--name", default="ocr", help="the service's name, as in POST /NAME/prediction")
-    add("--model", default="ocr", help="Triton's name of the pipeline")
-    add("--host", default=ALL, help="address to listen on; the default is all of them")
-    add("--http-port", type=_port, default=9999, metavar="PORT", help="0 a free one, none for none")
-    add("--rpc-port", type=_port, default=18090, metavar="PORT", help="0 a free one, none for none")
-    add("--worker-num", type=_from_1, default=20, metavar="N", help="requests in progress")
-    add("--max-waiting", type=int, default=1000, metavar="N", help="requests that may wait")
-    add("--retry", type=_from_1, default=1, metavar="N", help="tries of a request; 1 is no retry")
-    add("--timeout-ms", type=int, default=-1, metavar="MS", help="from request to answer; -1 none")
-    add("--max-message-bytes", type=_from_1, default=256 << 20, metavar="N", help="longest request")
-    add("--max-picture-bytes", type=_from_1, default=32 << 20, metavar="N", help="longest picture")
+    add("--name", help="the service's name, as in POST /NAME/prediction")
+    add("--model", help="Triton's name of the pipeline")
+    add("--host", help="address to listen on; the default is all of them")
+    add("--http-port", type=_port, metavar="PORT", help="0 a free one, none for none")
+    add("--rpc-port", type=_port, metavar="PORT", help="0 a free one, none for none")
+    add("--worker-num", type=_from_1, metavar="N", help="requests in progress")
+    add("--max-waiting", type=int, metavar="N", help="requests that may wait")
+    add("--retry", type=_from_1, metavar="N", help="tries of a request; 1 is no retry")
+    add("--timeout-ms", type=int, metavar="MS", help="from request to answer; -1 none")
+    add("--max-message-bytes", type=_from_1, metavar="N", help="longest request")
+    add("--max-picture-bytes", type=_from_1, metavar="N", help="longest picture")
+    parser.set_defaults(**DEFAULTS)
     add(
         "--option",
         action="append",
@@ -106,10 +107,7 @@ def _add_upstream(group: argparse._ArgumentGroup) -> None:
 
 
 def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
-    from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-
-    given = {field.name for field in fields(EndpointSettings)} & vars(options).keys()
-    values = {name: getattr(options, name) for name in given}
+    values = {name: getattr(options, name) for name in DEFAULTS}
     if options.option is not None:
         values["options"] = dict(options.option)
     settings = EndpointSettings(
@@ -119,9 +117,6 @@ def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSett
 
 
 def _upstream(options: argparse.Namespace) -> Upstream:
-    from ppocr_server.errors import ServerError
-    from ppocr_server.paddle_serving.upstream import Upstream
-
     secure = options.triton.startswith("grpcs://")
     files = options.triton_ca, options.triton_cert, options.triton_key
     if any(files) and not secure:
@@ -154,7 +149,3 @@ def _option(word: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{word!r} is not NAME=VALUE")
     return name, value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,15 +8,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ppocr_server.errors import ServerError
+from ppocr_server.paddle_serving.settings import OCR_OPS
+from ppocr_server.timeline.chrome import chrome_events
+from ppocr_server.timeline.traces import read_traces
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the timeline; returns 0, or 1 where the traces cannot be read or hold no request."""
-    options = _parser().parse_args(arguments)
-    from ppocr_server.errors import ServerError
-    from ppocr_server.paddle_serving.settings import OCR_OPS
-    from ppocr_server.timeline.chrome import chrome_events
-    from ppocr_server.timeline.traces import read_traces
-
+    parser = argparse.ArgumentParser(
+        prog="ppocr-serve timeline",
+        description="Turn Triton's traces into a timeline: a row for each Op, instance and "
+        "request. Open it in chrome://tracing or in Perfetto.",
+    )
+    add = parser.add_argument
+    add("traces", nargs="+", type=Path, metavar="TRACE", help="a file of traces from Triton")
+    text, default = "the timeline (default: %(default)s)", Path("timeline.json")
+    add("-o", "--output", type=Path, default=default, metavar="FILE", help=text)
+    add("--json", action="store_true", help="say what was written as JSON")
+    options = parser.parse_args(arguments)
     try:
         traces = read_traces(options.traces)
         if not traces:
@@ -33,27 +43,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print(f"{options.output}: {requests} requests; open it in chrome://tracing or Perfetto")
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ppocr-serve timeline",
-        description="Turn Triton's traces into a timeline: a row for each Op, instance and "
-        "request. Open it in chrome://tracing or in Perfetto.",
-    )
-    add = parser.add_argument
-    add("traces", nargs="+", type=Path, metavar="TRACE", help="a file of traces from Triton")
-    add(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("timeline.json"),
-        metavar="FILE",
-        help="the timeline (default: %(default)s)",
-    )
-    add("--json", action="store_true", help="say what was written as JSON")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_engine.config_pbtxt import instance_count
+from ppocr_engine.errors import EngineError
+from ppocr_engine.repository_check import read_configs
 from ppocr_server.tritonserver.launch import SHARED_MEMORY
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY as FOLDER
 
@@ -90,10 +92,16 @@ def free_bytes() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the size in bytes; returns 0, or 1 where the repository cannot be read."""
-    options = _parser().parse_args(arguments)
-    from ppocr_engine.errors import EngineError
-    from ppocr_engine.repository_check import read_configs
-
+    parser = argparse.ArgumentParser(
+        prog="ppocr-serve shm-size",
+        description="Print the bytes of shared memory that serving a repository can come to use: "
+        "shm_size of a container, sizeLimit of a pod's /dev/shm.",
+    )
+    add = parser.add_argument
+    add("repository", type=Path, help="folder of models, as ppocr-convert build writes it")
+    text = "of the largest picture that will be sent (default: what the repository allows)"
+    add("--pixels", type=int, metavar="N", help=text)
+    options = parser.parse_args(arguments)
     try:
         configs = [config for _, config in read_configs(options.repository) if config is not None]
         sizes = region_sizes(configs, options.pixels)
@@ -102,20 +110,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(f"{sum(sizes.values())}\n")
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ppocr-serve shm-size",
-        description="Print the bytes of shared memory that serving a repository can come to use: "
-        "shm_size of a container, sizeLimit of a pod's /dev/shm.",
-    )
-    add = parser.add_argument
-    add("repository", type=Path, help="folder of models, as ppocr-convert build writes it")
-    add(
-        "--pixels",
-        type=int,
-        metavar="N",
-        help="of the largest picture that will be sent (default: what the repository allows)",
-    )
-    return parser
