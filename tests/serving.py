@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -117,3 +118,23 @@ def answers(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def ask(
+    url: str,
+    method: str,
+    path: str,
+    body: bytes | str = b"",
+    headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> tuple[int, bytes]:
+    """Status and body of an answer of "host:port"; the path is sent as it is."""
+    connection = (
+        http.client.HTTPConnection(url, timeout=60)
+        if tls is None
+        else http.client.HTTPSConnection(url, timeout=60, context=tls)
+    )
+    with closing(connection):
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, answer.read()

@@ -6,12 +6,11 @@ import base64
 import json
 import os
 import signal
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import answers, eventually
+from serving import answers, ask, eventually
 
 from ppocr_server.configured import Endpoints
 from ppocr_server.paddle_serving.protocol import ErrNo
@@ -41,9 +40,9 @@ def url(triton: TritonServer) -> Iterator[str]:
 
 def err_no(url: str) -> int:
     body = {"key": ["image"], "value": [base64.b64encode(PICTURE).decode()]}
-    request = urllib.request.Request(f"http://{url}/ocr/prediction", json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return int(json.load(answer)["err_no"])
+    status, answer = ask(url, "POST", "/ocr/prediction", json.dumps(body))
+    assert status == 200
+    return int(json.loads(answer)["err_no"])
 
 
 def test_they_answer_9000_until_it_is_back(triton: TritonServer, url: str) -> None:

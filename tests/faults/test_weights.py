@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import tritonclient.grpc as grpcclient
 from server_unit.stand_ins import infer
 from server_unit.tiny_models import FLOAT, add_model, config, graph_model, plus_one
+from serving import ask
 
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -51,13 +50,9 @@ def added(running: tuple[TritonServer, Path]) -> Iterator[Callable[[str], float]
 
 def load(server: TritonServer, model: str) -> str:
     """Ask for a model to be loaded again; the reason where that is refused."""
-    url = f"http://{server.http_url}/v2/repository/models/{model}/load"
-    asked = urllib.request.Request(url, method="POST", headers=server.security.headers)
-    try:
-        with urllib.request.urlopen(asked, timeout=60):
-            return ""
-    except urllib.error.HTTPError as error:
-        return str(json.load(error)["error"])
+    path = f"/v2/repository/models/{model}/load"
+    status, answer = ask(server.http_url, "POST", path, headers=server.security.headers)
+    return "" if status == 200 else str(json.loads(answer)["error"])
 
 
 @pytest.mark.parametrize("model", ENGINES)

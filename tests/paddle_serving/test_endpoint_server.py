@@ -20,6 +20,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from paddle_serving.conftest import RunningEndpoint, endpoint_process
 from PIL import Image
+from serving import ask, eventually
 from tritonclient.grpc import InferenceServerClient, InferInput
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
@@ -37,12 +38,7 @@ Rpc = Callable[..., Any]
 def post(
     port: int, body: bytes, path: str = "/ocr/prediction", method: str = "POST"
 ) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request(method, path, body)
-    response = connection.getresponse()
-    answer = response.status, response.read()
-    connection.close()
-    return answer
+    return ask(f"127.0.0.1:{port}", method, path, body)
 
 
 @pytest.fixture
@@ -186,10 +182,9 @@ def test_too_much_is_refused_before_it_has_arrived(
 
 def test_who_closes_afterwards_is_heard_to_the_end(endpoint: RunningEndpoint) -> None:
     """An answer before that would be lost with the connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", endpoint.http_port, timeout=60)
-    connection.request("POST", "/ocr/prediction", b"A" * 60_000_000, {"Connection": "close"})
-    answer = connection.getresponse()
-    assert (answer.status, json.load(answer)["err_no"]) == (200, 10000)
+    url, closing = f"127.0.0.1:{endpoint.http_port}", {"Connection": "close"}
+    status, answer = ask(url, "POST", "/ocr/prediction", b"A" * 60_000_000, closing)
+    assert (status, json.loads(answer)["err_no"]) == (200, 10000)
 
 
 @pytest.mark.parametrize("case", [b"{", b"hello", b"[]", b'{"key": "image"}', b'{"logid": 1.5}'])
@@ -274,11 +269,12 @@ def test_a_client_that_goes_away_is_not_served_further(
     with pytest.raises(grpc.RpcError) as caught:
         rpc(timeout=0.05, key=["image"], value=[value], logid=4711)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    deadline = time.monotonic() + SOON
-    while (log := (endpoint.logs / "pipeline.log").read_text()[began:]).count("cancelled") < 2:
-        assert time.monotonic() < deadline, log
-        time.sleep(0.05)
-    assert "logid=4711" in log
+
+    def log() -> str:
+        return (endpoint.logs / "pipeline.log").read_text()[began:]
+
+    assert eventually(lambda: log().count("cancelled") >= 2, SOON), log()
+    assert "logid=4711" in log()
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
 
 
@@ -298,10 +294,7 @@ def healthy(endpoint: RunningEndpoint) -> tuple[int, int]:
 
 
 def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body: bytes) -> None:
-    deadline = time.monotonic() + SOON
-    while healthy(endpoint) != (200, health_pb2.HealthCheckResponse.SERVING):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert eventually(lambda: healthy(endpoint) == (200, health_pb2.HealthCheckResponse.SERVING))
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with endpoint_process(f"127.0.0.1:{port}", tmp_path, "--retry", "2") as alone:
@@ -337,10 +330,9 @@ def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
     post(endpoint.http_port, b'{"logid": 123456789}')
     log = (endpoint.logs / "pipeline.log").read_text()
     assert r"logid=987654321 clientip='10.1.2.3\n' ocr/prediction err_no=0" in log
-    deadline = time.monotonic() + 30
-    while "Error req[123456789]" not in (blocks := tracer_of(endpoint)) or "Op(rec):" not in blocks:
-        assert time.monotonic() < deadline, blocks
-        time.sleep(0.2)
+    told = ("Error req[123456789]", "Op(rec):")
+    assert eventually(lambda: all(word in tracer_of(endpoint) for word in told), 30)
+    blocks = tracer_of(endpoint)
     for words in ("Op(det):", "\tmidp[", "\tidle[", "\tQPS[", "\t\t.99[", "\trec(In: ['det'], Out"):
         assert words in blocks
     # What recognize tells of itself divides its time: cropping before, decoding after the calls.

@@ -7,7 +7,6 @@ import dataclasses
 import http.client
 import socket
 import ssl
-from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -15,6 +14,7 @@ import pytest
 from paddle_serving.conftest import endpoint_process
 from security.conftest import HOST, Certificates, grpc_credentials
 from security.triton_calls import GRPC, ask_grpc, ask_http
+from serving import ask
 
 from ppocr_client import AsyncOcrClient, OcrClient
 from ppocr_client.transport.base import Tls as ClientTls
@@ -210,18 +210,9 @@ def test_a_certificate_of_triton_that_cannot_be_read_is_named() -> None:
         Upstream(True, Path("/no/ca.pem")).channel("127.0.0.1:1", [])
 
 
-def post(port: int, context: ssl.SSLContext | None, headers: Mapping[str, str]) -> int:
+def post(port: int, context: ssl.SSLContext | None) -> int:
     """The status of a request to the old HTTP endpoint that holds no picture."""
-    connection = (
-        http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        if context is None
-        else http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context)
-    )
-    try:
-        connection.request("POST", "/ocr/prediction", "{}", dict(headers))
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    return ask(f"127.0.0.1:{port}", "POST", "/ocr/prediction", "{}", tls=context)[0]
 
 
 def test_the_old_endpoints_speak_mutual_tls(
@@ -243,7 +234,7 @@ def test_the_old_endpoints_speak_mutual_tls(
     ]
     with endpoint_process(closed.grpc_url, tmp_path / "logs", *arguments) as running:
         known = ClientTls(c.ca, c.client, c.client_key).context()
-        assert post(running.http_port, known, {}) == 200
+        assert post(running.http_port, known) == 200
         for wrong in (
             None,
             ClientTls(c.ca).context(),
@@ -251,7 +242,7 @@ def test_the_old_endpoints_speak_mutual_tls(
             ClientTls(c.ca, c.other_client, c.other_client_key).context(),
         ):
             with pytest.raises((OSError, http.client.HTTPException)):
-                post(running.http_port, wrong, {})
+                post(running.http_port, wrong)
         method = "/grpc.health.v1.Health/Check"
         url = f"127.0.0.1:{running.rpc_port}"
         with grpc.secure_channel(url, grpc_credentials(c.ca, c.client_key, c.client)) as opened:

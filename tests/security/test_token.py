@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 from collections.abc import Iterator
@@ -102,12 +101,9 @@ def test_the_token_is_on_no_command_line(guarded: RunningEndpoint, token: str) -
 
 def test_the_old_http_endpoint_wants_the_token(guarded: RunningEndpoint, token: str) -> None:
     def post(headers: dict[str, str]) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", guarded.http_port, timeout=20)
-        connection.request("POST", "/ocr/prediction", "{}", headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        connection.close()
-        return answer.status, body
+        url = f"127.0.0.1:{guarded.http_port}"
+        status, body = ask_http(url, "POST", "/ocr/prediction", "{}", headers)
+        return status, json.loads(body)
 
     for headers in [{}, *({"Authorization": wrong} for wrong in wrong_values(token))]:
         status, body = post(headers)

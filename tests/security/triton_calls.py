@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Mapping
 from typing import Any
 
 import grpc
+from serving import ask
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_server.access.security import GRPC_PREFIX
@@ -91,13 +91,8 @@ def ask_http(
     url: str, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """Status and body of an answer; the path is sent as it is."""
-    connection = http.client.HTTPConnection(url, timeout=20)
-    try:
-        connection.request(method, path, body, dict(headers or {}))
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
-    finally:
-        connection.close()
+    status, answer = ask(url, method, path, body, headers)
+    return status, answer.decode(errors="replace")
 
 
 def ask_grpc(
