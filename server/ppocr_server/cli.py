@@ -99,9 +99,7 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     options.triton_argument += profile_arguments(configured, logs)
     with (
         _server(options, repository, show, triton.host, of_config) as server,
-        old_endpoints(
-            configured, server.grpc_url, server.metrics_url, logs, options.security
-        ) as endpoints,
+        old_endpoints(configured, server, logs) as endpoints,
     ):
         show.finish()
         return _run(options, server, endpoints)

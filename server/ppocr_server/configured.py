@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ppocr_engine.errors import EngineError
-from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_loop, serve_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
@@ -23,6 +22,7 @@ from ppocr_server.tritonserver.ports import choose_ports, reachable
 
 if TYPE_CHECKING:
     from ppocr_converters.repository.serving_config.service import Service
+    from ppocr_server.tritonserver.server import TritonServer
 
 LOG = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0
@@ -209,32 +209,25 @@ class Endpoints:
 
 @contextmanager
 def old_endpoints(
-    configured: Configured,
-    grpc_url: str,
-    metrics_url: str,
-    log_folder: Path | None,
-    security: Security,
+    configured: Configured, server: TritonServer, log_folder: Path | None
 ) -> Iterator[Endpoints]:
     """Answer the clients of Paddle Serving while the block runs.
 
     Args:
         configured: the configuration.
-        grpc_url: Triton's, "host:port".
-        metrics_url: Triton's, "host:port".
+        server: a started one; the old endpoints use the same token and certificates.
         log_folder: for the log files of Paddle Serving, None for standard error.
-        security: of Triton; the old endpoints use the same token and certificates.
 
     Raises:
         ServerError: the ports cannot be opened, or see `upstream_of`.
     """
     write_logs(log_folder)
+    security = server.security
+    upstream = upstream_of(security)
     settings = replace(
-        configured.endpoints,
-        token=security.token,
-        tls=security.tls,
-        upstream=upstream_of(security),
+        configured.endpoints, token=security.token, tls=security.tls, upstream=upstream
     )
-    endpoints = Endpoints(settings, grpc_url, configured.tracer(metrics_url))
+    endpoints = Endpoints(settings, server.grpc_url, configured.tracer(server.metrics_url))
     endpoints.start()
     try:
         yield endpoints
