@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ppocr_server.access.security import add_security_arguments
+from ppocr_server.tritonserver.launch import LOG_LEVELS
 
 WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
@@ -13,7 +14,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 RESTARTS_HELP = "restarts within 10 minutes of a tritonserver that ended or lost a process"
 TIMEOUT_HELP = "time to load all models (default: 120 s, and 20 s for each of their processes)"
-LOG_LEVELS = ("error", "warning", "info", "verbose")
+LOG_FOLDER = "PipelineServingLogs"
 NO_DEFAULT: tuple[object, ...] = (None, False, [], argparse.SUPPRESS)
 
 
@@ -75,14 +76,16 @@ def _add_config_arguments(group: argparse._ArgumentGroup) -> None:
     add("--config", type=Path, metavar="FILE", help=config_help)
     add("--work", type=Path, default=WORK, metavar="DIR", help="folder for all models")
     folder_help = "for the logs of the old endpoints; empty: standard error"
-    add("--log-folder", default="PipelineServingLogs", metavar="DIR", help=folder_help)
+    add("--log-folder", default=LOG_FOLDER, metavar="DIR", help=folder_help)
 
 
 def _add_output_arguments(options: argparse.ArgumentParser) -> None:
     add = options.add_argument
     add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
     add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
-    add("--log-level", choices=LOG_LEVELS, default="info", help="what goes into Triton's log")
+    add(
+        "--log-level", choices=tuple(LOG_LEVELS), default="info", help="what goes into Triton's log"
+    )
     add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
     decode_help = "decode the body of a raw /infer answer on standard input, and exit"
     add("--decode", action="store_true", help=decode_help)

@@ -10,10 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from ppocr_server.access.credentials import add_arguments, read_secret, tls_of, token_of
-from ppocr_server.arguments import DefaultsHelp
+from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
-from ppocr_server.paddle_serving.logs import LOG_FOLDER, write_logs
+from ppocr_server.paddle_serving.logs import write_logs
 from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.upstream import Upstream
 

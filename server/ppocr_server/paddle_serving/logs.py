@@ -9,7 +9,6 @@ from pathlib import Path
 from ppocr_server.paddle_serving import service
 from ppocr_server.paddle_serving.tracing import tracer
 
-LOG_FOLDER = "PipelineServingLogs"
 MAX_BYTES = 512_000_000
 LINE = "%(levelname)s %(asctime)s [%(name)s] %(message)s"
 TRACER_LINE = "%(asctime)s %(message)s"
