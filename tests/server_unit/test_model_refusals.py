@@ -27,7 +27,9 @@ class TritonPythonModel:
 SYNTAX = b"class TritonPythonModel:\n    def initialize(self, args:\n"
 DIES = b"import os\nos._exit(3)\n"
 MAGIC = "optimization { execution_accelerators { cpu_execution_accelerator { name: 'magic' } } }"
-FAST = parameter("PERFORMANCE_HINT", "FAST")
+MODE, FAST = parameter("execution_mode", "7"), parameter("PERFORMANCE_HINT", "FAST")
+SEQUENCE = "sequence_batching { direct { } }"
+DAMAGED = plus_one().SerializeToString()[:40]
 TEXT = graph_model(
     [helper.make_node("Identity", ["X"], ["Y"])],
     {"X": (STRING, ["N", "W"])},
@@ -44,26 +46,10 @@ NETWORKS: dict[str, tuple[str, ModelProto | bytes, list[str]]] = {
     "text": (config(x="TYPE_STRING", y="TYPE_STRING"), TEXT, ["tensor(string)"]),
     "gpu": (config(kind="KIND_GPU"), plus_one(), ["KIND_GPU"]),
     "accelerator": (config(more=MAGIC), plus_one(), ["'magic'", "openvino"]),
-    "mode": (
-        config(more=parameter("execution_mode", "7")),
-        plus_one(),
-        ["execution_mode", "7"],
-    ),
-    "sequence": (
-        config(more="sequence_batching { direct { } }"),
-        plus_one(),
-        ["sequence batching"],
-    ),
-    "damaged": (
-        config(),
-        plus_one().SerializeToString()[:40],
-        ["damaged/1/model.onnx", "cannot load"],
-    ),
-    "openvino_hint": (
-        config("openvino", more=FAST),
-        plus_one(),
-        ["PERFORMANCE_HINT is 'FAST'"],
-    ),
+    "mode": (config(more=MODE), plus_one(), ["execution_mode", "7"]),
+    "sequence": (config(more=SEQUENCE), plus_one(), ["sequence batching"]),
+    "damaged": (config(), DAMAGED, ["damaged/1/model.onnx", "cannot load"]),
+    "openvino_hint": (config("openvino", more=FAST), plus_one(), ["PERFORMANCE_HINT is 'FAST'"]),
     "openvino_broken": (config("openvino"), b"no model at all", ["cannot load"]),
 }
 STEPS = {"raises": RAISES, "syntax": SYNTAX, "dies": DIES}
