@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
 from ppocr_server.paddle_serving.settings import OCR_OPS
 from ppocr_server.paddle_serving.tracing.records import Records
 from ppocr_server.paddle_serving.tracing.tracer import pending_of, phases_of, since
-from ppocr_server.paddle_serving.tracing.tracer_block import Counts, Queues, tracer_block
+from ppocr_server.paddle_serving.tracing.tracer_block import Counts, tracer_block
 
 MS = 1_000_000
 CHANGE = {
@@ -18,7 +19,9 @@ CHANGE = {
     "rec": Counts(40, 500 * MS, 2000 * MS, 100 * MS, 1000 * MS),
 }
 INSTANCES = {"det_preprocess": 1, "det": 4, "det_postprocess": 1, "recognize": 2, "rec": 2}
-QUEUES = Queues(running=3, workers=20, waiting=4, max_waiting=1000, pending={"det": 2, "rec": 5})
+LIMIT = ConcurrencyLimit(workers=20, max_waiting=1000)
+LIMIT.waiting = 4
+PENDING = {"det": 2, "rec": 5}
 
 
 Phases = dict[str, dict[str, float]]
@@ -27,7 +30,9 @@ Phases = dict[str, dict[str, float]]
 def block(
     records: Records, change: dict[str, Counts] = CHANGE, phases: Phases | None = None
 ) -> list[str]:
-    return list(tracer_block(OCR_OPS, change, INSTANCES, phases or {}, records, QUEUES, 2.0))
+    return list(
+        tracer_block(OCR_OPS, change, INSTANCES, phases or {}, records, LIMIT, PENDING, 2.0)
+    )
 
 
 def figures(lines: list[str], op: str) -> dict[str, float]:

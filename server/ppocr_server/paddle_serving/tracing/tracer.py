@@ -16,7 +16,7 @@ from tritonclient.grpc.service_pb2 import ModelConfigRequest, ModelStatisticsReq
 
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import TracerSettings
-from ppocr_server.paddle_serving.tracing.tracer_block import CALLERS, Counts, Queues, tracer_block
+from ppocr_server.paddle_serving.tracing.tracer_block import CALLERS, Counts, tracer_block
 
 LOG = logging.getLogger(__name__)
 METRICS_SECONDS = 2.0
@@ -59,13 +59,9 @@ async def trace(settings: TracerSettings, triton: Any, service: PipelineService)
             model: since(phases_before.get(model, {}), phases_now[model]) for model in phases_now
         }
         phases_before = phases_now
-        limit = service.limit
-        queues = Queues(
-            limit.running, limit.workers, limit.waiting, limit.max_waiting, pending_of(text)
-        )
-        for line in tracer_block(
-            settings.ops, change, instances, phases, service.records.take(), queues, seconds
-        ):
+        models = settings.ops, change, instances, phases
+        requests = service.records.take(), service.limit, pending_of(text)
+        for line in tracer_block(*models, *requests, seconds):
             LOG.info(line)
 
 

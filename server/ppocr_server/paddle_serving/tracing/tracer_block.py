@@ -10,10 +10,10 @@ the instances of the Op's busiest model had no work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
 from ppocr_server.paddle_serving.settings import OpModels
 from ppocr_server.paddle_serving.tracing.records import Records
 
@@ -41,24 +41,14 @@ def _total(counts: Iterable[Counts]) -> Counts:
     return Counts(*map(sum, zip(*counts, strict=True)))
 
 
-@dataclass(frozen=True)
-class Queues:
-    """Requests in progress and waiting at the endpoints, and waiting in Triton by model."""
-
-    running: int
-    workers: int
-    waiting: int
-    max_waiting: int
-    pending: Mapping[str, int]
-
-
 def tracer_block(
     ops: Mapping[str, OpModels],
     change: Mapping[str, Counts],
     instances: Mapping[str, int],
     phases: Mapping[str, Mapping[str, float]],
     records: Records,
-    queues: Queues,
+    limit: ConcurrencyLimit,
+    pending: Mapping[str, int],
     seconds: float,
 ) -> Iterator[str]:
     """The lines of one block.
@@ -69,7 +59,8 @@ def tracer_block(
         instances: how many instances each model has.
         phases: seconds in each phase of the models that count them; only the ratios are used.
         records: the service's requests in the interval.
-        queues: lengths at its end.
+        limit: of the endpoints' requests.
+        pending: how many requests wait in Triton at its end, by model.
         seconds: length of the interval.
     """
     yield "==================== TRACER ======================"
@@ -77,8 +68,9 @@ def tracer_block(
         yield from op_lines(name, models, change, instances, phases, seconds)
     if records.latencies:
         yield from service_lines(records, seconds)
-    yield f"Channel (server worker num[{queues.workers}]):"
-    yield from queue_lines(list(ops.items()), queues)
+    yield f"Channel (server worker num[{limit.workers}]):"
+    yield _queue("endpoint", "client", "endpoint", limit.waiting, limit.max_waiting)
+    yield from queue_lines(ops, pending)
 
 
 def op_lines(
@@ -147,13 +139,12 @@ def service_lines(records: Records, seconds: float) -> Iterator[str]:
         yield f"\t\t.{percentile}[{latencies[count * percentile // 100]} ms]"
 
 
-def queue_lines(ops: Sequence[tuple[str, OpModels]], queues: Queues) -> Iterator[str]:
-    """The queue before each Op; the first is the endpoints' own."""
-    yield _queue("endpoint", "client", "endpoint", queues.waiting, queues.max_waiting)
+def queue_lines(ops: Mapping[str, OpModels], pending: Mapping[str, int]) -> Iterator[str]:
+    """The queue before each Op."""
     before = "endpoint"
-    for name, models in ops:
-        if any(model in queues.pending for model in models.models):
-            waiting = sum(queues.pending.get(model, 0) for model in models.models)
+    for name, models in ops.items():
+        if any(model in pending for model in models.models):
+            waiting = sum(pending.get(model, 0) for model in models.models)
             yield _queue(name, before, name, waiting, 0)
         before = name
 
