@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc.service_pb2 import ModelConfigRequest, ModelStatisticsRequest
 
+from ppocr_engine.config_pbtxt import instance_count
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import TracerSettings
 from ppocr_server.paddle_serving.tracing.tracer_block import CALLERS, Counts, tracer_block
@@ -92,10 +93,10 @@ def _counts(model: Any) -> Counts:
 async def instances_of(triton: Any, model: str) -> int:
     """How many instances a model has; 1 while Triton does not answer."""
     try:
-        config = (await triton.ModelConfig(ModelConfigRequest(name=model))).config
+        answer = await triton.ModelConfig(ModelConfigRequest(name=model))
     except grpc.RpcError:
         return 1
-    return sum(group.count * max(1, len(group.gpus)) for group in config.instance_group) or 1
+    return instance_count(answer.config)
 
 
 async def metrics_text(settings: TracerSettings) -> str:
