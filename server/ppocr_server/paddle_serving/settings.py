@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ppocr_pipeline.limits import Limits
 from ppocr_server.access.credentials import Tls
 from ppocr_server.paddle_serving.upstream import Upstream
 
@@ -52,7 +53,7 @@ class EndpointSettings:
     retry: int = 1
     timeout_ms: int = -1
     max_message_bytes: int = 256 << 20
-    max_picture_bytes: int = 32 << 20
+    max_picture_bytes: int = Limits.max_image_bytes
     model: str = "ocr"
     options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
     token: str | None = field(default=None, repr=False)

@@ -17,6 +17,7 @@ from typing import Any
 from ppocr_engine.config_pbtxt import instance_count
 from ppocr_engine.errors import EngineError
 from ppocr_engine.repository_check import read_configs
+from ppocr_pipeline.limits import Limits
 from ppocr_server.tritonserver.launch import SHARED_MEMORY
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY as FOLDER
 
@@ -28,8 +29,6 @@ PIXEL_BYTES = 3
 # to 9 million pixels.
 COPIES = 2.2
 MIB = 1 << 20
-# What det_preprocess allows where its config.pbtxt says nothing (see its image.py).
-MAX_PIXELS, MAX_BYTES = 100_000_000, 32 << 20
 
 
 def region_sizes(
@@ -44,14 +43,15 @@ def region_sizes(
         max_pixels: of the largest picture that will be sent, None for what the repository allows.
         in_processes: the backends whose instances are processes.
     """
-    limits = {
-        name: int(value.string_value)
+    parameters = {
+        name: value.string_value
         for config in configs
         for name, value in config.parameters.items()
         if name in ("max_image_pixels", "max_image_bytes")
     }
-    pixels = limits.get("max_image_pixels", MAX_PIXELS) if max_pixels is None else max_pixels
-    picture = COPIES * PIXEL_BYTES * pixels + limits.get("max_image_bytes", MAX_BYTES)
+    limits = Limits.from_parameters(parameters)
+    pixels = limits.max_image_pixels if max_pixels is None else max_pixels
+    picture = COPIES * PIXEL_BYTES * pixels + limits.max_image_bytes
     start, growth = SHARED_MEMORY["shm-default-byte-size"], SHARED_MEMORY["shm-growth-byte-size"]
     sizes = {}
     for config in configs:
