@@ -37,10 +37,6 @@ class Certificates:
     def mutual(self) -> Tls:
         return Tls(self.server, self.server_key, self.ca)
 
-    @property
-    def one_sided(self) -> Tls:
-        return Tls(self.server, self.server_key)
-
 
 def grpc_credentials(ca: Path, key: Path | None = None, certificate: Path | None = None) -> Any:
     """Of a client that trusts an authority, and has a certificate or none."""
