@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,7 @@ from ppocr_converters.graph.dictionary import read_dictionary
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
 from ppocr_converters.proof.networks import (
     Ints,
-    compiled_detector,
-    compiled_recogniser,
+    compiled_network,
     mask,
     normalise,
     onnx_network,
@@ -40,14 +40,21 @@ def pixels(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).integers(0, 256, shape, dtype=np.uint8)
 
 
+def recogniser(built: Path) -> Callable[[np.ndarray, np.ndarray], list[np.ndarray]]:
+    network = compiled_network(built / REC / "model.onnx", EngineSpec(threads=1))
+    return lambda crops, widths: network({"CROPS": crops, "WIDTHS": widths})
+
+
 @pytest.mark.parametrize("shape", [(1, 64, 96, 3), (3, 64, 160, 3), (1, 416, 320, 3)])
 def test_a_compiled_detector_answers_as_its_network(built: Path, shape: tuple[int, ...]) -> None:
     picture = random_pictures(np.random.default_rng(3), shape)
     raw = onnx_network(built / DET / "converted.onnx", threads=1)
-    compiled = compiled_detector(built / DET / "model.onnx", EngineSpec(threads=1))
+    compiled = compiled_network(built / DET / "model.onnx", EngineSpec(threads=1))
     expected = raw(normalise(picture, KINDS["det"]))
     assert expected.shape == (shape[0], 1, *shape[1:3])
-    np.testing.assert_allclose(compiled(picture), expected[:, 0], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(
+        compiled({"DET_INPUT": picture})[0], expected[:, 0], atol=1e-4, rtol=0
+    )
     assert expected.max() > 0.9
 
 
@@ -56,9 +63,7 @@ def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[
     crops = random_pictures(np.random.default_rng(3), shape)
     widths = np.array([[shape[2] - 3 * row] for row in range(shape[0])], np.int32)
     raw = onnx_network(built / REC / "converted.onnx", threads=1)
-    indices, probabilities = compiled_recogniser(built / REC / "model.onnx", EngineSpec(threads=1))(
-        crops, widths
-    )
+    indices, probabilities = recogniser(built)(crops, widths)
     expected = raw(mask(normalise(crops, KINDS["rec"]), widths))
     assert indices.dtype == np.int32
     assert probabilities.dtype == np.float32
@@ -67,7 +72,7 @@ def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[
 
 
 def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
-    read = compiled_recogniser(built / REC / "model.onnx", EngineSpec(threads=1))
+    read = recogniser(built)
     widths: Ints = np.array([[100], [37]], np.int32)
     crops = pixels(2, 48, 160, 3)
     other = crops.copy()
@@ -79,7 +84,7 @@ def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
 
 
 def test_a_width_beyond_the_crop_is_the_whole_crop(built: Path) -> None:
-    read = compiled_recogniser(built / REC / "model.onnx", EngineSpec(threads=1))
+    read = recogniser(built)
     crops = pixels(1, 48, 96, 3)
     whole = read(crops, np.array([[96]], np.int32))
     for a, b in zip(whole, read(crops, np.array([[9999]], np.int32)), strict=True):

@@ -20,7 +20,7 @@ from ppocr_converters.paddle.model_folder import combined, find_paddle_model
 from ppocr_converters.paddle.program import read_program
 from ppocr_converters.proof.networks import source_network
 from ppocr_converters.repository.model_build import build_model
-from ppocr_converters.repository.model_source import find_model_source
+from ppocr_converters.repository.model_source import ModelChoice, find_model_source
 
 pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "paddle_models" / "forms.py"
@@ -106,7 +106,7 @@ def test_what_paddlex_writes_beside_a_model_is_used(
     )
     report = check(folder)
     assert (report.characters, report.dictionary, report.problems) == (38, "inference.yml", [])
-    source = find_model_source(str(folder), tmp_path, kind="rec")
+    source = find_model_source(ModelChoice(str(folder)), tmp_path, kind="rec")
     assert list(source.characters) == characters
     made = build_model(source, tmp_path / "made", opset=14)
     assert made.manifest["converted"]["producer"] == "paddle2onnx 1.3.1"
@@ -186,7 +186,9 @@ def test_older_detectors_convert_and_prove(tmp_path: Path, name: str) -> None:
     if not (SHARED / name).is_dir():
         pytest.skip(f"there is no {name} to convert")
     made = build_model(
-        find_model_source(str(SHARED / name), tmp_path, kind="det"), tmp_path / "m", opset=14
+        find_model_source(ModelChoice(str(SHARED / name)), tmp_path, kind="det"),
+        tmp_path / "m",
+        opset=14,
     )
     assert made.manifest["proof"]["max_difference"] < 1e-4
     assert made.manifest["proof"]["max_probability"] > 0.9
@@ -224,16 +226,21 @@ def test_an_unknown_operator_is_named(saved: Path, tmp_path: Path) -> None:
 def test_a_detector_given_as_a_recogniser_is_refused(built: Path, tmp_path: Path) -> None:
     path = built / "PP-OCRv4_mobile_det" / "converted.onnx"
     with pytest.raises(ModelError, match=r"is a text detector .*but was given as rec"):
-        build_model(find_model_source(str(path), tmp_path, kind="rec"), tmp_path / "made", opset=14)
+        build_model(
+            find_model_source(ModelChoice(str(path)), tmp_path, kind="rec"),
+            tmp_path / "made",
+            opset=14,
+        )
     with pytest.raises(ModelError, match="is a det model, but was given as rec"):
-        find_model_source("PP-OCRv4_mobile_det", tmp_path, kind="rec")
+        find_model_source(ModelChoice("PP-OCRv4_mobile_det"), tmp_path, kind="rec")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dictionary_one_line_short_is_refused(models: Path, built: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.txt"
     write_dictionary(short, read_dictionary(models / REC / "dictionary.txt")[:-1])
-    source = find_model_source(str(built / REC / "converted.onnx"), tmp_path, dictionary=short)
+    choice = ModelChoice(str(built / REC / "converted.onnx"), dictionary=short)
+    source = find_model_source(choice, tmp_path)
     with pytest.raises(ConvertError, match="= 6624 classes, but the model has 6625"):
         build_model(source, tmp_path / "made", opset=14)
     assert [path.name for path in tmp_path.iterdir()] == ["short.txt"]

@@ -16,7 +16,7 @@ from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.graph.check import check
 from ppocr_converters.graph.compile import compile_model
-from ppocr_converters.graph.onnx_model import inputs, kind_of, load_onnx
+from ppocr_converters.graph.onnx_model import OnnxFile, inputs, kind_of, load_onnx
 from ppocr_converters.paddle.convert import convert
 from ppocr_converters.paddle.model_folder import count_weights, find_paddle_model
 from ppocr_converters.proof.networks import source_network
@@ -32,7 +32,7 @@ def test_a_classifier_converts_compiles_and_proves(models: Path, tmp_path: Path)
     assert kind_of(network) == "cls"
     assert all(isinstance(inputs(network)[0].shape[axis], str) for axis in (0, 3))
     onnx.save(compile_model(network, catalogue().kinds, name="cls", height=48), compiled)
-    proof = prove_file(compiled, models / CLS)
+    proof = prove_file(OnnxFile(compiled), models / CLS)
     assert proof.max_difference < 1e-4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.onnx", "m.onnx"]
 
@@ -110,13 +110,13 @@ def test_a_proof_fails_on_a_model_that_was_changed(
     mean.CopyFrom(onnx.numpy_helper.from_array(np.full(3, 100, np.float32), "ppocr.mean"))
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(ProofError, match="does not answer as its source does") as raised:
-        prove_file(tmp_path / "m.onnx", models / name)
+        prove_file(OnnxFile(tmp_path / "m.onnx"), models / name)
     assert raised.value.differences
 
 
 def test_a_proof_needs_a_compiled_model(models: Path, built: Path) -> None:
     with pytest.raises(ModelError, match="is not compiled"):
-        prove_file(built / DET / "converted.onnx", models / DET)
+        prove_file(OnnxFile(built / DET / "converted.onnx"), models / DET)
 
 
 def test_check_explains_the_real_models(models: Path, built: Path) -> None:

@@ -15,9 +15,9 @@ from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.compile import PREFIX
-from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
+from ppocr_converters.graph.onnx_model import OnnxFile, inputs, load_onnx, metadata, outputs
 from ppocr_converters.graph.precision import lower_model, to_int8
-from ppocr_converters.proof.networks import compiled_recogniser, normalise, onnx_network
+from ppocr_converters.proof.networks import compiled_network, normalise, onnx_network
 from ppocr_converters.proof.tensors import compare_file
 from ppocr_engine.spec import EngineSpec
 
@@ -46,10 +46,12 @@ def test_float16_has_the_same_ends_and_half_the_size(built: Path, half: Path) ->
 
 
 def test_float16_is_proven_within_its_own_bounds(built: Path, half: Path) -> None:
-    proof = compare_file(half, built / DET / "converted.onnx")
+    proof = compare_file(OnnxFile(half), built / DET / "converted.onnx")
     assert (proof.precision, proof.problems) == ("fp16", [])
     assert 0 < proof.max_difference < proof.tolerance.max_difference
-    strict = compare_file(half, built / DET / "converted.onnx", bounds=["max_difference=1e-6"])
+    strict = compare_file(
+        OnnxFile(half), built / DET / "converted.onnx", bounds=["max_difference=1e-6"]
+    )
     assert "the bound is 1e-06" in strict.problems[0]
 
 
@@ -100,14 +102,12 @@ def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -
     # It learnt red first: the same as the network on pixels whose colours are swapped before.
     onnx.save(stretched, tmp_path / "m.onnx")
     crops = np.random.default_rng(2).integers(0, 256, (3, 80, 160, 3), dtype=np.uint8)
-    found = compiled_recogniser(tmp_path / "m.onnx", EngineSpec(threads=1))(
-        crops, np.zeros((3, 1), np.int32)
-    )
+    found = compiled_network(tmp_path / "m.onnx", EngineSpec(threads=1))({"CROPS": crops})
     values = normalise(crops[..., ::-1], catalogue().kinds["cls"])
     expected = onnx_network(tmp_path / "c.onnx", threads=1)(values)
     np.testing.assert_array_equal(found[0][:, 0], expected.argmax(axis=1))
     np.testing.assert_allclose(found[1][:, 0], expected.max(axis=1), atol=1e-5)
-    assert compare_file(tmp_path / "m.onnx", tmp_path / "c.onnx").problems == []
+    assert compare_file(OnnxFile(tmp_path / "m.onnx"), tmp_path / "c.onnx").problems == []
 
 
 def test_a_report_shows_every_difference(

@@ -14,6 +14,7 @@ from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
+from ppocr_converters.graph.onnx_model import OnnxFile
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
@@ -24,8 +25,10 @@ from ppocr_engine.errors import EngineError
 from ppocr_pipeline.ctc import load_dictionary
 
 
-def networks(built: Path) -> dict[str, Path]:
-    return {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+def networks(
+    built: Path, det: str = f"{DET}/model.onnx", rec: str = f"{REC}/model.onnx"
+) -> dict[str, OnnxFile]:
+    return {"det": OnnxFile(built / det), "rec": OnnxFile(built / rec)}
 
 
 @pytest.fixture
@@ -107,10 +110,10 @@ def test_assembling_twice_gives_the_same_bytes(
 
 
 def test_a_model_in_the_wrong_place_is_refused(built: Path, tmp_path: Path) -> None:
-    wrong = {"det": built / REC / "model.onnx", "rec": built / REC / "model.onnx"}
+    wrong = networks(built, det=f"{REC}/model.onnx")
     with pytest.raises(ModelError, match=r"is a text recogniser \(rec\), but was given as det"):
         assemble(tmp_path, source_repository(), wrong, load_profile("cpu-onnxruntime"))
-    raw = {"det": built / DET / "converted.onnx", "rec": built / REC / "model.onnx"}
+    raw = networks(built, det=f"{DET}/converted.onnx")
     with pytest.raises(RepositoryError, match="not compiled"):
         assemble(tmp_path / "b", source_repository(), raw, load_profile("cpu-onnxruntime"))
 
@@ -302,11 +305,14 @@ def test_what_was_proven_by_other_code_is_proven_again(
         raise ProvenAgain
 
     work = work_of(repository, tmp_path / "work")
-    for module, proof in (("proof.kept", "prove_reading"), ("repository.model_build", "_make")):
-        monkeypatch.setattr(f"ppocr_converters.{module}.{proof}", prove)
+    for module, proof in (
+        ("proof.kept", "proof.kept.prove_reading"),
+        ("repository.manifest", "repository.model_build._make"),
+    ):
+        monkeypatch.setattr(f"ppocr_converters.{proof}", prove)
         assert build(work) == 0
         with monkeypatch.context() as changed:
-            changed.setattr(f"ppocr_converters.{module}.code_digest", lambda: "other code")
+            changed.setattr(f"ppocr_converters.{module}.made_with", lambda: {"code": "other"})
             with pytest.raises(ProvenAgain):
                 build(work)
 

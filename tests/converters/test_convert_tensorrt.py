@@ -12,7 +12,7 @@ import pytest
 from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.graph.compile import cast_first
-from ppocr_converters.graph.onnx_model import Tensor, load_onnx
+from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx
 from ppocr_converters.repository.deployment_plan import Shapes
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
@@ -83,7 +83,8 @@ def test_one_command_builds_all_profiles_of_an_engine() -> None:
 def served(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository for TensorRT inside ONNX Runtime."""
     folder = tmp_path_factory.mktemp("tensorrt") / "repository"
-    networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+    names = {"det": DET, "rec": REC}
+    networks = {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}
     assemble(folder, source_repository(), networks, load_profile("tensorrt", cores=4))
     return folder
 

@@ -14,6 +14,7 @@ from serving_config.configs import DET, EXAMPLE, REC, document, small
 
 from ppocr_client import OcrClient
 from ppocr_converters.cli import main
+from ppocr_converters.graph.onnx_model import OnnxFile
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.serving_config.service import plan_service
 from ppocr_converters.repository.source import source_repository
@@ -37,7 +38,8 @@ def assembled(changes: dict[str, Any], repository: Path, folder: Path) -> dict[s
     """The instances of each model of a configuration that was made a repository of."""
     plan = plan_service(document(small(**changes))).plan
     built = repository.parent / "onnx"
-    networks = {"det": built / DET / "model.onnx", "rec": built / REC / "model.onnx"}
+    names = {"det": DET, "rec": REC}
+    networks = {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}
     summary = assemble(folder, source_repository(), networks, plan).summary
     return {row.model: row.instances for row in summary}
 

@@ -145,65 +145,49 @@ def _precision_lines(built: Built) -> list[str]:
 
 
 def _build_from_config(arguments: argparse.Namespace) -> Built:
-    from ppocr_converters.proof.pictures import find_pictures
     from ppocr_converters.repository.serving_config.build import build_service, load_service
 
     given = [f"--{name.replace('_', '-')}" for name in OF_CONFIG if getattr(arguments, name)]
     if given:
         raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
-    pictures = find_pictures(arguments.images)
     _, service = load_service(arguments.config)
-    return build_service(
-        service,
-        arguments.work,
-        arguments.out,
-        source=arguments.source,
-        replace_steps=_may_replace_steps(arguments),
-        opset=arguments.opset,
-        pictures=pictures,
-        supply=supply_of(arguments),
-    )
+    return build_service(service, arguments.work, **_common(arguments))
 
 
 def _build_from_names(arguments: argparse.Namespace) -> Built:
-    from ppocr_converters.proof.pictures import find_pictures
     from ppocr_converters.repository.build import BuildRequest, build
-    from ppocr_converters.repository.build_checks import check_plan, check_target
-    from ppocr_converters.repository.model_source import check_known, find_model_source
-    from ppocr_converters.repository.source import find_steps
+    from ppocr_converters.repository.model_source import ModelChoice
 
-    names: dict[Kind, str] = {"det": arguments.det or DET, "rec": arguments.rec or REC}
+    space = False if arguments.no_space else None
+    models: dict[Kind, ModelChoice] = {
+        "det": ModelChoice(arguments.det or DET),
+        "rec": ModelChoice(arguments.rec or REC, arguments.dict, space),
+    }
     if arguments.cls is not None:
-        names["cls"] = arguments.cls
-    plan, precisions, pictures = _plan(arguments), _precisions(arguments), arguments.images
-    pictures = find_pictures(pictures)
-    replace_steps = _may_replace_steps(arguments)
-    # All that can be refused is refused before anything is downloaded.
-    check_plan(plan, precisions)
-    check_target(_out(arguments), find_steps(arguments.source), replace_steps=replace_steps)
-    for kind, name in names.items():
-        check_known(name, kind)
-    models, supply = arguments.work / "models", supply_of(arguments)
-    rec = {"dictionary": arguments.dict, "space": False if arguments.no_space else None}
-    return build(
-        BuildRequest(
-            out=_out(arguments),
-            work=arguments.work / "onnx",
-            models={
-                kind: find_model_source(
-                    name, models, kind=kind, supply=supply, **(rec if kind == "rec" else {})
-                )
-                for kind, name in names.items()
-            },
-            plan=plan,
-            precisions=precisions,
-            bounds=arguments.tolerance,
-            source=arguments.source,
-            replace_steps=replace_steps,
-            opset=arguments.opset,
-            pictures=pictures,
-        )
+        models["cls"] = ModelChoice(arguments.cls)
+    request = BuildRequest(
+        arguments.work,
+        models,
+        _plan(arguments),
+        precisions=_precisions(arguments),
+        bounds=arguments.tolerance,
+        **_common(arguments),
     )
+    return build(request)
+
+
+def _common(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is the same with and without a config.yml, as fields of `BuildRequest`."""
+    from ppocr_converters.proof.pictures import find_pictures
+
+    return {
+        "out": arguments.out,
+        "source": arguments.source,
+        "replace_steps": _may_replace_steps(arguments),
+        "opset": arguments.opset,
+        "pictures": find_pictures(arguments.images),
+        "supply": supply_of(arguments),
+    }
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -225,17 +209,13 @@ def _precisions(arguments: argparse.Namespace) -> Mapping[str, str]:
     return {kind: name for kind, name in given.items() if name is not None}
 
 
-def _out(arguments: argparse.Namespace) -> Path:
-    out: Path = arguments.out or arguments.work / "model_repository"
-    return out
-
-
 def _may_replace_steps(arguments: argparse.Namespace) -> bool:
     """Ask on a terminal whether steps of the user's own may be given up; no elsewhere."""
+    from ppocr_converters.repository.build import default_out
     from ppocr_converters.repository.build_checks import other_steps
     from ppocr_converters.repository.source import find_steps
 
-    out = _out(arguments)
+    out = arguments.out or default_out(arguments.work)
     other = other_steps(out, find_steps(arguments.source))
     if not other or not sys.stdin.isatty() or not sys.stderr.isatty():
         return False

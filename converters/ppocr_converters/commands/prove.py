@@ -46,13 +46,14 @@ def add_prove(commands: Any) -> None:
 def run_prove(arguments: argparse.Namespace) -> None:
     """Hold compiled models against their originals."""
     from ppocr_converters.errors import ProofError
+    from ppocr_converters.graph.onnx_model import OnnxFile
     from ppocr_converters.proof.pictures import find_pictures
     from ppocr_converters.proof.report import write_report
     from ppocr_converters.proof.run import prove_pairs
     from ppocr_converters.repository.source import source_repository
 
     given = {kind: getattr(arguments, kind) for kind in KINDS}
-    pairs = {kind: (pair[0], pair[1]) for kind, pair in given.items() if pair is not None}
+    pairs = {kind: (OnnxFile(pair[0]), pair[1]) for kind, pair in given.items() if pair is not None}
     if not pairs:
         raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
     check_tolerance(arguments)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,24 @@ class Tensor:
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype} [{', '.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """An ONNX file that is loaded once, when its model is first asked for.
+
+    Attributes:
+        path: of the file.
+        loaded: its model where that is at hand already.
+    """
+
+    path: Path
+    loaded: ModelProto | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def model(self) -> ModelProto:
+        """The model; see `load_onnx`."""
+        return load_onnx(self.path) if self.loaded is None else self.loaded
 
 
 def load_onnx(path: Path) -> ModelProto:
@@ -73,8 +92,8 @@ def _check_external(model: ModelProto, path: Path) -> None:
 
 def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
     """Every tensor in a message, wherever: weights, constants, those of subgraphs."""
-    for field, value in message.ListFields():
-        if field.message_type is None:
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
             continue
         # A repeated field's value is a sequence, which no message is.
         for part in value if isinstance(value, Sequence) else (value,):

@@ -19,20 +19,13 @@ import onnx
 from onnx import ModelProto
 
 from ppocr_converters.errors import ConvertError
-from ppocr_converters.files import new_folder, sha256_file
+from ppocr_converters.files import sha256_file
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.compile import PREFIX
-from ppocr_converters.graph.onnx_model import describe, load_onnx, metadata
+from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx, metadata
 from ppocr_converters.proof.tensors import prove_file
 from ppocr_converters.proof.tolerance import precisions
-from ppocr_converters.repository.manifest import (
-    MANIFEST,
-    code_digest,
-    is_current,
-    read_manifest,
-    tool_versions,
-    write_manifest,
-)
+from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_build import COMPILED, CompiledModel
 from ppocr_engine.spec import Device
 
@@ -78,30 +71,25 @@ def lower(
         "device": device if precision == "int8" else None,
         "pictures": [sha256_file(picture) for picture in pictures] if precision == "int8" else [],
         "bounds": list(bounds),
-        "tools": tool_versions(),
-        "code": code_digest(),
     }
-    manifest = read_manifest(folder / MANIFEST)
-    if manifest is not None and is_current(manifest, inputs, folder):
-        logger.info("%s in %s is up to date", model.source.name, precision)
-        return CompiledModel(model.source, folder / COMPILED, manifest)
-    with new_folder(folder) as fresh:
+
+    def make(fresh: Path) -> Manifest:
         logger.info("bringing %s to %s", model.source.name, precision)
         lowered = lower_model(
-            load_onnx(model.path), precision, device=device, detector=detector, pictures=pictures
+            model.file.model, precision, device=device, detector=detector, pictures=pictures
         )
         onnx.save(lowered, fresh / COMPILED)
         logger.info("proving %s in %s", model.source.name, precision)
-        proof = prove_file(fresh / COMPILED, model.source.path, bounds=bounds)
-        manifest = {
+        file = OnnxFile(fresh / COMPILED, lowered)
+        return {
             "name": model.source.name,
-            "inputs": inputs,
             "compiled": describe(lowered),
-            "proof": dataclasses.asdict(proof),
+            "proof": dataclasses.asdict(prove_file(file, model.source.path, bounds=bounds)),
             "files": {COMPILED: sha256_file(fresh / COMPILED)},
         }
-        write_manifest(fresh / MANIFEST, manifest)
-    return CompiledModel(model.source, folder / COMPILED, manifest)
+
+    manifest, _ = make_once(f"{model.source.name} in {precision}", folder, inputs, make)
+    return CompiledModel(model.source, OnnxFile(folder / COMPILED), manifest)
 
 
 def lower_model(

@@ -10,15 +10,13 @@ from pathlib import Path
 
 from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file
-from ppocr_converters.graph.onnx_model import load_onnx
-from ppocr_converters.proof.reading import prove_reading, served_plan
+from ppocr_converters.proof.reading import planned_parameters, prove_reading
 from ppocr_converters.proof.tensors import prove_file
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
 from ppocr_converters.repository.manifest import (
     Manifest,
-    code_digest,
+    made_with,
     read_manifest,
-    tool_versions,
     write_manifest,
 )
 from ppocr_converters.repository.model_build import CompiledModel
@@ -40,7 +38,7 @@ def prove_served(
 
     Args:
         models: "det", "rec" and, where there is one, "cls".
-        plan: engines, threads, widths and batch sizes.
+        plan: engines, threads, widths, batch sizes and options.
         source: the repository whose configurations are served.
         work: where proofs are kept.
         pictures: files to read; by default rendered pages.
@@ -66,15 +64,19 @@ def _prove_network(model: CompiledModel, engine: EngineSpec, bounds: Sequence[st
     if str(engine) == "onnxruntime" and not bounds:
         figures: Manifest = model.manifest["proof"]
         return figures
-    folder = model.path.parent
-    inputs = {"model": model.manifest["files"], "bounds": list(bounds), **_circumstances([engine])}
+    inputs = {
+        "model": model.manifest["files"],
+        "bounds": list(bounds),
+        "processor": _processor([engine]),
+    }
 
     def prove() -> Manifest:
         logger.info("proving %s by %s", model.source.name, engine)
-        proof = prove_file(model.path, model.source.path, bounds=bounds, engine=engine)
+        proof = prove_file(model.file, model.source.path, bounds=bounds, engine=engine)
         return dataclasses.asdict(proof)
 
-    return _kept(folder.with_name(f"{folder.name}.{engine}-{engine.threads}.json"), inputs, prove)
+    name = f"{model.folder.name}.{engine}-{engine.threads}.json"
+    return _kept(model.folder.with_name(name), inputs, prove)
 
 
 def _prove_set(
@@ -87,45 +89,40 @@ def _prove_set(
     bounds: Sequence[str],
 ) -> Manifest:
     """Prove that a set reads as the models that it was made from."""
-    stored = {name: load_onnx(model.path) for name, model in models.items()}
+    stored = {name: model.file.model for name, model in models.items()}
     spelled = {name: f"{engine}-{engine.threads}" for name, engine in engines.items()}
     inputs = {
         "models": {name: model.manifest["files"] for name, model in models.items()},
         "engines": spelled,
-        "lines": dataclasses.asdict(served_plan(stored, source, plan)),
+        "parameters": planned_parameters(source, stored, plan),
         "pictures": [sha256_file(picture) for picture in pictures],
         "bounds": list(bounds),
-        **_circumstances(engines.values()),
+        "processor": _processor(engines.values()),
     }
 
     def prove() -> Manifest:
         logger.info("reading pictures with the source models and with the compiled ones")
-        pairs = {name: (model.path, model.source.path) for name, model in models.items()}
+        pairs = {name: (model.file, model.source.path) for name, model in models.items()}
         proof, _ = prove_reading(pairs, source, plan, pictures, bounds)
         if proof.problems:
             raise ProofError("the set of compiled models", proof.problems + proof.differences)
         return dataclasses.asdict(proof)
 
-    label = "+".join(model.path.parent.name for model in models.values())
+    label = "+".join(model.folder.name for model in models.values())
     return _kept(work / f"{label}.{'+'.join(spelled.values())}.json", inputs, prove)
 
 
-def _circumstances(engines: Iterable[EngineSpec]) -> Manifest:
-    """What a proof depends on beside models, pictures and bounds.
+def _processor(engines: Iterable[EngineSpec]) -> Manifest:
+    """The processor where a proof depends on it.
 
     ONNX Runtime's float32 is the same on every processor, within what the bounds allow.
     """
-    exact = all(str(engine) == "onnxruntime" for engine in engines)
-    return {
-        "processor": {} if exact else processor(),
-        "tools": tool_versions(),
-        "code": code_digest(),
-    }
+    return {} if all(str(engine) == "onnxruntime" for engine in engines) else processor()
 
 
 def _kept(path: Path, inputs: Manifest, prove: Callable[[], Manifest]) -> Manifest:
     """The figures in a file, where they are of these inputs; else proven now, and kept there."""
-    inputs = json.loads(json.dumps(inputs))
+    inputs = json.loads(json.dumps({**inputs, **made_with()}))
     known = read_manifest(path)
     if known is None or known.get("inputs") != inputs:
         known = {"inputs": inputs, "proof": prove()}

@@ -1,42 +1,39 @@
 """Ways to run a network: by Paddle Inference, ONNX Runtime, OpenVINO; compiled or as converted.
 
-All of them are brought to two forms, which proof and reading can compare:
-
-    Detector    uint8 [N, H, W, 3]                           -> float32 [N, H, W]
-    Recogniser  uint8 [N, height, W, 3], int32 widths [N, 1] -> int32 [N, T], float32 [N, T]
-
-A classifier is a recogniser with one step; one that takes stretched crops looks at no widths.
+A `PlainNetwork` takes normalised pictures and answers every class, as PaddleOCR's own do. A
+`Network` takes and answers what the server's steps send and get, whatever it was made from.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from onnx import ModelProto
 
 from ppocr_converters.catalogue.entries import Normalisation
 from ppocr_converters.errors import ConvertError, ModelError
+from ppocr_converters.graph.onnx_model import inputs, kind_of, metadata
 from ppocr_converters.paddle.model_folder import combined, find_paddle_model
 from ppocr_converters.paddle.program import read_program
 from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import available_cores, has_bfloat16
 from ppocr_engine.session import Session
-from ppocr_engine.spec import GRAPH_AS_WRITTEN, ONNXRUNTIME, EngineSpec
+from ppocr_engine.spec import GRAPH_AS_WRITTEN, EngineSpec
+from ppocr_pipeline.pipeline import Network
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 #: float32 [N, 3, H, W] to the network's own output.
-Network = Callable[[Floats], Floats]
-Detector = Callable[[Bytes], Floats]
-Recogniser = Callable[[Bytes, Ints], tuple[Ints, Floats]]
+PlainNetwork = Callable[[Floats], Floats]
 
 
-def source_network(path: Path, *, threads: int) -> Network:
+def source_network(path: Path, *, threads: int) -> PlainNetwork:
     """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime."""
     return (
         paddle_network(path, threads=threads)
@@ -45,7 +42,7 @@ def source_network(path: Path, *, threads: int) -> Network:
     )
 
 
-def paddle_network(folder: Path, *, threads: int) -> Network:
+def paddle_network(folder: Path, *, threads: int) -> PlainNetwork:
     """A Paddle model run by Paddle Inference on the CPU in float32.
 
     One with the older operators of quantisation runs as it is written: what Paddle 3.2 rewrites
@@ -90,7 +87,7 @@ def paddle_network(folder: Path, *, threads: int) -> Network:
     return run
 
 
-def onnx_network(path: Path, *, threads: int) -> Network:
+def onnx_network(path: Path, *, threads: int) -> PlainNetwork:
     """A converted network run by ONNX Runtime without any graph optimisation."""
     session = compiled_network(path, EngineSpec(threads=threads, graph_level=GRAPH_AS_WRITTEN))
     name = next(iter(session.inputs))
@@ -118,61 +115,52 @@ def compiled_network(path: Path, spec: EngineSpec) -> Session:
         raise ModelError(str(error)) from error
 
 
-def compiled_detector(path: Path, spec: EngineSpec = ONNXRUNTIME) -> Detector:
-    """A compiled detector, as it is served."""
-    network = compiled_network(path, spec)
+def plain_network(path: Path, model: ModelProto) -> Network:
+    """The network that a compiled one was made from, fed as that and answering as it.
 
-    def run(pixels: Bytes) -> Floats:
-        return network({"DET_INPUT": pixels})[0]
+    Args:
+        path: see `source_network`.
+        model: the compiled model.
+    """
+    network = source_network(path, threads=available_cores())
+    if kind_of(model) == "det":
+        norm = normalisation_of(model)
+        return lambda feeds: [network(normalise(feeds["DET_INPUT"], norm))[:, 0]]
+    classes = plain_classes(network, model)
 
-    return run
+    def read(feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        scores = classes(feeds)
+        return [scores.argmax(axis=-1).astype(np.int32), scores.max(axis=-1)]
 
-
-def compiled_recogniser(path: Path, spec: EngineSpec = ONNXRUNTIME) -> Recogniser:
-    """A compiled recogniser (or classifier), as it is served."""
-    network = compiled_network(path, spec)
-
-    def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
-        indices, probabilities = network({"CROPS": crops, "WIDTHS": widths})
-        return indices, probabilities
-
-    return run
-
-
-def plain_detector(network: Network, norm: Normalisation) -> Detector:
-    """A network that was not compiled, with the arithmetic around it done here."""
-
-    def run(pixels: Bytes) -> Floats:
-        return network(normalise(pixels, norm))[:, 0]
-
-    return run
-
-
-def plain_recogniser(network: Network, norm: Normalisation, *, padded: bool = True) -> Recogniser:
-    """A network that was not compiled, with the arithmetic around it done here."""
-    classes = plain_classes(network, norm, padded=padded)
-
-    def run(crops: Bytes, widths: Ints) -> tuple[Ints, Floats]:
-        scores = classes(crops, widths)
-        return scores.argmax(axis=-1).astype(np.int32), scores.max(axis=-1)
-
-    return run
+    return read
 
 
 def plain_classes(
-    network: Network, norm: Normalisation, *, padded: bool = True
-) -> Callable[[Bytes, Ints], Floats]:
-    """As `plain_recogniser`, but with the probability of every class: float32 [N, T, classes].
+    network: PlainNetwork, model: ModelProto
+) -> Callable[[Mapping[str, np.ndarray]], Floats]:
+    """What a compiled recogniser or classifier is fed to every class: float32 [N, T, classes].
 
     Crops that are not padded are those of the classifier that learnt colours red first.
     """
+    norm = normalisation_of(model)
+    padded = any(tensor.name == "WIDTHS" for tensor in inputs(model))
 
-    def run(crops: Bytes, widths: Ints) -> Floats:
-        values = normalise(crops, norm)
-        scores = network(mask(values, widths) if padded else values[:, ::-1])
+    def run(feeds: Mapping[str, np.ndarray]) -> Floats:
+        values = normalise(feeds["CROPS"], norm)
+        scores = network(mask(values, feeds["WIDTHS"]) if padded else values[:, ::-1])
         return scores[:, None] if scores.ndim == 2 else scores
 
     return run
+
+
+def normalisation_of(model: ModelProto) -> Normalisation:
+    """The normalisation in a compiled model's metadata."""
+    facts = metadata(model)
+    mean, std = (
+        tuple(float(value) for value in facts[name].split(","))
+        for name in ("ppocr_mean", "ppocr_std")
+    )
+    return Normalisation(mean, std)
 
 
 def normalise(pixels: Bytes, norm: Normalisation) -> Floats:

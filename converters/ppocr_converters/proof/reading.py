@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from onnx import ModelProto
 
+from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.dictionary import class_names
-from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata
-from ppocr_converters.proof import networks
+from ppocr_converters.graph.onnx_model import OnnxFile, metadata
 from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
+from ppocr_converters.proof.networks import compiled_network, plain_network
 from ppocr_converters.proof.pictures import proof_pictures
-from ppocr_converters.proof.tensors import normalisation_of, tolerance_for
+from ppocr_converters.proof.tensors import tolerance_for
 from ppocr_converters.proof.tolerance import loosest
 from ppocr_converters.repository.configuration import configure
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
-from ppocr_engine.machine import available_cores
-from ppocr_pipeline.pipeline import Network, Pipeline
-from ppocr_pipeline.recognition import RecognitionPlan
+from ppocr_converters.repository.served import STEPS, pipeline_of
 
 #: A compiled file, and the Paddle folder or ONNX file that it was made from.
-Pair = tuple[Path, Path]
+Pair = tuple[OnnxFile, Path]
 
 
 def prove_reading(
@@ -34,52 +32,51 @@ def prove_reading(
 ) -> tuple[ReadingProof, list[Found]]:
     """Read pictures with compiled models and with their sources, as the plan would serve them.
 
+    The options are those that are served, but no line is dropped for its score.
+
     Args:
         models: for "det", "rec" and perhaps "cls".
         source: the repository whose configurations and steps are served.
-        plan: engines, widths and batch sizes.
+        plan: engines, widths, batch sizes and options.
         pictures: files to read; by default rendered pages.
         bounds: NAME=VALUE in place of those of the precisions in the set.
 
     Returns:
         The figures, and every difference with its picture.
+
+    Raises:
+        RepositoryError: a configuration of the source has a value that is not allowed.
     """
-    stored = {name: load_onnx(compiled) for name, (compiled, _) in models.items()}
+    stored = {name: file.model for name, (file, _) in models.items()}
     engines = {name: engine_of(plan, name) for name in models}
     tolerance = loosest(
         tolerance_for(metadata(stored[name]), str(engine), bounds)[1]
         for name, engine in engines.items()
     )
-    served = served_plan(stored, source, plan)
     facts = metadata(stored["rec"])
     characters = class_names(facts["character"].split("\n"), facts["use_space_char"] == "true")
-    expected, compiled = (
-        Pipeline(chosen, served, characters, {"drop_score": 0})
-        for chosen in (
-            {name: _source_network(name, pair[1], stored) for name, pair in models.items()},
-            {name: networks.compiled_network(models[name][0], engines[name]) for name in models},
+    parameters = planned_parameters(source, stored, plan) | {"drop_score": "0"}
+    try:
+        expected, compiled = (
+            pipeline_of(parameters, networks, characters)
+            for networks in (
+                {name: plain_network(path, file.model) for name, (file, path) in models.items()},
+                {name: compiled_network(models[name][0].path, engines[name]) for name in models},
+            )
         )
-    )
+    except ValueError as error:
+        raise RepositoryError(f"the configurations in {source}: {error}") from error
     chosen = proof_pictures(pictures, turned="cls" in models)
     return compare_readings(expected.read, compiled.read, chosen, tolerance)
 
 
-def served_plan(models: Mapping[str, ModelProto], source: Path, plan: Plan) -> RecognitionPlan:
-    """The widths and batch sizes that lines are served with."""
-    parameters = configure(source, models, plan)["recognize"].parameters
-    return RecognitionPlan.from_parameters(
-        {name: value.string_value for name, value in parameters.items()}
-    )
-
-
-def _source_network(name: str, path: Path, models: Mapping[str, ModelProto]) -> Network:
-    """The network that a compiled one was made from, fed as the compiled one is."""
-    network = networks.source_network(path, threads=available_cores())
-    norm = normalisation_of(metadata(models[name]))
-    if name == "det":
-        detector = networks.plain_detector(network, norm)
-        return lambda feeds: [detector(feeds["DET_INPUT"])]
-    padded = any(tensor.name == "WIDTHS" for tensor in inputs(models[name]))
-    recogniser = networks.plain_recogniser(network, norm, padded=padded)
-    everything = np.empty((0, 1), np.int32)  # a classifier of stretched crops is sent no widths
-    return lambda feeds: recogniser(feeds["CROPS"], feeds.get("WIDTHS", everything))
+def planned_parameters(
+    source: Path, models: Mapping[str, ModelProto], plan: Plan
+) -> dict[str, str]:
+    """What the steps' configurations say of options, limits, widths and batch sizes, as built."""
+    configs = configure(source, models, plan)
+    return {
+        name: value.string_value
+        for step in STEPS
+        for name, value in configs[step].parameters.items()
+    }

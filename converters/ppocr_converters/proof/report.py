@@ -47,7 +47,7 @@ def page(run: Run) -> str:
         "<h2>Models</h2>",
         _table(
             ("", "compiled", "made from"),
-            [(kind, str(a), str(b)) for kind, (a, b) in run.models.items()],
+            [(kind, str(a.path), str(b)) for kind, (a, b) in run.models.items()],
         ),
         "<h2>Probabilities of random pictures</h2>",
         _table(*_tensor_rows(run.tensors)),

@@ -51,7 +51,7 @@ class Run:
             "proven": not self.problems,
             "problems": self.problems,
             "models": {
-                kind: {"compiled": str(compiled), "source": str(source)}
+                kind: {"compiled": str(compiled.path), "source": str(source)}
                 for kind, (compiled, source) in self.models.items()
             },
             **{kind: dataclasses.asdict(proof) for kind, proof in self.tensors.items()},

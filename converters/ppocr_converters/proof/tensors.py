@@ -9,7 +9,7 @@ whatever is wrong with it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,16 +17,13 @@ import numpy as np
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import ModelError, ProofError
-from ppocr_converters.graph.onnx_model import inputs, is_compiled, kind_of, load_onnx, metadata
+from ppocr_converters.graph.onnx_model import OnnxFile, inputs, is_compiled, kind_of, metadata
 from ppocr_converters.proof.networks import (
     Bytes,
-    Detector,
     Floats,
-    Ints,
-    Network,
-    Recogniser,
-    compiled_detector,
-    compiled_recogniser,
+    PlainNetwork,
+    compiled_network,
+    normalisation_of,
     normalise,
     plain_classes,
     source_network,
@@ -34,6 +31,7 @@ from ppocr_converters.proof.networks import (
 from ppocr_converters.proof.tolerance import Tolerance, loosest, tolerance_of
 from ppocr_engine.machine import available_cores
 from ppocr_engine.spec import ONNXRUNTIME, EngineSpec
+from ppocr_pipeline.pipeline import Network
 
 SEED = 20
 #: Batch, height, width: one picture, several, the smallest, long and tall ones.
@@ -72,15 +70,13 @@ class TensorProof:
 
 
 def prove_file(
-    compiled: Path, source: Path, *, bounds: Sequence[str] = (), engine: EngineSpec = ONNXRUNTIME
+    compiled: OnnxFile,
+    source: Path,
+    *,
+    bounds: Sequence[str] = (),
+    engine: EngineSpec = ONNXRUNTIME,
 ) -> TensorProof:
-    """Prove a compiled file against the Paddle folder or the ONNX file that it was made from.
-
-    Args:
-        compiled: see `compare_file`, as the others.
-        source: as above.
-        bounds: as above.
-        engine: as above.
+    """Prove a compiled file against what it was made from; see `compare_file`.
 
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
@@ -88,12 +84,12 @@ def prove_file(
     """
     proof = compare_file(compiled, source, bounds=bounds, engine=engine)
     if proof.problems:
-        raise ProofError(str(compiled), proof.problems)
+        raise ProofError(str(compiled.path), proof.problems)
     return proof
 
 
 def compare_file(
-    compiled: Path,
+    compiled: OnnxFile,
     source: Path,
     *,
     bounds: Sequence[str] = (),
@@ -110,20 +106,20 @@ def compare_file(
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
     """
-    model = load_onnx(compiled)
+    model = compiled.model
     if not is_compiled(model):
-        raise ModelError(f"{compiled} is not compiled; run `ppocr-convert compile` on it first")
+        raise ModelError(
+            f"{compiled.path} is not compiled; run `ppocr-convert compile` on it first"
+        )
     kind, rng = kind_of(model), np.random.default_rng(SEED)
     precision, tolerance = tolerance_for(metadata(model), str(engine), bounds)
     network = source_network(source, threads=available_cores())
-    norm = normalisation_of(metadata(model))
+    served = compiled_network(compiled.path, engine)
     if kind == "det":
-        compare = _compare_maps(compiled_detector(compiled, engine), network, norm)
+        compare = _compare_maps(served, network, normalisation_of(model))
     else:
-        padded = any(tensor.name == "WIDTHS" for tensor in inputs(model))
-        classes = plain_classes(network, norm, padded=padded)
-        recogniser = compiled_recogniser(compiled, engine)
-        compare = _compare_classes(recogniser, classes, rng, tolerance.max_difference)
+        classes = plain_classes(network, model)
+        compare = _compare_classes(served, classes, rng, tolerance.max_difference)
     shapes = _shapes(kind, inputs(model)[0].shape)
     results = [compare(random_pictures(rng, shape)) for shape in shapes]
     return TensorProof(
@@ -161,15 +157,6 @@ def tolerance_for(
 def precision_of(facts: dict[str, str]) -> str:
     """The precision in a compiled model's metadata; float32 where it says none."""
     return facts.get("ppocr_precision", "fp32")
-
-
-def normalisation_of(facts: dict[str, str]) -> Normalisation:
-    """The normalisation in a compiled model's metadata."""
-    mean, std = (
-        tuple(float(value) for value in facts[name].split(","))
-        for name in ("ppocr_mean", "ppocr_std")
-    )
-    return Normalisation(mean, std)
 
 
 def _shapes(kind: Kind, declared: tuple[int | str, ...]) -> list[tuple[int, int, int, int]]:
@@ -254,25 +241,26 @@ class Compared:
 Comparison = Callable[[Bytes], Compared]
 
 
-def _compare_maps(detector: Detector, network: Network, norm: Normalisation) -> Comparison:
+def _compare_maps(served: Network, network: PlainNetwork, norm: Normalisation) -> Comparison:
     def compare(pixels: Bytes) -> Compared:
         expected = network(normalise(pixels, norm))[:, 0]
-        return _compared(expected, np.abs(detector(pixels) - expected))
+        return _compared(expected, np.abs(served({"DET_INPUT": pixels})[0] - expected))
 
     return compare
 
 
 def _compare_classes(
-    recogniser: Recogniser,
-    classes: Callable[[Bytes, Ints], Floats],
+    served: Network,
+    classes: Callable[[Mapping[str, np.ndarray]], Floats],
     rng: np.random.Generator,
     bound: float,
 ) -> Comparison:
     def compare(crops: Bytes) -> Compared:
         widths = rng.integers(1, crops.shape[2] + 1, (len(crops), 1)).astype(np.int32)
         widths[0] = crops.shape[2]
-        expected = classes(crops, widths)
-        indices, probabilities = recogniser(crops, widths)
+        feeds: dict[str, np.ndarray] = {"CROPS": crops, "WIDTHS": widths}
+        expected = classes(feeds)
+        indices, probabilities = served(feeds)
         best = expected.max(axis=-1)
         chosen = np.take_along_axis(expected, indices[..., None].astype(np.int64), -1)[..., 0]
         return dataclasses.replace(

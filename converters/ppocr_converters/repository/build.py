@@ -6,25 +6,19 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ppocr_converters.files import digest_of, new_folder, sha256_file, sha256_files
+from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.catalogue.fetch import Supply
+from ppocr_converters.files import digest_of, sha256_file, sha256_files
 from ppocr_converters.paddle.convert import OPSET
 from ppocr_converters.repository.build_checks import check_plan, check_target
 from ppocr_converters.repository.deployment_plan import Plan, device_of
-from ppocr_converters.repository.manifest import (
-    MANIFEST,
-    Manifest,
-    code_digest,
-    is_current,
-    read_manifest,
-    tool_versions,
-    write_manifest,
-)
+from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.memory import totals
 from ppocr_converters.repository.model_build import CompiledModel, build_model
-from ppocr_converters.repository.model_source import ModelSource
+from ppocr_converters.repository.model_source import ModelChoice, check_known, find_model_source
 from ppocr_converters.repository.source import Steps, find_steps
 
 logger = logging.getLogger(__name__)
@@ -35,10 +29,11 @@ class BuildRequest:
     """What to build.
 
     Attributes:
-        out: the folder to serve; one that is there is replaced only by a complete one.
-        work: where converted and compiled models are kept, a folder each.
+        work: where fetched, converted and compiled models are kept, a folder each.
         models: "det", "rec" and, for lines that are upside down, "cls".
         plan: instances, devices, batching and engine of every model.
+        out: the folder to serve, `<work>/model_repository` by default; one that is there is
+            replaced only by a complete one.
         precisions: of "det" and "rec", a name in precisions.yml each; "fp32" where not given.
         bounds: NAME=VALUE in place of those of the precisions: how much the proof lets differ.
         source: the repository without weights to start from; by default the project's.
@@ -46,18 +41,20 @@ class BuildRequest:
         opset: of the conversion.
         pictures: files to prove the reading on, and to calibrate int8 models on; by default
             rendered pages.
+        supply: where models of the catalogue are fetched from.
     """
 
-    out: Path
     work: Path
-    models: Mapping[str, ModelSource]
+    models: Mapping[Kind, ModelChoice]
     plan: Plan
+    out: Path | None = None
     precisions: Mapping[str, str] = field(default_factory=dict)
     bounds: Sequence[str] = ()
     source: Path | None = None
     replace_steps: bool = False
     opset: int = OPSET
     pictures: Sequence[Path] = ()
+    supply: Supply | None = None
 
 
 @dataclass(frozen=True)
@@ -81,36 +78,62 @@ class Built:
 def build(request: BuildRequest) -> Built:
     """Build a repository, or find that the one that is there is what was asked for.
 
+    All that can be refused is refused before anything is fetched.
+
     Raises:
         ConvertError: any step failed; `out` is as it was.
     """
     from ppocr_converters.proof.kept import prove_served
 
+    out = request.out or default_out(request.work)
     steps = find_steps(request.source)
     check_plan(request.plan, request.precisions)
-    check_target(request.out, steps, replace_steps=request.replace_steps)
+    check_target(out, steps, replace_steps=request.replace_steps)
+    for kind, choice in request.models.items():
+        check_known(choice.model, kind)
     models = _compiled(request)
     proofs = prove_served(
-        models, request.plan, steps.folder, request.work, request.pictures, request.bounds
+        models,
+        request.plan,
+        steps.folder,
+        _converted(request.work),
+        request.pictures,
+        request.bounds,
     )
-    inputs = _inputs(request, models, steps)
-    manifest = read_manifest(request.out / MANIFEST)
-    if manifest is not None and is_current(manifest, inputs, request.out):
-        logger.info("%s is up to date", request.out)
-        return Built(request.out, manifest, proofs, changed=False)
-    with new_folder(request.out) as fresh:
-        manifest = {"inputs": inputs, **_make(fresh, models, request.plan, steps)}
-        write_manifest(fresh / MANIFEST, manifest)
-    return Built(request.out, manifest, proofs, changed=True)
+    inputs = {
+        "models": {name: digest_of(_record(model)) for name, model in models.items()},
+        "plan": dataclasses.asdict(request.plan)["models"],
+        "cores": request.plan.cores,
+        "steps": steps.digest,
+        "bounds": list(request.bounds),
+        "pictures": [sha256_file(picture) for picture in request.pictures],
+    }
+    make = partial(_make, models=models, plan=request.plan, steps=steps)
+    manifest, changed = make_once(str(out), out, inputs, make)
+    return Built(out, manifest, proofs, changed)
+
+
+def default_out(work: Path) -> Path:
+    """Where a repository goes when nothing else is said."""
+    return work / "model_repository"
+
+
+def _converted(work: Path) -> Path:
+    """Where converted and compiled models and their proofs are kept."""
+    return work / "onnx"
 
 
 def _compiled(request: BuildRequest) -> dict[str, CompiledModel]:
     """The models in the precisions asked for, each proven on its own."""
-    models = {
-        name: build_model(source, request.work / source.name, opset=request.opset)
-        for name, source in request.models.items()
+    sources = {
+        kind: find_model_source(choice, request.work / "models", kind=kind, supply=request.supply)
+        for kind, choice in request.models.items()
     }
-    detector = models["det"].path
+    models: dict[str, CompiledModel] = {
+        kind: build_model(source, _converted(request.work) / source.name, opset=request.opset)
+        for kind, source in sources.items()
+    }
+    detector = models["det"].file.path
     for name, precision in request.precisions.items():
         if precision == "fp32":
             continue
@@ -118,7 +141,7 @@ def _compiled(request: BuildRequest) -> dict[str, CompiledModel]:
 
         device = device_of(request.plan, name)
         label = precision if precision == "fp16" else f"{precision}-{device}"
-        folder = models[name].path.parent
+        folder = models[name].folder
         models[name] = lower(
             models[name],
             folder.with_name(f"{folder.name}.{label}"),
@@ -131,35 +154,21 @@ def _compiled(request: BuildRequest) -> dict[str, CompiledModel]:
     return models
 
 
-def _inputs(
-    request: BuildRequest, models: Mapping[str, CompiledModel], steps: Steps
-) -> dict[str, Any]:
-    return {
-        "models": {name: digest_of(_record(model)) for name, model in models.items()},
-        "plan": dataclasses.asdict(request.plan)["models"],
-        "cores": request.plan.cores,
-        "steps": steps.digest,
-        "bounds": list(request.bounds),
-        "pictures": [sha256_file(picture) for picture in request.pictures],
-        "tools": tool_versions(),
-        "code": code_digest(),
-    }
-
-
 def _record(model: CompiledModel) -> Manifest:
     """What a repository keeps of a model: all but the figures that were measured here."""
     kept = {name: value for name, value in model.manifest.items() if name != "proof"}
     return {**kept, "precision": model.manifest["proof"]["precision"]}
 
 
-def _make(folder: Path, models: Mapping[str, CompiledModel], plan: Plan, steps: Steps) -> Manifest:
+def _make(
+    folder: Path, *, models: Mapping[str, CompiledModel], plan: Plan, steps: Steps
+) -> Manifest:
     """Fill an empty folder with the repository."""
     from ppocr_converters.repository.layout import assemble
 
     logger.info("writing the repository")
-    layout = assemble(
-        folder, steps.folder, {name: model.path for name, model in models.items()}, plan
-    )
+    files = {name: model.file for name, model in models.items()}
+    layout = assemble(folder, steps.folder, files, plan)
     return {
         "summary": (rows := [dataclasses.asdict(row) for row in layout.summary]),
         "expected": totals(rows),

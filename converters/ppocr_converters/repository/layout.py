@@ -13,10 +13,10 @@ from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.compile import cast_first
 from ppocr_converters.graph.dictionary import check_dictionary, class_names, write_dictionary
 from ppocr_converters.graph.onnx_model import (
+    OnnxFile,
     expect_kind,
     is_compiled,
     kind_of,
-    load_onnx,
     metadata,
 )
 from ppocr_converters.repository.configuration import (
@@ -54,7 +54,7 @@ class Layout:
     shapes: dict[str, tuple[Bucket, ...]]
 
 
-def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Plan) -> Layout:
+def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan: Plan) -> Layout:
     """Fill a folder with a repository that can be served.
 
     Args:
@@ -68,18 +68,20 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
         RepositoryError: a folder, a file or a configuration does not fit the others, the plan
             names a model that is not there, or its limits are not possible.
     """
-    models = {name: _load(name, path) for name, path in networks.items()}
+    for name, file in networks.items():
+        _check(name, file)
+    models = {name: file.model for name, file in networks.items()}
     configs = configure(source, models, plan)
     for name, config in configs.items():
         shutil.copytree(source / name, folder / name, ignore=NOT_COPIED)
         if (folder / name / "1" / "model.py").is_file():
             lay_packages(folder / name / "1")
         write_config(folder / name / CONFIG, config)
-    for name, path in networks.items():
+    for name, file in networks.items():
         if has_tensorrt(plan, name):
             save(cast_first(models[name]), folder / name / WEIGHTS)
         else:
-            shutil.copyfile(path, folder / name / WEIGHTS)
+            shutil.copyfile(file.path, folder / name / WEIGHTS)
     _write_dictionary(folder / DICTIONARY, models["rec"])
     sizes = {name: (folder / name / WEIGHTS).stat().st_size for name in networks}
     return Layout(
@@ -87,13 +89,13 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, Path], plan: Pla
     )
 
 
-def _load(name: str, path: Path) -> ModelProto:
-    """Load a compiled network and see that it is of the kind that its place needs."""
-    model = load_onnx(path)
-    if not is_compiled(model):
-        raise RepositoryError(f"{path} is not compiled; run `ppocr-convert compile` on it first")
-    expect_kind(kind_of(model), name, str(path))
-    return model
+def _check(name: str, file: OnnxFile) -> None:
+    """See that a network is compiled and of the kind that its place needs."""
+    if not is_compiled(file.model):
+        raise RepositoryError(
+            f"{file.path} is not compiled; run `ppocr-convert compile` on it first"
+        )
+    expect_kind(kind_of(file.model), name, str(file.path))
 
 
 def _write_dictionary(path: Path, rec: ModelProto) -> None:

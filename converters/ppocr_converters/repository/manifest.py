@@ -8,15 +8,18 @@ digests of the result. Equal inputs and intact files mean that there is nothing 
 from __future__ import annotations
 
 import json
+import logging
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.files import digest_of, new_file, sha256_file
+from ppocr_converters.files import digest_of, new_file, new_folder, sha256_file
 from ppocr_converters.repository.source import STEP_PACKAGES, package_folder
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 TOOLS = (
@@ -71,6 +74,36 @@ def digest_packages(folders: Mapping[str, Path]) -> str:
     )
 
 
+def made_with() -> Manifest:
+    """What every result depends on: the versions of all tools and the digest of all code."""
+    return {"tools": tool_versions(), "code": code_digest()}
+
+
+def make_once(
+    name: str, folder: Path, inputs: Manifest, make: Callable[[Path], Manifest]
+) -> tuple[Manifest, bool]:
+    """Make a folder with its manifest, unless the one that is there has the same inputs.
+
+    Args:
+        name: of what is made, for the log.
+        folder: replaced only by a complete one.
+        inputs: everything that the result depends on beside `made_with`.
+        make: fills an empty folder and returns the facts for the manifest, "files" among them.
+
+    Returns:
+        The manifest, and whether the folder had to be made.
+    """
+    inputs = json.loads(json.dumps({**inputs, **made_with()}))
+    manifest = read_manifest(folder / MANIFEST)
+    if manifest is not None and _is_current(manifest, inputs, folder):
+        logger.info("%s is up to date", name)
+        return manifest, False
+    with new_folder(folder) as fresh:
+        manifest = {"inputs": inputs, **make(fresh)}
+        write_manifest(fresh / MANIFEST, manifest)
+    return manifest, True
+
+
 def read_manifest(path: Path) -> Manifest | None:
     """A manifest, or None where there is none that can be read."""
     try:
@@ -87,12 +120,14 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         temporary.write_text(f"{text}\n", "utf-8")
 
 
-def is_current(manifest: Manifest | None, inputs: Mapping[str, Any], folder: Path) -> bool:
+def _is_current(manifest: Manifest, inputs: Manifest, folder: Path) -> bool:
     """Whether a manifest was made from these inputs and its files are still as it says."""
-    if manifest is None or manifest.get("inputs") != json.loads(json.dumps(inputs)):
-        return False
     files: dict[str, str] = manifest.get("files", {})
-    return bool(files) and all(
-        (folder / name).is_file() and sha256_file(folder / name) == digest
-        for name, digest in files.items()
+    return (
+        manifest.get("inputs") == inputs
+        and bool(files)
+        and all(
+            (folder / name).is_file() and sha256_file(folder / name) == digest
+            for name, digest in files.items()
+        )
     )

@@ -6,19 +6,15 @@ import dataclasses
 import logging
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ppocr_converters.files import digest_of, new_folder, sha256_file
-from ppocr_converters.repository.manifest import (
-    MANIFEST,
-    Manifest,
-    code_digest,
-    is_current,
-    read_manifest,
-    tool_versions,
-    write_manifest,
-)
+import onnx
+
+from ppocr_converters.files import digest_of, sha256_file
+from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx
+from ppocr_converters.proof.tensors import prove_file
+from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_source import ModelSource
 
 logger = logging.getLogger(__name__)
@@ -32,8 +28,13 @@ class CompiledModel:
     """A model ready to serve: where it came from, its compiled file and its manifest."""
 
     source: ModelSource
-    path: Path
+    file: OnnxFile
     manifest: Manifest
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the compiled file and its manifest."""
+        return self.file.path.parent
 
 
 def build_model(source: ModelSource, folder: Path, *, opset: int) -> CompiledModel:
@@ -48,39 +49,24 @@ def build_model(source: ModelSource, folder: Path, *, opset: int) -> CompiledMod
         ModelError: it cannot be converted or compiled.
         ProofError: the result does not answer as its source does.
     """
-    inputs = _inputs(source, opset)
-    manifest = read_manifest(folder / MANIFEST)
-    if manifest is not None and is_current(manifest, inputs, folder):
-        logger.info("%s is up to date", source.name)
-        return CompiledModel(source, folder / COMPILED, manifest)
-    with new_folder(folder) as fresh:
-        manifest = {"name": source.name, "inputs": inputs, **_make(source, fresh, opset)}
-        write_manifest(fresh / MANIFEST, manifest)
-    return CompiledModel(source, folder / COMPILED, manifest)
-
-
-def _inputs(source: ModelSource, opset: int) -> dict[str, Any]:
-    return {
+    inputs = {
         "files": {path.name: sha256_file(path) for path in source.files},
         "kind": source.kind,
         "space": source.space,
         "height": source.height,
         "opset": opset,
-        "tools": tool_versions(),
-        "code": code_digest(),
         "own": dataclasses.asdict(source.own),
         "normalisation": {k: dataclasses.asdict(n) for k, n in source.normalisations.items()},
     }
+    make = partial(_make, source, opset=opset)
+    manifest, _ = make_once(source.name, folder, inputs, make)
+    return CompiledModel(source, OnnxFile(folder / COMPILED), manifest)
 
 
-def _make(source: ModelSource, folder: Path, opset: int) -> Manifest:
+def _make(source: ModelSource, folder: Path, *, opset: int) -> Manifest:
     """Convert, compile and prove into an empty folder; returns what was found out."""
-    import onnx
-
     from ppocr_converters.graph.compile import compile_model
-    from ppocr_converters.graph.onnx_model import describe, load_onnx
     from ppocr_converters.paddle.convert import convert
-    from ppocr_converters.proof.tensors import prove_file
 
     if source.path.is_dir():
         logger.info("converting %s", source.name)
@@ -103,8 +89,9 @@ def _make(source: ModelSource, folder: Path, opset: int) -> Manifest:
         compiled.metadata_props.add(key=f"ppocr_{threshold}", value=str(value))
     onnx.save(compiled, folder / COMPILED)
     logger.info("proving %s", source.name)
-    proof = prove_file(folder / COMPILED, source.path)
+    proof = prove_file(OnnxFile(folder / COMPILED, compiled), source.path)
     return {
+        "name": source.name,
         "converted": describe(network),
         "compiled": describe(compiled),
         "proof": dataclasses.asdict(proof),

@@ -17,6 +17,24 @@ from ppocr_converters.paddle.model_folder import find_paddle_model
 
 
 @dataclass(frozen=True)
+class ModelChoice:
+    """Which model a user wants, and what they say of it.
+
+    Attributes:
+        model: a name of the catalogue, a folder in Paddle's format or an ONNX file.
+        dictionary: of a recogniser, in place of the one that comes with the model.
+        space: whether a recogniser has a space as its last class, in place of the catalogue's; a
+            model given by path has one unless told not.
+        height: of a recogniser's input, pixels, in place of the catalogue's.
+    """
+
+    model: str
+    dictionary: Path | None = None
+    space: bool | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
 class ModelSource:
     """What a model is made from.
 
@@ -57,48 +75,41 @@ class ModelSource:
 
 
 def find_model_source(
-    model: str,
-    models: Path,
-    *,
-    kind: Kind | None = None,
-    dictionary: Path | None = None,
-    space: bool | None = None,
-    height: int | None = None,
-    supply: Supply | None = None,
+    choice: ModelChoice, models: Path, *, kind: Kind | None = None, supply: Supply | None = None
 ) -> ModelSource:
     """Find a model by its name in the catalogue, which fetches it, or by its path.
 
     Args:
-        model: a name of the catalogue, a folder in Paddle's format or an ONNX file.
+        choice: the model, and what is said of it.
         models: where fetched models are kept.
         kind: what the model must be.
-        dictionary: in place of the one that comes with the model.
-        space: in place of the catalogue's; a model given by path has a space unless told not.
-        height: in place of the catalogue's.
         supply: where a model of the catalogue is fetched from.
 
     Raises:
         CatalogueError: neither a path nor a known name.
         FetchError: it cannot be fetched.
     """
-    path = Path(model)
-    if path.exists():
-        own = read_settings(path if path.is_dir() else path.parent)
-        found, own_height = dictionary or own_dictionary(path), own.height
-        name = path.resolve().name if path.is_dir() else path.stem
-        space = space is not False
-    else:
-        known = catalogue().find(model)
+    path, known = Path(choice.model), None
+    if not path.exists():
+        known = catalogue().find(choice.model)
         if kind is not None:
-            check_known(model, kind)
+            check_known(choice.model, kind)
         path = fetch(known, models, supply)
-        own = known_settings(known, read_settings(path))
-        found, own_height = dictionary or own_dictionary(path), known.height
-        name, kind = known.name, known.kind
-        space = known.space if space is None else space
+    own = read_settings(path if path.is_dir() else path.parent)
+    name, space, height = path.resolve().name if path.is_dir() else path.stem, True, own.height
+    if known is not None:
+        own = known_settings(known, own)
+        name, kind, space, height = known.name, known.kind, known.space, known.height
     network = find_model(path)
-    path = network if isinstance(network, Path) else path
-    return ModelSource(name, path, kind, found, space, height or own_height, own)
+    return ModelSource(
+        name,
+        network if isinstance(network, Path) else path,
+        kind,
+        choice.dictionary or own_dictionary(path),
+        space if choice.space is None else choice.space,
+        choice.height or height,
+        own,
+    )
 
 
 def check_known(model: str, kind: Kind) -> None:

@@ -1,8 +1,8 @@
-"""The pipeline of a built repository, around networks of any kind: same plan, options, limits."""
+"""The pipeline of a repository, around networks of any kind: same plan, options, limits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ppocr_engine.config_pbtxt import read_parameters
@@ -27,15 +27,27 @@ def served_pipeline(repository: Path, networks: Mapping[str, Network]) -> Pipeli
         RepositoryError: a configuration cannot be read.
         ValueError: a configuration or the dictionary is not what `build` writes.
     """
-    steps = {name: read_parameters(repository / name / "config.pbtxt") for name in STEPS}
-    parameters = {name: value for step in steps.values() for name, value in step.items()}
-    if "cls" not in networks:
-        parameters.pop("cls_height", None)
+    steps = [read_parameters(repository / name / "config.pbtxt") for name in STEPS]
+    parameters = {name: value for step in steps for name, value in step.items()}
     classes = int(parameters["rec_classes"])
+    dictionary = load_dictionary(repository / "recognize" / "1" / "dictionary.txt", classes)
+    return pipeline_of(parameters, networks, dictionary)
+
+
+def pipeline_of(
+    parameters: Mapping[str, str], networks: Mapping[str, Network], characters: Sequence[str]
+) -> Pipeline:
+    """The pipeline of steps with these parameters.
+
+    Raises:
+        ValueError: a parameter has a value that is not allowed.
+    """
+    left_out = () if "cls" in networks else ("cls_height",)
+    parameters = {name: text for name, text in parameters.items() if name not in left_out}
     return Pipeline(
         networks,
         RecognitionPlan.from_parameters(parameters),
-        load_dictionary(repository / "recognize" / "1" / "dictionary.txt", classes),
-        {name: value for name, value in parameters.items() if name in OPTIONS},
+        characters,
+        {name: text for name, text in parameters.items() if name in OPTIONS},
         Limits.from_parameters(parameters),
     )

@@ -10,6 +10,7 @@ from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import CatalogueError, ModelError
 from ppocr_converters.paddle.model_folder import find_paddle_model
+from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.prototxt import Prototxt, read_prototxt
@@ -21,22 +22,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
-class Network:
-    """What an Op's network is made from, as `find_model_source` takes it.
+class Network(ModelChoice):
+    """What an Op's network is made from.
 
     Attributes:
-        model: a name of the catalogue, or the path of a folder or an ONNX file.
         description: what is written beside a model saved for Paddle Serving, if anything is.
-        dictionary: of a recogniser, where one was named or found.
-        space: whether a recogniser has a space as its last class, None as the catalogue says.
-        height: of a recogniser's input in pixels, where its description says so.
     """
 
-    model: str
     description: Prototxt | None = None
-    dictionary: Path | None = None
-    space: bool | None = None
-    height: int | None = None
 
 
 def kind_of_op(document: Document, op: str) -> Kind:
@@ -84,13 +77,13 @@ def find_network(document: Document, op: str, kind: Kind) -> Network:
     folder = Path(model) if isinstance(model, Path) else None
     description = read_prototxt(folder) if folder is not None and folder.is_dir() else None
     if kind != "rec":
-        return Network(str(model), description)
+        return Network(str(model), description=description)
     return Network(
         str(model),
-        description,
         _dictionary(document, folder),
         document["triton.rec_space"],
         _height(description),
+        description,
     )
 
 
