@@ -14,7 +14,7 @@ from ppocr_converters.cli import main
 from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.compile import PREFIX
+from ppocr_converters.graph.added_nodes import PREFIX
 from ppocr_converters.graph.onnx_model import OnnxFile, inputs, load_onnx, metadata, outputs
 from ppocr_converters.graph.precision import lower_model, to_int8
 from ppocr_converters.proof.networks import compiled_network, normalise, onnx_network

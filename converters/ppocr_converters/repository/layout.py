@@ -10,7 +10,7 @@ from pathlib import Path
 from onnx import ModelProto, save
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.graph.compile import cast_first
+from ppocr_converters.graph.added_nodes import cast_first
 from ppocr_converters.graph.dictionary import check_dictionary, class_names, write_dictionary
 from ppocr_converters.graph.onnx_model import (
     OnnxFile,

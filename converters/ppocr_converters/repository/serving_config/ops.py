@@ -1,38 +1,16 @@
-"""One Op of config.yml becomes the plans of its models."""
+"""One Op of config.yml: what is decided from its keys, and what there is to say about them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
-from ppocr_converters.repository.deployment_plan import (
-    Batching,
-    Instances,
-    ModelPlan,
-    Plan,
-)
-from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.placement import parse_cards, round_robin
-from ppocr_engine.spec import (
-    GRAPH_AS_WRITTEN,
-    ONNXRUNTIME,
-    OPENVINO_BF16,
-    Accelerator,
-    EngineSpec,
-)
 
-#: The network of each Op, which alone runs on GPUs and is batched.
-NETWORK: dict[Kind, str] = {"det": "det", "rec": "rec", "cls": "cls"}
-#: The model of each Op that its requests come to first: the queue before the Op.
-ENTRANCE: dict[Kind, str] = {"det": "det_preprocess", "rec": "recognize", "cls": "cls"}
 CPU, CUDA, TENSORRT, ARM = 0, 1, 2, 3
 DEVICE_NAMES = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT", ARM: "Arm CPU"}
-#: The profile of each device.
-PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 PRECISIONS = {"cpu": ("fp32", "fp16", "bf16"), "gpu": ("fp32", "fp16", "int8")}
 
 
@@ -55,22 +33,7 @@ class Op:
     cards: tuple[int, ...]
 
 
-@dataclass
-class OpPlan:
-    """The plans of an Op's models, and what there is to say about its keys, by path.
-
-    `precision` is what its network is converted to; TensorRT rounds to fp16 by itself, OpenVINO
-    to bf16.
-    """
-
-    models: dict[str, ModelPlan] = field(default_factory=dict)
-    effects: dict[str, str] = field(default_factory=dict)
-    warnings: dict[str, str] = field(default_factory=dict)
-    unavailable: list[str] = field(default_factory=list)
-    precision: str = "fp32"
-
-
-class _Local:
+class OpKeys:
     """The keys of one Op, under their short names."""
 
     def __init__(self, document: Document, op: str) -> None:
@@ -95,7 +58,7 @@ def read_op(document: Document, name: str, kind: Kind) -> Op:
     Raises:
         ConfigError: keys contradict each other, or ask for remote inference.
     """
-    local = _Local(document, name)
+    local = OpKeys(document, name)
     if local["server_endpoints"]:
         raise ConfigError(
             f"{local.path('server_endpoints')} asks for remote inference, which there is none of: "
@@ -122,127 +85,12 @@ def read_op(document: Document, name: str, kind: Kind) -> Op:
     return Op(name, kind, workers * local["concurrency"], device, cards if on_gpu else ())
 
 
-def plan_op(document: Document, op: Op) -> OpPlan:
-    """The plans of an Op's models."""
-    local = _Local(document, op.name)
-    result = OpPlan()
-    names = models_of_op(op.kind)
-    network = NETWORK[op.kind]
-    on_cpu = (Instances(op.instances),)
-    count = _of_network(document, op, "instances", op.instances)
-    on_network = round_robin(count, op.cards) if op.cards else (Instances(count),)
-    for name in names:
-        result.models[name] = ModelPlan(
-            instances=on_network if name == network else on_cpu,
-            batching=_batching(document, op, name),
-        )
-    plain = result.models[network]
-    result.models[network] = ModelPlan(
-        plain.instances,
-        plain.batching,
-        max_batch_size=max(plain.batching.preferred_sizes, default=0) if plain.batching else 0,
-        engine=_engine(document, op),
-        threads=_of_network(document, op, "threads", local["thread_num"]),
-        graph_level=_graph_level(local),
-        accelerators=_accelerators(local, op),
-        parameters=_parameters(local),
-    )
-    result.unavailable += _unavailable(local, op)
-    by_file = local["precision"] in ("fp16", "int8") and op.device != TENSORRT
-    result.precision = local["precision"] if by_file else "fp32"
-    result.warnings |= _warnings(local, op)
-    result.effects |= _effects(document, op, result.models)
-    return result
+def parse_cards(devices: str) -> tuple[int, ...]:
+    """The cards of a text such as "0,1,2"; none of an empty one."""
+    return tuple(int(card) for card in devices.split(",")) if devices.strip() else ()
 
 
-def _batching(document: Document, op: Op, model: str) -> Batching | None:
-    """The queue of a model, and for a network how requests are merged.
-
-    The longest queue stands before the Op, not inside it: one picture makes many calls of `rec`,
-    which must not be refused because they wait for each other.
-    """
-    local = _Local(document, op.name)
-    queue = document["dag.channel_size"] if model == ENTRANCE[op.kind] else 0
-    timeout = max(0, local["timeout"]) * 1000
-    if model != NETWORK[op.kind]:
-        return Batching((), 0, queue, timeout) if queue or timeout else None
-    rows = _rows(document, op) if op.kind == "rec" else 1
-    merged = local["batch_size"]
-    waits = document["triton.rec_max_queue_delay_microseconds"] if op.kind == "rec" else None
-    if waits is not None and waits >= 0:
-        return Batching((), waits, queue, timeout)
-    if merged == 1 or waits is not None:
-        # A queue's settings make Triton merge what waits, unless told that one row is a batch.
-        return Batching((1,), 0, queue, timeout) if queue or timeout else None
-    delay = max(0, local["auto_batching_timeout"]) * 1000
-    return Batching((merged * rows,), delay, queue, timeout)
-
-
-def _of_network(document: Document, op: Op, name: str, default: int) -> int:
-    """What `triton:` sets for an Op's network alone, else what the Op says."""
-    path = f"triton.{op.kind}_{name}"
-    own: int | None = document[path] if path in document.values else None
-    return default if own is None else own
-
-
-def profile_of(document: Document, op: Op) -> Plan:
-    """What a kind of machine wants, where no key says otherwise: named, or by the Op's device."""
-    return load_profile(document["triton.profile"] or PROFILES[op.device])
-
-
-def _rows(document: Document, op: Op) -> int:
-    """Lines in one call of the recogniser."""
-    own = document["triton.rec_batch_size"]
-    default = profile_of(document, op).models["recognize"].parameters.get("rec_batch_size", "1")
-    return int(default) if own is None else own
-
-
-def _engine(document: Document, op: Op) -> EngineSpec | None:
-    """The engine that runs an Op's network on the CPU; None on a GPU, which has its own.
-
-    float32 is what Paddle Serving computed in, and stays unless the file asks for another
-    precision or names a profile. Only ONNX Runtime leaves a graph as it is written.
-
-    Raises:
-        ConfigError: the profile has no engine of the precision that is written.
-    """
-    if op.cards:
-        return None
-    local = _Local(document, op.name)
-    if local["precision"] == "bf16":
-        return OPENVINO_BF16
-    if _graph_level(local) == GRAPH_AS_WRITTEN:
-        return ONNXRUNTIME
-    engine = profile_of(document, op).models[NETWORK[op.kind]].engine
-    if engine is not None and engine.precision != "fp32" and local.is_written("precision"):
-        raise ConfigError(
-            f"{local.path('precision')} is {local['precision']}, but triton.profile is "
-            f"{document['triton.profile']!r}, which computes in {engine.precision}; "
-            "leave one of them out"
-        )
-    return engine
-
-
-def _graph_level(local: _Local) -> int | None:
-    off = local.is_written("ir_optim") and not local["ir_optim"]
-    return GRAPH_AS_WRITTEN if off else None
-
-
-def _accelerators(local: _Local, op: Op) -> tuple[Accelerator, ...]:
-    if op.device == TENSORRT:
-        parameters = {
-            "precision_mode": local["precision"].upper(),
-            "trt_min_subgraph_size": str(local["min_subgraph_size"]),
-        }
-        return (Accelerator("gpu", "tensorrt", parameters),)
-    return ()
-
-
-def _parameters(local: _Local) -> Mapping[str, str]:
-    return {} if local["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
-
-
-def _unavailable(local: _Local, op: Op) -> list[str]:
+def unavailable(local: OpKeys, op: Op) -> list[str]:
     """Settings that are understood and cannot be built yet."""
     precision = local["precision"]
     if precision in ("fp32", "fp16", "bf16") or (precision == "int8" and op.device == CUDA):
@@ -253,7 +101,7 @@ def _unavailable(local: _Local, op: Op) -> list[str]:
     ]
 
 
-def _warnings(local: _Local, op: Op) -> dict[str, str]:
+def warnings_of(local: OpKeys, op: Op) -> dict[str, str]:
     """Keys that contradict others so that they are without effect, and limits of promises."""
     found = {}
     if not op.cards and local["devices"].strip():
@@ -273,39 +121,3 @@ def _warnings(local: _Local, op: Op) -> dict[str, str]:
     if local["batch_size"] == 1 and local["auto_batching_timeout"] > 0:
         found["auto_batching_timeout"] = "without effect: batch_size is 1"
     return {local.path(name): text for name, text in found.items()}
-
-
-def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
-    """What the Op's keys became, in numbers."""
-    local = _Local(document, op.name)
-    network = NETWORK[op.kind]
-    groups = models[network].instances
-    where = ", ".join(
-        f"{group.count} on {'GPU ' + str(group.gpus[0]) if group.gpus else 'the CPU'}"
-        for group in groups
-    )
-    batching = models[network].batching
-    effects = {
-        "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
-        "thread_num": f"{models[network].threads} threads of each instance of {network}",
-        "device_type": f"{DEVICE_NAMES[op.device]} for {network}"
-        + (f", by {engine}" if (engine := models[network].engine) else ""),
-        "devices": f"{network}: {where}",
-        "model_config": f"the network {network}",
-        "ir_optim": "no graph optimisation (level 2)"
-        if models[network].graph_level == GRAPH_AS_WRITTEN
-        else "all graph optimisations",
-        "batch_size": f"preferred_batch_size {batching.preferred_sizes[0]} of {network}"
-        if batching and batching.preferred_sizes
-        else "no merging of requests",
-    }
-    if batching and batching.delay_us:
-        effects["auto_batching_timeout"] = (
-            f"max_queue_delay_microseconds {batching.delay_us} of {network}"
-        )
-    if batching and batching.timeout_us:
-        effects["timeout"] = (
-            f"default_timeout_microseconds {batching.timeout_us} in the queues of "
-            f"{', '.join(models)}; part of the request's deadline"
-        )
-    return {local.path(name): text for name, text in effects.items()}

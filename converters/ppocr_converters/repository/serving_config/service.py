@@ -11,14 +11,8 @@ from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.models import Network, find_network, kind_of_op
-from ppocr_converters.repository.serving_config.ops import (
-    NETWORK,
-    Op,
-    OpPlan,
-    plan_op,
-    profile_of,
-    read_op,
-)
+from ppocr_converters.repository.serving_config.op_plans import OpPlan, plan_op, profile_of
+from ppocr_converters.repository.serving_config.ops import Op, read_op
 from ppocr_converters.repository.serving_config.prototxt import check_fetch_list
 from ppocr_pipeline.batches import parse_buckets
 
@@ -136,7 +130,7 @@ def _ops(document: Document) -> dict[Kind, Op]:
         if kind in ops:
             raise ConfigError(f"op.{name} and op.{ops[kind].name} are both of kind {kind}")
         ops[kind] = read_op(document, name, kind)
-    missing = [kind for kind in NETWORK if kind not in ops and kind != "cls"]
+    missing = [kind for kind in ("det", "rec") if kind not in ops]
     if missing:
         written = ", ".join(document.ops) or "none"
         raise ConfigError(

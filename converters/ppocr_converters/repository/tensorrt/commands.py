@@ -29,7 +29,6 @@ def build_command(
     precision: str,
     timing_cache: Path,
     trtexec: str = TRTEXEC,
-    workspace_mib: int = WORKSPACE_MIB,
 ) -> list[str]:
     """The command that builds one engine, with an optimisation profile for each bucket.
 
@@ -40,7 +39,6 @@ def build_command(
         precision: of the network's layers, a key of `FLAGS`.
         timing_cache: measurements kept from one build for the next.
         trtexec: the program.
-        workspace_mib: GPU memory for one layer, MiB.
     """
     profiles = [
         part
@@ -55,7 +53,7 @@ def build_command(
         f"--onnx={onnx}",
         f"--saveEngine={plan}",
         f"--timingCacheFile={timing_cache}",
-        f"--memPoolSize=workspace:{workspace_mib}",
+        f"--memPoolSize=workspace:{WORKSPACE_MIB}",
         "--skipInference",
         *FLAGS[precision],
         *profiles,

@@ -1,0 +1,230 @@
+"""One Op of config.yml becomes the plans of its models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.repository.deployment_plan import (
+    Batching,
+    Instances,
+    ModelPlan,
+    Plan,
+)
+from ppocr_converters.repository.profiles import load_profile, models_of_op
+from ppocr_converters.repository.serving_config.document import Document
+from ppocr_converters.repository.serving_config.keys import ConfigError
+from ppocr_converters.repository.serving_config.ops import (
+    ARM,
+    CPU,
+    CUDA,
+    DEVICE_NAMES,
+    TENSORRT,
+    Op,
+    OpKeys,
+    unavailable,
+    warnings_of,
+)
+from ppocr_engine.spec import (
+    GRAPH_AS_WRITTEN,
+    ONNXRUNTIME,
+    OPENVINO_BF16,
+    Accelerator,
+    EngineSpec,
+)
+
+#: The model of each Op that its requests come to first: the queue before the Op.
+ENTRANCE: dict[Kind, str] = {"det": "det_preprocess", "rec": "recognize", "cls": "cls"}
+#: The profile of each device.
+PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
+
+
+@dataclass(frozen=True)
+class OpPlan:
+    """The plans of an Op's models, and what there is to say about its keys, by path.
+
+    `precision` is what its network is converted to; TensorRT rounds to fp16 by itself, OpenVINO
+    to bf16.
+    """
+
+    models: Mapping[str, ModelPlan]
+    effects: Mapping[str, str]
+    warnings: Mapping[str, str]
+    unavailable: Sequence[str]
+    precision: str
+
+
+def plan_op(document: Document, op: Op) -> OpPlan:
+    """The plans of an Op's models; the network among them is called like the kind of Op."""
+    local = OpKeys(document, op.name)
+    models = {
+        name: ModelPlan((Instances(op.instances),), _batching(document, op, name))
+        for name in models_of_op(op.kind)
+    }
+    models[op.kind] = _network_plan(document, op, models[op.kind].batching)
+    by_file = local["precision"] in ("fp16", "int8") and op.device != TENSORRT
+    return OpPlan(
+        models,
+        _effects(document, op, models),
+        warnings_of(local, op),
+        unavailable(local, op),
+        local["precision"] if by_file else "fp32",
+    )
+
+
+def _network_plan(document: Document, op: Op, batching: Batching | None) -> ModelPlan:
+    """The plan of an Op's network, which alone runs on GPUs and is batched."""
+    local = OpKeys(document, op.name)
+    count = _of_network(document, op, "instances", op.instances)
+    return ModelPlan(
+        round_robin(count, op.cards) if op.cards else (Instances(count),),
+        batching,
+        max_batch_size=max(batching.preferred_sizes, default=0) if batching else 0,
+        engine=_engine(document, op),
+        threads=_of_network(document, op, "threads", local["thread_num"]),
+        graph_level=_graph_level(local),
+        accelerators=_accelerators(local, op),
+        parameters=_parameters(local),
+    )
+
+
+def round_robin(count: int, cards: Sequence[int]) -> tuple[Instances, ...]:
+    """Instance i runs on card i mod n, as in Paddle Serving: 7 on 0, 1, 2 are 3, 2 and 2.
+
+    Args:
+        count: instances in all, at least 1.
+        cards: numbers of the GPUs; one that is named twice gets twice as many.
+
+    Returns:
+        A group for each card that gets any, in the order of the cards.
+    """
+    each, more = divmod(count, len(cards))
+    shares: Counter[int] = Counter()
+    for index, card in enumerate(cards[:count]):
+        shares[card] += each + (index < more)
+    return tuple(Instances(share, "KIND_GPU", (card,)) for card, share in shares.items())
+
+
+def _batching(document: Document, op: Op, model: str) -> Batching | None:
+    """The queue of a model, and for a network how requests are merged.
+
+    The longest queue stands before the Op, not inside it: one picture makes many calls of `rec`,
+    which must not be refused because they wait for each other.
+    """
+    local = OpKeys(document, op.name)
+    queue = document["dag.channel_size"] if model == ENTRANCE[op.kind] else 0
+    timeout = max(0, local["timeout"]) * 1000
+    if model != op.kind:
+        return Batching((), 0, queue, timeout) if queue or timeout else None
+    rows = _rows(document, op) if op.kind == "rec" else 1
+    merged = local["batch_size"]
+    waits = document["triton.rec_max_queue_delay_microseconds"] if op.kind == "rec" else None
+    if waits is not None and waits >= 0:
+        return Batching((), waits, queue, timeout)
+    if merged == 1 or waits is not None:
+        # A queue's settings make Triton merge what waits, unless told that one row is a batch.
+        return Batching((1,), 0, queue, timeout) if queue or timeout else None
+    delay = max(0, local["auto_batching_timeout"]) * 1000
+    return Batching((merged * rows,), delay, queue, timeout)
+
+
+def _of_network(document: Document, op: Op, name: str, default: int) -> int:
+    """What `triton:` sets for an Op's network alone, else what the Op says."""
+    path = f"triton.{op.kind}_{name}"
+    own: int | None = document[path] if path in document.values else None
+    return default if own is None else own
+
+
+def profile_of(document: Document, op: Op) -> Plan:
+    """What a kind of machine wants, where no key says otherwise: named, or by the Op's device."""
+    return load_profile(document["triton.profile"] or PROFILES[op.device])
+
+
+def _rows(document: Document, op: Op) -> int:
+    """Lines in one call of the recogniser."""
+    own = document["triton.rec_batch_size"]
+    default = profile_of(document, op).models["recognize"].parameters.get("rec_batch_size", "1")
+    return int(default) if own is None else own
+
+
+def _engine(document: Document, op: Op) -> EngineSpec | None:
+    """The engine that runs an Op's network on the CPU; None on a GPU, which has its own.
+
+    float32 is what Paddle Serving computed in, and stays unless the file asks for another
+    precision or names a profile. Only ONNX Runtime leaves a graph as it is written.
+
+    Raises:
+        ConfigError: the profile has no engine of the precision that is written.
+    """
+    if op.cards:
+        return None
+    local = OpKeys(document, op.name)
+    if local["precision"] == "bf16":
+        return OPENVINO_BF16
+    if _graph_level(local) == GRAPH_AS_WRITTEN:
+        return ONNXRUNTIME
+    engine = profile_of(document, op).models[op.kind].engine
+    if engine is not None and engine.precision != "fp32" and local.is_written("precision"):
+        raise ConfigError(
+            f"{local.path('precision')} is {local['precision']}, but triton.profile is "
+            f"{document['triton.profile']!r}, which computes in {engine.precision}; "
+            "leave one of them out"
+        )
+    return engine
+
+
+def _graph_level(local: OpKeys) -> int | None:
+    off = local.is_written("ir_optim") and not local["ir_optim"]
+    return GRAPH_AS_WRITTEN if off else None
+
+
+def _accelerators(local: OpKeys, op: Op) -> tuple[Accelerator, ...]:
+    if op.device == TENSORRT:
+        parameters = {
+            "precision_mode": local["precision"].upper(),
+            "trt_min_subgraph_size": str(local["min_subgraph_size"]),
+        }
+        return (Accelerator("gpu", "tensorrt", parameters),)
+    return ()
+
+
+def _parameters(local: OpKeys) -> Mapping[str, str]:
+    return {} if local["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
+
+
+def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
+    """What the Op's keys became, in numbers."""
+    local = OpKeys(document, op.name)
+    network = op.kind
+    groups = models[network].instances
+    where = ", ".join(
+        f"{group.count} on {'GPU ' + str(group.gpus[0]) if group.gpus else 'the CPU'}"
+        for group in groups
+    )
+    batching = models[network].batching
+    effects = {
+        "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
+        "thread_num": f"{models[network].threads} threads of each instance of {network}",
+        "device_type": f"{DEVICE_NAMES[op.device]} for {network}"
+        + (f", by {engine}" if (engine := models[network].engine) else ""),
+        "devices": f"{network}: {where}",
+        "model_config": f"the network {network}",
+        "ir_optim": "no graph optimisation (level 2)"
+        if models[network].graph_level == GRAPH_AS_WRITTEN
+        else "all graph optimisations",
+        "batch_size": f"preferred_batch_size {batching.preferred_sizes[0]} of {network}"
+        if batching and batching.preferred_sizes
+        else "no merging of requests",
+    }
+    if batching and batching.delay_us:
+        effects["auto_batching_timeout"] = (
+            f"max_queue_delay_microseconds {batching.delay_us} of {network}"
+        )
+    if batching and batching.timeout_us:
+        effects["timeout"] = (
+            f"default_timeout_microseconds {batching.timeout_us} in the queues of "
+            f"{', '.join(models)}; part of the request's deadline"
+        )
+    return {local.path(name): text for name, text in effects.items()}
