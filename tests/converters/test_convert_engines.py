@@ -9,15 +9,22 @@ import numpy as np
 import pytest
 
 from ppocr_converters.cli import main
+from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import RepositoryError
+from ppocr_converters.graph.onnx_model import OnnxFile
+from ppocr_converters.proof.lines import ReadingProof
+from ppocr_converters.proof.reading import prove_reading
 from ppocr_converters.proof.tensors import tolerance_for
 from ppocr_converters.proof.tolerance import tolerance_of
 from ppocr_converters.repository.build_checks import check_plan
-from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, apply
+from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
 from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.machine import has_bfloat16
 from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, EngineSpec, Precision
+
+FORM = Path(__file__).parents[2] / "samples" / "form_mixed.png"
 
 
 def test_the_bounds_are_those_of_file_and_engine() -> None:
@@ -39,8 +46,6 @@ def test_the_bounds_are_those_of_file_and_engine() -> None:
     ],
 )
 def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
-    from ppocr_converters.repository.source import source_repository
-
     models = load_profile(profile, cores=3).models
     for name in ("det", "rec", "cls"):
         config = read_config(source_repository() / name / "config.pbtxt")
@@ -53,6 +58,38 @@ def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
         assert (stored.get("INFERENCE_NUM_THREADS"), stored.get("NUM_STREAMS")) == (
             (None, None) if engine == ONNXRUNTIME else ("3", "3")
         )
+
+
+def prove_form(built: Path, step: str, parameters: dict[str, str]) -> ReadingProof:
+    """The proof of the shared models on one sample picture, with parameters of one step."""
+    names = {"det": DET, "rec": REC}
+    models = {
+        kind: (OnnxFile(built / name / "model.onnx"), built / name / "converted.onnx")
+        for kind, name in names.items()
+    }
+    plan = Plan("these options", {step: ModelPlan(parameters=parameters)})
+    return prove_reading(models, source_repository(), plan, [FORM])[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "parameters", "all_lines"),
+    [
+        ("recognize", {"drop_score": "1"}, True),  # what is dropped is compared as well
+        ("det_postprocess", {"det_db_box_thresh": "0.9"}, False),
+        ("det_preprocess", {"det_limit_side_len": "160"}, False),
+    ],
+)
+def test_pictures_are_proven_with_the_options_that_are_served(
+    built: Path, step: str, parameters: dict[str, str], all_lines: bool
+) -> None:
+    proof = prove_form(built, step, parameters)
+    assert proof.problems == []
+    assert proof.lines == 26 if all_lines else 0 < proof.lines < 26
+
+
+def test_options_that_cannot_be_served_are_not_proven(built: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"configurations in .*det_db_thresh is '2'"):
+        prove_form(built, "det_postprocess", {"det_db_thresh": "2"})
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

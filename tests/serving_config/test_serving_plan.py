@@ -59,27 +59,148 @@ def test_cards_are_read_from_text() -> None:
     assert parse_cards("0, 1,12") == (0, 1, 12)
 
 
-def test_concurrency_is_the_count_of_every_model_of_the_op() -> None:
-    found = service(op__det__concurrency=6, op__rec__concurrency=3)
-    for model in DET_OP:
-        assert groups(found, model) == [(6, "CPU", [])]
-    for model in REC_OP:
-        assert groups(found, model) == [(3, "CPU", [])]
-    assert set(found.plan.models) == {*DET_OP, *REC_OP}
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"op__det__concurrency": 6, "op__rec__concurrency": 3}, (6, 6, 6, 3, 3)),
+        ({"op__det__concurrency": 6, "triton__det_instances": 1}, (6, 1, 6, 1, 1)),
+        ({"worker_num": 4}, (1, 1, 1, 1, 1)),
+        (
+            {"worker_num": 4, "build_dag_each_worker": True, "op__det__concurrency": 3},
+            (12, 12, 12, 4, 4),
+        ),
+    ],
+    ids=["of the op", "of the network", "workers share", "of each worker"],
+)
+def test_instances_are_those_of_the_op_its_network_or_each_worker(
+    changes: dict[str, Any], counts: tuple[int, ...]
+) -> None:
+    found = service(**changes)
+    models = (*DET_OP, *REC_OP)
+    assert [groups(found, model) for model in models] == [[(count, "CPU", [])] for count in counts]
+    assert set(found.plan.models) == set(models)
 
 
-def test_a_network_may_have_instances_and_threads_of_its_own() -> None:
-    found = service(
-        op__det__concurrency=6,
-        op__rec__concurrency=3,
-        triton__det_instances=1,
-        triton__det_threads=4,
-        triton__rec_threads=2,
-    )
-    assert [groups(found, model)[0][0] for model in DET_OP] == [6, 1, 6]
-    assert found.plan.models["det"].threads == 4
-    assert groups(found, "rec") == [(3, "CPU", [])]
-    assert found.plan.models["rec"].threads == 2
+PADDLE = dict.fromkeys(("det_preprocess", "det_postprocess", "recognize"), "paddle_serving")
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "values"),
+    [
+        ({}, "intra_op_thread_count", {"det": "2", "rec": "2"}),
+        ({f"{LOCAL}thread_num": 5}, "intra_op_thread_count", {"det": "5", "rec": "2"}),
+        ({f"{LOCAL}thread_num": 5}, "inter_op_thread_count", {"det": "1"}),
+        ({"triton__det_threads": 4}, "intra_op_thread_count", {"det": "4", "rec": "2"}),
+        ({"triton__rec_threads": 3}, "intra_op_thread_count", {"det": "2", "rec": "3"}),
+        ({}, "enable_mem_arena", {"det": ""}),
+        ({f"{LOCAL}mem_optim": False}, "enable_mem_arena", {"det": "0", "rec": ""}),
+        ({f"{LOCAL}mem_optim": False}, "enable_mem_pattern", {"det": "0"}),
+        ({}, "reference", PADDLE),
+        ({}, "rec_padding", {"recognize": "paddle"}),
+        ({}, "drop_score", {"recognize": "0"}),
+        ({"triton__reference": "paddleocr"}, "reference", {"det_postprocess": "paddleocr"}),
+        (
+            {"triton__det_db_box_thresh": 0.45},
+            "det_db_box_thresh",
+            {"det_postprocess": "0.45"},
+        ),
+        ({"triton__use_dilation": True}, "use_dilation", {"det_postprocess": "true"}),
+        ({"triton__rec_buckets": "160,320"}, "rec_buckets", {"recognize": "160,320"}),
+        ({"triton__max_image_side": 5000}, "max_image_side", {"det_preprocess": "5000"}),
+    ],
+)
+def test_keys_become_parameters_of_their_models(
+    changes: dict[str, Any], name: str, values: dict[str, str]
+) -> None:
+    found = service(**changes)
+    assert {model: parameter(found, model, name) for model in values} == values
+
+
+@pytest.mark.parametrize(
+    ("changes", "det", "rec"),
+    [
+        ({}, "onnxruntime", "onnxruntime"),
+        ({"triton__profile": "cpu"}, "onnxruntime", "onnxruntime"),
+        ({"triton__profile": "cpu-openvino"}, "openvino", "openvino"),
+        ({"triton__profile": "cpu-openvino-bf16"}, "openvino-bf16", "openvino-bf16"),
+        ({f"{LOCAL}precision": "bf16"}, "openvino-bf16", "onnxruntime"),
+        ({f"{LOCAL}devices": "0"}, "None", "onnxruntime"),
+        (
+            {f"{LOCAL}ir_optim": False, "triton__profile": "cpu-openvino"},
+            "onnxruntime",
+            "openvino",
+        ),
+    ],
+)
+def test_the_engine_is_onnx_runtime_unless_profile_or_precision_names_another(
+    changes: dict[str, Any], det: str, rec: str
+) -> None:
+    models = service(**changes).plan.models
+    engines = [str(models[name].engine) for name in ("det", "rec", "recognize")]
+    assert engines == [det, rec, "None"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"name": "ocr", "host": "0.0.0.0", "in_progress": 1, "tries": 1}),
+        ({}, {"tracer_interval_s": None, "profile": False, "max_message_bytes": 256 << 20}),
+        ({"worker_num": 20}, {"in_progress": 20}),
+        ({"triton__service_name": "a-b"}, {"name": "a-b"}),
+        ({"dag__tracer__interval_s": 10}, {"tracer_interval_s": 10}),
+        ({"dag__use_profile": True}, {"profile": True}),
+        ({"op__det__timeout": 1500}, {"deadline_s": None}),
+        ({"op__det__timeout": 1500, "op__rec__timeout": 500}, {"deadline_s": 2.0}),
+        ({"op__det__timeout": 0, "op__rec__timeout": 500}, {"deadline_s": None}),
+        ({"op__det__server_endpoints": []}, {"tries": 1}),
+        ({"dag__retry": 3}, {"tries": 3}),
+        ({"dag__retry": 3, "op__det__retry": 1, "op__rec__retry": 2}, {"tries": 2}),
+        ({"op__det__retry": 5}, {"tries": 5}),
+        ({"rpc_port": 18090}, {"http_port": 9999, "rpc_port": 18090}),
+        ({"rpc_port": None}, {"http_port": 9999, "rpc_port": 10000}),
+        ({"http_port": None, "rpc_port": 18090}, {"http_port": None, "rpc_port": 18090}),
+    ],
+)
+def test_the_old_endpoints_are_what_the_keys_say(
+    changes: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    endpoints = service(**changes).endpoints
+    assert {name: getattr(endpoints, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"http_port": None}, "both empty"),
+        ({"http_port": 65535}, r"http_port \+ 1 = 65536"),
+        ({"http_port": 9999, "rpc_port": 9999}, "http_port and rpc_port are both 9999"),
+        ({"http_port": 8000}, "http_port and triton.http_port are both 8000"),
+        ({"http_port": 8000, "triton__http_port": 7000}, "rpc_port and triton.grpc_port"),
+        ({"triton__http_port": 8001}, "triton.http_port and triton.grpc_port are both 8001"),
+        ({f"{LOCAL}device_type": 1}, "devices is empty; name the cards"),
+        ({f"{LOCAL}device_type": 2}, "devices is empty; name the cards"),
+        (
+            {f"{LOCAL}precision": "bf16", f"{LOCAL}devices": "0"},
+            "precision is 'bf16'; allowed on .*: fp32, fp16, int8",
+        ),
+        (
+            {f"{LOCAL}precision": "int8", f"{LOCAL}devices": ""},
+            "precision is 'int8'; allowed on .*: fp32, fp16, bf16",
+        ),
+        (
+            {f"{LOCAL}precision": "fp32", "triton__profile": "cpu-openvino-bf16"},
+            r"precision is fp32, but triton\.profile is 'cpu-openvino",
+        ),
+        ({"triton__rec_buckets": "320,160"}, "rec_buckets is .*increasing"),
+        ({"op__det__server_endpoints": ["127.0.0.1:9293"]}, "endpoints asks for remote inference"),
+        ({"triton__use_angle_cls": True}, "use_angle_cls is true; it needs an Op for cls"),
+        ({f"{LOCAL}model_config": "nowhere"}, r"is 'nowhere': there is no .*/nowhere"),
+        ({f"{LOCAL}model_config": None}, r"op\.det\.local_service_conf\.model_config is empty"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        service(**changes)
 
 
 @pytest.mark.parametrize(("delay", "merged"), [(-1, False), (0, True), (500, True)])
@@ -89,14 +210,6 @@ def test_calls_of_the_recogniser_wait_as_told(delay: int, merged: bool) -> None:
     assert rec.HasField("dynamic_batching") == merged
     assert rec.dynamic_batching.max_queue_delay_microseconds == max(0, delay)
     assert not config_of(found, "det").HasField("dynamic_batching")
-
-
-def test_each_worker_has_instances_of_its_own_when_asked() -> None:
-    found = service(worker_num=4, build_dag_each_worker=True, op__det__concurrency=3)
-    assert groups(found, "det") == [(12, "CPU", [])]
-    assert groups(found, "recognize") == [(4, "CPU", [])]
-    assert found.endpoints.in_progress == 4
-    assert groups(service(worker_num=4), "det") == [(1, "CPU", [])]
 
 
 @pytest.mark.parametrize(
@@ -123,12 +236,6 @@ def test_device_type_decides_or_leaves_it_to_devices(
     assert parameter(found, "det", "cudnn_conv_algo_search") == ("1" if cuda else "")
     ignored = "op.det.local_service_conf.devices" in found.warnings
     assert ignored == (kind == "CPU" and devices != "")
-
-
-@pytest.mark.parametrize("device_type", [1, 2])
-def test_a_gpu_without_a_card_is_refused(device_type: int) -> None:
-    with pytest.raises(ConfigError, match="devices is empty; name the cards"):
-        service(**{f"{LOCAL}device_type": device_type})
 
 
 def test_tensorrt_gets_its_precision_and_smallest_subgraph() -> None:
@@ -171,57 +278,10 @@ def test_a_precision_is_what_the_network_is_converted_to(
     refuse_unavailable(found.plan)
 
 
-@pytest.mark.parametrize(
-    ("precision", "devices", "allowed"),
-    [("bf16", "0", "fp32, fp16, int8"), ("int8", "", "fp32, fp16, bf16")],
-)
-def test_a_precision_of_the_other_device_is_refused(
-    precision: str, devices: str, allowed: str
-) -> None:
-    with pytest.raises(ConfigError, match=f"precision is '{precision}'; allowed on .*: {allowed}"):
-        service(**{f"{LOCAL}precision": precision, f"{LOCAL}devices": devices})
-
-
-def test_threads_and_memory_become_parameters_of_the_network() -> None:
-    plain = service()
-    assert parameter(plain, "det", "intra_op_thread_count") == "2"
-    assert parameter(plain, "det", "enable_mem_arena") == ""
-    found = service(**{f"{LOCAL}thread_num": 5, f"{LOCAL}mem_optim": False})
-    assert parameter(found, "det", "intra_op_thread_count") == "5"
-    assert parameter(found, "det", "inter_op_thread_count") == "1"
-    assert parameter(found, "det", "enable_mem_arena") == "0"
-    assert parameter(found, "det", "enable_mem_pattern") == "0"
-    assert parameter(found, "rec", "intra_op_thread_count") == "2"
-
-
 @pytest.mark.parametrize(("ir_optim", "level"), [(None, 0), (True, 0), (False, 2)])
 def test_the_graph_is_optimised_unless_false_is_written(ir_optim: bool | None, level: int) -> None:
     found = service(**{f"{LOCAL}ir_optim": ir_optim})
     assert config_of(found, "det").optimization.graph.level == level
-
-
-def engine(found: Service, model: str = "det") -> str:
-    return str(found.plan.models[model].engine)
-
-
-def test_networks_run_in_float32_by_onnx_runtime_unless_told_otherwise() -> None:
-    assert engine(service()) == engine(service(), "rec") == "onnxruntime"
-    assert engine(service(triton__profile="cpu")) == "onnxruntime"
-    assert engine(service(), "recognize") == "None"
-    assert engine(service(**{f"{LOCAL}devices": "0"})) == "None"
-    as_written = service(**{f"{LOCAL}ir_optim": False}, triton__profile="cpu-openvino")
-    assert (engine(as_written), engine(as_written, "rec")) == ("onnxruntime", "openvino")
-
-
-def test_a_profile_or_a_precision_names_the_engine() -> None:
-    assert engine(service(triton__profile="cpu-openvino")) == "openvino"
-    assert engine(service(triton__profile="cpu-openvino-bf16")) == "openvino-bf16"
-    asked = service(**{f"{LOCAL}precision": "bf16"})
-    assert (engine(asked), engine(asked, "rec")) == ("openvino-bf16", "onnxruntime")
-    with pytest.raises(
-        ConfigError, match=r"precision is fp32, but triton\.profile is 'cpu-openvino"
-    ):
-        service(**{f"{LOCAL}precision": "fp32"}, triton__profile="cpu-openvino-bf16")
 
 
 def test_openvino_shares_its_threads_and_streams_among_the_instances() -> None:
@@ -269,87 +329,10 @@ def test_limits_of_queues_do_not_merge_requests() -> None:
     assert "instead of holding it back" in found.warnings["dag.channel_size"]
 
 
-def test_the_deadline_is_the_sum_of_all_time_limits_and_none_without_one() -> None:
-    assert service(op__det__timeout=1500).endpoints.deadline_s is None
-    assert service(op__det__timeout=1500, op__rec__timeout=500).endpoints.deadline_s == 2.0
-    assert service(op__det__timeout=0, op__rec__timeout=500).endpoints.deadline_s is None
-
-
-def test_tries_are_the_most_of_any_op_and_an_op_has_those_of_dag() -> None:
-    assert service().endpoints.tries == 1
-    assert service(dag__retry=3).endpoints.tries == 3
-    assert service(dag__retry=3, op__det__retry=1, op__rec__retry=2).endpoints.tries == 2
-    assert service(op__det__retry=5).endpoints.tries == 5
-
-
-@pytest.mark.parametrize(
-    ("http", "rpc", "expected"),
-    [(9999, 18090, (9999, 18090)), (9999, None, (9999, 10000)), (None, 18090, (None, 18090))],
-)
-def test_the_three_rules_of_the_ports(
-    http: int | None, rpc: int | None, expected: tuple[int | None, int]
-) -> None:
-    endpoints = service(http_port=http, rpc_port=rpc).endpoints
-    assert (endpoints.http_port, endpoints.rpc_port) == expected
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"http_port": None}, "both empty"),
-        ({"http_port": 65535}, "http_port \\+ 1 = 65536"),
-        ({"http_port": 9999, "rpc_port": 9999}, "http_port and rpc_port are both 9999"),
-        ({"http_port": 8000}, "http_port and triton.http_port are both 8000"),
-        ({"http_port": 8000, "triton__http_port": 7000}, "rpc_port and triton.grpc_port"),
-        ({"triton__http_port": 8001}, "triton.http_port and triton.grpc_port are both 8001"),
-    ],
-)
-def test_ports_that_cannot_be_are_refused(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(ConfigError, match=reason):
-        service(**changes)
-
-
 def test_free_ports_do_not_clash() -> None:
     free = {f"triton__{name}_port": 0 for name in ("http", "grpc", "metrics")}
     found = service(**free)
     assert (found.triton.http, found.triton.grpc, found.triton.metrics) == (0, 0, 0)
-
-
-def test_the_rest_of_the_endpoints_settings() -> None:
-    plain = service().endpoints
-    assert (plain.name, plain.host, plain.in_progress) == ("ocr", "0.0.0.0", 1)
-    assert (plain.tracer_interval_s, plain.profile) == (None, False)
-    assert plain.max_message_bytes == 256 << 20
-    found = service(
-        dag__tracer__interval_s=10, dag__use_profile=True, worker_num=20, triton__service_name="a-b"
-    ).endpoints
-    assert (found.tracer_interval_s, found.profile, found.in_progress) == (10, True, 20)
-    assert found.name == "a-b"
-
-
-def test_the_steps_read_as_paddle_serving_did_unless_told_otherwise() -> None:
-    plain = service()
-    for step in ("det_preprocess", "det_postprocess", "recognize"):
-        assert parameter(plain, step, "reference") == "paddle_serving"
-    assert parameter(plain, "recognize", "rec_padding") == "paddle"
-    assert parameter(plain, "recognize", "drop_score") == "0"
-    found = service(
-        triton__reference="paddleocr",
-        triton__det_db_box_thresh=0.45,
-        triton__use_dilation=True,
-        triton__rec_buckets="160,320",
-        triton__max_image_side=5000,
-    )
-    assert parameter(found, "det_postprocess", "reference") == "paddleocr"
-    assert parameter(found, "det_postprocess", "det_db_box_thresh") == "0.45"
-    assert parameter(found, "det_postprocess", "use_dilation") == "true"
-    assert parameter(found, "recognize", "rec_buckets") == "160,320"
-    assert parameter(found, "det_preprocess", "max_image_side") == "5000"
-
-
-def test_buckets_must_increase() -> None:
-    with pytest.raises(ConfigError, match=r"rec_buckets is .*increasing"):
-        service(triton__rec_buckets="320,160")
 
 
 def test_keys_without_an_equivalent_warn_when_they_say_anything() -> None:
@@ -380,12 +363,6 @@ def test_keys_that_others_make_idle_warn() -> None:
     }
 
 
-def test_remote_inference_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"op.det.server_endpoints asks for remote inference"):
-        service(op__det__server_endpoints=["127.0.0.1:9293"])
-    service(op__det__server_endpoints=[])
-
-
 def test_ops_may_have_any_name() -> None:
     data = small()
     ops = data["op"]
@@ -403,8 +380,6 @@ def test_a_classifier_is_an_op_of_its_own() -> None:
     assert found.ops["turn"] == "cls"
     assert groups(found, "cls") == [(3, "CPU", [])]
     assert found.networks["cls"].model == "ch_ppocr_mobile_v2.0_cls"
-    with pytest.raises(ConfigError, match="use_angle_cls is true; it needs an Op for cls"):
-        service(triton__use_angle_cls=True)
 
 
 def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
@@ -434,10 +409,6 @@ def test_models_of_the_catalogue_go_by_their_names_and_aliases() -> None:
     assert found.networks["det"].model == DET
     assert found.networks["rec"].model == REC
     assert service(triton__det_model=DET).networks["det"].model == DET
-    with pytest.raises(ConfigError, match=r"model_config is 'nowhere': there is no .*/nowhere"):
-        service(op__det__local_service_conf__model_config="nowhere")
-    with pytest.raises(ConfigError, match=r"op\.det\.local_service_conf\.model_config is empty"):
-        service(op__det__local_service_conf__model_config=None)
 
 
 PROTOTXT = """
