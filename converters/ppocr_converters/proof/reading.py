@@ -53,8 +53,7 @@ def prove_reading(
         tolerance_for(metadata(stored[name]), str(engine), bounds)[1]
         for name, engine in engines.items()
     )
-    facts = metadata(stored["rec"])
-    characters = class_names(facts["character"].split("\n"), facts["use_space_char"] == "true")
+    characters = class_names(metadata(stored["rec"]))
     parameters = planned_parameters(source, stored, plan) | {"drop_score": "0"}
     try:
         expected, compiled = (

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnx import ModelProto, save
+from onnx import save
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.added_nodes import cast_first
-from ppocr_converters.graph.dictionary import check_dictionary, class_names, write_dictionary
+from ppocr_converters.graph.dictionary import class_names, write_dictionary
 from ppocr_converters.graph.onnx_model import (
     OnnxFile,
     expect_kind,
@@ -82,7 +82,7 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan:
             save(cast_first(models[name]), folder / name / WEIGHTS)
         else:
             shutil.copyfile(file.path, folder / name / WEIGHTS)
-    _write_dictionary(folder / DICTIONARY, models["rec"])
+    write_dictionary(folder / DICTIONARY, class_names(metadata(models["rec"])))
     sizes = {name: (folder / name / WEIGHTS).stat().st_size for name in networks}
     return Layout(
         summarise(configs, sizes), served_widths(configs), served_buckets(configs, models, plan)
@@ -96,10 +96,3 @@ def _check(name: str, file: OnnxFile) -> None:
             f"{file.path} is not compiled; run `ppocr-convert compile` on it first"
         )
     expect_kind(kind_of(file.model), name, str(file.path))
-
-
-def _write_dictionary(path: Path, rec: ModelProto) -> None:
-    facts = metadata(rec)
-    characters, space = facts["character"].split("\n"), facts["use_space_char"] == "true"
-    check_dictionary(characters, space, int(facts["ppocr_classes"]))
-    write_dictionary(path, class_names(characters, space))
