@@ -91,14 +91,10 @@ def build(request: BuildRequest) -> Built:
     check_target(out, steps, replace_steps=request.replace_steps)
     for kind, choice in request.models.items():
         check_known(choice.model, kind)
-    models = _compiled(request)
+    work = request.work / "onnx"
+    models = _compiled(request, work)
     proofs = prove_served(
-        models,
-        request.plan,
-        steps.folder,
-        _converted(request.work),
-        request.pictures,
-        request.bounds,
+        models, request.plan, steps.folder, work, request.pictures, request.bounds
     )
     inputs = {
         "models": {name: digest_of(_record(model)) for name, model in models.items()},
@@ -118,19 +114,14 @@ def default_out(work: Path) -> Path:
     return work / "model_repository"
 
 
-def _converted(work: Path) -> Path:
-    """Where converted and compiled models and their proofs are kept."""
-    return work / "onnx"
-
-
-def _compiled(request: BuildRequest) -> dict[str, CompiledModel]:
+def _compiled(request: BuildRequest, work: Path) -> dict[str, CompiledModel]:
     """The models in the precisions asked for, each proven on its own."""
     sources = {
         kind: find_model_source(choice, request.work / "models", kind=kind, supply=request.supply)
         for kind, choice in request.models.items()
     }
     models: dict[str, CompiledModel] = {
-        kind: build_model(source, _converted(request.work) / source.name, opset=request.opset)
+        kind: build_model(source, work / source.name, opset=request.opset)
         for kind, source in sources.items()
     }
     detector = models["det"].file.path
