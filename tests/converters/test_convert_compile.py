@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -161,37 +162,34 @@ def test_the_graph_is_smaller_than_before(built: Path) -> None:
         assert len(after) < most < len(before)
 
 
-def test_a_model_given_as_what_it_is_not_is_refused(built: Path) -> None:
-    det = load_onnx(built / DET / "converted.onnx")
-    with pytest.raises(ModelError, match=r"m is a text detector \(det\), but was given as rec"):
-        compile_model(det, KINDS, name="m", kind="rec")
-
-
-@pytest.mark.parametrize(("lines", "space"), [(6622, True), (6624, True), (6623, False)])
-def test_a_dictionary_that_does_not_fit_names_both_numbers(
-    built: Path, lines: int, space: bool
+@pytest.mark.parametrize(
+    ("file", "given", "error", "reason"),
+    [
+        (f"{DET}/converted.onnx", {"kind": "rec"}, ModelError, r"\(det\), but was given as rec"),
+        (f"{DET}/model.onnx", {}, ModelError, "m is compiled already"),
+        (f"{REC}/converted.onnx", {}, DictionaryError, "with m, which has 6625 classes"),
+        *(
+            (
+                f"{REC}/converted.onnx",
+                {"characters": ["x"] * lines, "space": space},
+                DictionaryError,
+                rf"= {lines + 1 + space} classes, but the model has 6625",
+            )
+            for lines, space in ((6622, True), (6624, True), (6623, False))
+        ),
+    ],
+)
+def test_a_model_that_is_not_what_it_is_given_as_is_refused(
+    built: Path, file: str, given: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
-    rec = load_onnx(built / REC / "converted.onnx")
-    count = lines + 1 + int(space)
-    with pytest.raises(DictionaryError, match=rf"= {count} classes, but the model has 6625"):
-        compile_model(rec, KINDS, name="m", characters=["x"] * lines, space=space)
-
-
-def test_a_recogniser_without_a_dictionary_is_refused(built: Path) -> None:
-    rec = load_onnx(built / REC / "converted.onnx")
-    with pytest.raises(DictionaryError, match="no dictionary came with m, which has 6625 classes"):
-        compile_model(rec, KINDS, name="m")
+    with pytest.raises(error, match=reason):
+        compile_model(load_onnx(built / file), KINDS, name="m", **given)
 
 
 def test_a_dictionary_in_the_networks_metadata_is_used(built: Path) -> None:
     rec = load_onnx(built / REC / "converted.onnx")
     onnx.helper.set_model_props(rec, {"character": "\n".join(["x"] * 6623)})
     assert metadata(compile_model(rec, KINDS, name="m"))["character"].count("x") == 6623
-
-
-def test_a_compiled_model_is_not_compiled_again(built: Path) -> None:
-    with pytest.raises(ModelError, match="compiled already"):
-        compile_model(load_onnx(built / DET / "model.onnx"), KINDS, name="m")
 
 
 def test_a_network_of_another_kind_is_refused() -> None:
