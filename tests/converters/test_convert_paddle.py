@@ -21,7 +21,7 @@ from ppocr_converters.graph.onnx_model import OnnxFile, inputs, kind_of, load_on
 from ppocr_converters.paddle.convert import convert
 from ppocr_converters.paddle.model_folder import count_weights, find_paddle_model
 from ppocr_converters.proof.networks import source_network
-from ppocr_converters.proof.tensors import prove_file
+from ppocr_converters.proof.tensors import compare_file
 
 pytestmark = pytest.mark.paddle
 CLS = "ch_ppocr_mobile_v2.0_cls"
@@ -33,7 +33,7 @@ def test_a_classifier_converts_compiles_and_proves(models: Path, tmp_path: Path)
     assert kind_of(network) == "cls"
     assert all(isinstance(inputs(network)[0].shape[axis], str) for axis in (0, 3))
     onnx.save(compile_model(network, catalogue().kinds, name="cls", height=48), compiled)
-    proof = prove_file(OnnxFile(compiled), models / CLS)
+    proof = compare_file(OnnxFile(compiled), models / CLS).require(OnnxFile(compiled))
     assert proof.max_difference < 1e-4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.onnx", "m.onnx"]
 
@@ -106,15 +106,16 @@ def test_a_proof_fails_on_a_model_that_was_changed(
     model = load_onnx(built / name / "model.onnx")
     mean = next(i for i in model.graph.initializer if i.name == "ppocr.mean")
     mean.CopyFrom(onnx.numpy_helper.from_array(np.full(3, 100, np.float32), "ppocr.mean"))
-    onnx.save(model, tmp_path / "m.onnx")
+    changed = OnnxFile(tmp_path / "m.onnx", model)
+    onnx.save(model, changed.path)
     with pytest.raises(ProofError, match="does not answer as its source does") as raised:
-        prove_file(OnnxFile(tmp_path / "m.onnx"), models / name)
+        compare_file(changed, models / name).require(changed)
     assert raised.value.differences
 
 
 def test_a_proof_needs_a_compiled_model(models: Path, built: Path) -> None:
     with pytest.raises(ModelError, match="is not compiled"):
-        prove_file(OnnxFile(built / DET / "converted.onnx"), models / DET)
+        compare_file(OnnxFile(built / DET / "converted.onnx"), models / DET)
 
 
 def test_check_explains_the_real_models(models: Path, built: Path) -> None:

@@ -23,7 +23,7 @@ from ppocr_converters.files import sha256_file
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.added_nodes import PREFIX
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx, metadata
-from ppocr_converters.proof.tensors import prove_file
+from ppocr_converters.proof.tensors import compare_file
 from ppocr_converters.proof.tolerance import precisions
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_build import COMPILED, CompiledModel
@@ -81,10 +81,11 @@ def lower(
         onnx.save(lowered, fresh / COMPILED)
         logger.info("proving %s in %s", model.source.name, precision)
         file = OnnxFile(fresh / COMPILED, lowered)
+        proof = compare_file(file, model.source.path, bounds=bounds).require(file)
         return {
             "name": model.source.name,
             "compiled": describe(lowered),
-            "proof": dataclasses.asdict(prove_file(file, model.source.path, bounds=bounds)),
+            "proof": dataclasses.asdict(proof),
             "files": {COMPILED: sha256_file(fresh / COMPILED)},
         }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.proof.reading import planned_parameters, prove_reading
-from ppocr_converters.proof.tensors import prove_file
+from ppocr_converters.proof.tensors import compare_file
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
 from ppocr_converters.repository.manifest import (
     Manifest,
@@ -72,8 +72,8 @@ def _prove_network(model: CompiledModel, engine: EngineSpec, bounds: Sequence[st
 
     def prove() -> Manifest:
         logger.info("proving %s by %s", model.source.name, engine)
-        proof = prove_file(model.file, model.source.path, bounds=bounds, engine=engine)
-        return dataclasses.asdict(proof)
+        proof = compare_file(model.file, model.source.path, bounds=bounds, engine=engine)
+        return dataclasses.asdict(proof.require(model.file))
 
     name = f"{model.folder.name}.{engine}-{engine.threads}.json"
     return _kept(model.folder.with_name(name), inputs, prove)

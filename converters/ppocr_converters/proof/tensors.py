@@ -68,24 +68,15 @@ class TensorProof:
     tolerance: Tolerance
     problems: list[str] = field(default_factory=list)
 
+    def require(self, compiled: OnnxFile) -> TensorProof:
+        """The proof itself, if every bound is kept.
 
-def prove_file(
-    compiled: OnnxFile,
-    source: Path,
-    *,
-    bounds: Sequence[str] = (),
-    engine: EngineSpec = ONNXRUNTIME,
-) -> TensorProof:
-    """Prove a compiled file against what it was made from; see `compare_file`.
-
-    Raises:
-        ModelError: one of them cannot be loaded, or the first is not compiled.
-        ProofError: a bound is not kept.
-    """
-    proof = compare_file(compiled, source, bounds=bounds, engine=engine)
-    if proof.problems:
-        raise ProofError(str(compiled.path), proof.problems)
-    return proof
+        Raises:
+            ProofError: one is not.
+        """
+        if self.problems:
+            raise ProofError(str(compiled.path), self.problems)
+        return self
 
 
 def compare_file(

@@ -25,23 +25,19 @@ DET_PIXELS = 960 * 960
 SHARED_MIB = 17
 
 
-def run_pixels(name: str, parameters: Mapping[str, str], widest: int) -> int:
-    """The pixels of the largest run of a network that one request causes.
+def network_mib(name: str, file_bytes: int, parameters: Mapping[str, str], widest: int) -> int:
+    """The memory of one instance of a network on a CPU, MiB, in the largest run of a request.
 
     Args:
         name: "det", "rec" or "cls".
+        file_bytes: the size of its file.
         parameters: of `recognize`.
         widest: of the recogniser's buckets, pixels.
     """
-    if name == "det":
-        return DET_PIXELS
-    rows = int(parameters[f"{name}_batch_size"])
-    width = widest if name == "rec" else int(parameters["cls_width"])
-    return rows * int(parameters[f"{name}_height"]) * width
-
-
-def network_mib(name: str, file_bytes: int, pixels: int) -> int:
-    """The memory of one instance of a network on a CPU, MiB."""
+    pixels = DET_PIXELS
+    if name != "det":
+        width = widest if name == "rec" else int(parameters["cls_width"])
+        pixels = int(parameters[f"{name}_batch_size"]) * int(parameters[f"{name}_height"]) * width
     return round(LOADED_MIB + (FILE_FACTOR * file_bytes + BYTES_PER_PIXEL[name] * pixels) / MIB)
 
 

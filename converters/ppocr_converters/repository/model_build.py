@@ -13,7 +13,7 @@ import onnx
 
 from ppocr_converters.files import digest_of, sha256_file
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx
-from ppocr_converters.proof.tensors import prove_file
+from ppocr_converters.proof.tensors import compare_file
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_source import ModelSource
 
@@ -89,7 +89,8 @@ def _make(source: ModelSource, folder: Path, *, opset: int) -> Manifest:
         compiled.metadata_props.add(key=f"ppocr_{threshold}", value=str(value))
     onnx.save(compiled, folder / COMPILED)
     logger.info("proving %s", source.name)
-    proof = prove_file(OnnxFile(folder / COMPILED, compiled), source.path)
+    file = OnnxFile(folder / COMPILED, compiled)
+    proof = compare_file(file, source.path).require(file)
     return {
         "name": source.name,
         "converted": describe(network),

@@ -47,9 +47,9 @@ def summarise(configs: Configs, file_bytes: Mapping[str, int]) -> list[Served]:
     """
     parameters = {n: v.string_value for n, v in configs["recognize"].parameters.items()}
     widest = served_widths(configs)[-1]
-    pixels = {name: memory_of.run_pixels(name, parameters, widest) for name in file_bytes}
     networks = {
-        name: memory_of.network_mib(name, size, pixels[name]) for name, size in file_bytes.items()
+        name: memory_of.network_mib(name, size, parameters, widest)
+        for name, size in file_bytes.items()
     }
     return [_row(config, networks.get(name)) for name, config in configs.items()]
 
