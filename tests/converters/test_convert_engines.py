@@ -88,7 +88,7 @@ def test_pictures_are_proven_with_the_options_that_are_served(
 
 
 def test_options_that_cannot_be_served_are_not_proven(built: Path) -> None:
-    with pytest.raises(RepositoryError, match=r"configurations in .*det_db_thresh is '2'"):
+    with pytest.raises(RepositoryError, match="cannot be served so: det_db_thresh is '2'"):
         prove_form(built, "det_postprocess", {"det_db_thresh": "2"})
 
 
@@ -129,3 +129,5 @@ def test_bfloat16_is_allowed_where_the_processor_has_it(monkeypatch: pytest.Monk
     with pytest.raises(RepositoryError, match="runs rec by openvino-bf16, but a network in int8"):
         check_plan(load_profile("cpu-openvino-bf16"), {"rec": "int8"})
     check_plan(load_profile("cpu"), {"rec": "int8"})
+    with pytest.raises(RepositoryError, match="precision 'fp8'; allowed: fp32, fp16, int8"):
+        check_plan(load_profile("cpu"), {"rec": "fp8"})

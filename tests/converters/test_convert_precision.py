@@ -15,6 +15,7 @@ from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.added_nodes import PREFIX
+from ppocr_converters.graph.calibration import calibration_feeds
 from ppocr_converters.graph.onnx_model import OnnxFile, inputs, load_onnx, metadata, outputs
 from ppocr_converters.graph.precision import lower_model, to_int8
 from ppocr_converters.proof.networks import compiled_network, normalise, onnx_network
@@ -31,7 +32,7 @@ def det_feeds(count: int = 2):
 @pytest.fixture(scope="module")
 def half(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("half") / "model.onnx"
-    onnx.save(lower_model(load_onnx(built / DET / "model.onnx"), "fp16"), path)
+    onnx.save(lower_model(load_onnx(built / DET / "model.onnx")), path)
     return path
 
 
@@ -87,6 +88,21 @@ def test_int8_leaves_depthwise_convolutions_and_the_added_nodes_alone(built: Pat
     assert depthwise
     assert not any(node.input[1] in writers for node in depthwise)
     assert {n.op_type for n in model.graph.node if "DET_INPUT" in n.input} == {"Transpose"}
+
+
+def test_int8_is_calibrated_with_the_plan_and_the_options_that_are_served(built: Path) -> None:
+    served = {"rec_height": "48", "rec_buckets": "640,3200", "rec_batch_size": "4"}
+    served |= {"det_limit_side_len": "320"}
+    pictures = [Path(__file__).parents[2] / "samples" / "form_mixed.png"]
+    det, rec = (
+        list(calibration_feeds(load_onnx(path), built / DET / "model.onnx", served, pictures))
+        for path in (built / DET / "model.onnx", built / REC / "model.onnx")
+    )
+    assert [max(feeds["DET_INPUT"].shape[1:3]) for feeds in det] == [320]
+    shapes = [feeds["CROPS"].shape for feeds in rec]
+    assert {shape[2] for shape in shapes} <= {640, 3200}
+    assert max(shape[0] for shape in shapes) == 4
+    assert sum(shape[0] for shape in shapes) > 20
 
 
 def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto
 
-from ppocr_converters.graph.onnx_model import inputs, metadata
+from ppocr_converters.graph.onnx_model import kind_of
 from ppocr_converters.proof.networks import Bytes, compiled_network
-from ppocr_converters.repository.source import source_repository
-from ppocr_engine.config_pbtxt import read_parameters
+from ppocr_converters.repository.served import pipeline_of
 from ppocr_engine.spec import ONNXRUNTIME
 from ppocr_pipeline.detection import det_input
-from ppocr_pipeline.limits import Limits
-from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.pipeline import Pipeline
-from ppocr_pipeline.recognition import RecognitionPlan, read_lines
+from ppocr_pipeline.recognition import read_lines
 from ppocr_pipeline.resize import pad_tiny
 
 #: Pictures, and lines of them, at the most: more hardly move the scales, and take long.
@@ -30,40 +27,39 @@ Feeds = dict[str, np.ndarray]
 
 
 def calibration_feeds(
-    model: ModelProto, detector: Path, pictures: Sequence[Path] = ()
+    model: ModelProto,
+    detector: Path,
+    parameters: Mapping[str, str],
+    pictures: Sequence[Path] = (),
 ) -> Iterator[Feeds]:
     """Inputs of a compiled detector or recogniser, made from pictures by the served code.
 
     Args:
         model: the compiled model.
         detector: a compiled detector, which finds the lines that a recogniser is shown.
+        parameters: of the steps that will serve: widths, batch sizes, options and limits.
         pictures: the user's; rendered pages where there are none.
     """
     pages = islice(_pages(pictures), PICTURES)
-    if metadata(model)["ppocr_kind"] == "det":
-        return ({"DET_INPUT": _det_input(pixels)} for pixels in pages)
-    return _line_feeds(int(inputs(model)[0].shape[1]), detector, pages)
+    pipeline = pipeline_of(parameters, {"det": compiled_network(detector, ONNXRUNTIME)}, ())
+    if kind_of(model) == "det":
+        options, limits = pipeline.options, pipeline.limits
+        return ({"DET_INPUT": det_input(pad_tiny(page), options, limits)} for page in pages)
+    return _line_feeds(pipeline, pages)
 
 
-def _line_feeds(height: int, detector: Path, pages: Iterator[Bytes]) -> Iterator[Feeds]:
-    """The lines of the pages, batched and padded as they are served by default."""
-    parameters = read_parameters(source_repository() / "recognize" / "config.pbtxt")
-    plan = RecognitionPlan.from_parameters({**parameters, "rec_height": str(height)})
-    pipeline = Pipeline({"det": compiled_network(detector, ONNXRUNTIME)}, plan, ())
-    left = LINES
+def _line_feeds(pipeline: Pipeline, pages: Iterator[Bytes]) -> Iterator[Feeds]:
+    """The lines of the pages, batched and padded as they are served."""
+    left, options = LINES, pipeline.options
     for page in pages:
         pixels = pad_tiny(page)
         boxes = pipeline.detect(pixels)[0][:left]
         left -= len(boxes)
-        batches = plan.batches(boxes, pipeline.options, pipeline.limits)
-        for call in next(read_lines(pixels, boxes, batches, plan, pipeline.options, ())):
+        batches = pipeline.plan.batches(boxes, options, pipeline.limits)
+        for call in next(read_lines(pixels, boxes, batches, pipeline.plan, options, ())):
             yield dict(call.feeds)
         if not left:
             return
-
-
-def _det_input(pixels: Bytes) -> Bytes:
-    return det_input(pad_tiny(pixels), parse_options({}), Limits())
 
 
 def _pages(pictures: Sequence[Path]) -> Iterator[Bytes]:

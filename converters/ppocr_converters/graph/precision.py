@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,11 @@ import numpy as np
 import onnx
 from onnx import ModelProto
 
-from ppocr_converters.errors import ConvertError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.added_nodes import PREFIX
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx, metadata
 from ppocr_converters.proof.tensors import compare_file
-from ppocr_converters.proof.tolerance import precisions
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_build import COMPILED, CompiledModel
 from ppocr_engine.spec import Device
@@ -40,14 +39,28 @@ EXACT = ("Div", "Pow", "ReduceMean", "Softmax", "Sqrt", "Sub")
 Feeds = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What int8 is calibrated with.
+
+    Attributes:
+        device: where the network shall run.
+        detector: a compiled detector in float32: it finds the lines to calibrate on.
+        parameters: of the steps that will serve: widths, batch sizes, options and limits.
+        pictures: what it is calibrated on; by default rendered pages.
+    """
+
+    device: Device
+    detector: Path
+    parameters: Mapping[str, str]
+    pictures: Sequence[Path] = ()
+
+
 def lower(
     model: CompiledModel,
     folder: Path,
-    precision: str,
+    calibration: Calibration | None = None,
     *,
-    device: Device = "cpu",
-    detector: Path | None = None,
-    pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
 ) -> CompiledModel:
     """Make a compiled model's version of lower precision, and prove it; nothing is done twice.
@@ -55,29 +68,29 @@ def lower(
     Args:
         model: the float32 model.
         folder: gets model.onnx and manifest.json.
-        precision: "fp16" or "int8".
-        device: for int8, where it shall run.
-        detector: for int8, a compiled detector in float32: it finds the lines to calibrate on.
-        pictures: for int8, what it is calibrated on; by default rendered pages.
+        calibration: for int8; without, the precision is float16.
         bounds: NAME=VALUE in place of those of the precision.
 
     Raises:
         ConvertError: it cannot be made.
         ProofError: it is further from its source than the bounds allow.
     """
-    inputs = {
+    precision = "fp16" if calibration is None else "int8"
+    inputs: Manifest = {
         "model": model.manifest["files"],
         "precision": precision,
-        "device": device if precision == "int8" else None,
-        "pictures": [sha256_file(picture) for picture in pictures] if precision == "int8" else [],
         "bounds": list(bounds),
     }
+    if calibration is not None:
+        inputs |= {
+            "device": calibration.device,
+            "parameters": dict(calibration.parameters),
+            "pictures": [sha256_file(picture) for picture in calibration.pictures],
+        }
 
     def make(fresh: Path) -> Manifest:
         logger.info("bringing %s to %s", model.source.name, precision)
-        lowered = lower_model(
-            model.file.model, precision, device=device, detector=detector, pictures=pictures
-        )
+        lowered = lower_model(model.file.model, calibration)
         onnx.save(lowered, fresh / COMPILED)
         logger.info("proving %s in %s", model.source.name, precision)
         file = OnnxFile(fresh / COMPILED, lowered)
@@ -93,29 +106,21 @@ def lower(
     return CompiledModel(model.source, OnnxFile(folder / COMPILED), manifest)
 
 
-def lower_model(
-    model: ModelProto,
-    precision: str,
-    *,
-    device: Device = "cpu",
-    detector: Path | None = None,
-    pictures: Sequence[Path] = (),
-) -> ModelProto:
-    """A compiled model in lower precision; see `lower`."""
-    facts = metadata(model)
-    if precision == "fp16":
-        lowered = to_float16(model)
-    elif precision == "int8":
-        from ppocr_converters.graph.calibration import calibration_feeds
+def lower_model(model: ModelProto, calibration: Calibration | None = None) -> ModelProto:
+    """A compiled model in int8, or without calibration in float16."""
+    from ppocr_converters.graph.calibration import calibration_feeds
 
-        if detector is None:
-            raise ConvertError("int8 needs a detector, which finds the lines to calibrate on")
-        lowered = to_int8(model, calibration_feeds(model, detector, pictures), device)
-        facts |= {"ppocr_quantised_for": device}
+    facts = metadata(model)
+    if calibration is None:
+        lowered = to_float16(model)
+        facts |= {"ppocr_precision": "fp16"}
     else:
-        raise ConvertError(f"precision {precision!r}; there are {', '.join(precisions())}")
+        one = calibration
+        feeds = calibration_feeds(model, one.detector, one.parameters, one.pictures)
+        lowered = to_int8(model, feeds, one.device)
+        facts |= {"ppocr_quantised_for": one.device, "ppocr_precision": "int8"}
     lowered.producer_name, lowered.producer_version = "ppocr-convert", ""
-    onnx.helper.set_model_props(lowered, facts | {"ppocr_precision": precision})
+    onnx.helper.set_model_props(lowered, facts)
     return lowered
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.dictionary import class_names
 from ppocr_converters.graph.onnx_model import OnnxFile, metadata
 from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
@@ -55,16 +54,13 @@ def prove_reading(
     )
     characters = class_names(metadata(stored["rec"]))
     parameters = planned_parameters(source, stored, plan) | {"drop_score": "0"}
-    try:
-        expected, compiled = (
-            pipeline_of(parameters, networks, characters)
-            for networks in (
-                {name: plain_network(path, file.model) for name, (file, path) in models.items()},
-                {name: compiled_network(models[name][0].path, engines[name]) for name in models},
-            )
+    expected, compiled = (
+        pipeline_of(parameters, networks, characters)
+        for networks in (
+            {name: plain_network(path, file.model) for name, (file, path) in models.items()},
+            {name: compiled_network(models[name][0].path, engines[name]) for name in models},
         )
-    except ValueError as error:
-        raise RepositoryError(f"the configurations in {source}: {error}") from error
+    )
     chosen = proof_pictures(pictures, turned="cls" in models)
     return compare_readings(expected.read, compiled.read, chosen, tolerance)
 

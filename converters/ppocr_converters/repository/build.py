@@ -92,7 +92,7 @@ def build(request: BuildRequest) -> Built:
     for kind, choice in request.models.items():
         check_known(choice.model, kind)
     work = request.work / "onnx"
-    models = _compiled(request, work)
+    models = _compiled(request, work, steps.folder)
     proofs = prove_served(
         models, request.plan, steps.folder, work, request.pictures, request.bounds
     )
@@ -114,7 +114,7 @@ def default_out(work: Path) -> Path:
     return work / "model_repository"
 
 
-def _compiled(request: BuildRequest, work: Path) -> dict[str, CompiledModel]:
+def _compiled(request: BuildRequest, work: Path, source: Path) -> dict[str, CompiledModel]:
     """The models in the precisions asked for, each proven on its own."""
     sources = {
         kind: find_model_source(choice, request.work / "models", kind=kind, supply=request.supply)
@@ -124,25 +124,33 @@ def _compiled(request: BuildRequest, work: Path) -> dict[str, CompiledModel]:
         kind: build_model(source, work / source.name, opset=request.opset)
         for kind, source in sources.items()
     }
-    detector = models["det"].file.path
-    for name, precision in request.precisions.items():
-        if precision == "fp32":
-            continue
-        from ppocr_converters.graph.precision import lower
+    lower = {name: one for name, one in request.precisions.items() if one != "fp32"}
+    return {**models, **_lowered(request, models, lower, source)} if lower else models
 
-        device = device_of(request.plan, name)
-        label = precision if precision == "fp16" else f"{precision}-{device}"
-        folder = models[name].folder
-        models[name] = lower(
-            models[name],
-            folder.with_name(f"{folder.name}.{label}"),
-            precision,
-            device=device,
-            detector=detector,
-            pictures=request.pictures,
-            bounds=request.bounds,
-        )
-    return models
+
+def _lowered(
+    request: BuildRequest,
+    models: Mapping[str, CompiledModel],
+    precisions: Mapping[str, str],
+    source: Path,
+) -> dict[str, CompiledModel]:
+    """Some of the models in a lower precision."""
+    from ppocr_converters.graph.precision import Calibration, lower
+    from ppocr_converters.proof.reading import planned_parameters
+
+    stored = {name: model.file.model for name, model in models.items()}
+    parameters = planned_parameters(source, stored, request.plan)
+    lowered = {}
+    for name, precision in precisions.items():
+        model, calibration, label = models[name], None, precision
+        if precision == "int8":
+            device = device_of(request.plan, name)
+            detector = models["det"].file.path
+            calibration = Calibration(device, detector, parameters, request.pictures)
+            label = f"{precision}-{device}"
+        folder = model.folder.with_name(f"{model.folder.name}.{label}")
+        lowered[name] = lower(model, folder, calibration, bounds=request.bounds)
+    return lowered
 
 
 def _record(model: CompiledModel) -> Manifest:

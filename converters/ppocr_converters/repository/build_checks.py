@@ -13,6 +13,9 @@ from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import has_bfloat16
 from ppocr_engine.spec import ONNXRUNTIME
 
+#: That the file of a network can have.
+PRECISIONS = ("fp32", "fp16", "int8")
+
 
 def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
     """See that a plan can be built, and that its engines can run its networks here.
@@ -29,6 +32,8 @@ def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
     if any(engine.precision == "bf16" for engine in engines.values()) and (why := no_bfloat16()):
         raise RepositoryError(f"{plan.name} computes in bfloat16, and {why}")
     for name, precision in precisions.items():
+        if precision not in PRECISIONS:
+            raise RepositoryError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
         engine = engines.get(name, ONNXRUNTIME)
         if precision != "fp32" and engine != ONNXRUNTIME:
             raise RepositoryError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ppocr_converters.errors import RepositoryError
 from ppocr_engine.config_pbtxt import read_parameters
 from ppocr_pipeline.ctc import load_dictionary
 from ppocr_pipeline.limits import Limits
@@ -24,8 +25,8 @@ def served_pipeline(repository: Path, networks: Mapping[str, Network]) -> Pipeli
         networks: see `Pipeline`; without "cls", lines that are upside down are not turned.
 
     Raises:
-        RepositoryError: a configuration cannot be read.
-        ValueError: a configuration or the dictionary is not what `build` writes.
+        RepositoryError: a configuration cannot be read, or has a value that is not allowed.
+        ValueError: the dictionary is not what `build` writes.
     """
     steps = [read_parameters(repository / name / "config.pbtxt") for name in STEPS]
     parameters = {name: value for step in steps for name, value in step.items()}
@@ -40,14 +41,14 @@ def pipeline_of(
     """The pipeline of steps with these parameters.
 
     Raises:
-        ValueError: a parameter has a value that is not allowed.
+        RepositoryError: a parameter has a value that is not allowed.
     """
     left_out = () if "cls" in networks else ("cls_height",)
     parameters = {name: text for name, text in parameters.items() if name not in left_out}
-    return Pipeline(
-        networks,
-        RecognitionPlan.from_parameters(parameters),
-        characters,
-        {name: text for name, text in parameters.items() if name in OPTIONS},
-        Limits.from_parameters(parameters),
-    )
+    options = {name: text for name, text in parameters.items() if name in OPTIONS}
+    try:
+        plan = RecognitionPlan.from_parameters(parameters)
+        limits = Limits.from_parameters(parameters)
+        return Pipeline(networks, plan, characters, options, limits)
+    except ValueError as error:
+        raise RepositoryError(f"the steps cannot be served so: {error}") from error
