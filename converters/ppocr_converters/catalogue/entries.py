@@ -148,43 +148,39 @@ def parse_catalogue(text: str) -> Catalogue:
     """
     try:
         data = yaml.safe_load(text)
-        tables = _Tables(
-            data["formats"],
-            {
-                name: _asset(name, entry, data["formats"]["text"])
-                for name, entry in data["dictionaries"].items()
-            },
-            data["licence"],
-        )
-        models = {name: _model(name, entry, tables) for name, entry in data["models"].items()}
+        formats, licence = data["formats"], data["licence"]
+        dictionaries = {
+            name: _asset(name, entry, formats["text"])
+            for name, entry in data["dictionaries"].items()
+        }
+        models = {
+            name: _model(name, {"licence": licence, **entry}, formats, dictionaries)
+            for name, entry in data["models"].items()
+        }
         kinds = {kind: _normalisation(entry) for kind, entry in data["kinds"].items()}
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise CatalogueError(f"the catalogue is malformed: {error!r}") from error
     return Catalogue(models, kinds)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """What the entries of models refer to."""
-
-    formats: Mapping[str, list[str]]
-    dictionaries: Mapping[str, Asset]
-    licence: str
-
-
-def _model(name: str, entry: dict[str, Any], tables: _Tables) -> Model:
+def _model(
+    name: str,
+    entry: dict[str, Any],
+    formats: Mapping[str, list[str]],
+    dictionaries: Mapping[str, Asset],
+) -> Model:
     dictionary = entry.get("dictionary")
     norm = entry.get("normalisation")
     return Model(
-        asset=_asset(name, entry, tables.formats[entry["format"]]),
+        asset=_asset(name, entry, formats[entry["format"]]),
         kind=entry["kind"],
         family=entry["family"],
         format=entry["format"],
         languages=tuple(entry["languages"]),
-        licence=entry.get("licence", tables.licence),
+        licence=entry["licence"],
         aliases=tuple(entry.get("aliases", ())),
         megabytes=entry.get("megabytes"),
-        dictionary=None if dictionary is None else tables.dictionaries[dictionary],
+        dictionary=None if dictionary is None else dictionaries[dictionary],
         space=entry.get("space", True),
         height=entry.get("height"),
         normalisation=None if norm is None else _normalisation(norm),

@@ -19,21 +19,14 @@ from ppocr_converters.errors import ConvertError
 NAME = "NAME"
 INT32_MAX = 2**31 - 1
 LONGEST_SHOWN = 200  # characters of a value in a message
-TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "number": (int, float),
-    "bool": (bool,),
-    "str": (str,),
-    "ints": (int,),
-    "strs": (str,),
-}
-IN_WORDS = {
-    "int": "a whole number",
-    "number": "a number",
-    "bool": "true or false",
-    "str": "a text",
-    "ints": "a list of whole numbers",
-    "strs": "a list of texts",
+#: The types of a value: in Python, in a JSON schema, and in words; a list's are its entries'.
+TYPES: dict[str, tuple[tuple[type, ...], str, str]] = {
+    "int": ((int,), "integer", "a whole number"),
+    "number": ((int, float), "number", "a number"),
+    "bool": ((bool,), "boolean", "true or false"),
+    "str": ((str,), "string", "a text"),
+    "ints": ((int,), "integer", "a list of whole numbers"),
+    "strs": ((str,), "string", "a list of texts"),
 }
 
 
@@ -73,13 +66,14 @@ class Key:
     @property
     def allowed(self) -> str:
         """The allowed values in words."""
+        words = TYPES[self.type][2]
         if self.words:
             return "one of " + ", ".join(str(word) for word in self.words)
         if self.pattern is not None:
-            return f"{IN_WORDS[self.type]}, {self.looks}"
+            return f"{words}, {self.looks}"
         ends = [(self.low, "from"), (self.highest, "to")]
         limits = [f"{word} {number:.10g}" for number, word in ends if number is not None]
-        return " ".join([IN_WORDS[self.type], *limits])
+        return " ".join([words, *limits])
 
     def parse(self, value: Any, path: str) -> Any:
         """A value as it is used, a list as a tuple; an empty one is the default.
@@ -102,7 +96,7 @@ class Key:
 
     def _has_type(self, entry: Any) -> bool:
         # True is an int in Python, and a mistake in a configuration.
-        return isinstance(entry, TYPES[self.type]) and (
+        return isinstance(entry, TYPES[self.type][0]) and (
             self.type == "bool" or not isinstance(entry, bool)
         )
 

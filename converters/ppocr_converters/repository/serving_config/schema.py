@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ppocr_converters.repository.serving_config.keys import NAME, Key, all_keys
-
-TYPES = {
-    "int": "integer",
-    "number": "number",
-    "bool": "boolean",
-    "str": "string",
-    "ints": "integer",
-    "strs": "string",
-}
+from ppocr_converters.repository.serving_config.keys import NAME, TYPES, Key, all_keys
 
 
 def schema() -> dict[str, Any]:
@@ -48,7 +39,7 @@ def _step_into(place: dict[str, Any], section: str) -> Any:
 
 def _property(key: Key) -> dict[str, Any]:
     """One key; an empty value is allowed everywhere and means the default."""
-    entry: dict[str, Any] = {"type": TYPES[key.type]}
+    entry: dict[str, Any] = {"type": TYPES[key.type][1]}
     if key.words:
         entry["enum"] = list(key.words)
     if key.pattern is not None:
