@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from onnx import ModelProto
 from work_folders import work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_file, sha256_files
-from ppocr_converters.graph.onnx_model import OnnxFile
+from ppocr_converters.graph.onnx_model import OnnxFile, load_onnx
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
@@ -23,6 +24,8 @@ from ppocr_converters.repository.source import package_folder, source_repository
 from ppocr_engine.config_pbtxt import format_config, read_config, write_config
 from ppocr_engine.errors import EngineError
 from ppocr_pipeline.ctc import load_dictionary
+
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def networks(
@@ -181,6 +184,22 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
     assert build(work, "--cores", "7") == 0
     assert capsys.readouterr().out.count(" 7 x 1 thread(s)") == 5
     assert json.loads((out / "manifest.json").read_text("utf-8"))["inputs"]["cores"] == 7
+
+
+@pytest.mark.paddle
+def test_each_compiled_model_is_loaded_once_in_a_build(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def load(path: Path) -> ModelProto:
+        loaded.append(path.parent.name)
+        return load_onnx(path)
+
+    monkeypatch.setattr("ppocr_converters.graph.onnx_model.load_onnx", load)
+    pictures = ["--images", str(SAMPLES / "poster_zh.jpg")]  # so that it is proven again
+    assert build(work_of(repository, tmp_path / "work"), *pictures) == 0
+    assert sorted(loaded) == [DET, REC]
 
 
 @pytest.mark.paddle

@@ -1,0 +1,117 @@
+"""What each Op runs: its kind, its network, and what Paddle Serving wrote beside that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving_config.configs import DET, REC, document, service, small
+
+from ppocr_converters.repository.serving_config.keys import ConfigError
+from ppocr_converters.repository.serving_config.service import Service, plan_service
+
+
+def test_ops_may_have_any_name() -> None:
+    data = small()
+    ops = data["op"]
+    data["op"] = {"My_DET_1": ops["det"], "reader": ops["rec"]}
+    data["op"]["My_DET_1"]["concurrency"] = 5
+    found = plan_service(document(data))
+    assert found.ops == {"My_DET_1": "det", "reader": "rec"}  # the second by its model
+    assert found.plan.models["det_postprocess"].instances[0].count == 5
+
+
+def test_a_classifier_is_an_op_of_its_own() -> None:
+    data = small(op__turn__local_service_conf__model_config="ch_ppocr_mobile_v2.0_cls")
+    data["op"]["turn"]["concurrency"] = 3
+    found = plan_service(document(data))
+    assert found.ops["turn"] == "cls"
+    assert found.plan.models["cls"].instances[0].count == 3
+    assert found.networks["cls"].model == "ch_ppocr_mobile_v2.0_cls"
+
+
+def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    data = small()
+    data["op"]["stage"] = {}
+    with pytest.raises(ConfigError, match="cannot tell what the Op stage does; allowed: a name"):
+        plan_service(document(data))
+    data["op"]["stage"] = {"local_service_conf": {"model_config": "folder"}}
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=r"what the Op stage does: .*holds no Paddle model"):
+        plan_service(document(data, tmp_path))
+
+
+@pytest.mark.parametrize(("missing", "sentence"), [("det", "an Op for det"), ("rec", "for rec")])
+def test_det_and_rec_are_both_needed_once(missing: str, sentence: str) -> None:
+    data = small()
+    op = data["op"].pop(missing)
+    with pytest.raises(ConfigError, match=f"the OCR service needs .*{sentence}"):
+        plan_service(document(data))
+    data["op"] = {"det": op, "det2": op}
+    with pytest.raises(ConfigError, match=r"op\.det2 and op\.det are both of kind det"):
+        plan_service(document(data))
+
+
+def test_models_of_the_catalogue_go_by_their_names_and_aliases() -> None:
+    found = service(op__det__local_service_conf__model_config="ch_PP-OCRv4_det")
+    assert found.networks["det"].model == DET
+    assert found.networks["rec"].model == REC
+    assert service(triton__det_model=DET).networks["det"].model == DET
+
+
+PROTOTXT = """
+feed_var {{ name: "x" alias_name: "x" is_lod_tensor: false feed_type: 1
+  shape: 3 shape: {height} shape: -1 }}
+fetch_var {{ name: "save_infer_model/scale_0.tmp_1" alias_name: "out" is_lod_tensor: false
+  fetch_type: 1 shape: 1 shape: -1 shape: -1 }}
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Model folders as Paddle Serving saved them, beside a config.yml; without weights."""
+    for name, height in (("ocr_det_model", 960), ("ocr_rec_model", 32)):
+        folder = tmp_path / name / "serving_server"
+        folder.mkdir(parents=True)
+        (folder / "inference.pdmodel").touch()
+        text = PROTOTXT.format(height=height)
+        (folder / "serving_server_conf.prototxt").write_text(text, "utf-8")
+    (tmp_path / "ppocr_keys_v1.txt").write_text("a\nb\n", "utf-8")
+    return tmp_path
+
+
+def folder_service(folder: Path, **changes: Any) -> Service:
+    names = {f"op__{op}__local_service_conf__model_config": f"ocr_{op}_model" for op in OPS}
+    return plan_service(document(small(**(names | changes)), folder))
+
+
+OPS = ("det", "rec")
+
+
+def test_folders_of_paddle_serving_bring_height_and_dictionary(folders: Path) -> None:
+    found = folder_service(folders).networks
+    assert found["det"].model == str(folders / "ocr_det_model" / "serving_server")
+    assert found["rec"].dictionary == folders / "ppocr_keys_v1.txt"
+    assert found["rec"].height == 32
+    (folders / "mine.txt").touch()
+    found = folder_service(folders, triton__rec_dictionary="mine.txt").networks
+    assert found["rec"].dictionary == folders / "mine.txt"
+    with pytest.raises(ConfigError, match=r"rec_dictionary is 'no\.txt': there is no file"):
+        folder_service(folders, triton__rec_dictionary="no.txt")
+
+
+def test_a_fetch_list_has_names_or_aliases_of_the_model(folders: Path) -> None:
+    path = "op__rec__local_service_conf__fetch_list"
+    assert folder_service(folders, **{path: ["save_infer_model/scale_0.tmp_1"]}).warnings == {}
+    assert folder_service(folders, **{path: ["out"]}).warnings == {}
+    with pytest.raises(ConfigError, match=r"fetch_list names 'softmax_0'; the model has out, save"):
+        folder_service(folders, **{path: ["softmax_0"]})
+    assert "not checked" in service(op__det__fetch_list=["any"]).warnings["op.det.fetch_list"]
+
+
+def test_a_malformed_prototxt_is_named(folders: Path) -> None:
+    path = folders / "ocr_det_model" / "serving_server" / "serving_server_conf.prototxt"
+    path.write_text("feed_var { name: }", "utf-8")
+    with pytest.raises(ConfigError, match=r"serving_server_conf\.prototxt is malformed"):
+        folder_service(folders)
