@@ -130,7 +130,7 @@ def test_a_report_shows_every_difference(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A recogniser whose characters are each their neighbour: forced differences, exit code 1."""
-    from ppocr_converters.pictures.render import samples
+    from ppocr_converters.pictures.render_samples import samples
 
     model = load_onnx(built / REC / "model.onnx")
     last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])

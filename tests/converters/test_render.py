@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ppocr_converters.pictures import render, render_texts
+from ppocr_converters.pictures import render_texts
 from ppocr_converters.pictures.render import (
     encode_page,
     render_dense_page,
     render_page,
     render_pages,
-    samples,
     write_samples,
 )
+from ppocr_converters.pictures.render_canvas import Page
+from ppocr_converters.pictures.render_samples import samples
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,7 +134,7 @@ def test_the_exif_sample_is_stored_on_its_side():
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_viewers_see_the_page_upright(orientation):
     page = render_page(2, 3, width=320)
-    stored = render.Page("page.png", page.image, page.lines, orientation)
+    stored = Page("page.png", page.image, page.lines, orientation)
     with Image.open(io.BytesIO(encode_page(stored))) as file:
         upright = np.asarray(ImageOps.exif_transpose(file))[:, :, ::-1]
     assert np.array_equal(upright, page.image)
@@ -143,9 +144,9 @@ def test_pages_are_stored_as_their_name_says():
     page = render_page(1, 1)
     assert encode_page(page).startswith(b"\x89PNG")
     with pytest.raises(ValueError, match=r"ends in '\.gif'"):
-        encode_page(render.Page("a.gif", page.image, ()))
+        encode_page(Page("a.gif", page.image, ()))
     with pytest.raises(ValueError, match=r"orientation of a\.png is 2"):
-        encode_page(render.Page("a.png", page.image, (), 2))
+        encode_page(Page("a.png", page.image, (), 2))
 
 
 def test_only_letters_of_the_dictionary_are_written(repository):

@@ -63,7 +63,8 @@ def _line_feeds(pipeline: Pipeline, pages: Iterator[Bytes]) -> Iterator[Feeds]:
 
 
 def _pages(pictures: Sequence[Path]) -> Iterator[Bytes]:
-    from ppocr_converters.pictures.render import render_page, samples
+    from ppocr_converters.pictures.render import render_page
+    from ppocr_converters.pictures.render_samples import samples
     from ppocr_converters.proof.pictures import read_files
 
     if pictures:

@@ -6,7 +6,7 @@ Conversion is proven on these pages, tests read them, benchmarks send them:
     page.image          # uint8 BGR [H, W, 3]
     page.lines[0].text  # what is written there, and .box says where
 
-`samples` are the fixed pictures that the demo reads; `write_samples` makes their files.
+`write_samples` makes the files of the fixed pictures in `render_samples`, which the demo reads.
 """
 
 from __future__ import annotations
@@ -24,24 +24,12 @@ from ppocr_converters.pictures.render_canvas import (
     Colour,
     Face,
     Page,
-    Truth,
     add_grain,
     font,
+    gradient,
 )
-from ppocr_converters.pictures.render_canvas import gradient as _gradient
 from ppocr_converters.pictures.render_samples import samples
 from ppocr_converters.pictures.render_texts import random_line, random_word
-
-__all__ = [
-    "Page",
-    "Truth",
-    "encode_page",
-    "render_dense_page",
-    "render_page",
-    "render_pages",
-    "samples",
-    "write_samples",
-]
 
 PAPERS: tuple[Colour, ...] = (
     (255, 255, 255),
@@ -105,7 +93,7 @@ def render_page(
     # Lines side by side leave room at the bottom, as at the end of a letter.
     height = max(64, 2 * largest + sum(round(1.7 * size) for size in sizes))
     paper = rng.choice(PAPERS)
-    canvas = Canvas(_gradient(width, height, (paper, _shade(paper, rng.randint(0, 12)))))
+    canvas = Canvas(gradient(width, height, (paper, _shade(paper, rng.randint(0, 12)))))
     x, y, row = largest, largest, 0
     for size in sizes:
         face, ink = rng.choice(FACES), rng.choice(INKS)

@@ -79,7 +79,8 @@ def read_files(files: Sequence[Path]) -> Iterator[Picture]:
 
 def _rendered(turned: bool) -> Iterator[Picture]:
     """The sample pictures and one page of random lines."""
-    from ppocr_converters.pictures.render import render_page, samples
+    from ppocr_converters.pictures.render import render_page
+    from ppocr_converters.pictures.render_samples import samples
 
     seed, lines = PAGE
     for page in (*samples(), render_page(seed, lines)):
