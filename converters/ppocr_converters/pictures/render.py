@@ -47,6 +47,8 @@ INKS: tuple[Colour, ...] = (
     (70, 44, 20),
     (84, 26, 110),
 )
+#: Letter sizes of a page, those of a dense one, pixels; the noise, levels of 255.
+SMALLEST, LARGEST, DENSE, GRAIN = 22, 44, 22, 2.0
 FACES: tuple[Face, ...] = ("sans", "serif")
 
 # EXIF orientation to the turn that a stored picture needs to become what was meant, undone here.
@@ -58,15 +60,7 @@ _STORED_TURN = {
 _EXIF_ORIENTATION = 0x0112
 
 
-def render_page(
-    seed: int,
-    lines: int = 20,
-    *,
-    width: int = 960,
-    smallest: int = 22,
-    largest: int = 44,
-    grain: float = 2.0,
-) -> Page:
+def render_page(seed: int, lines: int = 20, *, width: int = 960) -> Page:
     """A random page; the same arguments give the same page.
 
     Lines of mixed language, size, font and colour stand under each other, now and then two side
@@ -76,55 +70,50 @@ def render_page(
         seed: Which page.
         lines: How many lines, 0 or more.
         width: Width of the page in pixels, at least 320.
-        smallest: Smallest letter size in pixels.
-        largest: Largest letter size in pixels.
-        grain: Strength of the noise, in levels of 255; 0 for none.
 
     Raises:
         ValueError: If an argument is out of its range.
     """
-    if lines < 0 or width < 320 or not 8 <= smallest <= largest:
+    if lines < 0 or width < 320:
         raise ValueError(
-            f"cannot render lines={lines}, width={width}, smallest={smallest}, largest={largest}: "
-            "lines must be >= 0, width >= 320 and 8 <= smallest <= largest"
+            f"cannot render lines={lines}, width={width}: lines must be >= 0 and width >= 320"
         )
     rng = random.Random(seed)  # nosec B311 # not for secrets
-    sizes = [rng.randint(smallest, largest) for _ in range(lines)]
+    sizes = [rng.randint(SMALLEST, LARGEST) for _ in range(lines)]
     # Lines side by side leave room at the bottom, as at the end of a letter.
-    height = max(64, 2 * largest + sum(round(1.7 * size) for size in sizes))
+    height = max(64, 2 * LARGEST + sum(round(1.7 * size) for size in sizes))
     paper = rng.choice(PAPERS)
     canvas = Canvas(gradient(width, height, (paper, _shade(paper, rng.randint(0, 12)))))
-    x, y, row = largest, largest, 0
+    x, y, row = LARGEST, LARGEST, 0
     for size in sizes:
         face, ink = rng.choice(FACES), rng.choice(INKS)
-        text = _fitting(random_line(rng), face, size, width - x - largest)
+        text = _fitting(random_line(rng), face, size, width - x - LARGEST)
         _, _, right, _ = canvas.write(x, y, text, size, ink=ink, face=face)
         row = max(row, size)
         # A second line goes to the right of this one if there is ample room and chance wills it.
-        start = round(right) + 3 * largest
+        start = round(right) + 3 * LARGEST
         if start < 0.6 * width and rng.random() < 0.5:
             x = start
         else:
-            x, y, row = largest, y + round(1.7 * row), 0
-    canvas.picture = add_grain(canvas.picture, seed, grain)
+            x, y, row = LARGEST, y + round(1.7 * row), 0
+    canvas.picture = add_grain(canvas.picture, seed, GRAIN)
     return canvas.page(f"page_{seed}_{lines}.png")
 
 
-def render_dense_page(seed: int, lines: int = 1000, *, size: int = 22) -> Page:
+def render_dense_page(seed: int, lines: int = 1000) -> Page:
     """A random page with very many short lines in a grid, such as a table or an index has.
 
     Args:
         seed: Which page.
         lines: How many lines, 1 or more.
-        size: Letter size in pixels, at least 8; the page grows with it.
 
     Raises:
         ValueError: If an argument is out of its range.
     """
-    if lines < 1 or size < 8:
-        raise ValueError(f"cannot render lines={lines}, size={size}: need lines >= 1 and size >= 8")
+    if lines < 1:
+        raise ValueError(f"cannot render lines={lines}: need lines >= 1")
     rng = random.Random(seed)  # nosec B311 # not for secrets
-    cell_width, cell_height = round(6.5 * size), round(2.1 * size)
+    cell_width, cell_height = round(6.5 * DENSE), round(2.1 * DENSE)
     columns = max(1, round((lines * cell_height / cell_width) ** 0.5))
     rows = -(-lines // columns)
     canvas = Canvas(
@@ -133,7 +122,7 @@ def render_dense_page(seed: int, lines: int = 1000, *, size: int = 22) -> Page:
     for i in range(lines):
         row, column = divmod(i, columns)
         at = (column + 0.5) * cell_width, (row + 1) * cell_height
-        canvas.write(*at, random_word(rng), size, ink=rng.choice(INKS))
+        canvas.write(*at, random_word(rng), DENSE, ink=rng.choice(INKS))
     return canvas.page(f"dense_{seed}_{lines}.png")
 
 
