@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ppocr_converters.graph.onnx_model import OnnxFile
+
 ROOT = Path(__file__).parents[2]
 DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
 
@@ -28,3 +30,10 @@ def models() -> Path:
 def built(repository: Path) -> Path:
     """The folder with converted.onnx and model.onnx of each model, as `build` leaves them."""
     return repository.parent / "onnx"
+
+
+@pytest.fixture(scope="session")
+def networks(built: Path) -> dict[str, OnnxFile]:
+    """The compiled detector and recogniser."""
+    names = {"det": DET, "rec": REC}
+    return {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}

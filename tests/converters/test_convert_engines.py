@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from ppocr_converters.cli import main
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.onnx_model import OnnxFile
 from ppocr_converters.proof.lines import ReadingProof
@@ -24,6 +23,7 @@ from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.machine import has_bfloat16
 from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, EngineSpec, Precision
 
+Networks = dict[str, OnnxFile]
 FORM = Path(__file__).parents[2] / "samples" / "form_mixed.png"
 
 
@@ -60,12 +60,10 @@ def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
         )
 
 
-def prove_form(built: Path, step: str, parameters: dict[str, str]) -> ReadingProof:
+def prove_form(networks: Networks, step: str, parameters: dict[str, str]) -> ReadingProof:
     """The proof of the shared models on one sample picture, with parameters of one step."""
-    names = {"det": DET, "rec": REC}
     models = {
-        kind: (OnnxFile(built / name / "model.onnx"), built / name / "converted.onnx")
-        for kind, name in names.items()
+        kind: (file, file.path.with_name("converted.onnx")) for kind, file in networks.items()
     }
     plan = Plan("these options", {step: ModelPlan(parameters=parameters)})
     return prove_reading(models, source_repository(), plan, [FORM])[0]
@@ -80,16 +78,16 @@ def prove_form(built: Path, step: str, parameters: dict[str, str]) -> ReadingPro
     ],
 )
 def test_pictures_are_proven_with_the_options_that_are_served(
-    built: Path, step: str, parameters: dict[str, str], all_lines: bool
+    networks: Networks, step: str, parameters: dict[str, str], all_lines: bool
 ) -> None:
-    proof = prove_form(built, step, parameters)
+    proof = prove_form(networks, step, parameters)
     assert proof.problems == []
     assert proof.lines == 26 if all_lines else 0 < proof.lines < 26
 
 
-def test_options_that_cannot_be_served_are_not_proven(built: Path) -> None:
+def test_options_that_cannot_be_served_are_not_proven(networks: Networks) -> None:
     with pytest.raises(RepositoryError, match="cannot be served so: det_db_thresh is '2'"):
-        prove_form(built, "det_postprocess", {"det_db_thresh": "2"})
+        prove_form(networks, "det_postprocess", {"det_db_thresh": "2"})
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -80,11 +80,9 @@ def test_one_command_builds_all_profiles_of_an_engine() -> None:
 
 
 @pytest.fixture(scope="module")
-def served(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def served(networks: dict[str, OnnxFile], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository for TensorRT inside ONNX Runtime."""
     folder = tmp_path_factory.mktemp("tensorrt") / "repository"
-    names = {"det": DET, "rec": REC}
-    networks = {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}
     assemble(folder, source_repository(), networks, load_profile("tensorrt", cores=4))
     return folder
 

@@ -1,0 +1,143 @@
+"""A repository laid out: what is in it, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ppocr_converters.commands import DET, REC
+from ppocr_converters.errors import ModelError, RepositoryError
+from ppocr_converters.files import sha256_files
+from ppocr_converters.graph.onnx_model import OnnxFile
+from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
+from ppocr_converters.repository.layout import assemble
+from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.source import source_repository
+from ppocr_engine.config_pbtxt import format_config, read_config, write_config
+from ppocr_engine.errors import EngineError
+from ppocr_pipeline.ctc import load_dictionary
+
+Networks = dict[str, OnnxFile]
+
+
+@pytest.fixture
+def assembled(networks: Networks, tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
+    assemble(folder, source_repository(), networks, profile)
+    return folder
+
+
+def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
+    counts = {}
+    for path in assembled.glob("*/config.pbtxt"):
+        config = read_config(path)
+        counts[config.name] = sum(group.count for group in config.instance_group)
+    ops = {"det_preprocess": 6, "det": 6, "det_postprocess": 6, "recognize": 3, "rec": 3}
+    assert counts == {"admit": 1, "ocr": 0, "detect": 0, **ops}
+    for name in ("det", "rec"):
+        parameters = read_config(assembled / name / "config.pbtxt").parameters
+        assert parameters["intra_op_thread_count"].string_value == "1"
+
+
+def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decides(
+    networks: Networks, tmp_path: Path
+) -> None:
+    def lines(name: str, **changes: ModelPlan) -> int:
+        profile = load_profile(name, cores=2)
+        plan = replace(profile, models={**profile.models, **changes})
+        folder = tmp_path / f"{name}-{'-'.join(changes)}"
+        assemble(folder, source_repository(), networks, plan)
+        parameters = read_config(folder / "recognize" / "config.pbtxt").parameters
+        return int(parameters["rec_batch_size"].string_value)
+
+    models = load_profile("cpu-openvino", cores=2).models
+    assert lines("cpu-onnxruntime") == 1
+    assert lines("cpu-openvino") == LINES_PER_CALL["openvino"] > 1
+    merging = replace(models["rec"], batching=Batching(preferred_sizes=(8,)))
+    assert lines("cpu-openvino", rec=merging) == 1
+    told = replace(models["recognize"], parameters={"rec_batch_size": "2"})
+    assert lines("cpu-openvino", recognize=told) == 2
+
+
+def test_without_counts_there_is_an_instance_for_each_core() -> None:
+    models = load_profile("cpu", cores=5).models.values()
+    assert {group.total for model in models for group in model.instances} == {5}
+    with pytest.raises(RepositoryError, match="no profile is called 'tpu'; there are cpu"):
+        load_profile("tpu")
+    with pytest.raises(RepositoryError, match="concurrency det=0"):
+        load_profile("cpu", {"det": 0})
+    with pytest.raises(RepositoryError, match="cores is 0; allowed: whole numbers from 1 on"):
+        load_profile("cpu", cores=0)
+
+
+def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> None:
+    parameters = read_config(assembled / "recognize" / "config.pbtxt").parameters
+    classes = int(parameters["rec_classes"].string_value)
+    characters = load_dictionary(assembled / "recognize" / "1" / "dictionary.txt", classes)
+    source = (models / REC / "dictionary.txt").read_text("utf-8").split("\n")
+    assert characters == [*source, " "]
+    assert classes == 6625
+    assert parameters["rec_height"].string_value == "48"
+
+
+def test_a_repository_is_self_contained(assembled: Path) -> None:
+    assert not [path for path in assembled.rglob("*") if path.is_symlink()]
+    assert not list(assembled.rglob("__pycache__"))
+    models = {path.parent for path in assembled.glob("*/config.pbtxt")}
+    assert set(assembled.iterdir()) == models
+    backends = {read_config(p).backend for p in assembled.glob("*/config.pbtxt")}
+    assert backends == {"onnxruntime", "python", ""}
+
+
+def test_assembling_twice_gives_the_same_bytes(
+    assembled: Path, networks: Networks, tmp_path: Path
+) -> None:
+    profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
+    assemble(tmp_path / "second", source_repository(), networks, profile)
+    assert sha256_files(tmp_path / "second") == sha256_files(assembled)
+
+
+def test_a_model_in_the_wrong_place_is_refused(
+    networks: Networks, built: Path, tmp_path: Path
+) -> None:
+    wrong = networks | {"det": networks["rec"]}
+    with pytest.raises(ModelError, match=r"is a text recogniser \(rec\), but was given as det"):
+        assemble(tmp_path, source_repository(), wrong, load_profile("cpu-onnxruntime"))
+    raw = networks | {"det": OnnxFile(built / DET / "converted.onnx")}
+    with pytest.raises(RepositoryError, match="not compiled"):
+        assemble(tmp_path / "b", source_repository(), raw, load_profile("cpu-onnxruntime"))
+
+
+def test_an_ensemble_without_one_of_its_models_is_refused(
+    networks: Networks, tmp_path: Path
+) -> None:
+    source = shutil.copytree(source_repository(), tmp_path / "source")
+    shutil.rmtree(source / "det_postprocess")
+    with pytest.raises(RepositoryError, match="needs det_postprocess, which is not there"):
+        assemble(tmp_path / "out", source, networks, load_profile("cpu-onnxruntime"))
+
+
+def test_configurations_survive_writing(tmp_path: Path) -> None:
+    for path in source_repository().glob("*/config.pbtxt"):
+        config = read_config(path)
+        copy = tmp_path / f"{path.parent.name}.pbtxt"
+        shutil.copy(path, copy)
+        write_config(copy, config)
+        text = copy.read_text("utf-8")
+        assert read_config(copy) == config
+        assert text.count("max_batch_size: ") == 1
+        assert text.splitlines()[0] == path.read_text("utf-8").splitlines()[0]
+        write_config(copy, read_config(copy))
+        assert copy.read_text("utf-8") == text
+        assert format_config(config) in text
+
+
+def test_a_broken_configuration_names_its_line(tmp_path: Path) -> None:
+    broken = tmp_path / "config.pbtxt"
+    broken.write_text('name: "x"\nno_such_field: 1\n')
+    with pytest.raises(EngineError, match="line 2"):
+        read_config(broken)
