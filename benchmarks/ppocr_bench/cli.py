@@ -23,7 +23,8 @@ VERBS = {
     "accuracy": "boxes and texts against what is known to be on the pictures, for each padding",
     "latency": "what one request takes, beside the bare networks on the same tensors",
     "lines": "now `latency --lines N,…`: pages of 1 to 1000 lines",
-    "sweep": "throughput and latency under rising load, as Triton's perf_analyzer measures them",
+    "sweep": "throughput and latency under rising load",
+    "input-data": "pictures as an input file of Triton's own load generator, perf_analyzer",
     "consistency": "many clients get, to the byte, the answers that one gets alone",
     "overload": "far more requests than can be served; the peak is kept, the rest refused at once",
     "soak": "hours of mixed requests; answers stay right, memory, files and latency stay flat",
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     machine = describe()
     try:
         result = args.run(args)
-        whole = {"verb": args.verb, "machine": machine, **result.to_dict()}
+        title = VERBS[args.verb]
+        whole = {"verb": args.verb, "title": title, "machine": machine, **result.to_dict()}
         text = json.dumps(whole, ensure_ascii=False, indent=1)
         if args.save is not None:
             save(args.save, text)
@@ -82,11 +84,11 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         if name != wanted:
             continue
         own = "latency" if name == "lines" else name
-        module = import_module(f"ppocr_bench.verbs.{own}")
+        module = import_module(f"ppocr_bench.verbs.{own.replace('-', '_')}")
         verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verb.set_defaults(run=module.run, verb=own, save=None)
-        if name != "report":
+        if "--out" not in module.OPTIONS:
             verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
         add_options(verb, module.OPTIONS)
         if name == "lines":

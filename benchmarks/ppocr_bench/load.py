@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -54,18 +55,27 @@ def closed_loop(
 
 
 def open_loop(
-    send: Send, rate: float, seconds: float, *, lead: float = 0.0, pid: int | None = None
+    send: Send,
+    rate: float,
+    seconds: float,
+    *,
+    lead: float = 0.0,
+    pid: int | None = None,
+    poisson: bool = False,
 ) -> Run:
-    """So many requests a second, evenly, however long answers take; then all are awaited.
+    """So many requests a second, however long answers take; then all are awaited.
 
-    `lead` are seconds before the window, in which queues fill.
+    `lead` are seconds before the window, in which queues fill. Intervals are even, or with
+    `poisson` those of independent clients.
     """
-    before, start = cpu_snapshot(pid), time.monotonic()
+    before, start, gaps = cpu_snapshot(pid), time.monotonic(), random.Random(0)  # nosec B311
+    due = start
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         sent = []
         for number in range(round(rate * (lead + seconds))):
-            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            time.sleep(max(0.0, due - time.monotonic()))
             sent.append(pool.submit(_timed, send, number))
+            due += gaps.expovariate(rate) if poisson else 1 / rate
         answers = [one.result() for one in sent]
     begin = start + lead
     return Run(begin, begin + seconds, answers, cpu_since(pid, before))

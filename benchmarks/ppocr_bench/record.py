@@ -127,6 +127,8 @@ class Result:
         tables: by name.
         charts: how `report` draws them.
         notes: what to know about the figures.
+        overall: a row of its own for `report`, which puts those of one verb side by side: names,
+            and the figure that is compared, which comes last.
     """
 
     summary: str
@@ -135,6 +137,7 @@ class Result:
     tables: Mapping[str, Table] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
     notes: Sequence[str] = ()
+    overall: Row | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""

@@ -72,7 +72,8 @@ def test_a_failure_ends_the_load(clients: int) -> None:
         open_loop(fail, 100, 0.02)
 
 
-def test_an_open_loop_does_not_wait_for_answers() -> None:
+@pytest.mark.parametrize("poisson", [False, True])
+def test_an_open_loop_does_not_wait_for_answers(poisson: bool) -> None:
     """No request is answered before the last one was sent."""
     last_was_sent = threading.Event()
 
@@ -82,7 +83,7 @@ def test_an_open_loop_does_not_wait_for_answers() -> None:
         assert last_was_sent.wait(60)
         return Status("UNAVAILABLE" if number % 2 else "OK")
 
-    run = open_loop(send, 50, 0.2, lead=0.1)
+    run = open_loop(send, 50, 0.2, lead=0.1, poisson=poisson)
     assert run.statuses == {"OK": 8, "UNAVAILABLE": 7}
     assert run.end - run.begin == pytest.approx(0.2)
 

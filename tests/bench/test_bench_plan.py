@@ -113,15 +113,6 @@ def test_a_latency_limit_fills_processors_as_far_as_it_was_kept(
     assert "no load that was measured was answered within 200 ms" in found["notes"][1]
 
 
-def test_options_of_the_former_simulation_are_noted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = saved(tmp_path, sweep(QUIET, BUSY))
-    code, found = plan(capsys, path, "--rate", 1, "--check", path, "--seed", 7)
-    assert code == 0
-    assert "--check, --seed: without effect" in found["notes"][1]
-
-
 @pytest.mark.parametrize(
     ("result", "problem"),
     [

@@ -31,10 +31,11 @@ CHARTS = [
 
 
 def result(label: str, best: float, **more: Any) -> dict[str, Any]:
-    settings = {"label": label, "cores": 2, "best": best}
+    overall = {"way": label, "cores": 2, "pictures_per_second": best}
     tables = {"points": Table(ROWS, KEYS, "Points | of it"), "unseen": Table(ROWS)}
-    whole = Result("measured", settings=settings, tables=tables, charts=CHARTS, **more).to_dict()
-    return {"verb": "sweep", "machine": MACHINE, **json.loads(json.dumps(whole))}
+    whole = Result("measured", tables=tables, charts=CHARTS, overall=overall, **more).to_dict()
+    said = {"verb": "sweep", "title": "throughput", "machine": MACHINE}
+    return {**said, **json.loads(json.dumps(whole))}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_charts_are_as_long_as_their_values() -> None:
     assert draw(CHARTS[0], [{"pictures_per_second": None, "p50_ms": 1.0}]) == ""
 
 
-def test_sweeps_are_compared_side_by_side() -> None:
+def test_results_of_one_verb_are_compared_side_by_side() -> None:
     compared, *each = page.sections([result("one", 2.0), result("two", 3.8)])
     assert [row["times_first"] for row in compared.tables[0].rows] == [1.0, 1.9]
     assert len(each) == 2

@@ -1,7 +1,4 @@
-"""The sweep's parts: what goes into perf_analyzer, and what is read from it and from Triton.
-
-The outputs are recorded from perf_analyzer 2.50.0 and tritonserver as they are used here.
-"""
+"""The sweep's parts: figures of a load, what Triton counts, and what perf_analyzer is given."""
 
 import argparse
 import base64
@@ -11,20 +8,12 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.perf_analyzer import (
-    Load,
-    find_perf_analyzer,
-    input_data,
-    match_library,
-    parse,
-    reason,
-)
 from ppocr_bench.processes import held_to
+from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import (
     Server,
     describe_model,
@@ -32,37 +21,9 @@ from ppocr_bench.server_statistics import (
     read_totals,
     steps_between,
 )
-from ppocr_bench.verbs.sweep import choose_urls, server_cores
+from ppocr_bench.verbs.input_data import input_data
+from ppocr_bench.verbs.sweep import choose_urls, figures, server_cores
 
-CSV = """\
-Concurrency,Inferences/Second,Client Send,Network+Server Send/Recv,Server Queue,\
-Server Compute Input,Server Compute Infer,Server Compute Output,Client Recv,\
-p50 latency,p80 latency,p90 latency,p95 latency,p99 latency,request/response,response wait
-4,109.509,1179,12477,4,131,19780,729,0,23071,47523,65897,101396,144079,1179,33103
-"""
-SAID = """\
-Request concurrency: 4
-  Pass [1] throughput: 97.4285 infer/sec. p80 latency: 56848 usec
-  Pass [2] throughput: 121.949 infer/sec. p80 latency: 38775 usec
-  Pass [3] throughput: 108.965 infer/sec. p80 latency: 36931 usec
-  Client:
-    Request count: 426
-    Throughput: 109.509 infer/sec
-"""
-LATE = """\
-  Client:
-    Request count: 333
-    Avg send request rate: 607.81 infer/sec
-    [WARNING] Perf Analyzer was not able to keep up with the desired request rate. 68.17% of the \
-requests were delayed.
-"""
-REFUSED = """\
-Failed to maintain requested inference load. \
-Worker thread(s) failed to generate concurrent requests.
-Thread [0] had error: in ensemble 'ocr', rec_padding is 'padle'; allowed: one of crop, paddle
-
-Thread [1] had error: in ensemble 'ocr', rec_padding is 'padle'; allowed: one of crop, paddle
-"""
 OVER_HTTP = {
     "name": "rec",
     "inference_count": 60,
@@ -85,53 +46,17 @@ def test_a_picture_is_sent_with_its_length_before_it() -> None:
     assert all(row["IMAGE"]["shape"] == [1] for row in rows)
 
 
-def test_a_measurement_is_read() -> None:
-    found = parse(CSV, SAID, stable=True)
-    assert found["pictures_per_second"] == pytest.approx(109.509)
-    assert found["mean_ms"] == pytest.approx(34.282)
-    assert [found[f"p{n}_ms"] for n in (50, 80, 90, 99)] == [23.071, 47.523, 65.897, 144.079]
-    assert (found["requests"], found["delayed"]) == (426, 0.0)
-    assert found["windows"] == [97.4285, 121.949, 108.965]
-    assert found["stable"]
-    assert not parse(CSV, SAID, stable=False)["stable"]
-
-
-def test_requests_that_were_sent_late_are_counted() -> None:
-    assert parse(CSV, LATE, stable=False)["delayed"] == pytest.approx(0.6817)
-
-
-def test_the_reason_of_a_failure_is_the_servers() -> None:
-    assert reason(REFUSED, 99).endswith("rec_padding is 'padle'; allowed: one of crop, paddle")
-    nothing = "No valid requests recorded within time interval. Please use a larger time window."
-    assert "--seconds" in reason(nothing, 3)
-    assert "ended with 7" in reason("", 7)
-
-
-def test_windows_are_long_enough_for_answers() -> None:
-    assert Load(concurrency=8).window(throughput=2.0) == 8
-    assert Load(rate=0.5).window(throughput=2.0) == 8
-    assert Load(rate=50).window(throughput=2.0) == 2
-
-
-def test_libraries_are_found_under_longer_names() -> None:
-    files = [Path(name) for name in ("libb64-98cb6333.so.0d", "libcudart-09529672.so.12.6.77")]
-    assert match_library("libb64.so.0d", files) == files[0]
-    assert match_library("libcudart.so.12", files) == files[1]
-    assert match_library("libcudart.so.1", files) is None
-    assert match_library("libz.so.1", files) is None
-
-
-def test_a_missing_library_is_named_with_its_package(tmp_path: Path) -> None:
-    """A script stands for a binary on a system that lacks a library Triton's wheel lacks too."""
-    binary = tmp_path / "perf_analyzer"
-    said = "error while loading shared libraries: libz.so.1: cannot open shared object file"
-    binary.write_text(f"#!/bin/sh\necho '{said}' >&2; exit 127\n")
-    binary.chmod(0o755)
-    (tmp_path / "links").mkdir()
-    with pytest.raises(BenchError, match=r"libz\.so\.1: apt install zlib1g"):
-        find_perf_analyzer(binary, tmp_path / "links")
-    with pytest.raises(BenchError, match="not an executable file"):
-        find_perf_analyzer(tmp_path / "none", tmp_path / "links")
+def test_windows_that_differ_are_no_stable_measurement() -> None:
+    answers = [Answer(n, "OK", 9.0 + n, 10.5 + n) for n in range(6)]
+    even = figures(Run(10.0, 16.0, answers), windows=3, spread=15)
+    assert (even["pictures_per_second"], even["requests"]) == (1.0, 6)
+    assert (even["windows"], even["stable"]) == ([1.0, 1.0, 1.0], True)
+    assert even["mean_ms"] == even["p50_ms"] == even["p99_ms"] == 1500
+    uneven = figures(Run(10.0, 16.0, answers[:5]), windows=3, spread=15)
+    assert (uneven["windows"], uneven["stable"]) == ([1.0, 1.0, 0.5], False)
+    assert figures(Run(10.0, 16.0, answers[:5]), windows=3, spread=70)["stable"]
+    with pytest.raises(BenchError, match="--seconds"):
+        figures(Run(10.0, 16.0, []), windows=3, spread=15)
 
 
 def test_statistics_of_both_protocols_are_one() -> None:

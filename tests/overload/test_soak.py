@@ -73,7 +73,7 @@ def test_the_server_is_left_as_it_was(
     see_that_it_is_flat(soak(repository, pictures, minutes, tmp_path / "soak.json"))
     page = tmp_path / "report.html"
     assert main(["report", str(tmp_path / "soak.json"), "--out", str(page)]) == 0
-    assert "As at the beginning, after a long time" in page.read_text("utf-8")
+    assert "memory, files and latency stay flat" in page.read_text("utf-8")
 
 
 def test_a_step_that_leaks_is_found(

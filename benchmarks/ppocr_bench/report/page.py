@@ -16,20 +16,6 @@ from ppocr_bench.report.charts import draw
 
 LONG = 12  # rows, from which a table is folded
 TITLE = "How fast, how exact, and on what"
-TITLES = {
-    "parity": "The same lines as PaddleOCR",
-    "accuracy": "Accuracy against what is written",
-    "latency": "One request beside the bare networks",
-    "sweep": "Throughput and latency under load",
-    "sweeps": "Ways of serving, side by side",
-    "consistency": "The same bytes under load",
-    "overload": "Far more requests than can be served",
-    "soak": "As at the beginning, after a long time",
-    "endpoint": "What the old endpoints cost",
-    "peers": "Beside other ways",
-    "tune": "The fastest setting",
-    "plan": "How many servers",
-}
 
 
 class Figure(NamedTuple):
@@ -53,7 +39,7 @@ class Section(NamedTuple):
 
 
 def sections(results: Sequence[Mapping[str, Any]]) -> list[Section]:
-    """One for each result; several sweeps are compared in the first."""
+    """One for each result; several of one verb are compared in the first."""
     shown, numbers = [], count(1)
     for result in [*_compared(results), *results]:
         tables = {name: Table(**table) for name, table in result["tables"].items()}
@@ -61,27 +47,26 @@ def sections(results: Sequence[Mapping[str, Any]]) -> list[Section]:
         drawn = [(one.caption, draw(one, tables[one.table].rows)) for one in charts]
         figures = [Figure(f"figure-{next(numbers)}", *one) for one in drawn if one[1]]
         kept = [table for table in tables.values() if table.keys and table.rows]
-        title = TITLES.get(result["verb"], result["verb"])
-        said = result["summary"], result["ok"], result["notes"]
+        title, said = str(result["title"]), (result["summary"], result["ok"], result["notes"])
+        title = title[:1].upper() + title[1:]
         shown.append(Section(title, *said, figures, kept, result["machine"]))
     return shown
 
 
 def _compared(results: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """A result made of several sweeps: the best throughput of each way of serving."""
-    sweeps = [result for result in results if result["verb"] == "sweep"]
-    if len(sweeps) > 1:
-        keys = ("label", "cores", "best")
-        settings = [one["settings"] for one in sweeps]
-        first = max(1e-9, settings[0]["best"])
-        rows = [
-            {"way": label, "cores": cores, "pictures_per_second": best, "times_first": best / first}
-            for label, cores, best in ([one[key] for key in keys] for one in settings)
-        ]
-        chart = Chart("bars", "ways", "way", ["pictures_per_second"], "Best throughput of each.")
-        tables = {"ways": Table(rows, list(rows[0]))._asdict()}
-        shown = {"tables": tables, "charts": [chart._asdict()], "machine": sweeps[0]["machine"]}
-        yield {"verb": "sweeps", "summary": "", "ok": None, "notes": [], **shown}
+    """A result made of several of one verb: their `overall` rows beside the first of them."""
+    for verb in dict.fromkeys(result["verb"] for result in results):
+        own = [one for one in results if one["verb"] == verb and one["overall"]]
+        if len(own) > 1:
+            found = [one["overall"] for one in own]
+            name, *_, figure = found[0]
+            first = max(1e-9, found[0][figure])
+            rows = [{**row, "times_first": row[figure] / first} for row in found]
+            tables = {"overall": Table(rows, list(rows[0]))._asdict()}
+            charts = [Chart("bars", "overall", name, [figure], "Side by side.")._asdict()]
+            shown = {"tables": tables, "charts": charts, "machine": own[0]["machine"]}
+            said = {"title": f"{verb}, side by side", "summary": "", "ok": None, "notes": []}
+            yield {**said, **shown}
 
 
 def _css(*names: str) -> str:

@@ -29,8 +29,6 @@ SERVER = "tritonserver"
 NETWORKS = ("det", "cls", "rec")
 BY_THE_LINE = ("recognize", "cls", "rec")
 SEVERAL = "of a picture; several are taken to be equally frequent"
-#: Of the simulation that this was, accepted for one more version.
-RETIRED = ("--label", "--arrivals", "--check", "--simulate", "--seed")
 OPTIONS = {
     "--rate": (positive, None, "pictures a second, at the peak", "R"),
     "--pages-per-day": (positive, None, "the same, spread over the whole day", "N"),
@@ -41,7 +39,6 @@ OPTIONS = {
     "--utilisation": (share, 0.7, "to which processors are filled"),
     "--max-p99-ms": (positive, None, "in which 99 of 100 are to be answered", "MS"),
     "--redundancy": (at_least(0), 1, "replicas that may be lost: N + K", "K"),
-    **dict.fromkeys(RETIRED, (str, None, "without effect: nothing is simulated any more")),
 }
 HOW = (
     "costs are measured, never assumed: run `ppocr-bench sweep --concurrency 1,2,4,8 --out FILE` "
@@ -102,8 +99,6 @@ def run(args: argparse.Namespace) -> Result:
         for step in {**costs.cpu_ms, **costs.gpu_ms}
     ]
     notes = ["prices are examples unless you have set them"]
-    given = [flag for flag in RETIRED if getattr(args, flag[2:]) is not None]
-    notes += [f"{', '.join(given)}: without effect, nothing is simulated any more"] if given else []
     if not within:
         notes.append(f"no load that was measured was answered within {args.max_p99_ms:g} ms")
     if memory > hardware.memory_gib:
