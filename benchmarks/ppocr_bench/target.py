@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ppocr_bench.load import Send
 from ppocr_bench.options import Append, Options
+from ppocr_bench.pictures import Picture
 from ppocr_client.transport.base import Infer, Transport, connect, parse_url
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -51,6 +53,14 @@ def connected(url: str) -> Iterator[Transport]:
     """A connection; several threads may send over it."""
     with contextlib.closing(connect(parse_url(url))) as transport:
         yield transport
+
+
+@contextlib.contextmanager
+def sender(url: str, pictures: Sequence[Picture]) -> Iterator[Send]:
+    """What sends the pictures in turn and looks at no answer; several threads may share it."""
+    requests = [Infer("ocr", {"IMAGE": np.array([one.data], np.object_)}, {}) for one in pictures]
+    with connected(url) as transport:
+        yield lambda number: bool(transport.send(requests[number % len(requests)], TIMEOUT))
 
 
 def infer(

@@ -101,7 +101,7 @@ def peer(name: str, ask: Callable[[int], object], *, ours: str | None = None) ->
 
     @contextlib.contextmanager
     def start(materials: Materials) -> Iterator[Running]:
-        yield Running(ask, lambda answer: [Line(str(answer), BOX)], [os.getpid()], {})
+        yield Running(lambda n: [Line(str(ask(n)), BOX)], [os.getpid()], {})
 
     return Peer(name, "as it comes", start, ours=ours)
 

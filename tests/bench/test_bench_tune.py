@@ -14,23 +14,29 @@ from ppocr_bench import machine
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import Disturbance
 from ppocr_bench.pictures import Picture
-from ppocr_bench.verbs import tune
-from ppocr_bench.verbs.tune import Trial, choose, read_configs, search, side_by_side
-from ppocr_bench.verbs.tune_setting import (
+from ppocr_bench.record import Answer, Run
+from ppocr_bench.tune_setting import (
     NOT_MERGED,
     Setting,
+    read_configs,
     read_setting,
     section,
     shares,
     steps,
     write_setting,
 )
+from ppocr_bench.verbs import tune
+from ppocr_bench.verbs.tune import Trial, choose, search, side_by_side
 
+QUIET, BUSY = Disturbance(0.1, 0.0), Disturbance(0.1, 0.2)
 BASE = Setting(2, 1, 2, 1, 1, "96-3200/32", NOT_MERGED)
 
 
-def trial(setting: Setting, *rounds: float, p99_ms: float = 100) -> Trial:
-    return Trial("step", setting, list(rounds), p99_ms)
+def trial(setting: Setting, *rounds: int, p99_ms: float = 100) -> Trial:
+    """Rounds of ten seconds with so many answers each, every one after the same time."""
+    taken = p99_ms / 1e3
+    runs = [Run(0, 10, [Answer(0, "OK", 5 - taken, 5.0)] * answers) for answers in rounds]
+    return Trial("step", setting, runs, [QUIET])
 
 
 def test_every_share_of_the_cores_is_tried() -> None:
@@ -53,8 +59,9 @@ def test_a_gpu_is_tried_with_larger_batches_and_merged_calls() -> None:
 
 def test_the_fastest_is_kept_when_it_is_worth_the_change() -> None:
     other = BASE._replace(rec_batch_size=4)
-    assert choose([trial(BASE, 10, 11, 12), trial(other, 11.2, 11.2, 11.2)], None).setting == BASE
-    assert choose([trial(BASE, 10, 11, 12), trial(other, 11.5, 12, 9)], None).setting == other
+    default = trial(BASE, 100, 110, 120)
+    assert choose([default, trial(other, 112, 112, 112)], None).setting == BASE
+    assert choose([default, trial(other, 115, 120, 90)], None).setting == other
 
 
 def test_the_latency_limit_comes_before_speed() -> None:
@@ -63,7 +70,8 @@ def test_the_latency_limit_comes_before_speed() -> None:
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 600).setting == BASE
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 400) == quick
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 100) == quick
-    assert choose([trial(BASE, 10, p99_ms=700), trial(slow.setting, 9, p99_ms=1)], 600).p99_ms == 1
+    late = trial(slow.setting, 9, p99_ms=1)
+    assert choose([trial(BASE, 10, p99_ms=700), late], 600) == late
 
 
 def test_a_step_goes_on_from_what_the_one_before_found() -> None:
@@ -71,7 +79,7 @@ def test_a_step_goes_on_from_what_the_one_before_found() -> None:
 
     def measure(step: str, settings: Sequence[Setting]) -> list[Trial]:
         asked.append((step, settings))
-        return [trial(one, one.det_threads + one.rec_batch_size / 4) for one in settings]
+        return [trial(one, 4 * one.det_threads + one.rec_batch_size) for one in settings]
 
     plan = [("a", [{"det_threads": 2}]), ("b", [{"rec_batch_size": n} for n in (1, 4)])]
     best, trials = search(BASE, plan, measure, None)
@@ -113,12 +121,12 @@ def test_a_busy_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_found_on_a_busy_machine_is_not_trusted(force: bool) -> None:
     args = argparse.Namespace(max_p99_ms=None, clients=2, force=force)
     last = [trial(BASE, 10, 10), trial(BASE._replace(rec_batch_size=4), 11, 13)]
-    quiet, busy = Disturbance(0.1, 0.0), Disturbance(0.1, 0.2)
-    found = tune.judge(args, last[1].setting, [], last, [quiet, busy])
+    busy = [last[0]._replace(meanwhile=[BUSY]), last[1]]
+    found = tune.judge(args, last[1].setting, [], busy)
     assert found.ok is force
     assert "in 1 of 2 rounds" in found.notes[0]
     assert found.settings["gain"] == pytest.approx(0.2)
-    assert tune.judge(args, last[1].setting, [], last, [quiet]).ok
+    assert tune.judge(args, last[1].setting, [], last).ok
 
 
 def test_processor_time_of_others_is_told_from_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +158,8 @@ def test_settings_are_measured_side_by_side(repository: Path) -> None:
     settings = [default, default._replace(det_instances=1, rec_batch_size=2)]
     picture = Picture("landscape.jpg", Path("samples/landscape.jpg").read_bytes())
     before = {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")}
-    found, disturbances = side_by_side(args, "both", settings, [picture], lambda: updates.append(1))
+    found = side_by_side(args, "both", settings, [picture], lambda: updates.append(1))
     assert [one.setting for one in found] == settings
     assert all(len(one.rounds) == 2 and min(one.rounds) > 0 and one.p99_ms > 0 for one in found)
-    assert len(updates) == len(disturbances) == 4
+    assert len(updates) == sum(len(one.meanwhile) for one in found) == 4
     assert {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")} == before

@@ -29,17 +29,26 @@ Command = Sequence[str | Path]
 class Child:
     """One process; one request at a time. BenchError says why it ended or could not read.
 
-    `command` is the Python, a file in `runners/` and its options.
+    `command` is the Python, a file in `runners/` and its options. One that does not speak the
+    protocol (`answers` is False) serves until its standard input ends. `folder` is where it runs.
     """
 
-    def __init__(self, command: Command, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Command,
+        environment: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+        answers: bool = True,
+    ) -> None:
         self._name = Path(command[1]).name
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # `close` closes it
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # `close` closes it
         self._process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stdout=subprocess.PIPE if answers else self._log,
+            stderr=self._log,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the benchmark, which then ends its children.
@@ -58,21 +67,26 @@ class Child:
             self._process.stdin.flush()
         return [Line(text, box, score) for text, score, box in self._answer("lines")]
 
+    def check(self) -> None:
+        """Raise BenchError with the end of its output where it has ended."""
+        if (code := self._process.poll()) is not None:
+            self._log.seek(0)
+            tail = self._log.read().decode(errors="replace").strip().splitlines()[-12:]
+            raise BenchError("\n".join([f"{self._name} ended with {code}:", *tail]))
+
     def close(self) -> None:
         """End it and whatever it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(BrokenPipeError), self._process, self._errors:
+        with contextlib.suppress(BrokenPipeError), self._process, self._log:
             pass
 
     def _answer(self, wanted: str) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            code = self._process.wait()
-            self._errors.seek(0)
-            tail = self._errors.read().decode(errors="replace").strip().splitlines()[-12:]
-            raise BenchError("\n".join([f"{self._name} ended with {code}:", *tail]))
+            self._process.wait()
+            self.check()
         answer = json.loads(line)
         if wanted not in answer:
             raise BenchError(f"{self._name} could not read a picture: {answer['error']}")

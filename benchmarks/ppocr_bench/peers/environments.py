@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,24 +63,14 @@ def find_python(environment: Environment) -> str:
     """A Python that the environment can be made with; BenchError where there is none."""
     if not environment.pythons:
         return sys.executable
-    for python in _candidates(environment.pythons):
+    for version in environment.pythons:
+        python = shutil.which(f"python{version}")
         # A version manager's stand-in exists even where the version does not.
-        if subprocess.run([python, "-V"], capture_output=True).returncode == 0:
+        if python and subprocess.run([python, "-V"], capture_output=True).returncode == 0:
             return python
-    versions = " or ".join(environment.pythons)
     raise BenchError(
-        f"{environment.name} needs Python {versions}, which is neither on PATH nor among pyenv's "
-        f"versions; install it to compare with {environment.name}"
+        f"{environment.name} needs Python {' or '.join(environment.pythons)}, which is not on PATH"
     )
-
-
-def _candidates(versions: Sequence[str]) -> Iterator[str]:
-    installed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for version in versions:
-        found = shutil.which(f"python{version}")
-        if found:
-            yield found
-        yield from map(str, sorted(installed.glob(f"{version}.*/bin/python")))
 
 
 def _run(command: Sequence[str | Path]) -> None:

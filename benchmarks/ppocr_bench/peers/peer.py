@@ -32,17 +32,17 @@ class Materials(NamedTuple):
 class Running(NamedTuple):
     """A peer that can be asked.
 
-    Attributes:
-        ask: read the picture of that number; called by several threads at the same time.
-        lines: what such an answer says; () for a peer that reads nothing.
-        pids: of the processes whose memory, with that of all they started, is the peer's.
-        versions: of what it reads with, by name.
+    `ask` reads the picture of that number, for several threads at the same time; a peer that only
+    runs networks reads no line. `pids` are of the processes whose memory, with that of all they
+    started, is the peer's. `versions` are of what it reads with.
     """
 
-    ask: Callable[[int], object]
-    lines: Callable[[object], Sequence[Line]]
+    ask: Callable[[int], Sequence[Line]]
     pids: Sequence[int]
     versions: dict[str, str]
+
+
+Start = Callable[[Materials], contextlib.AbstractContextManager[Running]]
 
 
 class Peer(NamedTuple):
@@ -59,7 +59,7 @@ class Peer(NamedTuple):
 
     name: str
     setting: str
-    start: Callable[[Materials], contextlib.AbstractContextManager[Running]]
+    start: Start
     clients: Callable[[int], int] = int
     ours: str | None = None
     reads: bool = True

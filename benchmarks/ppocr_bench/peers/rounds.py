@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from ppocr_bench.load import closed_loop
 from ppocr_bench.metrics import compare
 from ppocr_bench.peers.peer import Materials, Peer, Running
 from ppocr_bench.processes import Watch
-from ppocr_bench.record import Line, Row, Run, percentile_ms
+from ppocr_bench.record import Line, Run, percentile_ms
 from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Started:
     running: Running
     runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
     memory_mib: dict[tuple[str, int], float] = field(default_factory=dict)
-    lines: dict[str, list[list[Line]]] = field(default_factory=dict)
+    lines: dict[str, list[Sequence[Line]]] = field(default_factory=dict)
 
 
 class Rounds:
@@ -68,23 +69,15 @@ class Rounds:
                         logger.info("starting %s: %s", peer.name, peer.setting)
                         running = opened.enter_context(peer.start(materials))
                         self.started.append(Started(peer, running))
-            for one in list(self.started):
+            for one, workload in product(list(self.started), self.workloads):
                 with self._without(one.peer):
-                    for workload in self.workloads:
-                        answers = map(one.running.ask, workload.numbers)
-                        one.lines[workload.name] = [list(one.running.lines(a)) for a in answers]
+                    one.lines[workload.name] = list(map(one.running.ask, workload.numbers))
             for number in tqdm(range(self.load.rounds + 1), unit="round", disable=None):
-                for workload, clients, one in self._turns():
-                    with self._without(one.peer):
-                        self._turn(one, workload, clients, counted=number > 0)
-
-    def _turns(self) -> Iterator[tuple[Workload, int, Started]]:
-        """One round: the peers beside each other under each load."""
-        for workload in self.workloads:
-            for clients in self.load.clients:
-                for one in list(self.started):
+                turns = product(self.workloads, self.load.clients, list(self.started))
+                for workload, clients, one in turns:
                     if one in self.started and one.peer.clients(clients):
-                        yield workload, clients, one
+                        with self._without(one.peer):
+                            self._turn(one, workload, clients, counted=number > 0)
 
     def _turn(self, one: Started, workload: Workload, clients: int, *, counted: bool) -> None:
         """Measure speed where it counts; memory where it does not, since looking takes time."""
@@ -117,33 +110,26 @@ class Rounds:
 
     def rows(self) -> list[dict[str, Any]]:
         """Each peer under each load; `times_LABEL` is the throughput of ours over it."""
-        measured = [
-            (one.peer, figures(one, workload, clients))
-            for workload in self.workloads
-            for clients in self.load.clients
-            for one in self.started
-            if (workload.name, clients) in one.runs
-        ]
-        ours: list[tuple[str | None, Row]] = [
-            (peer.ours, row) for peer, row in measured if peer.ours is not None and peer.reads
-        ]
-        return [
-            row
-            | {
-                f"times_{label}": mine["pictures_per_second"] / row["pictures_per_second"]
-                for label, mine in ours
-                if mine["load"] == row["load"]
+        rows = []
+        for workload, clients in product(self.workloads, self.load.clients):
+            measured = [one for one in self.started if (workload.name, clients) in one.runs]
+            found = [figures(one, workload, clients) for one in measured]
+            ours = {
+                f"times_{one.peer.ours}": row["pictures_per_second"]
+                for one, row in zip(measured, found, strict=True)
+                if one.peer.ours is not None and one.peer.reads
             }
-            for _, row in measured
-        ]
+            for row in found:
+                speed = row["pictures_per_second"]
+                rows.append(row | {times: mine / speed for times, mine in ours.items()})
+        return rows
 
     def readings(self) -> list[dict[str, Any]]:
         """What each peer reads beside what ours reads, which is started first."""
         return [
             {"peer": one.peer.name, "workload": workload.name}
             | reading(one.lines[workload.name], self.started[0].lines[workload.name])
-            for workload in self.workloads
-            for one in self.started
+            for workload, one in product(self.workloads, self.started)
             if one.peer.reads
         ]
 
@@ -166,19 +152,18 @@ def figures(one: Started, workload: Workload, clients: int) -> dict[str, Any]:
     }
 
 
-def reading(found: Sequence[list[Line]], ours: Sequence[list[Line]]) -> dict[str, Any]:
-    """What a peer reads beside what ours reads; a list of lines for each picture.
+def reading(found: Sequence[Sequence[Line]], ours: Sequence[Sequence[Line]]) -> dict[str, Any]:
+    """What a peer reads beside what ours reads; lines for each picture.
 
     `equal` are our lines that it reads with the same text at the same place; `cer_percent` are
     edits from our texts to its own, spaces aside, in characters of ours.
     """
-    counts = [
-        compare(
-            *([np.array(one.box, np.float32) for one in mine], [one.text for one in mine]),
-            *([np.array(one.box, np.float32) for one in theirs], [one.text for one in theirs]),
-        )
-        for mine, theirs in zip(ours, found, strict=True)
-    ]
+
+    def parts(lines: Sequence[Line]) -> tuple[list[np.ndarray], list[str]]:
+        return [np.array(one.box, np.float32) for one in lines], [one.text for one in lines]
+
+    pairs = zip(ours, found, strict=True)
+    counts = [compare(*parts(mine), *parts(theirs)) for mine, theirs in pairs]
     characters = sum(one.folded_characters for one in counts)
     return {
         "lines": sum(map(len, found)),

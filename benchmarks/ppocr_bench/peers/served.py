@@ -6,21 +6,18 @@ import ast
 import base64
 import contextlib
 import json
-import os
-import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import grpc
 import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import versions
-from ppocr_bench.peers.children import RUNNERS
+from ppocr_bench.peers.children import RUNNERS, Child
 from ppocr_bench.peers.environments import PADDLE_SERVING, ensure_environment
 from ppocr_bench.peers.peer import Materials, Peer, Running
 from ppocr_bench.record import Line
@@ -31,7 +28,7 @@ from ppocr_server.paddle_serving import pipeline_service_pb2 as messages
 from ppocr_server.tritonserver.ports import choose_ports
 from ppocr_server.tritonserver.server import TritonServer
 
-START_TIMEOUT = 300.0
+START_TIMEOUT = 300  # seconds
 VERSIONS = {"paddle-serving-server": "0.9.0", "paddlepaddle": "2.6.2", "python": "3.8 or 3.9"}
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 DROP_SCORE = 0.5
@@ -69,17 +66,13 @@ def paddle_serving(cores: int) -> list[Peer]:
 def _ours(repository: Path, materials: Materials) -> Iterator[Running]:
     images = [np.array([path.read_bytes()], np.object_) for path in materials.pictures]
     with TritonServer(repository) as server, connected(f"grpc://{server.grpc_url}") as transport:
-        yield Running(
-            lambda number: transport.send(Infer("ocr", {"IMAGE": images[number]}, {}), TIMEOUT),
-            _our_lines,
-            [server.pid],
-            versions(),
-        )
 
+        def ask(number: int) -> list[Line]:
+            answer = transport.send(Infer("ocr", {"IMAGE": images[number]}, {}), TIMEOUT)
+            lines = zip(answer["TEXTS"].tolist(), answer["BOXES"].tolist(), strict=True)
+            return [Line(text.decode(), box) for text, box in lines]
 
-def _our_lines(answer: Any) -> list[Line]:
-    texts = [text.decode() for text in answer["TEXTS"].tolist()]
-    return [Line(*line) for line in zip(texts, answer["BOXES"].tolist(), strict=True)]
+        yield Running(ask, [server.pid], versions())
 
 
 @contextlib.contextmanager
@@ -90,22 +83,19 @@ def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterato
     service = write_service(folder, materials, numbers, ports)
     files = [base64.b64encode(path.read_bytes()).decode() for path in materials.pictures]
     requests = [messages.Request(key=["image"], value=[file]) for file in files]
-    command = [str(python.absolute()), str(RUNNERS / "run_paddle_serving.py"), str(service)]
-    with (
-        (folder / "log").open("w+b") as log,
-        _process(command, folder, log) as process,
-        grpc.insecure_channel(f"127.0.0.1:{ports['rpc']}", UNLIMITED) as channel,
-    ):
-        _wait(grpc.channel_ready_future(channel), process, log)
-        ask = pipeline_stub(channel)
-        pids = [process.pid]
-        yield Running(lambda number: ask(requests[number]), _pipeline_lines, pids, VERSIONS)
+    command = [python.absolute(), RUNNERS / "run_paddle_serving.py", service]
+    child = Child(command, {"HOME": str(folder)}, folder=folder, answers=False)
+    address = f"127.0.0.1:{ports['rpc']}"
+    with contextlib.closing(child), grpc.insecure_channel(address, UNLIMITED) as channel:
+        _wait(grpc.channel_ready_future(channel), child)
+        send = pipeline_stub(channel)
 
+        def ask(number: int) -> list[Line]:
+            lines = ast.literal_eval(send(requests[number]).value[0])
+            # It drops no line itself; the others drop the unsure ones.
+            return [Line(text, box, score) for (text, score), box in lines if score >= DROP_SCORE]
 
-def _pipeline_lines(answer: Any) -> list[Line]:
-    lines = ast.literal_eval(answer.value[0])
-    # It drops no line itself; the others drop the unsure ones.
-    return [Line(text, box, score) for (text, score), box in lines if score >= DROP_SCORE]
+        yield Running(ask, [child.pid], VERSIONS)
 
 
 def write_service(
@@ -144,35 +134,10 @@ def write_service(
     return path
 
 
-@contextlib.contextmanager
-def _process(command: list[str], folder: Path, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a session of its own; everything in it is gone on leaving."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.PIPE,  # Its end is the service's, should the benchmark be killed.
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        env={**os.environ, "HOME": str(folder)},
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def _wait(ready: Any, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+def _wait(ready: Any, child: Child) -> None:
     """Return when the channel is ready; BenchError where the process ended or took too long."""
-    for _ in range(int(START_TIMEOUT)):
-        if process.poll() is not None:
-            break
+    for _ in range(START_TIMEOUT):
+        child.check()
         with contextlib.suppress(grpc.FutureTimeoutError):
-            ready.result(timeout=1)
-            return
-    log.seek(0)
-    tail = "\n".join(log.read().decode(errors="replace").strip().splitlines()[-8:])
-    ended = process.poll()
-    what = "was not ready in time" if ended is None else f"ended with {ended}"
-    raise BenchError(f"Paddle Serving {what}:\n{tail}")
+            return ready.result(timeout=1)
+    raise BenchError(f"Paddle Serving was not ready in {START_TIMEOUT} s")

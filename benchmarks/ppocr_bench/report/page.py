@@ -65,7 +65,12 @@ def _compared(results: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any
             tables = {"overall": Table(rows, list(rows[0]))._asdict()}
             charts = [Chart("bars", "overall", name, [figure], "Side by side.")._asdict()]
             shown = {"tables": tables, "charts": charts, "machine": own[0]["machine"]}
-            said = {"title": f"{verb}, side by side", "summary": "", "ok": None, "notes": []}
+            said: dict[str, Any] = {
+                "title": f"{verb}, side by side",
+                "summary": "",
+                "ok": None,
+                "notes": [],
+            }
             yield {**said, **shown}
 
 

@@ -109,7 +109,7 @@ def choose(args: argparse.Namespace) -> Iterator[Peer]:
         yield served.ours(name, folder, said)
     wanted = {
         "bound": [peer for peers in bounds.values() for peer in peers],
-        "paddleocr": [in_process.paddleocr(args.mkldnn)],
+        "paddleocr": in_process.paddleocr(args.mkldnn),
         "rapidocr": in_process.rapidocr(available_cores()),
         "paddle-serving": served.paddle_serving(available_cores()),
     }

@@ -200,17 +200,16 @@ def read_hardware(path: Path, name: str) -> Hardware:
         raise BenchError(
             f"--hardware {name}: {path} has {known}; add a class, or take one of these"
         )
-    values, kinds = classes[name], Hardware.__annotations__
-    needed = {"cores", "memory_gib", "price_per_hour"}
-    if not isinstance(values, dict) or values.keys() - kinds.keys() or needed - values.keys():
+    try:
+        hardware = Hardware(**classes[name])
+    except TypeError as error:
         raise BenchError(
-            f"{path}: {name} is {values!r}; it must have cores, memory_gib and price_per_hour, may "
-            "have gpus and speed, and nothing else"
-        )
-    for key, value in values.items():
-        whole, low = kinds[key] == "int", -1 if key == "gpus" else 0
-        number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not number or value <= low:
-            kind = "a whole number" if whole else "a number"
-            raise BenchError(f"{path}: {name}: {key} is {value!r}, not {kind} above {low}")
-    return Hardware(**values)
+            f"{path}: {name} is {classes[name]!r}; it must have cores, memory_gib and "
+            "price_per_hour, may have gpus and speed, and nothing else"
+        ) from error
+    for key, value in vars(hardware).items():
+        kinds = (int,) if key in ("cores", "gpus") else (int, float)
+        if type(value) not in kinds or value < 0 or (not value and key != "gpus"):
+            kind = "a whole number" if kinds == (int,) else "a number"
+            raise BenchError(f"{path}: {name}: {key} is {value!r}, not {kind} above 0")
+    return hardware

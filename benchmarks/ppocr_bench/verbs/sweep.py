@@ -6,24 +6,22 @@ import argparse
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import Send, closed_loop, open_loop
+from ppocr_bench.load import closed_loop, open_loop
 from ppocr_bench.options import at_least, list_of, positive
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.processes import Watch, held_to
 from ppocr_bench.record import OK, Chart, Result, Run, Table, percentile_ms
 from ppocr_bench.server_statistics import PIPELINE, Server, steps_between
-from ppocr_bench.target import PID, TARGET, TIMEOUT, Serving, connected, serving
+from ppocr_bench.target import PID, TARGET, Serving, sender, serving
 from ppocr_client.errors import OcrError
-from ppocr_client.transport.base import Infer
 from ppocr_engine.machine import available_cores
 
 PROTOCOLS = ("grpc", "http")
@@ -146,14 +144,6 @@ def server_cores(args: argparse.Namespace) -> set[int] | None:
     if args.cores > available_cores():
         raise BenchError(f"--cores {args.cores}: this machine lets us use {available_cores()}")
     return set(sorted(os.sched_getaffinity(0))[: args.cores])
-
-
-@contextlib.contextmanager
-def sender(url: str, pictures: Sequence[Picture]) -> Iterator[Send]:
-    """What sends the pictures in turn and waits for the answer; several threads may share it."""
-    requests = [Infer("ocr", {"IMAGE": np.array([one.data], np.object_)}, {}) for one in pictures]
-    with connected(url) as transport:
-        yield lambda number: transport.send(requests[number % len(requests)], TIMEOUT) and None
 
 
 def measure(

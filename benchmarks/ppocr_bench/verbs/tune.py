@@ -20,27 +20,27 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import closed_loop
+from ppocr_bench.load import Send, closed_loop
 from ppocr_bench.machine import Disturbance, disturbance, sample
 from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import Picture, gather, picture_options
-from ppocr_bench.record import Result, Table, percentile_ms
-from ppocr_bench.target import REPOSITORY, connected, infer
-from ppocr_bench.verbs.tune_setting import (
+from ppocr_bench.record import Result, Run, Table, percentile_ms
+from ppocr_bench.target import REPOSITORY, sender
+from ppocr_bench.tune_setting import (
     Setting,
+    read_configs,
     read_setting,
     section,
     steps,
     variants,
     write_setting,
 )
-from ppocr_engine.config_pbtxt import read_config, write_config
+from ppocr_engine.config_pbtxt import write_config
 from ppocr_engine.machine import available_cores
 from ppocr_server.tritonserver.server import TritonServer
 
 logger = logging.getLogger(__name__)
 
-TUNED = ("det", "rec", "recognize")
 #: A change must gain so much, as a share, to be kept: less is noise, and the default is simpler.
 WORTH_IT = 0.03
 OPTIONS = {
@@ -56,17 +56,27 @@ OPTIONS = {
 
 
 class Trial(NamedTuple):
-    """One setting as it was measured beside others; rounds are pictures read in a second."""
+    """One setting as it was measured beside others."""
 
     step: str
     setting: Setting
-    rounds: list[float]
-    p99_ms: float
+    runs: list[Run]
+    meanwhile: list[Disturbance]
+
+    @property
+    def rounds(self) -> list[float]:
+        """Pictures read in a second, round by round."""
+        return [run.per_second for run in self.runs]
 
     @property
     def pictures_per_second(self) -> float:
         """The median of the rounds."""
         return median(self.rounds)
+
+    @property
+    def p99_ms(self) -> float:
+        """Of the requests of all rounds."""
+        return percentile_ms([s for run in self.runs for s in run.latencies()], 99) or 0.0
 
 
 #: Measures settings side by side, in the order given.
@@ -84,29 +94,22 @@ def run(args: argparse.Namespace) -> Result:
     default = read_setting(read_configs(args.repository))
     pictures, planned = gather(args), list(steps(available_cores(), default))
     longest = sum(len(values) for _, values in planned) + 2 + len(planned)
-    disturbances: list[Disturbance] = []
     with tqdm(total=longest * args.rounds, unit="round", disable=None) as bar:
 
         def measure(step: str, settings: Sequence[Setting]) -> list[Trial]:
             bar.set_description(step)
-            trials, seen = side_by_side(args, step, settings, pictures, bar.update)
-            disturbances.extend(seen)
-            return trials
+            return side_by_side(args, step, settings, pictures, bar.update)
 
         tuned, trials = search(default, planned, measure, args.max_p99_ms)
         last = measure("in the end", list(dict.fromkeys([default, tuned])))
-    result = judge(args, tuned, trials, last, disturbances)
+    result = judge(args, tuned, trials, last)
     if args.write is not None and result.ok:
         args.write.write_text(f"{result.settings['section']}\n", encoding="utf-8")
     return result
 
 
 def judge(
-    args: argparse.Namespace,
-    tuned: Setting,
-    trials: Sequence[Trial],
-    last: Sequence[Trial],
-    disturbances: Sequence[Disturbance],
+    args: argparse.Namespace, tuned: Setting, trials: Sequence[Trial], last: Sequence[Trial]
 ) -> Result:
     """It passes within the latency limit, measured on a quiet machine or with --force.
 
@@ -115,6 +118,7 @@ def judge(
     default, pairs = last[0].setting, zip(last[0].rounds, last[-1].rounds, strict=True)
     gain = median(after / before for before, after in pairs) - 1
     within = args.max_p99_ms is None or last[-1].p99_ms <= args.max_p99_ms
+    disturbances = [one for trial in [*trials, *last] for one in trial.meanwhile]
     busy = [one for one in disturbances if one.busy]
     notes = [] if within else [f"no setting was found that keeps {args.max_p99_ms:g} ms"]
     if busy:
@@ -180,49 +184,33 @@ def choose(trials: Sequence[Trial], max_p99_ms: float | None) -> Trial:
     return trials[0] if trials[0] in within and gain < WORTH_IT else fastest
 
 
-def read_configs(repository: Path) -> dict[str, Any]:
-    """The configurations that are tuned, by the model's name; BenchError where one is missing."""
-    paths = {name: repository / name / "config.pbtxt" for name in TUNED}
-    missing = [name for name, path in paths.items() if not path.is_file()]
-    if missing:
-        said = f"{repository} has no {', '.join(missing)}; build one with `ppocr-convert build`"
-        raise BenchError(said)
-    return {name: read_config(path) for name, path in paths.items()}
-
-
 def side_by_side(
     args: argparse.Namespace,
     step: str,
     settings: Sequence[Setting],
     pictures: Sequence[Picture],
     done: Callable[[], object],
-) -> tuple[list[Trial], list[Disturbance]]:
+) -> list[Trial]:
     """Serve every setting, and load one server after the other, round after round."""
-    count, disturbances = len(pictures), []
-    rounds: list[list[float]] = [[] for _ in settings]
-    times: list[list[float]] = [[] for _ in settings]
+    trials = [Trial(step, setting, [], []) for setting in settings]
     with contextlib.ExitStack() as servers:
         asked = [servers.enter_context(served(args.repository, one, pictures)) for one in settings]
         for send in asked:
-            closed_loop(send, 1, requests=count)
+            closed_loop(send, 1, requests=len(pictures))
         for _ in range(args.rounds):
-            for index, send in enumerate(asked):
+            for trial, send in zip(trials, asked, strict=True):
                 with disturbance() as seen:
-                    load = closed_loop(send, args.clients, seconds=args.seconds, items=count)
-                disturbances.append(seen)
-                rounds[index].append(load.per_second)
-                times[index] += load.latencies()
+                    load = closed_loop(
+                        send, args.clients, seconds=args.seconds, items=len(pictures)
+                    )
+                trial.meanwhile.append(seen)
+                trial.runs.append(load)
                 done()
-    return [
-        Trial(step, setting, rounds[index], percentile_ms(times[index], 99) or 0.0)
-        for index, setting in enumerate(settings)
-    ], disturbances
+    return trials
 
 
 @contextlib.contextmanager
-def served(
-    repository: Path, setting: Setting, pictures: Sequence[Picture]
-) -> Iterator[Callable[[int], object]]:
+def served(repository: Path, setting: Setting, pictures: Sequence[Picture]) -> Iterator[Send]:
     """A server with the repository changed to a setting; gives what sends request n to it."""
     with tempfile.TemporaryDirectory(prefix="ppocr-tune-") as folder:
         variant = Path(folder) / "repository"
@@ -233,8 +221,11 @@ def served(
             path = variant / name / "config.pbtxt"
             path.unlink()  # it may be a link to the repository's own
             write_config(path, config)
-        with TritonServer(variant) as server, connected(f"grpc://{server.grpc_url}") as transport:
-            yield lambda number: infer(transport, pictures[number % len(pictures)].data)
+        with (
+            TritonServer(variant) as server,
+            sender(f"grpc://{server.grpc_url}", pictures) as send,
+        ):
+            yield send
 
 
 def _link(source: str, target: str) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
+from ppocr_bench.errors import BenchError
+from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.spec import EngineSpec
 
+TUNED = ("det", "rec", "recognize")
 #: Widths that lines are padded to: fine, coarser, and few.
 BUCKETS = ("96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")
 #: Lines in one call of the recogniser, on a CPU and on a GPU.
@@ -35,6 +39,16 @@ class Setting(NamedTuple):
     rec_batch_size: int
     rec_buckets: str
     rec_max_queue_delay_microseconds: int
+
+
+def read_configs(repository: Path) -> dict[str, Any]:
+    """The configurations that are tuned, by the model's name; BenchError where one is missing."""
+    paths = {name: repository / name / "config.pbtxt" for name in TUNED}
+    missing = [name for name, path in paths.items() if not path.is_file()]
+    if missing:
+        said = f"{repository} has no {', '.join(missing)}; build one with `ppocr-convert build`"
+        raise BenchError(said)
+    return {name: read_config(path) for name, path in paths.items()}
 
 
 def read_setting(configs: Mapping[str, Any]) -> Setting:
