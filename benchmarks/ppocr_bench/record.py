@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from statistics import quantiles
 from typing import Any, NamedTuple
 
@@ -139,6 +139,13 @@ class Result:
     notes: Sequence[str] = ()
     overall: Row | None = None
 
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Result:
+        """What `to_dict` wrote, whatever else stands beside it."""
+        own = {one.name: saved[one.name] for one in fields(cls)}
+        tables = {name: Table(**table) for name, table in own["tables"].items()}
+        return cls(**own | {"tables": tables, "charts": [Chart(**one) for one in own["charts"]]})
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
         tables = {name: table._asdict() for name, table in self.tables.items()}
@@ -149,8 +156,12 @@ class Result:
         shown = []
         for table in self.tables.values():
             shown += [*filter(None, [table.caption]), *print_table(table), ""] if table.keys else []
-        verdict = {None: "", True: "PASS: ", False: "FAIL: "}[self.ok]
-        return [*shown, *(f"note: {note}" for note in self.notes), f"{verdict}{self.summary}"]
+        return [*shown, *(f"note: {note}" for note in self.notes), self.verdict]
+
+    @property
+    def verdict(self) -> str:
+        """The outcome, after PASS or FAIL where it is judged."""
+        return {None: "", True: "PASS: ", False: "FAIL: "}[self.ok] + self.summary
 
 
 def cells(table: Table) -> tuple[list[str], list[list[str]], list[bool]]:

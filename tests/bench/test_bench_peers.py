@@ -1,5 +1,6 @@
 """What the comparison of peers is made of; peers themselves are stood in for by functions here."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ from ppocr_bench.peers.environments import (
     ensure_environment,
     find_python,
 )
-from ppocr_bench.peers.peer import Materials, Peer, Running
+from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.peers.rounds import Load, Rounds, Workload, reading
 from ppocr_bench.peers.served import AS_SHIPPED, write_service
 from ppocr_bench.record import Line
@@ -26,7 +27,7 @@ from ppocr_bench.verbs.peers import label_and_folder
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
 LOW = [[x, y + 40] for x, y in BOX]
-WORKLOAD = Workload("photos", ["a.jpg", "b.jpg"], range(2))
+WORKLOAD = Workload("photos", ["a.jpg", "b.jpg"], [Path("/x/a"), Path("/x/b")])
 
 # Stands in for a reader: what it "reads" is the file's name, and "bad" and "end" go wrong.
 FAKE = f"""
@@ -55,16 +56,16 @@ def test_a_child_reads_and_its_prints_do_no_harm(fake: list[str | Path]) -> None
     with children(2, fake, pictures=[Path("/x/first.jpg")]) as (ask, pids, versions):
         assert versions == {"fake": "1.0"}
         assert len(set(pids)) == 2
-        (line,) = ask("/x/one.jpg")
+        (line,) = ask(Path("/x/one.jpg"))
         assert (line.text, line.score, line.box) == ("one.jpg", 0.5, BOX)
         with pytest.raises(BenchError, match="ValueError: no picture"):
-            ask("bad")
-        assert ask("again")[0].text == "again"
+            ask(Path("bad"))
+        assert ask(Path("again"))[0].text == "again"
 
 
 def test_nobody_is_served_before_those_who_came_first(fake: list[str | Path]) -> None:
     with children(1, fake) as (ask, _, _):
-        run = closed_loop(lambda _: ask("x"), 4, seconds=0.3)
+        run = closed_loop(lambda _: ask(Path("x")), 4, seconds=0.3)
     # With one process and four clients, each waits for the three others.
     taken = run.latencies()
     assert sum(taken) / len(taken) * run.per_second == pytest.approx(4, rel=0.3)
@@ -75,7 +76,7 @@ def test_a_child_that_ends_says_why(fake: list[str | Path]) -> None:
     try:
         child.versions()
         with pytest.raises(BenchError, match=r"fake.py ended with 3:\n(?s:.*)no memory left"):
-            child.ask("end")
+            child.ask(Path("end"))
     finally:
         child.close()
 
@@ -96,33 +97,24 @@ def test_an_environment_without_its_python_is_refused(tmp_path: Path) -> None:
     assert find_python(RAPIDOCR) == sys.executable
 
 
-def peer(name: str, ask: Callable[[int], object], *, ours: str | None = None) -> Peer:
-    """A peer that reads one line of each picture, its number."""
+def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> Peer:
+    """A peer that reads one line of each picture."""
 
     @contextlib.contextmanager
-    def start(materials: Materials) -> Iterator[Running]:
-        yield Running(lambda n: [Line(str(ask(n)), BOX)], [os.getpid()], {})
+    def start(_: object) -> Iterator[Running]:
+        yield Running(lambda path: [Line(ask(path), BOX)], [os.getpid()], {})
 
     return Peer(name, "as it comes", start, ours=ours)
 
 
-def take(peers: list[Peer], materials: Materials) -> Rounds:
+def take(peers: list[Peer]) -> Rounds:
     rounds = Rounds([WORKLOAD], Load([1, 2], rounds=2, seconds=0.001, warm_up=0.001))
-    rounds.run(peers, materials)
+    rounds.run(peers, argparse.Namespace())
     return rounds
 
 
-@pytest.fixture
-def materials(tmp_path: Path) -> Materials:
-    files = [tmp_path / name for name in WORKLOAD.pictures]
-    model, onnx = tmp_path / "model", tmp_path / "converted.onnx"
-    dictionary = tmp_path / "dictionary.txt"
-    return Materials(files, model, model, onnx, onnx, dictionary, 48, tmp_path, tmp_path)
-
-
-def test_peers_take_turns_and_are_compared(materials: Materials) -> None:
-    both = [peer("ours (x)", lambda n: n, ours="x"), peer("other", lambda n: n)]
-    rounds = take(both, materials)
+def test_peers_take_turns_and_are_compared() -> None:
+    rounds = take([peer("ours (x)", str, ours="x"), peer("other", str)])
     rows = rounds.rows()
     loads = [(row["peer"], row["clients"]) for row in rows]
     assert loads == [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
@@ -133,15 +125,15 @@ def test_peers_take_turns_and_are_compared(materials: Materials) -> None:
     assert rows[0]["times_x"] == 1
 
 
-def test_a_failing_peer_is_left_out_with_a_note(materials: Materials) -> None:
-    def fail(number: int) -> None:
+def test_a_failing_peer_is_left_out_with_a_note() -> None:
+    def fail(path: Path) -> str:
         raise BenchError("out of paper")
 
-    rounds = take([peer("ours (x)", lambda n: n, ours="x"), peer("other", fail)], materials)
+    rounds = take([peer("ours (x)", str, ours="x"), peer("other", fail)])
     assert rounds.notes == ["other is left out: out of paper"]
     assert {row["peer"] for row in rounds.rows()} == {"ours (x)"}
     with pytest.raises(BenchError, match="out of paper"):
-        take([peer("ours (x)", fail, ours="x")], materials)
+        take([peer("ours (x)", fail, ours="x")])
 
 
 def test_readings_are_held_beside_ours() -> None:
@@ -157,8 +149,10 @@ def test_repositories_are_labelled() -> None:
     assert label_and_folder("build/a") == ("", Path("build/a"))
 
 
-def test_the_old_service_is_written_as_it_wants_it(tmp_path: Path, materials: Materials) -> None:
-    path = write_service(tmp_path, materials, AS_SHIPPED, {"rpc": 1, "http": 2})
+def test_the_old_service_is_written_as_it_wants_it(tmp_path: Path) -> None:
+    model = {"det_model": tmp_path, "rec_model": tmp_path, "dictionary": tmp_path, "rec_height": 48}
+    args = argparse.Namespace(**model)
+    path = write_service(tmp_path, args, AS_SHIPPED, {"rpc": 1, "http": 2})
     ops = json.loads(path.read_text("utf-8"))["config"]["op"]
     assert {name: op["concurrency"] for name, op in ops.items()} == {"det": 6, "rec": 3}
     for op in ops.values():

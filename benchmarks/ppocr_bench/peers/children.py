@@ -12,13 +12,14 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ppocr_bench.errors import BenchError
+from ppocr_bench.peers.peer import Running
 from ppocr_bench.record import Line
 
 RUNNERS = Path(__file__).with_name("runners")
@@ -59,7 +60,7 @@ class Child:
         """Wait until it is ready; versions of what it reads with."""
         return self._answer("versions")
 
-    def ask(self, path: str | Path) -> list[Line]:
+    def ask(self, path: Path) -> list[Line]:
         """The lines of a picture."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # `_answer` says why it ended.
@@ -93,22 +94,17 @@ class Child:
         return answer[wanted]
 
 
-class Children(NamedTuple):
-    """Equal processes; `ask` has a free one read a picture, those who ask first being first."""
-
-    ask: Callable[[str | Path], list[Line]]
-    pids: list[int]
-    versions: dict[str, str]
-
-
 @contextlib.contextmanager
 def children(
     number: int,
     command: Command,
     environment: Mapping[str, str] | None = None,
     pictures: Sequence[Path] = (),
-) -> Iterator[Children]:
-    """So many processes of a command that are ready, and have read every one of the pictures."""
+) -> Iterator[Running]:
+    """So many processes of a command that are ready, and have read every one of the pictures.
+
+    A free one reads what is asked; those who ask first are first.
+    """
     with contextlib.ExitStack() as opened:
         started = []
         for _ in range(number):
@@ -126,7 +122,7 @@ def children(
         # Each thread asks a process of its own, so that requests wait in the order they came.
         pool = opened.enter_context(ThreadPoolExecutor(number, initializer=take_one))
 
-        def ask(path: str | Path) -> list[Line]:
+        def ask(path: Path) -> list[Line]:
             return pool.submit(lambda: own.child.ask(path)).result()
 
-        yield Children(ask, [child.pid for child in started], versions[0])
+        yield Running(ask, [child.pid for child in started], versions[0])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -16,7 +18,7 @@ from tqdm import tqdm
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
 from ppocr_bench.metrics import compare
-from ppocr_bench.peers.peer import Materials, Peer, Running
+from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.processes import Watch
 from ppocr_bench.record import Line, Run, percentile_ms
 from ppocr_client.errors import OcrError
@@ -25,11 +27,11 @@ logger = logging.getLogger(__name__)
 
 
 class Workload(NamedTuple):
-    """Pictures that are read in turn; `numbers` are theirs among those of all workloads."""
+    """Pictures that are read in turn: their names, and the files that all peers read."""
 
     name: str
     pictures: list[str]
-    numbers: range
+    files: list[Path]
 
 
 class Load(NamedTuple):
@@ -60,18 +62,18 @@ class Rounds:
         self.started: list[Started] = []
         self.notes: list[str] = []
 
-    def run(self, peers: Sequence[Peer], materials: Materials) -> None:
+    def run(self, peers: Sequence[Peer], args: argparse.Namespace) -> None:
         """Start all, measure all, stop all; errors of ours are raised."""
         with contextlib.ExitStack() as opened:
             for peer in peers:
                 if any(map(peer.clients, self.load.clients)):
                     with self._without(peer):
                         logger.info("starting %s: %s", peer.name, peer.setting)
-                        running = opened.enter_context(peer.start(materials))
+                        running = opened.enter_context(peer.start(args))
                         self.started.append(Started(peer, running))
             for one, workload in product(list(self.started), self.workloads):
                 with self._without(one.peer):
-                    one.lines[workload.name] = list(map(one.running.ask, workload.numbers))
+                    one.lines[workload.name] = list(map(one.running.ask, workload.files))
             for number in tqdm(range(self.load.rounds + 1), unit="round", disable=None):
                 turns = product(self.workloads, self.load.clients, list(self.started))
                 for workload, clients, one in turns:
@@ -81,15 +83,15 @@ class Rounds:
 
     def _turn(self, one: Started, workload: Workload, clients: int, *, counted: bool) -> None:
         """Measure speed where it counts; memory where it does not, since looking takes time."""
-        count, key = len(workload.numbers), (workload.name, clients)
+        files, key = workload.files, (workload.name, clients)
         with contextlib.ExitStack() as stack:
             pids = [] if counted else one.running.pids
             watches = [stack.enter_context(Watch(pid)) for pid in pids]
             run = closed_loop(
-                lambda number: one.running.ask(workload.numbers[number % count]),
+                lambda number: one.running.ask(files[number % len(files)]),
                 one.peer.clients(clients),
                 seconds=self.load.seconds if counted else self.load.warm_up,
-                items=count,
+                items=len(files),
             )
         if counted:
             one.runs.setdefault(key, []).append(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import base64
 import contextlib
@@ -19,7 +20,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import versions
 from ppocr_bench.peers.children import RUNNERS, Child
 from ppocr_bench.peers.environments import PADDLE_SERVING, ensure_environment
-from ppocr_bench.peers.peer import Materials, Peer, Running
+from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.record import Line
 from ppocr_bench.target import TIMEOUT, connected
 from ppocr_bench.verbs.endpoint import pipeline_stub
@@ -63,12 +64,12 @@ def paddle_serving(cores: int) -> list[Peer]:
 
 
 @contextlib.contextmanager
-def _ours(repository: Path, materials: Materials) -> Iterator[Running]:
-    images = [np.array([path.read_bytes()], np.object_) for path in materials.pictures]
+def _ours(repository: Path, args: argparse.Namespace) -> Iterator[Running]:
+    images = {path: np.array([path.read_bytes()], np.object_) for path in args.files}
     with TritonServer(repository) as server, connected(f"grpc://{server.grpc_url}") as transport:
 
-        def ask(number: int) -> list[Line]:
-            answer = transport.send(Infer("ocr", {"IMAGE": images[number]}, {}), TIMEOUT)
+        def ask(path: Path) -> list[Line]:
+            answer = transport.send(Infer("ocr", {"IMAGE": images[path]}, {}), TIMEOUT)
             lines = zip(answer["TEXTS"].tolist(), answer["BOXES"].tolist(), strict=True)
             return [Line(text.decode(), box) for text, box in lines]
 
@@ -76,13 +77,12 @@ def _ours(repository: Path, materials: Materials) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterator[Running]:
-    python = ensure_environment(PADDLE_SERVING, materials.environments / "paddle-serving-env")
-    folder = Path(tempfile.mkdtemp(dir=materials.scratch))
+def _paddle_serving(numbers: Mapping[str, int], args: argparse.Namespace) -> Iterator[Running]:
+    python = ensure_environment(PADDLE_SERVING, args.environments / "paddle-serving-env")
+    folder = Path(tempfile.mkdtemp(dir=args.scratch))
     ports = choose_ports("127.0.0.1", {"rpc": 0, "http": 0})
-    service = write_service(folder, materials, numbers, ports)
-    files = [base64.b64encode(path.read_bytes()).decode() for path in materials.pictures]
-    requests = [messages.Request(key=["image"], value=[file]) for file in files]
+    service = write_service(folder, args, numbers, ports)
+    files = {path: base64.b64encode(path.read_bytes()).decode() for path in args.files}
     command = [python.absolute(), RUNNERS / "run_paddle_serving.py", service]
     child = Child(command, {"HOME": str(folder)}, folder=folder, answers=False)
     address = f"127.0.0.1:{ports['rpc']}"
@@ -90,8 +90,9 @@ def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterato
         _wait(grpc.channel_ready_future(channel), child)
         send = pipeline_stub(channel)
 
-        def ask(number: int) -> list[Line]:
-            lines = ast.literal_eval(send(requests[number]).value[0])
+        def ask(path: Path) -> list[Line]:
+            answer = send(messages.Request(key=["image"], value=[files[path]]))
+            lines = ast.literal_eval(answer.value[0])
             # It drops no line itself; the others drop the unsure ones.
             return [Line(text, box, score) for (text, score), box in lines if score >= DROP_SCORE]
 
@@ -99,11 +100,11 @@ def _paddle_serving(numbers: Mapping[str, int], materials: Materials) -> Iterato
 
 
 def write_service(
-    folder: Path, materials: Materials, numbers: Mapping[str, int], ports: Mapping[str, int]
+    folder: Path, args: argparse.Namespace, numbers: Mapping[str, int], ports: Mapping[str, int]
 ) -> Path:
     """Write the models as Paddle Serving wants them, and the service's settings; return these."""
     ops = {}
-    for name, model in (("det", materials.det_model), ("rec", materials.rec_model)):
+    for name, model in (("det", args.det_model), ("rec", args.rec_model)):
         served = folder / name
         served.mkdir()
         for file in ("inference.pdmodel", "inference.pdiparams"):
@@ -128,7 +129,7 @@ def write_service(
         "dag": {"is_thread_op": False, "retry": 1, "use_profile": False},
         "op": ops,
     }
-    alphabet = {"dictionary": str(materials.dictionary.absolute()), "height": materials.rec_height}
+    alphabet = {"dictionary": str(args.dictionary.absolute()), "height": args.rec_height}
     path = folder / "service.json"
     path.write_text(json.dumps({"config": config, **alphabet}), "utf-8")
     return path

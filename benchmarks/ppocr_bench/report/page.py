@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ppocr_bench.machine import describe_lines
-from ppocr_bench.record import Chart, Table, cells
+from ppocr_bench.record import Chart, Result, Row, Table, cells
 from ppocr_bench.report.charts import draw
 
 LONG = 12  # rows, from which a table is folded
@@ -27,51 +27,45 @@ class Figure(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What is shown of one result; `ok` is None where nothing is judged."""
+    """What is shown of one result."""
 
     title: str
-    summary: str
-    ok: bool | None
-    notes: Sequence[str]
-    figures: Sequence[Figure]
-    tables: Sequence[Table]
+    result: Result
     machine: Mapping[str, Any]
+    figures: list[Figure]
+
+    @property
+    def tables(self) -> list[Table]:
+        """Those that have columns and rows."""
+        return [table for table in self.result.tables.values() if table.keys and table.rows]
 
 
-def sections(results: Sequence[Mapping[str, Any]]) -> list[Section]:
+def sections(saved: Sequence[Mapping[str, Any]]) -> list[Section]:
     """One for each result; several of one verb are compared in the first."""
-    shown, numbers = [], count(1)
-    for result in [*_compared(results), *results]:
-        tables = {name: Table(**table) for name, table in result["tables"].items()}
-        charts = [Chart(**chart) for chart in result["charts"]]
-        drawn = [(one.caption, draw(one, tables[one.table].rows)) for one in charts]
+    numbers = count(1)
+
+    def section(title: str, result: Result, machine: Mapping[str, Any]) -> Section:
+        drawn = [(one.caption, draw(one, result.tables[one.table].rows)) for one in result.charts]
         figures = [Figure(f"figure-{next(numbers)}", *one) for one in drawn if one[1]]
-        kept = [table for table in tables.values() if table.keys and table.rows]
-        title, said = str(result["title"]), (result["summary"], result["ok"], result["notes"])
-        title = title[:1].upper() + title[1:]
-        shown.append(Section(title, *said, figures, kept, result["machine"]))
-    return shown
+        return Section(title[:1].upper() + title[1:], result, machine, figures)
 
-
-def _compared(results: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """A result made of several of one verb: their `overall` rows beside the first of them."""
-    for verb in dict.fromkeys(result["verb"] for result in results):
-        own = [one for one in results if one["verb"] == verb and one["overall"]]
+    compared = []
+    for verb in dict.fromkeys(one["verb"] for one in saved):
+        own = [one for one in saved if one["verb"] == verb and one["overall"]]
         if len(own) > 1:
-            found = [one["overall"] for one in own]
-            name, *_, figure = found[0]
-            first = max(1e-9, found[0][figure])
-            rows = [{**row, "times_first": row[figure] / first} for row in found]
-            tables = {"overall": Table(rows, list(rows[0]))._asdict()}
-            charts = [Chart("bars", "overall", name, [figure], "Side by side.")._asdict()]
-            shown = {"tables": tables, "charts": charts, "machine": own[0]["machine"]}
-            said: dict[str, Any] = {
-                "title": f"{verb}, side by side",
-                "summary": "",
-                "ok": None,
-                "notes": [],
-            }
-            yield {**said, **shown}
+            result = side_by_side([one["overall"] for one in own])
+            compared.append(section(f"{verb}, side by side", result, own[0]["machine"]))
+    each = [section(one["title"], Result.from_dict(one), one["machine"]) for one in saved]
+    return [*compared, *each]
+
+
+def side_by_side(overall: Sequence[Row]) -> Result:
+    """A result made of several of one verb: their `overall` rows beside the first of them."""
+    name, *_, figure = overall[0]
+    first = max(1e-9, overall[0][figure])
+    rows = [{**row, "times_first": row[figure] / first} for row in overall]
+    chart = Chart("bars", "overall", name, [figure], "Side by side.")
+    return Result("", tables={"overall": Table(rows, list(rows[0]))}, charts=[chart])
 
 
 def _css(*names: str) -> str:
@@ -91,10 +85,11 @@ def html(shown: Sequence[Section]) -> str:
 
 
 def _html_section(section: Section) -> Iterator[str]:
-    kind = {None: "", True: "good", False: "bad"}[section.ok]
+    result = section.result
+    kind = {None: "", True: "good", False: "bad"}[result.ok]
     yield f"<h2>{escape(section.title)}</h2>"
-    yield f'<p class="{kind}">{escape(section.summary)}</p>' if section.summary else ""
-    yield from (f'<p class="note">{escape(note)}</p>' for note in section.notes)
+    yield f'<p class="{kind}">{escape(result.summary)}</p>' if result.summary else ""
+    yield from (f'<p class="note">{escape(note)}</p>' for note in result.notes)
     for figure in section.figures:
         yield f"<figure>{figure.svg}<figcaption>{escape(figure.caption)}</figcaption></figure>"
     yield from map(_html_table, section.tables)
@@ -121,8 +116,7 @@ def markdown(shown: Sequence[Section], folder: Path | None, file: Path) -> str:
     """Tables and figures for a README; `folder` holds its charts, None without them."""
     parts = []
     for section in shown:
-        verdict = {None: "", True: "PASS: ", False: "FAIL: "}[section.ok]
-        parts += [f"### {section.title}", f"{verdict}{section.summary}", *section.notes]
+        parts += [f"### {section.title}", section.result.verdict, *section.result.notes]
         if folder is not None:
             there = Path(os.path.relpath(folder, file.parent)).as_posix()
             parts += [f"![{one.caption}]({there}/{one.name}.svg)" for one in section.figures]

@@ -16,7 +16,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.networks import read_setting
 from ppocr_bench.options import Append, at_least, list_of, positive
 from ppocr_bench.peers import in_process, served
-from ppocr_bench.peers.peer import Materials, Peer
+from ppocr_bench.peers.peer import Peer
 from ppocr_bench.peers.rounds import Load, Rounds, Workload
 from ppocr_bench.pictures import Picture, read_picture, rendered
 from ppocr_bench.record import Chart, Result, Table
@@ -68,9 +68,9 @@ def run(args: argparse.Namespace) -> Result:
     """Start all peers, and measure them in turns."""
     load = Load(sorted(set(args.clients)), args.rounds, args.seconds, args.warm_up)
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as scratch:
-        materials, workloads = prepare(args, Path(scratch))
+        workloads = prepare(args, Path(scratch))
         rounds = Rounds(workloads, load)
-        rounds.run(list(choose(args)), materials)
+        rounds.run(list(choose(args)), args)
     rows, readings = rounds.rows(), rounds.readings()
     ratios = [key for key in rows[0] if key.startswith("times_")]
     settings = [
@@ -117,27 +117,24 @@ def choose(args: argparse.Namespace) -> Iterator[Peer]:
         yield from peers if choice in args.peers else []
 
 
-def prepare(args: argparse.Namespace, scratch: Path) -> tuple[Materials, list[Workload]]:
-    """Write the pictures as files that every peer decodes to the same pixels, and name the rest."""
-    files: list[Path] = []
+def prepare(args: argparse.Namespace, scratch: Path) -> list[Workload]:
+    """Write the pictures as files that every peer decodes to the same pixels.
+
+    Everything that peers are started with is in `args` then, with all paths absolute: RapidOCR
+    takes a relative one for one in its own folder.
+    """
     workloads = []
     for name, pictures in gather(args).items():
-        numbers = range(len(files), len(files) + len(pictures))
-        workloads.append(Workload(name, [picture.name for picture in pictures], numbers))
-        for number, picture in zip(numbers, pictures, strict=True):
-            files.append(plain_file(picture, scratch / f"picture_{number}"))
-    materials = Materials(
-        pictures=files,
-        det_model=args.det_model,
-        rec_model=args.rec_model,
-        det_onnx=args.onnx / args.det_model.name / "converted.onnx",
-        rec_onnx=args.onnx / args.rec_model.name / "converted.onnx",
-        dictionary=args.dictionary or args.rec_model / "dictionary.txt",
-        rec_height=args.rec_height,
-        environments=args.environments,
-        scratch=scratch,
-    )
-    return materials, workloads
+        files = [plain_file(one, scratch / f"{name}_{i}") for i, one in enumerate(pictures)]
+        workloads.append(Workload(name, [picture.name for picture in pictures], files))
+    args.scratch, args.files = scratch, [path for one in workloads for path in one.files]
+    args.dictionary = args.dictionary or args.rec_model / "dictionary.txt"
+    # The same networks as Paddle2ONNX wrote them, with nothing changed.
+    args.det_onnx = args.onnx / args.det_model.name / "converted.onnx"
+    args.rec_onnx = args.onnx / args.rec_model.name / "converted.onnx"
+    for name, value in vars(args).items():
+        setattr(args, name, value.absolute() if isinstance(value, Path) else value)
+    return workloads
 
 
 def gather(args: argparse.Namespace) -> dict[str, list[Picture]]:
