@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -60,38 +61,38 @@ class Counts:
         return {f"{name}_percent": 100 * rate for name, rate in rates.items()}
 
 
-def compare(
-    truth_boxes: Sequence[np.ndarray],
-    truth_texts: Sequence[str],
-    boxes: Sequence[np.ndarray],
-    texts: Sequence[str],
-) -> Counts:
+class Read(Protocol):
+    """A line; its box is float32 [4, 2], pixels, clockwise from top-left."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def box(self) -> np.ndarray: ...  # noqa: D102
+
+
+def compare(truth: Sequence[Read], lines: Sequence[Read]) -> Counts:
     """Compare what was read on one picture with what is there.
 
     A line that was found in pieces is read as the pieces in order, so that the texts are judged
     as texts and the boxes as boxes.
-
-    Args:
-        truth_boxes: float32 [4, 2] each, pixels, clockwise.
-        truth_texts: as many.
-        boxes: float32 [4, 2] each.
-        texts: as many.
     """
+    truth_boxes, boxes = [one.box for one in truth], [one.box for one in lines]
+    truth_texts, texts = [one.text for one in truth], [one.text for one in lines]
     overlap = intersections(truth_boxes, boxes)
     read, elsewhere = assign(truth_boxes, boxes, texts, overlap)
     pairs = list(zip(truth_texts, read, strict=True)) + [("", text) for text in elsewhere]
     folded = [(fold(expected), fold(found)) for expected, found in pairs]
-    lines = slice(len(truth_texts))
+    there = slice(len(truth))
     return Counts(
         truth_boxes=len(truth_boxes),
         found_boxes=len(boxes),
         matched_boxes=matches(truth_boxes, boxes, overlap),
         characters=sum(len(expected) for expected, _ in pairs),
         errors=sum(edit_distance(*pair) for pair in pairs),
-        exact=sum(expected == found for expected, found in pairs[lines]),
+        exact=sum(expected == found for expected, found in pairs[there]),
         folded_characters=sum(len(expected) for expected, _ in folded),
         folded_errors=sum(edit_distance(*pair) for pair in folded),
-        folded_exact=sum(expected == found for expected, found in folded[lines]),
+        folded_exact=sum(expected == found for expected, found in folded[there]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a measurement leaves: a line that was read, a run of requests, the result of a verb.
+"""What a measurement leaves: a run of requests, and the result of a verb.
 
 A result file of `--out` is JSON: `verb`, `machine`, and the fields of `Result`. Its tables hold
 rows of plain values by key, in the unit that ends the key.
@@ -14,14 +14,6 @@ from typing import Any, NamedTuple
 
 OK = "OK"
 Row = Mapping[str, Any]
-
-
-class Line(NamedTuple):
-    """A line of text on a picture; `box` is [4][2], pixels, clockwise from top-left."""
-
-    text: str
-    box: list[list[float]]
-    score: float = 0.0
 
 
 class Answer(NamedTuple):

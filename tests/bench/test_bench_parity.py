@@ -9,46 +9,57 @@ import pytest
 
 from ppocr_bench.cli import main
 from ppocr_bench.pictures import Picture, read_labels
-from ppocr_bench.record import Line
-from ppocr_bench.verbs.parity import Compared, compare, judge, plain_file
+from ppocr_bench.record import Result
+from ppocr_bench.verbs.parity import compare, judge, plain_file
 from ppocr_pipeline.decode import decode_image
+from ppocr_pipeline.pipeline import Line
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
-CORNERS = [[0.0, 0.0], [9.0, 0.0], [9.0, 5.0], [0.0, 5.0]]
 
 
-def line(text: str, score: float = 0.9, corners: list[list[float]] = CORNERS) -> Line:
-    return Line(text, corners, score)
+def line(text: str, score: float = 0.9, at: int = 0, left: float = 0.0) -> Line:
+    """A line; each place `at` is below the one before."""
+    top, bottom = 10.0 * at, 10.0 * at + 5
+    corners = [[left, top], [90.0, top], [90.0, bottom], [0.0, bottom]]
+    return Line(text, score, np.array(corners, np.float32), 0.0)
+
+
+def judged(paddleocr: list[Line], served: list[Line]) -> Result:
+    return judge(["page"], [compare(paddleocr, served)], {})
+
+
+def numbers(result: Result) -> tuple[int, int]:
+    return result.settings["equal"], result.settings["different"]
 
 
 def test_equal_readings_are_equal() -> None:
-    both = [line("a"), line("b")]
-    assert compare("page", both, both) == Compared("page", 2, 0.0, [], [])
-    assert judge([compare("page", [], [])], {}).ok
+    both = [line("a"), line("b", at=1)]
+    assert judged(both, both).ok
+    assert numbers(judged(both, both)) == (2, 0)
+    assert judged([], []).ok
 
 
 def test_a_line_too_many_is_one_difference() -> None:
-    found = compare("page", [line("a"), line("b"), line("c")], [line("a"), line("c")])
-    assert (found.equal, len(found.paddleocr_only)) == (2, 0)
-    assert found.served_only == [line("b")]
+    first, last = line("a"), line("c", at=2)
+    found = judged([first, last], [first, line("b", at=1), last])
+    assert (numbers(found), found.ok) == ((2, 1), False)
 
 
 def test_a_moved_corner_and_another_text_are_differences() -> None:
-    moved = [[1.0, 0.0], *CORNERS[1:]]
-    found = compare("page", [line("a"), line("b")], [line("a", corners=moved), line("B")])
-    assert (found.equal, len(found.served_only), len(found.paddleocr_only)) == (0, 2, 2)
+    found = judged([line("a", left=1), line("B", at=1)], [line("a"), line("b", at=1)])
+    assert (numbers(found), found.ok) == ((0, 2), False)
 
 
 @pytest.mark.parametrize(("score", "ok"), [(0.9004, True), (0.91, False)])
 def test_scores_may_differ_a_little(score: float, ok: bool) -> None:
-    report = judge([compare("page", [line("a", 0.9)], [line("a", score)])], {})
+    report = judged([line("a", score)], [line("a", 0.9)])
     assert report.ok is ok
     assert report.settings["scores"] == pytest.approx(score - 0.9)
 
 
 def test_differences_are_shown() -> None:
-    text = "\n".join(judge([compare("page", [line("mine")], [line("theirs")])], {}).lines())
+    text = "\n".join(judged([line("theirs")], [line("mine")]).lines())
     assert "mine" in text
     assert "theirs" in text
     assert "FAIL: 0 lines equal, 1 different" in text

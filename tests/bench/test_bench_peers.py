@@ -12,7 +12,7 @@ import pytest
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
-from ppocr_bench.peers.children import RUNNERS, Child, children
+from ppocr_bench.peers.children import RUNNERS, Child, children, read_line
 from ppocr_bench.peers.environments import (
     PADDLE_SERVING,
     RAPIDOCR,
@@ -22,7 +22,6 @@ from ppocr_bench.peers.environments import (
 from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.peers.rounds import Load, Rounds, Workload, reading
 from ppocr_bench.peers.served import AS_SHIPPED, write_service
-from ppocr_bench.record import Line
 from ppocr_bench.verbs.peers import label_and_folder
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
@@ -57,7 +56,7 @@ def test_a_child_reads_and_its_prints_do_no_harm(fake: list[str | Path]) -> None
         assert versions == {"fake": "1.0"}
         assert len(set(pids)) == 2
         (line,) = ask(Path("/x/one.jpg"))
-        assert (line.text, line.score, line.box) == ("one.jpg", 0.5, BOX)
+        assert (line.text, line.score, line.box.tolist()) == ("one.jpg", 0.5, BOX)
         with pytest.raises(BenchError, match="ValueError: no picture"):
             ask(Path("bad"))
         assert ask(Path("again"))[0].text == "again"
@@ -102,7 +101,7 @@ def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> P
 
     @contextlib.contextmanager
     def start(_: object) -> Iterator[Running]:
-        yield Running(lambda path: [Line(ask(path), BOX)], [os.getpid()], {})
+        yield Running(lambda path: [read_line(ask(path), 1.0, BOX)], [os.getpid()], {})
 
     return Peer(name, "as it comes", start, ours=ours)
 
@@ -137,8 +136,9 @@ def test_a_failing_peer_is_left_out_with_a_note() -> None:
 
 
 def test_readings_are_held_beside_ours() -> None:
-    mine = [[Line("一二三", BOX), Line("four", LOW)], [Line("five", BOX)]]
-    theirs = [[Line("一二三", BOX), Line("fcur", LOW)], []]
+    first = read_line("一二三", 0.9, BOX)
+    mine = [[first, read_line("four", 0.9, LOW)], [read_line("five", 0.9, BOX)]]
+    theirs = [[first, read_line("fcur", 0.9, LOW)], []]
     found = reading(theirs, mine)
     assert (found["lines"], found["equal"], found["ours"]) == (2, 1, 3)
     assert found["cer_percent"] == pytest.approx(100 * (1 + 4) / 11)

@@ -18,13 +18,20 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ppocr_bench.errors import BenchError
 from ppocr_bench.peers.peer import Running
-from ppocr_bench.record import Line
+from ppocr_pipeline.pipeline import Line
 
 RUNNERS = Path(__file__).with_name("runners")
 
 Command = Sequence[str | Path]
+
+
+def read_line(text: str, score: float, box: Any) -> Line:
+    """A line of a reader that does not tell its boxes' scores; `box` is [4][2], pixels."""
+    return Line(text, score, np.array(box, np.float32), 0.0)
 
 
 class Child:
@@ -66,7 +73,7 @@ class Child:
         with contextlib.suppress(BrokenPipeError):  # `_answer` says why it ended.
             self._process.stdin.write(json.dumps(str(path)) + "\n")
             self._process.stdin.flush()
-        return [Line(text, box, score) for text, score, box in self._answer("lines")]
+        return [read_line(*line) for line in self._answer("lines")]
 
     def check(self) -> None:
         """Raise BenchError with the end of its output where it has ended."""

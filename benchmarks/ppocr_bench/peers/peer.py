@@ -6,20 +6,18 @@ import argparse
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from ppocr_bench.record import Line
+from typing import Any, NamedTuple
 
 
 class Running(NamedTuple):
     """A peer that can be asked.
 
-    `ask` reads a picture, for several threads at the same time; a peer that only runs networks
-    reads no line. `pids` are of the processes whose memory, with that of all they started, is the
-    peer's. `versions` are of what it reads with.
+    `ask` gives the lines of a picture (`text`, `score`, `box`), for several threads at the same
+    time; a peer that only runs networks reads none. `pids` are of the processes whose memory, with
+    that of all they started, is the peer's. `versions` are of what it reads with.
     """
 
-    ask: Callable[[Path], Sequence[Line]]
+    ask: Callable[[Path], Sequence[Any]]
     pids: Sequence[int]
     versions: dict[str, str]
 

@@ -12,15 +12,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-import numpy as np
 from tqdm import tqdm
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
-from ppocr_bench.metrics import compare
+from ppocr_bench.metrics import Read, compare
 from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.processes import Watch
-from ppocr_bench.record import Line, Run, percentile_ms
+from ppocr_bench.record import Run, percentile_ms
 from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ class Started:
     running: Running
     runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
     memory_mib: dict[tuple[str, int], float] = field(default_factory=dict)
-    lines: dict[str, list[Sequence[Line]]] = field(default_factory=dict)
+    lines: dict[str, list[Sequence[Read]]] = field(default_factory=dict)
 
 
 class Rounds:
@@ -154,18 +153,13 @@ def figures(one: Started, workload: Workload, clients: int) -> dict[str, Any]:
     }
 
 
-def reading(found: Sequence[Sequence[Line]], ours: Sequence[Sequence[Line]]) -> dict[str, Any]:
+def reading(found: Sequence[Sequence[Read]], ours: Sequence[Sequence[Read]]) -> dict[str, Any]:
     """What a peer reads beside what ours reads; lines for each picture.
 
     `equal` are our lines that it reads with the same text at the same place; `cer_percent` are
     edits from our texts to its own, spaces aside, in characters of ours.
     """
-
-    def parts(lines: Sequence[Line]) -> tuple[list[np.ndarray], list[str]]:
-        return [np.array(one.box, np.float32) for one in lines], [one.text for one in lines]
-
-    pairs = zip(ours, found, strict=True)
-    counts = [compare(*parts(mine), *parts(theirs)) for mine, theirs in pairs]
+    counts = list(map(compare, ours, found))
     characters = sum(one.folded_characters for one in counts)
     return {
         "lines": sum(map(len, found)),

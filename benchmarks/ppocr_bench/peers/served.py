@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import versions
-from ppocr_bench.peers.children import RUNNERS, Child
+from ppocr_bench.peers.children import RUNNERS, Child, read_line
 from ppocr_bench.peers.environments import PADDLE_SERVING, ensure_environment
 from ppocr_bench.peers.peer import Peer, Running
-from ppocr_bench.record import Line
-from ppocr_bench.target import TIMEOUT, connected
+from ppocr_bench.target import TIMEOUT
 from ppocr_bench.verbs.endpoint import pipeline_stub
-from ppocr_client.transport.base import Infer
+from ppocr_client import OcrClient
+from ppocr_pipeline.pipeline import Line
 from ppocr_server.paddle_serving import pipeline_service_pb2 as messages
 from ppocr_server.tritonserver.ports import choose_ports
 from ppocr_server.tritonserver.server import TritonServer
@@ -32,7 +31,6 @@ from ppocr_server.tritonserver.server import TritonServer
 START_TIMEOUT = 300  # seconds
 VERSIONS = {"paddle-serving-server": "0.9.0", "paddlepaddle": "2.6.2", "python": "3.8 or 3.9"}
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-DROP_SCORE = 0.5
 
 #: What a configuration differs in: Paddle Serving's OCR example, and the best stable one found.
 AS_SHIPPED = {"det": 6, "rec": 3, "thread_num": 2, "mkldnn": 0}
@@ -65,15 +63,12 @@ def paddle_serving(cores: int) -> list[Peer]:
 
 @contextlib.contextmanager
 def _ours(repository: Path, args: argparse.Namespace) -> Iterator[Running]:
-    images = {path: np.array([path.read_bytes()], np.object_) for path in args.files}
-    with TritonServer(repository) as server, connected(f"grpc://{server.grpc_url}") as transport:
-
-        def ask(path: Path) -> list[Line]:
-            answer = transport.send(Infer("ocr", {"IMAGE": images[path]}, {}), TIMEOUT)
-            lines = zip(answer["TEXTS"].tolist(), answer["BOXES"].tolist(), strict=True)
-            return [Line(text.decode(), box) for text, box in lines]
-
-        yield Running(ask, [server.pid], versions())
+    files = {path: path.read_bytes() for path in args.files}
+    with (
+        TritonServer(repository) as server,
+        OcrClient(f"grpc://{server.grpc_url}", timeout=TIMEOUT) as client,
+    ):
+        yield Running(lambda path: client.read(files[path]).lines, [server.pid], versions())
 
 
 @contextlib.contextmanager
@@ -94,7 +89,7 @@ def _paddle_serving(numbers: Mapping[str, int], args: argparse.Namespace) -> Ite
             answer = send(messages.Request(key=["image"], value=[files[path]]))
             lines = ast.literal_eval(answer.value[0])
             # It drops no line itself; the others drop the unsure ones.
-            return [Line(text, box, score) for (text, score), box in lines if score >= DROP_SCORE]
+            return [read_line(text, score, box) for (text, score), box in lines if score >= 0.5]
 
         yield Running(ask, [child.pid], VERSIONS)
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 from tqdm import tqdm
 
-from ppocr_bench.peers.children import RUNNERS, children
+from ppocr_bench.peers.children import RUNNERS, children, read_line
 from ppocr_bench.peers.environments import PADDLEOCR, ensure_environment
 from ppocr_bench.pictures import Picture, gather, picture_options
-from ppocr_bench.record import Line, Result, Table
+from ppocr_bench.record import Result, Table
 from ppocr_bench.target import TARGET, serving
 from ppocr_client import OcrClient
+from ppocr_converters.proof.differences import Comparison, compare_lines
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.formats import read_header
 from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.pipeline import Line
 
 # Boxes and texts must be equal. Scores are means of float32 softmax values that two libraries
 # compute in another order: 0.0005 was the largest difference on 4,283 lines.
@@ -41,23 +42,13 @@ OPTIONS = {
 }
 
 
-class Compared(NamedTuple):
-    """One picture: equal lines, the largest difference of their scores, and the other lines."""
-
-    name: str
-    equal: int
-    score_difference: float
-    served_only: list[Line]
-    paddleocr_only: list[Line]
-
-
 def run(args: argparse.Namespace) -> Result:
     """Read every picture both ways."""
     pictures = gather(args)
     with serving(args) as found, OcrClient(found.urls[0]) as client:
         progress = tqdm(pictures, unit="picture", disable=None)
         results = [client.read(picture.data, rec_padding="paddle") for picture in progress]
-    served = [[Line(one.text, one.box.tolist(), one.score) for one in r.lines] for r in results]
+    served = [[read_line(one.text, one.score, one.box) for one in r.lines] for r in results]
     python = args.paddleocr_python or ensure_environment(PADDLEOCR, args.environment)
     models = ["--det-model", args.det_model, "--rec-model", args.rec_model]
     dictionary = ["--dictionary", args.dictionary or args.rec_model / "dictionary.txt"]
@@ -69,7 +60,12 @@ def run(args: argparse.Namespace) -> Result:
         with children(1, command, {"HOME": folder}) as (ask, _, versions):
             theirs = list(map(ask, paths))
     names = [picture.name for picture in pictures]
-    return judge([compare(*both) for both in zip(names, served, theirs, strict=True)], versions)
+    return judge(names, list(map(compare, theirs, served)), versions)
+
+
+def compare(paddleocr: Sequence[Line], served: Sequence[Line]) -> Comparison:
+    """Hold what the server reads on a picture to what PaddleOCR reads."""
+    return compare_lines(paddleocr, served, score=SCORE_TOLERANCE)
 
 
 def plain_file(picture: Picture, path: Path) -> Path:
@@ -86,53 +82,30 @@ def plain_file(picture: Picture, path: Path) -> Path:
     return path
 
 
-def compare(name: str, served: Sequence[Line], paddleocr: Sequence[Line]) -> Compared:
-    """Put the two readings of a picture side by side, in their order."""
-    ours, theirs = ([(one.text, str(one.box)) for one in lines] for lines in (served, paddleocr))
-    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
-    found = Compared(name, 0, 0.0, [], [])
-    for kind, a, a_end, b, b_end in matcher.get_opcodes():
-        if kind == "equal":
-            pairs = zip(served[a:a_end], paddleocr[b:b_end], strict=True)
-            largest = max(abs(mine.score - other.score) for mine, other in pairs)
-            difference = max(found.score_difference, largest)
-            found = found._replace(equal=found.equal + a_end - a, score_difference=difference)
-        else:
-            found.served_only.extend(served[a:a_end])
-            found.paddleocr_only.extend(paddleocr[b:b_end])
-    return found
-
-
-def judge(pictures: Sequence[Compared], versions: dict[str, str]) -> Result:
+def judge(names: Sequence[str], pictures: Sequence[Comparison], versions: dict[str, str]) -> Result:
     """It passes where no line differs, and no score by more than the tolerance."""
-    rows = [
-        {
-            "picture": one.name,
-            "equal": one.equal,
-            "different": max(len(one.served_only), len(one.paddleocr_only)),
-            "score_difference": one.score_difference,
-        }
-        for one in pictures
-    ]
-    differences = [
-        {"picture": one.name, "read_by": reader, "line": line.text, "score": line.score}
-        | {"corners": " ".join(f"{x:g},{y:g}" for x, y in line.box)}
-        for one in pictures
-        for reader, lines in (("server", one.served_only), ("PaddleOCR", one.paddleocr_only))
-        for line in lines
-    ]
-    equal = sum(one.equal for one in pictures)
-    different = sum(max(map(len, one[3:])) for one in pictures)
-    scores = max((one.score_difference for one in pictures), default=0.0)
-    keys = ["picture", "equal", "different", "score_difference"]
-    columns = ["picture", "read_by", "line", "score", "corners"] if differences else []
+    rows: list[dict[str, Any]] = []
+    differences: list[dict[str, str]] = []
+    for name, one in zip(names, pictures, strict=True):
+        # There may be several of one line.
+        other = {(d.what == "extra", d.number) for d in one.differences if d.what != "score"}
+        equal = one.lines - sum(not extra for extra, _ in other)
+        row: dict[str, Any] = {"picture": name, "equal": equal, "different": len(other)}
+        rows.append({**row, "score_difference": one.score})
+        differences += [{"picture": name, "served": str(d)} for d in one.differences]
+    equal, different = (sum(row[key] for row in rows) for key in ("equal", "different"))
+    scores = max((one.score for one in pictures), default=0.0)
     return Result(
         f"{equal} lines equal, {different} different in {len(pictures)} pictures, scores within "
         f"{scores:.6f} (allowed {SCORE_TOLERANCE:g})",
-        ok=not different and scores <= SCORE_TOLERANCE,
+        ok=not differences,
         settings={"versions": versions, "equal": equal, "different": different, "scores": scores},
         tables={
-            "pictures": Table(rows, keys),
-            "differences": Table(differences, columns, "Lines that only one of the two read"),
+            "pictures": Table(rows, ["picture", "equal", "different", "score_difference"]),
+            "differences": Table(
+                differences,
+                ["picture", "served"] if differences else [],
+                "What the server reads otherwise than PaddleOCR",
+            ),
         },
     )
