@@ -97,33 +97,24 @@ def _paddle_serving(numbers: Mapping[str, int], args: argparse.Namespace) -> Ite
 def write_service(
     folder: Path, args: argparse.Namespace, numbers: Mapping[str, int], ports: Mapping[str, int]
 ) -> Path:
-    """Write the models as Paddle Serving wants them, and the service's settings; return these."""
-    ops = {}
+    """Write the models as Paddle Serving wants them, and the service's settings; return these.
+
+    What never changes of the settings is in `runners/paddle_serving.json`.
+    """
+    config = json.loads((RUNNERS / "paddle_serving.json").read_text("utf-8"))
+    config |= {f"{name}_port": port for name, port in ports.items()}
     for name, model in (("det", args.det_model), ("rec", args.rec_model)):
         served = folder / name
         served.mkdir()
         for file in ("inference.pdmodel", "inference.pdiparams"):
             (served / file).symlink_to((model / file).absolute())
         (served / "serving_server_conf.prototxt").write_text(MODEL)
-        predictor = {
-            "client_type": "local_predictor",
+        config["op"][name]["concurrency"] = numbers[name]
+        config["op"][name]["local_service_conf"] |= {
             "model_config": str(served),
             "thread_num": numbers["thread_num"],
-            "device_type": 0,
-            "devices": "",
-            "ir_optim": True,
             "use_mkldnn": bool(numbers["mkldnn"]),
-            "fetch_list": ["output"],
         }
-        ops[name] = {"concurrency": numbers[name], "local_service_conf": predictor}
-    config = {
-        "rpc_port": ports["rpc"],
-        "http_port": ports["http"],
-        "worker_num": 20,
-        "build_dag_each_worker": False,
-        "dag": {"is_thread_op": False, "retry": 1, "use_profile": False},
-        "op": ops,
-    }
     alphabet = {"dictionary": str(args.dictionary.absolute()), "height": args.rec_height}
     path = folder / "service.json"
     path.write_text(json.dumps({"config": config, **alphabet}), "utf-8")
