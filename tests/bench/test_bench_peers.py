@@ -26,7 +26,7 @@ from ppocr_bench.verbs.peers import label_and_folder
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
 LOW = [[x, y + 40] for x, y in BOX]
-WORKLOAD = Workload("photos", ["a.jpg", "b.jpg"], [Path("/x/a"), Path("/x/b")])
+WORKLOADS = [Workload(name, ["a.jpg", "b.jpg"], [Path("/x/a"), Path("/x/b")]) for name in "pq"]
 
 # Stands in for a reader: what it "reads" is the file's name, and "bad" and "end" go wrong.
 FAKE = f"""
@@ -107,7 +107,7 @@ def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> P
 
 
 def take(peers: list[Peer]) -> Rounds:
-    rounds = Rounds([WORKLOAD], Load([1, 2], rounds=2, seconds=0.001, warm_up=0.001))
+    rounds = Rounds(WORKLOADS, Load([1, 2], rounds=2, seconds=0.001, warm_up=0.001))
     rounds.run(peers, argparse.Namespace())
     return rounds
 
@@ -116,9 +116,9 @@ def test_peers_take_turns_and_are_compared() -> None:
     rounds = take([peer("ours (x)", str, ours="x"), peer("other", str)])
     rows = rounds.rows()
     loads = [(row["peer"], row["clients"]) for row in rows]
-    assert loads == [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
+    assert loads == 2 * [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
     assert all(len(row["rounds"]) == 2 and row["memory_mib"] > 0 for row in rows)
-    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 2
+    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 4
     ours, other = (row["pictures_per_second"] for row in rows[:2])
     assert rows[1]["times_x"] == pytest.approx(ours / other)
     assert rows[0]["times_x"] == 1

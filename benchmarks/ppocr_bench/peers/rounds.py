@@ -70,9 +70,10 @@ class Rounds:
                         logger.info("starting %s: %s", peer.name, peer.setting)
                         running = opened.enter_context(peer.start(args))
                         self.started.append(Started(peer, running))
-            for one, workload in product(list(self.started), self.workloads):
+            for one in list(self.started):
                 with self._without(one.peer):
-                    one.lines[workload.name] = list(map(one.running.ask, workload.files))
+                    for workload in self.workloads:
+                        one.lines[workload.name] = list(map(one.running.ask, workload.files))
             for number in tqdm(range(self.load.rounds + 1), unit="round", disable=None):
                 turns = product(self.workloads, self.load.clients, list(self.started))
                 for workload, clients, one in turns:
