@@ -45,7 +45,7 @@ def test_it_is_back_on_the_same_ports_until_no_restart_is_left(small_repository:
         kill_and_wait(served.ready["pid"])
         assert not ready(served)
         assert eventually(lambda: ready(served), RECOVERY_SECONDS)
-        assert answers(f"{served.ready['metrics']}/metrics")
+        assert eventually(lambda: answers(f"{served.ready['metrics']}/metrics"))
         assert leftovers(session) == []
         told = served.errors()
         assert "ended by itself with status 137; starting it again in 0.5 s, restart 1 of 1" in told
