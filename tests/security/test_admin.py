@@ -14,7 +14,8 @@ from tritonclient.grpc import service_pb2_grpc
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import AccessDenied
-from ppocr_server.access.security import ADMIN_HEADER, APIS, Security, is_loopback
+from ppocr_client.transport.addresses import is_loopback
+from ppocr_server.access.security import ADMIN_HEADER, APIS, Security
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server

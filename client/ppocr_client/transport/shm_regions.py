@@ -8,7 +8,6 @@ a killed client has left registered is unregistered by the next client.
 
 from __future__ import annotations
 
-import ipaddress
 import mmap
 import os
 import secrets
@@ -17,6 +16,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+from ppocr_client.transport.addresses import is_loopback
 
 FOLDER = Path("/dev/shm")  # nosec B108 # the folder itself
 SMALLEST = 8 * 2**20  # bytes; smaller pictures are sent about as fast
@@ -72,7 +73,7 @@ class RegionPool:
 
     def __init__(self, host: str, *, secure: bool) -> None:
         """For a server at `host`; used only if that is this machine itself."""
-        self._enabled = not secure and _is_loopback(host) and FOLDER.is_dir()
+        self._enabled = not secure and is_loopback(host) and FOLDER.is_dir()
         self._lock = threading.Lock()
         self._idle: list[Region] = []
         self._abandoned: set[str] = set()
@@ -153,12 +154,3 @@ def supports_regions(version: str) -> bool:
     """Whether a server of this version, such as "2.51.0", may be given regions."""
     numbers = version.split(".")[:2]
     return all(map(str.isdecimal, numbers)) and tuple(map(int, numbers)) >= OLDEST_SERVER
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

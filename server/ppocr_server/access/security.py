@@ -7,11 +7,11 @@ The requests of an operator need a key. Unless one is given it is random and pri
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ppocr_client.transport.addresses import is_loopback
 from ppocr_server.access.credentials import (
     TOKEN_VARIABLE,
     Tls,
@@ -153,16 +153,6 @@ def _tls_arguments(tls: Tls | None) -> list[str]:
     if tls.clients is not None:
         arguments += ["--grpc-use-ssl-mutual=true", f"--grpc-root-cert={tls.clients}"]
     return arguments
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def add_security_arguments(parser: argparse.ArgumentParser) -> None:
