@@ -32,6 +32,7 @@ class ReadOptions(TypedDict, total=False):
     use_angle_cls: bool
     cls_thresh: float
     drop_score: float
+    reading_order: Literal["page", "rows"]
     rec_padding: Literal["crop", "paddle"]
     reference: Literal["paddleocr", "paddle_serving"]
 
@@ -47,6 +48,7 @@ HELP = {
     "use_angle_cls": "turn upside-down lines; needs a repository built with a direction classifier",
     "cls_thresh": "probability above which an upside-down line is turned",
     "drop_score": "score below which a line is left out",
+    "reading_order": "as a person reads (page) or by rows of pixels as the reference (rows)",
     "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
     "reference": "whose results to reproduce: PaddleOCR's or those of Paddle Serving's OCR example",
 }

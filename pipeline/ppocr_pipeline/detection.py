@@ -9,7 +9,8 @@ import numpy as np
 
 from ppocr_pipeline.db import decode_boxes
 from ppocr_pipeline.limits import Limits
-from ppocr_pipeline.order import reading_order
+from ppocr_pipeline.order.page import page_order
+from ppocr_pipeline.order.rows import row_order
 from ppocr_pipeline.resize import resize_for_det
 
 
@@ -68,5 +69,6 @@ def find_boxes(
         reference=options["reference"],
         max_pixels=limits.max_det_pixels,
     )
-    order = reading_order(boxes, options["reference"])
+    by_page = options["reading_order"] == "page"
+    order = page_order(boxes) if by_page else row_order(boxes, options["reference"])
     return boxes[order], scores[order]

@@ -87,6 +87,7 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
     "det_db_unclip_ratio": Number(1.5, 0.1, 10),
     "det_db_score_mode": Choice("fast", ("fast", "slow")),
     "use_dilation": Switch(False),
+    "reading_order": Choice("page", ("page", "rows")),
     "use_angle_cls": Switch(True),
     "cls_thresh": Number(0.9, 0, 1),
     "rec_padding": Choice("crop", ("crop", "paddle")),

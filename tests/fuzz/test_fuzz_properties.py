@@ -18,9 +18,9 @@ from ppocr_pipeline import (
     db,
     limits,
     options,
-    order,
     resize,
 )
+from ppocr_pipeline.order.rows import row_order
 
 LIMITS = limits.Limits()
 REFERENCES = st.sampled_from(["paddleocr", "paddle_serving"])
@@ -112,8 +112,8 @@ def test_reading_order_is_of_the_boxes_not_of_their_places(
     boxes = np.array([size + corner for corner in sorted(corners)], np.float32).reshape(-1, 4, 2)
     shuffled = np.random.default_rng(seed).permutation(boxes)
     for reference in ("paddleocr", "paddle_serving"):
-        expected = boxes[order.reading_order(boxes, reference)]
-        assert np.array_equal(shuffled[order.reading_order(shuffled, reference)], expected)
+        expected = boxes[row_order(boxes, reference)]
+        assert np.array_equal(shuffled[row_order(shuffled, reference)], expected)
 
 
 @given(quads(-100, 400), REFERENCES)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppocr_pipeline import batches, crop, ctc, db, order, resize
+from ppocr_pipeline import batches, crop, ctc, db, resize
+from ppocr_pipeline.order.rows import row_order
 
 HERE = Path(__file__).parent
 
@@ -48,7 +49,7 @@ def test_the_recorded_maps_are_worth_their_place(db_arrays: Arrays) -> None:
 def test_reading_order(name: str) -> None:
     arrays = arrays_of("order.npz")
     boxes = arrays[f"{name}/boxes"].astype(np.float32)
-    assert np.array_equal(boxes[order.reading_order(boxes)], arrays[f"{name}/sorted"])
+    assert np.array_equal(boxes[row_order(boxes)], arrays[f"{name}/sorted"])
 
 
 def test_crops() -> None:

@@ -17,6 +17,7 @@ def test_defaults_are_paddleocrs():
         "det_db_unclip_ratio": 1.5,
         "det_db_score_mode": "fast",
         "use_dilation": False,
+        "reading_order": "page",
         "use_angle_cls": True,
         "cls_thresh": 0.9,
         "rec_padding": "crop",

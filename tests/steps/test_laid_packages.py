@@ -41,6 +41,6 @@ def test_a_step_imports_its_own_copy(version: Path) -> None:
 
 def test_another_copy_is_refused(version: Path) -> None:
     lay_packages(version)  # the same again is none
-    (version / "ppocr_pipeline" / "order.py").write_text("SAME_LINE = 20\n", "utf-8")
+    (version / "ppocr_pipeline" / "order" / "rows.py").write_text("SAME_LINE = 20\n", "utf-8")
     with pytest.raises(RepositoryError, match="1/ppocr_pipeline differs from the installed"):
         lay_packages(version)

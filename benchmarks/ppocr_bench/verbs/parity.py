@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> Result:
     pictures = gather(args)
     with serving(args) as found, OcrClient(found.urls[0]) as client:
         progress = tqdm(pictures, unit="picture", disable=None)
-        results = [client.read(picture.data, rec_padding="paddle") for picture in progress]
+        results = [
+            client.read(picture.data, rec_padding="paddle", reading_order="rows")
+            for picture in progress
+        ]
     served = [[read_line(one.text, one.score, one.box) for one in r.lines] for r in results]
     python = args.paddleocr_python or ensure_environment(PADDLEOCR, args.environment)
     models = ["--det-model", args.det_model, "--rec-model", args.rec_model]

@@ -19,6 +19,7 @@ PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
     "rec_padding": "paddle",
     "drop_score": "0",
+    "reading_order": "rows",
 }
 
 

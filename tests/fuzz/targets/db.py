@@ -9,7 +9,8 @@ from random import Random
 import cv2
 import numpy as np
 
-from ppocr_pipeline import db, order
+from ppocr_pipeline import db
+from ppocr_pipeline.order.rows import row_order
 
 from ..mutate import WIDE_EDGES, mutate_bytes
 
@@ -46,7 +47,7 @@ def one_input(data: bytes) -> None:
     assert np.isfinite(scores).all()
     assert ((boxes >= 0) & (boxes <= [width - 1, height - 1])).all()
     assert (boxes == boxes.round()).all()
-    assert sorted(order.reading_order(boxes, reference)) == list(range(len(boxes)))
+    assert sorted(row_order(boxes, reference)) == list(range(len(boxes)))
 
 
 def read_map(body: bytes, size: tuple[int, int], layout: str) -> np.ndarray:

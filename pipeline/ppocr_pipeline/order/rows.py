@@ -1,4 +1,4 @@
-"""Reading order: lines from top to bottom, and from left to right within a line."""
+"""Reading order of the references: rows from top to bottom, each from left to right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 SAME_LINE = 10  # pixels between the top-left corners of two boxes on one line
 
 
-def reading_order(boxes: np.ndarray, reference: str = "paddleocr") -> np.ndarray:
+def row_order(boxes: np.ndarray, reference: str = "paddleocr") -> np.ndarray:
     """Order boxes as PaddleOCR's `sorted_boxes` or Paddle Serving's `SortedBoxes` does.
 
     They are sorted by the top, then the left of their first corner; after that, a box moves ahead

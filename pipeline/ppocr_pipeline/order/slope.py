@@ -1,0 +1,53 @@
+"""A page is straightened: its boxes as they would lie were its rows level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LONG = 2.0  # sides of a box whose direction counts, at least
+ODD = 0.2  # a slope further from the page's own is that of another text, such as a stamp
+STIFFNESS = 1e-2  # of the field, so that a few short boxes do not bend it
+
+
+def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes where they would lie on a level page.
+
+    The slope of rows is a linear field over the page, fitted to the long boxes, each weighted by
+    its length. It follows skew, and to the first order perspective.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels, clockwise from top-left; N at least 1.
+
+    Returns:
+        Centers float64 [N, 2], widths float64 [N] and heights float64 [N], pixels.
+    """
+    corners = boxes.astype(np.float64)
+    along = (corners[:, 1] - corners[:, 0] + corners[:, 2] - corners[:, 3]) / 2
+    down = (corners[:, 3] - corners[:, 0] + corners[:, 2] - corners[:, 1]) / 2
+    widths, heights = np.linalg.norm(along, axis=1), np.linalg.norm(down, axis=1)
+    centers = corners.mean(axis=1)
+    directions = np.where((heights > widths)[:, None], down[:, ::-1] * [1, -1], along)
+    length = np.maximum(widths, heights)
+    counts = (length >= LONG * np.minimum(widths, heights)) & (directions[:, 0] > 0)
+    middle = centers.mean(axis=0)
+    if counts.any():
+        slopes = directions[counts, 1] / directions[counts, 0]
+        constant, by_x, by_y = _field(centers[counts] - middle, slopes, length[counts])
+        x, y = (centers - middle).T
+        local = constant + by_x * x + by_y * y
+        centers = np.column_stack([x + constant * y, y - local * x])
+    return centers, widths, heights
+
+
+def _field(points: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The constant, and the change by x and by y, of a linear field through weighted slopes."""
+    order = np.argsort(slopes, kind="stable")
+    total = np.cumsum(weights[order])
+    usual = slopes[order][np.searchsorted(total, total[-1] / 2)]
+    near = np.abs(slopes - usual) < ODD
+    scale = np.maximum(points.std(axis=0), 1.0)
+    known = np.column_stack([np.ones(near.sum()), points[near] / scale])
+    weighted = known.T * (weights[near] / weights[near].sum())
+    stiff = np.diag([0.0, STIFFNESS, STIFFNESS])
+    found = np.linalg.solve(weighted @ known + stiff, weighted @ (slopes[near] - usual))
+    return np.array([found[0] + usual, *(found[1:] / scale)])

@@ -1,0 +1,47 @@
+"""The order of a page's lines is that in which a person reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppocr_converters.pictures.render_layouts import LAYOUTS, render_layout
+from ppocr_pipeline.order.page import page_order
+from ppocr_pipeline.order.rows import row_order
+
+FLAT = [(name, 0.0, False) for name in LAYOUTS]
+SKEWED = [(name, skew, False) for name in LAYOUTS for skew in (3.0, -5.0, 15.0, -15.0)]
+# Columns that run towards each other have no straight gap between them.
+PERSPECTIVE = [(name, 0.0, True) for name in ("one_column", "receipt", "table", "form", "poem")]
+
+
+def order_error(order: np.ndarray) -> float:
+    """The share of pairs of lines that are in the wrong order."""
+    place = np.argsort(order)
+    first, second = np.triu_indices(len(order), 1)
+    return float(np.mean(place[first] > place[second]))
+
+
+@pytest.mark.parametrize(("name", "skew", "perspective"), FLAT + SKEWED + PERSPECTIVE)
+def test_layouts_are_read_in_order(name: str, skew: float, perspective: bool) -> None:
+    page = render_layout(name, 1, skew=skew, perspective=perspective)
+    rng = np.random.default_rng(0)
+    boxes = np.array([line.box for line in page.lines])
+    boxes += rng.normal(0, 1, boxes.shape).astype(np.float32)
+    shuffled = rng.permutation(len(boxes))
+    error = order_error(shuffled[page_order(boxes[shuffled])])
+    by_rows = order_error(shuffled[row_order(boxes[shuffled])])
+    assert error <= 0.1 * by_rows if name != "one_column" else error <= by_rows
+
+
+def test_a_narrow_character_is_no_vertical_text() -> None:
+    word = [[[60, 0], [260, 0], [260, 30], [60, 30]], [[20, 0], [32, 0], [32, 30], [20, 30]]]
+    assert page_order(np.array(word, np.float32)).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_few_boxes_and_boxes_in_one_place(count: int) -> None:
+    boxes = np.full((count, 4, 2), 7, np.float32)  # of no size, too
+    order = page_order(boxes)
+    assert order.dtype == np.int64
+    assert sorted(order.tolist()) == list(range(count))
