@@ -24,6 +24,7 @@ from serving import ask, eventually
 from tritonclient.grpc import InferenceServerClient, InferInput
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
+from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
@@ -55,7 +56,7 @@ def expected(server: TritonServer, picture: bytes) -> list[Any]:
     """The lines of the picture, asked of Triton directly."""
     image = InferInput("IMAGE", [1], "BYTES")
     image.set_data_from_numpy(np.array([picture], np.object_))
-    options = {"reference": "paddle_serving", "rec_padding": "paddle", "drop_score": "0"}
+    options = dict(PADDLE_SERVING_OPTIONS)
     with InferenceServerClient(server.grpc_url) as client:
         answer = client.infer("ocr", [image], parameters=options)
     texts, scores, boxes = (answer.as_numpy(name) for name in ("TEXTS", "SCORES", "BOXES"))

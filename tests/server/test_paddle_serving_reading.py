@@ -46,7 +46,11 @@ THEIRS = {
 def test_the_photographs_read_as_paddle_serving_read_them(server, name):
     with OcrClient(f"grpc://{server.grpc_url}") as client:
         result = client.read(
-            PICTURES / name, reference="paddle_serving", rec_padding="paddle", drop_score=0
+            PICTURES / name,
+            reference="paddle_serving",
+            rec_padding="paddle",
+            reading_order="rows",
+            drop_score=0,
         )
     texts, scores = THEIRS[name]
     assert [line.text for line in result.lines] == texts

@@ -189,7 +189,14 @@ def test_options_change_the_answer_of_their_request_alone(grpc):
 
 def test_paddle_servings_reading_is_another_one(grpc):
     data = (SAMPLES / "photo_exif.jpg").read_bytes()
-    theirs = ask(grpc, data, reference="paddle_serving", rec_padding="paddle", drop_score="0")
+    theirs = ask(
+        grpc,
+        data,
+        reference="paddle_serving",
+        rec_padding="paddle",
+        drop_score="0",
+        reading_order="rows",
+    )
     ours = ask(grpc, data)
     assert len(theirs["TEXTS"]) == len(ours["TEXTS"])
     assert not np.array_equal(theirs["BOXES"], ours["BOXES"])

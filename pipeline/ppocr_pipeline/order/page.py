@@ -20,6 +20,7 @@ LEVEL = 0.3  # two lines that differ by less stand in one row
 # Shares of a column's width that its middle line fills: columns whose lines are level with each
 # other may be a table, so they must be filled like justified or wrapped text.
 FILLED_LEVEL, FILLED = 0.8, 0.5
+HEADING = 1.3  # by which the heading of a vertical sign is larger than its other line
 TRIED_GAPS = 5  # the widest ones
 FEWEST_ROWS = 5  # of two columns together
 DEPTH = 2  # columns within a column are looked for so often before a page is cut
@@ -39,6 +40,11 @@ class Boxes:
     def middle(self) -> np.ndarray:
         """The height at which each box stands."""
         return (self.top + self.bottom) / 2
+
+    @property
+    def area(self) -> np.ndarray:
+        """Of each box."""
+        return (self.right - self.left) * (self.bottom - self.top)
 
 
 def page_order(boxes: np.ndarray) -> np.ndarray:
@@ -181,11 +187,17 @@ def _in_row(page: Boxes, index: int, row: list[int], height: float) -> bool:
 
 
 def _vertical_lines(page: Boxes, ids: np.ndarray) -> list[int]:
-    """Lines of vertical text: from right to left, pieces of one line from top to bottom."""
-    lines = _split(page.left[ids] + SHRINK_X, page.right[ids] - SHRINK_X, ids, 0.0)
+    """Lines of vertical text: from right to left, pieces of one line from top to bottom.
+
+    Two lines alone are a sign rather than a text: the larger one is its heading and comes first.
+    """
+    lines = _split(page.left[ids] + SHRINK_X, page.right[ids] - SHRINK_X, ids, 0.0)[::-1]
+    if len(lines) == 2:
+        first, second = (float(page.area[line].sum()) for line in lines)
+        lines = lines[::-1] if second >= HEADING * first else lines
     return [
         index
-        for line in reversed(lines)
+        for line in lines
         for index in line[np.argsort(page.top[line], kind="stable")].tolist()
     ]
 
@@ -202,8 +214,7 @@ def _beside_vertical(page: Boxes, ids: np.ndarray) -> list[int]:
             blocks.append(part)
     if len(blocks) < 2:
         return [index for row in _rows(page, ids) for index in row]
-    area = (page.right - page.left) * (page.bottom - page.top)
-    if area[ids][page.vertical[ids]].sum() > area[ids].sum() / 2:
+    if page.area[ids][page.vertical[ids]].sum() > page.area[ids].sum() / 2:
         blocks.reverse()
     return [index for block in blocks for index in _arrange(page, block)]
 
