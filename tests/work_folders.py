@@ -5,6 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+#: A build proves on rendered pages, as that of the shared repository does. One picture is enough
+#: where another build is only to be served.
+ONE_PICTURE = ("--images", str(Path(__file__).parents[1] / "samples" / "form_mixed.png"))
+
 
 def work_of(repository: Path, target: Path) -> Path:
     """A work folder with all that was fetched, converted and proven for the shared repository.

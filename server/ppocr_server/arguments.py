@@ -13,7 +13,10 @@ DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
 RESTARTS_HELP = "restarts within 10 minutes of a tritonserver that ended or lost a process"
-TIMEOUT_HELP = "time to load all models (default: 120 s, and 20 s for each of their processes)"
+TIMEOUT_HELP = (
+    "time to load all models (default: 120 s, and 20 s for each of their processes; 600 s more "
+    "where TensorRT builds engines)"
+)
 LOG_FOLDER = "PipelineServingLogs"
 NO_DEFAULT: tuple[object, ...] = (None, False, [], argparse.SUPPRESS)
 

@@ -19,7 +19,7 @@ HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protob
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        ([], ("fetch", "list", "convert", "check", "compile", "prove", "build")),
+        ([], ("fetch", "list", "convert", "check", "compile", "prove", "build", "steps")),
         (["build"], ("--fast", "--cores", "--mirror", "--from-wheel", "--from-dir", "--source")),
     ],
 )
@@ -65,6 +65,7 @@ def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFix
         (["build", "--rec-precision", "int8", "--profile", "cpu-openvino"], "made for onnxruntime"),
         (["build", "--tolerance", "speed=1"], "the bounds are max_difference"),
         (["build", "--source", "nowhere"], "nowhere holds no models"),
+        (["steps", "--out", "/"], "/ is not empty; name a new folder with --out"),
     ],
 )
 def test_a_failure_is_one_line_and_exit_code_1(

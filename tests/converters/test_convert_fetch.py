@@ -128,7 +128,7 @@ def test_giving_up_keeps_what_arrived_for_the_next_run(site: Site, tmp_path: Pat
     [
         (sends(DAMAGED, ranges=False), f"(?s){hashlib.sha256(DAMAGED).hexdigest()}.*{DIGEST}"),
         (sends(CONTENT[:1000]), f"1000 bytes, {len(CONTENT)} are recorded"),
-        (error(404), "HTTP 404"),
+        (error(404), r"HTTP 404.*\(--mirror\).*--from-dir, --from-wheel"),
     ],
     ids=["damaged", "length", "refused"],
 )

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 CHART = DOCKER / "helm" / "ppocr-triton"
 SCRIPTS = [DOCKER / "image" / "install.sh", DOCKER / "image" / "entrypoint.sh"]
+PUSHED = "image.repository=registry.example/ppocr"
 COMMON = {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"}
 # What is set of the chart's values, and the kinds that come beside those that always come.
 VARIANTS = {
@@ -42,7 +43,7 @@ def schemas(tools: Path) -> Schemas:
 
 def render(helm: Path, *values: str) -> list[dict[str, Any]]:
     """What the chart makes of values, as manifests."""
-    flags = [word for value in values for word in ("--set", value)]
+    flags = [word for value in (PUSHED, *values) for word in ("--set", value)]
     command = [str(helm), "template", "ocr", str(CHART), "--namespace", "reading", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
@@ -149,26 +150,41 @@ def test_chart_refuses_wrong_values(program: Program, value: str) -> None:
     assert value.split("=")[0].split(".")[-1] in refused.value.stderr
 
 
-def test_chart_asks_for_the_claim_that_it_is_to_mount(program: Program) -> None:
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        ("models.from=claim", "set models.claim.name"),
+        ("image.repository=", "push yours and name it, as --set image.repository="),
+    ],
+)
+def test_chart_asks_for_what_it_cannot_know(program: Program, value: str, asked: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
-        render(program("helm"), "models.from=claim")
-    assert "set models.claim.name" in refused.value.stderr
+        render(program("helm"), value)
+    assert asked in refused.value.stderr
 
 
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        ([], "ppocr-triton:cpu-baked"),
-        (["device=gpu"], "ppocr-triton:gpu-baked"),
-        (["models.from=convert"], "ppocr-triton:cpu"),
-        (["models.from=claim", "models.claim.name=models"], "ppocr-triton:cpu"),
-        (["image.tag=mine"], "ppocr-triton:mine"),
+        ([], "cpu-baked"),
+        (["device=gpu"], "gpu-baked"),
+        (["models.from=convert"], "cpu"),
+        (["models.from=claim", "models.claim.name=models"], "cpu"),
+        (["image.tag=mine"], "mine"),
     ],
 )
 def test_image_has_models_unless_they_come_from_elsewhere(
     program: Program, values: list[str], image: str
 ) -> None:
-    assert pod_of(render(program("helm"), *values))["containers"][0]["image"] == image
+    pod = pod_of(render(program("helm"), *values))
+    assert pod["containers"][0]["image"] == f"registry.example/ppocr:{image}"
+
+
+def test_models_are_converted_for_the_device(program: Program) -> None:
+    pod = pod_of(render(program("helm"), "models.from=convert", "device=gpu"))
+    (convert,) = pod["initContainers"]
+    assert convert["image"] == "registry.example/ppocr:convert"
+    assert "--profile=gpu" in convert["args"]
 
 
 def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -> None:
@@ -180,7 +196,7 @@ def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -
 
 
 def test_chart_lints(program: Program) -> None:
-    check(program("helm"), "lint", "--strict", CHART)
+    check(program("helm"), "lint", "--strict", "--set", PUSHED, CHART)
 
 
 @pytest.mark.parametrize("name", ["serving-runtime", "inference-service"])

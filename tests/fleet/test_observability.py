@@ -32,6 +32,7 @@ SAMPLES = ROOT / "samples"
 TOLD = 5.0  # seconds after which every count of the steps has reached Triton
 SCRAPES = 8
 REQUEST_ID = "page-7"
+MODELS = ("admit", "ocr")
 NEEDS_GPU = ("nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_power_usage")
 
 Metrics = Counter[str]
@@ -118,6 +119,9 @@ def test_counters_tell_what_was_sent(watched: TritonServer) -> None:
     sizes = [(SAMPLES / name).stat().st_size for name in ("sign_vertical.jpg", "landscape.jpg")]
     assert change["ppocr_bytes_in_total"] == 3 * sizes[0] + sizes[1]
     assert change["ppocr_pixels_total"] > 100_000
+    # What the rule of unread pages is made of.
+    successes = [f'nv_inference_request_success{{model="{name}",version="1"}}' for name in MODELS]
+    assert [change[name] for name in successes] == [7, 4]
     # Triton 2.51 counts a failed request of an ensemble twice, as docs/metrics.md says.
     failures = 'nv_inference_request_failure{model="ocr"'
     assert sum(value for name, value in change.items() if name.startswith(failures)) == 2 * 3

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 
 from ppocr_client import OcrClient
 from ppocr_engine.config_pbtxt import instance_count
@@ -17,6 +18,7 @@ from ppocr_server.tritonserver.shm_size import region_sizes
 
 ROOT = Path(__file__).parents[2]
 SERVE = str(Path(sys.executable).parent / "ppocr-serve")
+CHART = ROOT / "docker" / "helm" / "ppocr-triton"
 GROWTH = 16 << 20
 
 
@@ -49,6 +51,20 @@ def test_instances_count_on_every_gpu(repository):
     config.instance_group.add(count=3, gpus=[0, 1])
     config.instance_group.add(count=2)
     assert instance_count(config) == 8
+
+
+def test_the_chart_has_room_for_the_cores_that_it_asks_for(repository):
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    cores = int(values["resources"]["limits"]["cpu"])
+    sizes = sizes_of(repository)
+    each = {
+        model.name: sizes[model.name] // instance_count(config)
+        for model, config in read_configs(repository)
+        if model.name in sizes
+    }
+    others = sum(size for name, size in each.items() if name != "admit")
+    assert int(values["sharedMemory"]) == each["admit"] + cores * others
+    assert f"--cores {cores}" in (ROOT / "docker" / "image" / "Dockerfile").read_text("utf-8")
 
 
 def test_the_command_prints_one_number(repository):

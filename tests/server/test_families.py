@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from work_folders import ONE_PICTURE
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
@@ -26,11 +27,10 @@ FAMILIES = [
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ready_made_onnx_reads_every_sample(family, samples):
     out = ROOT / "build" / "families" / family
-    # The proof on rendered pages belongs to a build; one small picture is enough to serve here.
     command: list[str | Path] = [Path(sys.executable).parent / "ppocr-convert", "build", "--quiet"]
     command += ["--work", ROOT / "build", "--out", out]
     command += ["--det", f"{family}_det_onnx", "--rec", f"{family}_rec_onnx"]
-    subprocess.run([*command, "--images", SAMPLES / "form_mixed.png"], check=True)
+    subprocess.run([*command, *ONE_PICTURE], check=True)
     with TritonServer(out) as server, OcrClient(f"grpc://{server.grpc_url}") as client:
         for name, texts in samples.items():
             read = [line.text.replace(" ", "") for line in client.read(SAMPLES / name).lines]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
+from work_folders import ONE_PICTURE
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
@@ -27,9 +28,7 @@ def with_cls(repository: Path) -> Path:
     """The repository with the PP-OCRv4 mobile trio: detector, recogniser, classifier."""
     folder = repository.with_name("model_repository_cls")
     command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build", "--cls"]
-    # The proof on rendered pages belongs to a build; one small picture is enough to serve here.
-    command += ["--images", ROOT / "samples" / "form_mixed.png"]
-    command += ["--profile", "cpu-onnxruntime", "--out", folder]
+    command += ["--profile", "cpu-onnxruntime", "--out", folder, *ONE_PICTURE]
     subprocess.run(command, check=True)
     return folder
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from server_unit.tiny_models import add_model, config, plus_one
 from serving import FREE, SERVE, eventually, get, is_gone, serving
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from ppocr_server.cli import main
 from ppocr_server.errors import PortInUseError, ServerError
@@ -76,9 +77,13 @@ def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
     assert is_gone(server.session, server.shared_memory_prefix)
 
 
-def test_more_processes_may_take_longer_to_start() -> None:
-    assert start_seconds(0) >= 120
-    assert start_seconds(25) >= 600
+def test_more_processes_and_engines_may_take_longer_to_start() -> None:
+    tensorrt = ModelConfig()
+    accelerators = tensorrt.optimization.execution_accelerators
+    accelerators.gpu_execution_accelerator.add().name = "tensorrt"
+    assert start_seconds(0, []) >= 120
+    assert start_seconds(25, [ModelConfig()]) >= 600
+    assert start_seconds(5, [ModelConfig(), tensorrt]) >= 800
 
 
 def test_the_reason_survives_the_log(

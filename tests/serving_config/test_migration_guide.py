@@ -17,7 +17,7 @@ import pytest
 import tritonclient.http as triton
 import yaml
 from serving_config.configs import EXAMPLE
-from work_folders import work_of
+from work_folders import ONE_PICTURE, work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.repository.source import source_repository
@@ -75,10 +75,8 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         op["concurrency"] = 1
     (folder / "config.yml").write_text(yaml.safe_dump(settings), "utf-8")
     command = ["build", "--config", str(folder / "config.yml"), "--source", str(mine)]
-    # Steps that were changed are proven again: on one picture, what they do is asked below.
-    command += ["--images", str(ROOT / "samples" / "form_mixed.png")]
     out, work = folder / "repository", work_of(repository, folder / "work")
-    assert main([*command, "--work", str(work), "--out", str(out)]) == 0
+    assert main([*command, "--work", str(work), "--out", str(out), *ONE_PICTURE]) == 0
     return out
 
 
@@ -155,7 +153,7 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
     path.write_text(yaml.safe_dump(settings), "utf-8")
     built = str(tmp_path / "repository")
     work = ["--config", str(path), "--work", str(repository.parent)]
-    assert main(["build", *work, "--out", built]) == 0
+    assert main(["build", *work, "--out", built, *ONE_PICTURE]) == 0
     request = next(block for block in blocks("sh") if "curl" in block)
     address = "http://127.0.0.1:9999"
     assert address in request

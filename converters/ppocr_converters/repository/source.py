@@ -52,6 +52,18 @@ def find_steps(source: Path | None) -> Steps:
     return Steps(folder, name, digest_of(sha256_files(folder, ignore=("manifest.json",))))
 
 
+def copy_steps(out: Path) -> None:
+    """Copy the project's own steps and configurations, to be changed and built from.
+
+    Raises:
+        RepositoryError: there is something at `out`, or the project is not installed whole.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RepositoryError(f"{out} is not empty; name a new folder with --out")
+    ignored = shutil.ignore_patterns("__pycache__", "*.onnx")
+    shutil.copytree(source_repository(), out, ignore=ignored, dirs_exist_ok=True)
+
+
 def source_repository() -> Path:
     """The folder of the models as they come with the project: steps and configurations.
 

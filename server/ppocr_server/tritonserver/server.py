@@ -159,6 +159,7 @@ class TritonServer:
         self.models, self.engines = found.models, found.engines
         in_processes = ("python", *self.installation.stand_ins)
         self._processes = process_count(found.configs, in_processes)
+        self._start_seconds = start_seconds(self._processes, found.configs)
         for warning in (
             shortage(found.configs, free_bytes(), in_processes),
             surplus(self._processes, available_cores()),
@@ -234,7 +235,7 @@ class TritonServer:
 
     def _wait_until_ready(self) -> None:
         """Return when all models are loaded; raise the reason if that fails."""
-        limit = start_seconds(self._processes) if self._timeout is None else self._timeout
+        limit = self._start_seconds if self._timeout is None else self._timeout
         deadline = time.monotonic() + limit
 
         def pause() -> None:

@@ -14,9 +14,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
+{{- define "ppocr.repository" -}}
+{{- required "image.repository is empty, and no public registry holds this project's images: push yours and name it, as --set image.repository=registry.example/ppocr-triton (docs/fleet.md)" .Values.image.repository -}}
+{{- end -}}
+
 {{- define "ppocr.image" -}}
 {{- $baked := eq .Values.models.from "image" | ternary "-baked" "" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default (print .Values.device $baked) }}
+{{ include "ppocr.repository" . }}:{{ .Values.image.tag | default (print .Values.device $baked) }}
 {{- end -}}
 
 {{- /* Of every container: nothing that it does not need. */ -}}
