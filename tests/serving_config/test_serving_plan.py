@@ -295,6 +295,15 @@ def test_openvino_shares_its_threads_and_streams_among_the_instances() -> None:
     }
 
 
+def test_openvino_merges_nothing() -> None:
+    found = service(op__rec__batch_size=4, op__rec__timeout=9, triton__profile="cpu-openvino")
+    config = config_of(found, "rec")
+    assert (config.max_batch_size, list(config.input[0].dims)) == (0, [-1, 48, -1, 3])
+    assert not config.dynamic_batching.preferred_batch_size
+    assert config.dynamic_batching.default_queue_policy.default_timeout_microseconds == 9000
+    assert "runs each request by itself" in found.warnings["op.rec.batch_size"]
+
+
 def test_without_batch_size_and_limits_there_is_no_batcher() -> None:
     found = service()
     assert not any(config_of(found, m).HasField("dynamic_batching") for m in DET_OP + REC_OP)
