@@ -231,8 +231,7 @@ def test_device_type_decides_or_leaves_it_to_devices(
     names = [entry.name for entry in accelerators.gpu_execution_accelerator]
     # ONNX Runtime takes CUDA for every instance on a GPU; what it needs to know is a parameter.
     assert names == (["tensorrt"] if device_type == 2 else [])
-    cuda = kind == "GPU" and device_type != 2
-    assert parameter(found, "det", "cudnn_conv_algo_search") == ("1" if cuda else "")
+    assert parameter(found, "det", "cudnn_conv_algo_search") == ("1" if kind == "GPU" else "")
     ignored = "op.det.local_service_conf.devices" in found.warnings
     assert ignored == (kind == "CPU" and devices != "")
 

@@ -12,6 +12,7 @@ from ppocr_converters.repository.deployment_plan import (
     Instances,
     ModelPlan,
     Plan,
+    device_of,
 )
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.document import Document
@@ -144,8 +145,14 @@ def _of_network(document: Document, op: Op, name: str, default: int) -> int:
 
 
 def profile_of(document: Document, op: Op) -> Plan:
-    """What a kind of machine wants, where no key says otherwise: named, or by the Op's device."""
-    return load_profile(document["triton.profile"] or PROFILES[op.device])
+    """What a kind of machine wants, where no key says otherwise.
+
+    It is the profile that is named, unless that has the Op's network on another kind of device.
+    """
+    own = PROFILES[op.device]
+    named = load_profile(document["triton.profile"] or own)
+    fits = device_of(named, op.kind) == ("gpu" if op.cards else "cpu")
+    return named if fits else load_profile(own)
 
 
 def _rows(document: Document, op: Op) -> int:
