@@ -58,7 +58,7 @@ def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decid
     assert lines("cpu-onnxruntime") == 1
     assert lines("cpu-openvino") == LINES_PER_CALL["openvino"] > 1
     merging = replace(models["rec"], batching=Batching(preferred_sizes=(8,)))
-    assert lines("cpu-openvino", rec=merging) == 1
+    assert lines("cpu-openvino", rec=merging) == LINES_PER_CALL["openvino"]  # merges nothing
     told = replace(models["recognize"], parameters={"rec_batch_size": "2"})
     assert lines("cpu-openvino", recognize=told) == 2
 

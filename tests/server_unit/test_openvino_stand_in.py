@@ -25,6 +25,7 @@ from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 BARE = 'backend: "openvino"\ndefault_model_filename: "model.onnx"\n'
+PADDED = parameter("ENABLE_BATCH_PADDING", "YES")
 
 
 def plus_three_numbers() -> ModelProto:
@@ -40,16 +41,18 @@ def plus_three_numbers() -> ModelProto:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     repository = tmp_path_factory.mktemp("openvino")
-    shared = parameter("INFERENCE_NUM_THREADS", "2") + parameter("NUM_STREAMS", "2")
+    shared = PADDED + parameter("INFERENCE_NUM_THREADS", "2") + parameter("NUM_STREAMS", "2")
     add_model(repository, "pair", config("openvino", more=shared, count=2), plus_one())
-    add_model(repository, "merged", config("openvino", more=MERGE_TWO), batch_size())
-    half = parameter("HINT_BF16", "YES") + parameter("INFERENCE_NUM_THREADS", "1")
+    add_model(repository, "merged", config("openvino", more=PADDED + MERGE_TWO), batch_size())
+    half = PADDED + parameter("HINT_BF16", "YES") + parameter("INFERENCE_NUM_THREADS", "1")
     add_model(repository, "half", config("openvino", more=half), plus_one())
-    three = config("openvino").replace(
+    three = config("openvino", more=PADDED).replace(
         "TYPE_FP32 dims: [ -1 ] }\ninstance", "TYPE_FP32 dims: 3 }\ninstance"
     )
     add_model(repository, "three", three, plus_three_numbers())
     add_model(repository, "bare", BARE, plus_one())
+    add_model(repository, "unpadded", config("openvino", batch=2), plus_one())
+    add_model(repository, "whole", config("openvino", batch=0, dims="-1, -1"), plus_one())
     with TritonServer(repository, grace=0) as server:
         yield server
 
@@ -84,6 +87,19 @@ def test_only_the_bad_request_fails(client: Any) -> None:
     assert good.tolist() == [[1.0, 2.0, 3.0]] * 2
 
 
+def test_only_full_batches_are_run_unless_they_are_padded(client: Any) -> None:
+    """As in the C++ backend, which tells what to do."""
+    row = np.ones((1, 3), np.float32)
+    with pytest.raises(
+        InferenceServerException, match=r"batch size '2', got '1'.*PADDING"
+    ) as caught:
+        infer(client, "unpadded", X=row)
+    assert caught.value.status() == "StatusCode.INTERNAL"
+    for name, rows in (("unpadded", 2), ("whole", 1), ("whole", 5), ("half", 1)):
+        answer = infer(client, name, X=np.repeat(row, rows, axis=0))[0]
+        assert answer.tolist() == [[2.0] * 3] * rows
+
+
 def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
     """Equal shapes, at the same time: what OpenVINO writes anew must not be what is sent."""
     rows = [np.full((1, 5000), value, np.float32) for value in range(40)]
@@ -93,7 +109,7 @@ def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
 
 def test_a_model_without_tensors_declared_is_completed(client: Any) -> None:
     found = client.get_model_config("bare", as_json=True)["config"]
-    assert found["max_batch_size"] == 4
-    assert found["input"][0] == {"name": "X", "data_type": "TYPE_FP32", "dims": ["-1"]}
+    assert found.get("max_batch_size", 0) == 0
+    assert found["input"][0] == {"name": "X", "data_type": "TYPE_FP32", "dims": ["-1", "-1"]}
     row = np.ones((3, 2), np.float32)
     np.testing.assert_array_equal(infer(client, "bare", X=row)[0], row + 1)

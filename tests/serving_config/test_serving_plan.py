@@ -231,8 +231,7 @@ def test_device_type_decides_or_leaves_it_to_devices(
     names = [entry.name for entry in accelerators.gpu_execution_accelerator]
     # ONNX Runtime takes CUDA for every instance on a GPU; what it needs to know is a parameter.
     assert names == (["tensorrt"] if device_type == 2 else [])
-    cuda = kind == "GPU" and device_type != 2
-    assert parameter(found, "det", "cudnn_conv_algo_search") == ("1" if cuda else "")
+    assert parameter(found, "det", "cudnn_conv_algo_search") == ("1" if kind == "GPU" else "")
     ignored = "op.det.local_service_conf.devices" in found.warnings
     assert ignored == (kind == "CPU" and devices != "")
 
@@ -293,6 +292,15 @@ def test_openvino_shares_its_threads_and_streams_among_the_instances() -> None:
         "INFERENCE_NUM_THREADS": "6",
         "HINT_BF16": "YES",
     }
+
+
+def test_openvino_merges_nothing() -> None:
+    found = service(op__rec__batch_size=4, op__rec__timeout=9, triton__profile="cpu-openvino")
+    config = config_of(found, "rec")
+    assert (config.max_batch_size, list(config.input[0].dims)) == (0, [-1, 48, -1, 3])
+    assert not config.dynamic_batching.preferred_batch_size
+    assert config.dynamic_batching.default_queue_policy.default_timeout_microseconds == 9000
+    assert "runs each request by itself" in found.warnings["op.rec.batch_size"]
 
 
 def test_without_batch_size_and_limits_there_is_no_batcher() -> None:

@@ -1,60 +1,104 @@
-"""As much of Triton's Python backend as the steps use, so that their models can be driven alone.
+"""As much of Triton's Python backend as the steps use, as strict as the real one.
 
-`rec` and `cls` answer as networks would that read nothing; `det_preprocess` is the real one.
+`test_interface.py` compares it with the real one, which runs here without a GPU. What only a GPU
+shows follows triton-inference-server/python_backend, r24.10 to main: `PbTensor::AsNumpy` and
+`ToDLPack` (src/pb_tensor.cc), `ResponseAlloc` (src/request_executor.cc), `GetInputTensor`
+(src/python_be.cc).
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, ClassVar
-from unittest.mock import patch
 
 import numpy as np
 
-from ppocr_converters.repository.source import source_repository
-from ppocr_engine.config_pbtxt import read_config
-
-MODULE = "triton_python_backend_utils"
 INTERNAL, INVALID_ARG, CANCELLED = 1, 3, 7
-CPU = "TRITONSERVER_MEMORY_CPU"
-CLASSES = 6624
 
 
 class TritonModelException(Exception):
     """What Triton's own objects raise; it is no ValueError."""
 
 
-class PreferredMemory:
-    """Where the outputs of a call shall be; the second argument is the device."""
+def expect(fits: bool) -> None:
+    """What pybind11 says of arguments of a wrong type."""
+    if not fits:
+        raise TypeError("__init__(): incompatible constructor arguments.")
 
-    def __init__(self, memory: str, _: int = 0) -> None:
-        self.memory = memory
+
+class MemoryType(Enum):
+    CPU, GPU, DEFAULT = "cpu", "gpu", "default"
+
+
+class PreferredMemory:
+    """Where the outputs of a call shall be."""
+
+    def __init__(self, preferred_memory_type: MemoryType, preferred_device_id: int = 0) -> None:
+        expect(isinstance(preferred_memory_type, MemoryType))
+        self.memory, self._device = preferred_memory_type, preferred_device_id
+
+    def device(self, own: int | None) -> int | None:
+        """The GPU that holds an output, None for the CPU; `own` is where the callee has it."""
+        return {MemoryType.CPU: None, MemoryType.GPU: self._device, MemoryType.DEFAULT: own}[
+            self.memory
+        ]
+
+
+class InferenceTrace:
+    """What a request hands on to those that it leads to."""
+
+
+NO_PREFERENCE, NO_TRACE = PreferredMemory(MemoryType.DEFAULT), InferenceTrace()
 
 
 class Tensor:
-    def __init__(self, name: str, array: np.ndarray, *, on_gpu: bool = False) -> None:
-        self._name, self._array, self._on_gpu = name, array, on_gpu
+    """A named array. `device` is the GPU whose memory holds it, None where the CPU's does."""
+
+    device: int | None = None
+
+    def __init__(self, name: str, array: np.ndarray) -> None:
+        expect(isinstance(array, np.ndarray))
+        if not name:
+            raise TritonModelException("Tensor name cannot be an empty string.")
+        if array.dtype.kind not in "biufSO":
+            raise TritonModelException("NumPy dtype is not supported.")
+        self._name, self._array = name, array
 
     def name(self) -> str:
         return self._name
 
+    def is_cpu(self) -> bool:
+        return self.device is None
+
     def as_numpy(self) -> np.ndarray:
-        if self._on_gpu:
+        if not self.is_cpu():
             raise TritonModelException("Tensor is stored in GPU and cannot be converted to NumPy.")
         return self._array
+
+    def to_dlpack(self) -> Any:
+        if self._is_text():
+            raise TritonModelException("DLPack does not have support for string tensors.")
+        return np.array(self.as_numpy()).__dlpack__()  # of a GPU there is no memory to hand out
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0) if self.device is None else (2, self.device)
+
+    def put_on(self, device: int | None) -> Tensor:
+        """Move it into a GPU's memory; texts, which are BYTES, always stay in the CPU's."""
+        self.device = None if self._is_text() else device
+        return self
+
+    def _is_text(self) -> bool:
+        return self._array.dtype.kind in "SO"
 
 
 class TritonError:
     INTERNAL, INVALID_ARG, CANCELLED = INTERNAL, INVALID_ARG, CANCELLED
 
-    def __init__(self, reason: str, code: int) -> None:
-        self._reason, self._code = reason, code
+    def __init__(self, message: str, code: int = INTERNAL) -> None:
+        self._reason, self._code = message, code
 
     def message(self) -> str:
         return self._reason
@@ -64,8 +108,12 @@ class TritonError:
 
 
 class InferenceResponse:
-    def __init__(self, tensors: list[Tensor] | None = None, error: TritonError | None = None):
-        self._tensors, self._error = tensors or [], error
+    def __init__(
+        self, output_tensors: list[Tensor] | None = None, error: TritonError | None = None
+    ) -> None:
+        self._tensors, self._error = output_tensors or [], error
+        if None in self._tensors:
+            raise TritonModelException("Output tensor for inference response should not be empty.")
 
     def has_error(self) -> bool:
         return self._error is not None
@@ -73,15 +121,21 @@ class InferenceResponse:
     def error(self) -> TritonError | None:
         return self._error
 
-    def tensor(self, name: str) -> Tensor | None:
-        return next((tensor for tensor in self._tensors if tensor.name() == name), None)
+    def output_tensors(self) -> list[Tensor]:
+        return self._tensors
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {tensor.name(): tensor.as_numpy() for tensor in self._tensors}
 
 
 class Request:
-    """One request as a step gets it."""
+    """One request as a step gets it.
+
+    Attributes:
+        device: the GPU whose memory holds its inputs, None for the CPU.
+    """
+
+    device: int | None = None
 
     def __init__(
         self,
@@ -104,8 +158,8 @@ class Request:
     def is_cancelled(self) -> bool:
         return self.cancelled
 
-    def trace(self) -> None:
-        return None
+    def trace(self) -> InferenceTrace:
+        return NO_TRACE
 
 
 class Metric:
@@ -156,119 +210,37 @@ class Logger:
         cls.errors.append(text)
 
 
-def tensor_of(request: Any, name: str) -> Tensor | None:
-    found = request.inputs.get(name)
-    return None if found is None else Tensor(name, found)
+def input_of(request: Request, name: str) -> Tensor | None:
+    """`get_input_tensor_by_name`."""
+    array = request.inputs.get(name)
+    return None if array is None else Tensor(name, array).put_on(request.device)
+
+
+def output_of(response: InferenceResponse, name: str) -> Tensor | None:
+    """`get_output_tensor_by_name`."""
+    return next((one for one in response.output_tensors() if one.name() == name), None)
 
 
 class Call(Request):
-    """A request that a step sends to another model."""
+    """A request that a step sends to another model, which `callee` answers."""
 
-    steps: ClassVar[Steps]
+    callee: ClassVar[Callable[[Call], InferenceResponse]]
 
     def __init__(
         self,
-        model_name: str,
-        requested_output_names: list[str],
+        *,
+        request_id: str = "",
         inputs: list[Tensor],
-        request_id: str,
-        trace: None,
-        preferred_memory: PreferredMemory | None = None,
+        requested_output_names: list[str],
+        model_name: str,
+        preferred_memory: PreferredMemory = NO_PREFERENCE,
+        trace: InferenceTrace = NO_TRACE,
     ) -> None:
+        expect(isinstance(requested_output_names, list))
+        expect(isinstance(preferred_memory, PreferredMemory))
+        expect(isinstance(trace, InferenceTrace))
         super().__init__(requested_output_names, None, **{t.name(): t.as_numpy() for t in inputs})
-        self.model = model_name
-        # Networks answer from the GPU that they run on, unless they are told otherwise.
-        self._on_gpu = preferred_memory is None or preferred_memory.memory != CPU
+        self.model_name, self.preferred_memory = model_name, preferred_memory
 
     async def async_exec(self) -> InferenceResponse:
-        self.steps.calls.append(self.model)
-        if self.model == "det_preprocess":
-            return self.steps.loaded["det_preprocess"].execute([self])[0]
-        rows, _, columns, _ = self.inputs["CROPS"].shape
-        shape = rows, max(1, columns // 8)
-        outputs = {"INDICES": np.ones(shape, np.int32)}
-        outputs["PROBABILITIES"] = np.full(shape, 0.9, np.float32)
-        return InferenceResponse(
-            [Tensor(name, array, on_gpu=self._on_gpu) for name, array in outputs.items()]
-        )
-
-
-class Steps:
-    """Loads a model with its own config.pbtxt.
-
-    Attributes:
-        calls: the models that were called, in order.
-        loaded: the first model of each name.
-    """
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.loaded: dict[str, Any] = {}
-        self.fake: Any = ModuleType(MODULE)
-        self._living: list[Any] = []
-        self._interface = {
-            **{"Tensor": Tensor, "TritonError": TritonError, "Logger": Logger},
-            **{"InferenceResponse": InferenceResponse, "MetricFamily": MetricFamily},
-            "InferenceRequest": type("InferenceRequest", (Call,), {"steps": self}),
-            "get_input_tensor_by_name": tensor_of,
-            "get_output_tensor_by_name": InferenceResponse.tensor,
-            "TRITONSERVER_MEMORY_CPU": CPU,
-            "PreferredMemory": PreferredMemory,
-        }
-
-    def __call__(self, name: str, **parameters: str) -> Any:
-        config = read_config(source_repository() / name / "config.pbtxt")
-        values = {key: value.string_value for key, value in config.parameters.items()}
-        written = {key: {"string_value": text} for key, text in (values | parameters).items()}
-        # Triton puts its interface in place after it has imported a model.
-        with patch.dict(self.fake.__dict__, clear=True):
-            module: Any = load(name)
-        self.fake.__dict__.update(self._interface)
-        if name == "recognize":
-            module.load_dictionary = lambda *_: ["x"] * CLASSES
-        made = module.TritonPythonModel()
-        made.initialize(
-            {
-                "model_config": json.dumps({"parameters": written}),
-                **{"model_name": name, "model_repository": ".", "model_version": "1"},
-            }
-        )
-        self.loaded.setdefault(name, made)
-        self._living.append(made)
-        return made
-
-    def finalize(self, *models: Any) -> None:
-        """End models, or all that still live."""
-        for made in models or [*self._living]:
-            self._living.remove(made)
-            made.finalize()
-
-
-@contextmanager
-def steps_alone() -> Iterator[Steps]:
-    """Put the interface in place; models that still live at the end of the block are ended."""
-    for kept in (MetricFamily.metrics, Logger.infos, Logger.errors):
-        kept.clear()
-    steps = Steps()
-    with patch.dict(sys.modules, {MODULE: steps.fake}), patch.object(sys, "path", [*sys.path]):
-        for name in [name for name in sys.modules if name.startswith("ppocr_steps")]:
-            del sys.modules[name]  # they hold the interface that was in place before
-        yield steps
-        steps.finalize()
-
-
-def load(step: str) -> ModuleType:
-    """The step's own model.py, imported anew."""
-    path = source_repository() / step / "1" / "model.py"
-    spec = spec_from_file_location(f"{step}_model", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def ask(model: Any, *requests: Request) -> list[InferenceResponse]:
-    """What a model answers to requests of one call."""
-    answers = model.execute(list(requests))
-    return asyncio.run(answers) if asyncio.iscoroutine(answers) else answers
+        return self.callee()

@@ -10,7 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from steps.python_backend import Logger, MetricFamily, Request, ask, steps_alone
+from steps.alone import ask, steps_alone
+from steps.python_backend import Logger, MetricFamily, Request
 
 PIXELS = np.zeros((40, 60, 3), np.uint8)
 FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)

@@ -9,16 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from steps.python_backend import (
-    CANCELLED,
-    INTERNAL,
-    INVALID_ARG,
-    Metric,
-    MetricFamily,
-    Request,
-    ask,
-    steps_alone,
-)
+from steps.alone import ask, steps_alone
+from steps.python_backend import CANCELLED, INTERNAL, INVALID_ARG, Metric, MetricFamily, Request
 
 from ppocr_steps.slots import SLOTS, admission_id_at
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from steps.python_backend import INVALID_ARG, Request, ask, steps_alone
+from steps.alone import ask, steps_alone
+from steps.python_backend import INVALID_ARG, Request
 
 from ppocr_converters.repository.serving_config.keys import all_keys
 from ppocr_converters.repository.source import source_repository

@@ -8,7 +8,8 @@ import pickle
 import cv2
 import numpy as np
 import pytest
-from steps.python_backend import INVALID_ARG, Request, ask, steps_alone
+from steps.alone import ask, steps_alone
+from steps.python_backend import INVALID_ARG, Request
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 200, 3), np.uint8)
 FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)

@@ -160,9 +160,10 @@ def _configure_recognize(config: Any, networks: Mapping[str, ModelProto]) -> Non
 def _configure_calls(configs: Configs, plan: Plan) -> None:
     """Let `recognize` send as many lines in a call as suit the engine of `rec`, unless told."""
     told = plan.models.get("recognize", ModelPlan()).parameters
+    rec = configs["rec"]
     # Where Triton merges calls, a call is the smallest that it can merge.
-    if "rec_batch_size" in told or configs["rec"].HasField("dynamic_batching"):
+    if "rec_batch_size" in told or (rec.max_batch_size and rec.HasField("dynamic_batching")):
         return
-    spec = EngineSpec.read(configs["rec"])
+    spec = EngineSpec.read(rec)
     if spec is not None and spec.backend in LINES_PER_CALL:
         set_parameter(configs["recognize"], "rec_batch_size", LINES_PER_CALL[spec.backend])

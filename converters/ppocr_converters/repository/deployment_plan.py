@@ -164,6 +164,22 @@ def _apply_engine(config: Any, plan: ModelPlan) -> None:
         accelerators=accelerators,
     )
     spec.write(config)
+    if spec.backend == "openvino":
+        _declare_whole_batches(config)
+
+
+def _declare_whole_batches(config: Any) -> None:
+    """Make the batch one of the dimensions of a network's tensors; nothing is merged then.
+
+    With a `max_batch_size`, Triton's C++ backend for OpenVINO fixes the network's batch to it, and
+    answers no request of fewer rows (`ProcessRequests` in openvino_backend's src/openvino.cc).
+    """
+    for port in (*config.input, *config.output) if config.max_batch_size else ():
+        port.dims.insert(0, -1)
+    config.max_batch_size = 0
+    if config.HasField("dynamic_batching"):  # what is left is the queue
+        del config.dynamic_batching.preferred_batch_size[:]
+        config.dynamic_batching.max_queue_delay_microseconds = 0
 
 
 def _apply_batching(config: Any, batching: Batching) -> None:

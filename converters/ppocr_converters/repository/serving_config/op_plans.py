@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.deployment_plan import (
@@ -12,6 +12,7 @@ from ppocr_converters.repository.deployment_plan import (
     Instances,
     ModelPlan,
     Plan,
+    device_of,
 )
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.document import Document
@@ -37,6 +38,7 @@ from ppocr_engine.spec import (
 
 #: The model of each Op that its requests come to first: the queue before the Op.
 ENTRANCE: dict[Kind, str] = {"det": "det_preprocess", "rec": "recognize", "cls": "cls"}
+UNMERGED = "without effect: Triton's OpenVINO backend runs each request by itself"
 #: The profile of each device.
 PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 
@@ -64,11 +66,13 @@ def plan_op(document: Document, op: Op) -> OpPlan:
         for name in models_of_op(op.kind)
     }
     models[op.kind] = _network_plan(document, op, models[op.kind].batching)
+    engine = models[op.kind].engine
+    unmerged = engine is not None and engine.backend == "openvino" and local["batch_size"] > 1
     by_file = local["precision"] in ("fp16", "int8") and op.device != TENSORRT
     return OpPlan(
         models,
         _effects(document, op, models),
-        warnings_of(local, op),
+        warnings_of(local, op) | ({local.path("batch_size"): UNMERGED} if unmerged else {}),
         unavailable(local, op),
         local["precision"] if by_file else "fp32",
     )
@@ -77,12 +81,15 @@ def plan_op(document: Document, op: Op) -> OpPlan:
 def _network_plan(document: Document, op: Op, batching: Batching | None) -> ModelPlan:
     """The plan of an Op's network, which alone runs on GPUs and is batched."""
     local = OpKeys(document, op.name)
+    engine = _engine(document, op)
+    if batching and engine is not None and engine.backend == "openvino":
+        batching = replace(batching, preferred_sizes=(), delay_us=0)
     count = _of_network(document, op, "instances", op.instances)
     return ModelPlan(
         round_robin(count, op.cards) if op.cards else (Instances(count),),
         batching,
         max_batch_size=max(batching.preferred_sizes, default=0) if batching else 0,
-        engine=_engine(document, op),
+        engine=engine,
         threads=_of_network(document, op, "threads", local["thread_num"]),
         graph_level=_graph_level(local),
         accelerators=_accelerators(local, op),
@@ -138,8 +145,14 @@ def _of_network(document: Document, op: Op, name: str, default: int) -> int:
 
 
 def profile_of(document: Document, op: Op) -> Plan:
-    """What a kind of machine wants, where no key says otherwise: named, or by the Op's device."""
-    return load_profile(document["triton.profile"] or PROFILES[op.device])
+    """What a kind of machine wants, where no key says otherwise.
+
+    It is the profile that is named, unless that has the Op's network on another kind of device.
+    """
+    own = PROFILES[op.device]
+    named = load_profile(document["triton.profile"] or own)
+    fits = device_of(named, op.kind) == ("gpu" if op.cards else "cpu")
+    return named if fits else load_profile(own)
 
 
 def _rows(document: Document, op: Op) -> int:

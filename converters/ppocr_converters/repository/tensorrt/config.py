@@ -8,6 +8,7 @@ from typing import Any
 from ppocr_converters.graph.onnx_model import Tensor
 from ppocr_converters.repository.tensorrt.shapes import Bucket, spelled, whole
 from ppocr_engine.config_pbtxt import TYPES
+from ppocr_engine.parameters import PARAMETERS
 
 PLAN = "model.plan"
 
@@ -59,7 +60,7 @@ def to_native(config: Any, buckets: Sequence[Bucket]) -> None:
     config.backend, config.platform = "tensorrt", ""
     config.default_model_filename = PLAN
     config.optimization.ClearField("execution_accelerators")
-    for name in ("intra_op_thread_count", "inter_op_thread_count"):
+    for name in PARAMETERS["onnxruntime"]:
         config.parameters.pop(name, None)
     for group in config.instance_group:
         del group.profile[:]

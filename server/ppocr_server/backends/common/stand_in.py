@@ -9,7 +9,7 @@ container.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -72,7 +72,8 @@ class StandIn:
         session = cls.open_session(Path(pb.get_model_dir()), named, kind="CPU", device=0)
         inputs, outputs = list(session.inputs.values()), list(session.outputs.values())
         batch = config.get("max_batch_size", 0)
-        if supports_batching([*inputs, *outputs]):
+        # The openvino backend asks for a layout with a batch, which no ONNX file has.
+        if cls.backend == "onnxruntime" and supports_batching([*inputs, *outputs]):
             batch = batch or DEFAULT_MAX_BATCH_SIZE
             model_config.set_max_batch_size(batch)
             if batch > 1 and not config.get("dynamic_batching"):
@@ -93,6 +94,7 @@ class StandIn:
         self._session = session = self.open_session(folder, config, kind=kind, device=device)
         batch = config["max_batch_size"]
         self._batching = batch > 0
+        self._only_rows = only_rows(config, self.backend)
         self._inputs = check_tensors("input", config["input"], session.feedable, batch)
         self._outputs = check_tensors("output", config["output"], session.outputs, batch)
         check_complete(session.inputs, self._inputs)
@@ -104,6 +106,11 @@ class StandIn:
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests; a failing one gets an error of its own."""
         feeds = [self._feeds(request) for request in requests]
+        if self._only_rows and (refused := refuse_rows(feeds, self._only_rows)):
+            return [
+                pb.InferenceResponse(error=pb.TritonError(refused, pb.TritonError.INTERNAL))
+                for _ in requests
+            ]
         answers = run_requests(
             feeds, self._run, batching=self._batching, errors=self._session.errors
         )
@@ -132,6 +139,29 @@ def refuse_unsupported(config: Json, backend: str) -> None:
             raise EngineError(f"{what} is not supported by the Python stand-in for {backend}")
     if config.get("model_transaction_policy", {}).get("decoupled"):
         raise EngineError(f"decoupled answers are not supported by {backend} models")
+
+
+def only_rows(config: Json, backend: str) -> int:
+    """The rows that every request must have, 0 where it may have any up to `max_batch_size`."""
+    parameters = config.get("parameters", {})
+    padded = parameters.get("ENABLE_BATCH_PADDING", {}).get("string_value", "").upper() == "YES"
+    return 0 if backend != "openvino" or padded else int(config["max_batch_size"])
+
+
+def refuse_rows(requests: Sequence[Feeds], rows: int) -> str:
+    """Why the C++ backend for OpenVINO runs none of these requests, "" where it does.
+
+    It adds up their rows and compares after each of them (`ProcessRequests` in src/openvino.cc), so
+    that the first alone must have all of them.
+    """
+    got = len(next(iter(requests[0].values())))
+    if got == rows:
+        return ""
+    return (
+        f"expected requests with batch size '{rows}', got '{got}'... this error can be avoided by "
+        "setting 'ENABLE_BATCH_PADDING' parameter in model configuration to 'YES' at a performance "
+        "cost."
+    )
 
 
 def weights_path(folder: Path, spec: EngineSpec) -> Path:

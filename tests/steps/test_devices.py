@@ -1,0 +1,99 @@
+"""Networks on the CPU and on a GPU: every step gets its arrays, wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from steps.alone import FORCE_CPU, ask, steps_alone
+from steps.python_backend import INTERNAL, Request, TritonModelException
+
+from ppocr_converters.repository.source import STEP_PACKAGES, package_folder, source_repository
+
+PIXELS = np.zeros((64, 200, 3), np.uint8)
+FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)
+BOXES = np.array([[[5, 5], [150, 5], [150, 40], [5, 40]]], np.float32)
+MAP, SIZE = np.zeros((1, 64, 224), np.float32), np.array([64, 200], np.int32)
+CLASSIFIER = {"cls_height": "48", "cls_width": "192", "cls_resize": "pad", "cls_batch_size": "1"}
+READ = Request(["TEXTS"], PIXELS=PIXELS, BOXES=BOXES)
+# A step, the parameters it is built with, what it is sent, and the models it calls.
+STEPS = [
+    ("admit", {}, Request(["ADMISSION_ID"], IMAGE=FILE), []),
+    ("det_preprocess", {}, Request(["DET_INPUT"], IMAGE=FILE), []),
+    ("det_postprocess", {}, Request(["BOXES"], PROBABILITY=MAP, IMAGE_SIZE=SIZE), []),
+    ("recognize", {}, READ, ["rec"]),
+    ("recognize", CLASSIFIER, READ, ["cls", "rec"]),
+    ("recognize", {}, Request(["TEXTS"], IMAGE=FILE), ["det_preprocess", "rec"]),
+]
+ON_GPU = "Tensor is stored in GPU and cannot be converted to NumPy."
+
+
+@pytest.fixture(params=[None, 1], ids=["cpu", "gpu"])
+def alone(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with steps_alone(request.param) as load:
+        yield load
+
+
+@pytest.fixture
+def on_gpu() -> Iterator[Any]:
+    with steps_alone(0) as load:
+        yield load
+
+
+@pytest.mark.parametrize(("name", "parameters", "request_", "calls"), STEPS)
+def test_a_step_answers(
+    alone: Any, name: str, parameters: dict[str, str], request_: Request, calls: list[str]
+) -> None:
+    alone("det_preprocess")
+    (answer,) = ask(alone(name, **parameters), request_)
+    assert not answer.has_error(), answer.error().message()
+    assert answer.arrays().keys() >= set(request_.requested_output_names())
+    assert alone.calls == calls
+
+
+@pytest.mark.parametrize("parameters", [{}, CLASSIFIER], ids=["rec", "cls"])
+def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(
+    alone: Any, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str]
+) -> None:
+    model = alone("recognize", **parameters)
+    called = alone.fake.InferenceRequest
+    monkeypatch.setattr(
+        alone.fake,
+        "InferenceRequest",
+        lambda preferred_memory, **others: called(**others),
+    )
+    (answer,) = ask(model, READ)
+    if alone.gpu is None:
+        assert not answer.has_error()
+    else:
+        assert answer.error().code() == INTERNAL
+        assert answer.error().message() == f"the step failed: TritonModelException: {ON_GPU}"
+
+
+def test_a_call_can_ask_for_memory_of_a_gpu(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, fake = alone("recognize"), alone.fake
+    monkeypatch.setattr(fake, "TRITONSERVER_MEMORY_CPU", fake.TRITONSERVER_MEMORY_GPU)
+    (answer,) = ask(model, READ)
+    assert ON_GPU in answer.error().message()
+
+
+def test_inputs_are_copied_to_the_cpu_unless_the_model_says_no(on_gpu: Any) -> None:
+    sent = STEPS[2][2]
+    for value, failed in (("yes", False), ("no", True)):
+        (answer,) = ask(on_gpu("det_postprocess", **{FORCE_CPU: value}), sent)
+        assert answer.has_error() == failed
+    assert ON_GPU in answer.error().message()
+    (answer,) = ask(on_gpu("det_preprocess", **{FORCE_CPU: "no"}), STEPS[1][2])
+    assert not answer.has_error()  # BYTES are never on a GPU
+    with pytest.raises(TritonModelException, match="Incorrect value for FORCE_CPU_ONLY"):
+        on_gpu("det_postprocess", **{FORCE_CPU: "maybe"})
+
+
+def test_all_calls_are_made_in_one_place() -> None:
+    folders = source_repository(), *map(package_folder, STEP_PACKAGES)
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
+    calling = [path.name for path in paths if "InferenceRequest" in path.read_text("utf-8")]
+    assert calling == ["model_call.py"]
