@@ -9,9 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ppocr_pipeline.formats import damaged, read_header
+from ppocr_pipeline.formats import damaged, jpeg_data, png, read_header
 from ppocr_pipeline.formats.alpha import flatten
-from ppocr_pipeline.formats.png import check_data, still
 from ppocr_pipeline.formats.tiff_pixels import decode_tiff
 from ppocr_pipeline.header import Header, PictureRefused
 from ppocr_pipeline.limits import Limits
@@ -66,11 +65,17 @@ def decode(data: bytes, header: Header) -> np.ndarray | None:
     if header.format == "TIFF":
         return decode_tiff(data)
     if header.format == "PNG":
-        check_data(data)
-        data = still(data) if header.animated else data
+        ended = png.check_data(data)
+        data = data if ended and not header.animated else png.still(data)
+    encoded = jpeg_data.with_end(data) if header.format == "JPEG" else data
     try:
         # IMREAD_UNCHANGED would keep 16 bits and skip the colour conversion; alpha needs it.
         flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = cv2.imdecode(
+            np.frombuffer(encoded, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
+        )
     except cv2.error:
         return None
+    if header.format == "JPEG" and pixels is not None:
+        jpeg_data.check_data(data, header, pixels)
+    return pixels
