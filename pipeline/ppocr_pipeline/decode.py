@@ -1,8 +1,7 @@
 """An encoded picture becomes upright BGR pixels, or an error that says why not.
 
 The header is read first, so that a picture outside the limits costs nothing. EXIF orientation is
-applied. A transparent picture is laid on white, or on black when what is visible is bright, so
-that its text stays readable (PaddleOCR ignores the orientation and always lays on white).
+applied (PaddleOCR ignores it).
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ppocr_pipeline.formats import damaged, read_header
-from ppocr_pipeline.formats.png import check_data, still
+from ppocr_pipeline.formats import damaged, jpeg_data, png, read_header
+from ppocr_pipeline.formats.alpha import flatten
 from ppocr_pipeline.formats.tiff_pixels import decode_tiff
 from ppocr_pipeline.header import Header, PictureRefused
 from ppocr_pipeline.limits import Limits
-
-BAND = 256  # rows that are blended at a time: it takes many times their memory
 
 # How a picture stored with an EXIF orientation is brought upright; 1 is upright already.
 UPRIGHT = {
@@ -68,50 +65,17 @@ def decode(data: bytes, header: Header) -> np.ndarray | None:
     if header.format == "TIFF":
         return decode_tiff(data)
     if header.format == "PNG":
-        check_data(data)
-        data = still(data) if header.animated else data
+        ended = png.check_data(data)
+        data = data if ended and not header.animated else png.still(data)
+    encoded = jpeg_data.with_end(data) if header.format == "JPEG" else data
     try:
         # IMREAD_UNCHANGED would keep 16 bits and skip the colour conversion; alpha needs it.
         flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = cv2.imdecode(
+            np.frombuffer(encoded, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION
+        )
     except cv2.error:
         return None
-
-
-def flatten(pixels: np.ndarray) -> np.ndarray:
-    """Lay a transparent picture on white, or on black when its visible part is bright.
-
-    Args:
-        pixels: uint8 or uint16 [H, W, 4] BGRA, or [H, W, 2] gray and alpha, or [H, W, 3], or
-            [H, W] where the decoder found no alpha after all.
-
-    Returns:
-        uint8 [H, W, 3] BGR.
-    """
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    if pixels.ndim == 2:
-        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
-    if pixels.shape[2] == 2:
-        pixels = cv2.merge([*[pixels[..., 0]] * 3, pixels[..., 1]])
-    if pixels.shape[2] == 3:
-        return pixels
-    bands = [pixels[start : start + BAND] for start in range(0, len(pixels), BAND)]
-    if all((band[..., 3] == 255).all() for band in bands):
-        return np.ascontiguousarray(pixels[..., :3])
-    visible, light = np.sum([visible_light(band) for band in bands], axis=0)
-    background = 0.0 if light > 127.5 * visible else 255.0
-    return np.concatenate([lay(band, background) for band in bands])
-
-
-def visible_light(pixels: np.ndarray) -> tuple[int, int]:
-    """The sum of alpha, and that of gray times alpha, of uint8 [H, W, 4] BGRA."""
-    alpha = pixels[..., 3].astype(np.int64)
-    gray = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
-    return int(alpha.sum()), int((gray * alpha).sum())
-
-
-def lay(pixels: np.ndarray, background: float) -> np.ndarray:
-    """Blend uint8 [H, W, 4] BGRA with one shade of gray into uint8 [H, W, 3] BGR."""
-    weight = pixels[..., 3:].astype(np.float32) / 255
-    return np.rint(pixels[..., :3] * weight + background * (1 - weight)).astype(np.uint8)
+    if header.format == "JPEG" and pixels is not None:
+        jpeg_data.check_data(data, header, pixels)
+    return pixels

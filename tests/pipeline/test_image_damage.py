@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from pipeline.picture_files import jpeg_segment, png_chunk, saved
 
 from ppocr_pipeline import decode as image
@@ -69,8 +69,55 @@ COMMENT = jpeg_segment(0xFE, b"\xff\xda\xff\xd9")
 def test_a_jpeg_cut_in_its_scan_has_not_the_end_of_a_thumbnail(extra):
     data = FILES["jpeg"][:2] + extra + FILES["jpeg"][2:]
     assert np.array_equal(image.decode_image(data), image.decode_image(FILES["jpeg"]))
-    assert "it ends before its end marker" in refused(data[:-500])
-    assert "it ends before its end marker" in refused(data[:-2])
+    assert "it ends before its last row" in refused(data[:-500])
+    assert "it ends before its last row" in refused(data[:-500] + b"\xff\xd9")
+    assert np.array_equal(image.decode_image(data[:-2]), image.decode_image(FILES["jpeg"]))
+
+
+PAGE = Image.new("RGB", (150, 90), "white")
+ImageDraw.Draw(PAGE).text((10, 10), "no end\nmarker\n\nin it", "black", font_size=18)
+JPEGS = {
+    f"{name} {options}": saved(picture, "JPEG", **options)
+    for name, picture in (("page", PAGE), ("gray", NOISE.convert("L")), ("noise", NOISE))
+    for options in (
+        {"optimize": True},
+        {"progressive": True},
+        {"restart_marker_blocks": 2},
+        {"subsampling": 0, "quality": 95},
+    )
+    if name != "gray" or "subsampling" not in options
+}
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_a_jpeg_without_end_marker_is_read_when_no_row_is_missing(name):
+    data = JPEGS[name]
+    whole = image.decode_image(data)
+    for tail in (b"", b"\xff", bytes(3), bytes(512)):
+        assert np.array_equal(image.decode_image(data[:-2] + tail), whole)
+    # Less than one block, a tenth of the noise, may be missing before an end marker.
+    for missing in range(
+        len(data) // 10, len(data) - data.index(b"\xff\xda") - 40, len(data) // 12
+    ):
+        cut = data[:-missing]
+        for file in (cut, cut + b"\xff\xd9", cut + bytes(512)):
+            refused(file)
+
+
+def test_a_gray_corner_is_no_cut():
+    flat = Image.new("RGB", (70, 50), (128, 128, 128))
+    for options in ({}, {"progressive": True}, {"restart_marker_blocks": 2}):
+        assert (image.decode_image(saved(flat, "JPEG", **options)) == 128).all()
+
+
+@pytest.mark.parametrize("name", ["png", "png palette", "png alpha"])
+def test_a_png_without_end_chunk_is_read_when_its_data_ends(name):
+    data = FILES[name]
+    whole = image.decode_image(data)
+    for file in (data[:-12], data[:-5], data[:-16], data[:-12] + bytes(512)):
+        assert np.array_equal(image.decode_image(file), whole)
+    for file in (data[:-17], data[:-500], data[:-500] + bytes(512)):
+        refused(file)
 
 
 def png_of(data):

@@ -221,12 +221,58 @@ def test_text_on_a_transparent_ground_stays_visible(ink, behind):
     assert (flat[0, 0] == behind).all()
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("alpha", [0, 7])
+def test_alpha_that_hides_everything_is_ignored(mode, alpha):
+    hidden = Image.fromarray(GRAY).convert(mode)
+    hidden.putalpha(alpha)
+    assert (image.decode_image(saved(hidden, "PNG"))[..., 0] == GRAY).all()
+
+
+def lines_on_clear(*inks, under=0):
+    """A picture with a line of each gray, nothing between them."""
+    pixels = np.zeros((30 * len(inks), 200, 4), np.uint8)
+    pixels[..., :3] = under
+    for row, ink in enumerate(inks):
+        pixels[30 * row + 10 : 30 * row + 14, 10:190] = (ink, ink, ink, 255)
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("inks", "ground"),
+    [
+        ((0, 255), 128),
+        ((0, 0, 0, 0, 0, 255), 128),
+        ((20, 240, 250), 128),
+        ((0, 128), 255),
+        ((128, 255), 0),
+        ((200,), 0),
+        ((100,), 255),
+        ((0, 40, 90, 128, 170, 220), 255),
+    ],
+)
+@pytest.mark.parametrize("under", [0, 255])
+def test_the_ground_is_one_on_which_the_visible_is_seen(inks, ground, under):
+    flat = image.decode_image(saved(Image.fromarray(lines_on_clear(*inks, under=under)), "PNG"))
+    assert (flat[0, 0] == ground).all()
+    assert [flat[30 * row + 12, 100, 0] for row in range(len(inks))] == list(inks)
+
+
+def test_a_window_with_round_corners_is_told_by_its_frame():
+    window = np.full((200, 200, 4), 255, np.uint8)
+    window[50:150, 50:150, :3] = 0
+    window[:4, :4, 3] = window[-4:, -4:, 3] = 0
+    assert (image.decode_image(saved(Image.fromarray(window), "PNG"))[0, 0] == 0).all()
+
+
 def test_gray_with_alpha_and_palette_transparency():
     gray_alpha = Image.new("LA", (8, 8), (0, 0))
-    assert (image.decode_image(saved(gray_alpha, "PNG")) == 255).all()
+    gray_alpha.putpixel((4, 4), (0, 255))
+    assert (image.decode_image(saved(gray_alpha, "PNG"))[0, 0] == 255).all()
     palette = Image.new("P", (8, 8), 0)
-    palette.putpalette([0, 0, 0, 255, 255, 255])
-    assert (image.decode_image(saved(palette, "PNG", transparency=0)) == 255).all()
+    palette.putpalette([0, 0, 0, 20, 20, 20])
+    palette.putpixel((4, 4), 1)
+    assert (image.decode_image(saved(palette, "PNG", transparency=0))[0, 0] == 255).all()
 
 
 @pytest.mark.parametrize(

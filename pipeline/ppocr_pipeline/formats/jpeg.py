@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from ppocr_pipeline.formats.exif import orientation_of
 from ppocr_pipeline.header import MAX_PARTS, Header, PictureRefused
@@ -12,6 +13,7 @@ MARKER = re.compile(rb"\xff([^\x00\xff])")
 # Within a scan, FF 00 is a byte of data and FF D0 to FF D7 only mark places to start again.
 MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+PROGRESSIVE = frozenset({0xC2, 0xCA})
 END, SCAN, APP1 = 0xD9, 0xDA, 0xE1
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 EXIF = b"Exif\x00\x00"
@@ -21,39 +23,86 @@ BITS = 8
 def read_jpeg(data: bytes) -> Header:
     """Size, orientation and number of scans.
 
-    A thumbnail lies within a segment, which is stepped over: its end is not the picture's.
-
     Raises:
-        ValueError: the file is damaged, or ends before its end marker.
+        ValueError: the file is damaged, or ends before its scans do.
         PictureRefused: its samples have another number of bits than 8.
     """
-    size, orientation, scans, place = None, None, 0, 2
+    size, orientation, scans = None, None, []
+    for marker, start, end in segments(data):
+        body = data[start:end]
+        if marker in FRAMES:
+            if size is not None:
+                raise ValueError("it has two frames")
+            size, frame = frame_size(body), (marker, body)
+        elif marker == SCAN:
+            scans.append(body)
+        elif marker == APP1 and orientation is None and body.startswith(EXIF):
+            orientation = orientation_of(body[len(EXIF) :])
+    if size is None or not scans:
+        raise ValueError("it has no picture")
+    check_scans(*frame, scans)
+    return Header("JPEG", *size, orientation=orientation or 1, scans=len(scans))
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of the content of every segment; of the end marker itself at last.
+
+    A thumbnail lies within a segment, which is stepped over: its end is not the picture's. Where
+    the end marker is missing behind a scan, the last has no content, at the end of the file.
+    """
+    place, in_scan = 2, False
     for _ in range(MAX_PARTS):
-        found = (MARKER_IN_SCAN if scans else MARKER).search(data, place)
+        found = (MARKER_IN_SCAN if in_scan else MARKER).search(data, place)
+        if found is None and in_scan:
+            yield END, len(data), len(data)
+            return
         if found is None:
             raise ValueError("it ends before its end marker")
         marker, place = found[1][0], found.end()
         if marker == END:
-            break
+            yield END, place - 2, place
+            return
         if marker in ALONE:
             continue
         length = int.from_bytes(data[place : place + 2], "big")
         if length < 2 or place + length > len(data):
             raise ValueError("it ends within a segment")
-        if marker in FRAMES:
-            if size is not None:
-                raise ValueError("it has two frames")
-            size = frame_size(data[place + 2 : place + length])
-        elif marker == SCAN:
-            scans += 1
-        elif marker == APP1 and orientation is None and data.startswith(EXIF, place + 2):
-            orientation = orientation_of(data[place + 2 + len(EXIF) : place + length])
+        yield marker, place + 2, place + length
+        in_scan = in_scan or marker == SCAN
         place += length
-    else:
-        raise ValueError(f"it has more than {MAX_PARTS} segments")
-    if size is None or not scans:
-        raise ValueError("it has no picture")
-    return Header("JPEG", *size, orientation=orientation or 1, scans=scans)
+    raise ValueError(f"it has more than {MAX_PARTS} segments")
+
+
+def is_ended(data: bytes) -> bool:
+    """Whether a file that `read_jpeg` has taken has its end marker."""
+    *_, (_, start, end) = segments(data)
+    return end > start
+
+
+def check_scans(marker: int, frame: bytes, scans: Sequence[bytes]) -> None:
+    """Raise a ValueError where the scans leave out a part of the picture.
+
+    Args:
+        marker: of the frame.
+        frame: the content of its segment: a progressive one is sent in parts, which are
+            coefficients (0 to 63) and their bits.
+        scans: the contents of the segments of the scans.
+    """
+    wanted = set(range(64)) if marker in PROGRESSIVE else {0}
+    missing = {component: set(wanted) for component in frame[6 : 6 + 3 * frame[5] : 3]}
+    for scan in scans:
+        count = scan[0] if scan else 0
+        if len(scan) < 4 + 2 * count:
+            raise ValueError("the header of a scan is cut")
+        first, last, bits = scan[1 + 2 * count : 4 + 2 * count]
+        if marker in PROGRESSIVE and bits & 15:
+            continue  # more bits of these coefficients follow
+        for component in scan[1 : 1 + 2 * count : 2]:
+            missing.get(component, set()).difference_update(
+                range(first, last + 1) if marker in PROGRESSIVE else wanted
+            )
+    if any(missing.values()):
+        raise ValueError("it ends before its last scan")
 
 
 def frame_size(frame: bytes) -> tuple[int, int]:

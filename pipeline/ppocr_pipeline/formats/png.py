@@ -18,6 +18,8 @@ SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the colour type; 1 for the others
 # Compressed bytes whose inflation, a thousandfold at the most, takes less than a few seconds.
 UNCHECKED = 1 << 20
 STEP = 1 << 20
+END = b"IEND"
+END_CHUNK = bytes(4) + END + struct.pack(">I", zlib.crc32(END))
 ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
@@ -25,7 +27,7 @@ def read_png(data: bytes) -> Header:
     """Size, transparency, orientation, and whether it is animated.
 
     Raises:
-        ValueError: the file is damaged, or ends before its end chunk.
+        ValueError: the file is damaged.
     """
     header, orientation, kinds = b"", None, set()
     for kind, start, end in chunks(data):
@@ -44,35 +46,56 @@ def read_png(data: bytes) -> Header:
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the content of every chunk, the end chunk's the last."""
+    """Kind, start and end of the content of every chunk, the end chunk's the last.
+
+    In a file that is cut, the last is the one whose content is still whole.
+    """
     place = len(MAGIC)
     for _ in range(MAX_PARTS):
         length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
         start = place + 8
-        if start + length + 4 > len(data):
-            raise ValueError("it ends before its end chunk")
+        if start + length + 4 * (kind == END) > len(data) or not kind.isalpha():
+            return
         yield kind, start, start + length
-        if kind == b"IEND":
+        if kind == END:
             return
         place = start + length + 4
     raise ValueError(f"it has more than {MAX_PARTS} chunks")
 
 
-def check_data(data: bytes) -> None:
-    """Raise a ValueError where a file that `read_png` has taken holds more data than its picture.
+def check_data(data: bytes) -> bool:
+    """Whether a file that `read_png` has taken has its end chunk.
 
-    OpenCV inflates all that there is, also beyond the last row.
+    OpenCV inflates all that there is, also beyond the last row. Of a file without its end chunk,
+    the stream of the data must have ended, checksum included: then no pixel is missing.
+
+    Raises:
+        ValueError: it holds more data than a picture of its size, or ends before its last row.
     """
-    spans = [(start, end) for kind, start, end in chunks(data) if kind == b"IDAT"]
+    ended = False
+    spans = []
+    for kind, start, end in chunks(data):
+        ended = kind == END
+        if kind == b"IDAT":
+            spans.append((start, end))
     width, height, depth, colour = struct.unpack_from(">IIBB", data, len(MAGIC) + 8)
     # Twice what is needed: an interlaced picture takes a little more.
     needed = 2 * height * (2 + width * depth * SAMPLES.get(colour, 1) // 8)
-    if sum(end - start for start, end in spans) > UNCHECKED and inflates(data, spans, needed):
+    if ended and sum(end - start for start, end in spans) <= UNCHECKED:
+        return True
+    size, whole = inflated(data, spans, needed)
+    if size > needed:
         raise ValueError("it holds more data than a picture of its size")
+    if not (ended or whole):
+        raise ValueError("it ends before its last row")
+    return ended
 
 
-def inflates(data: bytes, spans: Iterable[tuple[int, int]], most: int) -> bool:
-    """Whether the compressed bytes in parts of a file are more than `most`; nothing is kept."""
+def inflated(data: bytes, spans: Iterable[tuple[int, int]], most: int) -> tuple[int, bool]:
+    """The size of the compressed bytes in parts of a file, and whether their stream ends.
+
+    Nothing is kept, and nothing read on beyond `most` bytes.
+    """
     inflater, size = zlib.decompressobj(), 0
     try:
         for start, end in spans:
@@ -81,17 +104,21 @@ def inflates(data: bytes, spans: Iterable[tuple[int, int]], most: int) -> bool:
                 size += len(inflater.decompress(rest, STEP))
                 rest = inflater.unconsumed_tail
     except zlib.error:
-        return False  # the decoder will say so
-    return size > most
+        return 0, False  # the decoder will say so
+    return size, inflater.eof
 
 
 def still(data: bytes) -> bytes:
-    """An animated file without its animation: the picture that is shown where none is played.
+    """A file without its animation, the picture that is shown where none is played, and ended.
 
     OpenCV 4.11 reads the frames one by one, and the process ends where one is missing.
     """
-    kept = [data[a - 8 : b + 4] for kind, a, b in chunks(data) if kind not in ANIMATION]
-    return MAGIC + b"".join(kept)
+    spans = [(a, b) for kind, a, b in chunks(data) if kind not in ANIMATION | {END}]
+    kept = [data[a - 8 : b + 4] for a, b in spans]
+    last, end = spans[-1]
+    if end + 4 > len(data):  # its checksum is cut
+        kept[-1] = data[last - 8 : end] + struct.pack(">I", zlib.crc32(data[last - 4 : end]))
+    return MAGIC + b"".join(kept) + END_CHUNK
 
 
 def raw_exif(kind: bytes, content: bytes) -> bytes:

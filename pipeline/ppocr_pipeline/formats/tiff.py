@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ppocr_pipeline.formats.exif import ORIENTATION, Directory, read_directory
-from ppocr_pipeline.formats.jpeg import read_jpeg
+from ppocr_pipeline.formats.jpeg import is_ended, read_jpeg
 from ppocr_pipeline.header import MAX_PARTS, Header
 
 MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -75,7 +75,10 @@ def check_parts(page: Directory, width: int, height: int) -> None:
     if page.one(COMPRESSION, UNCOMPRESSED) == JPEG:
         for index, (start, size) in enumerate(zip(offsets.tolist(), sizes.tolist(), strict=True)):
             rows = part_height if tiled else min(part_height, height - index * part_height)
-            part = read_jpeg(page.data[start : start + size])
+            strip = page.data[start : start + size]
+            part = read_jpeg(strip)
+            if not is_ended(strip):
+                raise ValueError("a part of it ends before its end marker")
             if part.width < part_width or part.height < rows:
                 raise ValueError(f"a part of it has {part.width}x{part.height} pixels only")
 
