@@ -129,6 +129,12 @@ class OcrResult:
         """The result as JSON text, not escaped to ASCII."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
 
+    def to_markdown(self) -> str:
+        """Paragraphs and simple tables; see `ppocr_client.exports.markdown`."""
+        from ppocr_client.exports.markdown import to_markdown
+
+        return to_markdown([self])
+
     def to_tsv(self) -> str:
         """A table with a header, one row a line of text; see `ppocr_client.exports.tsv`."""
         from ppocr_client.exports.tsv import to_tsv

@@ -12,6 +12,7 @@ from ppocr_client.documents.inputs import Document
 from ppocr_client.documents.reading import DocumentResult, PageResult
 from ppocr_client.exports.alto import to_alto
 from ppocr_client.exports.hocr import to_hocr
+from ppocr_client.exports.markdown import to_markdown
 from ppocr_client.exports.tsv import to_tsv
 from ppocr_client.results import Line
 
@@ -70,6 +71,11 @@ FORMATS = {
     "text": Format(".txt", write_text, "the text alone", many=True),
     "json": Format(".json", write_json, "one indented object"),
     "jsonl": Format(".jsonl", write_jsonl, "one object a page, on one line", many=True),
+    "markdown": Format(
+        ".md",
+        lambda document, dpi: to_markdown(document.results),
+        "paragraphs and simple tables",
+    ),
     "tsv": Format(".tsv", lambda document, dpi: to_tsv(document.results), "a table with a header"),
     "hocr": Format(
         ".hocr",

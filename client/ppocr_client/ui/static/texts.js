@@ -23,7 +23,7 @@ const EN = {
   "unseen": "The browser cannot show this picture.", "gone": "The page’s own server does not answer. Is ppocr-client serve-ui still running?",
   "pasted": "pasted picture", "example-name": "example.jpg",
   "format-lines": "Lines with corners", "format-text": "Text", "format-json": "JSON", "format-jsonl": "JSON lines",
-  "format-tsv": "Table (TSV)", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "Searchable PDF", "format-drawn": "Drawing (PNG)",
+  "format-markdown": "Markdown", "format-tsv": "Table (TSV)", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "Searchable PDF", "format-drawn": "Drawing (PNG)",
 };
 
 const ZH = {
@@ -47,7 +47,7 @@ const ZH = {
   "unseen": "浏览器无法显示这张图片。", "gone": "本页的服务没有回应：ppocr-client serve-ui 还在运行吗？",
   "pasted": "粘贴的图片", "example-name": "example.jpg",
   "format-lines": "逐行与坐标", "format-text": "纯文本", "format-json": "JSON", "format-jsonl": "JSON 行",
-  "format-tsv": "表格（TSV）", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "可搜索的 PDF", "format-drawn": "标注图（PNG）",
+  "format-markdown": "Markdown", "format-tsv": "表格（TSV）", "format-hocr": "hOCR", "format-alto": "ALTO XML", "format-pdf": "可搜索的 PDF", "format-drawn": "标注图（PNG）",
 };
 
 // The options' names for people.
