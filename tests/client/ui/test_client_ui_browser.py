@@ -178,7 +178,9 @@ def test_a_dropped_pdf_of_two_pages_and_its_downloads(open_page, browser, tmp_pa
     browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
     buttons = number(tab, "#formats button")
     got = dict(download(tab, folder, index) for index in range(1, buttons + 1))
-    assert set(got) == {f".{name}" for name in "txt json jsonl md tsv hocr xml pdf png".split()}
+    assert set(got) == {
+        f".{name}" for name in ["txt", "json", "jsonl", "md", "tsv", "hocr", "xml", "pdf", "png"]
+    }
     pages = json.loads(got[".json"])["pages"]
     assert [[line["text"] for line in page["lines"]] for page in pages] == [TEXTS, TEXTS]
     for suffix in (".xml", ".hocr"):
