@@ -66,16 +66,14 @@ def test_a_detector_has_ranges_of_sides_and_a_classifier_one_size() -> None:
 
 
 def test_one_command_builds_all_profiles_of_an_engine() -> None:
-    command = build_command(
-        Path("m.onnx"), Path("m.plan"), rec_buckets(), precision="fp16", timing_cache=Path("t")
-    )
+    command = build_command(Path("m.onnx"), Path("m.plan"), rec_buckets(), timing_cache=Path("t"))
     profiles = [word for word in command if "Shapes=" in word or "--profile=" in word]
     expected: list[str] = []
     for number, bucket in enumerate(rec_buckets()):
         expected.append(f"--profile={number}")
         expected += [f"--{name}Shapes={sizes}" for name, sizes in spelled(bucket).items()]
     assert profiles == expected
-    assert "--fp16" in command
+    assert "--stronglyTyped" in command
     assert shlex.split(script([command]).partition("set -eu")[2].replace("\\\n", " ")) == command
 
 
@@ -87,12 +85,12 @@ def served(networks: dict[str, OnnxFile], tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-def test_the_provider_gets_its_shapes_caches_and_precision(served: Path) -> None:
+def test_the_provider_gets_its_shapes_and_caches_and_no_precision(served: Path) -> None:
     config = read_config(served / "rec" / "config.pbtxt")
     (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
     assert accelerator.name == "tensorrt"
     parameters = dict(accelerator.parameters)
-    assert parameters["precision_mode"] == "FP32"
+    assert not [name for name in parameters if "precision" in name or "fp16" in name]
     for name in ("engine", "timing"):
         assert parameters[f"trt_{name}_cache_enable"] == "1"
         folder = parameters[f"trt_{name}_cache_path"]
@@ -164,9 +162,7 @@ def with_manifest(served: Path, tmp_path: Path) -> Path:
     shapes = {
         name: [dataclasses.asdict(bucket) for bucket in buckets] for name, buckets in found.items()
     }
-    models = {name: {"precision": "fp32"} for name in ("det", "rec")}
-    manifest = {"shapes": shapes, "models": models}
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (folder / "manifest.json").write_text(json.dumps({"shapes": shapes}), "utf-8")
     return folder
 
 
@@ -215,10 +211,8 @@ def test_a_failing_trtexec_leaves_nothing(with_manifest: Path, tmp_path: Path, c
 
 
 def test_the_commands_can_be_printed(with_manifest: Path, capsys) -> None:
-    assert main(["tensorrt", str(with_manifest), "--print", "--rec-precision", "fp16"]) == 0
-    det, rec = capsys.readouterr().out.split("trtexec")[1:]
-    assert "--fp16" not in det
-    assert "--fp16" in rec
+    assert main(["tensorrt", str(with_manifest), "--print"]) == 0
+    assert capsys.readouterr().out.count("--stronglyTyped") == 2
     assert main(["tensorrt", str(with_manifest / "det"), "--print"]) == 1
     assert "was not built by ppocr-convert" in capsys.readouterr().err
 

@@ -42,6 +42,7 @@ OF_CONFIG = (
     "max_requests",
     "dict",
     "no_space",
+    "precision",
     "det_precision",
     "rec_precision",
     "tolerance",
@@ -71,10 +72,13 @@ def add_build(commands: Any) -> None:
     _add_serving(build)
     add_opset(build)
     add_dictionary(build)
-    for kind in ("det", "rec"):
-        build.add_argument(
-            f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="proven too (fp32)"
-        )
+    for option, networks in (
+        ("--precision", "det and rec"),
+        ("--det-precision", "det"),
+        ("--rec-precision", "rec"),
+    ):
+        text = f"of the file of {networks}, proven too (by the profile: fp16 on a GPU, fp32 else)"
+        build.add_argument(option, choices=["fp32", "fp16", "int8"], help=text)
     add_proof(build)
     add_supply(build)
 
@@ -205,8 +209,9 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
 
 def _precisions(arguments: argparse.Namespace) -> Mapping[str, str]:
-    given = {"det": arguments.det_precision, "rec": arguments.rec_precision}
-    return {kind: name for kind, name in given.items() if name is not None}
+    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec")}
+    chosen = {kind: name or arguments.precision for kind, name in given.items()}
+    return {kind: name for kind, name in chosen.items() if name is not None}
 
 
 def _may_replace_steps(arguments: argparse.Namespace) -> bool:

@@ -12,7 +12,6 @@ from ppocr_converters.catalogue.entries import catalogue
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.compile import classifier_parameters
 from ppocr_converters.graph.onnx_model import Tensor, inputs, kind_of, metadata, outputs
-from ppocr_converters.proof.tensors import precision_of
 from ppocr_converters.repository.admission import limit_requests
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
@@ -60,7 +59,7 @@ def configure(source: Path, networks: Mapping[str, ModelProto], plan: Plan) -> C
     for name, buckets in served_buckets(configs, networks, plan).items():
         add_warmup(configs[name], inputs(networks[name]), buckets)
         if has_tensorrt(plan, name):
-            set_up_provider(configs[name], buckets, precision_of(metadata(networks[name])))
+            set_up_provider(configs[name], buckets)
     limit_requests(configs)
     return configs
 

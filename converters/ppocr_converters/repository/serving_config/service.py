@@ -99,17 +99,15 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     networks = {kind: find_network(document, op.name, kind) for kind, op in ops.items()}
     warnings = _written_without_effect(document)
     effects: dict[str, str] = {}
-    unavailable: list[str] = []
     for op_plan in plans.values():
         effects |= op_plan.effects
         warnings |= op_plan.warnings
-        unavailable += op_plan.unavailable
     precisions: dict[str, str] = {kind: op_plan.precision for kind, op_plan in plans.items()}
     for kind, op in ops.items():
         warnings |= _fetch_warnings(document, op.name, networks[kind])
     return Service(
         plan=with_limit(
-            Plan(name, _merge_models(document, ops, plans), tuple(unavailable)),
+            Plan(name, _merge_models(document, ops, plans)),
             document["triton.max_requests"],
         ),
         networks=networks,

@@ -13,17 +13,17 @@ from ppocr_engine.parameters import PARAMETERS
 PLAN = "model.plan"
 
 
-def set_up_provider(config: Any, buckets: Sequence[Bucket], precision: str) -> None:
-    """Give ONNX Runtime's TensorRT provider the precision and the shapes of its engine.
+def set_up_provider(config: Any, buckets: Sequence[Bucket]) -> None:
+    """Give ONNX Runtime's TensorRT provider the shapes of its engine.
 
     It gets one range over all buckets: the provider can build several profiles, but nothing says
     that it would choose among them by the shape of a request. Without explicit shapes it builds
-    the engine again whenever a shape leaves what it has seen.
+    the engine again whenever a shape leaves what it has seen. Without a precision it computes in
+    the types of the file.
     """
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     for accelerator in accelerators:
         if accelerator.name == "tensorrt":
-            accelerator.parameters["precision_mode"] = precision.upper()
             for what, shapes in spelled(whole(buckets)).items():
                 accelerator.parameters[f"trt_profile_{what}_shapes"] = shapes
 
