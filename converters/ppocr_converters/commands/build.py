@@ -40,6 +40,7 @@ OF_CONFIG = (
     "det_concurrency",
     "rec_concurrency",
     "max_requests",
+    "det_canvases",
     "dict",
     "no_space",
     "precision",
@@ -96,6 +97,11 @@ def _add_serving(build: argparse.ArgumentParser) -> None:
         group.add_argument(
             f"--{kind}-concurrency", type=int, metavar="N", help=f"instances of the {kind} Op"
         )
+    group.add_argument(
+        "--det-canvases",
+        metavar="HxW,…",
+        help="sizes that pictures are placed on for the detector, or none (by the profile)",
+    )
     group.add_argument(
         "--max-requests",
         type=int,
@@ -196,6 +202,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     from ppocr_converters.repository.admission import with_limit
+    from ppocr_converters.repository.deployment_plan import with_parameter
     from ppocr_converters.repository.profiles import load_profile
 
     if arguments.fast and arguments.profile not in (None, FAST):
@@ -205,7 +212,9 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
     given = {op: count for op, count in counts.items() if count is not None}
     name = FAST if arguments.fast else arguments.profile or PROFILE
-    return with_limit(load_profile(name, given, cores=arguments.cores), arguments.max_requests)
+    plan = load_profile(name, given, cores=arguments.cores)
+    plan = with_parameter(plan, "det_preprocess", "det_canvases", arguments.det_canvases)
+    return with_limit(plan, arguments.max_requests)
 
 
 def _precisions(arguments: argparse.Namespace) -> Mapping[str, str]:

@@ -109,6 +109,15 @@ class Plan:
     cores: int | None = None
 
 
+def with_parameter(plan: Plan, model: str, name: str, value: object) -> Plan:
+    """The plan with one more entry of a model's `parameters`; None leaves it as it is."""
+    if value is None:
+        return plan
+    planned = plan.models.get(model, ModelPlan())
+    changed = replace(planned, parameters={**planned.parameters, name: str(value)})
+    return replace(plan, models={**plan.models, model: changed})
+
+
 def engine_of(plan: Plan, model: str) -> EngineSpec:
     """The engine and the threads that a network is served with."""
     planned = plan.models.get(model, ModelPlan())

@@ -15,6 +15,7 @@ from ppocr_converters.repository.serving_config.op_plans import OpPlan, plan_op,
 from ppocr_converters.repository.serving_config.ops import Op, read_op
 from ppocr_converters.repository.serving_config.prototxt import check_fetch_list
 from ppocr_pipeline.batches import parse_buckets
+from ppocr_pipeline.resize import parse_canvases
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ def _ops(document: Document) -> dict[Kind, Op]:
 
 def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
     """See that keys of the triton section go together with each other and with the Ops."""
-    if document["triton.rec_buckets"] is not None:
-        try:
-            parse_buckets(document["triton.rec_buckets"])
-        except ValueError as error:
-            raise ConfigError(f"triton.{error}") from error
+    for name, parse in (("rec_buckets", parse_buckets), ("det_canvases", parse_canvases)):
+        if (text := document[f"triton.{name}"]) is not None:
+            try:
+                parse(text)
+            except ValueError as error:
+                raise ConfigError(f"triton.{error}") from error
     if document["triton.use_angle_cls"] and "cls" not in ops:
         raise ConfigError("triton.use_angle_cls is true; it needs an Op for cls, and op has none")
 
