@@ -20,7 +20,7 @@ from ppocr_engine.errors import RepositoryError
 MANIFEST = "manifest.json"
 QUERY = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
 #: The library of each major version of TensorRT, newest first.
-LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.9", "libnvinfer.so.8", "libnvinfer.so")
+LIBRARIES = ("libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so")
 
 
 @dataclass(frozen=True)

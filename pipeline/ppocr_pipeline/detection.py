@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,22 @@ from ppocr_pipeline.db import decode_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order.page import page_order
 from ppocr_pipeline.order.rows import row_order
-from ppocr_pipeline.resize import resize_for_det
+from ppocr_pipeline.resize import Canvas, det_size, own_part, place, resize_for_det
 
 
-def det_input(pixels: np.ndarray, options: Mapping[str, Any], limits: Limits) -> np.ndarray:
+def det_input(
+    pixels: np.ndarray,
+    options: Mapping[str, Any],
+    limits: Limits,
+    canvases: Sequence[Canvas] = (),
+) -> np.ndarray:
     """The detector's input for one picture.
 
     Args:
         pixels: uint8 [H, W, 3], BGR, upright, see `pad_tiny`.
         options: all of them, see `parse_options`.
         limits: of a request.
+        canvases: that the picture is placed on, see `place`.
 
     Returns:
         uint8 [1, h, w, 3], h and w multiples of 32.
@@ -28,17 +34,23 @@ def det_input(pixels: np.ndarray, options: Mapping[str, Any], limits: Limits) ->
     Raises:
         ValueError: it would be larger than the limits.
     """
-    return resize_for_det(
+    resized = resize_for_det(
         pixels,
         options["det_limit_side_len"],
         options["det_limit_type"],
         options["reference"],
         limits.max_det_pixels,
-    )[None]
+    )
+    return place(resized, canvases)[None]
 
 
 def find_boxes(
-    probability: np.ndarray, height: int, width: int, options: Mapping[str, Any], limits: Limits
+    probability: np.ndarray,
+    height: int,
+    width: int,
+    options: Mapping[str, Any],
+    limits: Limits,
+    canvases: Sequence[Canvas] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """The text boxes of one picture, in reading order.
 
@@ -48,14 +60,19 @@ def find_boxes(
         width: of the picture, pixels.
         options: all of them, see `parse_options`.
         limits: of a request.
+        canvases: that the map may be of; without, all of it is the picture.
 
     Returns:
         boxes float32 [N, 4, 2], pixels of the picture, clockwise from top-left, and their scores
         float32 [N].
 
     Raises:
-        ValueError: see `decode_boxes`.
+        ValueError: see `decode_boxes` and `own_part`.
     """
+    if canvases:
+        side, kind = options["det_limit_side_len"], options["det_limit_type"]
+        own = det_size(height, width, side, kind, options["reference"], limits.max_det_pixels)
+        probability = own_part(probability, *own)
     boxes, scores = decode_boxes(
         probability,
         height,

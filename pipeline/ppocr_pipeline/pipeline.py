@@ -12,7 +12,7 @@ from ppocr_pipeline.detection import det_input, find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.recognition import Answer, RecognitionPlan, read_lines, sure_lines
-from ppocr_pipeline.resize import pad_tiny
+from ppocr_pipeline.resize import Canvas, pad_tiny
 
 #: Inputs by name to the outputs in the order of the graph. "det" takes DET_INPUT uint8
 #: [1, H, W, 3] and answers float32 [1, H, W]; "rec" and "cls" take CROPS uint8 [N, H, W, 3] and
@@ -47,6 +47,7 @@ class Pipeline:
         characters: Sequence[str],
         options: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
+        canvases: Sequence[Canvas] = (),
     ) -> None:
         """Put a pipeline together.
 
@@ -56,12 +57,13 @@ class Pipeline:
             characters: of class 1, 2, ... of the recogniser.
             options: those that differ from the defaults, by name.
             limits: of a picture.
+            canvases: of the detector, the smallest first.
 
         Raises:
             ValueError: an option that is not known, or has a value that is not allowed.
         """
         self.networks, self.plan, self.characters = networks, plan, characters
-        self.limits = limits or Limits()
+        self.limits, self.canvases = limits or Limits(), canvases
         self.options = plan.options(parse_options(options or {}), {})
 
     def read(self, pixels: np.ndarray, options: Mapping[str, Any] | None = None) -> list[Line]:
@@ -91,9 +93,10 @@ class Pipeline:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The boxes of a picture, float32 [N, 4, 2] in reading order, and scores float32 [N]."""
         chosen = self.plan.options(self.options, options or {})
-        (probability,) = self.networks["det"]({"DET_INPUT": det_input(pixels, chosen, self.limits)})
+        shown = det_input(pixels, chosen, self.limits, self.canvases)
+        (probability,) = self.networks["det"]({"DET_INPUT": shown})
         height, width = pixels.shape[:2]
-        return find_boxes(probability[0], height, width, chosen, self.limits)
+        return find_boxes(probability[0], height, width, chosen, self.limits, self.canvases)
 
     def recognize(
         self, pixels: np.ndarray, boxes: np.ndarray, options: Mapping[str, Any] | None = None

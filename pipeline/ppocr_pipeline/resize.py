@@ -1,6 +1,9 @@
-"""The picture as the detector sees it: sides limited, both multiples of 32."""
+"""The picture as the detector sees it: sides limited, both multiples of 32, perhaps on a canvas."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -8,6 +11,10 @@ import numpy as np
 from ppocr_pipeline.limits import Limits, exceeded
 
 STRIDE = 32  # the detector halves its input five times
+#: Height and width, pixels.
+Canvas = tuple[int, int]
+#: The value of `det_canvases` that leaves every picture at its own size.
+NONE = "none"
 
 
 def pad_tiny(pixels: np.ndarray) -> np.ndarray:
@@ -101,3 +108,63 @@ def resize_for_det(
     if (det_height, det_width) == (height, width):
         return pixels
     return cv2.resize(pixels, (det_width, det_height), interpolation=cv2.INTER_LINEAR)
+
+
+def parse_canvases(text: str) -> tuple[Canvas, ...]:
+    """Canvases from `det_canvases`: heights x widths, as in "640x640,736x960", or "none".
+
+    Returns:
+        Those of the smallest area first, none for "none".
+
+    Raises:
+        ValueError: not of that form, or a side is no multiple of 32.
+    """
+    if text == NONE:
+        return ()
+    parts = [re.fullmatch(r"(\d{2,4})x(\d{2,4})", part) for part in text.split(",")]
+    sizes = [(int(part[1]), int(part[2])) for part in parts if part]
+    if len(sizes) < len(parts) or any(side % STRIDE or not side for one in sizes for side in one):
+        raise ValueError(
+            f"det_canvases is {text!r}; allowed: {NONE}, or sizes as HEIGHTxWIDTH, parted by "
+            f"commas, whose sides are multiples of {STRIDE} pixels, such as 640x640,736x960"
+        )
+    return tuple(sorted(set(sizes), key=lambda size: (size[0] * size[1], size)))
+
+
+def place(pixels: np.ndarray, canvases: Sequence[Canvas]) -> np.ndarray:
+    """Put a picture top-left on the smallest canvas that holds it; its edges are repeated.
+
+    Args:
+        pixels: uint8 [h, w, 3].
+        canvases: the smallest area first.
+
+    Returns:
+        uint8 [H, W, 3]; the picture itself where no canvas holds it.
+    """
+    height, width = pixels.shape[:2]
+    for high, wide in canvases:
+        if high >= height and wide >= width:
+            below, right = high - height, wide - width
+            return cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return pixels
+
+
+def own_part(probability: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The part of a canvas's map that shows the picture.
+
+    Args:
+        probability: float32 [H, W], of a whole canvas.
+        height: of the picture on the canvas, pixels.
+        width: the same.
+
+    Raises:
+        ValueError: the map is smaller than the picture.
+    """
+    if probability.shape[0] < height or probability.shape[1] < width:
+        found = "x".join(map(str, probability.shape))
+        raise ValueError(
+            f"PROBABILITY is {found} (height x width), smaller than the {height}x{width} that "
+            f"the detector was shown; send det_limit_side_len, det_limit_type and reference alike "
+            f"to det_preprocess and det_postprocess"
+        )
+    return np.ascontiguousarray(probability[:height, :width])

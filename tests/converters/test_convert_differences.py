@@ -69,7 +69,7 @@ def test_overlap_is_intersection_over_union(other: Floats, shared: float) -> Non
 
 
 def test_bounds_are_data_and_can_be_replaced() -> None:
-    assert list(precisions()) == ["fp32", "fp16", "bf16", "int8"]
+    assert list(precisions()) == ["fp32", "fp16", "bf16", "int8", "canvas"]
     assert tolerance_of("fp32").other_texts == 0
     changed = tolerance_of("int8", ["other_texts=0.5", "overlap=0.7"])
     assert (changed.other_texts, changed.overlap) == (0.5, 0.7)

@@ -75,6 +75,9 @@ def test_int8_has_the_form_of_its_device(built: Path, device, activation) -> Non
     ]
     assert weights
     assert all(weight.dtype == np.int8 for weight in weights)
+    kept = [n.input[0] for n in model.graph.node if n.op_type == "DequantizeLinear"]
+    kinds = {str(known[name].dtype) for name in kept if name in known}
+    assert kinds == ({"int8"} if device == "gpu" else {"int8", "int32"})  # TensorRT: no int32
 
 
 def test_int8_leaves_depthwise_convolutions_and_the_added_nodes_alone(built: Path) -> None:

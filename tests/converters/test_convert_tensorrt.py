@@ -23,6 +23,7 @@ from ppocr_converters.repository.tensorrt.shapes import buckets_of, spelled, who
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.errors import RepositoryError as ServeRepositoryError
 from ppocr_engine.tensorrt_engines import Machine, check_engines, spell_version
+from ppocr_pipeline.resize import parse_canvases
 
 CROPS = Tensor("CROPS", "uint8", ("batch", 48, "width", 3))
 WIDTHS = Tensor("WIDTHS", "int32", ("batch", 1))
@@ -55,27 +56,28 @@ def test_a_recogniser_has_a_bucket_for_each_width_without_gaps() -> None:
     }
 
 
-def test_a_detector_has_ranges_of_sides_and_a_classifier_one_size() -> None:
+def test_a_detector_has_canvases_or_ranges_of_sides_and_a_classifier_one_size() -> None:
     pixels = Tensor("DET_INPUT", "uint8", ("batch", "height", "width", 3))
-    (det,) = buckets_of("det", [pixels], Shapes((1, 1, 8), ((32, 736, 960),)), [])
+    shapes = Shapes((1, 1, 8), ((32, 736, 960),))
+    (det,) = buckets_of("det", [pixels], shapes, [])
     assert spelled(det)["opt"] == "DET_INPUT:1x736x736x3"
     assert spelled(det)["max"] == "DET_INPUT:8x960x960x3"
+    (canvas,) = buckets_of("det", [pixels], shapes, [], [(736, 960)])
+    assert list(spelled(canvas).values()) == [f"DET_INPUT:{n}x736x960x3" for n in (1, 1, 8)]
     crops = Tensor("CROPS", "uint8", ("batch", 80, 160, 3))
     (cls,) = buckets_of("cls", [crops], Shapes((1, 6, 12)), [])
     assert list(spelled(cls).values()) == [f"CROPS:{n}x80x160x3" for n in (1, 6, 12)]
 
 
 def test_one_command_builds_all_profiles_of_an_engine() -> None:
-    command = build_command(
-        Path("m.onnx"), Path("m.plan"), rec_buckets(), precision="fp16", timing_cache=Path("t")
-    )
+    command = build_command(Path("m.onnx"), Path("m.plan"), rec_buckets(), timing_cache=Path("t"))
     profiles = [word for word in command if "Shapes=" in word or "--profile=" in word]
     expected: list[str] = []
     for number, bucket in enumerate(rec_buckets()):
         expected.append(f"--profile={number}")
         expected += [f"--{name}Shapes={sizes}" for name, sizes in spelled(bucket).items()]
     assert profiles == expected
-    assert "--fp16" in command
+    assert "--stronglyTyped" in command
     assert shlex.split(script([command]).partition("set -eu")[2].replace("\\\n", " ")) == command
 
 
@@ -87,12 +89,12 @@ def served(networks: dict[str, OnnxFile], tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-def test_the_provider_gets_its_shapes_caches_and_precision(served: Path) -> None:
+def test_the_provider_gets_its_shapes_and_caches_and_no_precision(served: Path) -> None:
     config = read_config(served / "rec" / "config.pbtxt")
     (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
     assert accelerator.name == "tensorrt"
     parameters = dict(accelerator.parameters)
-    assert parameters["precision_mode"] == "FP32"
+    assert not [name for name in parameters if "precision" in name or "fp16" in name]
     for name in ("engine", "timing"):
         assert parameters[f"trt_{name}_cache_enable"] == "1"
         folder = parameters[f"trt_{name}_cache_path"]
@@ -105,17 +107,21 @@ def test_the_provider_gets_its_shapes_caches_and_precision(served: Path) -> None
     }
     (group,) = config.instance_group
     assert (group.kind, group.count) == (1, 1)  # KIND_GPU
-    assert config.dynamic_batching.max_queue_delay_microseconds == 1000
+    assert config.HasField("dynamic_batching")
+    assert config.dynamic_batching.max_queue_delay_microseconds == 0  # a sparse page never waits
 
 
 def test_a_sample_of_every_bucket_is_run_before_the_first_request(served: Path) -> None:
     samples = read_config(served / "rec" / "config.pbtxt").model_warmup
     sizes = [(s.batch_size, list(s.inputs["CROPS"].dims)) for s in samples]
     widths = (320, 640, 960, 1600, 3200)
-    assert sizes == [(rows, [48, width, 3]) for width in widths for rows in (1, 32)]
+    assert sizes == [(n, [48, width, 3]) for width in widths for n in (1, 2, 4, 8, 16, 32, 64)]
     assert all(list(s.inputs["WIDTHS"].dims) == [1] for s in samples)
-    (sample,) = read_config(served / "det" / "config.pbtxt").model_warmup
-    assert list(sample.inputs["DET_INPUT"].dims) == [736, 736, 3]
+    post, det = (read_config(served / name / "config.pbtxt") for name in ("det_postprocess", "det"))
+    canvases = parse_canvases(post.parameters["det_canvases"].string_value)
+    assert post.parameters["det_limit_side_len"].string_value == "960"
+    shown = [(s.batch_size, tuple(s.inputs["DET_INPUT"].dims[:2])) for s in det.model_warmup]
+    assert shown == [(rows, canvas) for canvas in canvases for rows in (1, 2, 4, 8)]
 
 
 @pytest.mark.parametrize("name", [DET, REC])
@@ -164,9 +170,7 @@ def with_manifest(served: Path, tmp_path: Path) -> Path:
     shapes = {
         name: [dataclasses.asdict(bucket) for bucket in buckets] for name, buckets in found.items()
     }
-    models = {name: {"precision": "fp32"} for name in ("det", "rec")}
-    manifest = {"shapes": shapes, "models": models}
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (folder / "manifest.json").write_text(json.dumps({"shapes": shapes}), "utf-8")
     return folder
 
 
@@ -195,7 +199,7 @@ def test_engines_make_a_repository_of_their_own(with_manifest: Path, tmp_path: P
     cuda = config.optimization.cuda
     assert (cuda.graphs, cuda.busy_wait_events) == (True, True)
     captured = [(spec.batch_size, list(spec.input["CROPS"].dim)) for spec in cuda.graph_spec]
-    assert captured[:2] == [(1, [48, 320, 3]), (32, [48, 320, 3])]
+    assert captured[5:8] == [(32, [48, 320, 3]), (64, [48, 320, 3]), (1, [48, 640, 3])]
     assert manifest["tensorrt"]["gpus"] == ["NVIDIA H200"]
     assert manifest["tensorrt"]["commands"]["det"][1].endswith("/det/1/model.onnx")
     assert json.loads((out / "manifest.json").read_text("utf-8")) == json.loads(
@@ -215,10 +219,8 @@ def test_a_failing_trtexec_leaves_nothing(with_manifest: Path, tmp_path: Path, c
 
 
 def test_the_commands_can_be_printed(with_manifest: Path, capsys) -> None:
-    assert main(["tensorrt", str(with_manifest), "--print", "--rec-precision", "fp16"]) == 0
-    det, rec = capsys.readouterr().out.split("trtexec")[1:]
-    assert "--fp16" not in det
-    assert "--fp16" in rec
+    assert main(["tensorrt", str(with_manifest), "--print"]) == 0
+    assert capsys.readouterr().out.count("--stronglyTyped") == 2
     assert main(["tensorrt", str(with_manifest / "det"), "--print"]) == 1
     assert "was not built by ppocr-convert" in capsys.readouterr().err
 

@@ -60,26 +60,6 @@ def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> Non
     }
 
 
-def test_what_cannot_be_built_is_explained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    on_cpu, on_gpu = 'device_type: 0\n            devices: ""', "device_type: 2\n            "
-    text = EXAMPLE.read_text("utf-8").replace(
-        on_cpu, f'{on_gpu}devices: "0"\n            precision: int8', 1
-    )
-    path = tmp_path / "config.yml"
-    path.write_text(text, "utf-8")
-    assert main(["explain", str(path)]) == 0
-    assert "cannot be built: op.det.local_service_conf.precision" in capsys.readouterr().out
-    assert main(["build", "--config", str(path), "--work", str(tmp_path / "build")]) == 1
-    error = capsys.readouterr().err
-    assert (
-        "precision is int8, and conversion of a network to int8 for TensorRT is not available"
-        in error
-    )
-    assert not (tmp_path / "build" / "model_repository").exists()
-
-
 @pytest.mark.parametrize("option", [["--det", "x"], ["--profile", "cpu"], ["--rec-concurrency=2"]])
 def test_a_configuration_leaves_nothing_to_other_options(
     option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

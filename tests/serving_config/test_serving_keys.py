@@ -84,7 +84,7 @@ def good_values(key: Key) -> list[Any]:
     if key.type == "bool":
         return [True, False]
     if key.type in ("str", "strs"):
-        texts = {"devices": "0, 1,2", "rec_buckets": "96-640/32,700"}
+        texts = {"devices": "0, 1,2", "rec_buckets": "96-640/32,700", "det_canvases": "640x640"}
         text = texts.get(key.path.rpartition(".")[2], "some.name")
         return [text] if key.type == "str" else [[text], [text, "other"], []]
     low = -7 if key.low is None else key.low

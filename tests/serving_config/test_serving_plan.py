@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving_config.configs import service
 
-from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import apply, refuse_unavailable
+from ppocr_converters.repository.deployment_plan import apply
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.op_plans import round_robin
@@ -191,6 +190,7 @@ def test_the_old_endpoints_are_what_the_keys_say(
             r"precision is fp32, but triton\.profile is 'cpu-openvino",
         ),
         ({"triton__rec_buckets": "320,160"}, "rec_buckets is .*increasing"),
+        ({"triton__det_canvases": "640x650"}, "det_canvases is .*multiples of 32"),
         ({"op__det__server_endpoints": ["127.0.0.1:9293"]}, "endpoints asks for remote inference"),
         ({"triton__use_angle_cls": True}, "use_angle_cls is true; it needs an Op for cls"),
         ({f"{LOCAL}model_config": "nowhere"}, r"is 'nowhere': there is no .*/nowhere"),
@@ -236,26 +236,18 @@ def test_device_type_decides_or_leaves_it_to_devices(
     assert ignored == (kind == "CPU" and devices != "")
 
 
-def test_tensorrt_gets_its_precision_and_smallest_subgraph() -> None:
+def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file() -> None:
     changes = {"device_type": 2, "devices": "0", "precision": "fp16", "min_subgraph_size": 5}
     found = service(**{LOCAL + name: value for name, value in changes.items()})
     (accelerator,) = config_of(
         found, "det"
     ).optimization.execution_accelerators.gpu_execution_accelerator
     parameters = dict(accelerator.parameters)
-    assert parameters["precision_mode"] == "FP16"
+    assert "precision_mode" not in parameters
     assert parameters["trt_min_subgraph_size"] == "5"
     assert parameters["trt_engine_cache_enable"] == "1"  # as the profile has it
     assert found.plan.models["det"].shapes == load_profile("tensorrt").models["det"].shapes
-    refuse_unavailable(found.plan)
-    assert found.precisions["det"] == "fp32"  # TensorRT itself rounds
-
-
-def test_a_precision_that_cannot_be_built_is_refused_at_the_build() -> None:
-    changes = {"precision": "int8", "devices": "0", "device_type": 2}
-    found = service(**{LOCAL + name: value for name, value in changes.items()})
-    with pytest.raises(RepositoryError, match=r"precision is int8, .*not available yet"):
-        refuse_unavailable(found.plan)
+    assert found.precisions["det"] == "fp16"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +265,6 @@ def test_a_precision_is_what_the_network_is_converted_to(
 ) -> None:
     found = service(**{f"{LOCAL}precision": precision, f"{LOCAL}devices": devices})
     assert found.precisions == {"det": converted, "rec": "fp32"}
-    refuse_unavailable(found.plan)
 
 
 @pytest.mark.parametrize(("ir_optim", "level"), [(None, 0), (True, 0), (False, 2)])

@@ -107,3 +107,22 @@ def test_what_is_sent_stays_as_it_was(model):
         before = {key: array.copy() for key, array in request.inputs.items()}
         ask(made, request)
         assert all(np.array_equal(before[key], array) for key, array in request.inputs.items())
+
+
+def test_steps_of_one_canvas_find_the_boxes_that_they_find_without():
+    found = []
+    for canvases in ("none", "320x320"):
+        with steps_alone() as load:
+            pre, post = (
+                load(n, det_canvases=canvases) for n in ("det_preprocess", "det_postprocess")
+            )
+            (shown,) = ask(pre, Request(PRE, IMAGE=FILE))
+            shape = shown.arrays()["DET_INPUT"].shape
+            assert shape == ((1, 64, 192, 3) if canvases == "none" else (1, 320, 320, 3))
+            answer = np.zeros(shape[:3], np.float32)
+            answer[0, 20:40, 20:160] = 0.9
+            answer[0, 64:] = 0.9  # outside of the picture
+            (boxes,) = ask(post, Request(POST, PROBABILITY=answer, IMAGE_SIZE=SIZE))
+            found.append(words(boxes))
+    assert found[0] == found[1]
+    assert len(found[0]["BOXES"][2]) == 1

@@ -40,8 +40,10 @@ OF_CONFIG = (
     "det_concurrency",
     "rec_concurrency",
     "max_requests",
+    "det_canvases",
     "dict",
     "no_space",
+    "precision",
     "det_precision",
     "rec_precision",
     "tolerance",
@@ -71,10 +73,13 @@ def add_build(commands: Any) -> None:
     _add_serving(build)
     add_opset(build)
     add_dictionary(build)
-    for kind in ("det", "rec"):
-        build.add_argument(
-            f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="proven too (fp32)"
-        )
+    for option, networks in (
+        ("--precision", "det and rec"),
+        ("--det-precision", "det"),
+        ("--rec-precision", "rec"),
+    ):
+        text = f"of the file of {networks}, proven too (by the profile: fp16 on a GPU, fp32 else)"
+        build.add_argument(option, choices=["fp32", "fp16", "int8"], help=text)
     add_proof(build)
     add_supply(build)
 
@@ -92,6 +97,11 @@ def _add_serving(build: argparse.ArgumentParser) -> None:
         group.add_argument(
             f"--{kind}-concurrency", type=int, metavar="N", help=f"instances of the {kind} Op"
         )
+    group.add_argument(
+        "--det-canvases",
+        metavar="HxW,…",
+        help="sizes that pictures are placed on for the detector, or none (by the profile)",
+    )
     group.add_argument(
         "--max-requests",
         type=int,
@@ -192,6 +202,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     from ppocr_converters.repository.admission import with_limit
+    from ppocr_converters.repository.deployment_plan import with_parameter
     from ppocr_converters.repository.profiles import load_profile
 
     if arguments.fast and arguments.profile not in (None, FAST):
@@ -201,12 +212,15 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     counts = {"det": arguments.det_concurrency, "rec": arguments.rec_concurrency}
     given = {op: count for op, count in counts.items() if count is not None}
     name = FAST if arguments.fast else arguments.profile or PROFILE
-    return with_limit(load_profile(name, given, cores=arguments.cores), arguments.max_requests)
+    plan = load_profile(name, given, cores=arguments.cores)
+    plan = with_parameter(plan, "det_preprocess", "det_canvases", arguments.det_canvases)
+    return with_limit(plan, arguments.max_requests)
 
 
 def _precisions(arguments: argparse.Namespace) -> Mapping[str, str]:
-    given = {"det": arguments.det_precision, "rec": arguments.rec_precision}
-    return {kind: name for kind, name in given.items() if name is not None}
+    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec")}
+    chosen = {kind: name or arguments.precision for kind, name in given.items()}
+    return {kind: name for kind, name in chosen.items() if name is not None}
 
 
 def _may_replace_steps(arguments: argparse.Namespace) -> bool:

@@ -27,10 +27,6 @@ def add_repository_commands(commands: Any) -> None:
     )
     tensorrt.add_argument("--trtexec", help="the program (that of NVIDIA's containers)")
     tensorrt.add_argument("--timing-cache", type=Path, metavar="FILE", help="kept between builds")
-    for kind in ("det", "rec", "cls"):
-        tensorrt.add_argument(
-            f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="of the engine's layers"
-        )
 
     text = "would this repository serve here?"
     check = add_command(commands, "check-repository", run_check_repository, text)
@@ -58,9 +54,7 @@ def run_tensorrt(arguments: argparse.Namespace) -> None:
     from ppocr_converters.repository.tensorrt.commands import TRTEXEC, script
     from ppocr_converters.repository.tensorrt.engines import build_engines, plan_commands
 
-    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec", "cls")}
     options: dict[str, Any] = {
-        "precisions": {kind: name for kind, name in given.items() if name is not None},
         "trtexec": arguments.trtexec or TRTEXEC,
         "timing_cache": arguments.timing_cache,
     }

@@ -44,7 +44,10 @@ def calibration_feeds(
     pipeline = pipeline_of(parameters, {"det": compiled_network(detector, ONNXRUNTIME)}, ())
     if kind_of(model) == "det":
         options, limits = pipeline.options, pipeline.limits
-        return ({"DET_INPUT": det_input(pad_tiny(page), options, limits)} for page in pages)
+        canvases = pipeline.canvases
+        return (
+            {"DET_INPUT": det_input(pad_tiny(page), options, limits, canvases)} for page in pages
+        )
     return _line_feeds(pipeline, pages)
 
 

@@ -151,6 +151,8 @@ def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelP
     # zero point of 0.
     signed = device == "gpu"
     options = {"ActivationSymmetric": signed, "WeightSymmetric": True}
+    if signed:
+        options["QuantizeBias"] = False  # TensorRT dequantises no int32
     with tempfile.TemporaryDirectory(prefix="ppocr-int8-") as scratch:
         path = Path(scratch) / COMPILED
         named = name_nodes(model)

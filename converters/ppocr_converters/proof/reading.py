@@ -13,10 +13,11 @@ from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
 from ppocr_converters.proof.networks import compiled_network, plain_network
 from ppocr_converters.proof.pictures import proof_pictures
 from ppocr_converters.proof.tensors import tolerance_for
-from ppocr_converters.proof.tolerance import loosest
+from ppocr_converters.proof.tolerance import loosest, tolerance_of
 from ppocr_converters.repository.configuration import configure
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
 from ppocr_converters.repository.served import STEPS, pipeline_of
+from ppocr_pipeline.resize import NONE
 
 #: A compiled file, and the Paddle folder or ONNX file that it was made from.
 Pair = tuple[OnnxFile, Path]
@@ -31,7 +32,8 @@ def prove_reading(
 ) -> tuple[ReadingProof, list[Found]]:
     """Read pictures with compiled models and with their sources, as the plan would serve them.
 
-    The options are those that are served, but no line is dropped for its score.
+    The options are those that are served, but no line is dropped for its score. The source models
+    are shown each picture at its own size, on canvases or not.
 
     Args:
         models: for "det", "rec" and perhaps "cls".
@@ -48,21 +50,20 @@ def prove_reading(
     """
     stored = {name: file.model for name, (file, _) in models.items()}
     engines = {name: engine_of(plan, name) for name in models}
-    tolerance = loosest(
-        tolerance_for(metadata(stored[name]), str(engine), bounds)[1]
-        for name, engine in engines.items()
-    )
     characters = class_names(metadata(stored["rec"]))
     parameters = planned_parameters(source, stored, plan) | {"drop_score": "0"}
-    expected, compiled = (
-        pipeline_of(parameters, networks, characters)
-        for networks in (
-            {name: plain_network(path, file.model) for name, (file, path) in models.items()},
-            {name: compiled_network(models[name][0].path, engines[name]) for name in models},
-        )
-    )
+    tolerances = [
+        tolerance_for(metadata(stored[name]), str(engine), bounds)[1]
+        for name, engine in engines.items()
+    ]
+    if parameters.get("det_canvases", NONE) != NONE:
+        tolerances.append(tolerance_of("canvas", bounds))
+    plain = {name: plain_network(path, file.model) for name, (file, path) in models.items()}
+    expected = pipeline_of({**parameters, "det_canvases": NONE}, plain, characters)
+    served = {name: compiled_network(models[name][0].path, engines[name]) for name in models}
+    compiled = pipeline_of(parameters, served, characters)
     chosen = proof_pictures(pictures, turned="cls" in models)
-    return compare_readings(expected.read, compiled.read, chosen, tolerance)
+    return compare_readings(expected.read, compiled.read, chosen, loosest(tolerances))
 
 
 def planned_parameters(

@@ -7,11 +7,10 @@ one that is refused has cost next to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
+from ppocr_converters.repository.deployment_plan import Plan, with_parameter
 from ppocr_engine.config_pbtxt import instance_count, set_parameter
 from ppocr_engine.tensorrt_engines import this_machine
 
@@ -29,10 +28,7 @@ BETWEEN = 4
 
 def with_limit(plan: Plan, requests: int | None) -> Plan:
     """The plan with a limit of requests at a time; None leaves that to the number of instances."""
-    if requests is None:
-        return plan
-    door = ModelPlan(parameters={LIMIT: str(requests)})
-    return replace(plan, models={**plan.models, DOOR: door})
+    return with_parameter(plan, DOOR, LIMIT, requests)
 
 
 def limit_requests(configs: Mapping[str, Any]) -> None:

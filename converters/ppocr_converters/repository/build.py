@@ -13,7 +13,7 @@ from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.files import digest_of, sha256_file, sha256_files
 from ppocr_converters.paddle.convert import OPSET
-from ppocr_converters.repository.build_checks import check_plan, check_target
+from ppocr_converters.repository.build_checks import check_plan, check_target, file_precisions
 from ppocr_converters.repository.deployment_plan import Plan, device_of
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.memory import totals
@@ -34,7 +34,7 @@ class BuildRequest:
         plan: instances, devices, batching and engine of every model.
         out: the folder to serve, `<work>/model_repository` by default; one that is there is
             replaced only by a complete one.
-        precisions: of "det" and "rec", a name in precisions.yml each; "fp32" where not given.
+        precisions: of "det" and "rec", a name in precisions.yml each, in place of the plan's.
         bounds: NAME=VALUE in place of those of the precisions: how much the proof lets differ.
         source: the repository without weights to start from; by default the project's.
         replace_steps: whether a repository that was built from other steps may be replaced.
@@ -87,7 +87,7 @@ def build(request: BuildRequest) -> Built:
 
     out = request.out or default_out(request.work)
     steps = find_steps(request.source)
-    check_plan(request.plan, request.precisions)
+    check_plan(request.plan, file_precisions(request.plan, request.precisions))
     check_target(out, steps, replace_steps=request.replace_steps)
     for kind, choice in request.models.items():
         check_known(choice.model, kind)
@@ -124,7 +124,8 @@ def _compiled(request: BuildRequest, work: Path, source: Path) -> dict[str, Comp
         kind: build_model(source, work / source.name, opset=request.opset)
         for kind, source in sources.items()
     }
-    lower = {name: one for name, one in request.precisions.items() if one != "fp32"}
+    precisions = file_precisions(request.plan, request.precisions)
+    lower = {name: one for name, one in precisions.items() if name in models}
     return {**models, **_lowered(request, models, lower, source)} if lower else models
 
 

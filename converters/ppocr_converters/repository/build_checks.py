@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import Plan, refuse_unavailable
+from ppocr_converters.repository.deployment_plan import Plan
 from ppocr_converters.repository.manifest import MANIFEST, read_manifest
 from ppocr_converters.repository.source import PROJECT, Steps
 from ppocr_engine.errors import EngineError
@@ -27,7 +27,6 @@ def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
     Raises:
         RepositoryError: it cannot; says what to change.
     """
-    refuse_unavailable(plan)
     engines = {n: one.engine for n, one in plan.models.items() if one.engine is not None}
     if any(engine.precision == "bf16" for engine in engines.values()) and (why := no_bfloat16()):
         raise RepositoryError(f"{plan.name} computes in bfloat16, and {why}")
@@ -40,6 +39,15 @@ def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
                 f"{plan.name} runs {name} by {engine}, but a network in {precision} is made for "
                 f"{ONNXRUNTIME}; choose the profile cpu, or leave the network in fp32"
             )
+
+
+def file_precisions(plan: Plan, given: Mapping[str, str]) -> dict[str, str]:
+    """The precision of each network's file by its name: as given, else as the plan has it.
+
+    A name that is in neither is in fp32.
+    """
+    planned = {name: one.file_precision for name, one in plan.models.items()}
+    return {name: one for name, one in {**planned, **given}.items() if one != "fp32"}
 
 
 def no_bfloat16() -> str:

@@ -12,7 +12,6 @@ from ppocr_converters.catalogue.entries import catalogue
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.compile import classifier_parameters
 from ppocr_converters.graph.onnx_model import Tensor, inputs, kind_of, metadata, outputs
-from ppocr_converters.proof.tensors import precision_of
 from ppocr_converters.repository.admission import limit_requests
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
@@ -20,6 +19,7 @@ from ppocr_converters.repository.tensorrt.shapes import Bucket, buckets_of
 from ppocr_engine.config_pbtxt import TYPES, read_config, set_parameter
 from ppocr_engine.spec import EngineSpec
 from ppocr_pipeline.batches import parse_buckets
+from ppocr_pipeline.resize import Canvas, parse_canvases
 
 CONFIG = "config.pbtxt"
 #: Networks that a repository can do without.
@@ -57,10 +57,11 @@ def configure(source: Path, networks: Mapping[str, ModelProto], plan: Plan) -> C
         if name in plan.models:
             apply(config, plan.models[name])
     _configure_calls(configs, plan)
+    _share_canvases(configs)
     for name, buckets in served_buckets(configs, networks, plan).items():
         add_warmup(configs[name], inputs(networks[name]), buckets)
         if has_tensorrt(plan, name):
-            set_up_provider(configs[name], buckets, precision_of(metadata(networks[name])))
+            set_up_provider(configs[name], buckets)
     limit_requests(configs)
     return configs
 
@@ -87,13 +88,28 @@ def served_widths(configs: Configs) -> list[int]:
     return parse_buckets(configs["recognize"].parameters["rec_buckets"].string_value)
 
 
+def served_canvases(configs: Configs) -> tuple[Canvas, ...]:
+    """The sizes that the detector is fed with; none where each picture keeps its own.
+
+    Raises:
+        RepositoryError: they are not of the form that is allowed.
+    """
+    parameters = configs["det_preprocess"].parameters
+    if "det_canvases" not in parameters:
+        return ()  # steps of the user's own
+    try:
+        return parse_canvases(parameters["det_canvases"].string_value)
+    except ValueError as error:
+        raise RepositoryError(str(error)) from error
+
+
 def served_buckets(
     configs: Configs, networks: Mapping[str, ModelProto], plan: Plan
 ) -> dict[str, tuple[Bucket, ...]]:
     """The shapes of each network that the plan prepares shapes for."""
-    widths = served_widths(configs)
+    widths, canvases = served_widths(configs), served_canvases(configs)
     return {
-        name: buckets_of(kind_of(model), inputs(model), shapes, widths)
+        name: buckets_of(kind_of(model), inputs(model), shapes, widths, canvases)
         for name, model in networks.items()
         if (shapes := plan.models.get(name, ModelPlan()).shapes) is not None
     }
@@ -155,6 +171,15 @@ def _configure_recognize(config: Any, networks: Mapping[str, ModelProto]) -> Non
         parameters |= classifier_parameters(networks["cls"])
     for name, value in parameters.items():
         set_parameter(config, name, value)
+
+
+def _share_canvases(configs: Configs) -> None:
+    """Tell `det_postprocess` what it must know to find a picture's part on its canvas."""
+    told = configs["det_preprocess"].parameters
+    if served_canvases(configs):
+        for name in ("det_canvases", "det_limit_side_len", "det_limit_type", "reference"):
+            if name in told:
+                set_parameter(configs["det_postprocess"], name, told[name].string_value)
 
 
 def _configure_calls(configs: Configs, plan: Plan) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ppocr_converters.errors import RepositoryError
 from ppocr_engine.config_pbtxt import set_parameter
 from ppocr_engine.spec import ONNXRUNTIME, Accelerator, Device, EngineSpec
 
@@ -75,6 +74,7 @@ class ModelPlan:
         max_batch_size: raised to this where it is lower; never lowered.
         engine: that runs the network; None for a step, and for a network that stays with its
             configuration's.
+        file_precision: that the network's file is brought to, a name in precisions.yml.
         threads: of each instance of the network, 0 leaves the configuration's.
         graph_level: of ONNX Runtime's graph optimisation as Triton numbers it: 2 is off.
         accelerators: engines, most wanted first.
@@ -86,6 +86,7 @@ class ModelPlan:
     batching: Batching | None = None
     max_batch_size: int = 0
     engine: EngineSpec | None = None
+    file_precision: str = "fp32"
     threads: int = 0
     graph_level: int | None = None
     accelerators: tuple[Accelerator, ...] = ()
@@ -100,24 +101,21 @@ class Plan:
     Attributes:
         name: for messages: of the profile or the configuration file.
         models: by the name under which Triton serves them.
-        unavailable: what was asked for and cannot be built, a sentence each.
         cores: of the machine that the instances were counted for, None where all are written out.
     """
 
     name: str
     models: Mapping[str, ModelPlan]
-    unavailable: tuple[str, ...] = ()
     cores: int | None = None
 
 
-def refuse_unavailable(plan: Plan) -> None:
-    """See that everything in a plan can be built.
-
-    Raises:
-        RepositoryError: with the plan's own sentences.
-    """
-    if plan.unavailable:
-        raise RepositoryError(f"{plan.name} cannot be built: " + "; ".join(plan.unavailable))
+def with_parameter(plan: Plan, model: str, name: str, value: object) -> Plan:
+    """The plan with one more entry of a model's `parameters`; None leaves it as it is."""
+    if value is None:
+        return plan
+    planned = plan.models.get(model, ModelPlan())
+    changed = replace(planned, parameters={**planned.parameters, name: str(value)})
+    return replace(plan, models={**plan.models, model: changed})
 
 
 def engine_of(plan: Plan, model: str) -> EngineSpec:

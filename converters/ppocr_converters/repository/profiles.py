@@ -69,6 +69,7 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
         engine=EngineSpec(entry["engine"], entry.get("precision", "fp32"))
         if "engine" in entry
         else None,
+        file_precision=entry.get("file_precision", "fp32"),
         threads=entry.get("threads", 0),
         parameters=_strings(entry.get("parameters", {})),
         shapes=None

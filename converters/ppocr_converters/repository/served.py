@@ -12,6 +12,7 @@ from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import OPTIONS
 from ppocr_pipeline.pipeline import Network, Pipeline
 from ppocr_pipeline.recognition import RecognitionPlan
+from ppocr_pipeline.resize import NONE, parse_canvases
 
 #: The steps that look at options and limits.
 STEPS = ("det_preprocess", "det_postprocess", "recognize")
@@ -49,6 +50,7 @@ def pipeline_of(
     try:
         plan = RecognitionPlan.from_parameters(parameters)
         limits = Limits.from_parameters(parameters)
-        return Pipeline(networks, plan, characters, options, limits)
+        canvases = parse_canvases(parameters.get("det_canvases", NONE))
+        return Pipeline(networks, plan, characters, options, limits, canvases)
     except ValueError as error:
         raise RepositoryError(f"the steps cannot be served so: {error}") from error

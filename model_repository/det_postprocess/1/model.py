@@ -14,6 +14,7 @@ import cv2
 from ppocr_pipeline.detection import find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
+from ppocr_pipeline.resize import NONE, parse_canvases
 from ppocr_steps import triton_io
 from ppocr_steps.counters import Counters
 from ppocr_steps.departures import Departures
@@ -30,6 +31,7 @@ class TritonPythonModel:
         parameters = triton_io.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
+        self.canvases = parse_canvases(parameters.get("det_canvases", NONE))
         self.counters = Counters(REJECTED)
         self.refusals = Refusals(self.counters)
         self.departures = Departures()
@@ -59,6 +61,8 @@ class TritonPythonModel:
         if len(probability) != 1:
             raise ValueError(f"PROBABILITY holds {len(probability)} maps; send one in each request")
         height, width = triton_io.tensor(request, "IMAGE_SIZE").tolist()
-        boxes, scores = find_boxes(probability[0], height, width, options, self.limits)
+        boxes, scores = find_boxes(
+            probability[0], height, width, options, self.limits, self.canvases
+        )
         handed_on = self.departures.hand_on(request)
         return triton_io.response(BOXES=boxes, BOX_SCORES=scores, **handed_on)

@@ -16,7 +16,7 @@ from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.detection import det_input
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
-from ppocr_pipeline.resize import pad_tiny
+from ppocr_pipeline.resize import NONE, pad_tiny, parse_canvases
 from ppocr_steps import triton_io
 from ppocr_steps.counters import Counters
 from ppocr_steps.departures import Departures
@@ -33,6 +33,7 @@ class TritonPythonModel:
         parameters = triton_io.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
+        self.canvases = parse_canvases(parameters.get("det_canvases", NONE))
         self.counters = Counters(BYTES_IN, PIXELS, REJECTED)
         self.refusals = Refusals(self.counters)
         self.departures = Departures()
@@ -68,5 +69,5 @@ class TritonPythonModel:
         outputs = {"PIXELS": pixels, "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32)}
         wanted = request.requested_output_names()
         if "DET_INPUT" in wanted:
-            outputs["DET_INPUT"] = det_input(pixels, options, self.limits)
+            outputs["DET_INPUT"] = det_input(pixels, options, self.limits, self.canvases)
         return triton_io.response(**{name: outputs[name] for name in wanted})

@@ -30,7 +30,7 @@ class Row:
         value: as used, the default where nothing was written.
         written: whether it was written.
         becomes: what it is turned into.
-        note: a warning, or what cannot be built; empty when there is nothing to say.
+        note: a warning; empty when there is nothing to say.
     """
 
     key: str
@@ -48,16 +48,10 @@ def explain(document: Document, service: Service) -> list[Row]:
             document[path],
             path in document.written,
             service.effects.get(path, key.becomes),
-            _note(path, service),
+            service.warnings.get(path, ""),
         )
         for path, key in document.entries()
     ]
-
-
-def _note(path: str, service: Service) -> str:
-    reasons = [text for text in service.plan.unavailable if text.startswith(f"{path} ")]
-    notes = [service.warnings.get(path, ""), *(f"cannot be built: {text}" for text in reasons)]
-    return "; ".join(note for note in notes if note)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -25,7 +25,6 @@ from ppocr_converters.repository.serving_config.ops import (
     TENSORRT,
     Op,
     OpKeys,
-    unavailable,
     warnings_of,
 )
 from ppocr_engine.spec import (
@@ -47,14 +46,12 @@ PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 class OpPlan:
     """The plans of an Op's models, and what there is to say about its keys, by path.
 
-    `precision` is what its network is converted to; TensorRT rounds to fp16 by itself, OpenVINO
-    to bf16.
+    `precision` is what its network is converted to; OpenVINO rounds to bf16 by itself.
     """
 
     models: Mapping[str, ModelPlan]
     effects: Mapping[str, str]
     warnings: Mapping[str, str]
-    unavailable: Sequence[str]
     precision: str
 
 
@@ -68,12 +65,11 @@ def plan_op(document: Document, op: Op) -> OpPlan:
     models[op.kind] = _network_plan(document, op, models[op.kind].batching)
     engine = models[op.kind].engine
     unmerged = engine is not None and engine.backend == "openvino" and local["batch_size"] > 1
-    by_file = local["precision"] in ("fp16", "int8") and op.device != TENSORRT
+    by_file = local["precision"] in ("fp16", "int8")
     return OpPlan(
         models,
         _effects(document, op, models),
         warnings_of(local, op) | ({local.path("batch_size"): UNMERGED} if unmerged else {}),
-        unavailable(local, op),
         local["precision"] if by_file else "fp32",
     )
 
@@ -195,10 +191,7 @@ def _graph_level(local: OpKeys) -> int | None:
 
 def _accelerators(local: OpKeys, op: Op) -> tuple[Accelerator, ...]:
     if op.device == TENSORRT:
-        parameters = {
-            "precision_mode": local["precision"].upper(),
-            "trt_min_subgraph_size": str(local["min_subgraph_size"]),
-        }
+        parameters = {"trt_min_subgraph_size": str(local["min_subgraph_size"])}
         return (Accelerator("gpu", "tensorrt", parameters),)
     return ()
 

@@ -90,17 +90,6 @@ def parse_cards(devices: str) -> tuple[int, ...]:
     return tuple(int(card) for card in devices.split(",")) if devices.strip() else ()
 
 
-def unavailable(local: OpKeys, op: Op) -> list[str]:
-    """Settings that are understood and cannot be built yet."""
-    precision = local["precision"]
-    if precision in ("fp32", "fp16", "bf16") or (precision == "int8" and op.device == CUDA):
-        return []
-    return [
-        f"{local.path('precision')} is {precision}, and conversion of a network to {precision} for "
-        f"{DEVICE_NAMES[op.device]} is not available yet; allowed now: fp32, fp16"
-    ]
-
-
 def warnings_of(local: OpKeys, op: Op) -> dict[str, str]:
     """Keys that contradict others so that they are without effect, and limits of promises."""
     found = {}
@@ -110,8 +99,6 @@ def warnings_of(local: OpKeys, op: Op) -> dict[str, str]:
         found["use_calib"] = "without effect: calibration is for precision int8"
     if local["precision"] == "int8" and not local["use_calib"]:
         found["use_calib"] = "int8 is always calibrated, on rendered pages or --images"
-    if local["precision"] == "fp16" and op.device == TENSORRT:
-        found["precision"] = "the proof of equal texts is made in fp32; TensorRT rounds to fp16"
     if local.is_written("min_subgraph_size") and op.device != TENSORRT:
         found["min_subgraph_size"] = "without effect: only TensorRT (device_type 2) has subgraphs"
     if local["batch_size"] > 1 and local["auto_batching_timeout"] < 1:

@@ -15,6 +15,7 @@ from ppocr_converters.repository.serving_config.op_plans import OpPlan, plan_op,
 from ppocr_converters.repository.serving_config.ops import Op, read_op
 from ppocr_converters.repository.serving_config.prototxt import check_fetch_list
 from ppocr_pipeline.batches import parse_buckets
+from ppocr_pipeline.resize import parse_canvases
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,15 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     networks = {kind: find_network(document, op.name, kind) for kind, op in ops.items()}
     warnings = _written_without_effect(document)
     effects: dict[str, str] = {}
-    unavailable: list[str] = []
     for op_plan in plans.values():
         effects |= op_plan.effects
         warnings |= op_plan.warnings
-        unavailable += op_plan.unavailable
     precisions: dict[str, str] = {kind: op_plan.precision for kind, op_plan in plans.items()}
     for kind, op in ops.items():
         warnings |= _fetch_warnings(document, op.name, networks[kind])
     return Service(
         plan=with_limit(
-            Plan(name, _merge_models(document, ops, plans), tuple(unavailable)),
+            Plan(name, _merge_models(document, ops, plans)),
             document["triton.max_requests"],
         ),
         networks=networks,
@@ -141,11 +140,12 @@ def _ops(document: Document) -> dict[Kind, Op]:
 
 def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
     """See that keys of the triton section go together with each other and with the Ops."""
-    if document["triton.rec_buckets"] is not None:
-        try:
-            parse_buckets(document["triton.rec_buckets"])
-        except ValueError as error:
-            raise ConfigError(f"triton.{error}") from error
+    for name, parse in (("rec_buckets", parse_buckets), ("det_canvases", parse_canvases)):
+        if (text := document[f"triton.{name}"]) is not None:
+            try:
+                parse(text)
+            except ValueError as error:
+                raise ConfigError(f"triton.{error}") from error
     if document["triton.use_angle_cls"] and "cls" not in ops:
         raise ConfigError("triton.use_angle_cls is true; it needs an Op for cls, and op has none")
 

@@ -12,13 +12,6 @@ from ppocr_converters.repository.tensorrt.shapes import Bucket, spelled
 TRTEXEC = "/usr/src/tensorrt/bin/trtexec"
 #: GPU memory that one layer may use while an engine is built and run, MiB.
 WORKSPACE_MIB = 2048
-#: A model that is quantised already carries its scales as Q/DQ nodes: --int8 lets TensorRT use
-#: them, --fp16 lets the layers between them be half.
-FLAGS: dict[str, tuple[str, ...]] = {
-    "fp32": (),
-    "fp16": ("--fp16",),
-    "int8": ("--int8", "--fp16"),
-}
 
 
 def build_command(
@@ -26,17 +19,18 @@ def build_command(
     plan: Path,
     buckets: Sequence[Bucket],
     *,
-    precision: str,
     timing_cache: Path,
     trtexec: str = TRTEXEC,
 ) -> list[str]:
     """The command that builds one engine, with an optimisation profile for each bucket.
 
+    Every layer computes in the types of the file. TensorRT 10 must be told so; TensorRT 11 knows
+    nothing else and takes the flag as well.
+
     Args:
         onnx: the compiled network.
         plan: where the engine goes.
         buckets: see `shapes.buckets_of`.
-        precision: of the network's layers, a key of `FLAGS`.
         timing_cache: measurements kept from one build for the next.
         trtexec: the program.
     """
@@ -55,7 +49,7 @@ def build_command(
         f"--timingCacheFile={timing_cache}",
         f"--memPoolSize=workspace:{WORKSPACE_MIB}",
         "--skipInference",
-        *FLAGS[precision],
+        "--stronglyTyped",
         *profiles,
     ]
 

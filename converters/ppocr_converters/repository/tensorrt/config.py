@@ -13,23 +13,23 @@ from ppocr_engine.parameters import PARAMETERS
 PLAN = "model.plan"
 
 
-def set_up_provider(config: Any, buckets: Sequence[Bucket], precision: str) -> None:
-    """Give ONNX Runtime's TensorRT provider the precision and the shapes of its engine.
+def set_up_provider(config: Any, buckets: Sequence[Bucket]) -> None:
+    """Give ONNX Runtime's TensorRT provider the shapes of its engine.
 
     It gets one range over all buckets: the provider can build several profiles, but nothing says
     that it would choose among them by the shape of a request. Without explicit shapes it builds
-    the engine again whenever a shape leaves what it has seen.
+    the engine again whenever a shape leaves what it has seen. Without a precision it computes in
+    the types of the file.
     """
     accelerators = config.optimization.execution_accelerators.gpu_execution_accelerator
     for accelerator in accelerators:
         if accelerator.name == "tensorrt":
-            accelerator.parameters["precision_mode"] = precision.upper()
             for what, shapes in spelled(whole(buckets)).items():
                 accelerator.parameters[f"trt_profile_{what}_shapes"] = shapes
 
 
 def add_warmup(config: Any, inputs: Sequence[Tensor], buckets: Sequence[Bucket]) -> None:
-    """Have Triton run a sample of each bucket, with the fewest and the usual rows, at the start.
+    """Have Triton run samples of each bucket, see `_rows`, at the start.
 
     Engines, cuDNN's choice of algorithms and memory arenas are then there before the first request
     comes. The samples are zeros: what counts is their shape.
@@ -37,8 +37,8 @@ def add_warmup(config: Any, inputs: Sequence[Tensor], buckets: Sequence[Bucket])
     types = {tensor.name: TYPES[tensor.dtype] for tensor in inputs}
     del config.model_warmup[:]
     for bucket in buckets:
-        for count in _rows(bucket):
-            sample = config.model_warmup.add(name=f"{bucket.name}_rows{count}", batch_size=count)
+        for rows in _rows(bucket):
+            sample = config.model_warmup.add(name=f"{bucket.name}_rows{rows}", batch_size=rows)
             for name, range_ in bucket.inputs.items():
                 given = sample.inputs[name]
                 zeros = type(given)(data_type=types[name], dims=range_.opt[1:], zero_data=True)
@@ -46,16 +46,19 @@ def add_warmup(config: Any, inputs: Sequence[Tensor], buckets: Sequence[Bucket])
 
 
 def _rows(bucket: Bucket) -> list[int]:
-    """The fewest and the usual rows of a bucket."""
-    rows = next(iter(bucket.inputs.values()))
-    return sorted({rows.min[0], rows.opt[0]})
+    """The rows of a bucket that are prepared: the fewest, doubled again and again, and the most."""
+    range_ = next(iter(bucket.inputs.values()))
+    rows = [range_.min[0]]
+    while rows[-1] * 2 < range_.max[0]:
+        rows.append(rows[-1] * 2)
+    return [*rows, range_.max[0]]
 
 
 def to_native(config: Any, buckets: Sequence[Bucket]) -> None:
     """Turn a network's configuration into one for an engine in the backend "tensorrt".
 
     Every instance may run every profile, and Triton takes the one nearest to a request. CUDA
-    graphs are captured for the usual shape of each bucket, with the fewest and the usual rows.
+    graphs are captured for the usual shape of each bucket, with the rows of `_rows`.
     """
     config.backend, config.platform = "tensorrt", ""
     config.default_model_filename = PLAN
@@ -70,7 +73,7 @@ def to_native(config: Any, buckets: Sequence[Bucket]) -> None:
     cuda.Clear()
     cuda.graphs, cuda.busy_wait_events, cuda.output_copy_stream = True, True, True
     for bucket in buckets:
-        for count in _rows(bucket):
-            spec = cuda.graph_spec.add(batch_size=count)
+        for rows in _rows(bucket):
+            spec = cuda.graph_spec.add(batch_size=rows)
             for name, range_ in bucket.inputs.items():
                 spec.input[name].dim.extend(range_.opt[1:])

@@ -29,7 +29,6 @@ TIMING_CACHE = "timing.cache"
 def plan_commands(
     repository: Path,
     *,
-    precisions: Mapping[str, str] | None = None,
     trtexec: str = TRTEXEC,
     timing_cache: Path | None = None,
 ) -> dict[str, list[str]]:
@@ -37,7 +36,6 @@ def plan_commands(
 
     Args:
         repository: built with a profile that names shapes, "tensorrt" or "gpu".
-        precisions: of the layers of a network, where they are not those of its file.
         trtexec: the program.
         timing_cache: by default a file beside the repository.
 
@@ -45,17 +43,15 @@ def plan_commands(
         RepositoryError: it was built without shapes.
     """
     cache = timing_cache or repository.parent / TIMING_CACHE
-    chosen = precisions or {}
     return {
         name: build_command(
             repository / name / WEIGHTS,
             repository / name / "1" / PLAN,
             buckets,
-            precision=chosen.get(name, precision),
             timing_cache=cache,
             trtexec=trtexec,
         )
-        for name, (buckets, precision) in _networks(read(repository)).items()
+        for name, buckets in _networks(read(repository)).items()
     }
 
 
@@ -63,7 +59,6 @@ def build_engines(
     repository: Path,
     out: Path,
     *,
-    precisions: Mapping[str, str] | None = None,
     trtexec: str = TRTEXEC,
     timing_cache: Path | None = None,
     machine: Machine | None = None,
@@ -73,7 +68,6 @@ def build_engines(
     Args:
         repository: see `plan_commands`.
         out: the folder to serve; replaced only by a complete one.
-        precisions: see `plan_commands`.
         trtexec: see `plan_commands`.
         timing_cache: by default a file beside `out`.
         machine: what the engines are recorded to be built with; by default this machine.
@@ -98,13 +92,13 @@ def build_engines(
     cache = (timing_cache or out.parent / TIMING_CACHE).resolve()
     with new_folder(out) as fresh:
         shutil.copytree(repository, fresh, dirs_exist_ok=True)
-        commands = plan_commands(fresh, precisions=precisions, trtexec=found, timing_cache=cache)
+        commands = plan_commands(fresh, trtexec=found, timing_cache=cache)
         for name, command in commands.items():
             logger.info("building the engine of %s", name)
             _run(name, command)
             (fresh / name / WEIGHTS).unlink()
             config = read_config(fresh / name / CONFIG)
-            to_native(config, networks[name][0])
+            to_native(config, networks[name])
             write_config(fresh / name / CONFIG, config)
         manifest["tensorrt"] = {**built_with(machine), "commands": commands}
         manifest["files"] = sha256_files(fresh, ignore=(MANIFEST,))
@@ -131,13 +125,10 @@ def read(repository: Path) -> Manifest:
     return manifest
 
 
-def _networks(manifest: Manifest) -> dict[str, tuple[tuple[Bucket, ...], str]]:
-    """The buckets and the precision of every network in a manifest."""
+def _networks(manifest: Manifest) -> dict[str, tuple[Bucket, ...]]:
+    """The buckets of every network in a manifest."""
     return {
-        name: (
-            tuple(_bucket(entry) for entry in buckets),
-            manifest["models"][name]["precision"],
-        )
+        name: tuple(_bucket(entry) for entry in buckets)
         for name, buckets in manifest["shapes"].items()
     }
 

@@ -13,6 +13,7 @@ from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.onnx_model import Tensor
 from ppocr_converters.repository.deployment_plan import Shapes
+from ppocr_pipeline.resize import Canvas
 
 #: Narrowest crop a recogniser is asked for, pixels: what its strides leave a column of.
 NARROWEST = 8
@@ -37,7 +38,11 @@ class Bucket:
 
 
 def buckets_of(
-    kind: Kind, inputs: Sequence[Tensor], shapes: Shapes, widths: Sequence[int]
+    kind: Kind,
+    inputs: Sequence[Tensor],
+    shapes: Shapes,
+    widths: Sequence[int],
+    canvases: Sequence[Canvas] = (),
 ) -> tuple[Bucket, ...]:
     """The buckets of one compiled network.
 
@@ -46,16 +51,23 @@ def buckets_of(
         inputs: of the compiled file.
         shapes: the rows, and for a detector the sides, that the plan serves.
         widths: of the recogniser's buckets, pixels, increasing.
+        canvases: of the detector; without, it has the sides of the plan.
 
     Returns:
-        For a detector one for each range of sides; for a recogniser one for each width, from the
-        one before it on, so that they leave no gap; for a classifier its one size.
+        For a detector one for each canvas or range of sides; for a recogniser one for each width,
+        from the one before it on, so that they leave no gap; for a classifier its one size.
 
     Raises:
         RepositoryError: the plan has no sides for a detector.
     """
     pixels, *others = inputs
-    if kind == "det":
+    sizes: list[tuple[str, tuple[tuple[int, int], ...]]]
+    if kind == "det" and canvases:
+        sizes = [
+            (f"canvas{high}x{wide}", ((high, wide), (high, wide), (high, wide)))
+            for high, wide in canvases
+        ]
+    elif kind == "det":
         if not shapes.sides:
             raise RepositoryError("the plan names no sides for the shapes of the detector")
         sizes = [

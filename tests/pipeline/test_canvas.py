@@ -1,0 +1,69 @@
+"""Canvases: where a picture lies on one, and how its part of the map is found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppocr_pipeline.detection import det_input, find_boxes
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import parse_options
+from ppocr_pipeline.resize import parse_canvases, place
+
+CANVASES = parse_canvases("960x960,640x640,736x960")
+OPTIONS, LIMITS = parse_options({}), Limits()
+
+
+def test_canvases_are_tried_from_the_smallest_on() -> None:
+    assert CANVASES == ((640, 640), (736, 960), (960, 960))
+    assert parse_canvases("none") == ()
+
+
+@pytest.mark.parametrize("text", ["", "640", "640x650", "0x640", "640x640,", "640x640x3", "00x32"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"det_canvases is .*multiples of 32 pixels, such as"):
+        parse_canvases(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "canvas"),
+    [
+        ((32, 640), (640, 640)),
+        ((640, 672), (736, 960)),
+        ((960, 640), (960, 960)),
+        ((960, 960), (960, 960)),
+        ((992, 64), (992, 64)),  # no canvas holds it
+    ],
+)
+def test_a_picture_lies_top_left_and_its_edges_are_repeated(
+    size: tuple[int, int], canvas: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    placed = place(pixels, CANVASES)
+    assert placed.shape[:2] == canvas
+    np.testing.assert_array_equal(placed[: size[0], : size[1]], pixels)
+    rows = np.minimum(np.arange(canvas[0]), size[0] - 1)
+    columns = np.minimum(np.arange(canvas[1]), size[1] - 1)
+    np.testing.assert_array_equal(placed, pixels[rows][:, columns])
+
+
+@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+def test_boxes_of_a_canvas_are_those_of_the_picture(reference: str) -> None:
+    options = parse_options({"reference": reference})
+    pixels = np.zeros((430, 1300, 3), np.uint8)
+    alone, placed = (det_input(pixels, options, LIMITS, one).shape for one in ((), CANVASES))
+    assert placed == (1, 736, 960, 3)
+    probability = np.zeros(placed[1:3], np.float32)
+    probability[100:130, 200:400] = 0.9
+    probability[alone[1] + 40 :, :] = 0.9  # outside of the picture
+    own = probability[: alone[1], : alone[2]]
+    expected = find_boxes(own, 430, 1300, options, LIMITS)
+    found = find_boxes(probability, 430, 1300, options, LIMITS, CANVASES)
+    assert len(expected[0]) == 1
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_map_that_is_smaller_than_the_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"PROBABILITY is 320x640 .*send det_limit_side_len"):
+        find_boxes(np.zeros((320, 640), np.float32), 700, 700, OPTIONS, LIMITS, CANVASES)
