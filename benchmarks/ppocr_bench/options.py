@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -27,8 +27,7 @@ def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
     for flag, (kind, default, said, *metavar) in options.items():
         named: dict[str, Any] = {"type": kind, "default": default, "help": said}
         if kind is bool:
-            switch = argparse.BooleanOptionalAction if default else "store_true"
-            named = {"action": switch, "default": default, "help": said}
+            named = {"action": "store_true", "help": said}
         elif isinstance(kind, Append):
             named |= {"action": "append", "type": kind.kind}
         elif isinstance(kind, tuple):
@@ -70,6 +69,17 @@ def share(text: str) -> float:
     if positive(text) >= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not below 1")
     return float(text)
+
+
+def one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """A type for one of several names."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+        return text
+
+    return parse
 
 
 def list_of(parse: Callable[[str], T]) -> Callable[[str], list[T]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,22 +21,14 @@ class Running(NamedTuple):
     versions: dict[str, str]
 
 
-#: Starts a peer with the options of the verb `peers` and what its `prepare` adds to them, and stops
-#: it on leaving.
-Start = Callable[[argparse.Namespace], contextlib.AbstractContextManager[Running]]
-
-
 class Peer(NamedTuple):
     """One way to read pictures.
 
-    `setting` says what it was set to. `clients` says how many ask when so many are wanted; 0 for
-    none: it is left out then. `ours` is the label of the repository that it serves or is the bound
-    of. One that `reads` answers with what it read.
+    `setting` says what it was set to. `start` starts it, and stops it on leaving. `ours` is the
+    label of the repository that it serves.
     """
 
     name: str
     setting: str
-    start: Start
-    clients: Callable[[int], int] = int
+    start: Callable[[], contextlib.AbstractContextManager[Running]]
     ours: str | None = None
-    reads: bool = True

@@ -49,11 +49,6 @@ def run(args: argparse.Namespace) -> Result:
         f"{found.urls[0].partition(':')[0]}, compared to the byte with those got alone; "
         f"{load.per_second:.2f} pictures/s",
         ok=not differences,
-        settings={
-            "pictures": [picture.name for picture in pictures],
-            "clients": args.clients,
-            "requests": len(load.answers),
-            "rec_padding": args.rec_padding,
-        },
+        settings={"pictures": [picture.name for picture in pictures]},
         notes=differences,
     )
