@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,13 +16,8 @@ from ppocr_pipeline.pipeline import Line
 INSIDE = 0.5  # share of a found box from which it lies on a true line
 
 
-class Read(Protocol):
-    """A line; its box is float32 [4, 2], pixels, clockwise from top-left."""
-
-    @property
-    def text(self) -> str: ...  # noqa: D102
-    @property
-    def box(self) -> np.ndarray: ...  # noqa: D102
+#: A line with `text` and `box`, float32 [4, 2], pixels, clockwise from top-left.
+Read = Any
 
 
 def compare(truth: Sequence[Read], lines: Sequence[Read]) -> Counter[str]:

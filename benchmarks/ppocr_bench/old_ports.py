@@ -27,8 +27,8 @@ PROTOCOLS = ("paddle-rpc", "paddle-http")
 METHOD = "/baidu.paddle_serving.pipeline_serving.PipelineService/inference"
 CHANNEL = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 TIMEOUT = 300.0  # seconds for one answer
-#: Sends the base64 text of a picture; the text of its answer.
-Ask = Callable[[str], str]
+#: Sends a picture as these ports take it, in base64; the text of its answer.
+Ask = Callable[[bytes], str]
 
 
 @contextlib.contextmanager
@@ -65,8 +65,8 @@ def old_port(url: str) -> Iterator[Ask]:
             METHOD, messages.Request.SerializeToString, messages.Response.FromString
         )
 
-        def ask(picture: str) -> str:
-            request = messages.Request(key=["image"], value=[picture])
+        def ask(picture: bytes) -> str:
+            request = messages.Request(key=["image"], value=[base64.b64encode(picture).decode()])
             try:
                 answer = inference(request, timeout=TIMEOUT)
             except grpc.RpcError as error:
@@ -79,10 +79,10 @@ def old_port(url: str) -> Iterator[Ask]:
 def _over_http(address: str) -> Ask:
     own = threading.local()  # A connection for each thread.
 
-    def ask(picture: str) -> str:
+    def ask(picture: bytes) -> str:
         if not hasattr(own, "connection"):
             own.connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
-        body = json.dumps({"key": ["image"], "value": [picture]})
+        body = json.dumps({"key": ["image"], "value": [base64.b64encode(picture).decode()]})
         try:
             own.connection.request("POST", "/ocr/prediction", body)
             answer = json.loads(own.connection.getresponse().read())
@@ -97,8 +97,3 @@ def _result(url: str, number: int, said: str, value: Any) -> str:
     if number:
         raise BenchError(f"{url} answered {number}: {said}")
     return str(value[0])
-
-
-def text_of(data: bytes) -> str:
-    """A picture as the old ports take it."""
-    return base64.b64encode(data).decode()

@@ -76,9 +76,8 @@ def sender(
 ) -> Iterator[Send]:
     """What sends the pictures in turn and looks at no answer; several threads may share it."""
     if url.partition("://")[0] in old_ports.PROTOCOLS:
-        texts = [old_ports.text_of(one.data) for one in pictures]
         with old_ports.old_port(url) as ask:
-            yield lambda number: bool(ask(texts[number % len(texts)]))
+            yield lambda number: bool(ask(pictures[number % len(pictures)].data))
         return
     images = [np.array([one.data], np.object_) for one in pictures]
     requests = [Infer("ocr", {"IMAGE": image}, parameters or {}) for image in images]

@@ -12,9 +12,8 @@ import pytest
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
 from ppocr_bench.peers import children as processes
-from ppocr_bench.peers.children import child, children, read_line
+from ppocr_bench.peers.children import Peer, Running, child, children, read_line
 from ppocr_bench.peers.environments import REQUIREMENTS, ensure_environment
-from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.peers.rounds import Rounds, reading
 from ppocr_bench.peers.table import PEERS
 from ppocr_bench.verbs.peers import label_and_folder

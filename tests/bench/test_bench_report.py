@@ -71,7 +71,7 @@ def test_charts_are_as_long_as_their_values() -> None:
 
 
 def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
-    text = page.html(page.sections([result(ok=False, notes=["too <hot>"])]))
+    text = page.html([result(ok=False, notes=["too <hot>"])])
     for wanted in ('class="bad">measured', "too &lt;hot&gt;", "A &lt;fast&gt; one", "<svg"):
         assert wanted in text
     assert "<th>rest</th>" not in text

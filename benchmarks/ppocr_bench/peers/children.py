@@ -1,4 +1,4 @@
-"""Processes that read pictures for a benchmark, asked over their standard input and output.
+"""Peers, and processes that read pictures, asked over their standard input and output.
 
 The other side is `readers/child.py`; the process may be any Python.
 """
@@ -12,18 +12,43 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.peers.peer import Running
 from ppocr_pipeline.pipeline import Line
 
 CHILD = Path(__file__).parent / "readers" / "child.py"
+
+
+class Running(NamedTuple):
+    """A peer that can be asked.
+
+    `ask` gives the lines of a picture (`text`, `score`, `box`), for several threads at the same
+    time; a peer that only runs networks reads none. `pids` are of the processes whose memory, with
+    that of all they started, is the peer's. `versions` are of what it reads with.
+    """
+
+    ask: Callable[[Path], Sequence[Any]]
+    pids: Sequence[int]
+    versions: dict[str, str]
+
+
+class Peer(NamedTuple):
+    """One way to read pictures.
+
+    `setting` says what it was set to. `start` starts it, and stops it on leaving. `ours` is the
+    label of the repository that it serves.
+    """
+
+    name: str
+    setting: str
+    start: Callable[[], contextlib.AbstractContextManager[Running]]
+    ours: str | None = None
 
 
 def read_line(text: str, score: float, box: Any) -> Line:

@@ -14,7 +14,7 @@ from typing import Any
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop, in_turns
 from ppocr_bench.metrics import Read, compare
-from ppocr_bench.peers.peer import Peer, Running
+from ppocr_bench.peers.children import Peer, Running
 from ppocr_bench.processes import Watch
 from ppocr_bench.record import Run, summarise
 from ppocr_client.errors import OcrError

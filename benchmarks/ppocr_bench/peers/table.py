@@ -16,10 +16,9 @@ from typing import Any
 
 from ppocr_bench.machine import versions
 from ppocr_bench.networks import describe
-from ppocr_bench.old_ports import old_port, text_of
-from ppocr_bench.peers.children import children, read_line
+from ppocr_bench.old_ports import old_port
+from ppocr_bench.peers.children import Peer, Running, children, read_line
 from ppocr_bench.peers.environments import ensure_environment
-from ppocr_bench.peers.peer import Peer, Running
 from ppocr_bench.target import TIMEOUT
 from ppocr_client import OcrClient
 from ppocr_engine.machine import available_cores
@@ -84,7 +83,7 @@ def ours(repository: Path, files: Sequence[Path]) -> Iterator[Running]:
 @contextlib.contextmanager
 def old(url: str, files: Sequence[Path]) -> Iterator[Running]:
     """A Paddle Serving that runs already, with the same models."""
-    pictures = {path: text_of(path.read_bytes()) for path in files}
+    pictures = {path: path.read_bytes() for path in files}
     with old_port(url) as ask:
 
         def read(path: Path) -> list[Line]:

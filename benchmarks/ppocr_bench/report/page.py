@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 from ppocr_bench.machine import describe_lines
 from ppocr_bench.record import Result, Table, cells
@@ -15,23 +15,10 @@ LONG = 12  # rows, from which a table is folded
 TITLE = "How fast, how exact, and on what"
 
 
-class Section(NamedTuple):
-    """What is shown of one result."""
-
-    title: str
-    result: Result
-    machine: Mapping[str, Any]
-
-
-def sections(saved: Sequence[Mapping[str, Any]]) -> list[Section]:
-    """One for each result."""
-    return [Section(one["title"], Result.from_dict(one), one["machine"]) for one in saved]
-
-
-def html(shown: Sequence[Section]) -> str:
-    """The whole page."""
+def html(saved: Sequence[Mapping[str, Any]]) -> str:
+    """The whole page of what --out wrote."""
     style = resources.files("ppocr_bench.report").joinpath("report.css").read_text("utf-8")
-    body = "".join(f"<section>{''.join(_section(one))}</section>\n" for one in shown)
+    body = "".join(f"<section>{''.join(_section(one))}</section>\n" for one in saved)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -40,17 +27,17 @@ def html(shown: Sequence[Section]) -> str:
     )
 
 
-def _section(section: Section) -> Iterator[str]:
-    result = section.result
+def _section(saved: Mapping[str, Any]) -> Iterator[str]:
+    result, title = Result.from_dict(saved), saved["title"]
     kind = {None: "", True: "good", False: "bad"}[result.ok]
-    yield f"<h2>{escape(section.title[:1].upper() + section.title[1:])}</h2>"
+    yield f"<h2>{escape(title[:1].upper() + title[1:])}</h2>"
     yield f'<p class="{kind}">{escape(result.summary)}</p>' if result.summary else ""
     yield from (f'<p class="note">{escape(note)}</p>' for note in result.notes)
     for chart in result.charts:
         if drawn := draw(chart, result.tables[chart.table].rows):
             yield f"<figure>{drawn}<figcaption>{escape(chart.caption)}</figcaption></figure>"
     yield from (_table(table) for table in result.tables.values() if table.keys and table.rows)
-    machine = escape("\n".join(describe_lines(section.machine)))
+    machine = escape("\n".join(describe_lines(saved["machine"])))
     yield f"<details><summary>Measured on</summary><pre>{machine}</pre></details>"
 
 

@@ -44,10 +44,7 @@ HOW = (
 
 
 class Costs(NamedTuple):
-    """What a page takes, milliseconds of a core and of a GPU by step, and what it was measured on.
-
-    `loads` are the points of the sweep: p99_ms, and the share of the processors that was used.
-    """
+    """What a page takes of a core and of a GPU by step; p99_ms and used share of cores by load."""
 
     cpu_ms: Mapping[str, float]
     gpu_ms: Mapping[str, float]

@@ -8,7 +8,7 @@ from pathlib import Path
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import REQUIRED
 from ppocr_bench.record import Result, read_result, save
-from ppocr_bench.report.page import html, sections
+from ppocr_bench.report.page import html
 
 OPTIONS = {
     "results": ([Path], REQUIRED, "of any verbs, by --out", "RESULT.json"),
@@ -19,9 +19,9 @@ OPTIONS = {
 def run(args: argparse.Namespace) -> Result:
     """Read the results and write the page."""
     try:
-        shown = sections([read_result(path) for path in args.results])
+        page = html([read_result(path) for path in args.results])
     except (KeyError, TypeError, ValueError) as error:
         said = f"a result is not as `ppocr-bench` writes it now ({error!r}); measure again"
         raise BenchError(said) from error
-    save(args.out, html(shown))
+    save(args.out, page)
     return Result(f"{len(args.results)} results are in {args.out}")
