@@ -43,11 +43,8 @@ def describe() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The version of every package that decides a figure."""
-    found = dict.fromkeys(PACKAGES, "not installed")
-    for name in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+    found = {one.name: one.version for one in metadata.distributions()}
+    return {name: found.get(name, "not installed") for name in PACKAGES}
 
 
 def describe_lines(found: Mapping[str, Any]) -> list[str]:

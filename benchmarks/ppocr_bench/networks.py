@@ -55,10 +55,8 @@ def read_setting(repository: Path, name: str) -> Setting:
     spec = EngineSpec.read(config)
     if spec is None or spec.backend not in ENGINES or spec.accelerators or spec.device == "gpu":
         raise BenchError(
-            f"{path} has backend {config.backend!r}"
-            f"{' with execution accelerators' if spec and spec.accelerators else ''}; the bare "
-            f"networks are run by {' or '.join(ENGINES)} alone, on the CPU: name the repository of "
-            "a cpu profile with --repository"
+            f"{path} has backend {config.backend!r}; the bare networks are run on the CPU by "
+            f"{' or '.join(ENGINES)} alone: name the repository of a cpu profile with --repository"
         )
     return Setting(repository / name / "1" / spec.file_name, spec, instance_count(config))
 

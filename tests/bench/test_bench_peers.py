@@ -96,7 +96,7 @@ def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> P
 
 
 def take(peers: list[Peer]) -> Rounds:
-    load = argparse.Namespace(clients=[1, 2], rounds=2, seconds=0.001, warm_up=0.001)
+    load = argparse.Namespace(clients=[1, 2], rounds=2, seconds=0.001)
     rounds = Rounds(WORKLOADS, load)
     rounds.run(peers)
     return rounds

@@ -79,7 +79,7 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
     small.write_bytes(encode_page(render_page(seed=3, lines=2, width=320)))
     command = ["peers", "--json", "--repository", f"mine={repository}", "--peers", "bound"]
     command += ["--no-samples", "--images", str(small), "--pages", "0", "--clients", "1,2"]
-    command += ["--rounds", "1", "--seconds", "0.2", "--warm-up", "0.1"]
+    command += ["--rounds", "1", "--seconds", "0.2"]
     with endpoint(f"grpc://{server.grpc_url}") as (_, old):
         assert main([*command, "--paddle-serving", old["paddle-rpc"]]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -57,24 +57,22 @@ def read_line(text: str, score: float, box: Any) -> Line:
 
 
 @contextlib.contextmanager
-def child(
-    python: str | Path, name: str, settings: Mapping[str, Any], home: Path | None = None
-) -> Iterator[Running]:
+def child(python: str | Path, name: str, settings: Mapping[str, Any]) -> Iterator[Running]:
     """One process of `readers/read_NAME.py` that is ready; one may ask at a time.
 
-    BenchError says why it ended, or why it could not read a picture. `home` is another home folder.
+    BenchError says why it ended, or why it could not read a picture.
     """
     words = [str(python), str(CHILD), name, json.dumps(dict(settings), default=str)]
-    environment = {**os.environ, **({"HOME": str(home)} if home else {})}
     # Ctrl-C is for the benchmark, which then ends its children: each has a session of its own.
     with (
         tempfile.TemporaryFile() as log,
+        tempfile.TemporaryDirectory() as home,  # under which PaddleOCR looks for models first
         subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment,
+            env={**os.environ, "HOME": home},
             encoding="utf-8",
             start_new_session=True,
         ) as process,
@@ -112,12 +110,11 @@ def children(
     python: str | Path,
     name: str,
     settings: Mapping[str, Any],
-    home: Path | None = None,
     pictures: Sequence[Path] = (),
 ) -> Iterator[Running]:
     """So many of them that have read every one of the pictures; who asks first is first."""
     with contextlib.ExitStack() as opened:
-        started = [opened.enter_context(child(python, name, settings, home)) for _ in range(number)]
+        started = [opened.enter_context(child(python, name, settings)) for _ in range(number)]
         for one in started:
             list(map(one.ask, pictures))
         own, free = threading.local(), iter(started)

@@ -15,7 +15,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop, in_turns
 from ppocr_bench.metrics import Read, compare
 from ppocr_bench.peers.children import Peer, Running
-from ppocr_bench.processes import Watch
+from ppocr_bench.processes import process_snapshot
 from ppocr_bench.record import Run, summarise
 from ppocr_client.errors import OcrError
 
@@ -39,7 +39,7 @@ class Rounds:
         self.running: dict[Peer, Running] = {}
         self.notes: list[str] = []
         self._lines: dict[tuple[Peer, str], list[Sequence[Read]]] = {}
-        self._memory: dict[Case, float] = {}
+        self._memory: dict[Peer, float] = {}
         self._runs: dict[Case, list[Run | None]] = {}
 
     def run(self, peers: Sequence[Peer]) -> None:
@@ -55,25 +55,24 @@ class Rounds:
             cases = [(peer, name, clients) for name, clients, peer in everything]
             turns = {case: partial(self._turn, case) for case in cases}
             self._runs = in_turns(turns, self._args.rounds, warm_up=1)
+            for peer, running in list(self.running.items()):
+                with self._without(peer):
+                    held = [process_snapshot(pid).memory_mib for pid in running.pids]
+                    self._memory[peer] = sum(held)
 
     def _turn(self, case: Case) -> Run | None:
-        """Look at the memory in the first turn, which does not count, since looking takes time."""
-        (peer, name, clients), first = case, case not in self._memory
-        files, run = self._workloads[name], None
+        """One load on a peer, unless it has failed."""
+        (peer, name, clients), run = case, None
         if peer not in self.running:
             return None
-        with self._without(peer), contextlib.ExitStack() as stack:
-            ask, pids, _ = self.running[peer]
-            watches = [stack.enter_context(Watch(pid)) for pid in pids if first]
-            seconds = self._args.warm_up if first else self._args.seconds
-            run = closed_loop(
-                lambda number: ask(files[number % len(files)]),
-                clients,
-                seconds=seconds,
-                items=len(files),
-            )
-            self._memory.setdefault(case, sum(watch.memory_mib or 0.0 for watch in watches))
-        return run
+        files, ask, seconds = self._workloads[name], self.running[peer].ask, self._args.seconds
+        with self._without(peer):
+
+            def send(number: int) -> object:
+                return ask(files[number % len(files)])
+
+            run = closed_loop(send, clients, seconds=seconds, items=len(files))
+        return run  # noqa: RET504  # None where the peer failed
 
     @contextlib.contextmanager
     def _without(self, peer: Peer) -> Iterator[None]:
@@ -97,7 +96,7 @@ class Rounds:
                 found = summarise([run for run in runs if run is not None])
                 load = f"{name}, clients: {clients}"
                 where = {"workload": name, "load": load, "peer": peer.name, "clients": clients}
-                rows.append({**where, **found, "memory_mib": self._memory[case] or None})
+                rows.append({**where, **found, "memory_mib": self._memory[peer] or None})
                 mine = ours.setdefault((name, clients), {})
                 mine |= {} if peer.ours is None else {peer.ours: found["pictures_per_second"]}
         for row in rows:

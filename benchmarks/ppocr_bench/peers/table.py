@@ -47,8 +47,7 @@ def choose(
 ) -> Iterator[Peer]:
     """Ours first, one for each repository, then those that are wanted.
 
-    `models` is what every reader is told; `args` has `files` and a `scratch` folder beside the
-    options.
+    `models` is what every reader is told; `args` has `files` beside the options.
     """
     for label, folder in repositories:
         setting = f"tritonserver over gRPC, {describe(folder)}, as built"
@@ -65,8 +64,7 @@ def installed(
 ) -> contextlib.AbstractContextManager[Running]:
     """So many processes of a reader in its environment, which is made where it is missing."""
     python = ensure_environment(name, args.environments / f"{name}-env")
-    # PaddleOCR looks for models under the home folder first.
-    return children(number, python, name, settings, args.scratch, args.files)
+    return children(number, python, name, settings, args.files)
 
 
 @contextlib.contextmanager

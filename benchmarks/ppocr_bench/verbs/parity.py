@@ -55,8 +55,7 @@ def run(args: argparse.Namespace) -> Result:
     settings = {**model_settings(args), "mkldnn": False}
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as folder:
         paths = [plain_file(picture, Path(folder, str(i))) for i, picture in enumerate(pictures)]
-        # PaddleOCR looks for models under the home folder first.
-        with children(1, python, "paddleocr", settings, Path(folder)) as (ask, _, versions):
+        with children(1, python, "paddleocr", settings) as (ask, _, versions):
             theirs = list(map(ask, paths))
     names = [picture.name for picture in pictures]
     return judge(names, list(map(compare, theirs, served)), versions)

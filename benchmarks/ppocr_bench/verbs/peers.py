@@ -1,8 +1,8 @@
 """The same pictures and weights through every way there is to serve them, side by side.
 
 All peers are up at the same time and take turns, round after round, so that what slows the machine
-for a while slows all alike. The first turn of each is not counted: it warms up, and its memory is
-looked at meanwhile.
+for a while slows all alike. The first turn of each is not counted, and its memory is
+looked at after the last one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ OPTIONS = {
     "--clients": (list_of(at_least(1)), [1, 4, 8], "at the same time", "N,…"),
     "--rounds": (at_least(1), 5, "that are counted"),
     "--seconds": (positive, 5.0, "of a turn, at least"),
-    "--warm-up": (positive, 3.0, "seconds of the first turn"),
     "--onnx": (Path, Path("build/onnx"), "where `build` put it", "DIR"),
     "--environments": (Path, Path("build"), "where the peers are installed", "DIR"),
     **MODELS,
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> Result:
             name: [plain_file(one, Path(scratch, f"{name}_{i}")) for i, one in enumerate(own)]
             for name, own in named.items()
         }
-        args.scratch, args.files = Path(scratch), [path for own in files.values() for path in own]
+        args.files = [path for own in files.values() for path in own]
         rounds = Rounds(files, args)
         rounds.run(list(choose(args, repositories, models)))
     rows, readings = rounds.rows(), rounds.readings()

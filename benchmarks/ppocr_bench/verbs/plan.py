@@ -38,8 +38,8 @@ OPTIONS = {
     "--redundancy": (at_least(0), 1, "replicas that may be lost: N + K", "K"),
 }
 HOW = (
-    "costs are measured, never assumed: run `ppocr-bench sweep --concurrency 1,2,4,8 --out FILE` "
-    "on the machine that will serve, with nothing else running, and give --costs FILE"
+    "run `ppocr-bench sweep --concurrency 1,2,4,8 --out FILE` on the machine that will serve, with "
+    "nothing else running"
 )
 
 

@@ -59,10 +59,7 @@ STEP_KEYS = ["step", "calls", "batch", "queue_ms", "work_ms", "cpu_ms"]
 
 
 class Turn(NamedTuple):
-    """A load for a while, and what was seen of its server meanwhile.
-
-    `counted` is what Triton counted; `held` are figures of the processes and of GPUs.
-    """
+    """A load, what Triton counted meanwhile, and figures of the processes and of GPUs."""
 
     run: Run
     counted: Totals

@@ -50,10 +50,6 @@ class Trial(NamedTuple):
     meanwhile: Sequence[Disturbance]
 
 
-#: Measures settings side by side, in the order given.
-Measure = Callable[[Sequence[Setting]], list[Trial]]
-
-
 def run(args: argparse.Namespace) -> Result:
     """Vary one thing after the other, and measure the winner beside the default again."""
     with disturbance() as before:
@@ -98,7 +94,7 @@ def side_by_side(
 def search(
     start: Setting,
     planned: Iterable[tuple[str, Sequence[Mapping[str, Any]]]],
-    measure: Measure,
+    measure: Callable[[Sequence[Setting]], list[Trial]],
     max_p99_ms: float | None,
 ) -> tuple[Setting, list[Trial]]:
     """The best setting that was found, and everything that was measured.
