@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import add_options
@@ -32,10 +33,12 @@ VERBS = {
     "plan": "how many servers a load needs, from the processor time of a page",
     "report": "one HTML page from the results that --out wrote",
 }
-#: Old names: the verb, the name of its defaults in that verb's module, and what it is now.
-OLD = {
-    "lines": ("latency", "LINES_DEFAULTS", "now `latency --lines 1,10,50,100,300,1000`"),
-    "endpoint": ("sweep", "ENDPOINT_DEFAULTS", "now `sweep --protocol grpc,paddle-rpc,… --blank`"),
+#: Old names: the verb that it is now, and what differs from that verb's defaults.
+LINES = {"lines": [1, 10, 50, 100, 300, 1000], "no_samples": True, "pages": 0, "rounds": 5}
+ENDPOINT = {"protocol": ["grpc", "paddle-rpc", "paddle-http"], "blank": True, "concurrency": [8]}
+OLD: dict[str, tuple[str, dict[str, Any]]] = {
+    "lines": ("latency", LINES),
+    "endpoint": ("sweep", ENDPOINT | {"rounds": 7, "seconds": 2.0}),
 }
 
 
@@ -74,11 +77,11 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         description="Measure the served pipeline, and hold it to what it is compared with.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name, purpose in [*VERBS.items(), *((name, said) for name, (*_, said) in OLD.items())]:
-        verb = verbs.add_parser(name, help=purpose)
+    for name in [*VERBS, *OLD]:
+        own, changed = OLD.get(name, (name, {}))
+        verb = verbs.add_parser(name, help=VERBS.get(name, f"old name of a use of `{own}`"))
         if name != wanted:
             continue
-        own, defaults = OLD[name][:2] if name in OLD else (name, "")
         module = import_module(f"ppocr_bench.verbs.{own.replace('-', '_')}")
         verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -86,6 +89,5 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         if "--out" not in module.OPTIONS:
             verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
         add_options(verb, module.OPTIONS)
-        if defaults:
-            verb.set_defaults(**getattr(module, defaults))
+        verb.set_defaults(**changed)
     return parser

@@ -20,7 +20,7 @@ from ppocr_bench.verbs.peers import label_and_folder
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
 LOW = [[x, y + 40] for x, y in BOX]
-WORKLOADS = {name: [Path("/x/a"), Path("/x/b")] for name in "pq"}
+FILES = [Path("/x/a"), Path("/x/b")]
 
 # Stands in for a reader: what it "reads" is the file's name, and "bad" and "end" go wrong.
 FAKE = f"""
@@ -97,7 +97,7 @@ def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> P
 
 def take(peers: list[Peer]) -> Rounds:
     load = argparse.Namespace(clients=[1, 2], rounds=2, seconds=0.001)
-    rounds = Rounds(WORKLOADS, load)
+    rounds = Rounds(FILES, load)
     rounds.run(peers)
     return rounds
 
@@ -106,9 +106,9 @@ def test_peers_take_turns_and_are_compared() -> None:
     rounds = take([peer("ours (x)", str, ours="x"), peer("other", str)])
     rows = rounds.rows()
     loads = [(row["peer"], row["clients"]) for row in rows]
-    assert loads == 2 * [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
+    assert loads == [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
     assert all(len(row["rounds"]) == 2 and row["memory_mib"] > 0 for row in rows)
-    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 4
+    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 2
     for mine, other in zip(rows[::2], rows[1::2], strict=True):
         ratio = mine["pictures_per_second"] / other["pictures_per_second"]
         assert other["times_x"] == pytest.approx(ratio)

@@ -94,4 +94,4 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
     readings = report["tables"]["readings"]["rows"]
     assert [(row["peer"], row["lines"]) for row in readings] == [(names[0], 2), (names[2], 2)]
     assert report["notes"] == []
-    assert report["settings"]["workloads"] == {"photos": ["small.png"]}
+    assert report["settings"]["pictures"] == ["small.png"]

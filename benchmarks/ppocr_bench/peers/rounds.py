@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,6 @@ from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)
 
-#: A peer that reads the files of a workload for so many clients.
-Case = tuple[Peer, str, int]
-
 
 class Rounds:
     """All peers that run; one that fails is left out, and a note says why.
@@ -33,14 +29,14 @@ class Rounds:
         notes: why others are left out.
     """
 
-    def __init__(self, workloads: Mapping[str, Sequence[Path]], args: argparse.Namespace) -> None:
-        """Take the files of each workload by name, and what `peers` was given."""
-        self._workloads, self._args = workloads, args
+    def __init__(self, files: Sequence[Path], args: argparse.Namespace) -> None:
+        """Take the pictures that are read in turn, and what `peers` was given."""
+        self._files, self._args = files, args
         self.running: dict[Peer, Running] = {}
         self.notes: list[str] = []
-        self._lines: dict[tuple[Peer, str], list[Sequence[Read]]] = {}
+        self._lines: dict[Peer, list[Sequence[Read]]] = {}
         self._memory: dict[Peer, float] = {}
-        self._runs: dict[Case, list[Run | None]] = {}
+        self._runs: dict[tuple[Peer, int], list[Run | None]] = {}
 
     def run(self, peers: Sequence[Peer]) -> None:
         """Start all, measure all, stop all; errors of ours are raised."""
@@ -49,23 +45,21 @@ class Rounds:
                 with self._without(peer):
                     logger.info("starting %s: %s", peer.name, peer.setting)
                     self.running[peer] = opened.enter_context(peer.start())
-                    for name, files in self._workloads.items():
-                        self._lines[peer, name] = list(map(self.running[peer].ask, files))
-            everything = product(self._workloads, self._args.clients, list(self.running))
-            cases = [(peer, name, clients) for name, clients, peer in everything]
-            turns = {case: partial(self._turn, case) for case in cases}
+                    self._lines[peer] = list(map(self.running[peer].ask, self._files))
+            cases = [(peer, clients) for clients in self._args.clients for peer in self.running]
+            turns = {case: partial(self._turn, *case) for case in cases}
             self._runs = in_turns(turns, self._args.rounds, warm_up=1)
             for peer, running in list(self.running.items()):
                 with self._without(peer):
                     held = [process_snapshot(pid).memory_mib for pid in running.pids]
                     self._memory[peer] = sum(held)
 
-    def _turn(self, case: Case) -> Run | None:
+    def _turn(self, peer: Peer, clients: int) -> Run | None:
         """One load on a peer, unless it has failed."""
-        (peer, name, clients), run = case, None
+        run, files = None, self._files
         if peer not in self.running:
             return None
-        files, ask, seconds = self._workloads[name], self.running[peer].ask, self._args.seconds
+        ask, seconds = self.running[peer].ask, self._args.seconds
         with self._without(peer):
 
             def send(number: int) -> object:
@@ -89,30 +83,24 @@ class Rounds:
     def rows(self) -> list[dict[str, Any]]:
         """Each peer under each load; `times_LABEL` is the throughput of ours over it."""
         rows: list[dict[str, Any]] = []
-        ours: dict[tuple[str, int], dict[str, float]] = {}
-        for case, runs in self._runs.items():
-            peer, name, clients = case
+        ours: dict[int, dict[str, float]] = {}
+        for (peer, clients), runs in self._runs.items():
             if peer in self.running:
                 found = summarise([run for run in runs if run is not None])
-                load = f"{name}, clients: {clients}"
-                where = {"workload": name, "load": load, "peer": peer.name, "clients": clients}
+                where = {"peer": peer.name, "clients": clients}
                 rows.append({**where, **found, "memory_mib": self._memory[peer] or None})
-                mine = ours.setdefault((name, clients), {})
+                mine = ours.setdefault(clients, {})
                 mine |= {} if peer.ours is None else {peer.ours: found["pictures_per_second"]}
         for row in rows:
-            for label, speed in ours[row["workload"], row["clients"]].items():
+            for label, speed in ours[row["clients"]].items():
                 row[f"times_{label}"] = speed / row["pictures_per_second"]
         return rows
 
     def readings(self) -> list[dict[str, Any]]:
         """What each peer reads beside what ours reads, which is started first."""
-        first = next(iter(self.running))
-        return [
-            {"peer": peer.name, "workload": name}
-            | reading(self._lines[peer, name], self._lines[first, name])
-            for name, peer in product(self._workloads, self.running)
-            if any(self._lines[peer, name])
-        ]
+        ours = self._lines[next(iter(self.running))]
+        read = {peer.name: self._lines[peer] for peer in self.running}
+        return [{"peer": name, **reading(one, ours)} for name, one in read.items() if any(one)]
 
 
 def reading(found: Sequence[Sequence[Read]], ours: Sequence[Sequence[Read]]) -> dict[str, Any]:

@@ -28,9 +28,6 @@ OPTIONS: Options = {
     "--rounds": (at_least(1), 15, "how often each is timed"),
     "--warm-up": (at_least(0), 3, "rounds before those"),
 }
-#: What the verb `lines` was: pages of several lengths and nothing else.
-LINES_DEFAULTS = {"lines": [1, 10, 50, 100, 300, 1000], "no_samples": True, "pages": 0}
-LINES_DEFAULTS |= {"rounds": 5, "warm_up": 1}
 PAGE_OPTIONS = {"det_limit_side_len": 4096}  # pixels, its largest value
 KEYS = ["picture", "lines", "protocol", "best_ms", "median_ms", "p90_ms", "networks_ms", "ratio"]
 KEYS += ["not_inference_percent", "ms_a_line"]

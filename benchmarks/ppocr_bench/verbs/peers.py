@@ -35,7 +35,7 @@ OPTIONS = {
     "--repository": (Append(label_and_folder), None, REPOSITORIES, "[LABEL=]DIR"),
     "--peers": ([one_of(list(PEERS))], list(PEERS), "beside ours, with spaces between", "PEER"),
     "--paddle-serving": (Append(str), None, OLD, "URL"),
-    **picture_options(2),
+    **picture_options(0),
     "--clients": (list_of(at_least(1)), [1, 4, 8], "at the same time", "N,…"),
     "--rounds": (at_least(1), 5, "that are counted"),
     "--seconds": (positive, 5.0, "of a turn, at least"),
@@ -43,8 +43,7 @@ OPTIONS = {
     "--environments": (Path, Path("build"), "where the peers are installed", "DIR"),
     **MODELS,
 }
-KEYS = ["workload", "peer", "clients", "pictures_per_second", "rounds", "p50_ms", "p99_ms"]
-KEYS += ["memory_mib"]
+KEYS = ["peer", "clients", "pictures_per_second", "rounds", "p50_ms", "p99_ms", "memory_mib"]
 
 
 def run(args: argparse.Namespace) -> Result:
@@ -54,21 +53,15 @@ def run(args: argparse.Namespace) -> Result:
     if len(dict(repositories)) < len(repositories):
         raise BenchError("two repositories have one label; tell them apart: LABEL=DIR")
     pictures = gather(args)
-    photos = pictures[: len(pictures) - args.pages]
-    named = {"photos": photos, "rendered pages": pictures[len(photos) :]}
-    named = {name: own for name, own in named.items() if own}
     models = model_settings(args) | {"repository": repositories[0][1].absolute()}
     # The same networks as Paddle2ONNX wrote them, with nothing changed.
     for name in ("det", "rec"):
         onnx = args.onnx / models[f"{name}_model"].name / "converted.onnx"
         models[f"{name}_onnx"] = onnx.absolute()
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as scratch:
-        files = {
-            name: [plain_file(one, Path(scratch, f"{name}_{i}")) for i, one in enumerate(own)]
-            for name, own in named.items()
-        }
-        args.files = [path for own in files.values() for path in own]
-        rounds = Rounds(files, args)
+        named = {Path(scratch, str(i)): picture for i, picture in enumerate(pictures)}
+        args.files = [plain_file(picture, path) for path, picture in named.items()]
+        rounds = Rounds(args.files, args)
         rounds.run(list(choose(args, repositories, models)))
     rows, readings = rounds.rows(), rounds.readings()
     ratios = [key for key in rows[0] if key.startswith("times_")]
@@ -77,14 +70,13 @@ def run(args: argparse.Namespace) -> Result:
         | {"versions": ", ".join(f"{k} {v}" for k, v in running.versions.items())}
         for peer, running in rounds.running.items()
     ]
-    workloads = {name: [one.name for one in own] for name, own in named.items()}
-    caption = "; ".join(f"{name}: {', '.join(names)}" for name, names in workloads.items())
-    bars = Chart("bars", "peers", "peer", ["pictures_per_second"], "Medians of rounds.", "load")
+    names = [picture.name for picture in pictures]
+    bars = Chart("bars", "peers", "peer", ["pictures_per_second"], "Medians.", "clients")
     return Result(
         "medians of rounds; `times` is our throughput, by label, over the peer's in the same run",
-        settings={"workloads": workloads},
+        settings={"pictures": names},
         tables={
-            "peers": Table(rows, [*KEYS, *ratios], caption),
+            "peers": Table(rows, [*KEYS, *ratios], f"{', '.join(names)} in turn"),
             "readings": Table(readings, list(readings[0]), "What each reads, beside ours"),
             "settings": Table(settings, list(settings[0])),
         },

@@ -48,9 +48,6 @@ OPTIONS = {
     "--seconds": (positive, 5.0, "of a turn"),
     "--rounds": (at_least(1), 3, "of all loads in turn"),
 }
-#: What the verb `endpoint` was.
-ENDPOINT_DEFAULTS = {"protocol": ["grpc", *old_ports.PROTOCOLS], "blank": True}
-ENDPOINT_DEFAULTS |= {"concurrency": [8], "rounds": 7, "seconds": 2.0}
 POINT_KEYS = ["protocol", "concurrency", "pictures_per_second", "rounds"]
 POINT_KEYS += [*(f"p{percent}_ms" for percent in PERCENTILES), "over_first_ms", "requests"]
 POINT_KEYS += ["cores", "cpu_ms", "endpoint_cpu_ms", "memory_mib", "gpu_percent"]
