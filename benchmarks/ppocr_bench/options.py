@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 #: By flag (or the name of a positional): type, default, help, and what the value is called in it.
-#: The type may also be `bool` for a switch, a tuple of all allowed values, a list with the type of
-#: one of several values, or `Append`.
+#: The type may also be `bool` for a switch, or a list with the type of one of several values.
 Options = Mapping[str, tuple[Any, ...]]
 #: The default of an option that must be given.
 REQUIRED = object()
-
-
-class Append(NamedTuple):
-    """An option of this type that may be given several times."""
-
-    kind: Callable[[str], Any]
 
 
 def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
@@ -28,12 +21,8 @@ def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
         named: dict[str, Any] = {"type": kind, "default": default, "help": said}
         if kind is bool:
             named = {"action": "store_true", "help": said}
-        elif isinstance(kind, Append):
-            named |= {"action": "append", "type": kind.kind}
-        elif isinstance(kind, tuple):
-            named |= {"choices": kind, "type": str}
         elif isinstance(kind, list):
-            named |= {"nargs": "*" if flag.startswith("-") else "+", "type": kind[0]}
+            named |= {"action": "extend", "nargs": "+", "type": kind[0]}
         if default is REQUIRED:
             named |= {"default": None} | ({"required": True} if flag.startswith("-") else {})
         elif kind is not bool and default not in (None, []):
@@ -62,13 +51,6 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return number
-
-
-def share(text: str) -> float:
-    """A type for numbers above 0 and below 1."""
-    if positive(text) >= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not below 1")
-    return float(text)
 
 
 def one_of(names: Sequence[str]) -> Callable[[str], str]:

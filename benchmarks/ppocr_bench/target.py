@@ -12,7 +12,7 @@ import numpy as np
 
 from ppocr_bench import old_ports
 from ppocr_bench.load import Send
-from ppocr_bench.options import Append, Options
+from ppocr_bench.options import Options
 from ppocr_bench.pictures import Picture
 from ppocr_client.transport.base import Infer, Transport, connect, parse_url
 from ppocr_server.tritonserver.server import TritonServer
@@ -23,7 +23,7 @@ REPOSITORY: Options = {
 }
 SAID = "grpc://HOST:PORT or http://HOST:PORT of a running server; without it one is started"
 #: Which server is asked.
-TARGET: Options = {"--url": (Append(str), None, SAID, "URL"), **REPOSITORY}
+TARGET: Options = {"--url": ([str], None, SAID, "URL"), **REPOSITORY}
 PID: Options = {"--pid": (int, None, "tritonserver's process id, with --url")}
 TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
 

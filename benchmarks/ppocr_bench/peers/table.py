@@ -28,16 +28,16 @@ from ppocr_server.tritonserver.server import TritonServer
 CORES = available_cores()
 #: PaddleOCR's own values; what differs between the peers is not what they look for.
 PARAMETERS = "side 960, thresh 0.3, box 0.6, unclip 1.5, score 0.5, batches of 6, no cls"
+ALL_CORES = f"{CORES} threads; {PARAMETERS}"
+ONE_CORE = f"one thread each; {PARAMETERS}"
 #: By the names of --peers: what a peer is called, how it is set, its reader, how many processes of
 #: that, and what it is told beside the models.
 PEERS: dict[str, list[tuple[str, str, str, int, dict[str, Any]]]] = {
     "bound": [("bound", "the bare networks, one thread each", "networks", CORES, {})],
-    "paddleocr": [
-        ("PaddleOCR", "all threads, oneDNN asked for", "paddleocr", 1, {"mkldnn": True}),
-    ],
+    "paddleocr": [("PaddleOCR", f"oneDNN, {ALL_CORES}", "paddleocr", 1, {"mkldnn": True})],
     "rapidocr": [
-        ("RapidOCR, all threads", f"{CORES} threads", "rapidocr", 1, {"threads": CORES}),
-        ("RapidOCR, a process a core", "one thread each", "rapidocr", CORES, {"threads": 1}),
+        ("RapidOCR, all threads", ALL_CORES, "rapidocr", 1, {"threads": CORES}),
+        ("RapidOCR, a process a core", ONE_CORE, "rapidocr", CORES, {"threads": 1}),
     ],
 }
 
@@ -52,9 +52,11 @@ def choose(
     for label, folder in repositories:
         setting = f"tritonserver over gRPC, {describe(folder)}, as built"
         yield Peer(f"ours ({label})", setting, partial(ours, folder, args.files), ours=label)
-    for name, setting, reader, number, more in (row for key in args.peers for row in PEERS[key]):
+    for name, setting, reader, number, more in (
+        row for key in args.peers or PEERS for row in PEERS[key]
+    ):
         start = partial(installed, args, reader, number, models | more)
-        yield Peer(name, f"{setting}; {number} processes; {PARAMETERS}", start)
+        yield Peer(name, f"{setting}; processes: {number}", start)
     for url in args.paddle_serving or ():
         yield Peer(f"Paddle Serving, {url}", "as it runs there", partial(old, url, args.files))
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.options import Append, at_least, list_of, one_of, positive
+from ppocr_bench.options import at_least, list_of, one_of, positive
 from ppocr_bench.peers.rounds import Rounds
 from ppocr_bench.peers.table import PEERS, choose
 from ppocr_bench.pictures import gather, picture_options
@@ -32,9 +32,9 @@ def label_and_folder(text: str) -> tuple[str, Path]:
 REPOSITORIES = "a built one; may be given several times; the label is its name unless said"
 OLD = "paddle-rpc://HOST:PORT or paddle-http://… of a Paddle Serving that runs, as one more peer"
 OPTIONS = {
-    "--repository": (Append(label_and_folder), None, REPOSITORIES, "[LABEL=]DIR"),
-    "--peers": ([one_of(list(PEERS))], list(PEERS), "beside ours, with spaces between", "PEER"),
-    "--paddle-serving": (Append(str), None, OLD, "URL"),
+    "--repository": ([label_and_folder], None, REPOSITORIES, "[LABEL=]DIR"),
+    "--peers": ([one_of(list(PEERS))], None, f"beside ours (default: {', '.join(PEERS)})", "PEER"),
+    "--paddle-serving": ([str], None, OLD, "URL"),
     **picture_options(0),
     "--clients": (list_of(at_least(1)), [1, 4, 8], "at the same time", "N,…"),
     "--rounds": (at_least(1), 5, "that are counted"),

@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.options import REQUIRED, at_least, list_of, positive, share
+from ppocr_bench.options import REQUIRED, at_least, list_of, positive
 from ppocr_bench.record import Result, Row, Table, read_result
 
 DAY = 86_400  # seconds
@@ -33,7 +33,7 @@ OPTIONS = {
     "--gpus": (at_least(0), 0, "of a replica", "N"),
     "--speed": (positive, 1.0, "of a core, beside one that was measured"),
     "--price-per-hour": (positive, None, "of a replica, for the price of a million pages"),
-    "--utilisation": (share, 0.7, "to which processors are filled"),
+    "--utilisation": (positive, 0.7, "to which processors are filled"),
     "--max-p99-ms": (positive, None, "in which 99 of 100 are to be answered", "MS"),
     "--redundancy": (at_least(0), 1, "replicas that may be lost: N + K", "K"),
 }
