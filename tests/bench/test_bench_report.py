@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
-from ppocr_bench.report import page
 from ppocr_bench.report.charts import draw, ticks
+from ppocr_bench.verbs import report
 
 MACHINE = {
     **{"processor": "A <fast> one", "cores": 2, "memory_gib": 8, "load": 0.1, "system": "Linux"},
@@ -71,7 +71,7 @@ def test_charts_are_as_long_as_their_values() -> None:
 
 
 def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
-    text = page.html([result(ok=False, notes=["too <hot>"])])
+    text = report.html([result(ok=False, notes=["too <hot>"])])
     for wanted in ('class="bad">measured', "too &lt;hot&gt;", "A &lt;fast&gt; one", "<svg"):
         assert wanted in text
     assert "<th>rest</th>" not in text

@@ -31,6 +31,7 @@ OPTIONS: Options = {
 PAGE_OPTIONS = {"det_limit_side_len": 4096}  # pixels, its largest value
 KEYS = ["picture", "lines", "protocol", "best_ms", "median_ms", "p90_ms", "networks_ms", "ratio"]
 KEYS += ["not_inference_percent", "ms_a_line"]
+TIMEOUT = 600.0  # seconds for one page
 Call = Callable[[], object]
 
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> Result:
             work = networks.work_of(picture.data, options)
             alone = partial(networks.run, work)
             for url in found.urls:
-                send = opened.enter_context(sender(url, [picture], options))
+                send = opened.enter_context(sender(url, [picture], options, TIMEOUT))
                 protocol, served = url.partition("://")[0], partial(send, 0)
                 cases.append(Case(picture.name, work.lines, protocol, served, alone))
         # What runs the networks on a picture is timed once.
