@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import add_options
@@ -22,17 +23,22 @@ VERBS = {
     "parity": "the served pipeline reads what PaddleOCR's own pipeline reads, line for line",
     "accuracy": "boxes and texts against what is known to be on the pictures, for each padding",
     "latency": "what one request takes, beside the bare networks on the same tensors",
-    "lines": "now `latency --lines N,…`: pages of 1 to 1000 lines",
-    "sweep": "throughput and latency under rising load",
+    "sweep": "throughput and latency under rising load, on Triton's and on the old ports",
     "input-data": "pictures as an input file of Triton's own load generator, perf_analyzer",
     "consistency": "many clients get, to the byte, the answers that one gets alone",
     "overload": "far more requests than can be served; the peak is kept, the rest refused at once",
     "soak": "hours of mixed requests; answers stay right, memory, files and latency stay flat",
-    "endpoint": "what the old Paddle Serving endpoints cost beside asking Triton directly",
     "peers": "the same pictures and weights through every way to serve them, side by side",
     "tune": "how this machine is used best for these pictures, as a `triton:` section",
     "plan": "how many servers a load needs, from the processor time of a page",
-    "report": "one HTML page, README tables and plots from the results that --out wrote",
+    "report": "one HTML page from the results that --out wrote",
+}
+#: Old names: the verb that it is now, and what differs from that verb's defaults.
+LINES = {"lines": [1, 10, 50, 100, 300, 1000], "no_samples": True, "pages": 0, "rounds": 5}
+ENDPOINT = {"protocol": ["grpc", "paddle-rpc", "paddle-http"], "blank": True, "concurrency": [8]}
+OLD: dict[str, tuple[str, dict[str, Any]]] = {
+    "lines": ("latency", LINES),
+    "endpoint": ("sweep", ENDPOINT | {"rounds": 7, "seconds": 2.0}),
 }
 
 
@@ -43,17 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser(next(iter(words), "")).parse_args(words)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     from ppocr_bench.machine import describe, describe_lines
+    from ppocr_bench.record import save
     from ppocr_client.errors import OcrError
     from ppocr_converters.errors import ConvertError
     from ppocr_engine.errors import EngineError
     from ppocr_server.errors import ServerError
 
-    machine = describe()
+    machine, options = describe(), {key: value for key, value in vars(args).items() if key != "run"}
+    about = {"verb": args.verb, "title": VERBS[args.verb], "machine": machine}
     try:
         result = args.run(args)
-        title = VERBS[args.verb]
-        whole = {"verb": args.verb, "title": title, "machine": machine, **result.to_dict()}
-        text = json.dumps(whole, ensure_ascii=False, indent=1)
+        whole = {**about, "options": options, **result.to_dict()}
+        text = json.dumps(whole, ensure_ascii=False, indent=1, default=str)
         if args.save is not None:
             save(args.save, text)
     except (BenchError, ConvertError, EngineError, OcrError, ServerError) as error:
@@ -63,15 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if result.ok is False else 0
 
 
-def save(path: Path, text: str) -> None:
-    """Write a file and the folder it lies in; BenchError where that is not possible."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{text}\n", "utf-8")
-    except OSError as error:
-        raise BenchError(f"{path} cannot be written: {error.strerror}") from error
-
-
 def build_parser(wanted: str) -> argparse.ArgumentParser:
     """The command line, with the options of the wanted verb alone."""
     parser = argparse.ArgumentParser(
@@ -79,11 +77,11 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         description="Measure the served pipeline, and hold it to what it is compared with.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name, purpose in VERBS.items():
-        verb = verbs.add_parser(name, help=purpose)
+    for name in [*VERBS, *OLD]:
+        own, changed = OLD.get(name, (name, {}))
+        verb = verbs.add_parser(name, help=VERBS.get(name, f"old name of a use of `{own}`"))
         if name != wanted:
             continue
-        own = "latency" if name == "lines" else name
         module = import_module(f"ppocr_bench.verbs.{own.replace('-', '_')}")
         verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
@@ -91,6 +89,5 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         if "--out" not in module.OPTIONS:
             verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
         add_options(verb, module.OPTIONS)
-        if name == "lines":
-            verb.set_defaults(**module.LINES_DEFAULTS)
+        verb.set_defaults(**changed)
     return parser

@@ -1,12 +1,14 @@
-"""The load generator: clients that wait for each answer, or requests at a rate."""
+"""The load generator: clients that wait for each answer, or requests at a rate; cases in turn."""
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from tqdm import tqdm
 
 from ppocr_bench.processes import cpu_since, cpu_snapshot
 from ppocr_bench.record import OK, Answer, Run
@@ -14,11 +16,31 @@ from ppocr_bench.record import OK, Answer, Run
 #: Sends the request of that number and returns what came back. One that returns a `Status` says
 #: how the request ended; whatever it raises ends a closed loop, and is raised. Threads share it.
 Send = Callable[[int], object]
+Case = TypeVar("Case")
+Turn = TypeVar("Turn")
 MOST_AT_ONCE = 4096  # threads of an open loop
 
 
 class Status(str):
     """The gRPC status name with which a request ended."""
+
+
+def in_turns(
+    cases: Mapping[Case, Callable[[], Turn]], rounds: int, warm_up: int = 0
+) -> dict[Case, list[Turn]]:
+    """Every case once in each round: what slows the machine for a while slows all alike.
+
+    The turns of `warm_up` further rounds, which come first, are not given back.
+    """
+    turns: dict[Case, list[Turn]] = {case: [] for case in cases}
+    with tqdm(total=len(cases) * (warm_up + rounds), unit="turn", disable=None) as bar:
+        for number in range(-warm_up, rounds):
+            for case, take in cases.items():
+                turn = take()
+                if number >= 0:
+                    turns[case].append(turn)
+                bar.update()
+    return turns
 
 
 def closed_loop(
@@ -61,21 +83,17 @@ def open_loop(
     *,
     lead: float = 0.0,
     pid: int | None = None,
-    poisson: bool = False,
 ) -> Run:
     """So many requests a second, however long answers take; then all are awaited.
 
-    `lead` are seconds before the window, in which queues fill. Intervals are even, or with
-    `poisson` those of independent clients.
+    `lead` are seconds before the window, in which queues fill.
     """
-    before, start, gaps = cpu_snapshot(pid), time.monotonic(), random.Random(0)  # nosec B311
-    due = start
+    before, start = cpu_snapshot(pid), time.monotonic()
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         sent = []
         for number in range(round(rate * (lead + seconds))):
-            time.sleep(max(0.0, due - time.monotonic()))
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
             sent.append(pool.submit(_timed, send, number))
-            due += gaps.expovariate(rate) if poisson else 1 / rate
         answers = [one.result() for one in sent]
     begin = start + lead
     return Run(begin, begin + seconds, answers, cpu_since(pid, before))

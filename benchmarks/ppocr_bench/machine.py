@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ppocr_bench.processes import cpu_seconds, family
 from ppocr_engine.machine import available_cores, processor
 
@@ -23,7 +25,6 @@ PACKAGES = (
 )
 #: Share of the cores that others may use before timings of two settings cannot be told apart.
 BUSY = 0.15
-SAMPLE_SECONDS = 1.0
 
 
 def describe() -> dict[str, Any]:
@@ -31,7 +32,7 @@ def describe() -> dict[str, Any]:
     return {
         "processor": processor()["name"],
         "cores": available_cores(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -42,11 +43,8 @@ def describe() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The version of every package that decides a figure."""
-    found = dict.fromkeys(PACKAGES, "not installed")
-    for name in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+    found = {one.name: one.version for one in metadata.distributions()}
+    return {name: found.get(name, "not installed") for name in PACKAGES}
 
 
 def describe_lines(found: Mapping[str, Any]) -> list[str]:
@@ -68,23 +66,20 @@ class Disturbance:
     stolen: float = 0.0
 
     @property
+    def share(self) -> float:
+        """Both together."""
+        return self.others + self.stolen
+
+    @property
     def busy(self) -> bool:
         """Whether timings mean little."""
-        return self.others + self.stolen > BUSY
+        return self.share > BUSY
 
     def __str__(self) -> str:
         return (
-            f"other processes used or waited for {self.others:.0%} of the cores and the hypervisor "
+            f"other processes used {self.others:.0%} of the cores and the hypervisor "
             f"took {self.stolen:.0%} (allowed: {BUSY:.0%} together)"
         )
-
-
-def sample() -> Disturbance:
-    """What else runs now, and how many processes were ready to run in the last minute."""
-    with disturbance() as found:
-        time.sleep(SAMPLE_SECONDS)
-    waiting = os.getloadavg()[0] / available_cores()
-    return Disturbance(waiting, found.stolen) if waiting > 1 else found
 
 
 @contextlib.contextmanager
@@ -101,10 +96,8 @@ def disturbance() -> Iterator[Disturbance]:
 
 def _core_seconds() -> tuple[float, float, float]:
     """Seconds in which the cores of this process were busy, were stolen, and worked for it."""
-    ours = {f"cpu{core}" for core in os.sched_getaffinity(0)}
-    lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
-    ticks = [list(map(int, line[1:9])) for line in lines if line[0] in ours]
-    busy = sum(user + nice + system + sum(irq) for user, nice, system, _, _, *irq, _ in ticks)
+    ours = os.sched_getaffinity(0)
+    cores = [core for number, core in enumerate(psutil.cpu_times(percpu=True)) if number in ours]
+    busy = sum(sum((one.user, one.nice, one.system, one.irq, one.softirq)) for one in cores)
     own = sum(cpu_seconds(process.pid) for process in family(os.getpid()))
-    tick = os.sysconf("SC_CLK_TCK")
-    return busy / tick, sum(steal for *_, steal in ticks) / tick, own
+    return busy, sum(one.steal for one in cores), own

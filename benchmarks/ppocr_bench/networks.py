@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from ppocr_converters.repository.served import served_pipeline
 from ppocr_engine.config_pbtxt import instance_count, read_config
 from ppocr_engine.spec import EngineSpec
 from ppocr_pipeline.decode import decode_image
-from ppocr_pipeline.pipeline import Pipeline
 
 Feed = Mapping[str, np.ndarray]
 ENGINES = ("onnxruntime", "openvino")
@@ -56,12 +55,20 @@ def read_setting(repository: Path, name: str) -> Setting:
     spec = EngineSpec.read(config)
     if spec is None or spec.backend not in ENGINES or spec.accelerators or spec.device == "gpu":
         raise BenchError(
-            f"{path} has backend {config.backend!r}"
-            f"{' with execution accelerators' if spec and spec.accelerators else ''}; the bare "
-            f"networks are run by {' or '.join(ENGINES)} alone, on the CPU: name the repository of "
-            "a cpu profile with --repository"
+            f"{path} has backend {config.backend!r}; the bare networks are run on the CPU by "
+            f"{' or '.join(ENGINES)} alone: name the repository of a cpu profile with --repository"
         )
     return Setting(repository / name / "1" / spec.file_name, spec, instance_count(config))
+
+
+def read_settings(repository: Path) -> dict[str, Setting]:
+    """How a repository serves both networks, by name."""
+    return {name: read_setting(repository, name) for name in ("det", "rec")}
+
+
+def describe(repository: Path) -> str:
+    """Engine, precision, instances and threads of each network."""
+    return ", ".join(f"{name}: {one}" for name, one in read_settings(repository).items())
 
 
 class Networks:
@@ -74,10 +81,9 @@ class Networks:
 
     def __init__(self, repository: Path, *, single: bool = False) -> None:
         """Load both; `single` with one thread and one instance, whatever the configuration says."""
-        found = {name: read_setting(repository, name) for name in ("det", "rec")}
         self.settings = {
             name: one._replace(spec=replace(one.spec, threads=1), instances=1) if single else one
-            for name, one in found.items()
+            for name, one in read_settings(repository).items()
         }
         self.det, self.rec = (
             one.spec.open(one.weights, streams=one.instances) for one in self.settings.values()
@@ -85,32 +91,13 @@ class Networks:
         self._repository = repository
         self._pool = ThreadPoolExecutor(self.settings["rec"].instances)
 
-    def describe(self) -> str:
-        """Engine, precision, instances and threads of each network."""
-        return ", ".join(f"{name}: {setting}" for name, setting in self.settings.items())
-
     def run(self, work: Work) -> None:
         """The detector, then as many batches at the same time as the server has instances."""
         list(map(self.det, work.det))
         list(self._pool.map(self.rec, work.rec))
 
-    def work_of(self, data: bytes) -> Work:
+    def work_of(self, data: bytes, options: Mapping[str, Any] | None = None) -> Work:
         """The tensors that the steps make of an encoded picture, in the order they are sent."""
-        pipeline, work = self._recorder()
-        pipeline.read(decode_image(data))
-        return work
-
-    def work_of_page(self, pixels: np.ndarray, boxes: np.ndarray | None, side: int) -> Work:
-        """The same of pixels, with these boxes or with those that are found at a side limit."""
-        pipeline, work = self._recorder()
-        options = {"det_limit_side_len": side}
-        if boxes is None:
-            boxes, _ = pipeline.detect(pixels, options)
-        pipeline.recognize(pixels, boxes, options)
-        return work
-
-    def _recorder(self) -> tuple[Pipeline, Work]:
-        """The served pipeline around these networks, and where all that they are fed is kept."""
         work = Work([], [])
 
         def det(feed: Feed) -> Sequence[np.ndarray]:
@@ -121,4 +108,6 @@ class Networks:
             work.rec.append(feed)
             return self.rec(feed)
 
-        return served_pipeline(self._repository, {"det": det, "rec": rec}), work
+        pipeline = served_pipeline(self._repository, {"det": det, "rec": rec})
+        pipeline.read(decode_image(data), options)
+        return work

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 #: By flag (or the name of a positional): type, default, help, and what the value is called in it.
-#: The type may also be `bool` for a switch, a tuple of all allowed values, a list with the type of
-#: one of several values, or `Append`.
+#: The type may also be `bool` for a switch, or a list with the type of one of several values.
 Options = Mapping[str, tuple[Any, ...]]
 #: The default of an option that must be given.
 REQUIRED = object()
-
-
-class Append(NamedTuple):
-    """An option of this type that may be given several times."""
-
-    kind: Callable[[str], Any]
 
 
 def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
@@ -27,14 +20,9 @@ def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
     for flag, (kind, default, said, *metavar) in options.items():
         named: dict[str, Any] = {"type": kind, "default": default, "help": said}
         if kind is bool:
-            switch = argparse.BooleanOptionalAction if default else "store_true"
-            named = {"action": switch, "default": default, "help": said}
-        elif isinstance(kind, Append):
-            named |= {"action": "append", "type": kind.kind}
-        elif isinstance(kind, tuple):
-            named |= {"choices": kind, "type": str}
+            named = {"action": "store_true", "help": said}
         elif isinstance(kind, list):
-            named |= {"nargs": "*" if flag.startswith("-") else "+", "type": kind[0]}
+            named |= {"action": "extend", "nargs": "+", "type": kind[0]}
         if default is REQUIRED:
             named |= {"default": None} | ({"required": True} if flag.startswith("-") else {})
         elif kind is not bool and default not in (None, []):
@@ -65,11 +53,15 @@ def positive(text: str) -> float:
     return number
 
 
-def share(text: str) -> float:
-    """A type for numbers above 0 and below 1."""
-    if positive(text) >= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not below 1")
-    return float(text)
+def one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """A type for one of several names."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+        return text
+
+    return parse
 
 
 def list_of(parse: Callable[[str], T]) -> Callable[[str], list[T]]:

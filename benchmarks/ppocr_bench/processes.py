@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.server_statistics import read_gpus
+from ppocr_bench.server_statistics import gpus, read_metrics
 from ppocr_server.watch.stub_processes import stub_of
 
 SHARED_MEMORY = Path("/dev/shm")  # nosec B108 # the folder itself
@@ -95,20 +95,26 @@ def cpu_snapshot(pid: int | None) -> dict[int, float]:
 
 def cpu_since(pid: int | None, before: Mapping[int, float]) -> dict[str, float]:
     """Processor seconds since a snapshot by model; "tritonserver" is the server's own process."""
-    used: dict[str, float] = {}
+    used: dict[str, float] = defaultdict(float)
     for process, seconds in cpu_snapshot(pid).items():
-        name = "tritonserver" if process == pid else _model(process)
-        used[name] = used.get(name, 0.0) + seconds - before.get(process, 0.0)
-    return used
+        stub = stub_of(process)
+        # Instances are called det_0_1 or det_0_1_GPU0: model, group, number.
+        model = f"process {process}" if stub is None else re.sub(r"_\d+_\d+(_\w+)?$", "", stub.name)
+        name = "tritonserver" if process == pid else model
+        used[name] += seconds - before.get(process, 0.0)
+    return dict(used)
 
 
-def _model(pid: int) -> str:
-    stub = stub_of(pid)
-    # Instances are called det_0_1 or det_0_1_GPU0: model, group, number.
-    return f"process {pid}" if stub is None else re.sub(r"_\d+_\d+(_\w+)?$", "", stub.name)
+def merge(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Figures that were taken several times: of sizes in MiB the largest, of others the mean."""
+    names = figures[0] if figures else ()
+    return {
+        name: (max if name.endswith("_mib") else fmean)(one[name] for one in figures)
+        for name in names
+    }
 
 
-class Watch(contextlib.AbstractContextManager["Watch"]):
+class Watch:
     """Takes `snapshots` of a server in the background; what is None is not looked at.
 
     `check` and leaving raise BenchError where the process or the metrics are not there (any more).
@@ -118,28 +124,26 @@ class Watch(contextlib.AbstractContextManager["Watch"]):
         self._pid, self._metrics_url, self._every = pid, metrics_url, every
         self.snapshots: list[Snapshot] = []
         self._gpus: list[dict[str, float]] = []
-        self._error: BenchError | None = None
-        self._over = threading.Event()
+        self._over, self._pool = threading.Event(), ThreadPoolExecutor(1)
 
     def __enter__(self) -> Watch:
         """Look once, which shows that it can be done, and go on looking."""
         self._begin = time.monotonic()
         self._take()
-        self._thread = threading.Thread(target=self._keep_taking, daemon=True)
-        self._thread.start()
+        self._looking = self._pool.submit(self._keep_taking)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         """Stop looking."""
         self._over.set()
-        self._thread.join()
+        self._pool.shutdown()
         if kind is None:
-            self.check()
+            self._looking.result()
 
     def check(self) -> None:
         """Raise what went wrong in the background."""
-        if self._error is not None:
-            raise self._error
+        if self._looking.done():
+            self._looking.result()
 
     @property
     def memory_mib(self) -> float | None:
@@ -149,31 +153,14 @@ class Watch(contextlib.AbstractContextManager["Watch"]):
     @property
     def gpus(self) -> dict[str, float]:
         """Number of GPUs, mean utilisation in percent, largest memory; nothing without a GPU."""
-        if not self._gpus:
-            return {}
-        means = {key: fmean(one[key] for one in self._gpus) for key in ("gpus", "gpu_percent")}
-        return {**means, "gpu_memory_mib": max(one["gpu_memory_mib"] for one in self._gpus)}
+        return merge(self._gpus)
 
     def _take(self) -> None:
         if self._pid is not None:
             self.snapshots.append(process_snapshot(self._pid, self._begin))
-        if self._metrics_url is not None and (gpus := read_gpus(self._metrics_url)):
-            self._gpus.append(gpus)
+        if self._metrics_url is not None and (found := gpus(read_metrics(self._metrics_url))):
+            self._gpus.append(found)
 
     def _keep_taking(self) -> None:
-        while self._error is None and not self._over.wait(self._every):
-            try:
-                self._take()
-            except BenchError as error:
-                self._error = error
-
-
-@contextlib.contextmanager
-def held_to(cores: set[int] | None) -> Iterator[None]:
-    """Processes started in the block run on these cores; None holds them to nothing."""
-    own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores or own)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, own)
+        while not self._over.wait(self._every):
+            self._take()

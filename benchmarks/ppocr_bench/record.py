@@ -6,11 +6,15 @@ rows of plain values by key, in the unit that ends the key.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from statistics import quantiles
+from pathlib import Path
+from statistics import median, quantiles
 from typing import Any, NamedTuple
+
+from ppocr_bench.errors import BenchError
 
 OK = "OK"
 Row = Mapping[str, Any]
@@ -79,6 +83,38 @@ def percentile_ms(seconds: Sequence[float], percent: int) -> float | None:
     return quantiles(seconds, n=100, method="inclusive")[percent - 1] * 1e3
 
 
+def summarise(runs: Sequence[Run], percents: Sequence[int] = (50, 99)) -> dict[str, Any]:
+    """Rounds of one load: the median of their throughputs, and the latencies of all of them."""
+    seconds = [taken for run in runs for taken in run.latencies()]
+    return {
+        "pictures_per_second": median(run.per_second for run in runs),
+        "rounds": [run.per_second for run in runs],
+        "requests": len(seconds),
+        **{f"p{percent}_ms": percentile_ms(seconds, percent) for percent in percents},
+    }
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file and the folder it lies in; BenchError where that is not possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", "utf-8")
+    except OSError as error:
+        raise BenchError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_result(path: Path) -> Mapping[str, Any]:
+    """What --out wrote; BenchError where it cannot be read, or is not what a verb writes."""
+    try:
+        result = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"cannot read {path} as JSON: {error}") from error
+    if not isinstance(result, dict) or not {"verb", "tables"} <= result.keys():
+        said = "it is not what this version's `ppocr-bench VERB --out FILE` writes"
+        raise BenchError(f'{path} has no "verb" and "tables": {said}')
+    return result
+
+
 class Table(NamedTuple):
     """Rows of text and figures; None stands where nothing was measured.
 
@@ -94,10 +130,9 @@ class Chart(NamedTuple):
     """A picture of one table.
 
     Attributes:
-        kind: "lines" over the key `x`; "bars", one named by `x` for each value of a row;
-            "stacked", one named by `x` made of all its rows.
-        y: keys of the values; of "stacked" one.
-        series: the key that keeps lines, groups of bars or the parts of a bar apart.
+        kind: "lines" over the key `x`; "bars", one for each value of a row, which `x` names.
+        y: keys of the values.
+        series: the key that keeps lines apart, or is named beside bars.
     """
 
     kind: str
@@ -119,8 +154,6 @@ class Result:
         tables: by name.
         charts: how `report` draws them.
         notes: what to know about the figures.
-        overall: a row of its own for `report`, which puts those of one verb side by side: names,
-            and the figure that is compared, which comes last.
     """
 
     summary: str
@@ -129,7 +162,6 @@ class Result:
     tables: Mapping[str, Table] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
     notes: Sequence[str] = ()
-    overall: Row | None = None
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Result:
@@ -148,12 +180,8 @@ class Result:
         shown = []
         for table in self.tables.values():
             shown += [*filter(None, [table.caption]), *print_table(table), ""] if table.keys else []
-        return [*shown, *(f"note: {note}" for note in self.notes), self.verdict]
-
-    @property
-    def verdict(self) -> str:
-        """The outcome, after PASS or FAIL where it is judged."""
-        return {None: "", True: "PASS: ", False: "FAIL: "}[self.ok] + self.summary
+        judged = {None: "", True: "PASS: ", False: "FAIL: "}[self.ok]
+        return [*shown, *(f"note: {note}" for note in self.notes), judged + self.summary]
 
 
 def cells(table: Table) -> tuple[list[str], list[list[str]], list[bool]]:
@@ -187,16 +215,10 @@ def print_table(table: Table) -> list[str]:
 
 def number(value: object) -> str:
     """A value as a cell: numbers to three digits, thousands grouped, nothing as a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(number, value))
-    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 100):
-        return f"{value:,.0f}"
-    if not isinstance(value, float) or value == 0:
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    if abs(value) < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.{2 if abs(value) < 10 else 1}f}" if abs(value) >= 1 else f"{value:.3f}"
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 100 else f"{value:.3g}"

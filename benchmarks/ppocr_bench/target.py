@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ppocr_bench import old_ports
 from ppocr_bench.load import Send
-from ppocr_bench.options import Append, Options
+from ppocr_bench.options import Options
 from ppocr_bench.pictures import Picture
 from ppocr_client.transport.base import Infer, Transport, connect, parse_url
 from ppocr_server.tritonserver.server import TritonServer
@@ -22,7 +23,7 @@ REPOSITORY: Options = {
 }
 SAID = "grpc://HOST:PORT or http://HOST:PORT of a running server; without it one is started"
 #: Which server is asked.
-TARGET: Options = {"--url": (Append(str), None, SAID, "URL"), **REPOSITORY}
+TARGET: Options = {"--url": ([str], None, SAID, "URL"), **REPOSITORY}
 PID: Options = {"--pid": (int, None, "tritonserver's process id, with --url")}
 TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
 
@@ -30,22 +31,33 @@ Bytes = dict[str, bytes]
 
 
 class Serving(NamedTuple):
-    """A server: its addresses, tritonserver's process id and metrics address where known."""
+    """A server: its addresses, tritonserver's process id and metrics address where known.
+
+    `endpoint_pid` is of the process that answers Paddle Serving's old ports.
+    """
 
     urls: list[str]
     pid: int | None = None
     metrics_url: str | None = None
+    endpoint_pid: int | None = None
 
 
 @contextlib.contextmanager
-def serving(args: argparse.Namespace) -> Iterator[Serving]:
-    """The server at the given addresses, or one started and stopped here, on gRPC and HTTP."""
+def serving(
+    args: argparse.Namespace, protocols: Collection[str] = ("grpc", "http")
+) -> Iterator[Serving]:
+    """The server at the given addresses, or one started and stopped here, on these protocols."""
     if args.url:
         yield Serving(args.url, getattr(args, "pid", None), getattr(args, "metrics_url", None))
         return
-    with TritonServer(args.repository) as server:
-        urls = [f"grpc://{server.grpc_url}", f"http://{server.http_url}"]
-        yield Serving(urls, server.pid, f"http://{server.metrics_url}/metrics")
+    with TritonServer(args.repository) as server, contextlib.ExitStack() as opened:
+        urls = {"grpc": f"grpc://{server.grpc_url}", "http": f"http://{server.http_url}"}
+        endpoint = None
+        if set(protocols) & set(old_ports.PROTOCOLS):
+            endpoint, more = opened.enter_context(old_ports.endpoint(urls["grpc"]))
+            urls |= more
+        wanted = [urls[protocol] for protocol in protocols]
+        yield Serving(wanted, server.pid, f"http://{server.metrics_url}/metrics", endpoint)
 
 
 @contextlib.contextmanager
@@ -56,11 +68,21 @@ def connected(url: str) -> Iterator[Transport]:
 
 
 @contextlib.contextmanager
-def sender(url: str, pictures: Sequence[Picture]) -> Iterator[Send]:
+def sender(
+    url: str,
+    pictures: Sequence[Picture],
+    parameters: Mapping[str, Any] | None = None,
+    timeout: float = TIMEOUT,
+) -> Iterator[Send]:
     """What sends the pictures in turn and looks at no answer; several threads may share it."""
-    requests = [Infer("ocr", {"IMAGE": np.array([one.data], np.object_)}, {}) for one in pictures]
+    if url.partition("://")[0] in old_ports.PROTOCOLS:
+        with old_ports.old_port(url) as ask:
+            yield lambda number: bool(ask(pictures[number % len(pictures)].data))
+        return
+    images = [np.array([one.data], np.object_) for one in pictures]
+    requests = [Infer("ocr", {"IMAGE": image}, parameters or {}) for image in images]
     with connected(url) as transport:
-        yield lambda number: bool(transport.send(requests[number % len(requests)], TIMEOUT))
+        yield lambda number: bool(transport.send(requests[number % len(requests)], timeout))
 
 
 def infer(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
 from ppocr_bench.errors import BenchError
-from ppocr_engine.config_pbtxt import read_config
+from ppocr_engine.config_pbtxt import read_config, write_config
 from ppocr_engine.spec import EngineSpec
 
 TUNED = ("det", "rec", "recognize")
@@ -51,23 +55,29 @@ def read_configs(repository: Path) -> dict[str, Any]:
     return {name: read_config(path) for name, path in paths.items()}
 
 
-def read_setting(configs: Mapping[str, Any]) -> Setting:
-    """The setting of a repository from its `ModelConfig`s by name: det, rec and recognize."""
-    merging = configs["rec"].dynamic_batching
-    parameters = configs["recognize"].parameters
-    shares = [
-        (config.instance_group[0].count, threads_of(config))
-        for config in (configs["det"], configs["rec"])
-    ]
+def read_setting(repository: Path) -> Setting:
+    """The setting of a repository."""
+    det, rec, recognize = read_configs(repository).values()
+    delay = rec.dynamic_batching.max_queue_delay_microseconds
     return Setting(
-        *shares[0],
-        *shares[1],
-        int(parameters["rec_batch_size"].string_value),
-        parameters["rec_buckets"].string_value,
-        merging.max_queue_delay_microseconds
-        if configs["rec"].HasField("dynamic_batching")
-        else NOT_MERGED,
+        *(det.instance_group[0].count, threads_of(det)),
+        *(rec.instance_group[0].count, threads_of(rec)),
+        int(recognize.parameters["rec_batch_size"].string_value),
+        recognize.parameters["rec_buckets"].string_value,
+        delay if rec.HasField("dynamic_batching") else NOT_MERGED,
     )
+
+
+@contextlib.contextmanager
+def with_setting(repository: Path, setting: Setting) -> Iterator[Path]:
+    """A copy of a repository for the time of the block, changed to a setting."""
+    with tempfile.TemporaryDirectory(prefix="ppocr-tune-") as folder:
+        variant = shutil.copytree(repository, Path(folder) / "repository")
+        configs = read_configs(variant)
+        write_setting(configs, setting)
+        for name, config in configs.items():
+            write_config(variant / name / "config.pbtxt", config)
+        yield variant
 
 
 def write_setting(configs: Mapping[str, Any], setting: Setting) -> None:
@@ -123,16 +133,10 @@ def shares(cores: int) -> list[tuple[int, int]]:
     return [*even, (cores, 2)] if cores > 1 else even
 
 
-def variants(base: Setting, values: Sequence[Mapping[str, Any]]) -> list[Setting]:
-    """The base, and it with each of the values in turn; none twice."""
-    return list(dict.fromkeys([base, *(base._replace(**value) for value in values)]))
-
-
-def section(setting: Setting, default: Setting) -> list[str]:
-    """Lines of a `triton:` section that makes a default to the setting."""
+def section(setting: Setting, default: Setting) -> str:
+    """The `triton:` section that makes a default to the setting."""
     pairs = zip(Setting._fields, setting, default, strict=True)
     changed = {key: value for key, value, other in pairs if value != other}
     if not changed:
-        return ["# the defaults are the fastest that was found"]
-    quoted = {key: f'"{v}"' if isinstance(v, str) else v for key, v in changed.items()}
-    return ["triton:", *(f"  {key}: {value}" for key, value in quoted.items())]
+        return "# the defaults are the fastest that was found"
+    return yaml.safe_dump({"triton": changed}, sort_keys=False).rstrip()

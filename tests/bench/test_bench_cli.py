@@ -31,15 +31,25 @@ def test_wrong_usage_ends_with_2(command: list[str]) -> None:
     assert ended.value.code == 2
 
 
-def test_the_old_name_of_a_verb_has_its_old_defaults() -> None:
+def test_old_names_of_verbs_have_their_old_defaults() -> None:
     args = build_parser("lines").parse_args(["lines", "--rounds", "2"])
     assert (args.verb, args.rounds, args.pages, args.no_samples) == ("latency", 2, 0, True)
     assert args.lines[-1] == 1000
+    args = build_parser("endpoint").parse_args(["endpoint"])
+    assert (args.verb, args.blank) == ("sweep", True)
+    assert args.protocol == ["grpc", "paddle-rpc", "paddle-http"]
 
 
-def test_missing_samples_end_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pictures_that_are_not_there_end_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["accuracy", "--samples", str(tmp_path)]) == 1
     assert "--samples" in capsys.readouterr().err
+    nothing = ["accuracy", "--no-samples", "--pages", "0"]
+    assert main(nothing) == 1
+    assert "there are no pictures" in capsys.readouterr().err
+    assert main([*nothing, "--images", str(ROOT / "samples" / "poster_zh.jpg")]) == 1
+    assert "no picture has a truth" in capsys.readouterr().err
 
 
 def test_a_missing_repository_ends_with_1(
@@ -79,7 +89,8 @@ def test_eight_clients_get_the_bytes_that_one_gets(bench: Any, padding: str) -> 
     report = bench("consistency", "--requests", "32", "--rec-padding", padding)
     assert report["ok"], report["notes"]
     settings = report["settings"]
-    assert (settings["clients"], settings["requests"], len(settings["pictures"])) == (8, 32, 6)
+    assert (report["options"]["clients"], len(settings["pictures"])) == (8, 6)
+    assert "32 answers" in report["summary"]
 
 
 @pytest.mark.server
@@ -87,25 +98,11 @@ def test_latency_beside_the_bare_networks(bench: Any) -> None:
     few = ["--pages", "0", "--rounds", "2", "--warm-up", "1", "--lines", "1,6"]
     report = bench("latency", *few)
     rows = report["tables"]["timed"]["rows"]
-    assert {row["way"] for row in rows} == {"grpc", "http", "recognize", "ocr"}
+    assert {row["protocol"] for row in rows} == {"grpc", "http"}
     for row in rows:
         assert len(row["seconds"]) == len(row["networks_seconds"]) == 2
         assert row["ratio"] == pytest.approx(row["median_ms"] / row["networks_ms"])
-    given = [row for row in rows if row["way"] == "recognize"]
-    assert [row["lines"] for row in given] == [1, 6]
-    more = given[1]["median_ms"] - given[0]["median_ms"]
-    assert given[1]["ms_a_further_line"] == pytest.approx(more / 5)
+    pages = [row for row in rows if row["picture"].startswith("page of")]
+    assert [row["lines"] for row in pages] == [1, 1, 6, 6]
     assert report["machine"]["cores"] >= 1
     assert report["machine"]["versions"]["onnxruntime"][0].isdigit()
-
-
-@pytest.mark.server
-def test_the_old_endpoints_beside_asking_directly(
-    server: TritonServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sizes = ["--clients", "2", "--requests", "2", "--rounds", "2"]
-    assert main(["endpoint", "--json", "--url", f"grpc://{server.grpc_url}", *sizes]) == 0
-    rows = json.loads(capsys.readouterr().out)["tables"]["routes"]["rows"]
-    assert [row["route"] for row in rows] == ["direct", "old RPC", "old HTTP"]
-    assert all(len(row["rounds_ms"]) == 2 and row["best_round_ms"] > 0 for row in rows)
-    assert min(row["endpoint_cpu_ms"] for row in rows[1:]) > 0

@@ -3,13 +3,14 @@
 import os
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import Status, closed_loop, open_loop
+from ppocr_bench.load import Status, closed_loop, in_turns, open_loop
 from ppocr_bench.processes import Watch, cpu_since, cpu_snapshot
-from ppocr_bench.record import Answer, Run, percentile_ms
+from ppocr_bench.record import Answer, Run, percentile_ms, summarise
 
 RUN = Run(
     10.0,
@@ -72,8 +73,19 @@ def test_a_failure_ends_the_load(clients: int) -> None:
         open_loop(fail, 100, 0.02)
 
 
-@pytest.mark.parametrize("poisson", [False, True])
-def test_an_open_loop_does_not_wait_for_answers(poisson: bool) -> None:
+def test_cases_take_turns_and_those_that_warm_up_do_not_count() -> None:
+    asked: list[str] = []
+
+    def take(name: str) -> int:
+        asked.append(name)
+        return len(asked)
+
+    turns = in_turns({name: partial(take, name) for name in "ab"}, rounds=2, warm_up=1)
+    assert asked == list("ababab")
+    assert turns == {"a": [3, 5], "b": [4, 6]}
+
+
+def test_an_open_loop_does_not_wait_for_answers() -> None:
     """No request is answered before the last one was sent."""
     last_was_sent = threading.Event()
 
@@ -83,7 +95,7 @@ def test_an_open_loop_does_not_wait_for_answers(poisson: bool) -> None:
         assert last_was_sent.wait(60)
         return Status("UNAVAILABLE" if number % 2 else "OK")
 
-    run = open_loop(send, 50, 0.2, lead=0.1, poisson=poisson)
+    run = open_loop(send, 50, 0.2, lead=0.1)
     assert run.statuses == {"OK": 8, "UNAVAILABLE": 7}
     assert run.end - run.begin == pytest.approx(0.2)
 
@@ -93,6 +105,9 @@ def test_only_answers_within_the_window_count() -> None:
     assert RUN.latencies() == [3.0, 1.0]
     assert RUN.latencies("UNAVAILABLE") == [0.5]
     assert RUN.cpu_ms == 1000.0  # of all four with a result
+    found = summarise([RUN, Run(0.0, 1.0, [Answer(0, "OK", 0.5, 1.0)])])
+    assert (found["rounds"], found["pictures_per_second"]) == ([0.2, 1.0], 0.6)
+    assert (found["requests"], found["p50_ms"]) == (3, 1000.0)
 
 
 def test_percentiles() -> None:

@@ -87,7 +87,7 @@ def test_samples_and_pages_are_read_as_paddleocr_reads_them(
     server: TritonServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["parity", "--json", "--url", f"grpc://{server.grpc_url}", "--pages", "2"]
-    folders = ["--samples", ROOT / "samples", "--environment", ROOT / "build" / "paddleocr-env"]
+    folders = ["--samples", ROOT / "samples", "--environments", ROOT / "build"]
     models = ROOT / "build" / "models"
     folders += ["--det-model", models / "PP-OCRv4_mobile_det"]
     folders += ["--rec-model", models / "PP-OCRv4_mobile_rec"]

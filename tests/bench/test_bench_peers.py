@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,48 +11,47 @@ import pytest
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
-from ppocr_bench.peers.children import RUNNERS, Child, children, read_line
-from ppocr_bench.peers.environments import (
-    PADDLE_SERVING,
-    RAPIDOCR,
-    ensure_environment,
-    find_python,
-)
-from ppocr_bench.peers.peer import Peer, Running
-from ppocr_bench.peers.rounds import Load, Rounds, Workload, reading
-from ppocr_bench.peers.served import AS_SHIPPED, write_service
+from ppocr_bench.peers import children as processes
+from ppocr_bench.peers.children import Peer, Running, child, children, read_line
+from ppocr_bench.peers.environments import REQUIREMENTS, ensure_environment
+from ppocr_bench.peers.rounds import Rounds, reading
+from ppocr_bench.peers.table import PEERS
 from ppocr_bench.verbs.peers import label_and_folder
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
 LOW = [[x, y + 40] for x, y in BOX]
-WORKLOADS = [Workload(name, ["a.jpg", "b.jpg"], [Path("/x/a"), Path("/x/b")]) for name in "pq"]
+FILES = [Path("/x/a"), Path("/x/b")]
 
 # Stands in for a reader: what it "reads" is the file's name, and "bad" and "end" go wrong.
 FAKE = f"""
 import os, sys
-sys.path.insert(0, {str(RUNNERS)!r})
-import child
 print("a greeting on standard output")
-def read(path):
-    if "end" in path:
-        print("no memory left", file=sys.stderr)
-        os._exit(3)
-    if "bad" in path:
-        raise ValueError("no picture")
-    return [(os.path.basename(path), 0.5, {BOX})]
-child.serve({{"fake": "1.0"}}, read)
+PACKAGES = ("numpy",)
+def make(settings):
+    def read(path):
+        if "end" in path:
+            print(settings["said"], file=sys.stderr)
+            os._exit(3)
+        if "bad" in path:
+            raise ValueError("no picture")
+        return [(os.path.basename(path), 0.5, {BOX})]
+    return read
 """
+SETTINGS = {"said": "no memory left"}
 
 
-@pytest.fixture
-def fake(tmp_path: Path) -> list[str | Path]:
-    (tmp_path / "fake.py").write_text(FAKE)
-    return [sys.executable, tmp_path / "fake.py"]
+@pytest.fixture(autouse=True)
+def readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real `child.py` beside the reader above."""
+    (tmp_path / "child.py").write_bytes(processes.CHILD.read_bytes())
+    (tmp_path / "read_fake.py").write_text(FAKE)
+    monkeypatch.setattr(processes, "CHILD", tmp_path / "child.py")
 
 
-def test_a_child_reads_and_its_prints_do_no_harm(fake: list[str | Path]) -> None:
-    with children(2, fake, pictures=[Path("/x/first.jpg")]) as (ask, pids, versions):
-        assert versions == {"fake": "1.0"}
+def test_a_child_reads_and_its_prints_do_no_harm() -> None:
+    first = [Path("/x/first.jpg")]
+    with children(2, sys.executable, "fake", SETTINGS, pictures=first) as (ask, pids, versions):
+        assert versions["numpy"][0].isdigit()
         assert len(set(pids)) == 2
         (line,) = ask(Path("/x/one.jpg"))
         assert (line.text, line.score, line.box.tolist()) == ("one.jpg", 0.5, BOX)
@@ -62,53 +60,45 @@ def test_a_child_reads_and_its_prints_do_no_harm(fake: list[str | Path]) -> None
         assert ask(Path("again"))[0].text == "again"
 
 
-def test_nobody_is_served_before_those_who_came_first(fake: list[str | Path]) -> None:
-    with children(1, fake) as (ask, _, _):
+def test_nobody_is_served_before_those_who_came_first() -> None:
+    with children(1, sys.executable, "fake", SETTINGS) as (ask, _, _):
         run = closed_loop(lambda _: ask(Path("x")), 4, seconds=0.3)
     # With one process and four clients, each waits for the three others.
     taken = run.latencies()
     assert sum(taken) / len(taken) * run.per_second == pytest.approx(4, rel=0.3)
 
 
-def test_a_child_that_ends_says_why(fake: list[str | Path]) -> None:
-    child = Child(fake)
-    try:
-        child.versions()
-        with pytest.raises(BenchError, match=r"fake.py ended with 3:\n(?s:.*)no memory left"):
-            child.ask(Path("end"))
-    finally:
-        child.close()
-
-
-def test_a_child_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with (
-        pytest.raises(BenchError, match="No such file"),
-        children(1, [sys.executable, tmp_path / "none.py"]),
-    ):
+def test_a_child_that_ends_says_why() -> None:
+    said = r"reader fake ended with 3:\n(?s:.*)no memory left"
+    with pytest.raises(BenchError, match=said), child(sys.executable, "fake", SETTINGS) as running:
+        running.ask(Path("end"))
+    with pytest.raises(BenchError, match="No module"), child(sys.executable, "none", {}):
         pass
 
 
-def test_an_environment_without_its_python_is_refused(tmp_path: Path) -> None:
-    old = PADDLE_SERVING._replace(pythons=("2.0",))
-    with pytest.raises(BenchError, match=r"Paddle Serving needs Python 2\.0"):
-        ensure_environment(old, tmp_path / "old")
-    assert not (tmp_path / "old").exists()
-    assert find_python(RAPIDOCR) == sys.executable
+def test_every_peer_has_a_reader_and_its_environment(tmp_path: Path) -> None:
+    folder = Path(processes.__file__).parent / "readers"
+    for _, _, reader, _, _ in (row for rows in PEERS.values() for row in rows):
+        assert (folder / f"read_{reader}.py").is_file()
+        assert (REQUIREMENTS / f"{reader}.txt").is_file() or reader == "networks"
+    assert ensure_environment("networks", tmp_path / "none") == Path(sys.executable)
+    assert not (tmp_path / "none").exists()
 
 
 def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> Peer:
     """A peer that reads one line of each picture."""
 
     @contextlib.contextmanager
-    def start(_: object) -> Iterator[Running]:
+    def start() -> Iterator[Running]:
         yield Running(lambda path: [read_line(ask(path), 1.0, BOX)], [os.getpid()], {})
 
     return Peer(name, "as it comes", start, ours=ours)
 
 
 def take(peers: list[Peer]) -> Rounds:
-    rounds = Rounds(WORKLOADS, Load([1, 2], rounds=2, seconds=0.001, warm_up=0.001))
-    rounds.run(peers, argparse.Namespace())
+    load = argparse.Namespace(clients=[1, 2], rounds=2, seconds=0.001)
+    rounds = Rounds(FILES, load)
+    rounds.run(peers)
     return rounds
 
 
@@ -116,12 +106,13 @@ def test_peers_take_turns_and_are_compared() -> None:
     rounds = take([peer("ours (x)", str, ours="x"), peer("other", str)])
     rows = rounds.rows()
     loads = [(row["peer"], row["clients"]) for row in rows]
-    assert loads == 2 * [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
+    assert loads == [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
     assert all(len(row["rounds"]) == 2 and row["memory_mib"] > 0 for row in rows)
-    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 4
-    ours, other = (row["pictures_per_second"] for row in rows[:2])
-    assert rows[1]["times_x"] == pytest.approx(ours / other)
-    assert rows[0]["times_x"] == 1
+    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 2
+    for mine, other in zip(rows[::2], rows[1::2], strict=True):
+        ratio = mine["pictures_per_second"] / other["pictures_per_second"]
+        assert other["times_x"] == pytest.approx(ratio)
+        assert mine["times_x"] == 1
 
 
 def test_a_failing_peer_is_left_out_with_a_note() -> None:
@@ -147,15 +138,3 @@ def test_readings_are_held_beside_ours() -> None:
 def test_repositories_are_labelled() -> None:
     assert label_and_folder("fast=build/a") == ("fast", Path("build/a"))
     assert label_and_folder("build/a") == ("", Path("build/a"))
-
-
-def test_the_old_service_is_written_as_it_wants_it(tmp_path: Path) -> None:
-    model = {"det_model": tmp_path, "rec_model": tmp_path, "dictionary": tmp_path, "rec_height": 48}
-    args = argparse.Namespace(**model)
-    path = write_service(tmp_path, args, AS_SHIPPED, {"rpc": 1, "http": 2})
-    ops = json.loads(path.read_text("utf-8"))["config"]["op"]
-    assert {name: op["concurrency"] for name, op in ops.items()} == {"det": 6, "rec": 3}
-    for op in ops.values():
-        folder = Path(op["local_service_conf"]["model_config"])
-        names = {file.name for file in folder.iterdir()}
-        assert {"inference.pdmodel", "serving_server_conf.prototxt"} < names

@@ -1,6 +1,7 @@
 """The page of a report: cells, axes, charts, and what is refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
-from ppocr_bench.report import page
 from ppocr_bench.report.charts import draw, ticks
+from ppocr_bench.verbs import report
 
 MACHINE = {
     **{"processor": "A <fast> one", "cores": 2, "memory_gib": 8, "load": 0.1, "system": "Linux"},
@@ -25,15 +26,13 @@ ROWS = [
 KEYS = ["at", "pictures_per_second", "p50_ms", "rest"]
 CHARTS = [
     Chart("lines", "points", "pictures_per_second", ["p50_ms"], "A curve.", "protocol"),
-    Chart("bars", "points", "at", ["pictures_per_second", "p50_ms"], "Bars.", "protocol"),
-    Chart("stacked", "points", "at", ["p50_ms"], "Parts.", "protocol"),
+    Chart("bars", "points", "at", ["p50_ms"], "Bars.", "protocol"),
 ]
 
 
-def result(label: str, best: float, **more: Any) -> dict[str, Any]:
-    overall = {"way": label, "cores": 2, "pictures_per_second": best}
+def result(**more: Any) -> dict[str, Any]:
     tables = {"points": Table(ROWS, KEYS, "Points | of it"), "unseen": Table(ROWS)}
-    whole = Result("measured", tables=tables, charts=CHARTS, overall=overall, **more).to_dict()
+    whole = Result("measured", tables=tables, charts=CHARTS, **more).to_dict()
     said = {"verb": "sweep", "title": "throughput", "machine": MACHINE}
     return {**said, **json.loads(json.dumps(whole))}
 
@@ -42,7 +41,7 @@ def result(label: str, best: float, **more: Any) -> dict[str, Any]:
     ("value", "shown"),
     [
         *[(None, "–"), (0.0, "0"), (1234.5, "1,234"), (12.345, "12.3"), (0.12345, "0.123")],
-        *[(3, "3"), (True, "yes"), ("text", "text"), (0.000012, "1.2e-05"), ([1, 2.5], "1, 2.50")],
+        *[(3, "3"), (True, "yes"), ("text", "text"), (0.000012, "1.2e-05"), ([1, 2.5], "1, 2.5")],
     ],
 )
 def test_numbers(value: object, shown: str) -> None:
@@ -50,10 +49,8 @@ def test_numbers(value: object, shown: str) -> None:
 
 
 def test_headings_have_units() -> None:
-    assert [heading(key) for key in ("p50_ms", "memory_mib", "cer_percent")] == [
-        *("p50 ms", "memory MiB", "cer %"),
-    ]
-    assert heading("pictures_per_second") == "pictures/s"
+    shown = [heading(key) for key in ("p50_ms", "memory_mib", "cer_percent", "pages_per_second")]
+    assert shown == ["p50 ms", "memory MiB", "cer %", "pages/s"]
 
 
 @given(st.floats(1e-6, 1e9))
@@ -67,33 +64,19 @@ def test_axes_reach_their_highest_value_in_few_round_steps(high: float) -> None:
 
 def test_charts_are_as_long_as_their_values() -> None:
     for chart in CHARTS:
-        assert ElementTree.fromstring(draw(chart, ROWS)).tag.endswith("svg")
-    bars = ElementTree.fromstring(draw(CHARTS[2], ROWS)).iter("{http://www.w3.org/2000/svg}rect")
-    wide = [float(bar.get("width", "")) for bar in bars if "rx" not in bar.attrib]
-    assert wide[0] / wide[1] == pytest.approx(100 / 150, rel=0.01)
+        ElementTree.fromstring(f"<figure>{draw(chart, ROWS)}</figure>")
+    one, other = map(float, re.findall(r"width:([0-9.]+)%", draw(CHARTS[1], ROWS)))
+    assert one / other == pytest.approx(100 / 150, rel=0.01)
     assert draw(CHARTS[0], [{"pictures_per_second": None, "p50_ms": 1.0}]) == ""
 
 
-def test_results_of_one_verb_are_compared_side_by_side() -> None:
-    compared, *each = page.sections([result("one", 2.0), result("two", 3.8)])
-    assert [row["times_first"] for row in compared.tables[0].rows] == [1.0, 1.9]
-    assert len(each) == 2
-    names = [figure.name for section in (compared, *each) for figure in section.figures]
-    assert len(set(names)) == len(names) == 7
-
-
 def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
-    shown = page.sections([result("one", 2.0, ok=False, notes=["too <hot>"])])
-    text = page.html(shown)
+    text = report.html([result(ok=False, notes=["too <hot>"])])
     for wanted in ('class="bad">measured', "too &lt;hot&gt;", "A &lt;fast&gt; one", "<svg"):
         assert wanted in text
     assert "<th>rest</th>" not in text
     assert not any(word in text for word in ("src=", "href=", "<script", "@import"))
     assert text.count("<table>") == 1
-    markdown = page.markdown(shown, Path("docs/plots"), Path("docs/report.md"))
-    assert "FAIL: measured" in markdown
-    assert "| at | pictures/s | p50 ms |\n| --- | ---: | ---: |\n| one | 2.00 | 100 |" in markdown
-    assert "![A curve.](plots/figure-1.svg)" in markdown
 
 
 def test_a_file_that_is_no_result_is_refused(
@@ -102,7 +85,7 @@ def test_a_file_that_is_no_result_is_refused(
     wrong, out = tmp_path / "wrong.json", tmp_path / "report.html"
     for text, said in (
         (json.dumps({"rows": []}), 'has no "verb"'),
-        ("{", "is not JSON"),
+        ("{", "as JSON"),
         (json.dumps({"verb": "sweep", "tables": {}}), "measure again"),
     ):
         wrong.write_text(text)

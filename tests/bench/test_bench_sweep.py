@@ -1,42 +1,41 @@
-"""The sweep's parts: figures of a load, what Triton counts, and what perf_analyzer is given."""
+"""A short sweep of the real server and its old ports, a plan made of it, and the sweep's parts."""
 
-import argparse
 import base64
-import contextlib
 import json
-import os
-import socket
-import subprocess
-import sys
+from collections import Counter
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
-from ppocr_bench.processes import held_to
+from ppocr_bench.old_ports import endpoint
 from ppocr_bench.record import Answer, Run
-from ppocr_bench.server_statistics import (
-    Server,
-    describe_model,
-    gpu_metrics,
-    read_totals,
-    steps_between,
-)
+from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
 from ppocr_bench.verbs.input_data import input_data
-from ppocr_bench.verbs.sweep import choose_urls, figures, server_cores
+from ppocr_bench.verbs.sweep import Turn, over_first, point, protocol_of
+from ppocr_server.tritonserver.server import TritonServer
 
-OVER_HTTP = {
-    "name": "rec",
-    "inference_count": 60,
-    "execution_count": 20,
-    "inference_stats": {
-        "success": {"count": 20, "ns": 1},
-        "fail": {"count": 0, "ns": 0},
-        "queue": {"count": 20, "ns": 40_000_000},
-        "compute_input": {"count": 20, "ns": 2_000_000},
-        "compute_infer": {"count": 20, "ns": 100_000_000},
-        "compute_output": {"count": 20, "ns": 4_000_000},
-    },
-}
+#: Triton's metrics in its own format; there is no GPU here to ask.
+METRICS = """# TYPE nv_inference_count counter
+nv_inference_request_success{model="rec",version="1"} 20
+nv_inference_request_failure{model="rec",version="1",reason="OTHER"} 1
+nv_inference_count{model="rec",version="1"} 50
+nv_inference_count{model="rec",version="2"} 10
+nv_inference_exec_count{model="rec",version="1"} 20
+nv_inference_queue_duration_us{model="rec",version="1"} 40000
+nv_inference_compute_input_duration_us{model="rec",version="1"} 2000
+nv_inference_compute_infer_duration_us{model="rec",version="1"} 100000
+nv_inference_compute_output_duration_us{model="rec",version="1"} 4000
+nv_inference_request_success{model="ocr",version="1"} 10
+nv_inference_request_success{model="detect",version="1"} 0
+nv_gpu_utilization{gpu_uuid="GPU-1"} 0.93
+nv_gpu_utilization{gpu_uuid="GPU-2"} 0.5
+nv_gpu_memory_used_bytes{gpu_uuid="GPU-1"} 3221225472.000000
+nv_cpu_utilization 0.4
+"""
 
 
 def test_a_picture_is_sent_with_its_length_before_it() -> None:
@@ -46,107 +45,124 @@ def test_a_picture_is_sent_with_its_length_before_it() -> None:
     assert all(row["IMAGE"]["shape"] == [1] for row in rows)
 
 
-def test_windows_that_differ_are_no_stable_measurement() -> None:
-    answers = [Answer(n, "OK", 9.0 + n, 10.5 + n) for n in range(6)]
-    even = figures(Run(10.0, 16.0, answers), windows=3, spread=15)
-    assert (even["pictures_per_second"], even["requests"]) == (1.0, 6)
-    assert (even["windows"], even["stable"]) == ([1.0, 1.0, 1.0], True)
-    assert even["mean_ms"] == even["p50_ms"] == even["p99_ms"] == 1500
-    uneven = figures(Run(10.0, 16.0, answers[:5]), windows=3, spread=15)
-    assert (uneven["windows"], uneven["stable"]) == ([1.0, 1.0, 0.5], False)
-    assert figures(Run(10.0, 16.0, answers[:5]), windows=3, spread=70)["stable"]
-    with pytest.raises(BenchError, match="--seconds"):
-        figures(Run(10.0, 16.0, []), windows=3, spread=15)
-
-
-def test_statistics_of_both_protocols_are_one() -> None:
-    parts = OVER_HTTP["inference_stats"]
-    assert isinstance(parts, dict)
-    over_grpc = {
-        "name": "rec",
-        "inference_count": "60",
-        "execution_count": "20",
-        "inference_stats": {
-            part: {field: str(number) for field, number in values.items() if number}
-            for part, values in parts.items()
-        },
-    }
-    assert read_totals(over_grpc) == read_totals(OVER_HTTP)
-    assert read_totals(OVER_HTTP)["inferences"] == 60
-
-
-@pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_a_server_that_is_gone_is_an_error(protocol: str) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        server = Server(f"{protocol}://127.0.0.1:{unused.getsockname()[1]}")
-        with contextlib.closing(server), pytest.raises(BenchError, match="gives no statistics"):
-            server.totals()
-
-
 def test_steps_are_told_for_a_picture() -> None:
-    nothing = read_totals({"name": "rec"})
-    pictures = read_totals({"name": "ocr", "inference_stats": {"success": {"count": "10"}}})
-    before = {"rec": nothing, "ocr": nothing, "detect": nothing}
-    after = {"rec": read_totals(OVER_HTTP), "ocr": pictures, "detect": nothing}
-    (step,) = steps_between(before, after).values()
+    (step,) = steps(between({}, totals(METRICS))).values()
     assert (step["calls"], step["batch"], step["queue_ms"]) == (2, 3, 4)
     assert step["work_ms"] == pytest.approx(0.2 + 10 + 0.4)
-
-
-def test_how_a_model_is_served() -> None:
-    config = {
-        "backend": "openvino",
-        "max_batch_size": 8,
-        "instance_group": [{"count": 2}, {"count": 1}],
-        "parameters": {"NUM_STREAMS": {"string_value": "2"}},
-    }
-    assert describe_model(config) == {
-        "engine": "openvino",
-        "instances": 3,
-        "max_batch_size": 8,
-        "parameters": {"NUM_STREAMS": "2"},
-    }
-    assert describe_model({"platform": "ensemble"})["engine"] == "ensemble"
+    assert between(totals(METRICS), totals(METRICS))["rec"] == Counter()
 
 
 def test_metrics_of_gpus() -> None:
-    """Triton's metrics in its own format; there is no GPU here to ask."""
-    text = (
-        "# TYPE nv_gpu_utilization gauge\n"
-        'nv_gpu_utilization{gpu_uuid="GPU-1"} 0.93\n'
-        'nv_gpu_utilization{gpu_uuid="GPU-2"} 0.5\n'
-        'nv_gpu_memory_used_bytes{gpu_uuid="GPU-1"} 3221225472.000000\n'
-        "nv_cpu_utilization 0.4\n"
-    )
-    found = gpu_metrics(text)
-    assert found == {"gpus": 2, "gpu_percent": pytest.approx(71.5), "gpu_memory_mib": 3 * 2**10}
-    assert gpu_metrics("nv_cpu_utilization 0.4") == {}
+    found = {"gpus": 2, "gpu_percent": pytest.approx(71.5), "gpu_memory_mib": 3 * 2**10}
+    assert gpus(METRICS) == found
+    assert gpus("nv_cpu_utilization 0.4") == {}
 
 
-def test_processes_are_held_to_cores() -> None:
-    own = os.sched_getaffinity(0)
-    first = {min(own)}
-    with held_to(first):
-        seen = subprocess.check_output(
-            [sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"], text=True
-        )
-    assert seen.strip() == str(first)
-    assert os.sched_getaffinity(0) == own
+def test_metrics_that_are_not_there_are_an_error() -> None:
+    for url in ("http://127.0.0.1:9/metrics", "no address"):
+        with pytest.raises(BenchError, match="--metrics-url"):
+            read_metrics(url)
+
+
+def turn(answers: int, milliseconds: float) -> Turn:
+    """A second with so many answers, each after the same time."""
+    sent = [Answer(n, "OK", 0.9 - milliseconds / 1e3, 0.9) for n in range(answers)]
+    return Turn(Run(0.0, 1.0, sent, {"det": 0.5}), {}, 1.0, {"endpoint_cpu": 0.1, "memory_mib": 1})
+
+
+def test_rounds_that_differ_are_no_stable_measurement() -> None:
+    even = point("grpc", 4, [turn(10, 100), turn(11, 100)])
+    assert (even["pictures_per_second"], even["rounds"], even["stable"]) == (10.5, [10, 11], True)
+    assert (even["requests"], even["p99_ms"]) == (21, pytest.approx(100))
+    assert even["cpu_ms"] == pytest.approx(1000 / 21)
+    assert even["endpoint_cpu_ms"] == pytest.approx(200 / 21)
+    assert even["cores"] == pytest.approx(0.5)
+    assert not point("grpc", 4, [turn(10, 100), turn(12, 100)])["stable"]
+    assert point("grpc", 4, [turn(10, 100), "it broke"])["error"] == "it broke"
+
+
+def test_protocols_are_compared_round_by_round() -> None:
+    direct = point("grpc", 4, [turn(1, 100), turn(1, 200), turn(1, 300)])
+    old = point("paddle-rpc", 4, [turn(1, 103), turn(1, 206), turn(1, 304)])
+    first, second = over_first([direct, old])
+    assert first["over_first_ms"] is None
+    assert second["over_first_ms"] == pytest.approx(4)
 
 
 def test_only_what_can_be_measured_is_measured() -> None:
-    urls = ["grpc://a:1", "http://a:2"]
-    assert choose_urls(urls, "http") == ["http://a:2"]
-    assert choose_urls(urls, "both") == urls
-    with pytest.raises(BenchError, match="speaks it"):
-        choose_urls(urls[:1], "http")
-    with pytest.raises(BenchError, match="grpc://HOST:PORT"):
-        choose_urls(["grpcs://a:1"], "both")
+    assert protocol_of("paddle-rpc://a:1") == "paddle-rpc"
+    for url in ("grpcs://a:1", "a:1"):
+        with pytest.raises(BenchError, match="://HOST:PORT"):
+            protocol_of(url)
 
 
-def test_cores_of_a_server_that_runs_already_cannot_be_chosen() -> None:
-    with pytest.raises(BenchError, match="leave --url out"):
-        server_cores(argparse.Namespace(cores=1, url=["grpc://a:1"]))
-    with pytest.raises(BenchError, match="lets us use"):
-        server_cores(argparse.Namespace(cores=100_000, url=None))
+@pytest.fixture(scope="module")
+def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file with the result of a load on all protocols, with one short line of text to read."""
+    folder = tmp_path_factory.mktemp("sweep")
+    pixels = np.full((64, 192, 3), 255, np.uint8)
+    cv2.putText(pixels, "SWEEP 42", (12, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2)
+    cv2.imwrite(str(folder / "line.png"), pixels)
+    grpc, out = f"grpc://{server.grpc_url}", folder / "sweep.json"
+    with endpoint(grpc) as (_, old):
+        urls = [grpc, f"http://{server.http_url}", old["paddle-rpc"], old["paddle-http"]]
+        command = ["sweep", *(word for url in urls for word in ("--url", url))]
+        command += [
+            "--pid",
+            str(server.pid),
+            "--metrics-url",
+            f"http://{server.metrics_url}/metrics",
+        ]
+        command += ["--concurrency", "1", "--seconds", "1", "--rounds", "2"]
+        command += ["--no-samples", "--images", str(folder / "line.png"), "--out", str(out)]
+        assert main(command) == 0
+    return out
+
+
+@pytest.mark.server
+def test_every_protocol_has_its_figures(swept: Path) -> None:
+    result = json.loads(swept.read_text("utf-8"))
+    assert (result["verb"], result["ok"]) == ("sweep", True)
+    points = result["tables"]["points"]["rows"]
+    assert [one["protocol"] for one in points] == ["grpc", "http", "paddle-rpc", "paddle-http"]
+    for one in points:
+        assert one["error"] is None
+        assert one["requests"] > 0
+        assert 0 < one["p50_ms"] <= one["p80_ms"] <= one["p90_ms"] <= one["p99_ms"]
+        assert len(one["rounds"]) == 2
+        assert one["memory_mib"] > 100
+        assert one["cores"] > 0
+    assert all(one["over_first_ms"] is not None for one in points[1:])
+
+
+@pytest.mark.server
+def test_every_step_has_its_share(swept: Path) -> None:
+    rows = json.loads(swept.read_text("utf-8"))["tables"]["steps"]["rows"]
+    found = {row["step"]: row for row in rows}
+    assert {"det_preprocess", "det", "det_postprocess", "rec", "recognize"} <= set(found)
+    assert found["det"]["calls"] == pytest.approx(1, rel=0.3)
+    # The recogniser works within the step that asks it, and there was a line to read.
+    assert found["rec"]["calls"] == pytest.approx(1, rel=0.3)
+    assert found["recognize"]["work_ms"] > found["rec"]["work_ms"] > 0
+    assert all(row["cpu_ms"] > 0 for row in rows)
+
+
+@pytest.mark.server
+def test_servers_are_planned_from_it(swept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load = ["--rate", "100", "--lines", "1", "--cores", "2", "--costs", str(swept)]
+    assert main(["plan", "--json", *load]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert settings["measured_lines"] == pytest.approx(1, rel=0.3)
+    assert settings["replicas"] == settings["working"] + 1 > 1
+
+
+@pytest.mark.server
+def test_the_old_ports_of_a_server_started_here_are_measured(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = ["--concurrency", "2", "--rounds", "1", "--seconds", "0.5"]
+    command = ["endpoint", "--json", "--repository", str(repository), *load]
+    assert main(command) == 0
+    points = json.loads(capsys.readouterr().out)["tables"]["points"]["rows"]
+    assert [one["protocol"] for one in points] == ["grpc", "paddle-rpc", "paddle-http"]
+    assert min(one["endpoint_cpu_ms"] for one in points[1:]) > 0

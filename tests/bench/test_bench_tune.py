@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import pytest
 import yaml
@@ -14,16 +16,14 @@ from ppocr_bench import machine
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import Disturbance
 from ppocr_bench.pictures import Picture
-from ppocr_bench.record import Answer, Run
 from ppocr_bench.tune_setting import (
     NOT_MERGED,
     Setting,
-    read_configs,
     read_setting,
     section,
     shares,
     steps,
-    write_setting,
+    with_setting,
 )
 from ppocr_bench.verbs import tune
 from ppocr_bench.verbs.tune import Trial, choose, search, side_by_side
@@ -32,11 +32,10 @@ QUIET, BUSY = Disturbance(0.1, 0.0), Disturbance(0.1, 0.2)
 BASE = Setting(2, 1, 2, 1, 1, "96-3200/32", NOT_MERGED)
 
 
-def trial(setting: Setting, *rounds: int, p99_ms: float = 100) -> Trial:
-    """Rounds of ten seconds with so many answers each, every one after the same time."""
-    taken = p99_ms / 1e3
-    runs = [Run(0, 10, [Answer(0, "OK", 5 - taken, 5.0)] * answers) for answers in rounds]
-    return Trial("step", setting, runs, [QUIET])
+def trial(setting: Setting, *rounds: float, p99_ms: float = 100) -> Trial:
+    """What was measured in so many rounds, on a quiet machine."""
+    figures = {"pictures_per_second": median(rounds), "rounds": list(rounds), "p99_ms": p99_ms}
+    return Trial(setting, figures, [QUIET] * len(rounds))
 
 
 def test_every_share_of_the_cores_is_tried() -> None:
@@ -77,56 +76,58 @@ def test_the_latency_limit_comes_before_speed() -> None:
 def test_a_step_goes_on_from_what_the_one_before_found() -> None:
     asked = []
 
-    def measure(step: str, settings: Sequence[Setting]) -> list[Trial]:
-        asked.append((step, settings))
+    def measure(settings: Sequence[Setting]) -> list[Trial]:
+        asked.append(settings)
         return [trial(one, 4 * one.det_threads + one.rec_batch_size) for one in settings]
 
     plan = [("a", [{"det_threads": 2}]), ("b", [{"rec_batch_size": n} for n in (1, 4)])]
     best, trials = search(BASE, plan, measure, None)
     assert best == BASE._replace(det_threads=2, rec_batch_size=4)
-    assert [step for step, _ in asked] == ["a", "b"]
-    assert all(one.det_threads == 2 for one in asked[1][1])
+    assert [len(settings) for settings in asked] == [2, 2]
+    assert all(one.det_threads == 2 for one in asked[1])
     assert len(trials) == 4
 
 
 def test_only_what_differs_is_written() -> None:
-    assert section(BASE, BASE) == ["# the defaults are the fastest that was found"]
+    assert section(BASE, BASE) == "# the defaults are the fastest that was found"
     changed = BASE._replace(det_instances=1, det_threads=2, rec_buckets="160,320")
-    assert yaml.safe_load("\n".join(section(changed, BASE))) == {
+    assert yaml.safe_load(section(changed, BASE)) == {
         "triton": {"det_instances": 1, "det_threads": 2, "rec_buckets": "160,320"}
     }
 
 
 def test_a_setting_is_read_as_it_was_written(repository: Path) -> None:
-    configs = read_configs(repository)
+    before = read_setting(repository)
     wanted = Setting(3, 2, 1, 4, 8, "160,320", 500)
-    write_setting(configs, wanted)
-    assert read_setting(configs) == wanted
-    write_setting(configs, BASE)
-    assert read_setting(configs) == BASE
+    with with_setting(repository, wanted) as changed, with_setting(changed, BASE) as back:
+        assert read_setting(changed) == wanted
+        assert read_setting(back) == BASE
+    assert read_setting(repository) == before
 
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"has no det, rec, recognize; build one with"):
-        read_configs(tmp_path)
+        read_setting(tmp_path)
 
 
 def test_a_busy_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "sample", lambda: Disturbance(others=0.1, stolen=0.1))
-    with pytest.raises(BenchError, match=r"too busy to time: .*waited for 10%.*--force"):
+    busy = contextlib.nullcontext(Disturbance(others=0.1, stolen=0.1))
+    monkeypatch.setattr(tune, "disturbance", lambda: busy)
+    monkeypatch.setattr(tune, "SAMPLE_SECONDS", 0)
+    with pytest.raises(BenchError, match=r"too busy to time: .*used 10%.*--force"):
         tune.run(argparse.Namespace(force=False))
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_what_was_found_on_a_busy_machine_is_not_trusted(force: bool) -> None:
-    args = argparse.Namespace(max_p99_ms=None, clients=2, force=force)
     last = [trial(BASE, 10, 10), trial(BASE._replace(rec_batch_size=4), 11, 13)]
     busy = [last[0]._replace(meanwhile=[BUSY]), last[1]]
-    found = tune.judge(args, last[1].setting, [], busy)
+    found = tune.judge([], busy, None, force=force)
     assert found.ok is force
-    assert "in 1 of 2 rounds" in found.notes[0]
+    assert "in 1 of 3 rounds" in found.notes[0]
     assert found.settings["gain"] == pytest.approx(0.2)
-    assert tune.judge(args, last[1].setting, [], last).ok
+    assert tune.judge([], last, None, force=False).ok
+    assert not tune.judge([], last, 50, force=False).ok
 
 
 def test_processor_time_of_others_is_told_from_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,14 +153,14 @@ def test_ones_own_processor_time_is_part_of_all() -> None:
 
 @pytest.mark.server
 def test_settings_are_measured_side_by_side(repository: Path) -> None:
-    updates: list[int] = []
     args = argparse.Namespace(repository=repository, rounds=2, clients=2, seconds=0.1)
-    default = read_setting(read_configs(repository))
+    default = read_setting(repository)
     settings = [default, default._replace(det_instances=1, rec_batch_size=2)]
     picture = Picture("landscape.jpg", Path("samples/landscape.jpg").read_bytes())
     before = {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")}
-    found = side_by_side(args, "both", settings, [picture], lambda: updates.append(1))
+    found = side_by_side(args, [picture], settings)
     assert [one.setting for one in found] == settings
-    assert all(len(one.rounds) == 2 and min(one.rounds) > 0 and one.p99_ms > 0 for one in found)
-    assert len(updates) == sum(len(one.meanwhile) for one in found) == 4
+    for one in found:
+        assert len(one.figures["rounds"]) == len(one.meanwhile) == 2
+        assert min(*one.figures["rounds"], one.figures["p99_ms"]) > 0
     assert {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")} == before

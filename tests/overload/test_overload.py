@@ -9,9 +9,11 @@ from statistics import median
 import pytest
 
 from ppocr_bench.load import closed_loop
+from ppocr_bench.pictures import Picture
 from ppocr_bench.record import OK, Run
-from ppocr_bench.server_statistics import Server
-from ppocr_bench.verbs.overload import REFUSALS, alone, sender
+from ppocr_bench.server_statistics import read_metrics, totals
+from ppocr_bench.target import sender
+from ppocr_bench.verbs.overload import REFUSALS, alone, told
 from ppocr_client import OcrClient
 from ppocr_client.errors import ServerBusy
 from ppocr_converters.pictures.render import encode_page, render_page
@@ -38,12 +40,12 @@ def limit(repository: Path) -> int:
 
 def send_at_once(url: str, picture: bytes, count: int, timeout: float = 60) -> Run:
     """So many requests, sent without waiting for any answer."""
-    with sender(url, picture, timeout) as send:
-        return closed_loop(send, count, requests=count)
+    with sender(f"grpc://{url}", [Picture("page", picture)], timeout=timeout) as send:
+        return closed_loop(told(send), count, requests=count)
 
 
 def executions(server: TritonServer, model: str) -> int:
-    return Server(f"grpc://{server.grpc_url}").totals()[model]["executions"]
+    return totals(read_metrics(f"http://{server.metrics_url}/metrics"))[model]["executions"]
 
 
 def answer_alone(server: TritonServer, picture: bytes) -> dict[str, bytes]:

@@ -11,24 +11,17 @@ from hypothesis import strategies as st
 from ppocr_bench.errors import BenchError
 from ppocr_bench.processes import Snapshot
 from ppocr_bench.record import Answer, Result
-from ppocr_bench.verbs.soak import (
-    BOUNDS,
-    Bound,
-    judge,
-    lost_processes,
-    relative_latencies,
-    verdict,
-)
+from ppocr_bench.verbs.soak import BOUNDS, judge, lost_processes, relative_latencies, verdict
 from ppocr_bench.verbs.soak_workload import Outcome
 
-MEMORY = Bound("memory_mib", "MiB", share=0.05, more=32)
+MEMORY = "memory_mib"
 SNAPSHOT = Snapshot(0.0, 800.0, 120.0, 8, 200, 90, (1, 2, 3))
 FLAT = [SNAPSHOT._replace(seconds=float(at)) for at in range(40)]
-SETTINGS = {"minutes": 1, "clients": 4, "counts": {"read": 90, "bad": 10}}
+COUNTS = {"read": 90, "bad": 10}
 
 
 def soak(snapshots: list[Snapshot], latency: list[float], *faults: str) -> Result:
-    return judge(snapshots, latency, faults, SETTINGS)
+    return judge(snapshots, latency, faults, COUNTS, 1.0)
 
 
 def read(picture: str, at: float, seconds: float) -> Answer:
@@ -41,9 +34,9 @@ def test_a_warm_up_is_not_taken_for_a_leak() -> None:
 
 
 def test_a_leak_that_goes_on_is_found() -> None:
-    found = verdict(MEMORY, [500.0 + 4 * step for step in range(60)])
+    found = verdict(MEMORY, [500.0 + 6 * step for step in range(60)])
     assert not found["flat"]
-    assert found["first_third"] < 600 < found["last_third"]
+    assert found["first_third"] < 700 < found["last_third"]
 
 
 @given(st.lists(st.floats(400, 410), min_size=12, max_size=200))
@@ -65,12 +58,10 @@ def test_too_few_values_cannot_be_judged() -> None:
 def test_latency_is_that_of_each_picture_so_that_their_order_does_not_matter() -> None:
     first = [read("small", float(at), 0.1) for at in range(10)]
     later = [read("large", float(at), 2.0) for at in range(10, 20)]
-    assert relative_latencies(first + later, 4) == pytest.approx([1, 1, 1, 1])
+    assert relative_latencies(later + first) == pytest.approx([1.0] * 20)
     slower = [read("small", float(at), 0.1 + 0.02 * at) for at in range(20)]
-    found = relative_latencies(slower, 4)
-    assert found == sorted(found)
-    assert found[-1] > 1.5 * found[0]
-    assert relative_latencies([], 4) == []
+    assert not verdict("latency", relative_latencies(slower))["flat"]
+    assert relative_latencies([]) == []
 
 
 def test_a_process_that_ended_is_named() -> None:
@@ -84,12 +75,12 @@ def test_all_figures_are_judged() -> None:
     good = soak(FLAT, [1.0] * 40)
     assert good.ok
     figures = [one["figure"] for one in good.tables["verdicts"].rows]
-    assert figures == [bound.name for bound in BOUNDS]
-    assert "1 minutes, 4 clients, 100 requests (90 read, 10 bad), 0 faults" in good.summary
-    assert "memory 5% and 64 MiB" in good.summary
+    assert figures == list(BOUNDS)
+    assert "1 minutes, 100 requests (10 bad, 90 read), 0 faults" in good.summary
+    assert good.tables["verdicts"].rows[0]["allowed"] == pytest.approx(800 * 1.05 + 64)
 
 
-@pytest.mark.parametrize("name", [bound.name for bound in BOUNDS])
+@pytest.mark.parametrize("name", BOUNDS)
 def test_each_figure_alone_can_break_it(name: str) -> None:
     def grown(one: Snapshot) -> dict[str, Any]:
         return {} if name == "latency" else {name: getattr(one, name) + 20 * one.seconds}

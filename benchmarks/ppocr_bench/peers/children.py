@@ -1,6 +1,6 @@
-"""Processes that read pictures for a benchmark, asked over their standard input and output.
+"""Peers, and processes that read pictures, asked over their standard input and output.
 
-The other side is `runners/child.py`; the process may be any Python.
+The other side is `readers/child.py`; the process may be any Python.
 """
 
 from __future__ import annotations
@@ -12,21 +12,43 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.peers.peer import Running
 from ppocr_pipeline.pipeline import Line
 
-RUNNERS = Path(__file__).with_name("runners")
+CHILD = Path(__file__).parent / "readers" / "child.py"
 
-Command = Sequence[str | Path]
+
+class Running(NamedTuple):
+    """A peer that can be asked.
+
+    `ask` gives the lines of a picture (`text`, `score`, `box`), for several threads at the same
+    time; a peer that only runs networks reads none. `pids` are of the processes whose memory, with
+    that of all they started, is the peer's. `versions` are of what it reads with.
+    """
+
+    ask: Callable[[Path], Sequence[Any]]
+    pids: Sequence[int]
+    versions: dict[str, str]
+
+
+class Peer(NamedTuple):
+    """One way to read pictures.
+
+    `setting` says what it was set to. `start` starts it, and stops it on leaving. `ours` is the
+    label of the repository that it serves.
+    """
+
+    name: str
+    setting: str
+    start: Callable[[], contextlib.AbstractContextManager[Running]]
+    ours: str | None = None
 
 
 def read_line(text: str, score: float, box: Any) -> Line:
@@ -34,102 +56,74 @@ def read_line(text: str, score: float, box: Any) -> Line:
     return Line(text, score, np.array(box, np.float32), 0.0)
 
 
-class Child:
-    """One process; one request at a time. BenchError says why it ended or could not read.
+@contextlib.contextmanager
+def child(python: str | Path, name: str, settings: Mapping[str, Any]) -> Iterator[Running]:
+    """One process of `readers/read_NAME.py` that is ready; one may ask at a time.
 
-    `command` is the Python, a file in `runners/` and its options. One that does not speak the
-    protocol (`answers` is False) serves until its standard input ends. `folder` is where it runs.
+    BenchError says why it ended, or why it could not read a picture.
     """
-
-    def __init__(
-        self,
-        command: Command,
-        environment: Mapping[str, str] | None = None,
-        *,
-        folder: Path | None = None,
-        answers: bool = True,
-    ) -> None:
-        self._name = Path(command[1]).name
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # `close` closes it
-        self._process = subprocess.Popen(
-            [str(part) for part in command],
+    words = [str(python), str(CHILD), name, json.dumps(dict(settings), default=str)]
+    # Ctrl-C is for the benchmark, which then ends its children: each has a session of its own.
+    with (
+        tempfile.TemporaryFile() as log,
+        tempfile.TemporaryDirectory() as home,  # under which PaddleOCR looks for models first
+        subprocess.Popen(
+            words,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if answers else self._log,
-            stderr=self._log,
-            cwd=folder,
-            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "HOME": home},
             encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is for the benchmark, which then ends its children.
-        )
-        self.pid = self._process.pid
+            start_new_session=True,
+        ) as process,
+    ):
 
-    def versions(self) -> dict[str, str]:
-        """Wait until it is ready; versions of what it reads with."""
-        return self._answer("versions")
+        def answer(wanted: str) -> Any:
+            assert process.stdout is not None
+            if not (text := process.stdout.readline()):
+                code = process.wait()
+                log.seek(0)
+                tail = log.read().decode(errors="replace").strip().splitlines()[-12:]
+                raise BenchError("\n".join([f"the reader {name} ended with {code}:", *tail]))
+            found = json.loads(text)
+            if wanted not in found:
+                raise BenchError(f"the reader {name} could not read: {found['error']}")
+            return found[wanted]
 
-    def ask(self, path: Path) -> list[Line]:
-        """The lines of a picture."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # `_answer` says why it ended.
-            self._process.stdin.write(json.dumps(str(path)) + "\n")
-            self._process.stdin.flush()
-        return [read_line(*line) for line in self._answer("lines")]
+        def ask(path: Path) -> list[Line]:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # `answer` says why it ended.
+                process.stdin.write(json.dumps(str(path)) + "\n")
+                process.stdin.flush()
+            return [read_line(*line) for line in answer("lines")]
 
-    def check(self) -> None:
-        """Raise BenchError with the end of its output where it has ended."""
-        if (code := self._process.poll()) is not None:
-            self._log.seek(0)
-            tail = self._log.read().decode(errors="replace").strip().splitlines()[-12:]
-            raise BenchError("\n".join([f"{self._name} ended with {code}:", *tail]))
-
-    def close(self) -> None:
-        """End it and whatever it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(BrokenPipeError), self._process, self._log:
-            pass
-
-    def _answer(self, wanted: str) -> Any:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-            self.check()
-        answer = json.loads(line)
-        if wanted not in answer:
-            raise BenchError(f"{self._name} could not read a picture: {answer['error']}")
-        return answer[wanted]
+        try:
+            yield Running(ask, [process.pid], answer("versions"))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
 def children(
     number: int,
-    command: Command,
-    environment: Mapping[str, str] | None = None,
+    python: str | Path,
+    name: str,
+    settings: Mapping[str, Any],
     pictures: Sequence[Path] = (),
 ) -> Iterator[Running]:
-    """So many processes of a command that are ready, and have read every one of the pictures.
-
-    A free one reads what is asked; those who ask first are first.
-    """
+    """So many of them that have read every one of the pictures; who asks first is first."""
     with contextlib.ExitStack() as opened:
-        started = []
-        for _ in range(number):
-            started.append(Child(command, environment))
-            opened.callback(started[-1].close)
-        versions = [child.versions() for child in started]
-        for child in started:
-            for picture in pictures:
-                child.ask(picture)
-        own, turn = threading.local(), count()
-
-        def take_one() -> None:
-            own.child = started[next(turn)]
-
+        started = [opened.enter_context(child(python, name, settings)) for _ in range(number)]
+        for one in started:
+            list(map(one.ask, pictures))
+        own, free = threading.local(), iter(started)
         # Each thread asks a process of its own, so that requests wait in the order they came.
-        pool = opened.enter_context(ThreadPoolExecutor(number, initializer=take_one))
+        pool = opened.enter_context(
+            ThreadPoolExecutor(number, initializer=lambda: setattr(own, "child", next(free)))
+        )
 
-        def ask(path: Path) -> list[Line]:
+        def ask(path: Path) -> Sequence[Line]:
             return pool.submit(lambda: own.child.ask(path)).result()
 
-        yield Running(ask, [child.pid for child in started], versions[0])
+        yield Running(ask, [pid for one in started for pid in one.pids], started[0].versions)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from ppocr_bench.errors import BenchError
 
@@ -22,61 +20,33 @@ logger = logging.getLogger(__name__)
 REQUIREMENTS = Path(__file__).with_name("requirements")
 
 
-class Environment(NamedTuple):
-    """What is installed: `requirements/KEY.txt`, with options for pip.
+def ensure_environment(name: str, folder: Path) -> Path:
+    """Make the environment of `requirements/NAME.txt` unless it stands there; its Python.
 
-    `pythons` are the versions it runs on, such as "3.8"; none is that of the Python that runs this.
-    """
-
-    name: str
-    key: str
-    options: tuple[str, ...] = ()
-    pythons: tuple[str, ...] = ()
-
-
-PADDLEOCR = Environment("PaddleOCR", "paddleocr")
-RAPIDOCR = Environment("RapidOCR", "rapidocr", ("--no-deps",))
-PADDLE_SERVING = Environment("Paddle Serving", "paddle-serving", ("--no-deps",), ("3.8", "3.9"))
-
-
-def ensure_environment(environment: Environment, folder: Path) -> Path:
-    """Make the environment in a folder unless it stands there already; its Python.
+    Without such a file it is the Python that runs this.
 
     Raises:
         BenchError: it cannot be made; the last lines of the failing command are in the message.
     """
     python, complete = folder / "bin" / "python", folder / "complete"
-    requirements = REQUIREMENTS / f"{environment.key}.txt"
+    requirements = REQUIREMENTS / f"{name}.txt"
+    if not requirements.is_file():
+        return Path(sys.executable)
     pins = hashlib.sha256(requirements.read_bytes()).hexdigest()
     if complete.is_file() and complete.read_text() == pins:
         return python
-    base = find_python(environment)
-    logger.info("installing %s into %s (once, some minutes)", environment.name, folder)
-    _run([base, "-m", "venv", "--clear", folder])
-    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([python, *install, *environment.options, "-r", requirements])
+    logger.info("installing %s into %s (once, some minutes)", name, folder)
+    _run([sys.executable, "-m", "venv", "--clear", folder])
+    # The files are complete: what a package asks for otherwise may be no longer to be had.
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    _run([python, *install, "-r", requirements])
     complete.write_text(pins)
     return python
-
-
-def find_python(environment: Environment) -> str:
-    """A Python that the environment can be made with; BenchError where there is none."""
-    if not environment.pythons:
-        return sys.executable
-    for version in environment.pythons:
-        python = shutil.which(f"python{version}")
-        # A version manager's stand-in exists even where the version does not.
-        if python and subprocess.run([python, "-V"], capture_output=True).returncode == 0:
-            return python
-    raise BenchError(
-        f"{environment.name} needs Python {' or '.join(environment.pythons)}, which is not on PATH"
-    )
 
 
 def _run(command: Sequence[str | Path]) -> None:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
-        raise BenchError(
-            f"{' '.join(map(str, command[:4]))} … ended with {done.returncode}:\n{tail}"
-        )
+        words = " ".join(map(str, command[:4]))
+        raise BenchError(f"{words} … ended with {done.returncode}:\n{tail}")

@@ -6,97 +6,67 @@ import argparse
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
-
-from tqdm import tqdm
+from typing import Any
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import closed_loop
+from ppocr_bench.load import closed_loop, in_turns
 from ppocr_bench.metrics import Read, compare
-from ppocr_bench.peers.peer import Peer, Running
-from ppocr_bench.processes import Watch
-from ppocr_bench.record import Run, percentile_ms
+from ppocr_bench.peers.children import Peer, Running
+from ppocr_bench.processes import process_snapshot
+from ppocr_bench.record import Run, summarise
 from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)
 
 
-class Workload(NamedTuple):
-    """Pictures that are read in turn: their names, and the files that all peers read."""
-
-    name: str
-    pictures: list[str]
-    files: list[Path]
-
-
-class Load(NamedTuple):
-    """Numbers of clients, counted rounds, seconds of each turn and of the first, uncounted one."""
-
-    clients: Sequence[int]
-    rounds: int
-    seconds: float
-    warm_up: float
-
-
-@dataclass
-class Started:
-    """A peer that runs, and what was measured of it by workload and clients."""
-
-    peer: Peer
-    running: Running
-    runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
-    memory_mib: dict[tuple[str, int], float] = field(default_factory=dict)
-    lines: dict[str, list[Sequence[Read]]] = field(default_factory=dict)
-
-
 class Rounds:
-    """All peers that run; one that fails is left out, and a note says why."""
+    """All peers that run; one that fails is left out, and a note says why.
 
-    def __init__(self, workloads: Sequence[Workload], load: Load) -> None:
-        self.workloads, self.load = workloads, load
-        self.started: list[Started] = []
+    Attributes:
+        running: those that did not fail, in the order in which they were started.
+        notes: why others are left out.
+    """
+
+    def __init__(self, files: Sequence[Path], args: argparse.Namespace) -> None:
+        """Take the pictures that are read in turn, and what `peers` was given."""
+        self._files, self._args = files, args
+        self.running: dict[Peer, Running] = {}
         self.notes: list[str] = []
+        self._lines: dict[Peer, list[Sequence[Read]]] = {}
+        self._memory: dict[Peer, float] = {}
+        self._runs: dict[tuple[Peer, int], list[Run | None]] = {}
 
-    def run(self, peers: Sequence[Peer], args: argparse.Namespace) -> None:
+    def run(self, peers: Sequence[Peer]) -> None:
         """Start all, measure all, stop all; errors of ours are raised."""
         with contextlib.ExitStack() as opened:
             for peer in peers:
-                if any(map(peer.clients, self.load.clients)):
-                    with self._without(peer):
-                        logger.info("starting %s: %s", peer.name, peer.setting)
-                        running = opened.enter_context(peer.start(args))
-                        self.started.append(Started(peer, running))
-            for one in list(self.started):
-                with self._without(one.peer):
-                    for workload in self.workloads:
-                        one.lines[workload.name] = list(map(one.running.ask, workload.files))
-            for number in tqdm(range(self.load.rounds + 1), unit="round", disable=None):
-                turns = product(self.workloads, self.load.clients, list(self.started))
-                for workload, clients, one in turns:
-                    if one in self.started and one.peer.clients(clients):
-                        with self._without(one.peer):
-                            self._turn(one, workload, clients, counted=number > 0)
+                with self._without(peer):
+                    logger.info("starting %s: %s", peer.name, peer.setting)
+                    self.running[peer] = opened.enter_context(peer.start())
+                    self._lines[peer] = list(map(self.running[peer].ask, self._files))
+            cases = [(peer, clients) for clients in self._args.clients for peer in self.running]
+            turns = {case: partial(self._turn, *case) for case in cases}
+            self._runs = in_turns(turns, self._args.rounds, warm_up=1)
+            for peer, running in list(self.running.items()):
+                with self._without(peer):
+                    held = [process_snapshot(pid).memory_mib for pid in running.pids]
+                    self._memory[peer] = sum(held)
 
-    def _turn(self, one: Started, workload: Workload, clients: int, *, counted: bool) -> None:
-        """Measure speed where it counts; memory where it does not, since looking takes time."""
-        files, key = workload.files, (workload.name, clients)
-        with contextlib.ExitStack() as stack:
-            pids = [] if counted else one.running.pids
-            watches = [stack.enter_context(Watch(pid)) for pid in pids]
-            run = closed_loop(
-                lambda number: one.running.ask(files[number % len(files)]),
-                one.peer.clients(clients),
-                seconds=self.load.seconds if counted else self.load.warm_up,
-                items=len(files),
-            )
-        if counted:
-            one.runs.setdefault(key, []).append(run)
-        else:
-            one.memory_mib[key] = sum(watch.memory_mib or 0.0 for watch in watches)
+    def _turn(self, peer: Peer, clients: int) -> Run | None:
+        """One load on a peer, unless it has failed."""
+        run, files = None, self._files
+        if peer not in self.running:
+            return None
+        ask, seconds = self.running[peer].ask, self._args.seconds
+        with self._without(peer):
+
+            def send(number: int) -> object:
+                return ask(files[number % len(files)])
+
+            run = closed_loop(send, clients, seconds=seconds, items=len(files))
+        return run  # noqa: RET504  # None where the peer failed
 
     @contextlib.contextmanager
     def _without(self, peer: Peer) -> Iterator[None]:
@@ -108,50 +78,29 @@ class Rounds:
                 raise
             self.notes.append(f"{peer.name} is left out: {error}")
             logger.warning(self.notes[-1])
-            self.started = [one for one in self.started if one.peer is not peer]
+            self.running.pop(peer, None)
 
     def rows(self) -> list[dict[str, Any]]:
         """Each peer under each load; `times_LABEL` is the throughput of ours over it."""
-        rows = []
-        for workload, clients in product(self.workloads, self.load.clients):
-            measured = [one for one in self.started if (workload.name, clients) in one.runs]
-            found = [figures(one, workload, clients) for one in measured]
-            ours = {
-                f"times_{one.peer.ours}": row["pictures_per_second"]
-                for one, row in zip(measured, found, strict=True)
-                if one.peer.ours is not None and one.peer.reads
-            }
-            for row in found:
-                speed = row["pictures_per_second"]
-                rows.append(row | {times: mine / speed for times, mine in ours.items()})
+        rows: list[dict[str, Any]] = []
+        ours: dict[int, dict[str, float]] = {}
+        for (peer, clients), runs in self._runs.items():
+            if peer in self.running:
+                found = summarise([run for run in runs if run is not None])
+                where = {"peer": peer.name, "clients": clients}
+                rows.append({**where, **found, "memory_mib": self._memory[peer] or None})
+                mine = ours.setdefault(clients, {})
+                mine |= {} if peer.ours is None else {peer.ours: found["pictures_per_second"]}
+        for row in rows:
+            for label, speed in ours[row["clients"]].items():
+                row[f"times_{label}"] = speed / row["pictures_per_second"]
         return rows
 
     def readings(self) -> list[dict[str, Any]]:
         """What each peer reads beside what ours reads, which is started first."""
-        return [
-            {"peer": one.peer.name, "workload": workload.name}
-            | reading(one.lines[workload.name], self.started[0].lines[workload.name])
-            for workload, one in product(self.workloads, self.started)
-            if one.peer.reads
-        ]
-
-
-def figures(one: Started, workload: Workload, clients: int) -> dict[str, Any]:
-    """One peer under one load: the median of its rounds, and latencies of all of them."""
-    runs = one.runs[workload.name, clients]
-    times = [seconds for run in runs for seconds in run.latencies()]
-    return {
-        "workload": workload.name,
-        "load": f"{workload.name}, {clients} client{'s' if clients > 1 else ''}",
-        "peer": one.peer.name,
-        "clients": clients,
-        "pictures_per_second": median(run.per_second for run in runs),
-        "rounds": [run.per_second for run in runs],
-        "requests": len(times),
-        "p50_ms": percentile_ms(times, 50),
-        "p99_ms": percentile_ms(times, 99),
-        "memory_mib": one.memory_mib[workload.name, clients],
-    }
+        ours = self._lines[next(iter(self.running))]
+        read = {peer.name: self._lines[peer] for peer in self.running}
+        return [{"peer": name, **reading(one, ours)} for name, one in read.items() if any(one)]
 
 
 def reading(found: Sequence[Sequence[Read]], ours: Sequence[Sequence[Read]]) -> dict[str, Any]:
@@ -161,10 +110,10 @@ def reading(found: Sequence[Sequence[Read]], ours: Sequence[Sequence[Read]]) -> 
     edits from our texts to its own, spaces aside, in characters of ours.
     """
     counts = list(map(compare, ours, found))
-    characters = sum(one.folded_characters for one in counts)
+    characters = sum(one["folded_characters"] for one in counts)
     return {
         "lines": sum(map(len, found)),
-        "equal": sum(one.exact for one in counts),
+        "equal": sum(one["exact"] for one in counts),
         "ours": sum(map(len, ours)),
-        "cer_percent": 100 * sum(one.folded_errors for one in counts) / max(1, characters),
+        "cer_percent": 100 * sum(one["folded_errors"] for one in counts) / max(1, characters),
     }

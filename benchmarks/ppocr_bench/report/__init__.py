@@ -1,1 +1,1 @@
-"""One page, tables and plots from the results of any verbs."""
+"""What the report is drawn with."""

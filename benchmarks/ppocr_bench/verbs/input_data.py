@@ -13,10 +13,9 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from ppocr_bench.cli import save
 from ppocr_bench.options import REQUIRED
 from ppocr_bench.pictures import gather, picture_options
-from ppocr_bench.record import Result
+from ppocr_bench.record import Result, save
 
 OPTIONS = {
     **picture_options(0),

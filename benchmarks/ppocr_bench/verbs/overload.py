@@ -8,27 +8,20 @@ on a small machine it takes them from the server.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import Any
-
-import grpc
-import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Send, Status, closed_loop, open_loop
 from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.record import OK, Result, Row, Run, Table, percentile_ms
-from ppocr_bench.target import PID, TARGET, Bytes, connected, infer, serving
-from ppocr_client.transport.base import Infer
-from ppocr_client.transport.codec_grpc import encode
+from ppocr_bench.target import PID, TARGET, Bytes, connected, infer, sender, serving
+from ppocr_client.errors import OcrError
 
-METHOD = "/inference.GRPCInferenceService/ModelInfer"
-CHANNEL = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 #: What a server with too much to do may answer.
 REFUSALS = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 TIMEOUT = 120.0
@@ -59,15 +52,14 @@ def run(args: argparse.Namespace) -> Result:
         url = next((url for url in found.urls if url.startswith("grpc://")), None)
         if url is None:
             raise BenchError("overload is measured over gRPC; name a --url grpc://HOST:PORT")
-        with sender(url, picture.data) as send:
-
-            def peak() -> None:
-                load = closed_loop(send, args.clients, seconds=args.seconds, pid=found.pid)
-                loads.append(figures("peak", load))
-
-            expected, same = alone(url, picture.data), True
-            peak()
-            for _ in range(args.rounds):
+        expected, same = alone(url, picture.data), True
+        with sender(url, [picture], timeout=TIMEOUT) as plain:
+            send = told(plain)
+            for number in range(args.rounds + 1):
+                peak = closed_loop(send, args.clients, seconds=args.seconds, pid=found.pid)
+                loads.append(figures("peak", peak))
+                if number == args.rounds:
+                    break
                 rate = max(load["served_per_second"] for load in loads) * args.times
                 lead = max(1.0, args.seconds / 4)
                 over = open_loop(send, rate, args.seconds, lead=lead, pid=found.pid)
@@ -75,26 +67,22 @@ def run(args: argparse.Namespace) -> Result:
                 same &= alone(url, picture.data) == expected
                 owed = sum(a.status == OK and a.sent <= over.end < a.answered for a in over.answers)
                 recoveries.append({"seconds": time.monotonic() - over.end, "let_in_before": owed})
-                peak()
     return judge(loads, recoveries, same, {"picture": picture.name, "times": args.times})
 
 
-@contextlib.contextmanager
-def sender(url: str, data: bytes, timeout: float = TIMEOUT) -> Iterator[Send]:
-    """Send one ready request and look at its status alone, which leaves the cores to the server."""
-    message = encode(Infer("ocr", {"IMAGE": np.array([data], np.object_)}, {}))[1]
-    request = message.SerializeToString()
-    with grpc.insecure_channel(url.removeprefix("grpc://"), CHANNEL) as channel:
-        call = channel.unary_unary(METHOD)
+def told(send: Send) -> Send:
+    """Sends, and tells how the request ended; what no server has answered is raised."""
 
-        def send(_: int) -> Status:
-            try:
-                call(request, timeout=timeout)
-            except grpc.RpcError as error:
-                return Status(error.code().name)
-            return Status(OK)
+    def ask(number: int) -> Status:
+        try:
+            send(number)
+        except OcrError as error:
+            if error.status is None:
+                raise
+            return Status(error.status)
+        return Status(OK)
 
-        yield send
+    return ask
 
 
 def alone(url: str, data: bytes) -> Bytes:
@@ -127,26 +115,24 @@ def judge(
     loads: Sequence[Row], recoveries: Sequence[Row], same: bool, settings: Mapping[str, Any]
 ) -> Result:
     """It passes with throughput kept, nothing but refusals, and right answers back at once."""
-    peaks, over = (
-        [load["served_per_second"] for load in loads if load["load"] == kind]
-        for kind in ("peak", "overload")
-    )
+
+    def of(kind: str, figure: str) -> list[float]:
+        return [load[figure] for load in loads if load["load"] == kind and load[figure]]
+
+    peaks = of("peak", "served_per_second")
     around = [(before + after) / 2 for before, after in pairwise(peaks)]
+    over = [load["served_per_second"] for load in loads if load["load"] == "overload"]
     kept = median(load / peak for load, peak in zip(over, around, strict=True))
-
-    def late(one: Row) -> bool:
-        return one["seconds"] > SLACK * one["let_in_before"] / median(peaks) + SLACK_SECONDS
-
-    judged = [{**one, "too_late": late(one)} for one in recoveries]
+    allowed = [SLACK * one["let_in_before"] / median(peaks) + SLACK_SECONDS for one in recoveries]
+    judged = [
+        {**one, "too_late": one["seconds"] > most}
+        for one, most in zip(recoveries, allowed, strict=True)
+    ]
     longest = max(judged, key=lambda one: one["seconds"])
     missed = any(one["too_late"] for one in judged)
-    work = [
-        [load["cpu_ms"] for load in loads if load["load"] == kind and load["cpu_ms"]]
-        for kind in ("overload", "peak")
-    ]
+    work = [of("overload", "cpu_ms"), of("peak", "cpu_ms")]
     ratio = median(work[0]) / median(work[1]) if all(work) else None
     said = f"under overload a page costs {ratio or 0:.2f} times the processor time at the peak"
-    recovery = ["seconds", "let_in_before", "too_late"]
     return Result(
         f"at {settings['times']:g} times the peak {kept:.0%} of it are served (median round, at "
         f"least {KEPT:.0%} are wanted); a single request is answered {longest['seconds']:.1f} s "
@@ -156,7 +142,7 @@ def judge(
         settings={**settings, "kept": kept, "same": same, "cpu_over_the_peak": ratio},
         tables={
             "loads": Table(loads, KEYS, "Peak and overload in turn"),
-            "recoveries": Table(judged, recovery, "A single request after each overload"),
+            "recoveries": Table(judged, list(judged[0]), "A single request after each overload"),
         },
         notes=[said] if ratio else [],
     )

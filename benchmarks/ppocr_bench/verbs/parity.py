@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from ppocr_bench.peers.children import RUNNERS, children, read_line
-from ppocr_bench.peers.environments import PADDLEOCR, ensure_environment
+from ppocr_bench.peers.children import children, read_line
+from ppocr_bench.peers.environments import ensure_environment
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Result, Table
 from ppocr_bench.target import TARGET, serving
@@ -37,8 +37,7 @@ OPTIONS = {
     **TARGET,
     **picture_options(8),
     **MODELS,
-    "--environment": (Path, Path("build/paddleocr-env"), "PaddleOCR's, made if missing", "DIR"),
-    "--paddleocr-python": (Path, None, "Python that has paddleocr 2.10.0 already", "FILE"),
+    "--environments": (Path, Path("build"), "where PaddleOCR is installed", "DIR"),
 }
 
 
@@ -52,18 +51,21 @@ def run(args: argparse.Namespace) -> Result:
             for picture in progress
         ]
     served = [[read_line(one.text, one.score, one.box) for one in r.lines] for r in results]
-    python = args.paddleocr_python or ensure_environment(PADDLEOCR, args.environment)
-    models = ["--det-model", args.det_model, "--rec-model", args.rec_model]
-    dictionary = ["--dictionary", args.dictionary or args.rec_model / "dictionary.txt"]
-    options = [*models, *dictionary, "--rec-height", str(args.rec_height)]
+    python = ensure_environment("paddleocr", args.environments / "paddleocr-env")
+    settings = {**model_settings(args), "mkldnn": False}
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as folder:
         paths = [plain_file(picture, Path(folder, str(i))) for i, picture in enumerate(pictures)]
-        # PaddleOCR looks for models under the home folder first.
-        command = [python, RUNNERS / "run_paddleocr.py", *options]
-        with children(1, command, {"HOME": folder}) as (ask, _, versions):
+        with children(1, python, "paddleocr", settings) as (ask, _, versions):
             theirs = list(map(ask, paths))
     names = [picture.name for picture in pictures]
     return judge(names, list(map(compare, theirs, served)), versions)
+
+
+def model_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What readers are told of `MODELS`; RapidOCR takes a relative path for one of its own."""
+    dictionary = args.dictionary or args.rec_model / "dictionary.txt"
+    files = {"det_model": args.det_model, "rec_model": args.rec_model, "dictionary": dictionary}
+    return {name: path.absolute() for name, path in files.items()} | {"rec_height": args.rec_height}
 
 
 def compare(paddleocr: Sequence[Line], served: Sequence[Line]) -> Comparison:
@@ -93,22 +95,16 @@ def judge(names: Sequence[str], pictures: Sequence[Comparison], versions: dict[s
         # There may be several of one line.
         other = {(d.what == "extra", d.number) for d in one.differences if d.what != "score"}
         equal = one.lines - sum(not extra for extra, _ in other)
-        row: dict[str, Any] = {"picture": name, "equal": equal, "different": len(other)}
+        row = {"picture": name, "equal": equal, "different": len(other)}
         rows.append({**row, "score_difference": one.score})
         differences += [{"picture": name, "served": str(d)} for d in one.differences]
     equal, different = (sum(row[key] for row in rows) for key in ("equal", "different"))
     scores = max((one.score for one in pictures), default=0.0)
+    other_lines = Table(differences, ["picture", "served"] if differences else [], "Differences")
     return Result(
         f"{equal} lines equal, {different} different in {len(pictures)} pictures, scores within "
         f"{scores:.6f} (allowed {SCORE_TOLERANCE:g})",
         ok=not differences,
         settings={"versions": versions, "equal": equal, "different": different, "scores": scores},
-        tables={
-            "pictures": Table(rows, ["picture", "equal", "different", "score_difference"]),
-            "differences": Table(
-                differences,
-                ["picture", "served"] if differences else [],
-                "What the server reads otherwise than PaddleOCR",
-            ),
-        },
+        tables={"pictures": Table(rows, list(rows[0])), "differences": other_lines},
     )

@@ -1,55 +1,75 @@
-"""One HTML page, README tables and plots from the results that --out wrote."""
+"""One HTML page from the results that --out wrote: verdicts, charts, tables and machines."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ppocr_bench.cli import save
 from ppocr_bench.errors import BenchError
+from ppocr_bench.machine import describe_lines
 from ppocr_bench.options import REQUIRED
-from ppocr_bench.record import Result
-from ppocr_bench.report import page
+from ppocr_bench.record import Result, Table, cells, read_result, save
+from ppocr_bench.report.charts import draw
 
 OPTIONS = {
     "results": ([Path], REQUIRED, "of any verbs, by --out", "RESULT.json"),
     "--out": (Path, REQUIRED, "the HTML page", "FILE"),
-    "--markdown": (Path, None, "the same for a README", "FILE"),
-    "--plots": (Path, None, "its charts as SVG files", "DIR"),
 }
+LONG = 12  # rows, from which a table is folded
+TITLE = "How fast, how exact, and on what"
 
 
 def run(args: argparse.Namespace) -> Result:
-    """Read the results and write what is asked for."""
+    """Read the results and write the page."""
     try:
-        sections = page.sections([read(path) for path in args.results])
+        page = html([read_result(path) for path in args.results])
     except (KeyError, TypeError, ValueError) as error:
         said = f"a result is not as `ppocr-bench` writes it now ({error!r}); measure again"
         raise BenchError(said) from error
-    files = {args.out: page.html(sections)}
-    if args.markdown is not None:
-        files[args.markdown] = page.markdown(sections, args.plots, args.markdown)
-    if args.plots is not None:
-        files |= page.plots(sections, args.plots)
-    for path, text in files.items():
-        save(path, text)
-    written = list(map(str, files))
-    said = f"{len(args.results)} results are in {', '.join(written)}"
-    return Result(said, settings={"files": written})
+    save(args.out, page)
+    return Result(f"{len(args.results)} results are in {args.out}")
 
 
-def read(path: Path) -> Mapping[str, Any]:
-    """One result; BenchError where it cannot be read, or is not what a verb writes."""
-    try:
-        result = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BenchError(f"cannot read {path}: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not JSON: {error}") from error
-    if not isinstance(result, dict) or not {"verb", "tables"} <= result.keys():
-        said = "it is not what this version's `ppocr-bench VERB --out FILE` writes"
-        raise BenchError(f'{path} has no "verb" and "tables": {said}')
-    return result
+def html(saved: Sequence[Mapping[str, Any]]) -> str:
+    """The whole page of what --out wrote."""
+    style = resources.files("ppocr_bench.report").joinpath("report.css").read_text("utf-8")
+    body = "".join(f"<section>{''.join(_section(one))}</section>\n" for one in saved)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>ppocr-bench: {TITLE}</title><style>{style}</style></head><body><main>"
+        f"<h1>{TITLE}</h1>\n{body}</main></body></html>"
+    )
+
+
+def _section(saved: Mapping[str, Any]) -> Iterator[str]:
+    result, title = Result.from_dict(saved), saved["title"]
+    kind = {None: "", True: "good", False: "bad"}[result.ok]
+    yield f"<h2>{escape(title[:1].upper() + title[1:])}</h2>"
+    yield f'<p class="{kind}">{escape(result.summary)}</p>' if result.summary else ""
+    yield from (f'<p class="note">{escape(note)}</p>' for note in result.notes)
+    for chart in result.charts:
+        if drawn := draw(chart, result.tables[chart.table].rows):
+            yield f"<figure>{drawn}<figcaption>{escape(chart.caption)}</figcaption></figure>"
+    yield from (_table(table) for table in result.tables.values() if table.keys and table.rows)
+    machine = escape("\n".join(describe_lines(saved["machine"])))
+    yield f"<details><summary>Measured on</summary><pre>{machine}</pre></details>"
+
+
+def _table(table: Table) -> str:
+    head, rows, words = cells(table)
+
+    def row(values: Sequence[str], tag: str) -> str:
+        marks = [f"{tag} class=word" if word else tag for word in words]
+        shown = (f"<{m}>{escape(v)}</{tag}>" for m, v in zip(marks, values, strict=True))
+        return f"<tr>{''.join(shown)}</tr>"
+
+    body = "".join(row(values, "td") for values in rows)
+    whole = f"<table><thead>{row(head, 'th')}</thead><tbody>{body}</tbody></table>"
+    shown = "" if len(rows) > LONG else " open"
+    caption = escape(table.caption) or "Figures"
+    return f'<details{shown}><summary>{caption}</summary><div class="table">{whole}</div></details>'

@@ -14,7 +14,7 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
@@ -26,10 +26,19 @@ from ppocr_bench.target import PID, TARGET, connected, serving
 from ppocr_bench.verbs.soak_workload import Outcome, prepare
 
 SNAPSHOTS, SHORTEST = 240, 1.0  # in all, and seconds between two of them at the least
-SLICES = 60  # into which the time is cut for latencies
 #: The share of the time in which caches and arenas may fill, which is not judged.
 WARM_UP = 0.25
 SHOWN = 20  # faults that are listed
+#: How much more of each figure there may be at the end: a share of the first, and so many beside.
+BOUNDS = {
+    "memory_mib": (0.05, 64),
+    # A region grows by 16 MiB the first time it holds as much at once, which may be late.
+    "shared_mib": (0.05, 64),
+    "regions": (0, 0),
+    "files": (0, 12),
+    "threads": (0, 6),
+    "latency": (0.5, 0),
+}
 OPTIONS = {
     **TARGET,
     **picture_options(2),
@@ -37,41 +46,10 @@ OPTIONS = {
     "--minutes": (positive, 60.0, "how long"),
     "--clients": (at_least(1), 4, "at the same time"),
 }
-
-
-class Bound(NamedTuple):
-    """How much more of a figure there may be at the end: a share of the first, and some beside."""
-
-    name: str
-    unit: str
-    share: float
-    more: float
-
-    def __str__(self) -> str:
-        parts = [f"{self.share:.0%}"] if self.share else []
-        parts += [f"{self.more:g} {self.unit}".strip()] if self.more else []
-        return f"{self.name.removesuffix('_mib')} {' and '.join(parts) or '0'}"
-
-
-BOUNDS = (
-    Bound("memory_mib", "MiB", 0.05, 64),
-    # A region grows by 16 MiB the first time it holds as much at once, which may be late.
-    Bound("shared_mib", "MiB", 0.05, 64),
-    Bound("regions", "", 0, 0),
-    Bound("files", "", 0, 12),
-    Bound("threads", "", 0, 6),
-    Bound("latency", "", 0.5, 0),
-)
-ALLOWED = "; ".join(map(str, BOUNDS))
-CHARTS = (
-    Chart(
-        "lines", "snapshots", "minutes", ["memory_mib", "shared_mib"], "Memory of all processes."
-    ),
-    Chart("lines", "snapshots", "minutes", ["files", "threads", "regions"], "What they have open."),
-    Chart(
-        "lines", "latency", "minutes", ["latency"], "Latency, in times of each picture's median."
-    ),
-)
+CHARTS = [
+    Chart("lines", "snapshots", "minutes", ["memory_mib", "shared_mib"], "Memory in all."),
+    Chart("lines", "snapshots", "minutes", ["files", "threads", "regions"], "What is open."),
+]
 
 
 def run(args: argparse.Namespace) -> Result:
@@ -91,31 +69,17 @@ def run(args: argparse.Namespace) -> Result:
     faults = [one.value.fault for one in load.answers if one.value.fault]
     faults += lost_processes(watch.snapshots)
     counts = Counter(one.value.kind for one in load.answers)
-    settings = {
-        "minutes": args.minutes,
-        "clients": args.clients,
-        "counts": dict(sorted(counts.items())),
-    }
-    return judge(watch.snapshots, relative_latencies(load.answers), faults, settings)
+    return judge(watch.snapshots, relative_latencies(load.answers), faults, counts, args.minutes)
 
 
-def relative_latencies(answers: Sequence[Answer], slices: int = SLICES) -> list[float]:
-    """The median latency of each slice of the time, in times of each picture's own median.
-
-    Slices are of even length; those without an answer are left out.
-    """
-    reads = sorted(
-        (one.answered, one.value.picture, one.seconds) for one in answers if one.value.picture
-    )
+def relative_latencies(answers: Sequence[Answer]) -> list[float]:
+    """The latency of each picture that was read, in order, in times of that picture's median."""
+    reads = sorted((one for one in answers if one.value.picture), key=lambda one: one.answered)
     own: dict[str, list[float]] = {}
-    for _, picture, seconds in reads:
-        own.setdefault(picture, []).append(seconds)
+    for one in reads:
+        own.setdefault(one.value.picture, []).append(one.seconds)
     usual = {picture: median(seconds) for picture, seconds in own.items()}
-    parts: list[list[float]] = [[] for _ in range(slices)]
-    for at, picture, seconds in reads:
-        index = int((at - reads[0][0]) / max(1e-9, reads[-1][0] - reads[0][0]) * slices)
-        parts[min(index, slices - 1)].append(seconds / usual[picture])
-    return [median(part) for part in parts if part]
+    return [one.seconds / usual[one.value.picture] for one in reads]
 
 
 def lost_processes(snapshots: Sequence[Snapshot]) -> list[str]:
@@ -128,46 +92,38 @@ def lost_processes(snapshots: Sequence[Snapshot]) -> list[str]:
     return [said.format(pid, seconds) for pid, seconds in gone.items()]
 
 
-def verdict(bound: Bound, values: Sequence[float]) -> dict[str, Any]:
+def verdict(figure: str, values: Sequence[float]) -> dict[str, Any]:
     """The median of the last third beside that of the first, of what comes after the warm-up."""
     kept = values[round(WARM_UP * len(values)) :]
     third = len(kept) // 3
     if not third:
-        raise BenchError(
-            f"only {len(values)} values of {bound.name} were seen, which is too few to judge; "
-            "allow more --minutes"
-        )
-    first, last = median(kept[:third]), median(kept[-third:])
-    allowed = first * (1 + bound.share) + bound.more
-    ends = {"first_third": first, "last_third": last, "allowed": allowed, "flat": last <= allowed}
-    return {"figure": bound.name, "unit": bound.unit, **ends}
+        said = f"only {len(values)} values of {figure} were seen, which is too few to judge"
+        raise BenchError(f"{said}; allow more --minutes")
+    (share, more), first, last = BOUNDS[figure], median(kept[:third]), median(kept[-third:])
+    ends = {"first_third": first, "last_third": last, "allowed": first * (1 + share) + more}
+    return {"figure": figure, **ends, "flat": last <= ends["allowed"]}
 
 
 def judge(
     snapshots: Sequence[Snapshot],
     latency: Sequence[float],
     faults: Sequence[str],
-    settings: Mapping[str, Any],
+    counts: Mapping[str, int],
+    minutes: float,
 ) -> Result:
     """It passes where every answer was right and every figure stayed flat."""
-    names = [bound.name for bound in BOUNDS if snapshots and bound.name != "latency"]
-    columns = {"latency": latency} | {
-        name: [getattr(one, name) for one in snapshots] for name in names
-    }
-    verdicts = [verdict(bound, columns[bound.name]) for bound in BOUNDS if bound.name in columns]
-    step = settings["minutes"] / max(1, len(latency))
-    slices = [{"minutes": (i + 0.5) * step, "latency": value} for i, value in enumerate(latency)]
-    sent = ", ".join(f"{count} {kind}" for kind, count in settings["counts"].items())
+    seen = {name: [getattr(one, name) for one in snapshots] for name in BOUNDS if name != "latency"}
+    values = {"latency": latency} | (seen if snapshots else {})
+    verdicts = [verdict(figure, values[figure]) for figure in BOUNDS if figure in values]
+    sent = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     return Result(
-        f"{settings['minutes']:g} minutes, {settings['clients']} clients, "
-        f"{sum(settings['counts'].values())} requests ({sent}), {len(faults)} faults; allowed are "
-        f"{ALLOWED} more at the end, after the first {WARM_UP:.0%}",
+        f"{minutes:g} minutes, {sum(counts.values())} requests ({sent}), {len(faults)} faults; "
+        f"compared are the first and the last third, after the first {WARM_UP:.0%}",
         ok=not faults and all(one["flat"] for one in verdicts),
-        settings={**settings, "faults": len(faults)},
+        settings={"counts": dict(counts), "faults": len(faults)},
         tables={
             "verdicts": Table(verdicts, list(verdicts[0])),
             "snapshots": Table([{"minutes": s.seconds / 60, **s._asdict()} for s in snapshots]),
-            "latency": Table(slices),
         },
         charts=CHARTS,
         notes=faults[:SHOWN],

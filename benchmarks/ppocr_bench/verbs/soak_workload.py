@@ -6,7 +6,6 @@ import contextlib
 import random
 import threading
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -41,7 +40,7 @@ class Outcome(NamedTuple):
 
 
 class Workload(contextlib.ExitStack):
-    """Requests whose number alone decides what is sent.
+    """Requests whose number alone decides what is sent; the big picture is the last one.
 
     Each thread that sends is a client with a connection of its own, closed at the end. `alone` is
     the answer to each picture that a single client got, by model and name.
@@ -51,11 +50,10 @@ class Workload(contextlib.ExitStack):
         self,
         urls: Sequence[str],
         pictures: Sequence[Picture],
-        big: Picture,
         alone: Mapping[tuple[str, str], Bytes],
     ) -> None:
         super().__init__()
-        self._urls, self._pictures, self._big, self._alone = urls, pictures, big, alone
+        self._urls, (*self._pictures, self._big), self._alone = urls, pictures, alone
         first = pictures[0].data
         bad = {"empty": b"", "text": b"no picture " * 100, "cut off": first[: len(first) // 3]}
         self._bad = [*bad.items(), ("option", first)]
@@ -66,26 +64,23 @@ class Workload(contextlib.ExitStack):
         chance = random.Random(number)  # nosec B311 # not for secrets
         kind = chance.choices(list(KINDS), [weight for weight, _ in KINDS.values()])[0]
         picture = self._big if kind == "big" else chance.choice(self._pictures)
+        fault, model = "", KINDS[kind][1]
         try:
             if kind == "reconnect" or not hasattr(self._own, "transport"):
                 self._reconnect()
             if kind == "bad":
-                return Outcome(kind, fault=self._send_bad(*chance.choice(self._bad)))
-            if kind == "impatient":
+                fault = self._send_bad(*chance.choice(self._bad))
+            elif kind == "impatient":
                 with contextlib.suppress(DeadlineExceeded):
                     infer(self._own.transport, picture.data, timeout=IMPATIENT)
-            fault = self._differences(KINDS[kind][1], picture) if KINDS[kind][1] else ""
+            elif model:
+                answer = infer(self._own.transport, picture.data, model)
+                expected = self._alone[model, picture.name]
+                other = ", ".join(name for name in expected if answer[name] != expected[name])
+                fault = f"{model}, {picture.name}: {other} differ from before" if other else ""
         except OcrError as error:
             fault = f"{kind} over {self._own.url}: {type(error).__name__}: {error}"
         return Outcome(kind, picture.name if kind == "read" and not fault else "", fault)
-
-    def _differences(self, model: str, picture: Picture) -> str:
-        """What of an answer is not as it was got alone."""
-        answer = infer(self._own.transport, picture.data, model)
-        expected = self._alone[model, picture.name]
-        differing = [name for name in expected if answer[name] != expected[name]]
-        said = f"{model}, {picture.name}: {', '.join(differing)} differ from before"
-        return said if differing else ""
 
     def _send_bad(self, what: str, data: bytes) -> str:
         """A file that cannot be read, or an option that is wrong: refused, with the reason."""
@@ -114,14 +109,13 @@ def prepare(
     """
     # A page of 26 MB, uncompressed; the server takes up to 32.
     page = cv2.resize(render_page(seed=5, lines=6, width=960).image, (3600, 2400))
-    big = Picture("big.bmp", cv2.imencode(".bmp", page)[1].tobytes())
-    ask, every = partial(infer, transport), [big, *pictures]
-    alone = {("ocr", picture.name): ask(picture.data) for picture in every}
-    for model in ("detect", "recognize"):
-        alone |= {(model, one.name): ask(one.data, model) for one in pictures}
+    every = [*pictures, Picture("big.bmp", cv2.imencode(".bmp", page)[1].tobytes())]
+    asked = {("ocr", one.name): one.data for one in every}
+    asked |= {(m, one.name): one.data for m in ("detect", "recognize") for one in pictures}
+    alone = {(model, name): infer(transport, data, model) for (model, name), data in asked.items()}
 
     def send(number: int) -> Bytes:
-        return ask(every[number % len(every)].data)
+        return infer(transport, every[number % len(every)].data)
 
     closed_loop(send, clients, requests=2 * clients * len(every))
-    return Workload(urls, pictures, big, alone)
+    return Workload(urls, every, alone)

@@ -1,212 +1,195 @@
-"""Throughput and latency under rising load: so many requests under way, or sent at a rate."""
+"""Throughput and latency under rising load: so many requests under way at any time.
+
+Every load on every protocol has its turn in each round. `paddle-rpc` and `paddle-http` are the old
+ports of Paddle Serving; where they are measured, the others are asked with the options that the old
+ports set, and `over_first_ms` is what a request takes beside the first protocol under the same
+load. With --blank there is next to nothing to read, so that a port's own work shows.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import time
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
-from statistics import fmean
-from typing import Any, NamedTuple
+from statistics import median
+from typing import NamedTuple
 
-from tqdm import tqdm
-
+from ppocr_bench import old_ports
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import closed_loop, open_loop
-from ppocr_bench.options import at_least, list_of, positive
-from ppocr_bench.pictures import Picture, gather, picture_options
-from ppocr_bench.processes import Watch, held_to
-from ppocr_bench.record import OK, Chart, Result, Run, Table, percentile_ms
-from ppocr_bench.server_statistics import PIPELINE, Server, steps_between
+from ppocr_bench.load import Send, closed_loop, in_turns
+from ppocr_bench.options import at_least, list_of, one_of, positive
+from ppocr_bench.pictures import blank, gather, picture_options
+from ppocr_bench.processes import Watch, cpu_since, cpu_snapshot, merge
+from ppocr_bench.record import OK, Chart, Result, Row, Run, Table, percentile_ms, summarise
+from ppocr_bench.server_statistics import Totals, between, read_metrics, steps, totals
 from ppocr_bench.target import PID, TARGET, Serving, sender, serving
 from ppocr_client.errors import OcrError
 from ppocr_engine.machine import available_cores
+from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
 
-PROTOCOLS = ("grpc", "http")
+PROTOCOLS = ("grpc", "http", *old_ports.PROTOCOLS)
 CONCURRENCY = [1, 2, 4, 6, 8, 12, 16]
 PERCENTILES = (50, 80, 90, 99)
-COUNTS, RATES = list_of(at_least(1)), list_of(positive)
+SERVER = "tritonserver"  # its own process
+SPREAD = 0.15  # by which throughputs of rounds may differ, as a share
+CHOICES = (list_of(one_of(PROTOCOLS)), ["grpc", "http"])
 OPTIONS = {
     **TARGET,
     **picture_options(0),
     **PID,
-    "--concurrency": (COUNTS, None, "requests under way (default: 1,2,4,6,8,12,16)", "N,…"),
-    "--request-rate": (RATES, [], "requests sent in a second, whatever the answers take", "R,…"),
-    "--distribution": (("constant", "poisson"), "constant", "of the intervals of a rate"),
-    "--seconds": (positive, 5.0, "of a window"),
-    "--windows": (at_least(1), 3, "of each load, one after the other", "N"),
-    "--spread": (positive, 15.0, "by which their throughputs may differ", "PERCENT"),
-    "--cores": (at_least(1), None, "hold the started server to so many", "N"),
-    "--label": (str, "as configured", "a name for this way of serving, for `report`"),
-    "--protocol": ((*PROTOCOLS, "both"), "both", "over which is measured"),
-    "--metrics-url": (str, None, "Triton's metrics, with --url", "URL"),
+    "--metrics-url": (str, None, "Triton's metrics, with --url: steps and GPUs", "URL"),
+    "--protocol": (*CHOICES, f"of the server started here: {', '.join(PROTOCOLS)}", "NAME,…"),
+    "--blank": (bool, False, "one white picture of 32x32 in place of all others"),
+    "--concurrency": (list_of(at_least(1)), CONCURRENCY, "requests under way", "N,…"),
+    "--seconds": (positive, 5.0, "of a turn"),
+    "--rounds": (at_least(1), 3, "of all loads in turn"),
 }
-POINT_KEYS = ["protocol", "load", "pictures_per_second", "mean_ms"]
-POINT_KEYS += [*(f"p{percent}_ms" for percent in PERCENTILES), "requests", "failures", "cores"]
-POINT_KEYS += ["cpu_ms", "memory_mib", "gpu_percent", "gpu_memory_mib", "stable"]
-Row = dict[str, Any]
+POINT_KEYS = ["protocol", "concurrency", "pictures_per_second", "rounds"]
+POINT_KEYS += [*(f"p{percent}_ms" for percent in PERCENTILES), "over_first_ms", "requests"]
+POINT_KEYS += ["cores", "cpu_ms", "endpoint_cpu_ms", "memory_mib", "gpu_percent"]
+POINT_KEYS += ["gpu_memory_mib", "stable"]
+STEP_KEYS = ["step", "calls", "batch", "queue_ms", "work_ms", "cpu_ms"]
 
 
-class Load(NamedTuple):
-    """So many requests at any time, or so many sent in a second."""
+class Turn(NamedTuple):
+    """A load, what Triton counted meanwhile, and figures of the processes and of GPUs."""
 
-    concurrency: int | None = None
-    rate: float | None = None
-
-    def __str__(self) -> str:
-        return f"{self.concurrency} at once" if self.rate is None else f"{self.rate:g}/s"
+    run: Run
+    counted: Totals
+    seconds: float
+    held: Mapping[str, float]
 
 
 def run(args: argparse.Namespace) -> Result:
-    """Measure one point after the other."""
-    pictures, held = gather(args), server_cores(args)
-    concurrency = args.concurrency or ([] if args.request_rate else CONCURRENCY)
-    loads = [*map(Load, concurrency), *(Load(rate=rate) for rate in args.request_rate)]
-    with contextlib.ExitStack() as stack:
-        with held_to(held):
-            found = stack.enter_context(serving(args))
-        urls = choose_urls(found.urls, args.protocol)
-        server = stack.enter_context(contextlib.closing(Server(urls[0])))
-        models = server.models()
-        with sender(urls[0], pictures) as send:
+    """Measure all points, in turns."""
+    pictures = [blank()] if args.blank else gather(args)
+    with serving(args, args.protocol) as found, contextlib.ExitStack() as opened:
+        old = any(protocol_of(url) in old_ports.PROTOCOLS for url in found.urls)
+        options = dict(PADDLE_SERVING_OPTIONS) if old else {}
+        senders = {url: opened.enter_context(sender(url, pictures, options)) for url in found.urls}
+        for send in senders.values():
             closed_loop(send, 1, requests=len(pictures))
-            most = max(concurrency, default=2)
+            most = max(args.concurrency)
             closed_loop(send, most, requests=max(2 * most, len(pictures)))
-        bar = tqdm(list(product(urls, loads)), unit="point", disable=None)
-        measured = [measure(args, found, server, url, pictures, load) for url, load in bar]
+        cases = {
+            (url, clients): partial(take, found, send, clients, args.seconds, len(pictures))
+            for (url, send), clients in product(senders.items(), args.concurrency)
+        }
+        turns = in_turns(cases, args.rounds)
+    points = {case: point(protocol_of(case[0]), case[1], own) for case, own in turns.items()}
+    best = max(points, key=lambda case: points[case].get("pictures_per_second", 0))
     settings = {
-        "label": args.label,
-        "cores": None if args.url else args.cores or available_cores(),
-        "models": models,
+        "cores": None if args.url else available_cores(),
         "pictures": [picture.name for picture in pictures],
-        "window_seconds": args.seconds,
+        "best": points[best].get("pictures_per_second", 0),
     }
-    return result(
-        [point for point, _ in measured], [step for _, own in measured for step in own], settings
-    )
+    said = f"A page over {protocol_of(best[0])}, {best[1]} at once; rec works inside recognize"
+    return result(over_first(list(points.values())), steps_of(turns[best]), settings, said)
 
 
-def result(points: Sequence[Row], steps: Sequence[Row], settings: Row) -> Result:
-    """It passes where every request of every point was answered."""
-    works, said = "cpu_ms", "of the processor by step, and waiting for instances"
-    if not any(step[works] for step in steps):
-        works, said = "work_ms", "working by step (`rec` inside `recognize`) and waiting"
-    by_step: list[Row] = [
-        {"at": point["at"], **{s["step"]: s.get(works) for s in steps if s["at"] == point["at"]}}
-        | {"waiting": sum(s.get("queue_ms", 0) for s in steps if s["at"] == point["at"])}
-        for point in points
+def protocol_of(url: str) -> str:
+    """The protocol of an address; BenchError where it is none that can be measured."""
+    protocol, separator, _ = url.partition("://")
+    if not separator or protocol not in PROTOCOLS:
+        raise BenchError(f"--url {url}: write {' or '.join(PROTOCOLS)}, then ://HOST:PORT")
+    return protocol
+
+
+def take(found: Serving, send: Send, clients: int, seconds: float, items: int) -> Turn | str:
+    """One turn of a load; what fails is part of the result."""
+
+    def counted() -> Totals:
+        return totals(read_metrics(found.metrics_url)) if found.metrics_url else {}
+
+    try:
+        before, begin, old = counted(), time.monotonic(), cpu_snapshot(found.endpoint_pid)
+        with Watch(found.pid, found.metrics_url) as watch:
+            run = closed_loop(send, clients, seconds=seconds, items=items, pid=found.pid)
+        held = {"endpoint_cpu": sum(cpu_since(found.endpoint_pid, old).values()), **watch.gpus}
+        held["memory_mib"] = watch.memory_mib or 0
+        return Turn(run, between(before, counted()), time.monotonic() - begin, held)
+    except (BenchError, OcrError) as error:
+        return str(error)
+
+
+def point(protocol: str, concurrency: int, turns: Sequence[Turn | str]) -> Row:
+    """A load on a protocol, all its rounds together."""
+    where = {"protocol": protocol, "concurrency": concurrency}
+    good = [one for one in turns if isinstance(one, Turn)]
+    if len(good) < len(turns):
+        return {**where, "error": next(one for one in turns if isinstance(one, str))}
+    figures, held = summarise([one.run for one in good], PERCENTILES), merge([x.held for x in good])
+    served, rounds = sum(one.run.statuses[OK] for one in good), figures["rounds"]
+    used = sum(sum(one.run.cpu.values()) for one in good)
+    more = {
+        "error": None,
+        "medians_ms": [percentile_ms(one.run.latencies(), 50) for one in good],
+        "cpu_ms": used * 1e3 / served or None,
+        "cores": used / sum(one.seconds for one in good) or None,
+        "endpoint_cpu_ms": held.pop("endpoint_cpu") * len(good) * 1e3 / served or None,
+        "stable": max(rounds) - min(rounds) <= SPREAD * figures["pictures_per_second"],
+    }
+    return {**where, **figures, **more, **{key: value or None for key, value in held.items()}}
+
+
+def steps_of(turns: Sequence[Turn | str]) -> list[Row]:
+    """What each step did for a picture in all rounds, and what the processes of each used."""
+    good = [one for one in turns if isinstance(one, Turn)]
+    served = max(1, sum(one.run.statuses[OK] for one in good))
+    cpu: defaultdict[str, float] = defaultdict(float)
+    counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for one in good:
+        for name, seconds in one.run.cpu.items():
+            cpu[name] += seconds * 1e3 / served
+        for name, more in one.counted.items():
+            counted[name].update(more)
+    worked = steps(counted) if counted else {}
+    return [
+        {"step": name, **worked.get(name, {}), "cpu_ms": cpu.get(name)}
+        for name in {**worked, **cpu}
+        if name in worked or name == SERVER
     ]
-    names = [*dict.fromkeys(step["step"] for step in steps), "waiting"]
-    label, best = settings["label"], max(point.get("pictures_per_second", 0.0) for point in points)
-    notes = [f"{p['at']}: windows differ, measure longer" for p in points if not p["stable"]]
-    caption = f"{label}: {', '.join(settings['pictures'])} in turn"
+
+
+def result(points: Sequence[Row], steps: Sequence[Row], settings: Row, said: str) -> Result:
+    """It passes where every request of every point was answered."""
+    notes = [
+        f"{one['protocol']}, {one['concurrency']} at once: {said}"
+        for one in points
+        for said in (one["error"], None if one.get("stable", True) else "rounds differ")
+        if said
+    ]
+    curve = ("lines", "points", "pictures_per_second", ["p50_ms", "p99_ms"])
     return Result(
-        f"{label}: at best {best:.2f} pictures/s",
-        ok=not any(point["error"] or point["failures"] for point in points),
+        f"at best {settings['best']:.2f} pictures/s",
+        ok=not any(point["error"] for point in points),
         settings=settings,
         tables={
-            "points": Table(points, POINT_KEYS, caption),
-            "steps": Table(steps),
-            "by_step": Table(by_step, ["at", *names], f"Milliseconds a picture, {said}"),
+            "points": Table(points, POINT_KEYS, f"{', '.join(settings['pictures'])} in turn"),
+            "steps": Table(steps, STEP_KEYS if steps else [], said),
         },
         charts=[
-            Chart(
-                *("lines", "points", "pictures_per_second", ["p50_ms", "p99_ms"]),
-                "Each dot is a number of requests at once. Lower and further right is better.",
-                series="protocol",
-            ),
-            Chart("stacked", "steps", "at", [works], "Of a picture, by step.", series="step"),
+            Chart(*curve, "Each dot is a load. Lower and further right is better.", "protocol"),
+            Chart("bars", "steps", "step", ["cpu_ms", "work_ms", "queue_ms"], said),
         ],
-        notes=[*(f"{p['at']}: FAILED: {p['error']}" for p in points if p["error"]), *notes],
-        overall={"way": label, "cores": settings["cores"], "pictures_per_second": best},
+        notes=notes,
     )
 
 
-def choose_urls(urls: Sequence[str], protocol: str) -> list[str]:
-    """The addresses of the wanted protocols; BenchError where none is left or one is unknown."""
-    for url in urls:
-        if url.partition("://")[0] not in PROTOCOLS:
-            raise BenchError(f"--url {url}: write grpc://HOST:PORT or http://HOST:PORT")
-    chosen = [url for url in urls if protocol in ("both", url.partition("://")[0])]
-    if not chosen:
-        raise BenchError(f"--protocol {protocol}: none of {', '.join(urls)} speaks it")
-    return chosen
+def over_first(points: Sequence[Row]) -> list[Row]:
+    """The points, each with how much longer a request takes than over the first protocol.
 
-
-def server_cores(args: argparse.Namespace) -> set[int] | None:
-    """The first --cores of those that may be used; BenchError where there are fewer."""
-    if args.cores is None:
-        return None
-    if args.url:
-        raise BenchError("--cores is for a server started here; leave --url out")
-    if args.cores > available_cores():
-        raise BenchError(f"--cores {args.cores}: this machine lets us use {available_cores()}")
-    return set(sorted(os.sched_getaffinity(0))[: args.cores])
-
-
-def measure(
-    args: argparse.Namespace,
-    found: Serving,
-    server: Server,
-    url: str,
-    pictures: Sequence[Picture],
-    load: Load,
-) -> tuple[Row, list[Row]]:
-    """One load on one protocol, and its steps; what fails is part of the result."""
-    protocol, whole = url.partition("://")[0], args.seconds * args.windows
-    where = {"protocol": protocol, "load": str(load), "at": f"{protocol}, {load}"}
-    point = {**where, **load._asdict(), "failures": 0, "error": None, "stable": True}
-    counts = {"seconds": whole, "pid": found.pid}
-    before, begin = server.totals(), time.monotonic()
-    try:
-        with Watch(found.pid, found.metrics_url) as watch, sender(url, pictures) as send:
-            if load.rate is None:
-                clients = load.concurrency or 1
-                run = closed_loop(send, clients, items=len(pictures), **counts)
-            else:
-                poisson = args.distribution == "poisson"
-                run = open_loop(send, load.rate, lead=args.seconds, poisson=poisson, **counts)
-        seconds = time.monotonic() - begin
-        point |= figures(run, args.windows, args.spread)
-    except (BenchError, OcrError) as error:
-        return {**point, "error": str(error)}, []
-    after, answered = server.totals(), run.statuses[OK]
-    cpu_ms = {name: taken * 1e3 / answered for name, taken in run.cpu.items()}
-    steps = steps_between(before, after)
-    rows = [
-        {**where, "step": name, **steps.get(name, {}), "cpu_ms": cpu_ms.get(name)}
-        for name in {**steps, **cpu_ms}
-        if name in steps or name == "tritonserver"
-    ]
-    return {
-        **point,
-        "failures": after[PIPELINE]["failures"] - before[PIPELINE]["failures"],
-        "cores": sum(run.cpu.values()) / seconds if run.cpu else None,
-        "cpu_ms": run.cpu_ms,
-        "memory_mib": watch.memory_mib,
-        **watch.gpus,
-    }, rows
-
-
-def figures(run: Run, windows: int, spread: float) -> Row:
-    """Throughput and latencies of all answers, and the throughput of each of even windows.
-
-    `stable` are windows that differ by no more than so many percent of the throughput.
+    That is the median of what the medians of the rounds differ by.
     """
-    answers = run.counted()
-    if not answers:
-        raise BenchError("no answer came within the windows; make them longer with --seconds")
-    width, counts = (run.end - run.begin) / windows, [0] * windows
-    for answer in answers:
-        counts[min(windows - 1, int((answer.answered - run.begin) / width))] += 1
-    rates, seconds = [count / width for count in counts], run.latencies()
-    return {
-        "pictures_per_second": run.per_second,
-        "mean_ms": fmean(seconds) * 1e3,
-        **{f"p{percent}_ms": percentile_ms(seconds, percent) for percent in PERCENTILES},
-        "requests": len(answers),
-        "windows": rates,
-        "stable": max(rates) - min(rates) <= spread / 100 * run.per_second,
-    }
+    first: dict[int, list[float]] = {}
+    told: list[Row] = []
+    for point in points:
+        own = point.get("medians_ms", [])
+        before = first.setdefault(point["concurrency"], own)
+        more = median(map(float.__sub__, own, before)) if own and own is not before else None
+        told.append({**point, "over_first_ms": more})
+    return told
