@@ -1,7 +1,8 @@
 """The published RPC client of Paddle Serving 0.9.0, unchanged, in an environment of its own.
 
 It needs Python 3.8 or 3.9 and a package index; elsewhere this is skipped. The environment is made
-once, under build/.
+once, under build/. What the client sends is tried without it in test_endpoint_picture.py and
+test_endpoint_server.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from paddle_serving.conftest import SAMPLES, RunningEndpoint
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
 ENVIRONMENT = Path(__file__).parents[2] / "build" / "old-client"
 # The client imports the server's package and the other client's; the last three hold versions

@@ -126,6 +126,7 @@ def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, c
     assert [row["status"] for row in rows].index("failed") == 5
 
 
+@pytest.mark.nightly
 def test_the_examples_of_the_page(server, folder, cluster):
     said = run_page("archives.md", folder, server, cluster)
     rows = said["Read a folder"][1].splitlines()

@@ -1,0 +1,46 @@
+"""Record what PaddleOCR 2.10.0 reads in the samples, for test_readings.py to hold the server to.
+
+    python tests/golden/record_readings.py
+
+It makes an environment with PaddleOCR under build/, as `ppocr-bench parity` does, which reads new
+pictures both ways.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ppocr_bench.peers.children import RUNNERS, children
+from ppocr_bench.peers.environments import PADDLEOCR, ensure_environment
+from ppocr_bench.pictures import read_labels
+from ppocr_bench.verbs.parity import plain_file
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "build" / "models"
+DET, REC = MODELS / "PP-OCRv4_mobile_det", MODELS / "PP-OCRv4_mobile_rec"
+
+
+def main() -> None:
+    """Ask PaddleOCR for each sample, and write its lines as they are."""
+    python = ensure_environment(PADDLEOCR, ROOT / "build" / "paddleocr-env")
+    command = [python, RUNNERS / "run_paddleocr.py", "--det-model", DET, "--rec-model", REC]
+    command += ["--dictionary", REC / "dictionary.txt", "--rec-height", "48"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        # PaddleOCR looks for models under the home folder first.
+        children(1, list(map(str, command)), {"HOME": folder}) as (ask, _, versions),
+    ):
+        rows: list[dict[str, Any]] = [versions]
+        for picture in read_labels(ROOT / "samples"):
+            read = ask(plain_file(picture, Path(folder, picture.name)))
+            lines = [{"text": r.text, "score": r.score, "box": r.box.tolist()} for r in read]
+            rows.append({"picture": picture.name, "lines": lines})
+    with Path(__file__).with_name("readings.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
