@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_engine.errors import EngineError
 from ppocr_engine.parameters import (
-    BOOLEANS,
     CUDA_OPTIONS,
+    CUDA_OVERWRITTEN,
     TENSORRT_PRECISIONS,
     TENSORRT_RENAMED,
+    is_true,
 )
 from ppocr_engine.session import Array, Feeds, Session, graph_tensors, import_engine
 
@@ -73,6 +75,7 @@ def open_onnxruntime(path: Path, spec: EngineSpec) -> Session:
         outputs=outputs,
         run=run,
         errors=runtime_errors(),
+        said=backend_error,
         description=(
             f"{graph_level(spec)}, {EXECUTION_MODES[spec.execution_mode]}, threads={spec.threads}, "
             f"providers={providers(spec)}, parameters={dict(spec.parameters)}"
@@ -113,9 +116,9 @@ def _session_options(runtime: Any, spec: EngineSpec) -> Any:
     # here: with 2 instances of 2 threads on 2 cores it costs four tenths of the throughput.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if (arena := spec.parameters.get("enable_mem_arena")) is not None:
-        options.enable_cpu_mem_arena = BOOLEANS[arena]
+        options.enable_cpu_mem_arena = is_true(arena)
     if (pattern := spec.parameters.get("enable_mem_pattern")) is not None:
-        options.enable_mem_pattern = BOOLEANS[pattern]
+        options.enable_mem_pattern = is_true(pattern)
     for key in SESSION_ENTRIES:
         if key in spec.parameters:
             options.add_session_config_entry(key, spec.parameters[key])
@@ -151,7 +154,7 @@ def providers(spec: EngineSpec) -> Providers:
         if one.name == "tensorrt" and spec.device == "gpu":
             found.append(("TensorrtExecutionProvider", {**_tensorrt(one.parameters), **device}))
         if one.name == "cuda":
-            cuda.update(one.parameters)
+            cuda.update(_given(one.parameters, CUDA_OVERWRITTEN))
     if spec.device == "gpu":
         cuda |= _cuda(spec.parameters)
         found.append(("CUDAExecutionProvider", {**cuda, **device}))
@@ -171,10 +174,14 @@ def _cuda(parameters: Mapping[str, str]) -> dict[str, str]:
 
 def _tensorrt(parameters: Mapping[str, str]) -> dict[str, str]:
     options = dict(TENSORRT_PRECISIONS[parameters.get("precision_mode", "FP32")])
-    for name, value in parameters.items():
-        if name != "precision_mode":
-            options[TENSORRT_RENAMED.get(name, name)] = value
+    for name, value in _given(parameters, ("precision_mode",)).items():
+        options[TENSORRT_RENAMED.get(name, name)] = value
     return options
+
+
+def _given(parameters: Mapping[str, str], but: Sequence[str]) -> dict[str, str]:
+    """An accelerator's parameters without some, and without empty ones, which count as left out."""
+    return {name: value for name, value in parameters.items() if value and name not in but}
 
 
 def runtime_errors() -> tuple[type[Exception], ...]:
@@ -183,6 +190,12 @@ def runtime_errors() -> tuple[type[Exception], ...]:
 
     found = [item for item in vars(state).values() if isinstance(item, type)]
     return (ValueError, RuntimeError, *(item for item in found if issubclass(item, Exception)))
+
+
+def backend_error(error: Exception) -> str:
+    """What the C++ backend says of an error (`RETURN_IF_ORT_ERROR` in src/onnxruntime_utils.h)."""
+    found = re.fullmatch(r"\[ONNXRuntimeError\] : (\d+) : \w+ : (.*)", str(error), re.DOTALL)
+    return f"onnx runtime error {found[1]}: {found[2]}" if found else str(error)
 
 
 def _require(wanted: list[str], available: list[str], where: str) -> None:

@@ -75,6 +75,7 @@ def open_openvino(path: Path, spec: EngineSpec, *, streams: int = 1) -> Session:
         outputs=outputs,
         run=run,
         errors=ERRORS,
+        said=lambda error: f"openvino error in running inference : {error}",
         description=", ".join(f"{name}={value}" for name, value in chosen.items()),
         notes=(*spec.notes, *_precision_note(compiled, spec)),
     )
@@ -113,7 +114,7 @@ def properties(spec: EngineSpec, streams: int = 1) -> dict[str, Any]:
     if compilation := int(spec.parameters.get("COMPILATION_NUM_THREADS", 0)):
         found["COMPILATION_NUM_THREADS"] = compilation
     if hint := spec.parameters.get("PERFORMANCE_HINT"):
-        found["PERFORMANCE_HINT"] = hint
+        found["PERFORMANCE_HINT"] = hint.upper()
     return found
 
 

@@ -1,48 +1,98 @@
 """What Triton's C++ backends read of a configuration, as tables, and how each value is checked.
 
-Sources: `src/onnxruntime.cc` of triton-inference-server/onnxruntime_backend and `src/openvino.cc`
-of triton-inference-server/openvino_backend, releases r24.10 (the pip wheel's) to r26.04 (the
-container's). What those refuse is refused here. `DIFFERENCES` lists where this project's Python
-stand-ins for these backends behave otherwise.
+Sources: `src/onnxruntime.cc` of triton-inference-server/onnxruntime_backend, `src/openvino.cc` of
+openvino_backend and `src/backend_common.cc` of backend, release r24.10 (the pip wheel's) and newer.
+What those refuse is refused here, in their words. `differences.py` lists what is otherwise.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ppocr_engine.errors import EngineError
 
-#: Kinds of values; a tuple lists the words that are allowed, a list those in any case.
-INTEGER, COUNT, BOOLEAN, TEXT = "a whole number", "a number from 0", "true or false", "a text"
-Kind = str | tuple[str, ...] | list[str]
-BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        allowed: in words.
+        pattern: of the whole value, a regular expression.
+        refusal: what the C++ backend says, with {name}, {value} and {lower}, the value in lower
+            case.
+    """
+
+    allowed: str
+    pattern: str
+    refusal: str = ""
+
+
+#: `ParseIntValue`, `ParseUnsignedLongLongValue` and `ParseBoolValue` of src/backend_common.cc.
+INTEGER = Kind("a whole number", "-?[0-9]+", "failed to convert '{value}' to integral number")
+COUNT = Kind(
+    "a number from 0",
+    "[0-9]+",
+    "failed to convert '{value}' to unsigned long long integral number",
+)
+BOOLEAN = Kind(
+    "true, on, 1, false, off, 0",
+    "(?i)true|on|1|false|off|0",
+    "failed to convert '{value}' to boolean",
+)
+#: That ONNX Runtime reads itself (`include/onnxruntime/core/common/parse_string.h`).
+PROVIDER_BOOLEAN = Kind("true, 1, false, 0", "[Tt]rue|1|[Ff]alse|0", BOOLEAN.refusal)
+TEXT = Kind("a text", "(?s).*")
+NUMBERED = "unsupported {name} value '{value}' is requested"
+#: `ParseParameterHelper` of src/openvino.cc, which compares in lower case.
+NO_NUMBER = "expected the parameter '{name}' to be a non-negative number, got {lower}"
+OPENVINO_COUNT = Kind(COUNT.allowed, COUNT.pattern, NO_NUMBER)
 
 #: Entries of `parameters` by backend.
 PARAMETERS: Mapping[str, Mapping[str, Kind]] = {
     "onnxruntime": {
         "intra_op_thread_count": INTEGER,
         "inter_op_thread_count": INTEGER,
-        "execution_mode": ("0", "1"),
+        "execution_mode": Kind(
+            "0 and 1",
+            "[01]",
+            "Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 "
+            "but got {value} .",
+        ),
         "enable_mem_arena": BOOLEAN,
         "enable_mem_pattern": BOOLEAN,
         "memory.enable_memory_arena_shrinkage": TEXT,
         "session.use_device_allocator_for_initializers": TEXT,
         "share_session_between_instances": BOOLEAN,
-        "cudnn_conv_algo_search": ("0", "1", "2"),
+        "cudnn_conv_algo_search": Kind("0, 1 and 2", "[012]", NUMBERED),
         "gpu_mem_limit": COUNT,
-        "arena_extend_strategy": ("0", "1"),
-        "do_copy_in_default_stream": BOOLEAN,
+        "arena_extend_strategy": Kind("0 and 1", "[01]", NUMBERED),
+        "do_copy_in_default_stream": PROVIDER_BOOLEAN,
     },
     "openvino": {
-        "INFERENCE_NUM_THREADS": COUNT,
-        "COMPILATION_NUM_THREADS": COUNT,
-        "NUM_STREAMS": TEXT,
-        "HINT_BF16": ["YES"],
-        "PERFORMANCE_HINT": ["LATENCY", "THROUGHPUT"],
+        "INFERENCE_NUM_THREADS": OPENVINO_COUNT,
+        "COMPILATION_NUM_THREADS": OPENVINO_COUNT,
+        "NUM_STREAMS": Kind(
+            "a number from 1, AUTO and NUMA",
+            "(?i)auto|numa|0*[1-9][0-9]*",
+            "expected the parameter '{name}' to be either AUTO/NUMA/<int_value>, got {lower}",
+        ),
+        "HINT_BF16": Kind(
+            "YES", "(?i)yes", "expected the parameter '{name}' to be YES, got {lower}"
+        ),
+        "PERFORMANCE_HINT": Kind(
+            "LATENCY, THROUGHPUT and CUMULATIVE_THROUGHPUT",
+            "(?i)latency|throughput|cumulative_throughput",
+            "expected the parameter '{name}' to be LATENCY/THROUGHPUT/CUMULATIVE_THROUGHPUT, got "
+            "{lower}",
+        ),
         "CPU_EXTENSION_PATH": TEXT,
         "RESHAPE_IO_LAYERS": TEXT,
         "SKIP_OV_DYNAMIC_BATCHSIZE": TEXT,
         "ENABLE_BATCH_PADDING": TEXT,
+        "TARGET_DEVICE": TEXT,
     },
     "tensorrt": {},
 }
@@ -57,8 +107,25 @@ CUDA_OPTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "do_copy_in_default_stream": ("1", {}),
 }
 
-#: Options of the `cuda` accelerator that must be booleans; ONNX Runtime itself checks the others.
-CUDA_BOOLEANS = ("do_copy_in_default_stream", "use_ep_level_unified_stream")
+#: Options that the C++ backend sets itself, whatever the `cuda` accelerator says.
+CUDA_OVERWRITTEN = ("device_id", "has_user_compute_stream", "user_compute_stream")
+#: All options of the `cuda` accelerator: those of ONNX Runtime 1.19, r24.10's, which refuses others
+#: (`core/providers/cuda/cuda_execution_provider_info.cc`).
+CUDA_ACCELERATOR: Mapping[str, Kind] = {
+    **dict.fromkeys((*CUDA_OPTIONS, *CUDA_OVERWRITTEN), TEXT),
+    "do_copy_in_default_stream": PROVIDER_BOOLEAN,
+    "use_ep_level_unified_stream": PROVIDER_BOOLEAN,
+    "cudnn_conv_use_max_workspace": PROVIDER_BOOLEAN,
+    "cudnn_conv1d_pad_to_nc1d": PROVIDER_BOOLEAN,
+    "enable_cuda_graph": PROVIDER_BOOLEAN,
+    "enable_skip_layer_norm_strict_mode": PROVIDER_BOOLEAN,
+    "prefer_nhwc": PROVIDER_BOOLEAN,
+    "use_tf32": PROVIDER_BOOLEAN,
+    "tunable_op_enable": PROVIDER_BOOLEAN,
+    "tunable_op_tuning_enable": PROVIDER_BOOLEAN,
+    "tunable_op_max_tuning_duration_ms": INTEGER,
+}
+UNKNOWN_CUDA = 'Unknown provider option: "{name}".'
 
 #: `precision_mode` of the `tensorrt` accelerator. Later releases know BF16 too; r24.10 refuses it.
 TENSORRT_PRECISIONS: Mapping[str, Mapping[str, str]] = {
@@ -73,27 +140,31 @@ TENSORRT_RENAMED = {
 }
 #: All parameters of the `tensorrt` accelerator; any other one is refused by the C++ backend.
 TENSORRT_OPTIONS: Mapping[str, Kind] = {
-    "precision_mode": tuple(TENSORRT_PRECISIONS),
+    "precision_mode": Kind(
+        " and ".join(TENSORRT_PRECISIONS),
+        "|".join(TENSORRT_PRECISIONS),
+        "unsupported precision mode '{value}' is requested",
+    ),
     "max_workspace_size_bytes": COUNT,
     "int8_calibration_table_name": TEXT,
-    "int8_use_native_calibration_table": BOOLEAN,
+    "int8_use_native_calibration_table": PROVIDER_BOOLEAN,
     "trt_max_partition_iterations": INTEGER,
     "trt_min_subgraph_size": INTEGER,
-    "trt_dla_enable": BOOLEAN,
+    "trt_dla_enable": PROVIDER_BOOLEAN,
     "trt_dla_core": INTEGER,
-    "trt_engine_cache_enable": BOOLEAN,
+    "trt_engine_cache_enable": PROVIDER_BOOLEAN,
     "trt_engine_cache_path": TEXT,
     "trt_engine_cache_prefix": TEXT,
-    "trt_dump_subgraphs": BOOLEAN,
-    "trt_force_sequential_engine_build": BOOLEAN,
-    "trt_context_memory_sharing_enable": BOOLEAN,
-    "trt_layer_norm_fp32_fallback": BOOLEAN,
-    "trt_timing_cache_enable": BOOLEAN,
+    "trt_dump_subgraphs": PROVIDER_BOOLEAN,
+    "trt_force_sequential_engine_build": PROVIDER_BOOLEAN,
+    "trt_context_memory_sharing_enable": PROVIDER_BOOLEAN,
+    "trt_layer_norm_fp32_fallback": PROVIDER_BOOLEAN,
+    "trt_timing_cache_enable": PROVIDER_BOOLEAN,
     "trt_timing_cache_path": TEXT,
-    "trt_force_timing_cache": BOOLEAN,
-    "trt_detailed_build_log": BOOLEAN,
-    "trt_build_heuristics_enable": BOOLEAN,
-    "trt_sparsity_enable": BOOLEAN,
+    "trt_force_timing_cache": PROVIDER_BOOLEAN,
+    "trt_detailed_build_log": PROVIDER_BOOLEAN,
+    "trt_build_heuristics_enable": PROVIDER_BOOLEAN,
+    "trt_sparsity_enable": PROVIDER_BOOLEAN,
     "trt_builder_optimization_level": INTEGER,
     "trt_auxiliary_streams": INTEGER,
     "trt_tactic_sources": TEXT,
@@ -101,60 +172,43 @@ TENSORRT_OPTIONS: Mapping[str, Kind] = {
     "trt_profile_min_shapes": TEXT,
     "trt_profile_max_shapes": TEXT,
     "trt_profile_opt_shapes": TEXT,
-    "trt_cuda_graph_enable": BOOLEAN,
-    "trt_dump_ep_context_model": BOOLEAN,
+    "trt_cuda_graph_enable": PROVIDER_BOOLEAN,
+    "trt_dump_ep_context_model": PROVIDER_BOOLEAN,
     "trt_ep_context_file_path": TEXT,
     "trt_ep_context_embed_mode": INTEGER,
 }
 
-#: Where the stand-ins differ from the C++ backends: what, there, here.
-DIFFERENCES: tuple[tuple[str, str, str], ...] = (
-    ("instances", "threads of one process", "a process each"),
-    ("share_session_between_instances", "one session for all", "a session each, said in the log"),
-    ("openvino NUM_STREAMS", "streams that all instances share", "one stream an instance"),
-    ("openvino without HINT_BF16", "the plugin chooses, bfloat16 where it is fast", "float32"),
-    ("openvino thread pinning", "the plugin's default", "off: instances would share a core"),
-    ("openvino kernel cache", "5000 kernels", "1000, which is as fast and takes less memory"),
-    ("openvino ENABLE_BATCH_PADDING", "pads a batch to max_batch_size", "runs the rows there are"),
-    ("onnxruntime idle threads", "spin", "sleep: they would take the other instances' cores"),
-    ("onnxruntime outputs on a GPU", "in GPU memory", "in CPU memory"),
-    ("openvino as a CPU accelerator", "optional in the build", "needs onnxruntime-openvino"),
-    ("cc_model_filenames", "chooses a file by compute capability", "the default file, said"),
-    ("strings and bfloat16 tensors", "strings are served", "refused"),
-    ("sequence batching, batch_input, batch_output", "served", "refused"),
-)
+UNKNOWN_TENSORRT = "unknown parameter '{name}' is provided for TensorRT Execution Accelerator"
+UNKNOWN_ACCELERATOR = "unknown Execution Accelerator '{name}' is requested"
 
 
-def check(what: str, value: str, kind: Kind) -> str:
-    """Return a value that is allowed, words and booleans in the spelling of the tables.
+def check(what: str, name: str, value: str, kind: Kind) -> None:
+    """See that a value is allowed.
 
     Args:
-        what: for the message, such as "parameter execution_mode".
+        what: of which it is one, such as "parameter".
+        name: of the setting.
         value: as the configuration has it.
         kind: of the tables above.
 
     Raises:
-        EngineError: it is not allowed; names both.
+        EngineError: it is not allowed; says what the C++ backend says, and what is.
     """
-    if not isinstance(kind, str):
-        word = value.upper() if isinstance(kind, list) else value
-        if word in kind:
-            return word
-        allowed = " and ".join(kind)
-    elif kind == BOOLEAN:
-        if value.lower() in BOOLEANS:
-            return value.lower()
-        allowed = ", ".join(BOOLEANS)
-    elif kind == TEXT or (_is_integer(value) and (kind == INTEGER or int(value) >= 0)):
-        return value
-    else:
-        allowed = kind
-    raise EngineError(f"{what} is '{value}'; allowed: {allowed}")
+    if not re.fullmatch(kind.pattern, value):
+        said = kind.refusal.format(name=name, value=value, lower=value.lower())
+        raise EngineError(f"{said} ({what} {name}; allowed: {kind.allowed})")
 
 
-def _is_integer(value: str) -> bool:
-    try:
-        int(value)
-    except ValueError:
-        return False
-    return True
+def check_known(what: str, name: str, known: Mapping[str, Kind], refusal: str) -> None:
+    """See that a name is known.
+
+    Raises:
+        EngineError: it is not; says what the C++ backend says, and which names are.
+    """
+    if name not in known:
+        raise EngineError(f"{refusal.format(name=name)} ({what}; allowed: {', '.join(known)})")
+
+
+def is_true(value: str) -> bool:
+    """What a value of the kind BOOLEAN means."""
+    return value.lower() in ("true", "on", "1")

@@ -5,18 +5,26 @@ Fields are those of Triton's `ModelConfig` in JSON, in which numbers of 64 bits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import available_cores
 from ppocr_engine.parameters import (
-    BOOLEAN,
-    CUDA_BOOLEANS,
+    CUDA_ACCELERATOR,
     CUDA_OPTIONS,
+    CUDA_OVERWRITTEN,
     PARAMETERS,
     TENSORRT_OPTIONS,
+    TEXT,
+    UNKNOWN_ACCELERATOR,
+    UNKNOWN_CUDA,
+    UNKNOWN_TENSORRT,
+    Kind,
     check,
+    check_known,
+    is_true,
 )
 from ppocr_engine.session import ANY
 from ppocr_engine.spec import DEFAULT_FILES, Accelerator, Device, EngineSpec, ExecutionMode
@@ -25,7 +33,20 @@ Fields = Mapping[str, Any]
 
 BACKEND_OF_PLATFORM = {"onnxruntime_onnx": "onnxruntime", "tensorrt_plan": "tensorrt"}
 EXECUTION_MODES: Mapping[str, ExecutionMode] = {"0": "sequential", "1": "parallel"}
-STREAM_WORDS = ("AUTO", "NUMA")
+#: The accelerators of each device: their parameters, and what is said of any other one.
+ACCELERATORS: Mapping[Device, Mapping[str, tuple[Mapping[str, Kind], str]]] = {
+    "gpu": {
+        "tensorrt": (TENSORRT_OPTIONS, UNKNOWN_TENSORRT),
+        "cuda": (CUDA_ACCELERATOR, UNKNOWN_CUDA),
+    },
+    "cpu": {"openvino": ({}, "")},
+}
+#: Who reads an entry of `parameters` that another backend, or none, does not.
+READERS_OF = {
+    **{name: f"the {backend} backend" for backend in PARAMETERS for name in PARAMETERS[backend]},
+    **{name: "the accelerator cuda" for name in CUDA_ACCELERATOR if name not in CUDA_OPTIONS},
+    **dict.fromkeys(TENSORRT_OPTIONS, "the accelerator tensorrt"),
+}
 
 
 def backend_of(fields: Fields) -> str:
@@ -37,25 +58,41 @@ def backend_of(fields: Fields) -> str:
 def read_fields(fields: Fields) -> EngineSpec | None:
     """See `EngineSpec.read`."""
     backend = backend_of(fields)
-    return _READERS[backend](fields, _parameters(fields, backend)) if backend in _READERS else None
+    if backend not in _READERS:
+        return None
+    spec = _READERS[backend](fields, _parameters(fields, backend))
+    return replace(spec, notes=(*spec.notes, *_common_notes(fields, backend)))
 
 
 def _parameters(fields: Fields, backend: str) -> dict[str, str]:
-    """The entries of `parameters` that a backend reads, checked."""
-    stored = {
-        key: value.get("string_value", "") for key, value in fields.get("parameters", {}).items()
-    }
-    known = PARAMETERS[backend]
-    return {
-        name: check(f"parameter {name}", value, known[name])
-        for name, value in stored.items()
-        if name in known
-    }
+    """The entries of `parameters` that a backend reads, checked where it looks at them."""
+    known: dict[str, Kind] = dict(PARAMETERS[backend])
+    if not _may_be_on_gpu(fields):
+        known |= dict.fromkeys(CUDA_OPTIONS.keys() & known, TEXT)
+    found = {name: value for name, value in _stored(fields).items() if name in known}
+    if backend == "openvino":  # takes an empty text for none
+        found = {name: value for name, value in found.items() if value}
+    for name, value in found.items():
+        check("parameter", name, value, known[name])
+    return found
+
+
+def _stored(fields: Fields) -> dict[str, str]:
+    """The `parameters` of a configuration."""
+    stored: Mapping[str, Mapping[str, str]] = fields.get("parameters", {})
+    return {name: value.get("string_value", "") for name, value in stored.items()}
+
+
+def _may_be_on_gpu(fields: Fields) -> bool:
+    """Whether an instance is on a GPU; where nothing is said, Triton takes one if there is one."""
+    kinds = _kinds(fields)
+    return not kinds or bool(kinds & {"KIND_GPU", "KIND_AUTO"})
 
 
 def _read_onnxruntime(fields: Fields, parameters: dict[str, str]) -> EngineSpec:
     optimization = fields.get("optimization", {})
-    accelerators = _accelerators(optimization.get("execution_accelerators", {}))
+    on_gpu = _may_be_on_gpu(fields)
+    accelerators = _accelerators(optimization.get("execution_accelerators", {}), on_gpu=on_gpu)
     threads = max(0, int(parameters.pop("intra_op_thread_count", 0)))
     if parameters.get("inter_op_thread_count") == "1" and threads:
         del parameters["inter_op_thread_count"]  # what `write` adds to threads
@@ -69,88 +106,80 @@ def _read_onnxruntime(fields: Fields, parameters: dict[str, str]) -> EngineSpec:
         accelerators=accelerators,
         parameters=parameters,
         custom_ops=tuple(fields.get("model_operations", {}).get("op_library_filename", ())),
-        notes=(*_onnxruntime_notes(parameters, accelerators), *_common_notes(fields)),
+        notes=tuple(_onnxruntime_notes(fields, parameters, accelerators)),
     )
 
 
-def _accelerators(stored: Mapping[str, Any]) -> tuple[Accelerator, ...]:
+def _accelerators(stored: Mapping[str, Any], *, on_gpu: bool) -> tuple[Accelerator, ...]:
     """The execution accelerators of a configuration.
+
+    Args:
+        stored: its `execution_accelerators`.
+        on_gpu: whether those of GPUs are looked at.
 
     Raises:
         EngineError: one of them, or one of its parameters, is not known.
     """
-    devices: tuple[tuple[Device, tuple[str, ...]], ...] = (
-        ("gpu", ("tensorrt", "cuda")),
-        ("cpu", ("openvino",)),
-    )
     found = []
-    for device, allowed in devices:
+    for device, known in ACCELERATORS.items():
         for entry in stored.get(f"{device}_execution_accelerator", ()):
-            name, parameters = entry["name"], dict(entry.get("parameters", {}))
-            if name not in allowed:
-                raise EngineError(
-                    f"{device}_execution_accelerator '{name}' is not known; "
-                    f"allowed: {', '.join(allowed)}"
-                )
-            if name == "tensorrt":
-                parameters = _checked_tensorrt(parameters)
-            for option in CUDA_BOOLEANS if name == "cuda" else ():
-                if option in parameters:
-                    check(f"cuda's {option}", parameters[option], BOOLEAN)
-            found.append(Accelerator(device, name, parameters))
+            one = Accelerator(device, entry["name"], dict(entry.get("parameters", {})))
+            if device == "cpu" or on_gpu:
+                _check_accelerator(one, known)
+            found.append(one)
     return tuple(found)
 
 
-def _checked_tensorrt(parameters: Mapping[str, str]) -> dict[str, str]:
-    if unknown := [name for name in parameters if name not in TENSORRT_OPTIONS]:
+def _check_accelerator(
+    one: Accelerator, known: Mapping[str, tuple[Mapping[str, Kind], str]]
+) -> None:
+    if one.name not in known:
+        said = UNKNOWN_ACCELERATOR.format(name=one.name)
         raise EngineError(
-            f"'{unknown[0]}' is not a parameter of the tensorrt accelerator; "
-            f"allowed: {', '.join(TENSORRT_OPTIONS)}"
+            f"{said} ({one.device}_execution_accelerator; allowed: {', '.join(known)})"
         )
-    return {
-        name: check(f"tensorrt's {name}", value, TENSORRT_OPTIONS[name])
-        for name, value in parameters.items()
-    }
+    kinds, unknown = known[one.name]
+    for name, value in one.parameters.items() if kinds else ():
+        check_known(f"parameters of {one.name}", name, kinds, unknown)
+        check(f"{one.name}'s", name, value, kinds[name])
 
 
 def _onnxruntime_notes(
-    parameters: Mapping[str, str], accelerators: tuple[Accelerator, ...]
-) -> list[str]:
-    notes = []
-    if parameters.get("share_session_between_instances") in ("1", "true"):
-        notes.append("share_session_between_instances: instances are processes here")
+    fields: Fields, parameters: Mapping[str, str], accelerators: tuple[Accelerator, ...]
+) -> Iterator[str]:
+    if is_true(parameters.get("share_session_between_instances", "")):
+        yield "share_session_between_instances: instances are processes here"
+    if fields.get("optimization", {}).get("cuda"):
+        yield "optimization.cuda: only the tensorrt backend reads it"
+    on_gpu = _may_be_on_gpu(fields)
     for one in accelerators:
-        if one.name == "openvino" and one.parameters:
-            notes.append("parameters of openvino: Triton's own backend does not pass them on")
-        overwritten = CUDA_OPTIONS.keys() & one.parameters.keys() if one.name == "cuda" else ()
-        for name in sorted(overwritten):
-            notes.append(
-                f"{name} of the cuda accelerator: the model's parameters win, set it there"
-            )
-    return notes
+        if one.device == "gpu" and not on_gpu:
+            yield f"accelerator {one.name}: no instance is on a GPU"
+        elif one.name == "openvino" and one.parameters:
+            yield "parameters of openvino: Triton's own backend does not pass them on"
+        elif one.name == "cuda":
+            for name in sorted(CUDA_OPTIONS.keys() & one.parameters.keys()):
+                yield f"{name} of the cuda accelerator: the model's parameters win, set it there"
+            for name in sorted(set(CUDA_OVERWRITTEN) & one.parameters.keys()):
+                yield f"{name} of the cuda accelerator: Triton sets it itself"
 
 
-def _common_notes(fields: Fields) -> list[str]:
-    if not any(fields.get("cc_model_filenames", {})):
-        return []
-    return ["cc_model_filenames: there are no compute capabilities to choose by here"]
+def _common_notes(fields: Fields, backend: str) -> Iterator[str]:
+    if any(fields.get("cc_model_filenames", {})):
+        yield "cc_model_filenames: there are no compute capabilities to choose by here"
+    for name in sorted(_stored(fields).keys() & READERS_OF.keys() - PARAMETERS[backend].keys()):
+        yield f"parameter {name}: only {READERS_OF[name]} reads it"
 
 
 def _read_openvino(fields: Fields, parameters: dict[str, str]) -> EngineSpec:
     for kind in sorted(_kinds(fields) - {"KIND_CPU", "KIND_AUTO"}):
+        name = fields.get("name", "")
         raise EngineError(
-            f"instance_group kind is {kind}; the openvino backend runs on KIND_CPU only"
+            f"unable to load model '{name}', Triton openVINO backend supports only CPU device "
+            f"(instance_group kind is {kind}; allowed: KIND_CPU)"
         )
-    if any(fields.get("optimization", {}).get("execution_accelerators", {}).values()):
-        raise EngineError(
-            "execution_accelerators are of the onnxruntime backend; the openvino backend has none"
-        )
+    notes = tuple(_openvino_notes(fields, parameters))
     threads = _share_of_threads(parameters, fields)
-    notes = [
-        f"{name}: a batch has as many rows as its requests here"
-        for name in ("SKIP_OV_DYNAMIC_BATCHSIZE", "ENABLE_BATCH_PADDING")
-        if parameters.get(name, "").upper() == "YES"
-    ]
     reshape = parameters.get("RESHAPE_IO_LAYERS", "").upper() == "YES"
     return EngineSpec(
         backend="openvino",
@@ -159,23 +188,31 @@ def _read_openvino(fields: Fields, parameters: dict[str, str]) -> EngineSpec:
         file_name=fields.get("default_model_filename") or DEFAULT_FILES["openvino"],
         parameters=parameters,
         shapes=declared_shapes(fields) if reshape else {},
-        notes=(*notes, *_common_notes(fields)),
+        notes=notes,
     )
+
+
+def _openvino_notes(fields: Fields, parameters: Mapping[str, str]) -> Iterator[str]:
+    if any(fields.get("optimization", {}).get("execution_accelerators", {}).values()):
+        yield "execution_accelerators: only the onnxruntime backend reads them"
+    said = {name for name, value in parameters.items() if value.upper() == "YES"}
+    for name in ("SKIP_OV_DYNAMIC_BATCHSIZE", "ENABLE_BATCH_PADDING"):
+        if name in said:
+            yield f"{name}: a batch has as many rows as its requests here"
+    if (rows := int(fields.get("max_batch_size", 0))) > 1 and "ENABLE_BATCH_PADDING" not in said:
+        yield f"max_batch_size {rows}: a request of fewer rows is refused; set it to 0"
+    if parameters.get("TARGET_DEVICE", "CPU").upper() != "CPU":
+        yield "TARGET_DEVICE: newer releases read it; here and in r24.10 the CPU computes"
 
 
 def _share_of_threads(parameters: dict[str, str], fields: Fields) -> int:
     """An instance's part of the threads, at least 1; 0 where nothing parts them."""
-    streams = parameters.pop("NUM_STREAMS", "").upper()
-    if streams.isdigit() and int(streams) > 0:
+    streams = parameters.pop("NUM_STREAMS", "")
+    if streams.isdigit():
         parts = int(streams)
-    elif streams in ("", *STREAM_WORDS):
+    else:
         groups = fields.get("instance_group", ())
         parts = sum(int(group.get("count", 1)) for group in groups) or 1
-    else:
-        words = " and ".join(STREAM_WORDS)
-        raise EngineError(
-            f"parameter NUM_STREAMS is '{streams}'; allowed: a number from 1, {words}"
-        )
     threads = int(parameters.pop("INFERENCE_NUM_THREADS", 0))
     if threads == 0 and parts == 1:
         return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from ppocr_engine import config_pbtxt
 from ppocr_engine.errors import EngineError, RepositoryError
+from ppocr_engine.parameters import PARAMETERS
 from ppocr_engine.reader import backend_of
 from ppocr_engine.spec import DEFAULT_FILES, EngineSpec
 from ppocr_engine.tensorrt_engines import check_engines
@@ -24,6 +25,7 @@ class Repository:
         models: their names.
         configs: Triton's `ModelConfig` of each that has a configuration.
         engines: what runs each network, such as "openvino bf16", by its model's name.
+        notes: what configurations ask for without effect, a sentence each.
         complete: whether every configuration says all that Triton needs. Then nothing must be
             filled in, which Triton would try in one more process for every Python model: with
             the OCR pipeline that is more than half of the time to start.
@@ -32,6 +34,7 @@ class Repository:
     models: list[str]
     configs: list[Any]
     engines: dict[str, str]
+    notes: list[str]
     complete: bool
 
 
@@ -57,11 +60,13 @@ def check_repository(repository: Path) -> Repository:
             "or name a built repository with --model-repository"
         )
     check_engines(repository)
-    engines = {model.name: _engine(found) for model, found in fields.items()}
+    specs = {model.name: _spec(found) for model, found in fields.items()}
+    engines = {model.name: _engine(specs[model.name], found) for model, found in fields.items()}
     return Repository(
         models=[model.name for model, _ in configs],
         configs=[config for _, config in configs if config is not None],
         engines={name: engine for name, engine in engines.items() if engine},
+        notes=[f"{name}: without effect: {n}" for name, s in specs.items() if s for n in s.notes],
         complete=all(_is_complete(model, found) for model, found in fields.items()),
     )
 
@@ -91,14 +96,19 @@ def _read_config(model: Path) -> Any:
     return config
 
 
-def _engine(fields: Mapping[str, Any]) -> str:
-    """The engine of a network, with its precision where that is not the file's; "" of others."""
+def _spec(fields: Mapping[str, Any]) -> EngineSpec | None:
+    """What runs a network; None of others, and where Triton will refuse it, with the reason."""
     try:
-        spec = EngineSpec.read(fields)
-    except EngineError:  # Triton refuses the model, with the reason
-        return backend_of(fields)
+        return EngineSpec.read(fields)
+    except EngineError:
+        return None
+
+
+def _engine(spec: EngineSpec | None, fields: Mapping[str, Any]) -> str:
+    """The engine of a network, with its precision where that is not the file's; "" of others."""
     if spec is None:
-        return ""
+        backend = backend_of(fields)
+        return backend if backend in PARAMETERS else ""
     return spec.backend if spec.precision == "fp32" else f"{spec.backend} {spec.precision}"
 
 

@@ -38,6 +38,7 @@ class Session:
         outputs: by name, in the order of the graph.
         run: feeds and the names of the outputs wanted to these outputs, which nothing overwrites.
         errors: everything that `run` raises where a request is at fault.
+        said: of such an error, what Triton's C++ backend would say.
         description: what the engine was opened with, for logs.
         notes: what the configuration asks for without effect, a sentence each.
     """
@@ -47,6 +48,7 @@ class Session:
     outputs: Mapping[str, Tensor]
     run: Callable[[Feeds, Sequence[str]], Mapping[str, Array]]
     errors: tuple[type[Exception], ...]
+    said: Callable[[Exception], str]
     description: str
     notes: tuple[str, ...] = ()
 

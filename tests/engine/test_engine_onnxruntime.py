@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from ppocr_engine.errors import EngineError
 from ppocr_engine.onnxruntime_session import graph_level, providers
 from ppocr_engine.spec import EngineSpec
+
+ON_CPU, ON_GPU = [{"kind": "KIND_CPU"}], [{"kind": "KIND_GPU"}]
 
 
 def settings(kind: str = "CPU", device: int = 0, **config: Any) -> EngineSpec:
@@ -65,23 +68,83 @@ def test_zero_threads_leave_the_choice_to_onnxruntime() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "words"),
+    ("key", "value", "said"),
     [
-        ("execution_mode", "7", ["execution_mode", "7", "0 and 1"]),
-        ("intra_op_thread_count", "two", ["intra_op_thread_count", "'two'"]),
-        ("enable_mem_arena", "maybe", ["enable_mem_arena", "'maybe'", "true"]),
+        (
+            *("execution_mode", "7"),
+            "Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 "
+            "but got 7 . (parameter execution_mode; allowed: 0 and 1)",
+        ),
+        ("intra_op_thread_count", "two", "failed to convert 'two' to integral number (parameter "),
+        ("intra_op_thread_count", "1_000", "failed to convert '1_000' to integral number ("),
+        (
+            "enable_mem_arena",
+            "maybe",
+            "failed to convert 'maybe' to boolean (parameter enable_mem_",
+        ),
+        (
+            "cudnn_conv_algo_search",
+            "3",
+            "unsupported cudnn_conv_algo_search value '3' is requested",
+        ),
+        (
+            "arena_extend_strategy",
+            "2",
+            "unsupported arena_extend_strategy value '2' is requested (",
+        ),
+        ("gpu_mem_limit", "-1", "failed to convert '-1' to unsigned long long integral number ("),
+        (
+            "do_copy_in_default_stream",
+            "ON",
+            "failed to convert 'ON' to boolean (parameter do_copy_",
+        ),
     ],
 )
-def test_a_bad_value_is_named(key: str, value: str, words: list[str]) -> None:
-    with pytest.raises(EngineError) as caught:
-        with_parameters(**{key: value})
-    assert all(word in str(caught.value) for word in words)
+def test_a_bad_value_is_refused_in_the_words_of_the_cpp_backend(
+    key: str, value: str, said: str
+) -> None:
+    with pytest.raises(EngineError, match="^" + re.escape(said)):
+        settings(parameters=stored(**{key: value}), instance_group=ON_GPU)
+
+
+def test_what_concerns_gpus_is_not_looked_at_for_instances_on_a_cpu() -> None:
+    entries = [{"name": "no such thing"}, {"name": "cuda", "parameters": {"nor": "this"}}]
+    accelerators = {"execution_accelerators": {"gpu_execution_accelerator": entries}}
+    wrong: dict[str, Any] = {
+        "parameters": stored(cudnn_conv_algo_search="9", gpu_mem_limit="all"),
+        "optimization": accelerators,
+    }
+    found = settings(instance_group=ON_CPU, **wrong)
+    assert providers(found) == [("CPUExecutionProvider", {})]
+    assert found.notes == (
+        "accelerator no such thing: no instance is on a GPU",
+        "accelerator cuda: no instance is on a GPU",
+    )
+    for groups in ([], ON_GPU, [{"kind": "KIND_AUTO"}], [*ON_CPU, *ON_GPU]):
+        with pytest.raises(EngineError):
+            settings(instance_group=groups, **wrong)
+
+
+def test_parameters_that_this_backend_does_not_read_are_named() -> None:
+    found = settings(
+        parameters=stored(
+            enable_cuda_graph="1", trt_dla_core="0", NUM_STREAMS="1", rec_height="48"
+        ),
+        optimization={"cuda": {"graphs": True}},
+    )
+    assert found.parameters == {}
+    assert found.notes == (
+        "optimization.cuda: only the tensorrt backend reads it",
+        "parameter NUM_STREAMS: only the openvino backend reads it",
+        "parameter enable_cuda_graph: only the accelerator cuda reads it",
+        "parameter trt_dla_core: only the accelerator tensorrt reads it",
+    )
 
 
 def test_memory_options() -> None:
     key = "memory.enable_memory_arena_shrinkage"
     found = with_parameters(enable_mem_arena="0", enable_mem_pattern="TRUE", **{key: "cpu:0"})
-    assert found.parameters == {"enable_mem_arena": "0", "enable_mem_pattern": "true", key: "cpu:0"}
+    assert found.parameters == {"enable_mem_arena": "0", "enable_mem_pattern": "TRUE", key: "cpu:0"}
 
 
 def test_device_allocator_for_initializers() -> None:
@@ -154,9 +217,37 @@ def test_parameters_and_their_defaults_win_over_the_cuda_accelerator(
     assert cuda_options(found)[option] == name
 
 
-def test_booleans_of_the_cuda_accelerator_are_checked() -> None:
-    with pytest.raises(EngineError, match="cuda's use_ep_level_unified_stream is 'yes'; allowed"):
-        accelerated("gpu", "cuda", "GPU", use_ep_level_unified_stream="yes")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "use_ep_level_unified_stream",
+            "yes",
+            "failed to convert 'yes' to boolean (cuda's use_ep_",
+        ),
+        ("enable_cuda_graph", "on", "failed to convert 'on' to boolean (cuda's enable_cuda_graph;"),
+        (
+            "cuda_graph",
+            "1",
+            'Unknown provider option: "cuda_graph". (parameters of cuda; allowed: ',
+        ),
+        ("fuse_conv_bias", "1", 'Unknown provider option: "fuse_conv_bias". ('),
+    ],
+)
+def test_options_of_the_cuda_accelerator_are_checked(name: str, value: str, said: str) -> None:
+    with pytest.raises(EngineError, match="^" + re.escape(said)):
+        accelerated("gpu", "cuda", "GPU", **{name: value})
+
+
+def test_what_triton_sets_itself_and_empty_values_do_not_arrive() -> None:
+    given = {"device_id": "7", "has_user_compute_stream": "0", "enable_cuda_graph": "1"}
+    found = accelerated("gpu", "cuda", "GPU", **given)
+    assert cuda_options(found)["device_id"] == "1"
+    assert "has_user_compute_stream" not in cuda_options(found)
+    assert cuda_options(found)["enable_cuda_graph"] == "1"
+    assert [note.split(" ")[0] for note in found.notes] == ["device_id", "has_user_compute_stream"]
+    empty = accelerated("gpu", "tensorrt", "GPU", trt_engine_cache_path="")
+    assert providers(empty)[0][1] == {"device_id": "1"}
 
 
 def test_other_options_of_the_cuda_accelerator_arrive() -> None:
@@ -179,26 +270,28 @@ def test_openvino_parameters_are_named_as_without_effect() -> None:
     ("kind", "name", "on"), [("cpu", "tensorrt", "CPU"), ("gpu", "openvino", "GPU")]
 )
 def test_an_unknown_accelerator_is_refused(kind: str, name: str, on: str) -> None:
-    with pytest.raises(EngineError, match=f"{kind}_execution_accelerator '{name}'"):
+    said = rf"^unknown Execution Accelerator '{name}' is requested \({kind}_execution_accelerator;"
+    with pytest.raises(EngineError, match=said):
         accelerated(kind, name, on)
 
 
 @pytest.mark.parametrize("name", ["workspace", "trt_engine_hw_compatible", "trt_no_such_option"])
 def test_an_unknown_tensorrt_parameter_is_refused(name: str) -> None:
-    with pytest.raises(EngineError, match=f"'{name}' is not a parameter of the tensorrt"):
+    said = f"^unknown parameter '{name}' is provided for TensorRT Execution Accelerator "
+    with pytest.raises(EngineError, match=said):
         accelerated("gpu", "tensorrt", "GPU", **{name: "1"})
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "said"),
     [
-        ("precision_mode", "BF16"),
-        ("precision_mode", "fp16"),
-        ("trt_engine_cache_enable", "perhaps"),
-        ("trt_min_subgraph_size", "five"),
-        ("max_workspace_size_bytes", "-1"),
+        ("precision_mode", "BF16", "unsupported precision mode 'BF16' is requested"),
+        ("precision_mode", "fp16", "unsupported precision mode 'fp16' is requested"),
+        ("trt_engine_cache_enable", "perhaps", "failed to convert 'perhaps' to boolean"),
+        ("trt_min_subgraph_size", "five", "failed to convert 'five' to integral number"),
+        ("max_workspace_size_bytes", "-1", "failed to convert '-1' to unsigned long long"),
     ],
 )
-def test_a_bad_tensorrt_value_is_named(name: str, value: str) -> None:
-    with pytest.raises(EngineError, match=f"tensorrt's {name} is '{value}'; allowed"):
+def test_a_bad_tensorrt_value_is_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(EngineError, match=rf"^{said}.* \(tensorrt's {name}; allowed: "):
         accelerated("gpu", "tensorrt", "GPU", **{name: value})

@@ -36,7 +36,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TritonSe
     """A server that an operator tells what to load, and its repository."""
     repository = tmp_path_factory.mktemp("weights")
     for engine in ENGINES:
-        add_model(repository, engine, config(engine), plus_one())
+        add_model(repository, engine, config(engine, batch=1), plus_one())
     with TritonServer(repository, grace=0, extra=EXPLICIT) as server:
         yield server, repository
 

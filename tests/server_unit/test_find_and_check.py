@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from server_unit.tiny_models import add_model, config, parameter, plus_one
 
+from ppocr_converters.cli import main
 from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_engine.errors import RepositoryError
 from ppocr_engine.repository_check import check_repository
@@ -244,6 +245,18 @@ def test_the_engine_of_each_network_is_known(tmp_path: Path) -> None:
         "det": "openvino bf16",
         "rec": "openvino",
     }
+
+
+def test_what_a_configuration_asks_for_without_effect_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_model(tmp_path, "det", config(more=parameter("enable_cuda_graph", "1")), plus_one())
+    add_model(tmp_path, "rec", config(more=parameter("execution_mode", "9")), plus_one())
+    note = "det: without effect: parameter enable_cuda_graph: only the accelerator cuda reads it"
+    found = check_repository(tmp_path)
+    assert (found.notes, found.engines["rec"]) == ([note], "onnxruntime")
+    assert main(["check-repository", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith(f": det, rec\n{note}\n")
 
 
 def test_only_complete_configurations_are_served_as_they_are(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def run_check_repository(arguments: argparse.Namespace) -> None:
     from ppocr_engine.repository_check import check_repository
 
     found = check_repository(arguments.repository)
-    show(arguments, {"models": found.models}, f"{arguments.repository}: {', '.join(found.models)}")
+    lines = [f"{arguments.repository}: {', '.join(found.models)}", *found.notes]
+    show(arguments, {"models": found.models, "notes": found.notes}, "\n".join(lines))
 
 
 def run_explain(arguments: argparse.Namespace) -> None:

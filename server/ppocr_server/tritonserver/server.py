@@ -161,6 +161,7 @@ class TritonServer:
         self._processes = process_count(found.configs, in_processes)
         self._start_seconds = start_seconds(self._processes, found.configs)
         for warning in (
+            *found.notes,
             shortage(found.configs, free_bytes(), in_processes),
             surplus(self._processes, available_cores()),
         ):

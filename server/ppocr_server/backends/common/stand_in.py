@@ -107,15 +107,14 @@ class StandIn:
         """Answer all requests; a failing one gets an error of its own."""
         feeds = [self._feeds(request) for request in requests]
         if self._only_rows and (refused := refuse_rows(feeds, self._only_rows)):
-            return [
-                pb.InferenceResponse(error=pb.TritonError(refused, pb.TritonError.INTERNAL))
-                for _ in requests
-            ]
+            return [_error(refused) for _ in requests]
         answers = run_requests(
             feeds, self._run, batching=self._batching, errors=self._session.errors
         )
         return [
-            _error(answer) if isinstance(answer, Exception) else _response(request, answer)
+            _error(self._session.said(answer))
+            if isinstance(answer, Exception)
+            else _response(request, answer)
             for request, answer in zip(requests, answers, strict=True)
         ]
 
@@ -185,5 +184,5 @@ def _response(request: Any, answer: Mapping[str, Array]) -> Any:
     )
 
 
-def _error(error: Exception) -> Any:
-    return pb.InferenceResponse(error=pb.TritonError(str(error), pb.TritonError.INVALID_ARG))
+def _error(reason: str) -> Any:
+    return pb.InferenceResponse(error=pb.TritonError(reason, pb.TritonError.INTERNAL))
