@@ -18,7 +18,7 @@ CUDA, CPU = "cuda", "cpu"
 OPTIONS: Options = {
     "action": (("pack", "run"), REQUIRED, "what to do: pack here, run there"),
     "bundle": (Path, REQUIRED, "the bundle's folder", "BUNDLE"),
-    "--provider": ((CUDA, CPU), CUDA, "ONNX Runtime's provider to pack, or to run on"),
+    "--provider": ((CUDA, CPU), None, "of ONNX Runtime (default: cuda; run: what was packed)"),
     "--scenes": (list_of(str), [], "of sparse, poster, dense, mixed (default: all)", "NAME,…"),
     "--repository": ([Path], [], "pack: built repositories, in fp32, fp16 or both", "DIR"),
     "--samples": (Path, Path("samples"), "pack: folder of sample pictures", "DIR"),

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from ppocr_bench.errors import BenchError
+from ppocr_bench.gpu.command import CUDA
 from ppocr_bench.gpu.reference import make_reference
 from ppocr_bench.gpu.runtime import Files, runtime_files
 from ppocr_bench.pictures import Picture, read_labels, read_picture
@@ -25,7 +26,7 @@ from ppocr_bench.record import Result, Table
 from ppocr_converters.pictures.render import encode_page, render_dense_page
 
 Scene = TypeVar("Scene")
-SUMS, START, RUN = "SHA256SUMS", "ppocr-bench", "run.sh"
+SUMS, START, RUN = "SHA256SUMS", "python3", "run.sh"
 #: The samples of the scenes. A dense page is rendered, and `mixed` is all of them.
 SAMPLES = {"sparse": "sign_vertical.jpg", "poster": "poster_zh.jpg"}
 DENSE_SEED, DENSE_LINES = 1000, 116
@@ -90,7 +91,7 @@ def pack(args: argparse.Namespace) -> Result:
     with tempfile.TemporaryDirectory() as made:
         facts = make_reference(args.repository, list(pictures.values()))
         facts |= {"scenes": {name: [one.name for one in own] for name, own in scenes.items()}}
-        facts |= {"provider": args.provider}
+        facts |= {"provider": args.provider or CUDA}
         files = dict(write_facts(Path(made), facts, pictures))
         for name, folder in zip(facts["repositories"], args.repository, strict=True):
             files |= {
@@ -99,7 +100,7 @@ def pack(args: argparse.Namespace) -> Result:
                 if path.is_file()
             }
         if args.runtime:
-            files |= runtime_files(args.provider, Path(made))
+            files |= runtime_files(facts["provider"], Path(made))
             files[START] = Path(made) / START
         sums = write_pieces(args.bundle, files, args.piece_mb * MB)
     sizes = [(args.bundle / name).stat().st_size for name in sums]
@@ -135,7 +136,7 @@ def write_facts(folder: Path, facts: Mapping[str, Any], pictures: Mapping[str, P
         (folder / "pictures" / one.name).write_bytes(one.data)
     text = json.dumps(facts, ensure_ascii=False, indent=1)
     (folder / "bundle.json").write_text(text, "utf-8")
-    (folder / START).write_text(_script("start.sh"), "utf-8")
+    (folder / START).write_text(_script("python3.sh"), "utf-8")
     (folder / START).chmod(0o755)
     names = ["bundle.json", *(f"pictures/{name}" for name in pictures)]
     return {name: folder / name for name in names}

@@ -122,7 +122,7 @@ def compare(
 
 
 def on_cpu(repository: Path, target: Path) -> Path:
-    """A copy of a repository whose networks run on the CPU."""
+    """A copy of a repository whose networks run on the CPU, which needs no warm-up."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(repository, target)
     for path in target.glob("*/config.pbtxt"):
@@ -132,5 +132,6 @@ def on_cpu(repository: Path, target: Path) -> Path:
                 group.kind = group.KIND_CPU
                 group.ClearField("gpus")
         config.ClearField("optimization")
+        config.ClearField("model_warmup")
         write_config(path, config)
     return target

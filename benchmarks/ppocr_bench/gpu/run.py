@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ppocr_bench.errors import BenchError
@@ -23,9 +24,9 @@ LOG = logging.getLogger(__name__)
 LIMITS = {"machine": 40, "serve": 160, "bound": 75}
 TO_STOP = 20.0  # seconds for a stage to end its server
 POINTS = ["repository", "scene", "clients", "pictures_per_second", "p50_ms", "p95_ms", "p99_ms"]
-POINTS += ["refused", "cores", "client_cores", "gpu_percent", "gpu_memory_mib", "det_batch"]
-POINTS += ["rec_batch"]
-BOUNDS = ["repository", "picture", "way", "networks_ms", "bound_per_second"]
+POINTS += ["of_bound_percent", "refused", "cores", "client_cores", "gpu_percent"]
+POINTS += ["gpu_memory_mib", "det_batch", "rec_batch"]
+BOUNDS = ["repository", "picture", "way", "networks_ms"]
 
 
 def run_bundle(args: argparse.Namespace) -> Result:
@@ -42,21 +43,23 @@ def run_bundle(args: argparse.Namespace) -> Result:
     if not facts:
         raise BenchError(f"{args.bundle} is no bundle: it has neither {RUN} nor bundle.json")
     args.out.mkdir(parents=True, exist_ok=True)
-    job = {name: getattr(args, name) for name in ("clients", "seconds", "provider")}
-    job["scenes"] = list(chosen(facts["scenes"], args.scenes))
+    job = {"clients": args.clients, "seconds": args.seconds}
+    job |= {"provider": args.provider or facts["provider"]}
+    job |= {"scenes": list(chosen(facts["scenes"], args.scenes))}
     end = time.monotonic() + args.minutes * 60
     names = list(facts["repositories"])
     stages = ["machine", *(f"{kind}-{name}" for kind in ("serve", "bound") for name in names)]
     for stage in stages:
         run_stage(stage, args, job, end - time.monotonic())
-    return result({stage: read(args.out / f"{stage}.json") for stage in stages})
+    return result({stage: read(args.out / f"{stage}.json") for stage in stages}, facts["scenes"])
 
 
 def unpacked(args: argparse.Namespace) -> Result:
     """Unpack a bundle and run it by its own Python."""
-    options = ["--provider", args.provider, "--minutes", args.minutes, "--seconds", args.seconds]
+    options = ["--minutes", args.minutes, "--seconds", args.seconds]
     options += ["--clients", ",".join(map(str, args.clients))]
     options += ["--scenes", ",".join(args.scenes)] if args.scenes else []
+    options += ["--provider", args.provider] if args.provider else []
     command = ["sh", str(args.bundle / RUN), str(args.out), "--json", *map(str, options)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if not done.stdout:
@@ -74,10 +77,10 @@ def run_stage(stage: str, args: argparse.Namespace, job: Mapping[str, Any], left
     if kept.get("job") != wanted:
         kept = {"job": wanted}
     limit = min(LIMITS[stage.partition("-")[0]], left - TO_STOP)
-    kept["error"] = "there was no time left; run it again, or with more --minutes"
-    write(path, kept)
+    short = "there was no time left; run it again, or with more --minutes"
+    write(path, kept | {"error": "it did not end" if limit > 0 else short, "done": False})
     if limit <= 0:
-        return LOG.warning("%s: %s", stage, kept["error"])
+        return LOG.warning("%s: %s", stage, short)
     LOG.info("%s: up to %.0f s", stage, limit)
     begin = time.monotonic()
     words = [sys.executable, "-m", "ppocr_bench.gpu.stage", stage, str(args.bundle), str(args.out)]
@@ -108,56 +111,64 @@ def ended(process: subprocess.Popen[bytes], limit: float) -> str:
         return f"it was stopped at its limit of {limit:.0f} s; what was measured is kept"
 
 
-def result(stages: Mapping[str, Mapping[str, Any]]) -> Result:
+def result(stages: Mapping[str, Mapping[str, Any]], scenes: Mapping[str, Sequence[str]]) -> Result:
     """It passes where every stage ended well and every answer is within its bounds."""
-    points, bounds, notes = [], [], []
+    points: list[dict[str, Any]] = []
+    bounds: list[dict[str, Any]] = []
+    failed: list[str] = []
+    notes: list[str] = []
     for stage, kept in stages.items():
-        name = stage.partition("-")[2]
-        if kept["error"]:
-            notes.append(f"{stage}: FAILED: {kept['error']}")
+        own = {"repository": stage.partition("-")[2]}
         wrong = kept.get("answers", {})
-        notes += [f"{stage}: FAILED: {said}" for said in wrong.get("problems", ())]
-        notes += [
-            f"{stage}: FAILED: two answers differ: {one}" for one in wrong.get("unstable", ())
-        ]
-        points += [point_row(name, one) for one in kept.get("points", ())]
-        bounds += [
-            {**one, "repository": name, "bound_per_second": 1e3 / one["networks_ms"]}
-            for one in kept.get("pages", ())
-        ]
-        notes += list(way_errors(stage, kept.get("rows", ())))
-    ok = not any("FAILED" in note for note in notes)
+        said = [kept["error"], *wrong.get("problems", ())]
+        said += [f"two answers to {name} differ" for name in wrong.get("unstable", ())]
+        failed += [f"{stage}: FAILED: {one}" for one in said if one]
+        notes += way_errors(stage, kept.get("rows", ()))
+        points += [own | point_row(one) for one in kept.get("points", ())]
+        bounds += [own | one for one in kept.get("pages", ())]
+    for point in points:
+        point["of_bound_percent"] = of_bound(point, bounds, scenes[point["scene"]])
     best = max((one["pictures_per_second"] for one in points), default=0.0)
     return Result(
         f"{sum(not kept['error'] for kept in stages.values())} of {len(stages)} stages; at best "
         f"{best:.1f} pictures/s",
-        ok=ok,
+        ok=not failed,
         settings={"stages": dict(stages)},
         tables={
-            "points": Table(points, POINTS, "Load") if points else Table([]),
-            "bounds": Table(bounds, BOUNDS, "Networks alone, merged") if bounds else Table([]),
+            "points": Table(points, POINTS if points else (), "Load"),
+            "bounds": Table(bounds, BOUNDS if bounds else (), "Networks alone, requests merged"),
         },
-        notes=notes,
+        notes=[*failed, *notes],
     )
 
 
-def point_row(repository: str, point: Mapping[str, Any]) -> dict[str, Any]:
+def point_row(point: Mapping[str, Any]) -> dict[str, Any]:
     """A load as a row; `refused` are requests that got an error."""
     refused = sum(count for status, count in point["statuses"].items() if status != "OK")
-    batches = {
-        f"{name}_batch": point["steps"].get(name, {}).get("batch") for name in ("det", "rec")
-    }
-    empty = dict.fromkeys(POINTS)
-    return {**empty, **point, **batches, "repository": repository, "refused": refused}
+    steps = point["steps"]
+    batches = {f"{name}_batch": steps.get(name, {}).get("batch") for name in ("det", "rec")}
+    return {**dict.fromkeys(POINTS[1:]), **point, **batches, "refused": refused}
+
+
+def of_bound(
+    point: Mapping[str, Any], bounds: Sequence[Mapping[str, Any]], pictures: Sequence[str]
+) -> float | None:
+    """Throughput by what the networks alone allow on these pictures; None where that is unknown."""
+    least: dict[str, float] = {}
+    for row in bounds:
+        if row["repository"] == point["repository"]:
+            known = least.get(row["picture"], row["networks_ms"])
+            least[row["picture"]] = min(known, row["networks_ms"])
+    if not set(pictures) <= set(least):
+        return None
+    return float(point["pictures_per_second"]) * fmean(least[one] for one in pictures) / 10
 
 
 def way_errors(stage: str, rows: Any) -> Iterator[str]:
     """One sentence for each way in which a network could not be run."""
-    seen = set()
-    for row in rows:
-        if "error" in row and (key := (row["network"], row["way"])) not in seen:
-            seen.add(key)
-            yield f"{stage}: {row['network']} by {row['way']} could not be run: {row['error']}"
+    said = {(row["network"], row["way"]): row["error"] for row in rows if "error" in row}
+    for (network, way), error in said.items():
+        yield f"{stage}: {network} by {way} could not be run: {error}"
 
 
 def read(path: Path) -> dict[str, Any]:

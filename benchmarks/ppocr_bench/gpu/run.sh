@@ -1,7 +1,8 @@
 #!/bin/sh
 # sh BUNDLE/run.sh DIR [OPTIONS of `ppocr-bench gpu run`]
 # Checks the pieces beside this file, unpacks them into DIR/bundle, and measures into DIR.
-# Needs Linux on x86-64 with glibc 2.35, and sh, bash, cat, mkdir, tar, gzip, sha256sum.
+# Needs Linux on x86-64 with glibc 2.35, and sh, bash, cat, mkdir, dirname, tar, gzip,
+# sha256sum.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?"usage: sh $0 DIR [OPTIONS]; DIR is for the results"}
@@ -17,6 +18,6 @@ if [ "$(cat "$out/bundle/SHA256SUMS" 2>/dev/null)" != "$(cat "$here/SHA256SUMS")
     cat "$here"/piece-* | tar -xzf - -C "$out/bundle"
     cat "$here/SHA256SUMS" >"$out/bundle/SHA256SUMS"
 fi
-bench=$out/bundle/ppocr-bench
-[ -x "$bench" ] || bench=ppocr-bench
-exec "$bench" gpu run "$out/bundle" --out "$out" "$@"
+set -- gpu run "$out/bundle" --out "$out" "$@"
+[ -x "$out/bundle/python3" ] || exec ppocr-bench "$@"
+exec "$out/bundle/python3" -c "from ppocr_bench.cli import main; raise SystemExit(main())" "$@"

@@ -28,8 +28,17 @@ OF_THE_SYSTEM = (
     *("ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libresolv.so"),
     *("libutil.so", "libanl.so", "libnss", "libcuda.so", "libnvidia"),
 )
-NOT_PACKED = {"__pycache__", "test", "tests", "idlelib", "tkinter", "ensurepip", "site-packages"}
-NOT_PACKED |= {"dist-packages"}
+#: Beginnings of files and folders of Python that a run does not need.
+NOT_PACKED: tuple[str, ...] = (
+    "__pycache__",
+    "test",
+    "idlelib",
+    "tkinter",
+    "_tkinter",
+    "ensurepip",
+    "config-",
+)
+NOT_PACKED += ("site-packages", "dist-packages")
 STDLIB = f"python/lib/python{sysconfig.get_python_version()}"
 #: By its path in the bundle, where a file lies here.
 Files = Mapping[str, Path]
@@ -84,7 +93,8 @@ def _tree(folder: Path, name: str) -> dict[str, Path]:
     return {
         f"{name}/{path.relative_to(folder)}": path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not NOT_PACKED.intersection(path.relative_to(folder).parts)
+        if path.is_file()
+        and not any(part.startswith(NOT_PACKED) for part in path.relative_to(folder).parts)
     }
 
 
