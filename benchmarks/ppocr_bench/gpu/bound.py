@@ -19,14 +19,13 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.command import CUDA
 from ppocr_bench.gpu.reference import Facts, network_spec
 from ppocr_engine.config_pbtxt import read_config
-from ppocr_engine.onnxruntime_session import runtime_errors
+from ppocr_engine.onnxruntime_session import providers, runtime_errors
 from ppocr_engine.session import import_engine
 
 SECONDS, MOST = 0.25, 200
 #: How a session is run: arrays in and out, tensors that stay on the device, a recorded CUDA graph,
 #: and tensors that stay with TensorRT in place of CUDA's kernels.
 WAYS = {"cpu": ("arrays", "binding"), CUDA: ("arrays", "binding", "graph", "tensorrt")}
-HEURISTIC = {"cudnn_conv_algo_search": "HEURISTIC"}
 Keep = Callable[[Facts], None]
 #: Of a tensor by name: type and shape.
 Inputs = Mapping[str, tuple[str, Sequence[int]]]
@@ -107,16 +106,18 @@ def feeds_of(tensors: Inputs, rows: int) -> Facts:
 
 
 def open_session(repository: Path, network: str, provider: str, way: str) -> Any:
-    """A bare session of one thread."""
+    """A bare session of one thread, with the options of CUDA that are served."""
     runtime = import_engine("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    graph = {"enable_cuda_graph": "1"} if way == "graph" else {}
-    wanted: list[Any] = [("CUDAExecutionProvider", HEURISTIC | graph)] if provider == CUDA else []
+    spec = network_spec(repository, network)
+    cuda = dict(providers(spec)).get("CUDAExecutionProvider", {})
+    cuda |= {"enable_cuda_graph": str(int(way == "graph"))}
+    wanted: list[Any] = [("CUDAExecutionProvider", cuda)] if provider == CUDA else []
     if way == "tensorrt":
         wanted = ["TensorrtExecutionProvider", *wanted]
-    path = repository / network / "1" / network_spec(repository, network).file_name
+    path = repository / network / "1" / spec.file_name
     session = runtime.InferenceSession(
         str(path), options, providers=[*wanted, "CPUExecutionProvider"]
     )

@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.reference import Facts, compare, line_facts
 from ppocr_bench.load import closed_loop
 from ppocr_bench.pictures import Picture
@@ -23,6 +22,7 @@ from ppocr_bench.record import Run, percentile_ms
 from ppocr_bench.server_statistics import Server, steps_between
 from ppocr_bench.verbs.overload import sender
 from ppocr_client import OcrClient
+from ppocr_client.errors import OcrError
 from ppocr_engine.machine import available_cores
 from ppocr_pipeline.pipeline import Line
 from ppocr_server.tritonserver.server import TritonServer
@@ -92,21 +92,25 @@ def answers(
     expected: Mapping[str, Any],
     precisions: Mapping[str, str],
 ) -> Facts:
-    """Ask for every picture twice; how the first answers differ, and whether both are the same."""
+    """Ask for every picture twice; how the answers differ from the reference and each other."""
     found: dict[str, list[Facts]] = {}
-    unstable: list[str] = []
+    problems: list[str] = []
     with OcrClient(f"grpc://{server.grpc_url}", timeout=120) as client:
         for one in pictures:
-            first, second = (
-                [
-                    line_facts(Line(line.text, line.score, line.box, line.box_score))
-                    for line in client.read(one.data).lines
-                ]
-                for _ in range(2)
-            )
-            found[one.name] = first
-            unstable += [one.name] * (first != second)
-    return compare(expected, found, precisions) | {"unstable": unstable}
+            try:
+                first, second = (client.read(one.data).lines for _ in range(2))
+            except OcrError as error:
+                problems.append(f"{one.name}: {error}")
+                continue
+            found[one.name] = [
+                line_facts(Line(line.text, line.score, line.box, line.box_score)) for line in first
+            ]
+            if [(a.text, a.box.tolist()) for a in first] != [
+                (b.text, b.box.tolist()) for b in second
+            ]:
+                problems.append(f"{one.name}: two answers differ")
+    compared = compare(expected, found, precisions)
+    return compared | {"problems": [*problems, *compared["problems"]]}
 
 
 def measure(
@@ -125,10 +129,11 @@ def measure(
         used, whole = cpu_since(server.pid, cpu), time.monotonic() - begin
         steps = steps_between(totals, statistics.totals())
     runs = [run for run, _ in done]
-    window = max(run.begin for run in runs), min(run.end for run in runs)
+    begins, ends = [run.begin for run in runs], [run.end for run in runs]
+    window = max(begins), min(ends)
+    if window[0] >= window[1]:  # A slow server: one process has its answers before another.
+        window = min(begins), max(ends)
     run = Run(*window, [answer for run in runs for answer in run.answers])
-    if not run.counted():
-        raise BenchError(f"no answer came within {seconds:g} s; load longer with --seconds")
     return {
         "pictures_per_second": run.per_second,
         **{f"p{percent}_ms": percentile_ms(run.latencies(), percent) for percent in PERCENTILES},
