@@ -139,7 +139,8 @@ def _libraries(files: Iterable[Path]) -> dict[str, Path]:
         for path in files
         if path.suffix != ".py" and path.open("rb").read(4) == b"\x7fELF"
     ]
-    listed = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=False)
+    command = ["ldd", *binaries]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     own = {Path(path).resolve() for path in binaries}
     needed = {
         Path(line.split("=>")[1].split()[0])
