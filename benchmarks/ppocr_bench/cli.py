@@ -31,6 +31,7 @@ VERBS = {
     "peers": "the same pictures and weights through every way to serve them, side by side",
     "tune": "how this machine is used best for these pictures, as a `triton:` section",
     "plan": "how many servers a load needs, from the processor time of a page",
+    "gpu": "a bundle for a GPU machine without a network: answers, load, and the networks' bound",
     "report": "one HTML page from the results that --out wrote",
 }
 #: Old names: the verb that it is now, and what differs from that verb's defaults.
@@ -82,7 +83,8 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=VERBS.get(name, f"old name of a use of `{own}`"))
         if name != wanted:
             continue
-        module = import_module(f"ppocr_bench.verbs.{own.replace('-', '_')}")
+        folder = "gpu.command" if name == "gpu" else f"verbs.{own.replace('-', '_')}"
+        module = import_module(f"ppocr_bench.{folder}")
         verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
         verb.set_defaults(run=module.run, verb=own, save=None)

@@ -80,7 +80,9 @@ def test_the_build_context_holds_what_is_installed() -> None:
 
 
 def test_shell_scripts(program: Program) -> None:
-    check(program("shellcheck"), *SCRIPTS, DOCKER / "checks" / "chroot")
+    check(
+        program("shellcheck"), *SCRIPTS, *(DOCKER / "checks" / name for name in ("bare", "chroot"))
+    )
 
 
 def test_entry_point_runs_a_command_of_ones_own() -> None:

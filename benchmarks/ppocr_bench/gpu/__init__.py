@@ -1,0 +1,1 @@
+"""A bundle for a machine without a network, and what that machine's GPU does with it."""
