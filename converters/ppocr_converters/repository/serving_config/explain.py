@@ -12,8 +12,13 @@ from ppocr_converters.repository.serving_config.service import Service
 
 Language = Literal["en", "zh"]
 EFFECTS = {
-    "en": {"exact": "the same", "like": "near it", "none": "no equivalent"},
-    "zh": {"exact": "相同", "like": "近似", "none": "无对应"},
+    "en": {
+        "exact": "taken",
+        "like": "approximated",
+        "none": "taken, without effect",
+        "refused": "refused",
+    },
+    "zh": {"exact": "照用", "like": "近似", "none": "接受，无作用", "refused": "拒绝"},
 }
 HEADINGS = {
     "en": ("key", "type, range", "default", "effect", "becomes"),
