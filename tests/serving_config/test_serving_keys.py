@@ -159,6 +159,8 @@ def test_a_key_in_the_wrong_place_is_answered_with_its_own_place() -> None:
         document(small(dag__thread_num=2))
     with pytest.raises(ConfigError, match=r"unknown key op.det.devices; .*\.devices\?"):
         document(small(op__det__devices="0"))
+    with pytest.raises(ConfigError, match=r"use_gpu; did you mean op\.NAME\..*conf\.devices\?"):
+        document(small(op__det__local_service_conf__use_gpu=True))
 
 
 def test_a_name_like_no_key_is_answered_with_those_that_are_allowed() -> None:

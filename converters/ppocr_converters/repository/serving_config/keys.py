@@ -30,6 +30,18 @@ TYPES: dict[str, tuple[tuple[type, ...], str, str]] = {
 }
 
 
+#: What keys are called in PaddleOCR's own options and in Paddle Serving's commands.
+OTHER_NAMES = {
+    "use_gpu": "devices",
+    "gpu_id": "devices",
+    "gpu_ids": "devices",
+    "use_tensorrt": "device_type",
+    "enable_mkldnn": "use_mkldnn",
+    "cpu_threads": "thread_num",
+    "model_dir": "model_config",
+}
+
+
 class ConfigError(ConvertError):
     """A config.yml says something that is not allowed; key, value and what is allowed are named."""
 
@@ -182,6 +194,7 @@ def nearest(name: str, pattern: str, path: str) -> str:
         pattern: where, with NAME for the name of an Op.
         path: where, as written.
     """
+    name = OTHER_NAMES.get(name, name)
     here = children(pattern)
     start = f"{path}." if path else ""
     elsewhere: dict[str, str] = {}
