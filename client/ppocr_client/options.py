@@ -23,7 +23,7 @@ class ReadOptions(TypedDict, total=False):
     """The keyword arguments of `OcrClient.read`; names and meanings are PaddleOCR's."""
 
     det_limit_side_len: int
-    det_limit_type: Literal["max", "min"]
+    det_limit_type: Literal["max", "min", "long"]
     det_db_thresh: float
     det_db_box_thresh: float
     det_db_unclip_ratio: float
@@ -34,12 +34,13 @@ class ReadOptions(TypedDict, total=False):
     drop_score: float
     reading_order: Literal["page", "rows"]
     rec_padding: Literal["crop", "paddle"]
-    reference: Literal["paddleocr", "paddle_serving"]
+    reference: Literal["paddleocr", "paddle_serving", "paddleocr_pdserving"]
 
 
 HELP = {
     "det_limit_side_len": "side length to which the picture is scaled before detection",
-    "det_limit_type": "whether the longer side is limited (max) or the shorter one enlarged (min)",
+    "det_limit_type": "limit the longer side (max), enlarge the shorter (min), or fix the longer "
+    "(long)",
     "det_db_thresh": "probability from which a pixel counts as text",
     "det_db_box_thresh": "mean probability from which a box is kept",
     "det_db_unclip_ratio": "how much boxes are expanded",
@@ -50,7 +51,8 @@ HELP = {
     "drop_score": "score below which a line is left out",
     "reading_order": "as a person reads (page) or by rows of pixels as the reference (rows)",
     "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
-    "reference": "whose results to reproduce: PaddleOCR's or those of Paddle Serving's OCR example",
+    "reference": "whose results to reproduce: PaddleOCR's, those of Paddle Serving's OCR example, "
+    "or those of PaddleOCR's deploy/pdserving",
 }
 
 

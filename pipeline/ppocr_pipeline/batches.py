@@ -19,6 +19,7 @@ from ppocr_pipeline.limits import Limits, exceeded
 
 PADDLE_GROUP = 6  # rec_batch_num
 PADDLE_MIN_WIDTH = 320  # rec_image_shape
+PDSERVING_HEIGHT = 48  # that the 320 of deploy/pdserving belong to, whatever the model's height
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,27 @@ def plan_like_paddle_serving(
         Batch(tuple(range(start, min(start + batch_size, len(sizes)))), widest)
         for start in range(0, len(sizes), batch_size)
     ]
+
+
+def plan_like_pdserving(
+    sizes: Sequence[tuple[int, int]], height: int, max_width: int = Limits.max_rec_width
+) -> list[Batch]:
+    """Group crops as the RecOp of PaddleOCR's deploy/pdserving does.
+
+    Crops are taken six at a time in the order given, and padded to the widest so far, those of the
+    groups before included, at least 320 of 48 pixels.
+
+    Args:
+        sizes: height and width of each crop, pixels.
+        height: the model's input height, pixels.
+        max_width: pixels; a crop that would be wider is squeezed into it.
+    """
+    batches, widest = [], PADDLE_MIN_WIDTH / PDSERVING_HEIGHT
+    for start in range(0, len(sizes), PADDLE_GROUP):
+        group = range(start, min(start + PADDLE_GROUP, len(sizes)))
+        widest = max(widest, *(sizes[index][1] / float(sizes[index][0]) for index in group))
+        batches.append(Batch(tuple(group), min(int(height * widest), max_width)))
+    return batches
 
 
 def check_columns(batches: Sequence[Batch], limits: Limits) -> None:

@@ -21,8 +21,8 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
         pixels: uint8 [H, W, 3].
         box: float32 [4, 2], pixels, clockwise from top-left.
         reference: "paddleocr" interpolates cubically and takes the longer of opposite sides;
-            "paddle_serving" linearly, the upper and the left side, and it repeats the edge of
-            the box's bounding rectangle where the box leaves it.
+            the others linearly, the upper and the left side, and they repeat the edge of the
+            box's bounding rectangle where the box leaves it.
 
     Returns:
         uint8 [h, w, 3].
@@ -33,7 +33,7 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
     ((height, width),) = box_sizes(box[None], reference)
     if (part := upright_part(pixels, box, height, width)) is not None:
         return np.rot90(part) if height / width >= TALL else part
-    if reference == "paddle_serving":
+    if reference != "paddleocr":
         pixels, box = inside_bounds(pixels, box)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     warp = cv2.getPerspectiveTransform(box, corners)

@@ -19,7 +19,7 @@ from ppocr_pipeline.limits import Limits, exceeded
 
 MIN_SIZE = 3  # pixels of the map: a shorter side is noise
 # Pixels of the picture: a box must be longer than this on both sides.
-MIN_SIDE = {"paddleocr": 3, "paddle_serving": 10}
+MIN_SIDE = {"paddleocr": 3, "paddle_serving": 10, "paddleocr_pdserving": 10}
 MAX_PICTURE_SIDE = 65_535  # the most that max_image_side can be set to
 
 

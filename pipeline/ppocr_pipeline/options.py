@@ -77,11 +77,15 @@ class Switch:
         return "true or false"
 
 
+#: Whose arithmetic is reproduced: PaddleOCR's, that of Paddle Serving's OCR example, or that of
+#: PaddleOCR's services in deploy/pdserving.
+REFERENCES = ("paddleocr", "paddle_serving", "paddleocr_pdserving")
+
 OPTIONS: dict[str, Number | Choice | Switch] = {
-    # Whose arithmetic is reproduced: input sizes, rounding of boxes, cropping, order, padding.
-    "reference": Choice("paddleocr", ("paddleocr", "paddle_serving")),
+    # Input sizes, rounding of boxes, cropping, order, padding.
+    "reference": Choice("paddleocr", REFERENCES),
     "det_limit_side_len": Number(960, 32, 4096, integer=True),
-    "det_limit_type": Choice("max", ("max", "min")),
+    "det_limit_type": Choice("max", ("max", "min", "long")),
     "det_db_thresh": Number(0.3, 0, 1),
     "det_db_box_thresh": Number(0.6, 0, 1),
     "det_db_unclip_ratio": Number(1.5, 0.1, 10),

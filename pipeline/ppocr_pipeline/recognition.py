@@ -20,6 +20,7 @@ from ppocr_pipeline.batches import (
     plan_by_bucket,
     plan_like_paddle,
     plan_like_paddle_serving,
+    plan_like_pdserving,
 )
 from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_line, crop_size
 from ppocr_pipeline.ctc import ctc_decode
@@ -132,6 +133,8 @@ class RecognitionPlan:
             return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
         if options["reference"] == "paddleocr":
             return plan_like_paddle(sizes, self.height, max_width)
+        if options["reference"] == "paddleocr_pdserving":
+            return plan_like_pdserving(sizes, self.height, max_width)
         return plan_like_paddle_serving(sizes, self.height, self.batch_size, max_width)
 
 

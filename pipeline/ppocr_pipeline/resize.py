@@ -15,6 +15,7 @@ STRIDE = 32  # the detector halves its input five times
 Canvas = tuple[int, int]
 #: The value of `det_canvases` that leaves every picture at its own size.
 NONE = "none"
+LONG_STRIDE = 128  # of `long`
 
 
 def pad_tiny(pixels: np.ndarray) -> np.ndarray:
@@ -44,7 +45,12 @@ def one_less(length: int) -> int:
     return max((length // STRIDE - 1) * STRIDE, STRIDE)
 
 
-ROUNDING = {"paddleocr": nearest, "paddle_serving": one_less}
+def next_long(length: int) -> int:
+    """The next multiple of 128 from a length on, as PaddleOCR's `resize_long` rounds."""
+    return max(-(-length // LONG_STRIDE), 1) * LONG_STRIDE
+
+
+ROUNDING = {"paddleocr": nearest, "paddle_serving": one_less, "paddleocr_pdserving": nearest}
 
 
 def det_size(
@@ -61,18 +67,19 @@ def det_size(
         height: pixels, at least 1.
         width: pixels, at least 1.
         limit_side_len: the longer side is brought down to it (`max`), or the shorter one is
-            brought up to it (`min`); a picture already within the limit keeps its scale.
-        limit_type: "max" or "min".
-        reference: whose rounding to multiples of 32 is used, a key of ROUNDING.
+            brought up to it (`min`); a picture already within the limit keeps its scale. `long`
+            brings the longer side down or up to it.
+        limit_type: "max", "min" or "long".
+        reference: whose rounding to multiples of 32 is used, a key of ROUNDING; `long` has its own.
         max_pixels: of the detector's input, height times width.
 
     Raises:
         ValueError: the input would have more pixels, as `min` can make it of a thin picture.
     """
-    side = max(height, width) if limit_type == "max" else min(height, width)
-    outside = side > limit_side_len if limit_type == "max" else side < limit_side_len
-    ratio = limit_side_len / side if outside else 1.0
-    rounded = ROUNDING[reference]
+    side = min(height, width) if limit_type == "min" else max(height, width)
+    outside = {"max": side > limit_side_len, "min": side < limit_side_len, "long": True}
+    ratio = limit_side_len / side if outside[limit_type] else 1.0
+    rounded = next_long if limit_type == "long" else ROUNDING[reference]
     resized = rounded(int(height * ratio)), rounded(int(width * ratio))
     if (pixels := resized[0] * resized[1]) > max_pixels:
         what = f"IMAGE is {width}x{height} (width x height) and would be read at "
@@ -94,7 +101,7 @@ def resize_for_det(
     Args:
         pixels: uint8 [H, W, 3].
         limit_side_len: pixels, see `det_size`.
-        limit_type: "max" or "min", see `det_size`.
+        limit_type: see `det_size`.
         reference: see `det_size`.
         max_pixels: see `det_size`.
 

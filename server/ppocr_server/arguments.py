@@ -73,10 +73,14 @@ def _add_serving_arguments(options: argparse.ArgumentParser) -> None:
     add("--triton-argument", action="append", default=[], metavar="ARG", help=argument_help)
 
 
+OPT_HELP = "in place of what config.yml says, as in op.det.concurrency=1"
+
+
 def _add_config_arguments(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     config_help = "build the models of this file, serve them, answer on its old ports"
     add("--config", type=Path, metavar="FILE", help=config_help)
+    add("-o", "--opt", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=OPT_HELP)
     add("--work", type=Path, default=WORK, metavar="DIR", help="folder for all models")
     folder_help = "for the logs of the old endpoints; empty: standard error"
     add("--log-folder", default=LOG_FOLDER, metavar="DIR", help=folder_help)

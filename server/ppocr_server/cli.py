@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.access.security import security_of
+    from ppocr_server.errors import ServerError
     from ppocr_server.tritonserver.json_logs import json_log
 
     options.security = security_of(options)
@@ -68,6 +69,8 @@ def _serve(options: argparse.Namespace) -> int:
                 options.log_file = opened.enter_context(json_log(sys.stderr.fileno()))
             if options.config is not None:
                 return _serve_config(options, show)
+            if options.opt:
+                raise ServerError("--opt changes what a config.yml says; name one with --config")
             repository = options.model_repository or DEFAULT_REPOSITORY
             server = opened.enter_context(_server(options, repository, show))
             show.finish()
@@ -91,7 +94,7 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
 
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("ppocr_converters").setLevel(logging.INFO)
-    configured = read_config(options.config)
+    configured = read_config(options.config, options.opt)
     triton = configured.service.triton
     of_config = {"http": triton.http, "grpc": triton.grpc, "metrics": triton.metrics}
     repository = options.model_repository or build_repository(configured.service, options.work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,8 +48,12 @@ class Configured:
         return TracerSettings(interval, f"http://{metrics_url}/metrics", ops)
 
 
-def read_config(path: Path) -> Configured:
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
     """Read a config.yml, and check that its old ports are free before anything is built.
+
+    Args:
+        path: of the file.
+        overrides: `KEY.OF.PATH=VALUE` in place of what it says.
 
     Raises:
         ServerError: its content is not allowed, or the converters are not installed.
@@ -63,7 +67,7 @@ def read_config(path: Path) -> Configured:
             f"--config needs the converters ({error}); pip install 'ppocr-triton[convert,serve]'"
         ) from error
     try:
-        _, service = load_service(path)
+        _, service = load_service(path, overrides)
     except (ConvertError, EngineError) as error:
         raise ServerError(str(error)) from error
     endpoints = endpoint_settings(service)
@@ -106,6 +110,8 @@ def endpoint_settings(service: Service) -> EndpointSettings:
         timeout_ms=-1 if found.deadline_s is None else round(found.deadline_s * 1000),
         max_message_bytes=found.max_message_bytes,
         max_picture_bytes=found.max_picture_bytes,
+        model=found.model,
+        answer=found.answer,
         options={},
     )
 

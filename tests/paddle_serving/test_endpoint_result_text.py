@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_server.paddle_serving.result_text import result_text
+from ppocr_server.paddle_serving.result_text import ANSWERS, boxes_text, result_text
 
 BOX = np.array([[[295, 298], [10.5, 2], [3, 4], [5, 6]]], np.float32)
 
@@ -19,6 +19,17 @@ def test_a_line_reads_as_paddle_serving_writes_it() -> None:
     assert text == (
         "[[('text', 0.98196536), [[295.0, 298.0], [10.5, 2.0], [3.0, 4.0], [5.0, 6.0]]]]"
     )
+
+
+def test_texts_alone_are_a_list_of_them() -> None:
+    assert ANSWERS["res"].text(["it's", "中"]) == "[\"it's\", '中']"
+    assert ANSWERS["res"].text([]) == "[]"
+
+
+def test_boxes_alone_are_written_as_numpy_prints_them() -> None:
+    assert boxes_text(BOX) == str(BOX)
+    assert boxes_text(BOX[:0]) == "[]"
+    assert "..." not in boxes_text(np.repeat(BOX, 200, 0))
 
 
 def test_no_lines() -> None:

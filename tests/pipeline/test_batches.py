@@ -56,6 +56,15 @@ def test_paddles_groups_hold_every_crop_once_sorted_by_aspect(sizes):
     assert [len(batch.indices) for batch in plan[:-1]] == [6] * max(0, len(plan) - 1)
 
 
+def test_pdserving_takes_six_at_a_time_and_pads_to_the_widest_so_far():
+    sizes = [(48, 100)] * 6 + [(48, 400)] + [(48, 100)] * 6
+    plan = batches.plan_like_pdserving(sizes, 48)
+    assert [(len(batch.indices), batch.width) for batch in plan] == [(6, 320), (6, 400), (1, 400)]
+    assert [index for batch in plan for index in batch.indices] == list(range(13))
+    assert [batch.width for batch in batches.plan_like_pdserving(sizes[:1], 32)] == [213]
+    assert batches.plan_like_pdserving([], 48) == []
+
+
 @given(SIZES, st.integers(1, 8))
 def test_paddle_serving_pads_to_the_widest_of_the_picture(sizes, batch_size):
     plan = batches.plan_like_paddle_serving(sizes, 48, batch_size)

@@ -6,6 +6,7 @@ import pytest
 
 from ppocr_pipeline import crop
 from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import REFERENCES
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8)
 
@@ -19,7 +20,7 @@ def test_an_upright_box_is_cut_out_exactly():
     assert np.array_equal(cut, PIXELS[30:60, 20:120])
 
 
-@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+@pytest.mark.parametrize("reference", REFERENCES)
 @pytest.mark.parametrize("box", [quad(0, 0, 200, 120), quad(7, 9, 190, 10), quad(3, 4, 9, 118)])
 def test_an_upright_box_is_what_its_warp_would_be(box, reference, monkeypatch):
     cut = crop.crop_line(PIXELS, box, reference)

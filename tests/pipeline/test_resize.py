@@ -33,6 +33,12 @@ def test_the_shorter_side_is_raised():
     assert resize.det_size(800, 900, 736, "min") == (800, 896)
 
 
+def test_the_longer_side_is_fixed_and_rounded_up_to_128():
+    assert resize.det_size(154, 308, 960, "long", "paddleocr_pdserving") == (512, 1024)
+    assert resize.det_size(2000, 1000, 960, "long") == (1024, 512)
+    assert resize.det_size(1, 2000, 960, "long") == (128, 1024)
+
+
 def test_a_thin_picture_is_not_blown_up_without_bound():
     with pytest.raises(
         ValueError, match=r"would be read at .*x736, .*allowed: max_det_pixels 16777216"

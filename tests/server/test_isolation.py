@@ -32,6 +32,7 @@ OPTIONS: tuple[dict, ...] = (
     {"drop_score": "0.9"},
     {"rec_padding": "paddle", "drop_score": 0},
     {"reference": "paddle_serving", "rec_padding": "paddle"},
+    {"reference": "paddleocr_pdserving", "rec_padding": "paddle", "det_limit_type": "long"},
     {"det_db_thresh": "0.2", "det_db_unclip_ratio": "2.2", "use_dilation": True},
     {"det_limit_type": "min", "det_limit_side_len": 64, "det_db_score_mode": "slow"},
 )

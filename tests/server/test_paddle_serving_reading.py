@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,3 +56,24 @@ def test_the_photographs_read_as_paddle_serving_read_them(server, name):
     texts, scores = THEIRS[name]
     assert [line.text for line in result.lines] == texts
     assert [line.score for line in result.lines[: len(scores)]] == pytest.approx(scores, abs=5e-4)
+
+
+#: Each kind of service, and the first lines of one small picture by its arithmetic, computed apart
+#: from this code.
+RAISED = {"det_limit_type": "min", "det_limit_side_len": 736, "drop_score": 0.5}
+FIXED = RAISED | {"det_limit_type": "long", "det_limit_side_len": 960}
+SERVICES: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("paddle_serving", {"drop_score": 0}, ["Millions of units except where noted", "How are you?"]),
+    ("paddleocr_pdserving", RAISED, ["Millionsofunitsexceptwhere noted", "Howareyou?"]),
+    ("paddleocr_pdserving", FIXED, ["Millionsofunitsexceptwherenoted", "Howareyou？"]),
+]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("reference", "options", "texts"), SERVICES)
+def test_small_text_reads_as_each_kind_of_service_read_it(server, reference, options, texts):
+    picture = Path(__file__).with_name("spaced_words.png")
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        result = client.read(picture, reference=reference, rec_padding="paddle", **options)
+    assert [line.text for line in result.lines[:2]] == texts
+    assert len(result.lines) == (4 if options is FIXED else 5)

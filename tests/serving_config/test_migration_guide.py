@@ -180,13 +180,10 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
 
 def test_a_taken_old_port_is_told_before_anything_is_built(tmp_path: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
-        settings = yaml.safe_load(EXAMPLE.read_text("utf-8"))
-        settings["http_port"] = taken.getsockname()[1]
-        settings["rpc_port"] = None
-        path = tmp_path / "config.yml"
-        path.write_text(yaml.safe_dump(settings), "utf-8")
-        command = ["ppocr-serve", "--config", str(path), "--work", str(tmp_path / "work")]
+        port = taken.getsockname()[1]
+        command = ["ppocr-serve", "--config", str(EXAMPLE), "--work", str(tmp_path / "work")]
+        command += ["--opt", f"http_port={port}", "rpc_port="]
         done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"port {settings['http_port']} on 0.0.0.0 is already in use" in done.stderr
+    assert f"port {port} on 0.0.0.0 is already in use" in done.stderr
     assert not (tmp_path / "work").exists()

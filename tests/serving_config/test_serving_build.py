@@ -35,9 +35,9 @@ FIVE: list[tuple[dict[str, Any], int, int]] = [
 ]
 
 
-def assembled(changes: dict[str, Any], repository: Path, folder: Path) -> dict[str, int]:
+def assembled(data: dict[str, Any], repository: Path, folder: Path) -> dict[str, int]:
     """The instances of each model of a configuration that was made a repository of."""
-    plan = plan_service(document(small(**changes))).plan
+    plan = plan_service(document(data)).plan
     built = repository.parent / "onnx"
     names = {"det": DET, "rec": REC}
     networks = {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}
@@ -55,7 +55,8 @@ def test_triton_runs_the_counts_of_five_configurations(
 ) -> None:
     expected = dict.fromkeys(DET_OP, det) | dict.fromkeys(REC_OP, rec)
     folder = tmp_path / "repository"
-    counts = assembled(changes | {"triton__profile": "cpu-onnxruntime"}, repository, folder)
+    data = small(**changes, triton__profile="cpu-onnxruntime")
+    counts = assembled(data, repository, folder)
     assert counts == expected | {"admit": 1, "ocr": 0, "detect": 0}
     with TritonServer(folder, grace=0) as server:
         assert running_instances(server, expected) == expected
@@ -78,12 +79,27 @@ def running_instances(server: TritonServer, models: Iterable[str]) -> dict[str, 
     return counts
 
 
+@pytest.mark.parametrize(("left", "counts"), [("det", (3, 1)), ("rec", (1, 3))])
+def test_a_service_of_one_op_is_a_whole_repository(
+    left: str, counts: tuple[int, int], repository: Path, tmp_path: Path
+) -> None:
+    data = small(op__det__concurrency=3, op__rec__concurrency=3)
+    data["op"] = {left: data["op"][left]}
+    found = assembled(data, repository, tmp_path / "repository")
+    assert found == dict.fromkeys(DET_OP, counts[0]) | dict.fromkeys(REC_OP, counts[1]) | {
+        "admit": 1,
+        "ocr": 0,
+        "detect": 0,
+    }
+
+
 def test_gpu_placements_are_in_the_text(repository: Path, tmp_path: Path) -> None:
     """No GPU is needed to see where instances would be put."""
     local = {"devices": "0,1,2", "device_type": 2}
     changes = {f"op__det__local_service_conf__{name}": value for name, value in local.items()}
     changes["op__rec__local_service_conf__precision"] = "bf16"
-    assembled({"op__det__concurrency": 7} | changes, repository, tmp_path / "repository")
+    data = small(op__det__concurrency=7, **changes)
+    assembled(data, repository, tmp_path / "repository")
     text = (tmp_path / "repository" / "det" / "config.pbtxt").read_text("utf-8")
     groups = [
         f"instance_group {{\n  count: {n}\n  gpus: [{card}]\n  kind: KIND_GPU\n}}\n"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
-from serving_config.configs import EXAMPLE
+from serving_config.configs import DET, EXAMPLE, HERE, REC
 
 from ppocr_converters.cli import main
 from ppocr_converters.repository.serving_config.build import load_service
-from ppocr_converters.repository.serving_config.document import expand
-from ppocr_converters.repository.serving_config.explain import explain, key_table
-from ppocr_converters.repository.serving_config.keys import all_keys
+from ppocr_converters.repository.serving_config.document import expand, parse_document
+from ppocr_converters.repository.serving_config.explain import EFFECTS, explain, key_table
+from ppocr_converters.repository.serving_config.keys import ConfigError, all_keys, key_at
 from ppocr_converters.repository.serving_config.schema import schema
+from ppocr_converters.repository.serving_config.service import plan_service
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "config.yml"
+MODELS = {"det": DET, "rec": REC}
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, DEFAULT])
@@ -69,6 +72,16 @@ def test_a_configuration_leaves_nothing_to_other_options(
     assert f"{option[0].split('=')[0]} cannot go with --config" in capsys.readouterr().err
 
 
+def test_opt_changes_what_the_file_says(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["explain", str(EXAMPLE), "--json", "--opt", "op.det.concurrency=1"]
+    assert main([*command, "worker_num=5", "-o", "op.rec.local_service_conf.devices=0"]) == 0
+    rows = {row["key"]: row["value"] for row in json.loads(capsys.readouterr().out)}
+    assert (rows["op.det.concurrency"], rows["worker_num"]) == (1, 5)
+    assert rows["op.rec.local_service_conf.devices"] == "0"
+    assert main(["build", "--opt", "worker_num=5"]) == 1
+    assert "--opt changes what a config.yml says; name one with" in capsys.readouterr().err
+
+
 def test_a_mistake_is_one_line_with_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +105,50 @@ def test_the_committed_schema_is_the_generated_one(capsys: pytest.CaptureFixture
     assert first == "# yaml-language-server: $schema=config.schema.json"
 
 
+SHAPE = re.compile(r"^\| [^|]+ \| `([^`]+)` \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
+
+
+def shapes_of(guide: str) -> list[tuple[str, str]]:
+    """The examples of the guide's table of shapes, and the effect that it says they have."""
+    text = (ROOT / "docs" / guide).read_text("utf-8")
+    words = {word for effects in EFFECTS.values() for word in effects.values()}
+    return [(example, effect) for example, effect in SHAPE.findall(text) if effect in words]
+
+
+def effect_of(example: str) -> str:
+    """What happens to a file with an override, or to a file of its own."""
+    local = {op: {"local_service_conf": {"model_config": name}} for op, name in MODELS.items()}
+    text = yaml.safe_dump({"http_port": 9999, "op": local})
+    overrides = [] if example.startswith("{") else [example]
+    try:
+        found = parse_document(text if overrides else example, HERE, overrides)
+        service = plan_service(found)
+    except ConfigError:
+        return "refused"
+    path = example.partition("=")[0]
+    _, key = key_at(path)
+    return "exact" if key is None or path not in service.warnings else key.effect
+
+
+def test_the_guides_say_what_becomes_of_every_shape() -> None:
+    english, chinese = shapes_of("migration.md"), shapes_of("migration_CN.md")
+    assert len(english) >= 20
+    assert [example for example, _ in english] == [example for example, _ in chinese]
+    for (example, said), (_, also) in zip(english, chinese, strict=True):
+        effect = effect_of(example)
+        assert (said, also) == (EFFECTS["en"][effect], EFFECTS["zh"][effect]), example
+
+
+def test_every_effect_of_the_table_of_keys_is_that_of_the_code() -> None:
+    for path, key in all_keys().items():
+        if path.startswith("triton.") or key.effect == "exact":
+            continue
+        values = {"bool": not key.default, "int": 7, "str": "x", "strs": ["x"]}
+        changed = next((word for word in key.words if word != key.default), values[key.type])
+        given = f"{path.replace('NAME', 'det')}={json.dumps(changed)}".replace('="', "=").strip('"')
+        assert effect_of(given) == key.effect, path
+
+
 def test_the_schema_has_every_key_with_its_range() -> None:
     made = schema()
     for path, key in all_keys().items():
@@ -101,7 +158,7 @@ def test_the_schema_has_every_key_with_its_range() -> None:
             place = below or place["properties"][section]
         entry = place["items"] if key.is_list else place
         assert (entry.get("minimum"), entry.get("maximum")) == (key.low, key.high)
-        assert [word for word in entry.get("enum", []) if word is not None] == list(key.words)
+        assert [word for word in entry.get("enum", []) if word is not None] == list(key.spellings)
         assert key.meaning in place["description"]
 
 

@@ -37,6 +37,8 @@ PADDLE_SERVING = {
     "dag.use_profile": False,
     "dag.tracer.interval_s": -1,
     "dag.channel_size": 0,
+    "dag.enable_prometheus": False,
+    "dag.prometheus_port": None,
     "dag.channel_recv_frist_arrive": False,
     "op.NAME.concurrency": 1,
     "op.NAME.timeout": -1,
@@ -46,6 +48,8 @@ PADDLE_SERVING = {
     "op.NAME.server_endpoints": None,
     "op.NAME.client_config": None,
     "op.NAME.client_type": None,
+    "op.NAME.use_encryption_model": False,
+    "op.NAME.encryption_key": None,
     "op.NAME.fetch_list": None,
     "op.NAME.local_service_conf.client_type": "local_predictor",
     "op.NAME.local_service_conf.model_config": None,
@@ -62,6 +66,7 @@ PADDLE_SERVING = {
     "op.NAME.local_service_conf.mkldnn_cache_capacity": 0,
     "op.NAME.local_service_conf.mkldnn_op_list": None,
     "op.NAME.local_service_conf.mkldnn_bf16_op_list": None,
+    "op.NAME.local_service_conf.use_trt": False,
     "op.NAME.local_service_conf.min_subgraph_size": 3,
 }
 
@@ -82,7 +87,7 @@ def good_values(key: Key) -> list[Any]:
     if key.words:
         return list(key.words)
     if key.type == "bool":
-        return [True, False]
+        return [value for value in (True, False) if value not in key.refused]
     if key.type in ("str", "strs"):
         texts = {"devices": "0, 1,2", "rec_buckets": "96-640/32,700", "det_canvases": "640x640"}
         text = texts.get(key.path.rpartition(".")[2], "some.name")
@@ -154,6 +159,8 @@ def test_a_key_in_the_wrong_place_is_answered_with_its_own_place() -> None:
         document(small(dag__thread_num=2))
     with pytest.raises(ConfigError, match=r"unknown key op.det.devices; .*\.devices\?"):
         document(small(op__det__devices="0"))
+    with pytest.raises(ConfigError, match=r"use_gpu; did you mean op\.NAME\..*conf\.devices\?"):
+        document(small(op__det__local_service_conf__use_gpu=True))
 
 
 def test_a_name_like_no_key_is_answered_with_those_that_are_allowed() -> None:
@@ -201,12 +208,58 @@ def test_a_key_written_twice_is_refused_with_its_line() -> None:
         parse_document("http_port: 9999\nworker_num: 1\nhttp_port: 9998\n", Path())
 
 
+def test_merged_keys_may_be_overridden_and_do_not_grow_without_bound() -> None:
+    text = "http_port: 9999\nop:\n  det: &op {concurrency: 2, retry: 3}\n"
+    found = parse_document(text + "  rec: {<<: *op, concurrency: 4}\n", Path())
+    assert (found["op.rec.concurrency"], found["op.rec.retry"]) == (4, 3)
+    with pytest.raises(ConfigError, match="line 4: the key retry is written twice"):
+        parse_document(text + "  rec: {<<: *op, retry: 4, retry: 4}\n", Path())
+    chain = [f"{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12)]
+    with pytest.raises(ConfigError, match="unknown key 0"):
+        parse_document("\n".join(["0: &a0 {a: 1, b: 2}", *chain]), Path())
+
+
+def test_an_override_is_read_by_the_type_of_its_key() -> None:
+    given = ["op.det.concurrency=5", "op.det.local_service_conf.devices=0", "op.cls.retry = 2"]
+    given += ["op.det.local_service_conf.ir_optim=False", "op.rec.fetch_list=[a, b]", "rpc_port="]
+    found = parse_document("http_port: 9999\nop: {det: , rec: }\n", Path(), given)
+    assert found["op.det.concurrency"] == 5
+    assert found["op.det.local_service_conf.devices"] == "0"
+    assert found["op.det.local_service_conf.ir_optim"] is False
+    assert found["op.rec.fetch_list"] == ("a", "b")
+    assert found.ops == ("det", "rec", "cls")
+    assert "rpc_port" not in found.written
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("op.det.concurrency", "write KEY.OF.PATH=VALUE, as in op.det.concurrency=1"),
+        (
+            "op.det.concurency=1",
+            "unknown key op.det.concurency; did you mean op.det.concurrency",
+        ),
+        ("op.det=1", "unknown key op.det; allowed here"),
+        ("worker_num=[", "'\\[' is no YAML"),
+        ("worker_num=0", "worker_num is 0; allowed: a whole number from 1"),
+    ],
+)
+def test_an_override_that_is_none_is_refused(given: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        parse_document("http_port: 9999\n", Path(), [given])
+
+
 def test_the_name_of_an_op_has_no_dot() -> None:
     with pytest.raises(ConfigError, match="name of an Op cannot have a dot"):
         parse_document("op:\n  det.a:\n    concurrency: 1\n", Path())
 
 
-@pytest.mark.parametrize("text", ["a: [", "\ta: 1", "a: b: c", "!!python/object:os.system {}"])
+def test_a_tag_that_is_not_data_is_not_taken() -> None:
+    with pytest.raises(ConfigError, match="not taken: could not determine a constructor for the"):
+        parse_document("!!python/object:os.system {}", Path())
+
+
+@pytest.mark.parametrize("text", ["a: [", "\ta: 1", "a: b: c"])
 def test_what_is_no_yaml_is_said_to_be_none(text: str) -> None:
     with pytest.raises(ConfigError, match="not YAML"):
         parse_document(text, Path())

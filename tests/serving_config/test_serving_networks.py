@@ -34,19 +34,69 @@ def test_a_classifier_is_an_op_of_its_own() -> None:
 def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
     data = small()
     data["op"]["stage"] = {}
-    with pytest.raises(ConfigError, match="cannot tell what the Op stage does; allowed: a name"):
+    another = "op.stage is an Op of another kind than det, rec and cls, which are what is served"
+    with pytest.raises(ConfigError, match=f"{another}: its name has none of them in it"):
         plan_service(document(data))
     data["op"]["stage"] = {"local_service_conf": {"model_config": "folder"}}
+    with pytest.raises(ConfigError, match=f"{another}: neither its name nor that of its model"):
+        plan_service(document(data, tmp_path))
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ConfigError, match=r"what the Op stage does: .*holds no Paddle model"):
+    with pytest.raises(ConfigError, match=rf"{another}: of its model: .*holds no Paddle model"):
         plan_service(document(data, tmp_path))
 
 
-@pytest.mark.parametrize(("missing", "sentence"), [("det", "an Op for det"), ("rec", "for rec")])
-def test_det_and_rec_are_both_needed_once(missing: str, sentence: str) -> None:
+@pytest.mark.parametrize("name", ["layout", "table_rec", "seal_det", "MaskRCNN_Op", "ser"])
+def test_an_op_of_another_kind_is_told_by_its_name(name: str) -> None:
     data = small()
-    op = data["op"].pop(missing)
-    with pytest.raises(ConfigError, match=f"the OCR service needs .*{sentence}"):
+    data["op"][name] = {"local_service_conf": {"model_config": "/paddle/any_rec"}}
+    with pytest.raises(ConfigError, match=rf"op\.{name} is an Op of another .* something else"):
+        plan_service(document(data))
+
+
+def test_a_direction_classifier_is_no_recogniser() -> None:
+    data = small(op__text_direction__local_service_conf__model_config="ch_ppocr_mobile_v2.0_cls")
+    assert plan_service(document(data)).ops["text_direction"] == "cls"
+
+
+def test_a_model_that_is_not_there_is_told_by_key_and_not_built() -> None:
+    found = service(op__det__local_service_conf__model_config="nowhere")
+    assert "det" not in found.networks
+    key = "op.det.local_service_conf.model_config"
+    assert found.plan.unavailable[0].startswith(f"{key} is 'nowhere': there is no ")
+    found = service(op__det__local_service_conf__model_config=None)
+    assert found.plan.unavailable[0].startswith(f"{key} is empty; allowed: the folder")
+
+
+@pytest.mark.parametrize(
+    ("left", "model", "answer", "other"),
+    [("det", "detect", "dt_boxes", "rec"), ("rec", "recognize", "res", "det")],
+)
+def test_one_op_alone_is_completed_and_answers_its_own_way(
+    left: str, model: str, answer: str, other: str
+) -> None:
+    data = small(op__det__concurrency=3, op__rec__concurrency=3)
+    del data["op"][other]
+    found = plan_service(document(data))
+    assert (found.endpoints.model, found.endpoints.answer) == (model, answer)
+    assert set(found.networks) == {"det", "rec"}
+    counts = [found.plan.models[kind].instances[0].count for kind in (left, other)]
+    assert counts == [3, 1]
+    assert f"without an Op for {other}" in found.warnings[f"triton.{other}_model"]
+
+
+def test_an_answer_must_be_one_that_the_service_has() -> None:
+    assert service(triton__answer="res").endpoints.answer == "res"
+    data = small(triton__answer="result")
+    del data["op"]["rec"]
+    with pytest.raises(ConfigError, match=r"answer is result; a service of det answers dt_boxes"):
+        plan_service(document(data))
+
+
+def test_no_kind_of_op_is_there_twice_and_one_of_det_and_rec_is_there() -> None:
+    data = small()
+    op = data["op"]["det"]
+    data["op"] = {"cls": op}
+    with pytest.raises(ConfigError, match="in op: cls; allowed: an Op for det and one for rec"):
         plan_service(document(data))
     data["op"] = {"det": op, "det2": op}
     with pytest.raises(ConfigError, match=r"op\.det2 and op\.det are both of kind det"):

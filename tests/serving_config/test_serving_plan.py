@@ -193,8 +193,6 @@ def test_the_old_endpoints_are_what_the_keys_say(
         ({"triton__det_canvases": "640x650"}, "det_canvases is .*multiples of 32"),
         ({"op__det__server_endpoints": ["127.0.0.1:9293"]}, "endpoints asks for remote inference"),
         ({"triton__use_angle_cls": True}, "use_angle_cls is true; it needs an Op for cls"),
-        ({f"{LOCAL}model_config": "nowhere"}, r"is 'nowhere': there is no .*/nowhere"),
-        ({f"{LOCAL}model_config": None}, r"op\.det\.local_service_conf\.model_config is empty"),
     ],
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any], reason: str) -> None:

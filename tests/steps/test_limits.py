@@ -17,6 +17,7 @@ from ppocr_converters.repository.serving_config.keys import all_keys
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_pipeline import limits
+from ppocr_pipeline.options import REFERENCES
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("det_preprocess", "det_postprocess", "recognize")
@@ -128,7 +129,7 @@ def test_a_box_of_any_size_is_refused_for_its_request_alone(alone):
         assert before.arrays()["TEXTS"].tolist() == after.arrays()["TEXTS"].tolist()
 
 
-@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+@pytest.mark.parametrize("reference", REFERENCES)
 def test_an_extreme_line_is_squeezed(alone, reference):
     model = alone("recognize", max_rec_width="640")
     options = {"rec_padding": "paddle", "reference": reference}

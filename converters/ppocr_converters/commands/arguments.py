@@ -27,6 +27,16 @@ def add_command(
     return parser
 
 
+OPT_HELP = "in place of what config.yml says, as in op.det.concurrency=1"
+
+
+def add_opt(parser: argparse.ArgumentParser) -> None:
+    """`--opt`, as PaddleOCR's web_service.py has it."""
+    parser.add_argument(
+        "-o", "--opt", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=OPT_HELP
+    )
+
+
 def add_opset(parser: argparse.ArgumentParser) -> None:
     """Add `--opset`."""
     parser.add_argument(

@@ -14,6 +14,7 @@ from ppocr_converters.commands.arguments import (
     add_command,
     add_dictionary,
     add_opset,
+    add_opt,
     add_proof,
     add_supply,
     check_tolerance,
@@ -54,6 +55,7 @@ def add_build(commands: Any) -> None:
     """Add the command of this file."""
     build = add_command(commands, "build", run_build, "all of it: a repository to serve")
     build.add_argument("--config", type=Path, metavar="FILE", help="a Paddle Serving config.yml")
+    add_opt(build)
     build.add_argument("--det", help=f"name, folder or ONNX file ({DET})")
     build.add_argument("--rec", help=f"name, folder or ONNX file ({REC})")
     build.add_argument(
@@ -160,7 +162,7 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
     given = [f"--{name.replace('_', '-')}" for name in OF_CONFIG if getattr(arguments, name)]
     if given:
         raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
-    _, service = load_service(arguments.config)
+    _, service = load_service(arguments.config, arguments.opt)
     return build_service(service, arguments.work, **_common(arguments))
 
 
@@ -168,6 +170,8 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
     from ppocr_converters.repository.build import BuildRequest, build
     from ppocr_converters.repository.model_source import ModelChoice
 
+    if arguments.opt:
+        raise ConvertError("--opt changes what a config.yml says; name one with --config")
     space = False if arguments.no_space else None
     models: dict[Kind, ModelChoice] = {
         "det": ModelChoice(arguments.det or DET),

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.commands.arguments import add_command, show
+from ppocr_converters.commands.arguments import add_command, add_opt, show
 from ppocr_converters.errors import ConvertError
 
 
@@ -35,6 +35,7 @@ def add_repository_commands(commands: Any) -> None:
     text = "what every key of a config.yml becomes"
     explain = add_command(commands, "explain", run_explain, text)
     explain.add_argument("config", type=Path, nargs="?", help="a Paddle Serving config.yml")
+    add_opt(explain)
     explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
     explain.add_argument("--language", choices=["en", "zh"], default="en", help="of --keys")
     explain.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
@@ -91,5 +92,5 @@ def run_explain(arguments: argparse.Namespace) -> None:
         return
     if arguments.config is None:
         raise ConvertError("name a config.yml to explain, or ask for --keys or --schema")
-    rows = explain(*load_service(arguments.config))
+    rows = explain(*load_service(arguments.config, arguments.opt))
     show(arguments, [dataclasses.asdict(row) for row in rows], table(rows))

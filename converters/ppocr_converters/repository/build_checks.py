@@ -27,6 +27,8 @@ def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
     Raises:
         RepositoryError: it cannot; says what to change.
     """
+    if plan.unavailable:
+        raise RepositoryError(f"{plan.name} cannot be built: " + "; ".join(plan.unavailable))
     engines = {n: one.engine for n, one in plan.models.items() if one.engine is not None}
     if any(engine.precision == "bf16" for engine in engines.values()) and (why := no_bfloat16()):
         raise RepositoryError(f"{plan.name} computes in bfloat16, and {why}")

@@ -101,11 +101,13 @@ class Plan:
     Attributes:
         name: for messages: of the profile or the configuration file.
         models: by the name under which Triton serves them.
+        unavailable: models that are named and not there, a sentence each.
         cores: of the machine that the instances were counted for, None where all are written out.
     """
 
     name: str
     models: Mapping[str, ModelPlan]
+    unavailable: tuple[str, ...] = ()
     cores: int | None = None
 
 

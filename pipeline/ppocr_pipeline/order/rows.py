@@ -16,7 +16,7 @@ def row_order(boxes: np.ndarray, reference: str = "paddleocr") -> np.ndarray:
 
     Args:
         boxes: float32 [N, 4, 2], pixels, top-left corner first.
-        reference: "paddleocr" or "paddle_serving".
+        reference: "paddleocr"; any other orders as Paddle Serving.
 
     Returns:
         int64 [N], the index into `boxes` at each place.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -14,7 +14,7 @@ from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelReadyRequest
 from tritonclient.utils import deserialize_bytes_tensor
 
 from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
-from ppocr_server.paddle_serving.result_text import result_text
+from ppocr_server.paddle_serving.result_text import ANSWERS, AnswerForm
 from ppocr_server.paddle_serving.settings import EndpointSettings, OptionValue
 
 INT32_MAX = 2**31 - 1
@@ -25,7 +25,6 @@ CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
-OUTPUTS = ("TEXTS", "SCORES", "BOXES")
 # Triton names the model that the client asked for, which is no help to a client of this endpoint.
 ENSEMBLE = re.compile(r"^in ensemble '[^']*', ")
 PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
@@ -54,7 +53,8 @@ class TritonBackend:
         self._channel = settings.upstream.channel(url, CHANNEL)
         self.stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._settings = settings
-        self._constant = constant_part(settings.model, settings.options)
+        self._form = ANSWERS[settings.answer]
+        self._constant = constant_part(settings.model, self._form.outputs, settings.options)
 
     async def read(self, picture: bytes, request_id: str) -> str:
         """Return the text of the result; cancelling this cancels the request at Triton.
@@ -72,7 +72,7 @@ class TritonBackend:
         request.MergeFrom(self._constant)
         for tries_left in reversed(range(self._settings.retry)):
             try:
-                return text_of(await self.stub.ModelInfer(request))
+                return text_of(await self.stub.ModelInfer(request), self._form)
             except grpc.RpcError as error:
                 status = error.code().name
                 if status not in PASSING or not tries_left:
@@ -99,11 +99,11 @@ class TritonBackend:
         await self._channel.close()
 
 
-def constant_part(model: str, options: Mapping[str, OptionValue]) -> Any:
+def constant_part(model: str, outputs: Sequence[str], options: Mapping[str, OptionValue]) -> Any:
     """The part that all requests share: everything except the id and the picture."""
     request = ModelInferRequest(model_name=model)
     request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
-    for name in OUTPUTS:
+    for name in outputs:
         request.outputs.add(name=name)
     for name, value in options.items():
         parameter = request.parameters[name]
@@ -116,12 +116,20 @@ def constant_part(model: str, options: Mapping[str, OptionValue]) -> Any:
     return request
 
 
-def text_of(answer: Any) -> str:
-    """The result's text from a ModelInferResponse with TEXTS, SCORES and BOXES."""
+def text_of(answer: Any, form: AnswerForm) -> str:
+    """The result's text from a ModelInferResponse with the outputs of a form."""
     names = [output.name for output in answer.outputs]
     raw = dict(zip(names, answer.raw_output_contents, strict=True))
-    return result_text(
-        [text.decode() for text in deserialize_bytes_tensor(raw["TEXTS"])],
-        np.frombuffer(raw["SCORES"], np.float32),
-        np.frombuffer(raw["BOXES"], np.float32).reshape(-1, 4, 2),
-    )
+    return form.text(*(READERS[name](raw[name]) for name in form.outputs))
+
+
+def _texts(raw: bytes) -> list[str]:
+    return [text.decode() for text in deserialize_bytes_tensor(raw)]
+
+
+#: How each tensor is read.
+READERS: Mapping[str, Callable[[bytes], Any]] = {
+    "TEXTS": _texts,
+    "SCORES": lambda raw: np.frombuffer(raw, np.float32),
+    "BOXES": lambda raw: np.frombuffer(raw, np.float32).reshape(-1, 4, 2),
+}

@@ -14,6 +14,7 @@ from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
+from ppocr_server.paddle_serving.result_text import ANSWERS
 from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.upstream import Upstream
 
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--name", help="the service's name, as in POST /NAME/prediction")
     add("--model", help="Triton's name of the pipeline")
+    add("--answer", choices=tuple(ANSWERS), help="key and form of an answer")
     add("--host", help="address to listen on; the default is all of them")
     add("--http-port", type=_port, metavar="PORT", help="0 a free one, none for none")
     add("--rpc-port", type=_port, metavar="PORT", help="0 a free one, none for none")

@@ -9,7 +9,6 @@ from typing import Any
 
 # A key that asks for timings and names no picture.
 PROFILE_KEY = "pipeline.profile"
-RESULT_KEY = "result"
 SERVICE_NAME_ERROR = "Failed to inference: Service name error."
 
 

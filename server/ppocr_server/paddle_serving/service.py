@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
 from ppocr_server.paddle_serving.picture import picture_of
 from ppocr_server.paddle_serving.protocol import (
-    RESULT_KEY,
     SERVICE_NAME_ERROR,
     Answer,
     Call,
@@ -81,7 +80,7 @@ class PipelineService:
         reason = ""
         try:
             value = await self._within_deadline(call, request_id)
-            answer = Answer(key=(RESULT_KEY,), value=(value,))
+            answer = Answer(key=(self.settings.answer,), value=(value,))
             outcome = answer.err_no
         except PipelineError as error:
             outcome, reason = int(error.err_no), str(error)

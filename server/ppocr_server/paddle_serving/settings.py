@@ -39,6 +39,7 @@ class EndpointSettings:
         max_message_bytes: longest HTTP body and gRPC message.
         max_picture_bytes: longest encoded picture, as `max_image_bytes` of det_preprocess.
         model: Triton's name of the pipeline.
+        answer: the key of an answer, of ANSWERS in result_text.py.
         options: parameters sent to Triton with every request.
         token: that clients must send; None for none, as in Paddle Serving.
         tls: certificates of both endpoints; None for plain text, as in Paddle Serving.
@@ -56,6 +57,7 @@ class EndpointSettings:
     max_message_bytes: int = 256 << 20
     max_picture_bytes: int = Limits.max_image_bytes
     model: str = "ocr"
+    answer: str = "result"
     options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
     token: str | None = field(default=None, repr=False)
     tls: Tls | None = None

@@ -63,6 +63,7 @@ def seeds() -> Iterator[bytes]:
     example = ROOT / "tests" / "serving_config" / "paddle_serving_example.yml"
     yield from (path.read_bytes() for path in (ROOT / "config.yml", example))
     yield SMALL.encode()
+    yield b"op: {det: &a {retry: 2}, rec: {<<: [*a, {timeout: 5}], retry: 3}}\n"
 
 
 def mutate(data: bytes, random: Random) -> bytes:

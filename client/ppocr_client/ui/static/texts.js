@@ -67,7 +67,7 @@ const ZH_TITLES = {
 // The options' meanings; in English the page's own server has them.
 const ZH_OPTIONS = {
   det_limit_side_len: "检测前图片边长缩放到的大小",
-  det_limit_type: "限制长边（max），或放大短边（min）",
+  det_limit_type: "限制长边（max），放大短边（min），或固定长边（long）",
   det_db_thresh: "像素算作文字的概率下限",
   det_db_box_thresh: "文本框保留所需的平均概率",
   det_db_unclip_ratio: "文本框外扩的程度",
@@ -78,7 +78,7 @@ const ZH_OPTIONS = {
   drop_score: "置信度低于此值的行不返回",
   reading_order: "按版面阅读（page），或按参照的像素行（rows）",
   rec_padding: "逐行补边（crop），或按 PaddleOCR 的分组补边（paddle）",
-  reference: "以谁的读法为准：PaddleOCR 或 Paddle Serving 的 OCR 示例",
+  reference: "以谁的读法为准：PaddleOCR、Paddle Serving 的 OCR 示例，或 PaddleOCR 的 deploy/pdserving",
 };
 
 const chinese = navigator.language.toLowerCase().startsWith("zh");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,23 @@ from ppocr_converters.repository.serving_config.service import Service, plan_ser
 logger = logging.getLogger(__name__)
 
 
-def load_service(path: Path) -> tuple[Document, Service]:
+def load_service(path: Path, overrides: Sequence[str] = ()) -> tuple[Document, Service]:
     """Read a config.yml and work out what it becomes.
+
+    Args:
+        path: of the file.
+        overrides: see `read_document`.
+
+    Returns:
+        The configuration, with the defaults of the service that it was, and what it becomes.
 
     Raises:
         ConfigError: it says something that is not allowed; file, key and value are named.
     """
-    document = read_document(path)
+    document = read_document(path, overrides)
     try:
-        return document, plan_service(document, str(path))
+        service = plan_service(document, str(path))
+        return service.document, service
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 

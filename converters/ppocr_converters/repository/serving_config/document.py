@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,12 @@ from ppocr_converters.repository.serving_config.keys import (
     Key,
     all_keys,
     children,
+    key_at,
     nearest,
     shown,
 )
+
+MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,12 @@ class Document:
         return expand(self.ops)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
     """Read a config.yml.
+
+    Args:
+        path: of the file.
+        overrides: `KEY.OF.PATH=VALUE` in place of what it says, see `--opt`.
 
     Raises:
         ConfigError: it cannot be read, is no YAML, or holds a key or a value that is not allowed.
@@ -56,12 +63,12 @@ def read_document(path: Path) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     try:
-        return parse_document(text, path.resolve().parent)
+        return parse_document(text, path.resolve().parent, overrides)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def parse_document(text: str, folder: Path) -> Document:
+def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Document:
     """Read the text of a config.yml whose relative paths start from `folder`.
 
     Raises:
@@ -69,11 +76,14 @@ def parse_document(text: str, folder: Path) -> Document:
     """
     try:
         data = _Loader(text).get_single_data()
+    except yaml.constructor.ConstructorError as error:
+        raise ConfigError(f"not taken: {' '.join(str(error).split())}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ConfigError("not a configuration: nested without end") from error
     found = dict(_walk({} if data is None else data, "", ""))
+    found |= dict(map(_override, overrides))
     ops = tuple(dict.fromkeys(path.split(".")[1] for path in found if path.startswith("op.")))
     keys = dict(expand(ops))
     values = {path: key.parse(found.get(path), path) for path, key in keys.items()}
@@ -116,8 +126,30 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
             raise ConfigError(f"unknown key {here}; {nearest(str(name), pattern, path)}")
 
 
+def _override(given: str) -> tuple[str, Any]:
+    """Path and value of `KEY.OF.PATH=VALUE`; a text needs no quotes, other values are YAML."""
+    path, equals, text = given.partition("=")
+    path = path.strip()
+    if not equals:
+        raise ConfigError(f"--opt {given}: write KEY.OF.PATH=VALUE, as in op.det.concurrency=1")
+    pattern, key = key_at(path)
+    if key is None:
+        parent = pattern.rpartition(".")[0]
+        hint = nearest(path.rpartition(".")[2], parent, path.rpartition(".")[0])
+        raise ConfigError(f"--opt {given}: unknown key {path}; {hint}")
+    if key.type == "str":
+        return path, text.strip()
+    try:
+        return path, _Loader(text).get_single_data()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--opt {given}: {shown(text)} is no YAML") from error
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is written twice: YAML would silently take the last one."""
+    """Refuses a key that is written twice: YAML would silently take the last one.
+
+    What `<<` merges in may be overridden, as everywhere.
+    """
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """A value; PyYAML stumbles over one that is not what its tag says, as in `!!int x`."""
@@ -130,13 +162,24 @@ class _Loader(yaml.SafeLoader):
             raise ConfigError(f"line {line}: {shown(node.value)} is no {node.tag}") from error
         return value
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping with every key once."""
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        names = [self.construct_object(key, deep=True) for key, _ in pairs]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                line = node.value[index][0].start_mark.line + 1
-                key = name if isinstance(name, str) else shown(name)
-                raise ConfigError(f"line {line}: the key {key} is written twice")
-        return super().construct_mapping(node, deep)
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        """A mapping with every key once; looked at before anything is merged into it."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            name = _identity(key)
+            if name in seen and key.tag != MERGE:
+                line = key.start_mark.line + 1
+                raise ConfigError(f"line {line}: the key {key.value} is written twice")
+            seen.add(name)
+        return node
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Merge in what `<<` names, each key once: a chain of merges would grow without bound."""
+        super().flatten_mapping(node)
+        node.value = list({_identity(key): (key, value) for key, value in node.value}.values())
+
+
+def _identity(key: Any) -> tuple[str, Any]:
+    """What makes two keys of a mapping the same one."""
+    return key.tag, key.value if isinstance(key, yaml.ScalarNode) else id(key)

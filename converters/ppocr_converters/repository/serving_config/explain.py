@@ -12,8 +12,13 @@ from ppocr_converters.repository.serving_config.service import Service
 
 Language = Literal["en", "zh"]
 EFFECTS = {
-    "en": {"exact": "the same", "like": "near it", "none": "no equivalent"},
-    "zh": {"exact": "相同", "like": "近似", "none": "无对应"},
+    "en": {
+        "exact": "taken",
+        "like": "approximated",
+        "none": "taken, without effect",
+        "refused": "refused",
+    },
+    "zh": {"exact": "照用", "like": "近似", "none": "接受，无作用", "refused": "拒绝"},
 }
 HEADINGS = {
     "en": ("key", "type, range", "default", "effect", "becomes"),
@@ -48,10 +53,16 @@ def explain(document: Document, service: Service) -> list[Row]:
             document[path],
             path in document.written,
             service.effects.get(path, key.becomes),
-            service.warnings.get(path, ""),
+            _note(path, service),
         )
         for path, key in document.entries()
     ]
+
+
+def _note(path: str, service: Service) -> str:
+    reasons = [text for text in service.plan.unavailable if text.startswith(f"{path} ")]
+    notes = [service.warnings.get(path, ""), *(f"cannot be built: {text}" for text in reasons)]
+    return "; ".join(note for note in notes if note)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -30,6 +30,18 @@ TYPES: dict[str, tuple[tuple[type, ...], str, str]] = {
 }
 
 
+#: What keys are called in PaddleOCR's own options and in Paddle Serving's commands.
+OTHER_NAMES = {
+    "use_gpu": "devices",
+    "gpu_id": "devices",
+    "gpu_ids": "devices",
+    "use_tensorrt": "device_type",
+    "enable_mkldnn": "use_mkldnn",
+    "cpu_threads": "thread_num",
+    "model_dir": "model_config",
+}
+
+
 class ConfigError(ConvertError):
     """A config.yml says something that is not allowed; key, value and what is allowed are named."""
 
@@ -50,6 +62,7 @@ class Key:
     words: tuple[Any, ...] = ()
     pattern: str | None = None
     looks: str = ""
+    any_case: bool = False
     refused: Mapping[Any, str] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
 
@@ -57,6 +70,12 @@ class Key:
     def is_list(self) -> bool:
         """Whether the value is a list."""
         return self.type in ("ints", "strs")
+
+    @property
+    def spellings(self) -> tuple[Any, ...]:
+        """`words`, and where any case is taken those in capitals."""
+        capitals = tuple(word.upper() for word in self.words) if self.any_case else ()
+        return self.words + capitals
 
     @property
     def highest(self) -> float | None:
@@ -67,6 +86,8 @@ class Key:
     def allowed(self) -> str:
         """The allowed values in words."""
         words = TYPES[self.type][2]
+        if self.type == "bool" and self.refused:
+            return " or ".join(str(w).lower() for w in (True, False) if w not in self.refused)
         if self.words:
             return "one of " + ", ".join(str(word) for word in self.words)
         if self.pattern is not None:
@@ -87,6 +108,8 @@ class Key:
         """
         if value is None:
             return self.default
+        if self.any_case and isinstance(value, str):
+            value = value.lower()
         entries = value if self.is_list else [value]
         if not isinstance(entries, list) or not all(self._is_allowed(entry) for entry in entries):
             if not self.is_list and self._has_type(value) and value in self.refused:
@@ -102,6 +125,8 @@ class Key:
 
     def _is_allowed(self, entry: Any) -> bool:
         if not self._has_type(entry) or (self.words and entry not in self.words):
+            return False
+        if entry in self.refused:
             return False
         if self.pattern is not None:
             return re.fullmatch(self.pattern, entry) is not None
@@ -143,6 +168,15 @@ def _key(path: str, entry: dict[str, Any]) -> Key:
     return Key(path=path, **entry)
 
 
+def key_at(path: str) -> tuple[str, Key | None]:
+    """The path of a key with NAME for the name of an Op, and the key; None where there is none."""
+    parts = path.split(".")
+    if parts[0] == "op" and len(parts) > 1:
+        parts[1] = NAME
+    pattern = ".".join(parts)
+    return pattern, all_keys().get(pattern)
+
+
 def children(prefix: str) -> list[str]:
     """The names that may stand directly below a path ("" for the top), each once."""
     start = f"{prefix}." if prefix else ""
@@ -160,6 +194,7 @@ def nearest(name: str, pattern: str, path: str) -> str:
         pattern: where, with NAME for the name of an Op.
         path: where, as written.
     """
+    name = OTHER_NAMES.get(name, name)
     here = children(pattern)
     start = f"{path}." if path else ""
     elsewhere: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -19,6 +20,25 @@ from ppocr_converters.repository.serving_config.prototxt import Prototxt, read_p
 DICTIONARIES = (DICTIONARY, "ppocr_keys_v1.txt")
 SERVER_FOLDER = "serving_server"
 KINDS: tuple[Kind, ...] = get_args(Kind)
+#: What in a name tells a kind; the first that is found counts.
+KIND_WORDS: dict[str, Kind] = {
+    "cls": "cls",
+    "direction": "cls",
+    "angle": "cls",
+    "det": "det",
+    "rec": "rec",
+}
+#: What in a name tells that an Op does something else, as in `layout_det` or `table_rec`.
+OTHER_WORDS = re.compile(
+    r"(?<![a-z])(layout|table|structure|formula|seal|kie|ser|re|vqa|maskrcnn|yolo|unwarp|doc|clas)"
+    r"(?![a-z])"
+)
+#: What a service of one Op is completed with, see `find_network`.
+DEFAULT_MODELS: dict[Kind, str] = {"det": "PP-OCRv4_mobile_det", "rec": "PP-OCRv4_mobile_rec"}
+
+
+class MissingModelError(ConfigError):
+    """The model of an Op is not there, or none is named; the message begins with the key."""
 
 
 @dataclass(frozen=True)
@@ -36,34 +56,44 @@ def kind_of_op(document: Document, op: str) -> Kind:
     """Whether an Op detects, recognises or classifies: by its name, else by its model.
 
     Raises:
-        ConfigError: neither tells.
+        ConfigError: it does something else, or neither tells.
     """
     config = document[f"op.{op}.local_service_conf.model_config"]
-    for name in (op, Path(config or "").name):
-        if found := [kind for kind in KINDS if kind in name.lower()]:
-            return found[0]
-    if config is not None:
-        try:
-            return _kind_of_model(find_model(document, config))
-        except (CatalogueError, ModelError) as error:
-            raise ConfigError(f"cannot tell what the Op {op} does: {error}") from error
+    names = (op.lower(), Path(config or "").name.lower())
+    why = "its name has none of them in it"
+    if OTHER_WORDS.search(names[0]):
+        why = "its name says something else"
+    else:
+        for name in names:
+            if found := [kind for word, kind in KIND_WORDS.items() if word in name]:
+                return found[0]
+        if config is not None:
+            try:
+                return _kind_of_model(find_model(document, config))
+            except CatalogueError:
+                why = f"neither its name nor that of its model {config!r} has one of them in it"
+            except ModelError as error:
+                why = f"of its model: {error}"
     raise ConfigError(
-        f"cannot tell what the Op {op} does; allowed: a name with {', '.join(KINDS)} in it, or "
-        f"any name with op.{op}.local_service_conf.model_config"
+        f"op.{op} is an Op of another kind than det, rec and cls, which are what is served: {why}. "
+        f"If web_service.py did not use it, which Paddle Serving ignores, remove it; if it is one "
+        f"of them, put that into its name"
     )
 
 
-def find_network(document: Document, op: str, kind: Kind) -> Network:
-    """The network of an Op.
+def find_network(document: Document, op: str | None, kind: Kind) -> Network:
+    """The network of an Op, or the one that completes a service without an Op of that kind.
 
     Raises:
-        ConfigError: no model is named, or what is named does not exist.
+        MissingModelError: no model is named, or what is named does not exist.
+        ConfigError: what belongs to the model is not as it should be.
     """
     key = f"op.{op}.local_service_conf.model_config"
     override = f"triton.{kind}_model"
-    given = document.values.get(override) or document[key]
+    own = DEFAULT_MODELS[kind] if op is None else document[key]
+    given = document.values.get(override) or own
     if given is None:
-        raise ConfigError(
+        raise MissingModelError(
             f"{key} is empty; allowed: the folder of a Paddle model, or a name that "
             f"`ppocr-convert list` shows"
         )
@@ -71,7 +101,7 @@ def find_network(document: Document, op: str, kind: Kind) -> Network:
         model = find_model(document, given)
     except CatalogueError as error:
         path = override if document.values.get(override) else key
-        raise ConfigError(
+        raise MissingModelError(
             f"{path} is {given!r}: there is no {document.folder / given}, and {error}"
         ) from error
     folder = Path(model) if isinstance(model, Path) else None

@@ -140,15 +140,20 @@ def _of_network(document: Document, op: Op, name: str, default: int) -> int:
     return default if own is None else own
 
 
-def profile_of(document: Document, op: Op) -> Plan:
+def profile_of(document: Document, op: Op, counts: Mapping[str, int] | None = None) -> Plan:
     """What a kind of machine wants, where no key says otherwise.
 
     It is the profile that is named, unless that has the Op's network on another kind of device.
+
+    Args:
+        document: the configuration.
+        op: whose device counts.
+        counts: instances of Ops, see `load_profile`.
     """
     own = PROFILES[op.device]
-    named = load_profile(document["triton.profile"] or own)
+    named = load_profile(document["triton.profile"] or own, counts)
     fits = device_of(named, op.kind) == ("gpu" if op.cards else "cpu")
-    return named if fits else load_profile(own)
+    return named if fits else load_profile(own, counts)
 
 
 def _rows(document: Document, op: Op) -> int:

@@ -41,7 +41,7 @@ def _property(key: Key) -> dict[str, Any]:
     """One key; an empty value is allowed everywhere and means the default."""
     entry: dict[str, Any] = {"type": TYPES[key.type][1]}
     if key.words:
-        entry["enum"] = list(key.words)
+        entry["enum"] = list(key.spellings)
     if key.pattern is not None:
         entry["pattern"] = f"^({key.pattern})$"
     if key.low is not None:

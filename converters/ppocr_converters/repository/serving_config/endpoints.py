@@ -1,0 +1,155 @@
+"""Where a configuration is answered: the old ports, and Triton's own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container
+from dataclasses import dataclass
+
+from ppocr_converters.catalogue.entries import Kind
+from ppocr_converters.repository.serving_config.document import Document
+from ppocr_converters.repository.serving_config.keys import ConfigError
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The old endpoints.
+
+    Attributes:
+        name: of the service, as in POST /NAME/prediction.
+        host: address they listen on.
+        http_port: None without HTTP.
+        rpc_port: of gRPC.
+        in_progress: requests that are worked on at a time; more wait.
+        tries: of a request that fails, 1 is no retry.
+        deadline_s: of a request in seconds, None without one.
+        model: Triton's name of what answers: `ocr`; of a service of one Op `detect`, `recognize`.
+        answer: the form of an answer, a word of `triton.answer`.
+        max_message_bytes: of one request.
+        max_picture_bytes: of one encoded picture.
+        tracer_interval_s: seconds between two blocks of statistics, None for none.
+        profile: whether a timeline is collected.
+    """
+
+    name: str
+    host: str
+    http_port: int | None
+    rpc_port: int
+    in_progress: int
+    tries: int
+    deadline_s: float | None
+    model: str
+    answer: str
+    max_message_bytes: int
+    max_picture_bytes: int
+    tracer_interval_s: int | None
+    profile: bool
+
+
+@dataclass(frozen=True)
+class TritonPorts:
+    """Where Triton itself listens; port 0 picks a free one."""
+
+    host: str
+    http: int
+    grpc: int
+    metrics: int
+
+
+#: The models that answer, by the Op that a service lacks, and the forms of their answers.
+MODELS: dict[Kind | None, tuple[str, tuple[str, ...]]] = {
+    None: ("ocr", ("result", "res", "dt_boxes")),
+    "rec": ("detect", ("dt_boxes",)),
+    "det": ("recognize", ("res", "result")),
+}
+ANSWERS = {
+    "result": "key result of the old ports: texts, scores and boxes of the model {model}",
+    "res": "key res of the old ports: a list of the texts of the model {model}, nothing else",
+    "dt_boxes": "key dt_boxes of the old ports: the boxes of the model {model}",
+}
+
+
+def missing_op(kinds: Container[Kind]) -> Kind | None:
+    """What a service of one Op lacks of det and rec."""
+    both: tuple[Kind, ...] = ("det", "rec")
+    return next((kind for kind in both if kind not in kinds), None)
+
+
+def endpoints_of(document: Document, kinds: Collection[Kind]) -> Endpoints:
+    """The old endpoints.
+
+    Args:
+        document: the configuration.
+        kinds: what its Ops do.
+
+    Raises:
+        ConfigError: keys contradict each other, or ask for an answer that there is none of.
+    """
+    http, rpc = _serving_ports(document)
+    model, forms = MODELS[missing_op(kinds)]
+    if (answer := document["triton.answer"] or forms[0]) not in forms:
+        raise ConfigError(
+            f"triton.answer is {answer}; a service of {', '.join(kinds)} answers {', '.join(forms)}"
+        )
+    paths = [f"op.{name}" for name in document.ops]
+    limits = [document[f"{op}.timeout"] for op in paths]
+    retries = [
+        document[f"{op}.retry" if f"{op}.retry" in document.written else "dag.retry"]
+        for op in paths
+    ]
+    interval = document["dag.tracer.interval_s"]
+    return Endpoints(
+        name=document["triton.service_name"],
+        host=document["triton.service_host"],
+        http_port=http,
+        rpc_port=rpc,
+        in_progress=document["worker_num"],
+        tries=max(retries),
+        deadline_s=sum(limits) / 1000 if all(limit > 0 for limit in limits) else None,
+        model=model,
+        answer=answer,
+        max_message_bytes=document["triton.max_message_bytes"],
+        max_picture_bytes=document["triton.max_image_bytes"],
+        tracer_interval_s=interval if interval > 0 else None,
+        profile=document["dag.use_profile"],
+    )
+
+
+def _serving_ports(document: Document) -> tuple[int | None, int]:
+    """The ports of the old endpoints, HTTP and gRPC, by Paddle Serving's three rules."""
+    http, rpc = document["http_port"], document["rpc_port"]
+    if http is None and rpc is None:
+        raise ConfigError("http_port and rpc_port are both empty; one of them is needed")
+    if rpc is None:
+        rpc = http + 1
+        if rpc > 65535:
+            raise ConfigError("rpc_port is empty, so it would be http_port + 1 = 65536; set it")
+    ports = {"http_port": http, "rpc_port": rpc}
+    ports |= {name: document[name] or None for name in TRITON_PORTS}
+    seen: dict[int, str] = {}
+    for name, port in ports.items():
+        if port is not None and port in seen:
+            raise ConfigError(f"{seen[port]} and {name} are both {port}; they must differ")
+        if port is not None:
+            seen[port] = name
+    return http, rpc
+
+
+TRITON_PORTS = ("triton.http_port", "triton.grpc_port", "triton.metrics_port")
+
+
+def port_effects(document: Document) -> dict[str, str]:
+    """What the ports become, by key."""
+    http, rpc = _serving_ports(document)
+    effects = {"rpc_port": f"gRPC endpoint on port {rpc}", "http_port": "no HTTP endpoint"}
+    if document["rpc_port"] is None:
+        effects["rpc_port"] += ", which is http_port + 1"
+    if http is not None:
+        name = document["triton.service_name"]
+        effects["http_port"] = f"HTTP endpoint POST /{name}/prediction on port {http}"
+    return effects
+
+
+def triton_ports(document: Document) -> TritonPorts:
+    """Triton's own ports."""
+    http, grpc, metrics = (document[name] for name in TRITON_PORTS)
+    return TritonPorts(document["triton.host"], http, grpc, metrics)
