@@ -35,6 +35,7 @@ class ReadOptions(TypedDict, total=False):
     reading_order: Literal["page", "rows"]
     rec_padding: Literal["crop", "paddle"]
     reference: Literal["paddleocr", "paddle_serving", "paddleocr_pdserving"]
+    reference_exact: bool
 
 
 HELP = {
@@ -53,6 +54,7 @@ HELP = {
     "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
     "reference": "whose results to reproduce: PaddleOCR's, those of Paddle Serving's OCR example, "
     "or those of PaddleOCR's deploy/pdserving",
+    "reference_exact": "reproduce the reference's faults too: order of corners, lost transparency",
 }
 
 

@@ -35,6 +35,8 @@ def decode_boxes(
     max_candidates: int = Limits.max_lines,
     reference: str = "paddleocr",
     max_pixels: int = Limits.max_det_pixels,
+    *,
+    exact: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the text boxes of one picture.
 
@@ -50,6 +52,7 @@ def decode_boxes(
         max_candidates: contours looked at, at the most.
         reference: whose rounding and filter of boxes is used, a key of MIN_SIDE.
         max_pixels: of the map.
+        exact: corners begin where the reference's begin, see `place_in_picture`.
 
     Returns:
         boxes float32 [N, 4, 2], whole pixels of the picture, clockwise from top-left, and scores
@@ -75,7 +78,9 @@ def decode_boxes(
             scores.append(score)
     boxes = np.array(found, np.float32).reshape(-1, 4, 2)
     grown, kept = grow(boxes, unclip_ratio)
-    placed, long_enough = place_in_picture(grown, probability.shape, height, width, reference)
+    placed, long_enough = place_in_picture(
+        grown, probability.shape, height, width, reference, exact=exact
+    )
     return placed, np.array(scores, np.float32)[kept][long_enough]
 
 
@@ -175,12 +180,18 @@ def grow(boxes: np.ndarray, unclip_ratio: float) -> tuple[np.ndarray, list[int]]
 
 
 def place_in_picture(
-    boxes: np.ndarray, map_shape: tuple[int, ...], height: int, width: int, reference: str
+    boxes: np.ndarray,
+    map_shape: tuple[int, ...],
+    height: int,
+    width: int,
+    reference: str,
+    *,
+    exact: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scale boxes from the map to the picture, in whole pixels inside it.
 
     PaddleOCR scales, then rounds. Paddle Serving rounds in the map, scales, then cuts off the
-    fraction.
+    fraction. Its corners of a column that leans begin at the wrong one: it is then read sideways.
 
     Args:
         boxes: float32 [N, 4, 2], pixels of the map.
@@ -188,6 +199,7 @@ def place_in_picture(
         height: of the picture, pixels.
         width: of the picture, pixels.
         reference: a key of MIN_SIDE.
+        exact: corners in Paddle Serving's order with its reference, see `left_to_right`.
 
     Returns:
         float32 [M, 4, 2] clockwise from top-left, and bool [N], whether the sides of a box are
@@ -201,7 +213,9 @@ def place_in_picture(
     else:
         rounded = np.clip(np.round(boxes), 0, map_size).astype(np.float64)
         cut_off = (rounded / (map_size / size.astype(np.float64))).astype(np.int32)
-        corners = np.array([left_to_right(box) for box in cut_off.tolist()], np.int32)
+        corners = clockwise(cut_off)
+        if exact:
+            corners = np.array([left_to_right(box) for box in cut_off.tolist()], np.int32)
     corners = np.clip(corners.reshape(-1, 4, 2), 0, [width - 1, height - 1]).astype(np.float32)
     sides = np.linalg.norm(corners[:, :1] - corners[:, [1, 3]], axis=2).astype(np.int32)
     long_enough = sides.min(axis=1, initial=np.iinfo(np.int32).max) > MIN_SIDE[reference]

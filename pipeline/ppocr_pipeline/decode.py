@@ -27,12 +27,13 @@ UPRIGHT = {
 }
 
 
-def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
+def decode_image(data: bytes, limits: Limits | None = None, ground: str = "contrast") -> np.ndarray:
     """Decode a JPEG, PNG, BMP, WebP or TIFF file (its first page or frame).
 
     Args:
         data: the whole file.
         limits: checked before anything is decoded.
+        ground: under a transparent picture, see `flatten`.
 
     Returns:
         uint8 [H, W, 3], BGR, upright.
@@ -51,7 +52,7 @@ def decode_image(data: bytes, limits: Limits | None = None) -> np.ndarray:
     if pixels is None or pixels.shape[:2] != (header.height, header.width):
         raise damaged(header.format, data, "its pixels cannot be decoded")
     if pixels.ndim != 3 or pixels.shape[2] != 3:
-        pixels = flatten(pixels)
+        pixels = flatten(pixels, ground)
     return UPRIGHT.get(header.orientation, lambda upright: upright)(pixels)
 
 

@@ -85,6 +85,7 @@ def find_boxes(
         max_candidates=limits.max_lines,
         reference=options["reference"],
         max_pixels=limits.max_det_pixels,
+        exact=options["reference_exact"],
     )
     by_page = options["reading_order"] == "page"
     order = page_order(boxes) if by_page else row_order(boxes, options["reference"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -17,6 +18,19 @@ from ppocr_server.paddle_serving.protocol import Call, ErrNo, PipelineError
 PICTURE = bytes(range(256)) * 3
 TEXT = base64.b64encode(PICTURE).decode()
 LIMIT = 1 << 20
+URL_SAFE = base64.urlsafe_b64encode(PICTURE).decode()
+SPELLINGS = (
+    URL_SAFE,
+    URL_SAFE.rstrip("="),
+    TEXT.replace("+", " "),
+    f"data:image/jpeg;base64,{TEXT}",
+    f"data:image/png;base64, {URL_SAFE}",
+    f"base64,{TEXT}",
+    f'"{TEXT}"',
+    quote(TEXT),
+    base64.encodebytes(PICTURE).decode().replace("\n", " "),
+    base64.encodebytes(PICTURE).decode().replace("\n", "\r\n"),
+)
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -46,7 +60,8 @@ def byte_tensor(data: bytes) -> Tensor:
         Call(["image", "image"], ["the last one counts", TEXT]),
         Call(["image", "pipeline.profile"], [TEXT, "1"]),
         Call(["image"], [base64.encodebytes(PICTURE).decode()]),
-        Call(["image"], [f" *{TEXT}-_\n"]),
+        Call(["image"], [f" *{TEXT}\n"]),
+        *(Call(["image"], [text]) for text in SPELLINGS),
         Call(tensors=[text_tensor(TEXT[:9], TEXT[9:])]),
         Call(tensors=[byte_tensor(PICTURE)]),
         Call(tensors=[byte_tensor(npy(np.frombuffer(PICTURE, np.uint8)))]),

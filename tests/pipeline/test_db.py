@@ -100,6 +100,24 @@ def test_paddle_serving_rounds_in_the_map_and_wants_longer_sides():
     assert len(db.decode_boxes(probability, 40, 40, reference="paddle_serving")[0]) == 0
 
 
+@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+@pytest.mark.parametrize("angle", range(-40, 41, 8))
+@pytest.mark.parametrize("size", [(30, 400), (400, 30)])
+def test_corners_are_clockwise_from_the_top_left(reference, angle, size):
+    probability = blob_map((640, 640), ((320, 320), size, angle, 0.9))
+    boxes, _ = db.decode_boxes(probability, 1280, 1280, reference=reference)
+    across, down = boxes[0, 1] - boxes[0, 0], boxes[0, 3] - boxes[0, 0]
+    assert np.degrees(np.arctan2(across[1], across[0])) == pytest.approx(angle, abs=3)
+    assert (np.linalg.norm(across) > np.linalg.norm(down)) == (size[0] > size[1])
+
+
+def test_paddle_serving_begins_a_leaning_column_elsewhere():
+    probability = blob_map((640, 640), ((320, 320), (20, 500), -10, 0.9))
+    boxes, _ = db.decode_boxes(probability, 640, 640, reference="paddle_serving")
+    theirs, _ = db.decode_boxes(probability, 640, 640, reference="paddle_serving", exact=True)
+    assert theirs[0].tolist() == boxes[0, [1, 2, 3, 0]].tolist()
+
+
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 3),

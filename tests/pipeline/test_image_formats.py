@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -229,6 +231,16 @@ def test_alpha_that_hides_everything_is_ignored(mode, alpha):
     assert (image.decode_image(saved(hidden, "PNG"))[..., 0] == GRAY).all()
 
 
+def test_the_references_lay_on_white_or_ignore_alpha():
+    clear = np.zeros((20, 20, 4), np.uint8)
+    clear[5:15, 5:15] = 255
+    data = saved(Image.fromarray(clear), "PNG")
+    corners = {
+        ground: image.decode_image(data, ground=ground)[0, 0, 0] for ground in ("white", "none")
+    }
+    assert corners == {"white": 255, "none": 0}
+
+
 def lines_on_clear(*inks, under=0):
     """A picture with a line of each gray, nothing between them."""
     pixels = np.zeros((30 * len(inks), 200, 4), np.uint8)
@@ -281,6 +293,15 @@ def test_gray_with_alpha_and_palette_transparency():
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(ValueError, match=r"^IMAGE (is empty|cannot be decoded|is a damaged)"):
         image.decode_image(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP", "TIFF"])
+def test_base64_text_is_named_for_what_it_is(kind):
+    data = saved(PICTURE, kind)
+    for text in (base64.b64encode(data), base64.urlsafe_b64encode(data), base64.encodebytes(data)):
+        for sent in (text, b"data:image/x;base64," + text, b'"' + text, quote(text).encode()):
+            with pytest.raises(ValueError, match=f"base64 text of a {kind}; send the bytes"):
+                image.decode_image(sent)
 
 
 def test_a_gif_is_named_as_not_allowed():

@@ -7,7 +7,6 @@ hold them. Both are lossless.
 from __future__ import annotations
 
 import os
-import re
 import struct
 import sys
 import zlib
@@ -18,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.errors import ImageError
+from ppocr_pipeline.formats import known_format
+from ppocr_pipeline.formats.base64_text import base64_head
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,10 +31,8 @@ ImageSource: TypeAlias = (
 
 # The server's default limit is 32 MiB a file; a larger picture may still fit as PNG.
 MAX_BMP_BYTES = 32 * 2**20
-# How base64 text of a JPEG, PNG, BMP, WebP or TIFF file begins, or a data URL.
-BASE64 = (b"/9j/", b"iVBORw0KGgo", b"Qk", b"UklGR", b"SUkqA", b"TU0AK", b"data:image/")
 NOT_BASE64 = "{name} is base64 text; give the file's own bytes: base64.b64decode(text)"
-BASE64_LETTERS = re.compile(rb"[A-Za-z0-9+/=\s,:;-]*")
+SHORTEST = 40  # bytes of base64 text of a picture
 
 
 def read_image(image: Any, colour: Colour | None = None) -> bytes:
@@ -124,11 +123,7 @@ def _checked(data: bytes, name: object) -> bytes:
 
 
 def _is_base64(data: bytes) -> bool:
-    return (
-        len(data) > 40
-        and data.startswith(BASE64)
-        and BASE64_LETTERS.fullmatch(data[:200]) is not None
-    )
+    return len(data) > SHORTEST and known_format(base64_head(data)) is not None
 
 
 def _bmp(pixels: Pixels) -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.detection import det_input
+from ppocr_pipeline.formats.alpha import GROUNDS
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
 from ppocr_pipeline.resize import NONE, pad_tiny, parse_canvases
@@ -62,7 +63,8 @@ class TritonPythonModel:
         image = triton_io.tensor(request, "IMAGE")
         if image.size != 1:
             raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
-        decoded = decode_image(image.item(), self.limits)
+        ground = GROUNDS[options["reference"]] if options["reference_exact"] else "contrast"
+        decoded = decode_image(image.item(), self.limits, ground)
         self.counters.add(BYTES_IN, len(image.item()))
         self.counters.add(PIXELS, decoded.shape[0] * decoded.shape[1])
         pixels = pad_tiny(decoded)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ppocr_pipeline.formats import bmp, jpeg, png, tiff, webp
+from ppocr_pipeline.formats.base64_text import base64_head
 from ppocr_pipeline.header import Header, PictureRefused
 from ppocr_pipeline.limits import Limits, exceeded, size_beyond
 
@@ -29,15 +30,28 @@ FORMATS = {
 }
 
 
+def known_format(data: bytes) -> str | None:
+    """The format of a file by how it begins; None for none of FORMATS."""
+    for name, known in FORMATS.items():
+        if data.startswith(known.magics) and data.startswith(known.kind, 8):
+            return name
+    return None
+
+
 def format_of(data: bytes) -> str:
     """The format of a file by how it begins.
 
     Raises:
         PictureRefused: none of FORMATS.
     """
-    for name, known in FORMATS.items():
-        if data.startswith(known.magics) and data.startswith(known.kind, 8):
-            return name
+    if name := known_format(data):
+        return name
+    if name := known_format(base64_head(data)):
+        raise PictureRefused(
+            "format",
+            f"IMAGE cannot be decoded: it is the base64 text of a {name}; send the bytes of the "
+            "file itself, over HTTP as binary data behind the JSON (docs/requests.md)",
+        )
     raise PictureRefused(
         "format",
         f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "

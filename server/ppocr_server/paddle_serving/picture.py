@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ppocr_pipeline.formats.base64_text import standard
 from ppocr_server.paddle_serving.protocol import PROFILE_KEY, Call, ErrNo, PipelineError
 
 # Numbers of elem_type.
@@ -70,6 +71,7 @@ def _sources(call: Call) -> Iterator[tuple[str, str | bytes]]:
 
 
 def _from_base64(name: str, text: str, max_bytes: int) -> bytes:
+    text = standard(text)
     # The size before decoding: four characters are three bytes, line breaks do not count.
     length = len(text) - text.count("\n") - text.count("\r")
     _check_size(name, length * 3 // 4 - text[-4:].count("="), max_bytes)
@@ -79,8 +81,7 @@ def _from_base64(name: str, text: str, max_bytes: int) -> bytes:
     except binascii.Error as error:
         raise PipelineError(
             ErrNo.UNKNOWN,
-            f"the value of '{name}' is not base64 ({error}); "
-            "send the base64 of the image file, without a prefix",
+            f"the value of '{name}' is not base64 ({error}); send the base64 of the image file",
         ) from None
 
 

@@ -6,6 +6,7 @@ const CHINESE = [
   [/^cannot connect to (\S+): (.*?);.*/, "无法连接 $1：$2"],
   [/^no answer from (\S+) within (\S+) s$/, "$1 在 $2 秒内没有应答。"],
   [/Exceeds maximum queue size.*/, "服务繁忙，请稍后再试。"],
+  [/^IMAGE cannot be decoded: it is the base64 text.*/, "无法解码：收到的是图片的 base64 文本，请发送文件本身的字节。"],
   [/^IMAGE cannot be decoded.*/, "无法解码：文件不是 JPEG、PNG、BMP、WebP 或 TIFF 图片。"],
   [/^IMAGE is a damaged or truncated (\w+).*/, "$1 文件已损坏或不完整，请提供完整的文件。"],
   [/^IMAGE .*max_image_(bytes|pixels|side)\D*(\d+).*/, "图片超过服务的上限 max_image_$1（$2）。"],
