@@ -133,6 +133,8 @@ _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
 _RESTRICTED = re.compile(r"is restricted, expecting header")
 # Triton's UNAVAILABLE if the queue is full.
 _FULL = re.compile(r"Exceeds maximum queue size")
+# Triton's UNAVAILABLE if a request's own `timeout` has passed in the queue.
+_EXPIRED = re.compile(r"Request timeout expired")
 # Triton's NOT_FOUND for a model that is being unloaded or reloaded.
 _UNLOADED = re.compile(r"has no available versions")
 # Why a connection failed, and how gRPC and Python's sockets say so.
@@ -154,6 +156,8 @@ def error_of_status(status: str, reason: str) -> OcrError:
         return AccessDenied(reason, status)
     if status == "UNAVAILABLE" and _FULL.search(reason):
         return ServerBusy(f"{reason}: as many requests as max_requests lets in", status)
+    if status == "UNAVAILABLE" and _EXPIRED.search(reason):
+        return DeadlineExceeded(reason, status)
     if status == "NOT_FOUND" and _UNLOADED.search(reason):
         return ServerUnavailable(reason, status)
     kind = BY_STATUS.get(status, ServerError)

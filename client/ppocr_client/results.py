@@ -84,10 +84,12 @@ class OcrResult:
     Attributes:
         lines: Its lines.
         size: Width and height of the upright picture in pixels; None if it is not known.
+        warnings: Why text may be missing, such as a picture that was squeezed.
     """
 
     lines: tuple[Line, ...]
     size: Size | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -117,13 +119,15 @@ class OcrResult:
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values that JSON can hold."""
         size = {} if self.size is None else {"width": self.size.width, "height": self.size.height}
-        return {**size, "lines": [line.to_dict() for line in self.lines]}
+        warnings = {"warnings": list(self.warnings)} if self.warnings else {}
+        return {**size, **warnings, "lines": [line.to_dict() for line in self.lines]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> OcrResult:
         """The result that `to_dict` gave these values for."""
         size = Size(values["width"], values["height"]) if "width" in values else None
-        return cls(tuple(Line.from_dict(line) for line in values["lines"]), size)
+        lines = tuple(Line.from_dict(line) for line in values["lines"])
+        return cls(lines, size, tuple(values.get("warnings", ())))
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The result as JSON text, not escaped to ASCII."""
@@ -179,10 +183,12 @@ class Detection:
         boxes: float32 [N, 4, 2]: x and y in pixels of the upright picture, clockwise from
             top-left, in reading order.
         scores: float32 [N], the detector's confidence, 0 to 1.
+        warnings: Why text may be missing.
     """
 
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -195,7 +201,7 @@ def result_of_tensors(
 
     Args:
         tensors: TEXTS, UTF-8 bytes [N]; SCORES and BOX_SCORES, float32 [N]; BOXES, float32
-            [N, 4, 2].
+            [N, 4, 2]; WARNINGS, UTF-8 bytes, which older servers do not send.
         size: The picture's size, if it is known.
 
     Raises:
@@ -216,6 +222,7 @@ def result_of_tensors(
             for text, score, box, box_score in zip(texts, scores, boxes, box_scores, strict=True)
         ),
         size,
+        _warnings(tensors),
     )
 
 
@@ -229,7 +236,11 @@ def detection_of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> Detection:
     boxes, scores = tensors["BOXES"].reshape(-1, 4, 2), tensors["BOX_SCORES"].ravel()
     if len(boxes) != len(scores):
         raise ServerError(f"the answer has {len(boxes)} BOXES and {len(scores)} BOX_SCORES")
-    return Detection(boxes, scores)
+    return Detection(boxes, scores, _warnings(tensors))
+
+
+def _warnings(tensors: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
+    return tuple(text.decode() for text in tensors.get("WARNINGS", np.empty(0)).ravel())
 
 
 def _demand(tensors: Mapping[str, object], *names: str) -> None:

@@ -13,6 +13,9 @@ from ppocr_pipeline.order.page import page_order
 from ppocr_pipeline.order.rows import row_order
 from ppocr_pipeline.resize import Canvas, det_size, own_part, place, resize_for_det
 
+# From these factors on an answer says that the picture was squeezed. A page of 200 dpi stays below.
+SQUEEZED, DISTORTED = 2.5, 1.4
+
 
 def det_input(
     pixels: np.ndarray,
@@ -42,6 +45,40 @@ def det_input(
         limits.max_det_pixels,
     )
     return place(resized, canvases)[None]
+
+
+def squeeze_warnings(size: Sequence[int], options: Mapping[str, Any], limits: Limits) -> list[str]:
+    """What is likely to be missed of a picture because of the size at which it is read.
+
+    Args:
+        size: height and width of the picture, pixels.
+        options: all of them, see `parse_options`.
+        limits: of a request.
+    """
+    height, width = size
+    det_height, det_width = det_size(
+        height,
+        width,
+        options["det_limit_side_len"],
+        options["det_limit_type"],
+        options["reference"],
+        limits.max_det_pixels,
+    )
+    down, across = height / det_height, width / det_width
+    what = f"the picture of {width}x{height} (width x height) was read at {det_width}x{det_height}"
+    warnings = []
+    if (factor := max(down, across)) > SQUEEZED:
+        warnings.append(
+            f"{what}, squeezed {factor:.1f} times (said from {SQUEEZED} on); small text may "
+            "be missing: raise det_limit_side_len, or send the picture in parts"
+        )
+    if (factor := max(down / across, across / down)) > DISTORTED:
+        warnings.append(
+            f"{what}, one side squeezed {factor:.1f} times as much as the other (said from "
+            f"{DISTORTED} on); text may be missing: give the picture a margin, or read a single "
+            "line with the model recognize"
+        )
+    return warnings
 
 
 def find_boxes(

@@ -16,6 +16,7 @@ from ppocr_pipeline.batches import (
     Batch,
     check_columns,
     fill_batch,
+    natural_width,
     parse_buckets,
     plan_by_bucket,
     plan_like_paddle,
@@ -24,6 +25,7 @@ from ppocr_pipeline.batches import (
 )
 from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_line, crop_size
 from ppocr_pipeline.ctc import ctc_decode
+from ppocr_pipeline.detection import DISTORTED
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation import (
@@ -136,6 +138,33 @@ class RecognitionPlan:
         if options["reference"] == "paddleocr_pdserving":
             return plan_like_pdserving(sizes, self.height, max_width)
         return plan_like_paddle_serving(sizes, self.height, self.batch_size, max_width)
+
+
+def line_warnings(
+    boxes: np.ndarray, batches: Sequence[Batch], plan: RecognitionPlan, reference: str
+) -> list[str]:
+    """What is likely to be read wrongly because of the widths at which lines are read.
+
+    Args:
+        boxes: float32 [N, 4, 2].
+        batches: of these boxes, see `RecognitionPlan.batches`.
+        plan: that made the batches.
+        reference: of the options.
+    """
+    sizes = [crop_size(size) for size in box_sizes(boxes, reference)]
+    factors = [
+        natural_width(sizes[index], plan.height) / batch.width
+        for batch in batches
+        for index in batch.indices
+    ]
+    squeezed = [factor for factor in factors if factor > DISTORTED]
+    if not squeezed:
+        return []
+    return [
+        f"{len(squeezed)} of {len(factors)} lines are too wide for the recogniser and squeezed "
+        f"up to {max(squeezed):.1f} times (said from {DISTORTED} on); characters may be "
+        "missing: send the picture in parts"
+    ]
 
 
 def read_lines(

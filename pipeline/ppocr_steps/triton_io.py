@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,11 @@ def optional_tensor(request: Any, name: str) -> np.ndarray | None:
     """The array of one optional input, or None where it was not sent."""
     found = pb_utils.get_input_tensor_by_name(request, name)
     return None if found is None else found.as_numpy()
+
+
+def texts(lines: Iterable[str]) -> np.ndarray:
+    """Texts as a BYTES tensor: object [N] of UTF-8."""
+    return np.array([line.encode() for line in lines], np.object_)
 
 
 def response(**outputs: np.ndarray) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ppocr_client.client import OcrClient
@@ -79,6 +79,9 @@ def _read_all(
     progress = Progress(len(documents), sys.stderr, shown=shown)
     try:
         for read in read_documents(client, documents, read_settings(args)):
+            progress.clear()
+            for page, warning in warnings_of(read):
+                log(f"{read.document.source}: {page}{warning}")
             reason = write(read, args, several)
             if reason:
                 failures.append((read.document.source, reason))
@@ -128,6 +131,13 @@ def _finished(args: argparse.Namespace, document: Document, several: bool) -> bo
 def result_path(args: argparse.Namespace, document: Document, several: bool) -> Path:
     """The file of `--out` for a document."""
     return output_path(args.out, document, FORMATS[args.format].suffix, several=several)
+
+
+def warnings_of(read: DocumentResult) -> Iterator[tuple[str, str]]:
+    """The warnings of a document's pages, behind the page's number where there are several."""
+    for page in read.pages:
+        number = f"page {page.number}: " if read.count > 1 else ""
+        yield from ((number, warning) for warning in page.result.warnings)
 
 
 def write(read: DocumentResult, args: argparse.Namespace, several: bool) -> str | None:

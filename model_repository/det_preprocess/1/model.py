@@ -1,4 +1,4 @@
-"""det_preprocess: IMAGE becomes PIXELS, DET_INPUT and IMAGE_SIZE."""
+"""det_preprocess: IMAGE becomes PIXELS, DET_INPUT, IMAGE_SIZE and WARNINGS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ppocr_pipeline.decode import decode_image
-from ppocr_pipeline.detection import det_input
+from ppocr_pipeline.detection import det_input, squeeze_warnings
 from ppocr_pipeline.formats.alpha import GROUNDS
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
@@ -68,8 +68,14 @@ class TritonPythonModel:
         self.counters.add(BYTES_IN, len(image.item()))
         self.counters.add(PIXELS, decoded.shape[0] * decoded.shape[1])
         pixels = pad_tiny(decoded)
-        outputs = {"PIXELS": pixels, "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32)}
+        outputs = {
+            "PIXELS": pixels,
+            "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32),
+            "WARNINGS": triton_io.texts([]),
+        }
         wanted = request.requested_output_names()
         if "DET_INPUT" in wanted:
             outputs["DET_INPUT"] = det_input(pixels, options, self.limits, self.canvases)
+            said = squeeze_warnings(pixels.shape[:2], options, self.limits)
+            outputs["WARNINGS"] = triton_io.texts(said)
         return triton_io.response(**{name: outputs[name] for name in wanted})

@@ -21,7 +21,7 @@ from ppocr_pipeline.crop import whole_picture
 from ppocr_pipeline.ctc import load_dictionary
 from ppocr_pipeline.limits import Limits, size_beyond
 from ppocr_pipeline.options import default_options
-from ppocr_pipeline.recognition import RecognitionPlan, read_lines, sure_lines
+from ppocr_pipeline.recognition import RecognitionPlan, line_warnings, read_lines, sure_lines
 from ppocr_steps import triton_io
 from ppocr_steps.counters import Counters
 from ppocr_steps.departures import Departures
@@ -93,6 +93,9 @@ class TritonPythonModel:
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
         texts, scores = await self.read(request, pixels, boxes, batches, options)
+        warned = triton_io.optional_tensor(request, "WARNINGS")
+        said = line_warnings(boxes, batches, self.plan, options["reference"])
+        warnings = triton_io.texts(said)
         sure = sure_lines(scores, options)
         self.counters.add(PICTURES, 1)
         self.counters.add(LINES, len(sure))
@@ -101,7 +104,8 @@ class TritonPythonModel:
             BOXES=boxes[sure],
             BOX_SCORES=box_scores[sure],
             SCORES=scores[sure],
-            TEXTS=np.array([texts[index].encode() for index in sure], np.object_),
+            TEXTS=triton_io.texts(texts[index] for index in sure),
+            WARNINGS=warnings if warned is None else np.append(warned, warnings),
         )
 
     async def pixels(self, request: Any) -> np.ndarray:

@@ -10,7 +10,11 @@ import cv2
 import numpy as np
 
 BAND = 256  # rows that are worked on at a time: it takes many times their memory
-GROUNDS = {"paddleocr": "white", "paddle_serving": "none", "paddleocr_pdserving": "none"}  # of the references
+GROUNDS = {
+    "paddleocr": "white",
+    "paddle_serving": "none",
+    "paddleocr_pdserving": "none",
+}  # of the references
 WHITE, BLACK, GRAY = 255, 0, 128
 CONTRAST = 48  # levels between ink and ground from which ink is seen
 HIDDEN = 0.01  # the share of ink that may be hidden before another ground is looked for

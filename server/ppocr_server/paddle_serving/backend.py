@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
 from ppocr_server.paddle_serving.result_text import ANSWERS, AnswerForm
 from ppocr_server.paddle_serving.settings import EndpointSettings, OptionValue
 
+LOG = logging.getLogger(__name__)
 INT32_MAX = 2**31 - 1
 CHANNEL = [
     ("grpc.max_send_message_length", INT32_MAX),
@@ -72,7 +74,10 @@ class TritonBackend:
         request.MergeFrom(self._constant)
         for tries_left in reversed(range(self._settings.retry)):
             try:
-                return text_of(await self.stub.ModelInfer(request), self._form)
+                text, warnings = text_of(await self.stub.ModelInfer(request), self._form)
+                for warning in warnings:
+                    LOG.warning("logid=%s %s", request_id, warning)
+                return text
             except grpc.RpcError as error:
                 status = error.code().name
                 if status not in PASSING or not tries_left:
@@ -103,7 +108,7 @@ def constant_part(model: str, outputs: Sequence[str], options: Mapping[str, Opti
     """The part that all requests share: everything except the id and the picture."""
     request = ModelInferRequest(model_name=model)
     request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
-    for name in outputs:
+    for name in (*outputs, "WARNINGS"):
         request.outputs.add(name=name)
     for name, value in options.items():
         parameter = request.parameters[name]
@@ -116,11 +121,12 @@ def constant_part(model: str, outputs: Sequence[str], options: Mapping[str, Opti
     return request
 
 
-def text_of(answer: Any, form: AnswerForm) -> str:
-    """The result's text from a ModelInferResponse with the outputs of a form."""
+def text_of(answer: Any, form: AnswerForm) -> tuple[str, list[str]]:
+    """The result's text from a ModelInferResponse with the outputs of a form, and its warnings."""
     names = [output.name for output in answer.outputs]
     raw = dict(zip(names, answer.raw_output_contents, strict=True))
-    return form.text(*(READERS[name](raw[name]) for name in form.outputs))
+    text = form.text(*(READERS[name](raw[name]) for name in form.outputs))
+    return text, _texts(raw["WARNINGS"])
 
 
 def _texts(raw: bytes) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from ppocr_server.paddle_serving import service
+from ppocr_server.paddle_serving import backend, service
 from ppocr_server.paddle_serving.tracing import tracer
 
 MAX_BYTES = 512_000_000
@@ -22,7 +22,7 @@ def write_logs(folder: Path | None) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     _send(logging.getLogger(tracer.__name__), folder, "pipeline.tracer", 5, TRACER_LINE)
-    for name in (service.__name__, "uvicorn.error"):
+    for name in (service.__name__, backend.__name__, "uvicorn.error"):
         _send(logging.getLogger(name), folder, "pipeline.log", 20, LINE)
 
 

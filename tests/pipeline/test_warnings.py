@@ -1,0 +1,43 @@
+"""An answer says when a picture or a line was squeezed so much that text may be missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ppocr_pipeline.crop import whole_picture
+from ppocr_pipeline.detection import squeeze_warnings
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import parse_options
+from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "said"),
+    [
+        (120, 3600, "squeezed 3.8 times"),
+        (4000, 1080, "squeezed 4.2 times"),
+        (48, 992, "one side squeezed 1.5 times as much"),
+        (2339, 1654, None),
+        (640, 640, None),
+        (48, 300, None),
+    ],
+)
+def test_a_squeezed_picture_is_told(height, width, said):
+    warnings = squeeze_warnings((height, width), parse_options({}), Limits())
+    assert len(warnings) == (said is not None)
+    assert said is None or said in warnings[0]
+
+
+@pytest.mark.parametrize("padding", ["crop", "paddle"])
+@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+def test_a_squeezed_line_is_told(padding, reference):
+    plan = RecognitionPlan(48, (320, 640), 1)
+    options = parse_options({"rec_padding": padding, "reference": reference})
+    for width, said in ((600, 0), (2000, 1)):
+        boxes = whole_picture(np.zeros((48, width, 3), np.uint8))
+        batches = plan.batches(boxes, options, Limits(max_rec_width=640))
+        warnings = line_warnings(boxes, batches, plan, reference)
+        assert len(warnings) == said
+    assert "1 of 1 lines" in warnings[0]
+    assert "3.1 times" in warnings[0]
