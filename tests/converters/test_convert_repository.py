@@ -14,6 +14,7 @@ from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.graph.onnx_model import load_onnx
+from ppocr_converters.repository.build import _folders
 from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
 from ppocr_converters.repository.source import package_folder
 
@@ -160,6 +161,14 @@ def test_a_repository_remembers_the_steps_it_was_built_from(
     assert build(work) == 0
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["steps"]["source"] == "ppocr_model_repository"
+
+
+def test_two_models_of_one_name_get_folders_of_their_own() -> None:
+    assert _folders({"det": "inference", "rec": "inference", "cls": "cls"}) == {
+        "det": "inference.det",
+        "rec": "inference.rec",
+        "cls": "cls",
+    }
 
 
 def test_a_change_of_any_file_that_decides_is_seen(tmp_path: Path) -> None:

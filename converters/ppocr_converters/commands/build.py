@@ -42,6 +42,7 @@ OF_CONFIG = (
     "max_requests",
     "dict",
     "no_space",
+    "height",
     "det_precision",
     "rec_precision",
     "tolerance",
@@ -71,6 +72,7 @@ def add_build(commands: Any) -> None:
     _add_serving(build)
     add_opset(build)
     add_dictionary(build)
+    build.add_argument("--height", type=int, help="of a recogniser's input, where it is silent")
     for kind in ("det", "rec"):
         build.add_argument(
             f"--{kind}-precision", choices=["fp32", "fp16", "int8"], help="proven too (fp32)"
@@ -161,7 +163,7 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
     space = False if arguments.no_space else None
     models: dict[Kind, ModelChoice] = {
         "det": ModelChoice(arguments.det or DET),
-        "rec": ModelChoice(arguments.rec or REC, arguments.dict, space),
+        "rec": ModelChoice(arguments.rec or REC, arguments.dict, space, arguments.height),
     }
     if arguments.cls is not None:
         models["cls"] = ModelChoice(arguments.cls)
