@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.errors import ConvertError, ModelError
 from ppocr_converters.graph.check import check
 from ppocr_converters.graph.dictionary import read_dictionary, write_dictionary
@@ -199,6 +200,27 @@ def test_other_real_models_convert_and_prove(tmp_path: Path, name: str) -> None:
     assert check(source.path).problems == []
     assert made.manifest["proof"]["max_difference"] < 1e-4
     assert made.manifest["proof"]["max_probability"] > 0.9
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PP-OCRv5_mobile_det",
+        "PP-OCRv5_mobile_rec",
+        "PP-OCRv6_tiny_det_onnx",
+        "PP-OCRv6_tiny_rec_onnx",
+    ],
+)
+def test_real_models_of_the_package_index_are_built(
+    models: Path, tmp_path: Path, name: str
+) -> None:
+    source = find_model_source(ModelChoice(name), models, supply=Supply(origin="wheel"))
+    made = build_model(source, tmp_path / "m", opset=14)
+    assert made.manifest["proof"]["problems"] == []
+    assert made.manifest["proof"]["max_probability"] > 0.9
+    report = check(source.path, dictionary=source.dictionary, height=source.height, own=source.own)
+    assert report.problems == []
 
 
 @pytest.mark.parametrize(("form", "said"), [("isnan", None), ("logits", "Softmax is added")])
