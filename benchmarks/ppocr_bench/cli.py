@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,9 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ppocr-bench",
         description="Measure the served pipeline, and hold it to what it is compared with.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name in [*VERBS, *OLD]:

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import batch, doctor, read, ui, watch
@@ -44,6 +45,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="ppocr-client", description="Read text from pictures with PaddleOCR on Triton."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, module in COMMANDS.items():

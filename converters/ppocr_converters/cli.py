@@ -7,6 +7,7 @@ import errno
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 
 from ppocr_converters.commands.build import add_build
 from ppocr_converters.commands.models import add_model_commands
@@ -47,6 +48,9 @@ def _told(error: OSError) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ppocr-convert", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_model_commands(commands)
     add_prove(commands)

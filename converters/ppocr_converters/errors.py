@@ -31,11 +31,12 @@ class ProofError(ConvertError):
     """A converted model does not answer as its source does.
 
     Attributes:
+        subject: what was proven.
         differences: one sentence for every difference that was found.
     """
 
     def __init__(self, subject: str, differences: list[str]) -> None:
-        self.differences = differences
+        self.subject, self.differences = subject, differences
         shown = "\n".join(f"  - {difference}" for difference in differences[:20])
         hidden = len(differences) - 20
         more = f"\n  - and {hidden} more" if hidden > 0 else ""

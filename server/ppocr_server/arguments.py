@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib import metadata
 from pathlib import Path
 
 from ppocr_server.access.security import add_security_arguments
@@ -40,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="Subcommands, each with its own --help: `ppocr-serve endpoint` answers the clients "
         "of Paddle Serving, `ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
         "says how much shared memory a repository needs.",
+    )
+    options.add_argument(
+        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
     )
     _add_serving_arguments(options)
     _add_config_arguments(options.add_argument_group("a Paddle Serving config.yml"))

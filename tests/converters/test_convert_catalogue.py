@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ppocr_converters.catalogue.entries import catalogue, parse_catalogue
-from ppocr_converters.catalogue.fetch import choose_source
+from ppocr_converters.catalogue.fetch import choose_sources
 from ppocr_converters.errors import CatalogueError, FetchError
 
 
@@ -21,22 +21,35 @@ def test_the_catalogue_says_of_every_model_where_it_is_and_what_it_reads_with() 
             assert set(source.sha256) <= named, known.name
             assert source.origin == "wheel" or source.address.startswith("https://")
         assert (known.height is None) == (known.kind == "det"), known.name
-        inside = known.format != "paddle2" or known.kind != "rec"
-        assert (known.dictionary is None) == inside, known.name
+        beside = known.format == "paddle2" or known.name == "PP-OCRv6_tiny_rec_onnx"
+        assert (known.dictionary is not None) == (beside and known.kind == "rec"), known.name
 
 
-def test_archive_stands_for_every_address() -> None:
-    known = catalogue().find("PP-OCRv6_small_det_onnx")
-    assert choose_source(known.asset, None).origin == "wheel"
-    assert choose_source(known.asset, "archive").origin == "url"
-    with pytest.raises(FetchError, match="no source of kind 'wheel', only archive"):
-        choose_source(catalogue().find("ch_PP-OCRv2_det").asset, "wheel")
+@pytest.mark.parametrize(
+    ("origin", "origins"),
+    [
+        (None, ["wheel", "archive", "files"]),
+        ("wheel", ["wheel"]),
+        ("archive", ["archive", "files"]),
+        ("files", ["files"]),
+    ],
+)
+def test_a_kind_of_source_can_be_asked_for(origin: str | None, origins: list[str]) -> None:
+    asset = catalogue().find("PP-OCRv5_mobile_det").asset
+    assert [source.origin for source in choose_sources(asset, origin)] == origins
+    single = catalogue().find("PP-OCRv5_server_det_onnx").asset
+    if origin != "wheel":
+        assert [source.origin for source in choose_sources(single, origin)] == ["url"]
+    else:
+        with pytest.raises(FetchError, match="no source of kind 'wheel', only url"):
+            choose_sources(single, origin)
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
     assert catalogue().find("ch_PP-OCRv4_det").name == "PP-OCRv4_mobile_det"
-    with pytest.raises(CatalogueError, match="PP-OCRv4_mobile_rec"):
-        catalogue().find("PP-OCRv4_mobile_rek")
+    for wrong in ("PP-OCRv4_mobile_rek", "pp-ocrv4_MOBILE_rec"):
+        with pytest.raises(CatalogueError, match="did you mean 'PP-OCRv4_mobile_rec'"):
+            catalogue().find(wrong)
 
 
 def test_a_malformed_catalogue_is_refused() -> None:

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
+from ppocr_converters.files import only_one
 
 HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
 
@@ -56,7 +59,7 @@ def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFix
     [
         (["fetch", "PP-OCRv9"], "no model is called 'PP-OCRv9'"),
         (["convert", "nowhere", "--out", "x.onnx"], "nowhere is not a folder"),
-        (["check", "nowhere.onnx"], "cannot read nowhere.onnx: No such file"),
+        (["check", "nowhere.onnx"], "there is no file or folder 'nowhere.onnx', and no model is"),
         (["prove"], "nothing to prove"),
         (["build", "--profile", "tpu"], "no profile is called 'tpu'"),
         (["build", "--fast", "--profile", "gpu"], "--fast is --profile cpu-openvino-bf16"),
@@ -66,6 +69,11 @@ def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFix
         (["build", "--tolerance", "speed=1"], "the bounds are max_difference"),
         (["build", "--source", "nowhere"], "nowhere holds no models"),
         (["steps", "--out", "/"], "/ is not empty; name a new folder with --out"),
+        (["build", "--images", "nowhere"], "there is no picture in nowhere"),
+        (["build", "--dict", "nowhere.txt"], "cannot read the dictionary nowhere.txt"),
+        (["build", "--rec", __file__], "is not an ONNX file"),
+        (["list", "--family", "ppocrv5"], "did you mean 'PP-OCRv5'?"),
+        (["check", "PP-OCRV5_MOBILE_DETT"], "did you mean 'PP-OCRv5_mobile_det'?"),
     ],
 )
 def test_a_failure_is_one_line_and_exit_code_1(
@@ -103,6 +111,46 @@ def test_each_verb_works_alone(
     assert json.loads(capsys.readouterr().out)["metadata"]["ppocr_kind"] == "rec"
     assert main(["prove", "--rec", str(compiled), str(network)]) == 0
     assert "617 probabilities" in capsys.readouterr().out
+    assert main(["prove", "--det", str(compiled), str(network)]) == 1
+    assert "is a text recogniser (rec), but was given as det" in capsys.readouterr().err
+
+
+def test_compile_uses_what_lies_beside_a_model(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "det.onnx").symlink_to(built / DET / "converted.onnx")
+    (tmp_path / "inference.yml").write_text("PostProcess: {name: DBPostProcess, thresh: 0.2}")
+    command = ["compile", str(tmp_path / "det.onnx"), "--out", str(tmp_path / "m.onnx"), "--json"]
+    assert main(command) == 0
+    facts = json.loads(capsys.readouterr().out)["metadata"]
+    assert (facts["ppocr_name"], facts["ppocr_det_db_thresh"]) == ("det", "0.2")
+    (tmp_path / "inference.yml").write_text("PostProcess: {name: CTCLabelDecode}")
+    assert main(command) == 1
+    assert "by its inference.yml, is a text detector" in capsys.readouterr().err
+    assert main(["check", command[1]]) == 1
+    assert "is that of a text recogniser" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["convert", "client", "serve", "bench"])
+def test_every_command_says_its_version(command: str) -> None:
+    name = f"ppocr-{command}"
+    done = subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{name} {metadata.version('ppocr-triton')}\n"
+
+
+def test_a_second_build_says_for_whom_it_waits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = "from ppocr_converters.files import only_one\nimport sys, pathlib\n"
+    program += "with only_one(pathlib.Path(sys.argv[1])): print(flush=True); sys.stdin.read(1)"
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        assert first.stdin is not None
+        Timer(0.2, first.stdin.close).start()
+        with only_one(tmp_path):
+            assert f"process {first.pid} (-c) works in {tmp_path}; waiting" in caplog.text
 
 
 @pytest.mark.paddle

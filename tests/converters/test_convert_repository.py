@@ -12,8 +12,11 @@ from work_folders import work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.commands import DET, REC
+from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.graph.onnx_model import load_onnx
+from ppocr_converters.proof.kept import _kept
+from ppocr_converters.repository.build import _folders
 from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
 from ppocr_converters.repository.source import package_folder
 
@@ -160,6 +163,24 @@ def test_a_repository_remembers_the_steps_it_was_built_from(
     assert build(work) == 0
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
     assert manifest["steps"]["source"] == "ppocr_model_repository"
+
+
+def test_what_was_refused_is_not_read_again(tmp_path: Path) -> None:
+    def refuse() -> dict[str, object]:
+        raise ProofError("the set", ["1 of 9 boxes differs"])
+
+    for prove in (refuse, dict):
+        with pytest.raises(ProofError, match=r"(?s)^the set does not .*1 of 9 boxes differs$"):
+            _kept(tmp_path / "set.json", {"models": 1}, prove)
+    assert _kept(tmp_path / "set.json", {"models": 2}, dict) == {}
+
+
+def test_two_models_of_one_name_get_folders_of_their_own() -> None:
+    assert _folders({"det": "inference", "rec": "inference", "cls": "cls"}) == {
+        "det": "inference.det",
+        "rec": "inference.rec",
+        "cls": "cls",
+    }
 
 
 def test_a_change_of_any_file_that_decides_is_seen(tmp_path: Path) -> None:

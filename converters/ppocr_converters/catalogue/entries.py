@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -128,9 +128,27 @@ class Catalogue:
         names = {alias: m for m in self.models.values() for alias in (m.name, *m.aliases)}
         if name in names:
             return names[name]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`ppocr-convert list` shows all names"
+        hint = suggestion(name, names) or "`ppocr-convert list` shows all names"
         raise CatalogueError(f"no model is called {name!r}; {hint}")
+
+    def of_family(self, family: str | None) -> list[Model]:
+        """The models of one family, or all.
+
+        Raises:
+            CatalogueError: no such family; those there are are named.
+        """
+        families = dict.fromkeys(model.family for model in self.models.values())
+        if family is not None and family not in families:
+            hint = suggestion(family, families) or f"there are {', '.join(families)}"
+            raise CatalogueError(f"no family is called {family!r}; {hint}")
+        return [m for m in self.models.values() if family in (None, m.family)]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The nearest known name as a question, whatever its case; "" where none is near."""
+    spelled = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), spelled, n=1)
+    return f"did you mean {spelled[near[0]]!r}?" if near else ""
 
 
 @lru_cache(maxsize=1)

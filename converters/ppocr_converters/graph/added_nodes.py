@@ -52,15 +52,13 @@ def crops_to_input(
     nodes, added = normalise_pixels("CROPS", normalised, norm)
     weights |= added
     if padded:
-        return nodes + _mask("CROPS", "WIDTHS", normalised, target, graph.opset(model), weights)
+        return nodes + _mask("CROPS", "WIDTHS", normalised, target, weights)
     weights[f"{PREFIX}red_first"] = np.array([2, 1, 0], np.int64)
     swap = helper.make_node("Gather", [normalised, f"{PREFIX}red_first"], [target], axis=1)
     return [*nodes, swap]
 
 
-def _mask(
-    pixels: str, widths: str, source: str, target: str, opset: int, weights: Weights
-) -> list[NodeProto]:
+def _mask(pixels: str, widths: str, source: str, target: str, weights: Weights) -> list[NodeProto]:
     """Zero the columns from each row's width on, in normalised values: PaddleOCR's padding."""
     weights |= {
         f"{PREFIX}width_axis": np.array(2, np.int64),
@@ -76,7 +74,7 @@ def _mask(
         helper.make_node("Range", [f"{PREFIX}first", width, f"{PREFIX}step"], [columns]),
         helper.make_node("Cast", [columns], [columns32], to=TensorProto.INT32),
         helper.make_node("Less", [columns32, widths], [inside]),
-        over_axis("Unsqueeze", inside, inside4, (1, 2), opset, weights),
+        over_axis("Unsqueeze", inside, inside4, (1, 2), weights),
         helper.make_node("Cast", [inside4], [mask], to=TensorProto.FLOAT),
         helper.make_node("Mul", [source, mask], [target]),
     ]
@@ -97,13 +95,10 @@ def over_axis(
     source: str,
     target: str,
     axes: int | tuple[int, ...],
-    opset: int,
     weights: Weights,
 ) -> NodeProto:
-    """A Squeeze or Unsqueeze; its axes are an attribute before opset 13 and an input since."""
+    """A Squeeze or Unsqueeze as of opset 13."""
     axes = (axes,) if isinstance(axes, int) else axes
-    if opset < 13:
-        return helper.make_node(op_type, [source], [target], axes=axes)
     name = f"{PREFIX}axes_{'_'.join(map(str, axes))}"
     weights[name] = np.array(axes, np.int64)
     return helper.make_node(op_type, [source, name], [target])

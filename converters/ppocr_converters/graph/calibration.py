@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto
 
-from ppocr_converters.graph.onnx_model import kind_of
+from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.proof.networks import Bytes, compiled_network
 from ppocr_converters.repository.served import pipeline_of
 from ppocr_engine.spec import ONNXRUNTIME

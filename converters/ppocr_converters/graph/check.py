@@ -1,31 +1,36 @@
-"""What a model is, and what would go wrong with it, without converting it."""
+"""What a model is, and what would go wrong with it, which is tried out and thrown away."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from onnx import ModelProto
+
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ConvertError, DictionaryError, ModelError
-from ppocr_converters.graph.compile import HIGHEST_IR, LOWEST_OPSET
+from ppocr_converters.graph.compile import HIGHEST_IR, NO_HEIGHT
 from ppocr_converters.graph.dictionary import check_dictionary, read_dictionary
 from ppocr_converters.graph.edit import opset
+from ppocr_converters.graph.kinds import KIND_NAMES, detect_kind, kind_of
 from ppocr_converters.graph.model_files import find_model, own_dictionary
 from ppocr_converters.graph.onnx_model import (
     Tensor,
-    detect_kind,
-    fixed_dimensions,
+    class_count,
     inputs,
     is_compiled,
-    kind_of,
+    known_outputs,
     load_onnx,
     metadata,
     outputs,
 )
+from ppocr_converters.graph.standard_form import freed, standard_form
+from ppocr_converters.paddle.convert import convert
 from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
 from ppocr_converters.paddle.model_folder import PaddleModel, check_weights
-from ppocr_converters.paddle.paddle2onnx_versions import VERSIONS
+from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, VERSIONS, is_at_hand
 from ppocr_converters.paddle.program import Program, read_program
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt
 
@@ -75,20 +80,33 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def check(path: Path, *, dictionary: Path | None = None, space: bool = True) -> Report:
+def check(
+    path: Path,
+    *,
+    dictionary: Path | None = None,
+    space: bool = True,
+    height: int | None = None,
+    own: OwnSettings | None = None,
+) -> Report:
     """Explain a model: a folder in Paddle's format or an ONNX file.
 
     Args:
         path: the model.
         dictionary: of a recogniser, in place of the one that comes with it.
         space: whether the recogniser was trained with use_space_char.
+        height: of the input of a recogniser or classifier, where the model is silent.
+        own: what is known of the model, in place of what the file beside it says.
 
     Raises:
         ModelError: it cannot be read at all; everything less is listed in `problems`.
     """
     found = find_model(path)
-    report = _check_onnx(found, space) if isinstance(found, Path) else _check_paddle(found)
-    own = read_settings(path if path.is_dir() else path.parent)
+    own = own or read_settings(path if path.is_dir() else path.parent)
+    height = height or own.height
+    if isinstance(found, Path):
+        report = _check_onnx(found, space, height)
+    else:
+        report = _check_paddle(found, height)
     _note_settings(report, own)
     if report.kind == "rec" and report.characters is None:
         _check_dictionary(report, dictionary or own_dictionary(path), own, space)
@@ -97,6 +115,8 @@ def check(path: Path, *, dictionary: Path | None = None, space: bool = True) -> 
 
 def _note_settings(report: Report, own: OwnSettings) -> None:
     """Fill in what the model's own settings file says."""
+    if own.kind is not None and report.kind not in (None, own.kind):
+        report.problems.append(f"{SETTINGS} beside it is that of {KIND_NAMES[own.kind]}")
     report.height = report.height or own.height
     report.thresholds = dict(own.thresholds)
     if own.normalisation is not None:
@@ -107,7 +127,7 @@ def _note_settings(report: Report, own: OwnSettings) -> None:
         )
 
 
-def _check_onnx(path: Path, space: bool) -> Report:
+def _check_onnx(path: Path, space: bool, height: int | None) -> Report:
     model = load_onnx(path)
     facts = metadata(model)
     compiled = is_compiled(model)
@@ -120,13 +140,12 @@ def _check_onnx(path: Path, space: bool) -> Report:
         report.height = int(facts["ppocr_height"]) if "ppocr_height" in facts else None
         report.characters = len(facts["character"].split("\n")) if "character" in facts else None
         return report
-    _find_kind(report, inputs(model), outputs(model))
+    if _find_kind(report, inputs(model), known_outputs(model)):
+        _try_out(report, model, height)
     if "character" in facts:
         report.dictionary = "metadata of the file"
         characters = facts["character"].removesuffix("\n").split("\n")
         _check_characters(report, characters, space)
-    if report.opset < LOWEST_OPSET:
-        report.problems.append(f"opset {report.opset} is too old: {LOWEST_OPSET} is needed")
     if report.ir_version > HIGHEST_IR:
         report.notes.append(
             f"IR version {report.ir_version} is newer than older servers read; `compile` writes "
@@ -135,21 +154,53 @@ def _check_onnx(path: Path, space: bool) -> Report:
     return report
 
 
-def _check_paddle(model: PaddleModel) -> Report:
+def _check_paddle(model: PaddleModel, height: int | None) -> Report:
     program = read_program(model.program)
     report = Report(str(model.program.parent), model.description)
     try:
         report.weights = check_weights(model, program)
     except ModelError as error:
         report.problems.append(str(error))
-    report.notes.append(f"paddle2onnx {VERSIONS[model.format]} converts it")
     if program.quantisers:
         report.notes.append(f"quantised, by {', '.join(program.quantisers)}")
     if model.conf is not None:
         _check_conf(report, model.conf, program)
     _describe(report, program.inputs, program.outputs)
-    _find_kind(report, program.inputs, program.outputs)
+    if _find_kind(report, program.inputs, program.outputs) and not report.problems:
+        assert report.kind is not None
+        report.notes += freed(report.kind, program.inputs[0].shape)
+        _try_conversion(report, model, height)
     return report
+
+
+def _try_conversion(report: Report, model: PaddleModel, height: int | None) -> None:
+    """Convert a model into a folder that is thrown away, where the converter is at hand."""
+    tool = f"{PADDLE2ONNX} {VERSIONS[model.format]}"
+    if not is_at_hand(model.format):
+        report.notes.append(f"{tool} converts such; it is not here yet, so it was not tried")
+        return
+    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
+        try:
+            made = convert(model.program.parent, Path(scratch, "model.onnx"))
+        except ModelError as error:
+            report.problems.append(str(error))
+            return
+        report.notes.insert(0, f"{tool} converts it")
+        _try_out(report, load_onnx(made), height)
+
+
+def _try_out(report: Report, network: ModelProto, height: int | None) -> None:
+    """Do to a network what `compile` does first."""
+    try:
+        standard = standard_form(network, height=height)
+        report.notes += standard.changes
+        if standard.kind != "det":
+            report.height = standard.height
+            report.classes = class_count(standard.model)
+            if standard.height is None:
+                report.problems.append(NO_HEIGHT)
+    except ModelError as error:
+        report.problems.append(str(error))
 
 
 def _check_conf(report: Report, path: Path, program: Program) -> None:
@@ -174,23 +225,18 @@ def _describe(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor
     report.outputs = [str(tensor) for tensor in answered]
 
 
-def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> None:
-    """Tell the kind, classes and height of a network, and what is fixed that must not be."""
-    if len(given) != 1 or not answered:
-        report.problems.append(f"a PP-OCR network has 1 input; this one has {len(given)}")
-        return
-    shape, answer = given[0].shape, answered[0].shape
+def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> bool:
+    """Tell the kind, classes and height of a network; whether it is of any kind."""
     try:
-        report.kind = detect_kind(shape, answer)
+        report.kind, output = detect_kind(given, answered)
     except ModelError as error:
         report.problems.append(str(error))
-        return
-    fixed = fixed_dimensions(report.kind, shape)
-    if fixed:
-        report.problems.append(f"fixed {' and '.join(fixed)}: it reads pictures of that shape only")
+        return False
+    shape, answer = given[0].shape, answered[output].shape
     if report.kind != "det":
         report.height = shape[2] if isinstance(shape[2], int) else None
         report.classes = answer[-1] if isinstance(answer[-1], int) else None
+    return True
 
 
 def _check_dictionary(

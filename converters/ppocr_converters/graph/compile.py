@@ -14,6 +14,7 @@ in memory, and the best class with its probability comes out.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
@@ -35,23 +36,22 @@ from ppocr_converters.graph.added_nodes import (
     with_ends,
 )
 from ppocr_converters.graph.dictionary import check_dictionary
+from ppocr_converters.graph.kinds import expect_kind
 from ppocr_converters.graph.onnx_model import (
     class_count,
-    expect_kind,
-    input_height,
     inputs,
     is_compiled,
-    kind_of,
     metadata,
     outputs,
 )
+from ppocr_converters.graph.standard_form import CLASSIFIERS, Standard, standard_form
 
-#: The inputs of the direction classifiers that PaddleOCR publishes, by their height: the width, and
-#: whether a crop keeps its ratio and is padded. A classifier learnt one size and takes no other.
-#: The first learnt colours as OpenCV reads them, blue first; the second, of PaddleX, red first.
-CLASSIFIERS = {48: (192, True), 80: (160, False)}
-DIRECTIONS = ("0", "180")  # the classes of such a classifier
-LOWEST_OPSET = 11
+logger = logging.getLogger(__name__)
+
+NO_HEIGHT = (
+    "the input height is not in the model; give it with --height (48 for recognisers since "
+    "PP-OCRv3, 32 for older ones)"
+)
 HIGHEST_IR = 9  # the newest IR version that the oldest supported server reads
 
 
@@ -83,24 +83,34 @@ def compile_model(
         The compiled model, its dictionary and all else a server must know in its metadata.
 
     Raises:
-        ModelError: of another kind, compiled already, or too old.
+        ModelError: of another kind, compiled already, or of no form that can be compiled.
         DictionaryError: the characters do not fit the classes.
     """
-    found = _checked_kind(network, kind, name)
-    norm = normalisation[found]
+    if is_compiled(network):
+        raise ModelError(f"{name} is compiled already; give the network it was made from")
+    try:
+        standard = standard_form(network, height=height)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
+    expect_kind(standard.kind, kind, name)
+    if standard.kind != "det" and standard.height is None:
+        raise ModelError(f"{name}: {NO_HEIGHT}")
+    for change in standard.changes:
+        logger.info("%s: %s", name, change)
+    found, norm = standard.kind, normalisation[standard.kind]
     facts = {
         "ppocr_kind": found,
         "ppocr_name": name,
         "ppocr_source_sha256": source_sha256,
         "ppocr_mean": ",".join(map(repr, norm.mean)),
         "ppocr_std": ",".join(map(repr, norm.std)),
+        **_source_facts(standard),
     }
-    model = tidy(network)
-    if found == "det":
+    model = tidy(standard.model)
+    if (rows := standard.height) is None:
         model = _compile_det(model, norm)
     else:
-        rows = input_height(network, height)
-        classes = class_count(network)
+        classes = class_count(standard.model)
         facts |= {"ppocr_height": str(rows), "ppocr_classes": str(classes)}
         if found == "rec":
             characters = characters or _stored_characters(network, name, classes)
@@ -110,27 +120,14 @@ def compile_model(
     return _finish(model, facts)
 
 
-def _checked_kind(network: ModelProto, kind: Kind | None, name: str) -> Kind:
-    """The kind of a network that can be compiled.
-
-    Raises:
-        ModelError: it is of another kind than the one given, compiled already, or too old.
-    """
-    if is_compiled(network):
-        raise ModelError(f"{name} is compiled already; give the network it was made from")
-    if graph.opset(network) < LOWEST_OPSET:
-        raise ModelError(
-            f"{name} is written in opset {graph.opset(network)}, {LOWEST_OPSET} or newer is "
-            f"needed; convert it again with --opset 14"
-        )
-    found = kind_of(network)
-    expect_kind(found, kind, name)
-    if found == "cls" and (classes := class_count(network)) != len(DIRECTIONS):
-        raise ModelError(
-            f"{name} has {classes} classes; a direction classifier of text lines has "
-            f"{len(DIRECTIONS)}: {', '.join(DIRECTIONS)} degrees"
-        )
-    return found
+def _source_facts(standard: Standard) -> dict[str, str]:
+    """What a proof must know of how the source's answers become those of the compiled model."""
+    facts = {"ppocr_activation": standard.activation.lower()} if standard.activation else {}
+    if standard.output:
+        facts["ppocr_output"] = str(standard.output)
+    if standard.half:
+        facts["ppocr_precision"] = "fp16"
+    return facts
 
 
 def _stored_characters(network: ModelProto, name: str, classes: int) -> list[str]:
@@ -158,9 +155,7 @@ def tidy(model: ModelProto) -> ModelProto:
 
 def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
     nodes, weights = normalise_pixels("DET_INPUT", inputs(model)[0].name, norm)
-    squeeze = over_axis(
-        "Squeeze", outputs(model)[0].name, "PROBABILITY", 1, graph.opset(model), weights
-    )
+    squeeze = over_axis("Squeeze", outputs(model)[0].name, "PROBABILITY", 1, weights)
     return with_ends(
         model,
         [*nodes, *model.graph.node, squeeze],
@@ -172,13 +167,13 @@ def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
 
 def _compile_rec(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
     """A recogniser: rows of any width, whose padding is masked, to a class for each step."""
-    opset, answer, weights = graph.opset(model), outputs(model)[0].name, Weights()
+    answer, weights = outputs(model)[0].name, Weights()
     nodes = crops_to_input(model, norm, weights, padded=True)
     best, index = f"{PREFIX}best", f"{PREFIX}index"
     after = [
         *best_class(answer, 2, best, index, weights),
-        over_axis("Squeeze", index, "INDICES", 2, opset, weights),
-        over_axis("Squeeze", best, "PROBABILITIES", 2, opset, weights),
+        over_axis("Squeeze", index, "INDICES", 2, weights),
+        over_axis("Squeeze", best, "PROBABILITIES", 2, weights),
     ]
     steps = ["batch", "steps"]
     return with_ends(
@@ -195,12 +190,6 @@ def _compile_rec(model: ModelProto, norm: Normalisation, height: int) -> ModelPr
 
 def _compile_cls(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
     """A classifier: rows of its one size, padded or not, to one class."""
-    if height not in CLASSIFIERS:
-        known = " or ".join(f"{h}x{w}" for h, (w, _) in CLASSIFIERS.items())
-        raise ModelError(
-            f"a direction classifier {height} pixels high is not known; those of PaddleOCR take "
-            f"{known} (height x width)"
-        )
     width, padded = CLASSIFIERS[height]
     weights = Weights()
     nodes = crops_to_input(model, norm, weights, padded=padded)

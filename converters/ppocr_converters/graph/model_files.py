@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import ModelError
+from ppocr_converters.graph.kinds import detect_kind, kind_of
+from ppocr_converters.graph.onnx_model import load_onnx
 from ppocr_converters.paddle.model_folder import PaddleModel, find_paddle_model
+from ppocr_converters.paddle.program import read_program
 
 
 def find_model(path: Path) -> PaddleModel | Path:
@@ -30,6 +34,23 @@ def find_model(path: Path) -> PaddleModel | Path:
         names = ", ".join(network.name for network in networks)
         raise ModelError(f"{path} holds several models ({names}); name one of the files")
     return networks[0]
+
+
+def kind_at(path: Path) -> Kind:
+    """The kind of the model at a path, by its inputs and outputs.
+
+    Raises:
+        ModelError: it cannot be read, or is of none of the kinds.
+    """
+    found = find_model(path)
+    try:
+        if isinstance(found, Path):
+            return kind_of(load_onnx(found))
+        program = read_program(found.program)
+        return detect_kind(program.inputs, program.outputs)[0]
+    except ModelError as error:
+        named = str(path) in str(error)
+        raise error if named else ModelError(f"{path}: {error}") from error
 
 
 def own_dictionary(path: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""What an ONNX model says of itself: kind, names, shapes, classes, dictionary."""
+"""What an ONNX model says of itself: names, shapes, classes, metadata."""
 
 from __future__ import annotations
 
@@ -14,17 +14,10 @@ from onnx import ModelProto, helper
 from onnx.checker import ValidationError
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
-from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ModelError
 
 #: A dimension: its size, or a name (or "?") where it is dynamic.
 Dimension = int | str
-
-KIND_NAMES: dict[Kind, str] = {
-    "det": "a text detector (det)",
-    "rec": "a text recogniser (rec)",
-    "cls": "a text direction classifier (cls)",
-}
 
 
 @dataclass(frozen=True)
@@ -114,6 +107,19 @@ def outputs(model: ModelProto) -> tuple[Tensor, ...]:
     return tuple(_tensor(o) for o in model.graph.output)
 
 
+def known_outputs(model: ModelProto) -> tuple[Tensor, ...]:
+    """The outputs, with what follows from the graph where the file does not declare it."""
+    declared = outputs(model)
+    if all(isinstance(tensor.shape[-1] if tensor.shape else "", int) for tensor in declared):
+        return declared
+    try:
+        inferred = outputs(onnx.shape_inference.infer_shapes(model, data_prop=True))
+    except (onnx.shape_inference.InferenceError, ValueError):  # it cannot serialise more than 2 GB
+        return declared
+    pairs = zip(declared, inferred, strict=True)
+    return tuple(b if len(b.shape) >= len(a.shape) else a for a, b in pairs)
+
+
 def metadata(model: ModelProto) -> dict[str, str]:
     """The free-form properties stored in a model."""
     return {p.key: p.value for p in model.metadata_props}
@@ -122,64 +128,6 @@ def metadata(model: ModelProto) -> dict[str, str]:
 def is_compiled(model: ModelProto) -> bool:
     """Whether the model is one that `compile` wrote."""
     return "ppocr_kind" in metadata(model)
-
-
-def detect_kind(given: Sequence[Dimension], answered: Sequence[Dimension]) -> Kind:
-    """Tell det, rec and cls apart by the shapes of a network's input and output.
-
-    A detector answers a map [N, 1, H, W], a recogniser classes for each step [N, T, C], a
-    classifier classes for each picture [N, C].
-
-    Raises:
-        ModelError: the shapes are those of none of them.
-    """
-    kinds: dict[int, Kind] = {4: "det", 3: "rec", 2: "cls"}
-    picture = len(given) == 4 and _may_be(given[1], 3)
-    kind = kinds.get(len(answered))
-    if not picture or kind is None or (kind == "det" and not _may_be(answered[1], 1)):
-        raise ModelError(
-            f"not a PP-OCR network: it takes {list(given)} and answers {list(answered)}; a "
-            f"detector, recogniser or classifier takes [N, 3, H, W] and answers [N, 1, H, W], "
-            f"[N, T, classes] or [N, classes]"
-        )
-    return kind
-
-
-def _may_be(size: Dimension, wanted: int) -> bool:
-    return size == wanted or isinstance(size, str)
-
-
-def kind_of(model: ModelProto) -> Kind:
-    """The kind of a network or of a compiled model.
-
-    Raises:
-        ModelError: neither.
-    """
-    stored = metadata(model).get("ppocr_kind")
-    for kind in KIND_NAMES:
-        if kind == stored:
-            return kind
-    given, answered = inputs(model), outputs(model)
-    if len(given) != 1:
-        names = ", ".join(t.name for t in given) or "none"
-        raise ModelError(f"not a PP-OCR network: it has {len(given)} inputs ({names}), 1 is needed")
-    return detect_kind(given[0].shape, answered[0].shape)
-
-
-def fixed_dimensions(kind: Kind, shape: Sequence[Dimension]) -> list[str]:
-    """Those dimensions of an input [N, 3, H, W] that must be dynamic and are not, in words."""
-    free = {"batch": 0, "width": 3} | ({"height": 2} if kind == "det" else {})
-    return [f"{what} {shape[axis]}" for what, axis in free.items() if isinstance(shape[axis], int)]
-
-
-def expect_kind(found: Kind, wanted: str | None, origin: str) -> None:
-    """Refuse a model that is given as what it is not.
-
-    Raises:
-        ModelError: one sentence that names both kinds.
-    """
-    if wanted is not None and found != wanted:
-        raise ModelError(f"{origin} is {KIND_NAMES[found]}, but was given as {wanted}")
 
 
 def class_count(model: ModelProto) -> int:
@@ -194,27 +142,15 @@ def class_count(model: ModelProto) -> int:
     raise ModelError(f"the class count is not in the model: its output is {outputs(model)[0]}")
 
 
-def input_height(model: ModelProto, known: int | None = None) -> int:
-    """The input height of a recogniser or classifier, pixels.
-
-    Raises:
-        ModelError: it is dynamic in the model and not known, or another one than is known.
-    """
-    height = inputs(model)[0].shape[2]
-    if isinstance(height, int):
-        if known not in (None, height):
-            raise ModelError(f"the input height is {height} in the model, but given as {known}")
-        return height
-    if known is None:
-        raise ModelError("the input height is not in the model; give it with --height")
-    return known
-
-
 def _tensor(value: onnx.ValueInfoProto) -> Tensor:
     kind = value.type.tensor_type
     # Old exporters write -1 for a size that is not known.
     shape = tuple(d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in kind.shape.dim)
-    return Tensor(value.name, helper.tensor_dtype_to_np_dtype(kind.elem_type).name, shape)
+    try:
+        dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    except KeyError:  # no tensor, or of no type
+        dtype = "?"
+    return Tensor(value.name, dtype, shape)
 
 
 def describe(model: ModelProto) -> dict[str, object]:

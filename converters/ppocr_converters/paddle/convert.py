@@ -1,8 +1,8 @@
 """Paddle to ONNX, through paddle2onnx in a process of its own.
 
 That process keeps the converter's chatter, its imports and its crashes away from the caller. The
-opset is asked for exactly, the IR version is pinned, and the result must have dynamic batch, width
-and (for a detector) height: a model that came out with fixed shapes reads other pictures wrongly.
+opset is asked for exactly, the IR version is pinned, and the result must run at any batch, width
+and (for a detector) height: a model that was made for one size reads other pictures wrongly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from onnx import ModelProto
 from ppocr_converters.errors import ModelError
 from ppocr_converters.files import new_file
 from ppocr_converters.graph.edit import opset as opset_of
-from ppocr_converters.graph.onnx_model import fixed_dimensions, inputs, kind_of, load_onnx
+from ppocr_converters.graph.onnx_model import load_onnx
+from ppocr_converters.graph.standard_form import free_sizes, standard_form
 from ppocr_converters.paddle.fake_quantisation import rewritten
 from ppocr_converters.paddle.model_folder import (
     PaddleModel,
@@ -73,7 +74,10 @@ def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
             backend = QUANTISED if read_program(program).quantisers else FLOAT
             _run_paddle2onnx(tool, program, weights, raw, opset, source.program, backend)
         model = _finish(load_onnx(raw), source, tool, opset)
-    check_dynamic(model, folder)
+    try:
+        model = free_sizes(model, standard_form(model).kind)
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from error
     with new_file(target) as temporary:
         onnx.save(model, temporary)
     return target
@@ -95,18 +99,6 @@ def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> M
     except onnx.checker.ValidationError as error:
         raise ModelError(f"{source.program} came out as invalid ONNX: {error}") from error
     return model
-
-
-def check_dynamic(model: ModelProto, origin: Path) -> None:
-    """See that the shapes which differ from picture to picture are dynamic.
-
-    Raises:
-        ModelError: a dimension is fixed; it is named.
-    """
-    given = inputs(model)[0]
-    fixed = fixed_dimensions(kind_of(model), given.shape)
-    if fixed:
-        raise ModelError(f"{origin} has a fixed {' and '.join(fixed)} in its input {given}")
 
 
 def _run_paddle2onnx(

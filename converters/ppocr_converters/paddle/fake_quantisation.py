@@ -125,6 +125,12 @@ def rewrite_observer(writer: Writer, operator: Any) -> None:
     writer.emit("assign", operator.input("X")[0], to=operator.output("Out")[0])
 
 
+def rewrite_isnan(writer: Writer, operator: Any) -> None:
+    """What is not equal to itself is not a number; the converter knows no isnan_v2."""
+    (x,), (target,) = operator.input("X"), operator.output("Out")
+    writer.emit("not_equal", x, x, to=target)
+
+
 _observed = partial(rewrite_quantiser, given=False)
 _given = partial(rewrite_quantiser, given=True)
 #: How each operator is rewritten.
@@ -139,6 +145,7 @@ REWRITINGS: dict[str, Callable[[Writer, Any], None]] = {
     "fake_dequantize_max_abs": rewrite_dequantiser,
     "fake_channel_wise_dequantize_max_abs": rewrite_channel_dequantiser,
     "moving_average_abs_max_scale": rewrite_observer,
+    "isnan_v2": rewrite_isnan,
 }
 
 

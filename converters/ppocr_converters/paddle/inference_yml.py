@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ppocr_converters.catalogue.entries import Normalisation
+from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import ModelError
 
 SETTINGS = "inference.yml"
@@ -20,6 +20,9 @@ THRESHOLDS = {
     "unclip_ratio": "det_db_unclip_ratio",
 }
 
+#: Which kind of model each way of understanding its answers is of.
+KINDS: dict[str, Kind] = {"DBPostProcess": "det", "CTCLabelDecode": "rec", "Topk": "cls"}
+
 #: Everything as it is written: characters such as 0, ~ and "no" must stay what they are.
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
@@ -29,12 +32,14 @@ class OwnSettings:
     """What a model's own files say; empty where they are silent.
 
     Attributes:
+        kind: of the model that they are of, where they say it.
         characters: of a recogniser, in class order, without blank and space.
         height: of the input of a recogniser or classifier, pixels.
         normalisation: for channels in the order blue, green, red.
         thresholds: of a detector, by the names they have in a repository.
     """
 
+    kind: Kind | None = None
     characters: tuple[str, ...] = ()
     height: int | None = None
     normalisation: Normalisation | None = None
@@ -53,7 +58,7 @@ def read_settings(folder: Path) -> OwnSettings:
     try:
         return _settings(LOADER(path.read_text("utf-8")).get_single_data())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelError(f"cannot read {path}: {error}") from error
+        raise ModelError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelError(f"{path} is not of the form that PaddleX writes: {error!r}") from error
 
@@ -66,6 +71,7 @@ def _settings(data: dict[str, Any]) -> OwnSettings:
     }
     after = data.get("PostProcess") or {}
     return OwnSettings(
+        kind=KINDS.get(after.get("name", next(iter(after), ""))),
         characters=tuple(str(c) for c in after.get("character_dict") or ()),
         height=_height(steps),
         normalisation=_normalisation(steps),

@@ -63,6 +63,12 @@ def paddle2onnx_for(form: ProgramFormat) -> Tool:
     return Tool(version, folder)
 
 
+def is_at_hand(form: ProgramFormat) -> bool:
+    """Whether the version that converts a format is there already."""
+    version = VERSIONS[form]
+    return _installed() == version or tool_folder(f"{PADDLE2ONNX}-{version}").is_dir()
+
+
 def tool_folder(name: str) -> Path:
     """Where a tool is kept that is not installed with the project."""
     return Path(os.environ.get("PPOCR_TOOLS", TOOLS)).resolve() / name

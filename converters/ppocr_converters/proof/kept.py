@@ -121,11 +121,19 @@ def _processor(engines: Iterable[EngineSpec]) -> Manifest:
 
 
 def _kept(path: Path, inputs: Manifest, prove: Callable[[], Manifest]) -> Manifest:
-    """The figures in a file, where they are of these inputs; else proven now, and kept there."""
+    """The figures in a file, where they are of these inputs; else proven now, and kept there.
+
+    A refusal is kept as well: what was read once and differs is not read again.
+    """
     inputs = json.loads(json.dumps({**inputs, **made_with()}))
     known = read_manifest(path)
     if known is None or known.get("inputs") != inputs:
-        known = {"inputs": inputs, "proof": prove()}
+        try:
+            known = {"inputs": inputs, "proof": prove()}
+        except ProofError as error:
+            known = {"inputs": inputs, "refused": [error.subject, error.differences]}
         write_manifest(path, known)
+    if "refused" in known:
+        raise ProofError(*known["refused"])
     figures: Manifest = known["proof"]
     return figures

@@ -6,6 +6,7 @@ A `PlainNetwork` takes normalised pictures and answers every class, as PaddleOCR
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from onnx import ModelProto
 
 from ppocr_converters.catalogue.entries import Normalisation
 from ppocr_converters.errors import ConvertError, ModelError
-from ppocr_converters.graph.onnx_model import inputs, kind_of, metadata
+from ppocr_converters.graph.kinds import kind_of
+from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata
+from ppocr_converters.graph.standard_form import free_sizes
 from ppocr_converters.paddle.model_folder import combined, find_paddle_model
 from ppocr_converters.paddle.program import read_program
 from ppocr_engine.errors import EngineError
@@ -31,18 +35,38 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 #: float32 [N, 3, H, W] to the network's own output.
 PlainNetwork = Callable[[Floats], Floats]
+#: What `compile` adds to a network that does not answer probabilities, computed here once more.
+ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
+    "": lambda values: values,
+    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
+    "softmax": lambda values: softmax(values),
+}
 
 
-def source_network(path: Path, *, threads: int) -> PlainNetwork:
-    """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime."""
-    return (
-        paddle_network(path, threads=threads)
-        if path.is_dir()
-        else onnx_network(path, threads=threads)
-    )
+def source_network(
+    path: Path, *, threads: int, facts: Mapping[str, str] | None = None
+) -> PlainNetwork:
+    """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime.
+
+    Args:
+        path: the folder or file.
+        threads: of one run.
+        facts: the metadata of the compiled model: which output is served, and what was added.
+    """
+    facts = facts or {}
+    output = int(facts.get("ppocr_output", "0"))
+    activation = ACTIVATIONS[facts.get("ppocr_activation", "")]
+    run = (paddle_network if path.is_dir() else onnx_network)(path, threads=threads, output=output)
+    return lambda values: activation(run(values))
 
 
-def paddle_network(folder: Path, *, threads: int) -> PlainNetwork:
+def softmax(values: Floats) -> Floats:
+    """The softmax over the last axis."""
+    powers: Floats = np.exp(values - values.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def paddle_network(folder: Path, *, threads: int, output: int = 0) -> PlainNetwork:
     """A Paddle model run by Paddle Inference on the CPU in float32.
 
     One with the older operators of quantisation runs as it is written: what Paddle 3.2 rewrites
@@ -75,7 +99,7 @@ def paddle_network(folder: Path, *, threads: int) -> PlainNetwork:
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelError(f"Paddle cannot load {folder}: {_last_line(error)}") from error
     given = predictor.get_input_handle(predictor.get_input_names()[0])
-    answer = predictor.get_output_handle(predictor.get_output_names()[0])
+    answer = predictor.get_output_handle(predictor.get_output_names()[output])
 
     def run(values: Floats) -> Floats:
         given.reshape(values.shape)
@@ -87,11 +111,22 @@ def paddle_network(folder: Path, *, threads: int) -> PlainNetwork:
     return run
 
 
-def onnx_network(path: Path, *, threads: int) -> PlainNetwork:
-    """A converted network run by ONNX Runtime without any graph optimisation."""
-    session = compiled_network(path, EngineSpec(threads=threads, graph_level=GRAPH_AS_WRITTEN))
-    name = next(iter(session.inputs))
-    return lambda values: session({name: values})[0]
+def onnx_network(path: Path, *, threads: int, output: int = 0) -> PlainNetwork:
+    """A converted network run by ONNX Runtime without any graph optimisation.
+
+    Sizes that its file declares are left out: they decide nothing of what is computed.
+    """
+    model = load_onnx(path)
+    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
+        freed = Path(scratch, "network.onnx")
+        onnx.save(free_sizes(model, kind_of(model)), freed)
+        spec = EngineSpec(threads=threads, graph_level=GRAPH_AS_WRITTEN)
+        session = compiled_network(freed, spec)
+    (name,) = session.inputs
+    dtype = inputs(model)[0].dtype
+    return lambda values: session({name: values.astype(dtype, copy=False)})[output].astype(
+        np.float32, copy=False
+    )
 
 
 def compiled_network(path: Path, spec: EngineSpec) -> Session:
@@ -122,7 +157,7 @@ def plain_network(path: Path, model: ModelProto) -> Network:
         path: see `source_network`.
         model: the compiled model.
     """
-    network = source_network(path, threads=available_cores())
+    network = source_network(path, threads=available_cores(), facts=metadata(model))
     if kind_of(model) == "det":
         norm = normalisation_of(model)
         return lambda feeds: [network(normalise(feeds["DET_INPUT"], norm))[:, 0]]

@@ -49,8 +49,10 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     """The picture files of a user's list, which may name folders.
 
     Raises:
-        ModelError: a folder holds none, or a file is not there.
+        ModelError: a folder holds none, or a file is not there or no picture.
     """
+    import cv2
+
     found: list[Path] = []
     for path in paths:
         inside = [path]
@@ -58,6 +60,8 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
             inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
         if not inside or not path.exists():
             raise ModelError(f"there is no picture in {path}; allowed are {', '.join(SUFFIXES)}")
+        if unreadable := [file for file in inside if not cv2.haveImageReader(str(file))]:
+            raise ModelError(f"{unreadable[0]} is not a picture that can be read")
         found += inside
     return found
 

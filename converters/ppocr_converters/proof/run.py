@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ppocr_converters.graph.kinds import expect_kind, kind_of
+from ppocr_converters.graph.model_files import kind_at
 from ppocr_converters.proof.lines import Found, ReadingProof
 from ppocr_converters.proof.reading import Pair, prove_reading
 from ppocr_converters.proof.tensors import TensorProof, compare_file
@@ -76,8 +78,14 @@ def prove_pairs(
         pictures: files to read; by default rendered pages.
         bounds: NAME=VALUE in place of those of the precisions in the set.
         engine: of the compiled models, a name in `ppocr_engine.spec.ENGINES`.
+
+    Raises:
+        ModelError: one is of another kind than it is given as.
     """
     spec = engine_named(engine)
+    for kind, (compiled, origin) in models.items():
+        expect_kind(kind_of(compiled.model), kind, str(compiled.path))
+        expect_kind(kind_at(origin), kind, str(origin))
     tensors = {
         kind: compare_file(*pair, bounds=bounds, engine=spec) for kind, pair in models.items()
     }

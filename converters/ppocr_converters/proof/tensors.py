@@ -17,7 +17,8 @@ import numpy as np
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import ModelError, ProofError
-from ppocr_converters.graph.onnx_model import OnnxFile, inputs, is_compiled, kind_of, metadata
+from ppocr_converters.graph.kinds import kind_of
+from ppocr_converters.graph.onnx_model import OnnxFile, inputs, is_compiled, metadata
 from ppocr_converters.proof.networks import (
     Bytes,
     Floats,
@@ -30,6 +31,7 @@ from ppocr_converters.proof.networks import (
 )
 from ppocr_converters.proof.tolerance import Tolerance, loosest, tolerance_of
 from ppocr_engine.machine import available_cores
+from ppocr_engine.onnxruntime_session import runtime_errors
 from ppocr_engine.spec import ONNXRUNTIME, EngineSpec
 from ppocr_pipeline.pipeline import Network
 
@@ -104,7 +106,7 @@ def compare_file(
         )
     kind, rng = kind_of(model), np.random.default_rng(SEED)
     precision, tolerance = tolerance_for(metadata(model), str(engine), bounds)
-    network = source_network(source, threads=available_cores())
+    network = source_network(source, threads=available_cores(), facts=metadata(model))
     served = compiled_network(compiled.path, engine)
     if kind == "det":
         compare = _compare_maps(served, network, normalisation_of(model))
@@ -112,7 +114,7 @@ def compare_file(
         classes = plain_classes(network, model)
         compare = _compare_classes(served, classes, rng, tolerance.max_difference)
     shapes = _shapes(kind, inputs(model)[0].shape)
-    results = [compare(random_pictures(rng, shape)) for shape in shapes]
+    results = [_run(compare, random_pictures(rng, shape)) for shape in shapes]
     return TensorProof(
         precision=precision,
         shapes=[list(shape) for shape in shapes],
@@ -128,6 +130,19 @@ def compare_file(
             for problem in _problems(result, tolerance)
         ],
     )
+
+
+def _run(compare: Comparison, pictures: Bytes) -> Compared:
+    """One comparison.
+
+    Raises:
+        ModelError: a network does not run at this size.
+    """
+    try:
+        return compare(pictures)
+    except runtime_errors() as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelError(f"cannot be run with {list(pictures.shape)}: {reason}") from error
 
 
 def tolerance_for(

@@ -18,7 +18,7 @@ from ppocr_converters.repository.deployment_plan import Plan, device_of
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.memory import totals
 from ppocr_converters.repository.model_build import CompiledModel, build_model
-from ppocr_converters.repository.model_source import ModelChoice, check_known, find_model_source
+from ppocr_converters.repository.model_source import ModelChoice, check_choice, find_model_source
 from ppocr_converters.repository.source import Steps, find_steps
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def build(request: BuildRequest) -> Built:
     check_plan(request.plan, file_precisions(request.plan, request.precisions))
     check_target(out, steps, replace_steps=request.replace_steps)
     for kind, choice in request.models.items():
-        check_known(choice.model, kind)
+        check_choice(choice, kind)
     work = request.work / "onnx"
     models = _compiled(request, work, steps.folder)
     proofs = prove_served(
@@ -120,13 +120,20 @@ def _compiled(request: BuildRequest, work: Path, source: Path) -> dict[str, Comp
         kind: find_model_source(choice, request.work / "models", kind=kind, supply=request.supply)
         for kind, choice in request.models.items()
     }
+    folders = _folders({kind: source.name for kind, source in sources.items()})
     models: dict[str, CompiledModel] = {
-        kind: build_model(source, work / source.name, opset=request.opset)
+        kind: build_model(source, work / folders[kind], opset=request.opset)
         for kind, source in sources.items()
     }
     precisions = file_precisions(request.plan, request.precisions)
     lower = {name: one for name, one in precisions.items() if name in models}
     return {**models, **_lowered(request, models, lower, source)} if lower else models
+
+
+def _folders(names: Mapping[Kind, str]) -> dict[Kind, str]:
+    """The folder of each model: its name, with its kind where two files have the same name."""
+    known = list(names.values())
+    return {k: name if known.count(name) == 1 else f"{name}.{k}" for k, name in names.items()}
 
 
 def _lowered(

@@ -11,7 +11,8 @@ from onnx import ModelProto
 from ppocr_converters.catalogue.entries import catalogue
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.compile import classifier_parameters
-from ppocr_converters.graph.onnx_model import Tensor, inputs, kind_of, metadata, outputs
+from ppocr_converters.graph.kinds import kind_of
+from ppocr_converters.graph.onnx_model import Tensor, inputs, metadata, outputs
 from ppocr_converters.repository.admission import limit_requests
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider

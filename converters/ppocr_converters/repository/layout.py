@@ -12,11 +12,10 @@ from onnx import save
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.added_nodes import cast_first
 from ppocr_converters.graph.dictionary import class_names, write_dictionary
+from ppocr_converters.graph.kinds import expect_kind, kind_of
 from ppocr_converters.graph.onnx_model import (
     OnnxFile,
-    expect_kind,
     is_compiled,
-    kind_of,
     metadata,
 )
 from ppocr_converters.repository.configuration import (

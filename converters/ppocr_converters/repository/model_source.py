@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ppocr_converters.catalogue.entries import Kind, Model, Normalisation, catalogue
 from ppocr_converters.catalogue.fetch import Supply, fetch
-from ppocr_converters.errors import ModelError
+from ppocr_converters.errors import CatalogueError, ModelError
 from ppocr_converters.graph.dictionary import read_dictionary
-from ppocr_converters.graph.model_files import find_model, own_dictionary
+from ppocr_converters.graph.kinds import expect_kind
+from ppocr_converters.graph.model_files import find_model, kind_at, own_dictionary
 from ppocr_converters.paddle.inference_yml import OwnSettings, read_settings
 from ppocr_converters.paddle.model_folder import find_paddle_model
 
@@ -91,9 +92,9 @@ def find_model_source(
     """
     path, known = Path(choice.model), None
     if not path.exists():
-        known = catalogue().find(choice.model)
+        known = _known(choice.model)
         if kind is not None:
-            check_known(choice.model, kind)
+            check_choice(choice, kind)
         path = fetch(known, models, supply)
     own = read_settings(path if path.is_dir() else path.parent)
     name, space, height = path.resolve().name if path.is_dir() else path.stem, True, own.height
@@ -112,18 +113,33 @@ def find_model_source(
     )
 
 
-def check_known(model: str, kind: Kind) -> None:
+def check_choice(choice: ModelChoice, kind: Kind) -> None:
     """Refuse, before anything is fetched, a model that is not there or of another kind.
 
     Raises:
         CatalogueError: neither a path nor a known name.
-        ModelError: the catalogue says that it is of another kind.
+        DictionaryError: its dictionary cannot be read.
+        ModelError: it cannot be read, or is of another kind.
     """
-    if Path(model).exists():
-        return
-    known = catalogue().find(model)
-    if known.kind != kind:
-        raise ModelError(f"{model} is a {known.kind} model, but was given as {kind}")
+    if choice.dictionary is not None:
+        read_dictionary(choice.dictionary)
+    path = Path(choice.model)
+    if path.exists():
+        expect_kind(kind_at(path), kind, str(path))
+    elif (known := _known(choice.model)).kind != kind:
+        raise ModelError(f"{choice.model} is a {known.kind} model, but was given as {kind}")
+
+
+def _known(name: str) -> Model:
+    """A model of the catalogue that is asked for where there is no such path.
+
+    Raises:
+        CatalogueError: there is no such model either.
+    """
+    try:
+        return catalogue().find(name)
+    except CatalogueError as error:
+        raise CatalogueError(f"there is no file or folder {name!r}, and {error}") from error
 
 
 def known_settings(known: Model, own: OwnSettings) -> OwnSettings:

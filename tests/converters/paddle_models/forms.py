@@ -1,12 +1,14 @@
 """Save models with Paddle itself, in each of its forms: `FOLDER FORM=SOURCE...`, run as a process.
 
-Each goes to FOLDER/FORM; the two forms without a source are given as `FORM=`.
+Each goes to FOLDER/FORM; the forms without a source are given as `FORM=`.
 
 scattered   __model__ and one file for each variable, of the Paddle 2 model in SOURCE
 pir         inference.json and inference.pdiparams, of the Paddle 2 model in SOURCE
 quantised   SOURCE after training quantisation, with quantize_linear
 fake        SOURCE after training quantisation, with the older fake_quantize operators
 crnn        an own small recogniser as PP-OCRv2's: 32 high, LSTM, softmax inside, 40 classes
+isnan       the same network with isnan_v2 and where at its end, as newer PaddleOCR saves them
+logits      the same network without its softmax
 odd         an own small detector with an operator that ONNX has nothing for
 """
 
@@ -20,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 from paddle import static
+from paddle.base.layer_helper import LayerHelper
 from paddle.nn import functional
 
 SEED = 7
@@ -28,7 +31,7 @@ SEED = 7
 def save(form: str, target: Path, source: Path) -> None:
     paddle.seed(SEED)
     executor = static.Executor(paddle.CPUPlace())
-    if form in ("crnn", "odd"):
+    if form in OWN:
         build(form, target, executor)
     elif form in ("quantised", "fake"):
         quantise(source, target, executor, onnx_format=form == "quantised")
@@ -90,9 +93,8 @@ def quantise(source: Path, target: Path, executor: static.Executor, *, onnx_form
 def build(form: str, target: Path, executor: static.Executor) -> None:
     program, start = static.Program(), static.Program()
     with static.program_guard(program, start):
-        height = 32 if form == "crnn" else -1
-        picture = static.data("x", [-1, 3, height, -1], "float32")
-        answer = crnn(picture) if form == "crnn" else odd(picture)
+        picture = static.data("x", [-1, 3, -1 if form == "odd" else 32, -1], "float32")
+        answer = OWN[form](picture)
     executor.run(start)
     static.save_inference_model(
         str(target / "inference"), [picture], [answer], executor, program=program
@@ -100,7 +102,19 @@ def build(form: str, target: Path, executor: static.Executor) -> None:
 
 
 def crnn(picture: static.Variable) -> static.Variable:
-    """[N, 3, 32, W] to probabilities [N, W / 4, 40]."""
+    return functional.softmax(logits(picture), axis=2)
+
+
+def isnan(picture: static.Variable) -> static.Variable:
+    answer = crnn(picture)
+    helper = LayerHelper("isnan_v2")
+    wrong = helper.create_variable_for_type_inference("bool")
+    helper.append_op(type="isnan_v2", inputs={"X": answer}, outputs={"Out": wrong})
+    return paddle.where(wrong, paddle.zeros_like(answer), answer)
+
+
+def logits(picture: static.Variable) -> static.Variable:
+    """[N, 3, 32, W] to numbers [N, W / 4, 40], the larger the likelier."""
     values = picture
     for channels, stride in ((8, 2), (16, (2, 1)), (32, (2, 1))):
         conv = paddle.nn.Conv2D(values.shape[1], channels, 3, stride=stride, padding=1)
@@ -109,12 +123,14 @@ def crnn(picture: static.Variable) -> static.Variable:
     steps = paddle.transpose(paddle.squeeze(values, axis=2), [0, 2, 1])
     steps, _ = paddle.nn.LSTM(32, 16, num_layers=2, direction="bidirectional")(steps)
     init = paddle.nn.initializer.Normal(0, 5)  # answers that are sure of something
-    linear = paddle.nn.Linear(32, 40, weight_attr=paddle.ParamAttr(initializer=init))
-    return functional.softmax(linear(steps), axis=2)
+    return paddle.nn.Linear(32, 40, weight_attr=paddle.ParamAttr(initializer=init))(steps)
 
 
 def odd(picture: static.Variable) -> static.Variable:
     return paddle.lgamma(paddle.nn.Conv2D(3, 1, 3, padding=1)(picture))
+
+
+OWN = {"crnn": crnn, "isnan": isnan, "logits": logits, "odd": odd}
 
 
 def main(folder: Path, *wanted: str) -> None:

@@ -10,7 +10,6 @@ from typing import get_args
 from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import CatalogueError, ModelError
-from ppocr_converters.paddle.model_folder import find_paddle_model
 from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
@@ -141,14 +140,9 @@ def _is_there(path: Path) -> bool:
 def _kind_of_model(model: Path | str) -> Kind:
     if isinstance(model, str):
         return catalogue().find(model).kind
-    from ppocr_converters.graph.check import check
+    from ppocr_converters.graph.model_files import kind_at
 
-    if model.is_dir():
-        find_paddle_model(model)
-    report = check(model)
-    if report.kind is None:
-        raise ModelError(f"{model} has the inputs and outputs of no detector or recogniser")
-    return report.kind
+    return kind_at(model)
 
 
 def _dictionary(document: Document, folder: Path | None) -> Path | None:

@@ -1,0 +1,188 @@
+"""Networks of any exporter: what `check` passes is compiled and proven, the rest is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from ppocr_converters.catalogue.entries import catalogue
+from ppocr_converters.errors import ModelError
+from ppocr_converters.graph.check import check
+from ppocr_converters.graph.compile import compile_model
+from ppocr_converters.graph.kinds import detect_kind
+from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx, metadata
+from ppocr_converters.proof.tensors import compare_file
+
+CLASSES = {"det": 1, "rec": 40, "cls": 2}
+CHARACTERS = [chr(0x4E00 + index) for index in range(38)]
+SIZES: dict[str, list[str | int]] = {
+    "det": ["n", 3, "h", "w"],
+    "rec": ["n", 3, 48, "w"],
+    "cls": ["n", 3, 48, 192],
+}
+
+
+def network(
+    kind: str,
+    *,
+    opset: int = 14,
+    shape: list[str | int] | None = None,
+    dtype: int = TensorProto.FLOAT,
+    sure: bool = True,
+    declared: bool = True,
+    first_output: list[Any] | None = None,
+) -> ModelProto:
+    """A small network, of the kinds' own answers unless it is not `sure` (no softmax, no sigmoid).
+
+    Args:
+        kind: det, rec or cls.
+        opset: that it is written in.
+        shape: that its input declares.
+        dtype: of its input and output.
+        sure: whether it answers probabilities.
+        declared: whether the shape of its output is.
+        first_output: the shape of another output before its own.
+    """
+    rng, classes = np.random.default_rng(3), CLASSES[kind]
+    kernel = {"det": [3, 3], "rec": [48, 4], "cls": [48, 4]}[kind]
+    weight = rng.normal(0, 0.3, (classes, 3, *kernel)).astype(np.float32)
+    strides, pads = ([1, 1], [1, 1, 1, 1]) if kind == "det" else (kernel, [0, 0, 0, 0])
+    weights = {"w": weight, "flat": np.array([0, classes, -1]), "two": np.array([0, -1])}
+    node = helper.make_node
+    nodes = [
+        node("Cast", ["x"], ["x32"], to=TensorProto.FLOAT),
+        node("Conv", ["x32", "w"], ["conv"], strides=strides, pads=pads),
+    ]
+    if kind == "det":
+        last = node("Sigmoid" if sure else "Identity", ["conv"], ["last"])
+    else:
+        nodes += {
+            "rec": [
+                node("Reshape", ["conv", "flat"], ["f"]),
+                node("Transpose", ["f"], ["s"], perm=[0, 2, 1]),
+            ],
+            "cls": [
+                node("GlobalAveragePool", ["conv"], ["f"]),
+                node("Reshape", ["f", "two"], ["s"]),
+            ],
+        }[kind]
+        axis = {"axis": 2 if kind == "rec" else 1} if sure else {}
+        last = node("Softmax" if sure else "Identity", ["s"], ["last"], **axis)
+    nodes += [last, node("Cast", ["last"], ["y"], to=dtype)]
+    answer = {"det": ["n", 1, "a", "b"], "rec": ["n", "t", 40], "cls": ["n", 2]}[kind]
+    answers = [helper.make_tensor_value_info("y", dtype, answer if declared else None)]
+    if first_output is not None:
+        nodes.append(node("Identity", ["conv"], ["other"]))
+        answers.insert(0, helper.make_tensor_value_info("other", TensorProto.FLOAT, first_output))
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("x", dtype, shape or SIZES[kind])],
+        answers,
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    version = helper.make_opsetid("", opset)
+    return helper.make_model(graph, opset_imports=[version], ir_version=10)
+
+
+HALF, DOUBLE = TensorProto.FLOAT16, TensorProto.DOUBLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "said"),
+    [
+        *(("rec", {"opset": old}, f"opset {old} becomes 14") for old in (9, 10, 11)),
+        *(("rec", {"opset": new}, None) for new in (13, 18, 21, 23)),
+        ("det", {"opset": 9}, "opset 9 becomes 14"),
+        ("cls", {"opset": 9, "shape": ["n", 3, "h", "w"]}, "its height is free"),
+        ("det", {"shape": [1, 3, 960, 960]}, "batch 1 and height 960 and width 960, which it"),
+        ("rec", {"shape": [1, 3, 48, 320]}, "batch 1 and width 320, which it declares, are set"),
+        ("rec", {"sure": False}, "Softmax is added"),
+        ("cls", {"sure": False}, "Softmax is added"),
+        ("det", {"sure": False}, "Sigmoid is added"),
+        ("rec", {"dtype": HALF}, "its input is cast from float16; its output is cast"),
+        ("det", {"dtype": HALF, "sure": False}, "its input is cast from float16"),
+        ("rec", {"dtype": DOUBLE}, "its input is cast from float64"),
+        ("rec", {"declared": False}, None),
+        ("det", {"declared": False}, None),
+        ("rec", {"first_output": ["n", 40, 1, "w"]}, "the output y is served, not other"),
+    ],
+)
+def test_what_check_passes_is_compiled_and_proven(
+    tmp_path: Path, kind: str, form: dict[str, Any], said: str | None
+) -> None:
+    source, compiled = tmp_path / "source.onnx", OnnxFile(tmp_path / "compiled.onnx")
+    onnx.save(network(kind, **form), source)
+    (tmp_path / "dictionary.txt").write_text("\n".join(CHARACTERS), "utf-8")
+    report = check(source)
+    assert (report.kind, report.problems) == (kind, [])
+    assert said is None or said in "; ".join(report.notes)
+    model = compile_model(
+        load_onnx(source), catalogue().kinds, name="m", characters=CHARACTERS * (kind == "rec")
+    )
+    onnx.save(model, compiled.path)
+    proof = compare_file(compiled, source).require(compiled)
+    assert 0.5 / CLASSES[kind] <= proof.max_probability <= 1.001
+    half = form.get("dtype") == HALF
+    assert metadata(model).get("ppocr_precision") == ("fp16" if half else None)
+
+
+def test_a_height_that_nothing_says_is_asked_for(tmp_path: Path) -> None:
+    source = tmp_path / "rec.onnx"
+    onnx.save(network("rec", shape=["n", 3, "h", "w"]), source)
+    (tmp_path / "dictionary.txt").write_text("\n".join(CHARACTERS), "utf-8")
+    assert "give it with --height (48" in check(source).problems[0]
+    assert check(source, height=48).problems == []
+    wrong = "cannot be run at other sizes than it was exported for"
+    assert wrong in check(source, height=32).problems[0]
+
+
+def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one() -> None:
+    model = network("det", shape=[1, 3, 64, 64])
+    fixed = numpy_helper.from_array(np.array([1, 1, 64, 64]), "fixed")
+    model.graph.initializer.append(fixed)
+    model.graph.node[-1].input[0] = "shaped"
+    model.graph.node.insert(3, helper.make_node("Reshape", ["last", "fixed"], ["shaped"]))
+    with pytest.raises(ModelError, match="m: its graph cannot be run at other sizes"):
+        compile_model(model, catalogue().kinds, name="m")
+
+
+def test_an_input_of_bytes_is_refused() -> None:
+    with pytest.raises(ModelError, match="not one of float32, float16, float64; export"):
+        compile_model(network("det", dtype=TensorProto.UINT8), catalogue().kinds, name="m")
+
+
+PICTURE = ("n", 3, "h", "w")
+
+
+@pytest.mark.parametrize(
+    ("given", "answered", "said"),
+    [
+        ([("n", 3, 224, 224)], [("n", 4)], "a page's orientation"),
+        ([("n", 3, 224, 224)], [("n", 2)], "whole pictures, 224 high, as of tables"),
+        ([("n", 3, 224, 224)], [("n", 1000)], "it has 1000 classes"),
+        ([PICTURE], [PICTURE], "a network that unwarps pages"),
+        ([("n", 3, 488, 488)], [("n", "t", 8), ("n", "t", 50)], "a table recogniser"),
+        ([PICTURE, ("n", 2)], [("k", 6), ("k",)], "it takes"),
+        ([(1, 3, 640, 640)], [(1, 300, 6)], "a layout detector or table recogniser"),
+        ([("n", 1, 384, 384)], [("n", "t", 50000)], "a formula recogniser"),
+        ([PICTURE], [("n", 3, 2, 2, 2)], "takes one picture"),
+        ([(1, 5)], [(1, 5)], "looks like a picture classifier"),
+    ],
+)
+def test_models_that_do_not_belong_are_named(
+    given: list[tuple[Any, ...]], answered: list[tuple[Any, ...]], said: str
+) -> None:
+    def tensors(shapes: list[tuple[Any, ...]]) -> list[Tensor]:
+        return [Tensor(f"t{at}", "float32", shape) for at, shape in enumerate(shapes)]
+
+    with pytest.raises(ModelError, match=said):
+        detect_kind(tensors(given), tensors(answered))
+    scaled = [*tensors([PICTURE]), Tensor("scale_factor", "float32", ("n", 2))]
+    with pytest.raises(ModelError, match="a layout or object detector"):
+        detect_kind(scaled, tensors(answered))
