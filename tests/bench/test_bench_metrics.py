@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ppocr_bench.accuracy.metrics import compare, edit_distance, fold, percent
+from ppocr_bench.accuracy.reading_order import order_error
 from ppocr_bench.errors import BenchError
-from ppocr_bench.metrics import compare, edit_distance, fold, percent
 from ppocr_bench.pictures import read_labels
 from ppocr_pipeline.pipeline import Line
 
@@ -87,3 +88,12 @@ def test_wrong_truths_are_explained(tmp_path: Path) -> None:
     (tmp_path / "truth.json").write_text('{"a.jpg": []}')
     with pytest.raises(BenchError, match=r"cannot read .*a\.jpg"):
         read_labels(tmp_path)
+
+
+def test_the_order_error_is_the_share_of_pairs_in_the_wrong_order() -> None:
+    truth = np.array([line("", 0, 40 * i, 100, 40 * i + 20).box for i in range(4)])
+    assert order_error(truth, truth) == 0
+    assert order_error(truth, truth[::-1]) == 1
+    pieces = np.array([truth[0], truth[0], truth[2], truth[1], truth[3] + 500])  # the last on none
+    assert order_error(truth, pieces) == pytest.approx(1 / 5)
+    assert order_error(truth, truth[:0]) == 0

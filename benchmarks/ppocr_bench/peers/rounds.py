@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ppocr_bench.accuracy.metrics import Read, compare
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop, in_turns
-from ppocr_bench.metrics import Read, compare
 from ppocr_bench.peers.children import Peer, Running
 from ppocr_bench.processes import process_snapshot
 from ppocr_bench.record import Run, summarise

@@ -14,7 +14,8 @@ from ppocr_pipeline.order.slope import straighten
 
 # Lengths in line heights (the median thickness of the page's boxes).
 SHRINK_X, SHRINK_Y = 0.15, 0.25  # detectors' boxes reach over the ink by about this
-GAP = 0.5  # white between two columns, after shrinking
+GAP = 0.2  # white between two columns, after shrinking
+SPECK = (3.0, 0.85)  # width and height of a lone punctuation mark, at most: it closes no gap
 COLUMN_WIDTH = 6.0  # of a column of text, at least
 LEVEL = 0.3  # two lines that differ by less stand in one row
 # Shares of a column's width that its middle line fills: columns whose lines are level with each
@@ -40,6 +41,11 @@ class Boxes:
     def middle(self) -> np.ndarray:
         """The height at which each box stands."""
         return (self.top + self.bottom) / 2
+
+    @property
+    def center(self) -> np.ndarray:
+        """The middle of each box from left to right."""
+        return (self.left + self.right) / 2
 
     @property
     def area(self) -> np.ndarray:
@@ -107,25 +113,31 @@ def _run(page: Boxes, bands: list[np.ndarray], start: int) -> int:
     ids = bands[start]
     if page.vertical[ids].any():
         return start + 1
-    left, right = page.left[ids] + SHRINK_X, page.right[ids] - SHRINK_X
+    left, right = _sides(page, ids)
     for stop in range(start + 1, len(bands)):
         band = bands[stop]
-        left = np.append(left, page.left[band] + SHRINK_X)
-        right = np.append(right, page.right[band] - SHRINK_X)
-        spans = _spans(left, right, GAP)
+        more = _sides(page, band)
+        spans = _spans(np.append(left, more[0]), np.append(right, more[1]), GAP)
         if len(spans) < 2 or page.vertical[band].any():
             return stop
         left, right = spans[:, 0], spans[:, 1]
     return len(bands)
 
 
+def _sides(page: Boxes, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right ends of the boxes that can close a gap between columns."""
+    width, height = page.right[ids] - page.left[ids], page.bottom[ids] - page.top[ids]
+    large = (width > SPECK[0]) | (height > SPECK[1])
+    wide = ids[large] if large.any() else ids
+    return page.left[wide] + SHRINK_X, page.right[wide] - SHRINK_X
+
+
 def _columns(page: Boxes, ids: np.ndarray, depth: int = 0) -> list[np.ndarray]:
     """Two columns of text, or nothing if the boxes do not stand in columns."""
-    left, right = page.left[ids] + SHRINK_X, page.right[ids] - SHRINK_X
-    spans = _spans(left, right, GAP)
+    spans = _spans(*_sides(page, ids), GAP)
     white = spans[1:, 0] - spans[:-1, 1]
     for gap in np.argsort(-white, kind="stable")[:TRIED_GAPS]:
-        beyond = left >= spans[gap + 1, 0]
+        beyond = page.center[ids] > (spans[gap, 1] + spans[gap + 1, 0]) / 2
         sides = [ids[~beyond], ids[beyond]]
         rows = [_row_numbers(page, side) for side in sides]
         limit = FILLED_LEVEL if _level(page, sides, rows) else FILLED

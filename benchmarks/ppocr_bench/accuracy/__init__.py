@@ -1,0 +1,1 @@
+"""What is compared with what is known to be on a picture."""
