@@ -45,3 +45,16 @@ def test_few_boxes_and_boxes_in_one_place(count: int) -> None:
     order = page_order(boxes)
     assert order.dtype == np.int64
     assert sorted(order.tolist()) == list(range(count))
+
+
+def test_a_skewed_table_with_few_long_cells_keeps_its_rows() -> None:
+    cells = [(60, 100, 44), (380, 30, 40), (700, 50, 44)]  # left, width and height of each column
+    boxes = [
+        [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
+        for y in range(0, 420, 70)
+        for x, width, height in cells
+    ]
+    angle = np.deg2rad(5)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = (np.array(boxes, np.float32) @ turn).astype(np.float32)
+    assert page_order(turned).tolist() == list(range(18))

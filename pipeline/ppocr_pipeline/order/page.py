@@ -159,7 +159,8 @@ def _row_numbers(page: Boxes, ids: np.ndarray) -> np.ndarray:
 
 def _is_text(page: Boxes, ids: np.ndarray, rows: np.ndarray, limit: float) -> bool:
     """Whether rows fill their column as lines of text do."""
-    width = page.right[ids].max() - page.left[ids].min()
+    left, right = _sides(page, ids)
+    width = right.max() - left.min()
     filled = np.bincount(rows, page.right[ids] - page.left[ids])
     return len(filled) > 1 and width >= COLUMN_WIDTH and float(np.median(filled)) >= limit * width
 

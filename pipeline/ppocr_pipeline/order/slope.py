@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-LONG = 2.0  # sides of a box whose direction counts, at least
+LONG = 1.5  # sides of a box whose direction counts, at least
 ODD = 0.2  # a slope further from the page's own is that of another text, such as a stamp
 STIFFNESS = 1e-2  # of the field, so that a few short boxes do not bend it
 
@@ -32,22 +32,25 @@ def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     middle = centers.mean(axis=0)
     if counts.any():
         slopes = directions[counts, 1] / directions[counts, 0]
-        constant, by_x, by_y = _field(centers[counts] - middle, slopes, length[counts])
+        scaled = (centers - middle) / np.maximum(centers.std(axis=0), 1.0)
+        local, constant = _field(scaled, counts, slopes, length[counts] ** 2)
         x, y = (centers - middle).T
-        local = constant + by_x * x + by_y * y
         centers = np.column_stack([x + constant * y, y - local * x])
     return centers, widths, heights
 
 
-def _field(points: np.ndarray, slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The constant, and the change by x and by y, of a linear field through weighted slopes."""
+def _field(
+    points: np.ndarray, counts: np.ndarray, slopes: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """A linear field through the weighted slopes of some points: at each point, and at (0, 0)."""
     order = np.argsort(slopes, kind="stable")
     total = np.cumsum(weights[order])
     usual = slopes[order][np.searchsorted(total, total[-1] / 2)]
     near = np.abs(slopes - usual) < ODD
-    scale = np.maximum(points.std(axis=0), 1.0)
-    known = np.column_stack([np.ones(near.sum()), points[near] / scale])
-    weighted = known.T * (weights[near] / weights[near].sum())
-    stiff = np.diag([0.0, STIFFNESS, STIFFNESS])
-    found = np.linalg.solve(weighted @ known + stiff, weighted @ (slopes[near] - usual))
-    return np.array([found[0] + usual, *(found[1:] / scale)])
+    share = weights[near] / weights[near].sum()
+    known = points[counts][near]
+    origin, mean = share @ known, share @ slopes[near]
+    moment = (known - origin).T * share
+    stiff = np.eye(2) * STIFFNESS
+    change = np.linalg.solve(moment @ (known - origin) + stiff, moment @ (slopes[near] - mean))
+    return mean + (points - origin) @ change, float(mean - origin @ change)
