@@ -99,7 +99,7 @@ def pack(args: argparse.Namespace) -> Result:
                 for path in sorted(folder.rglob("*"))
                 if path.is_file()
             }
-        if args.runtime:
+        if not args.no_runtime:
             files |= runtime_files(facts["provider"], Path(made))
             files[START] = Path(made) / START
         sums = write_pieces(args.bundle, files, args.piece_mb * MB)
@@ -114,7 +114,7 @@ def pack(args: argparse.Namespace) -> Result:
 
 def gather_scenes(samples: Path, images: Sequence[Path]) -> dict[str, list[Picture]]:
     """The pictures of each scene."""
-    found = {one.name: one for one in read_labels(samples / "truth.json")}
+    found = {one.name: one for one in read_labels(samples)}
     dense = render_dense_page(DENSE_SEED, DENSE_LINES)
     page = Picture(dense.name, encode_page(dense))
     scenes = {scene: [found[name]] for scene, name in SAMPLES.items()}
