@@ -62,19 +62,18 @@ def run(args: argparse.Namespace) -> Result:
         timed = {call: partial(seconds_of, call) for call in calls}
         seconds = in_turns(timed, args.rounds, args.warm_up)
     rows = [figures(case, seconds[case.served], seconds[case.alone]) for case in cases]
-    setting, values = describe(args.repository), ["median_ms", "networks_ms"]
+    setting = describe(args.repository)
     caption = (
         f"{setting}; networks: det, then as many rec batches at once as there are instances, on "
         "the very tensors of the picture"
     )
-    chart = Chart("bars", "timed", "protocol", values, "Medians.", series="picture")
-    if len(args.lines) > 1:
-        chart = Chart("lines", "timed", "lines", values, "Medians by lines.", series="protocol")
+    medians = ["median_ms", "networks_ms"]
+    chart = Chart("timed", "lines", medians, "Medians by lines.", series="protocol")
     return Result(
         "; ".join(overall(rows)),
         settings={"networks": setting},
         tables={"timed": Table(rows, KEYS, caption)},
-        charts=[chart],
+        charts=[chart] if len(args.lines) > 1 else [],
     )
 
 

@@ -16,7 +16,7 @@ from ppocr_bench.options import at_least, list_of, one_of, positive
 from ppocr_bench.peers.rounds import Rounds
 from ppocr_bench.peers.table import PEERS, choose
 from ppocr_bench.pictures import gather, picture_options
-from ppocr_bench.record import Chart, Result, Table
+from ppocr_bench.record import Result, Table
 from ppocr_bench.target import DEFAULT_REPOSITORY
 from ppocr_bench.verbs.parity import MODELS, model_settings, plain_file
 
@@ -71,7 +71,6 @@ def run(args: argparse.Namespace) -> Result:
         for peer, running in rounds.running.items()
     ]
     names = [picture.name for picture in pictures]
-    bars = Chart("bars", "peers", "peer", ["pictures_per_second"], "Medians.", "clients")
     return Result(
         "medians of rounds; `times` is our throughput, by label, over the peer's in the same run",
         settings={"pictures": names},
@@ -80,6 +79,5 @@ def run(args: argparse.Namespace) -> Result:
             "readings": Table(readings, list(readings[0]), "What each reads, beside ours"),
             "settings": Table(settings, list(settings[0])),
         },
-        charts=[bars],
         notes=rounds.notes,
     )

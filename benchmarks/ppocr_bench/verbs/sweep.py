@@ -163,7 +163,7 @@ def result(points: Sequence[Row], steps: Sequence[Row], settings: Row, said: str
         for said in (one["error"], None if one.get("stable", True) else "rounds differ")
         if said
     ]
-    curve = ("lines", "points", "pictures_per_second", ["p50_ms", "p99_ms"])
+    dots = "Each dot is a load. Lower and further right is better."
     return Result(
         f"at best {settings['best']:.2f} pictures/s",
         ok=not any(point["error"] for point in points),
@@ -173,8 +173,7 @@ def result(points: Sequence[Row], steps: Sequence[Row], settings: Row, said: str
             "steps": Table(steps, STEP_KEYS if steps else [], said),
         },
         charts=[
-            Chart(*curve, "Each dot is a load. Lower and further right is better.", "protocol"),
-            Chart("bars", "steps", "step", ["cpu_ms", "work_ms", "queue_ms"], said),
+            Chart("points", "pictures_per_second", ["p50_ms", "p99_ms"], dots, "protocol"),
         ],
         notes=notes,
     )
