@@ -56,13 +56,8 @@ def draw(chart: Chart, rows: Sequence[Row]) -> str:
         circle = f'<circle class="dot {colour}" r="3"'
         parts += [f'{circle} cx="{x:.1f}" cy="{y:.1f}"/>' for x, y in places]
     box = f'viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img"'
-    return f"{legend(list(series))}<svg {box}>{''.join(parts)}</svg>"
-
-
-def legend(names: Sequence[str]) -> str:
-    """Names beside patches of their colours."""
-    keys = (f'<span class="c{i % COLOURS}">{escape(name)}</span>' for i, name in enumerate(names))
-    return f'<p class="legend">{"".join(keys)}</p>'
+    keys = (f'<span class="c{i % COLOURS}">{escape(name)}</span>' for i, name in enumerate(series))
+    return f'<p class="legend">{"".join(keys)}</p><svg {box}>{"".join(parts)}</svg>'
 
 
 def text(x: float, y: float, said: str, anchor: str) -> str:
