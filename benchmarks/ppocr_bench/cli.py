@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import add_options
@@ -32,6 +33,13 @@ VERBS = {
     "plan": "how many servers a load needs, from the processor time of a page",
     "gpu": "a bundle for a GPU machine without a network: answers, load, and the networks' bound",
     "report": "one HTML page from the results that --out wrote",
+}
+#: Old names: the verb that it is now, and what differs from that verb's defaults.
+LINES = {"lines": [1, 10, 50, 100, 300, 1000], "no_samples": True, "pages": 0, "rounds": 5}
+ENDPOINT = {"protocol": ["grpc", "paddle-rpc", "paddle-http"], "blank": True, "concurrency": [8]}
+OLD: dict[str, tuple[str, dict[str, Any]]] = {
+    "lines": ("latency", LINES),
+    "endpoint": ("sweep", ENDPOINT | {"rounds": 7, "seconds": 2.0}),
 }
 
 
@@ -73,16 +81,18 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name, said in VERBS.items():
-        verb = verbs.add_parser(name, help=said)
+    for name in [*VERBS, *OLD]:
+        own, changed = OLD.get(name, (name, {}))
+        verb = verbs.add_parser(name, help=VERBS.get(name, f"old name of a use of `{own}`"))
         if name != wanted:
             continue
-        folder = "gpu.command" if name == "gpu" else f"verbs.{name.replace('-', '_')}"
+        folder = "gpu.command" if name == "gpu" else f"verbs.{own.replace('-', '_')}"
         module = import_module(f"ppocr_bench.{folder}")
         verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
-        verb.set_defaults(run=module.run, verb=name, save=None)
+        verb.set_defaults(run=module.run, verb=own, save=None)
         if "--out" not in module.OPTIONS:
             verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
         add_options(verb, module.OPTIONS)
+        verb.set_defaults(**changed)
     return parser

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ppocr_bench.cli import main
+from ppocr_bench.cli import build_parser, main
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,15 @@ def test_wrong_usage_ends_with_2(command: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 2
+
+
+def test_old_names_of_verbs_have_their_old_defaults() -> None:
+    args = build_parser("lines").parse_args(["lines", "--rounds", "2"])
+    assert (args.verb, args.rounds, args.pages, args.no_samples) == ("latency", 2, 0, True)
+    assert args.lines[-1] == 1000
+    args = build_parser("endpoint").parse_args(["endpoint"])
+    assert (args.verb, args.blank) == ("sweep", True)
+    assert args.protocol == ["grpc", "paddle-rpc", "paddle-http"]
 
 
 def test_pictures_that_are_not_there_end_with_1(
