@@ -8,13 +8,13 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ppocr_bench.gpu.reference import Facts, compare, line_facts
+from ppocr_bench.gpu.reference import Facts, Keep, compare, line_facts
 from ppocr_bench.load import closed_loop
 from ppocr_bench.pictures import Picture
 from ppocr_bench.processes import cpu_since, cpu_snapshot
@@ -39,7 +39,6 @@ GPU_FIELDS = {
     "power.draw": "gpu_watts",
     "clocks.sm": "gpu_mhz",
 }
-Keep = Callable[[Facts], None]
 
 
 def serve(
