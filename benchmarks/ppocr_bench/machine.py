@@ -66,14 +66,9 @@ class Disturbance:
     stolen: float = 0.0
 
     @property
-    def share(self) -> float:
-        """Both together."""
-        return self.others + self.stolen
-
-    @property
     def busy(self) -> bool:
         """Whether timings mean little."""
-        return self.share > BUSY
+        return self.others + self.stolen > BUSY
 
     def __str__(self) -> str:
         return (

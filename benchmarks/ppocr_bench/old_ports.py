@@ -32,8 +32,8 @@ Ask = Callable[[bytes], str]
 
 
 @contextlib.contextmanager
-def endpoint(triton: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """The old ports in front of a server: their process id, and their addresses by protocol.
+def endpoint(triton: str) -> Iterator[dict[str, str]]:
+    """The old ports in front of a server: their addresses by protocol.
 
     They log every request, as they do in service.
     """
@@ -48,7 +48,7 @@ def endpoint(triton: str) -> Iterator[tuple[int, dict[str, str]]]:
                 if not line:
                     raise BenchError("`ppocr-serve endpoint` ended before it listened")
                 ports = json.loads(line).items()
-                yield process.pid, {f"paddle-{k}": f"paddle-{k}://127.0.0.1:{p}" for k, p in ports}
+                yield {f"paddle-{k}": f"paddle-{k}://127.0.0.1:{p}" for k, p in ports}
             finally:
                 process.terminate()
 

@@ -146,11 +146,6 @@ class Watch:
             self._looking.result()
 
     @property
-    def memory_mib(self) -> float | None:
-        """The largest proportional set size that was seen."""
-        return max((one.memory_mib for one in self.snapshots), default=None)
-
-    @property
     def gpus(self) -> dict[str, float]:
         """Number of GPUs, mean utilisation in percent, largest memory; nothing without a GPU."""
         return merge(self._gpus)

@@ -127,15 +127,8 @@ class Table(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A picture of one table.
+    """Lines over one table: the keys `y` over the key `x`, lines apart by the key `series`."""
 
-    Attributes:
-        kind: "lines" over the key `x`; "bars", one for each value of a row, which `x` names.
-        y: keys of the values.
-        series: the key that keeps lines apart, or is named beside bars.
-    """
-
-    kind: str
     table: str
     x: str
     y: Sequence[str]

@@ -31,15 +31,11 @@ Bytes = dict[str, bytes]
 
 
 class Serving(NamedTuple):
-    """A server: its addresses, tritonserver's process id and metrics address where known.
-
-    `endpoint_pid` is of the process that answers Paddle Serving's old ports.
-    """
+    """A server: its addresses, tritonserver's process id and metrics address where known."""
 
     urls: list[str]
     pid: int | None = None
     metrics_url: str | None = None
-    endpoint_pid: int | None = None
 
 
 @contextlib.contextmanager
@@ -52,12 +48,10 @@ def serving(
         return
     with TritonServer(args.repository) as server, contextlib.ExitStack() as opened:
         urls = {"grpc": f"grpc://{server.grpc_url}", "http": f"http://{server.http_url}"}
-        endpoint = None
         if set(protocols) & set(old_ports.PROTOCOLS):
-            endpoint, more = opened.enter_context(old_ports.endpoint(urls["grpc"]))
-            urls |= more
+            urls |= opened.enter_context(old_ports.endpoint(urls["grpc"]))
         wanted = [urls[protocol] for protocol in protocols]
-        yield Serving(wanted, server.pid, f"http://{server.metrics_url}/metrics", endpoint)
+        yield Serving(wanted, server.pid, f"http://{server.metrics_url}/metrics")
 
 
 @contextlib.contextmanager

@@ -22,18 +22,12 @@ TUNED = ("det", "rec", "recognize")
 BUCKETS = ("96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")
 #: Lines in one call of the recogniser, on a CPU and on a GPU.
 CPU_BATCHES, GPU_BATCHES = (1, 2, 4, 8), (8, 16, 32, 64)
-NOT_MERGED = -1
-#: How long a call waits for others, microseconds. On a GPU only: on a CPU there is little to gain,
-#: and with some engines the last bits of a score would depend on who else is asking.
-DELAYS = (NOT_MERGED, 0, 1000, 5000)
 
 
 class Setting(NamedTuple):
     """One way to use the machine; the names are keys of the `triton:` section.
 
-    Instances are on each device; threads are of each instance on a CPU, 0 on a GPU. The delay is
-    how long a call of the recogniser waits for others of its width to be merged with; -1: calls
-    are not merged.
+    Instances are on each device; threads are of each instance on a CPU, 0 on a GPU.
     """
 
     det_instances: int
@@ -42,7 +36,6 @@ class Setting(NamedTuple):
     rec_threads: int
     rec_batch_size: int
     rec_buckets: str
-    rec_max_queue_delay_microseconds: int
 
 
 def read_configs(repository: Path) -> dict[str, Any]:
@@ -58,13 +51,11 @@ def read_configs(repository: Path) -> dict[str, Any]:
 def read_setting(repository: Path) -> Setting:
     """The setting of a repository."""
     det, rec, recognize = read_configs(repository).values()
-    delay = rec.dynamic_batching.max_queue_delay_microseconds
     return Setting(
         *(det.instance_group[0].count, threads_of(det)),
         *(rec.instance_group[0].count, threads_of(rec)),
         int(recognize.parameters["rec_batch_size"].string_value),
         recognize.parameters["rec_buckets"].string_value,
-        delay if rec.HasField("dynamic_batching") else NOT_MERGED,
     )
 
 
@@ -74,29 +65,19 @@ def with_setting(repository: Path, setting: Setting) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ppocr-tune-") as folder:
         variant = shutil.copytree(repository, Path(folder) / "repository")
         configs = read_configs(variant)
-        write_setting(configs, setting)
+        shares = {"det": setting[:2], "rec": setting[2:4]}
+        for name, (instances, threads) in shares.items():
+            for group in configs[name].instance_group:
+                group.count = instances
+            spec = EngineSpec.read(configs[name])
+            if threads and spec is not None:
+                replace(spec, threads=threads).write(configs[name])
+        parameters = configs["recognize"].parameters
+        parameters["rec_batch_size"].string_value = str(setting.rec_batch_size)
+        parameters["rec_buckets"].string_value = setting.rec_buckets
         for name, config in configs.items():
             write_config(variant / name / "config.pbtxt", config)
         yield variant
-
-
-def write_setting(configs: Mapping[str, Any], setting: Setting) -> None:
-    """Change the `ModelConfig`s of det, rec and recognize to a setting."""
-    shares = {"det": setting[:2], "rec": setting[2:4]}
-    for name, (instances, threads) in shares.items():
-        for group in configs[name].instance_group:
-            group.count = instances
-        spec = EngineSpec.read(configs[name])
-        if threads and spec is not None:
-            replace(spec, threads=threads).write(configs[name])
-    parameters = configs["recognize"].parameters
-    parameters["rec_batch_size"].string_value = str(setting.rec_batch_size)
-    parameters["rec_buckets"].string_value = setting.rec_buckets
-    configs["rec"].ClearField("dynamic_batching")
-    if setting.rec_max_queue_delay_microseconds != NOT_MERGED:
-        merging = configs["rec"].dynamic_batching
-        merging.max_queue_delay_microseconds = setting.rec_max_queue_delay_microseconds
-        merging.SetInParent()
 
 
 def threads_of(config: Any) -> int:
@@ -119,8 +100,6 @@ def steps(cores: int, setting: Setting) -> Iterator[tuple[str, list[Mapping[str,
     batches = CPU_BATCHES if setting.rec_threads else GPU_BATCHES
     yield "lines in a call", [{"rec_batch_size": size} for size in batches]
     yield "widths", [{"rec_buckets": widths} for widths in BUCKETS]
-    if not setting.rec_threads:
-        yield "merging of calls", [{"rec_max_queue_delay_microseconds": delay} for delay in DELAYS]
 
 
 def shares(cores: int) -> list[tuple[int, int]]:

@@ -124,8 +124,9 @@ STATUS_OF_HTTP: dict[int, str] = {
     504: "DEADLINE_EXCEEDED",
 }
 
-# Triton puts the ensemble's name before the reason of a step; users know no ensembles.
-_ENSEMBLE = re.compile(r"^(in ensemble '[^']*', )+")
+# Triton puts the ensemble's name before the reason of a step, and the transport its address before
+# both; users know no ensembles.
+_ENSEMBLE = re.compile(r"(?:^|(?<=: ))(in ensemble '[^']*', )+(\[request id: <id_unknown>\] )?")
 # How the pipeline's reasons about a picture begin.
 _ABOUT_THE_IMAGE = re.compile(r"IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)

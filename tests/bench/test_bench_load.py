@@ -132,7 +132,6 @@ def test_a_process_is_watched_until_it_is_gone() -> None:
     assert first.files > 2
     assert first.threads >= 1
     assert first.regions == 0
-    assert watch.memory_mib is not None
-    assert watch.memory_mib > 10
+    assert first.memory_mib > 10
     with pytest.raises(BenchError, match="process 4194999 is not there"), Watch(4194999):
         pass

@@ -81,6 +81,7 @@ def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path: Path) -> None
     assert turned == 2  # photo_exif.jpg and alpha.png
 
 
+@pytest.mark.nightly
 @pytest.mark.paddle
 @pytest.mark.server
 def test_samples_and_pages_are_read_as_paddleocr_reads_them(

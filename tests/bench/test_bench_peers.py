@@ -16,7 +16,6 @@ from ppocr_bench.peers.children import Peer, Running, child, children, read_line
 from ppocr_bench.peers.environments import REQUIREMENTS, ensure_environment
 from ppocr_bench.peers.rounds import Rounds, reading
 from ppocr_bench.peers.table import PEERS
-from ppocr_bench.verbs.peers import label_and_folder
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
 LOW = [[x, y + 40] for x, y in BOX]
@@ -133,8 +132,3 @@ def test_readings_are_held_beside_ours() -> None:
     found = reading(theirs, mine)
     assert (found["lines"], found["equal"], found["ours"]) == (2, 1, 3)
     assert found["cer_percent"] == pytest.approx(100 * (1 + 4) / 11)
-
-
-def test_repositories_are_labelled() -> None:
-    assert label_and_folder("fast=build/a") == ("fast", Path("build/a"))
-    assert label_and_folder("build/a") == ("", Path("build/a"))

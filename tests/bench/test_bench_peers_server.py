@@ -77,19 +77,19 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
     """The old ports stand in for Paddle Serving, whose answers they give."""
     small = tmp_path / "small.png"
     small.write_bytes(encode_page(render_page(seed=3, lines=2, width=320)))
-    command = ["peers", "--json", "--repository", f"mine={repository}", "--peers", "bound"]
+    command = ["peers", "--json", "--repository", str(repository), "--peers", "bound"]
     command += ["--no-samples", "--images", str(small), "--pages", "0", "--clients", "1,2"]
     command += ["--rounds", "1", "--seconds", "0.2"]
-    with endpoint(f"grpc://{server.grpc_url}") as (_, old):
+    with endpoint(f"grpc://{server.grpc_url}") as old:
         assert main([*command, "--paddle-serving", old["paddle-rpc"]]) == 0
     report = json.loads(capsys.readouterr().out)
     rows = report["tables"]["peers"]["rows"]
-    names = ["ours (mine)", "bound", f"Paddle Serving, {old['paddle-rpc']}"]
+    names = [f"ours ({repository.name})", "bound", f"Paddle Serving, {old['paddle-rpc']}"]
     assert [(row["clients"], row["peer"]) for row in rows] == [
         (n, p) for n in (1, 2) for p in names
     ]
     for row in rows:
-        assert min(row["pictures_per_second"], row["times_mine"], row["p50_ms"]) > 0
+        assert min(row["pictures_per_second"], row[f"times_{repository.name}"], row["p50_ms"]) > 0
         assert row["memory_mib"] is None or row["memory_mib"] > 50
     readings = report["tables"]["readings"]["rows"]
     assert [(row["peer"], row["lines"]) for row in readings] == [(names[0], 2), (names[2], 2)]

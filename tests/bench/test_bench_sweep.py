@@ -15,7 +15,7 @@ from ppocr_bench.old_ports import endpoint
 from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
 from ppocr_bench.verbs.input_data import input_data
-from ppocr_bench.verbs.sweep import Turn, over_first, point, protocol_of
+from ppocr_bench.verbs.sweep import Turn, point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
 #: Triton's metrics in its own format; there is no GPU here to ask.
@@ -67,26 +67,16 @@ def test_metrics_that_are_not_there_are_an_error() -> None:
 def turn(answers: int, milliseconds: float) -> Turn:
     """A second with so many answers, each after the same time."""
     sent = [Answer(n, "OK", 0.9 - milliseconds / 1e3, 0.9) for n in range(answers)]
-    return Turn(Run(0.0, 1.0, sent, {"det": 0.5}), {}, 1.0, {"endpoint_cpu": 0.1, "memory_mib": 1})
+    return Turn(Run(0.0, 1.0, sent, {"det": 0.5}), {}, 1.0, {"memory_mib": 1})
 
 
-def test_rounds_that_differ_are_no_stable_measurement() -> None:
+def test_rounds_of_a_load_are_taken_together() -> None:
     even = point("grpc", 4, [turn(10, 100), turn(11, 100)])
-    assert (even["pictures_per_second"], even["rounds"], even["stable"]) == (10.5, [10, 11], True)
+    assert (even["pictures_per_second"], even["rounds"]) == (10.5, [10, 11])
     assert (even["requests"], even["p99_ms"]) == (21, pytest.approx(100))
     assert even["cpu_ms"] == pytest.approx(1000 / 21)
-    assert even["endpoint_cpu_ms"] == pytest.approx(200 / 21)
     assert even["cores"] == pytest.approx(0.5)
-    assert not point("grpc", 4, [turn(10, 100), turn(12, 100)])["stable"]
     assert point("grpc", 4, [turn(10, 100), "it broke"])["error"] == "it broke"
-
-
-def test_protocols_are_compared_round_by_round() -> None:
-    direct = point("grpc", 4, [turn(1, 100), turn(1, 200), turn(1, 300)])
-    old = point("paddle-rpc", 4, [turn(1, 103), turn(1, 206), turn(1, 304)])
-    first, second = over_first([direct, old])
-    assert first["over_first_ms"] is None
-    assert second["over_first_ms"] == pytest.approx(4)
 
 
 def test_only_what_can_be_measured_is_measured() -> None:
@@ -104,7 +94,7 @@ def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Pat
     cv2.putText(pixels, "SWEEP 42", (12, 42), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (0, 0, 0), 2)
     cv2.imwrite(str(folder / "line.png"), pixels)
     grpc, out = f"grpc://{server.grpc_url}", folder / "sweep.json"
-    with endpoint(grpc) as (_, old):
+    with endpoint(grpc) as old:
         urls = [grpc, f"http://{server.http_url}", old["paddle-rpc"], old["paddle-http"]]
         command = ["sweep", *(word for url in urls for word in ("--url", url))]
         command += [
@@ -132,7 +122,6 @@ def test_every_protocol_has_its_figures(swept: Path) -> None:
         assert len(one["rounds"]) == 2
         assert one["memory_mib"] > 100
         assert one["cores"] > 0
-    assert all(one["over_first_ms"] is not None for one in points[1:])
 
 
 @pytest.mark.server
@@ -161,8 +150,9 @@ def test_the_old_ports_of_a_server_started_here_are_measured(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load = ["--concurrency", "2", "--rounds", "1", "--seconds", "0.5"]
-    command = ["endpoint", "--json", "--repository", str(repository), *load]
+    load += ["--protocol", "grpc,paddle-rpc,paddle-http", "--blank"]
+    command = ["sweep", "--json", "--repository", str(repository), *load]
     assert main(command) == 0
     points = json.loads(capsys.readouterr().out)["tables"]["points"]["rows"]
     assert [one["protocol"] for one in points] == ["grpc", "paddle-rpc", "paddle-http"]
-    assert min(one["endpoint_cpu_ms"] for one in points[1:]) > 0
+    assert min(one["pictures_per_second"] for one in points) > 0

@@ -15,27 +15,18 @@ import yaml
 from ppocr_bench import machine
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import Disturbance
-from ppocr_bench.pictures import Picture
-from ppocr_bench.tune_setting import (
-    NOT_MERGED,
-    Setting,
-    read_setting,
-    section,
-    shares,
-    steps,
-    with_setting,
-)
+from ppocr_bench.pictures import Picture, blank
+from ppocr_bench.tune_setting import Setting, read_setting, section, shares, steps, with_setting
 from ppocr_bench.verbs import tune
 from ppocr_bench.verbs.tune import Trial, choose, search, side_by_side
 
-QUIET, BUSY = Disturbance(0.1, 0.0), Disturbance(0.1, 0.2)
-BASE = Setting(2, 1, 2, 1, 1, "96-3200/32", NOT_MERGED)
+BASE = Setting(2, 1, 2, 1, 1, "96-3200/32")
 
 
 def trial(setting: Setting, *rounds: float, p99_ms: float = 100) -> Trial:
-    """What was measured in so many rounds, on a quiet machine."""
+    """What was measured in so many rounds."""
     figures = {"pictures_per_second": median(rounds), "rounds": list(rounds), "p99_ms": p99_ms}
-    return Trial(setting, figures, [QUIET] * len(rounds))
+    return Trial(setting, figures)
 
 
 def test_every_share_of_the_cores_is_tried() -> None:
@@ -45,14 +36,12 @@ def test_every_share_of_the_cores_is_tried() -> None:
     assert shares(6)[:4] == [(6, 1), (3, 2), (2, 3), (1, 6)]
 
 
-def test_a_gpu_is_tried_with_larger_batches_and_merged_calls() -> None:
+def test_a_gpu_is_tried_with_larger_batches() -> None:
     on_cpu, on_gpu = (
         dict(steps(2, s)) for s in (BASE, BASE._replace(det_threads=0, rec_threads=0))
     )
     assert {value["rec_batch_size"] for value in on_cpu["lines in a call"]} == {1, 2, 4, 8}
     assert {value["rec_batch_size"] for value in on_gpu["lines in a call"]} == {8, 16, 32, 64}
-    assert "merging of calls" not in on_cpu
-    assert len(on_gpu["merging of calls"]) == 4
     assert all(value["det_threads"] == 0 for value in on_gpu["det instances and threads"])
 
 
@@ -98,7 +87,7 @@ def test_only_what_differs_is_written() -> None:
 
 def test_a_setting_is_read_as_it_was_written(repository: Path) -> None:
     before = read_setting(repository)
-    wanted = Setting(3, 2, 1, 4, 8, "160,320", 500)
+    wanted = Setting(3, 2, 1, 4, 8, "160,320")
     with with_setting(repository, wanted) as changed, with_setting(changed, BASE) as back:
         assert read_setting(changed) == wanted
         assert read_setting(back) == BASE
@@ -110,24 +99,12 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
         read_setting(tmp_path)
 
 
-def test_a_busy_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    busy = contextlib.nullcontext(Disturbance(others=0.1, stolen=0.1))
-    monkeypatch.setattr(tune, "disturbance", lambda: busy)
-    monkeypatch.setattr(tune, "SAMPLE_SECONDS", 0)
-    with pytest.raises(BenchError, match=r"too busy to time: .*used 10%.*--force"):
-        tune.run(argparse.Namespace(force=False))
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_what_was_found_on_a_busy_machine_is_not_trusted(force: bool) -> None:
+def test_the_gain_is_that_of_the_last_rounds() -> None:
     last = [trial(BASE, 10, 10), trial(BASE._replace(rec_batch_size=4), 11, 13)]
-    busy = [last[0]._replace(meanwhile=[BUSY]), last[1]]
-    found = tune.judge([], busy, None, force=force)
-    assert found.ok is force
-    assert "in 1 of 3 rounds" in found.notes[0]
+    found = tune.judge([], last, None)
+    assert found.ok
     assert found.settings["gain"] == pytest.approx(0.2)
-    assert tune.judge([], last, None, force=False).ok
-    assert not tune.judge([], last, 50, force=False).ok
+    assert not tune.judge([], last, 50).ok
 
 
 def test_processor_time_of_others_is_told_from_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +130,8 @@ def test_ones_own_processor_time_is_part_of_all() -> None:
 
 @pytest.mark.server
 def test_settings_are_measured_side_by_side(repository: Path) -> None:
-    args = argparse.Namespace(repository=repository, rounds=2, clients=2, seconds=0.1)
+    load = {"rounds": 2, "clients": 2, "seconds": 0.1, "force": True}
+    args = argparse.Namespace(repository=repository, **load)
     default = read_setting(repository)
     settings = [default, default._replace(det_instances=1, rec_batch_size=2)]
     picture = Picture("landscape.jpg", Path("samples/landscape.jpg").read_bytes())
@@ -161,6 +139,16 @@ def test_settings_are_measured_side_by_side(repository: Path) -> None:
     found = side_by_side(args, [picture], settings)
     assert [one.setting for one in found] == settings
     for one in found:
-        assert len(one.figures["rounds"]) == len(one.meanwhile) == 2
+        assert len(one.figures["rounds"]) == 2
         assert min(*one.figures["rounds"], one.figures["p99_ms"]) > 0
     assert {p: p.read_bytes() for p in repository.glob("*/config.pbtxt")} == before
+
+
+@pytest.mark.server
+def test_a_busy_machine_is_refused(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = contextlib.nullcontext(Disturbance(others=0.1, stolen=0.1))
+    monkeypatch.setattr(tune, "disturbance", lambda: busy)
+    load = {"rounds": 1, "clients": 1, "seconds": 0.1, "force": False}
+    args = argparse.Namespace(repository=repository, **load)
+    with pytest.raises(BenchError, match=r"too busy to time: .*used 10%.*--force"):
+        side_by_side(args, [blank()], [read_setting(repository)])

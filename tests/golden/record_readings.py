@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ppocr_bench.peers.children import RUNNERS, children
-from ppocr_bench.peers.environments import PADDLEOCR, ensure_environment
+from ppocr_bench.peers.children import children
+from ppocr_bench.peers.environments import ensure_environment
 from ppocr_bench.pictures import read_labels
 from ppocr_bench.verbs.parity import plain_file
 
@@ -25,13 +25,12 @@ DET, REC = MODELS / "PP-OCRv4_mobile_det", MODELS / "PP-OCRv4_mobile_rec"
 
 def main() -> None:
     """Ask PaddleOCR for each sample, and write its lines as they are."""
-    python = ensure_environment(PADDLEOCR, ROOT / "build" / "paddleocr-env")
-    command = [python, RUNNERS / "run_paddleocr.py", "--det-model", DET, "--rec-model", REC]
-    command += ["--dictionary", REC / "dictionary.txt", "--rec-height", "48"]
+    python = ensure_environment("paddleocr", ROOT / "build" / "paddleocr-env")
+    settings: dict[str, Any] = {"det_model": DET, "rec_model": REC, "rec_height": 48}
+    settings |= {"dictionary": REC / "dictionary.txt", "mkldnn": False}
     with (
         tempfile.TemporaryDirectory() as folder,
-        # PaddleOCR looks for models under the home folder first.
-        children(1, list(map(str, command)), {"HOME": folder}) as (ask, _, versions),
+        children(1, python, "paddleocr", settings) as (ask, _, versions),
     ):
         rows: list[dict[str, Any]] = [versions]
         for picture in read_labels(ROOT / "samples"):

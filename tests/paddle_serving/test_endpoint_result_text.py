@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tritonclient.grpc.service_pb2 import ModelInferResponse
+from tritonclient.utils import serialize_byte_tensor
 
+from ppocr_server.paddle_serving.backend import text_of
+from ppocr_server.paddle_serving.protocol import PipelineError
 from ppocr_server.paddle_serving.result_text import ANSWERS, boxes_text, result_text
 
 BOX = np.array([[[295, 298], [10.5, 2], [3, 4], [5, 6]]], np.float32)
@@ -30,6 +34,15 @@ def test_boxes_alone_are_written_as_numpy_prints_them() -> None:
     assert boxes_text(BOX) == str(BOX)
     assert boxes_text(BOX[:0]) == "[]"
     assert "..." not in boxes_text(np.repeat(BOX, 200, 0))
+
+
+def test_a_model_without_warnings_is_read_and_one_without_texts_named() -> None:
+    answer = ModelInferResponse(model_name="old")
+    answer.outputs.add(name="TEXTS")
+    answer.raw_output_contents.append(serialize_byte_tensor(np.array([b"a"], np.object_)).item())
+    assert text_of(answer, ANSWERS["res"]) == ("['a']", [])
+    with pytest.raises(PipelineError, match="the model 'old' has no output SCORES, BOXES, only"):
+        text_of(answer, ANSWERS["result"])
 
 
 def test_no_lines() -> None:

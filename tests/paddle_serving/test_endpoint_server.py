@@ -343,6 +343,15 @@ def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
     assert float(own[2]) > 0
 
 
+def test_a_squeezed_picture_is_told_in_the_log(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+    Image.new("L", (3600, 120), 255).save(tmp_path / "strip.png")
+    value = base64.b64encode((tmp_path / "strip.png").read_bytes()).decode()
+    asked = {"key": ["image"], "value": [value], "logid": 44}
+    assert json.loads(post(endpoint.http_port, json.dumps(asked).encode())[1])["value"] == ["[]"]
+    log = (endpoint.logs / "pipeline.log").read_text()
+    assert re.search(r"WARN.*logid=44 the picture of 3600x120 .* squeezed 3\.8 times", log)
+
+
 def tracer_of(endpoint: RunningEndpoint) -> str:
     file = endpoint.logs / "pipeline.tracer"
     return file.read_text() if file.is_file() else ""

@@ -24,8 +24,8 @@ from ppocr_pipeline.decode import decode_image
 SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"
 OUTPUTS = {
-    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES"),
-    "detect": ("BOXES", "BOX_SCORES"),
+    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS"),
+    "detect": ("BOXES", "BOX_SCORES", "WARNINGS"),
 }
 pytestmark = pytest.mark.server
 
@@ -87,7 +87,7 @@ def test_no_text_is_an_ordinary_answer(grpc, http):
     for client in (grpc, http):
         answer = ask(client, data)
         assert answer["BOXES"].shape == (0, 4, 2)
-        assert [len(answer[name]) for name in ("TEXTS", "SCORES", "BOX_SCORES")] == [0, 0, 0]
+        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:]] == [0, 0, 0, 0]
 
 
 def test_the_interface_is_the_documented_one(grpc):
@@ -102,6 +102,7 @@ def test_the_interface_is_the_documented_one(grpc):
         "TEXTS": ("BYTES", [-1]),
         "SCORES": ("FP32", [-1]),
         "BOX_SCORES": ("FP32", [-1]),
+        "WARNINGS": ("BYTES", [-1]),
     }
 
 
@@ -175,6 +176,14 @@ def test_a_wrong_option_is_refused(grpc, http, parameters, reason):
         with pytest.raises(InferenceServerException, match=reason) as refused:
             ask(client, data, **parameters)
         assert refused.value.status() in ("StatusCode.INVALID_ARGUMENT", "400")
+
+
+def test_tritons_timeout_is_heeded_in_the_queue(grpc, http):
+    data = (SAMPLES / NO_TEXT).read_bytes()
+    for module, client in ((grpcclient, grpc), (httpclient, http)):
+        with pytest.raises(InferenceServerException, match="Request timeout expired"):
+            client.infer("ocr", [image_input(module, data)], timeout=1)
+        client.infer("ocr", [image_input(module, data)], timeout=60_000_000)
 
 
 def test_options_change_the_answer_of_their_request_alone(grpc):

@@ -17,7 +17,7 @@ import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.command import CUDA
-from ppocr_bench.gpu.reference import Facts, network_spec
+from ppocr_bench.gpu.reference import Facts, Keep, network_spec
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.onnxruntime_session import providers, runtime_errors
 from ppocr_engine.session import import_engine
@@ -26,7 +26,6 @@ SECONDS, MOST = 0.25, 200
 #: How a session is run: arrays in and out, tensors that stay on the device, a recorded CUDA graph,
 #: and tensors that stay with TensorRT in place of CUDA's kernels.
 WAYS = {"cpu": ("arrays", "binding"), CUDA: ("arrays", "binding", "graph", "tensorrt")}
-Keep = Callable[[Facts], None]
 #: Of a tensor by name: type and shape.
 Inputs = Mapping[str, tuple[str, Sequence[int]]]
 

@@ -10,21 +10,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ppocr_bench.options import REQUIRED, Options, at_least, list_of, positive
+from ppocr_bench.options import REQUIRED, Options, at_least, list_of, one_of, positive
 from ppocr_bench.record import Result
 
 CLIENTS, MINUTES, SECONDS = [1, 8, 32, 96], 7.5, 2.5
 CUDA, CPU = "cuda", "cpu"
 OPTIONS: Options = {
-    "action": (("pack", "run"), REQUIRED, "what to do: pack here, run there"),
+    "action": (one_of(("pack", "run")), REQUIRED, "what to do: pack here, run there", "pack|run"),
     "bundle": (Path, REQUIRED, "the bundle's folder", "BUNDLE"),
-    "--provider": ((CUDA, CPU), None, "of ONNX Runtime (default: cuda; run: what was packed)"),
+    "--provider": (one_of((CUDA, CPU)), None, "cuda (default for pack) or cpu, of ONNX Runtime"),
     "--scenes": (list_of(str), [], "of sparse, poster, dense, mixed (default: all)", "NAME,…"),
     "--repository": ([Path], [], "pack: built repositories, in fp32, fp16 or both", "DIR"),
     "--samples": (Path, Path("samples"), "pack: folder of sample pictures", "DIR"),
     "--images": ([Path], [], "pack: further pictures, which become the scene `own`", "PATH"),
     "--piece-mb": (at_least(1), 64, "pack: size of a file, megabytes (10^6 bytes)", "N"),
-    "--runtime": (bool, True, "pack: Python and the packages; not for a machine that has them"),
+    "--no-runtime": (bool, False, "pack: leave out Python and packages, which are there"),
     "--out": (Path, None, "run: folder of the results and of what is unpacked", "DIR"),
     "--clients": (list_of(at_least(1)), CLIENTS, "run: requests under way", "N,…"),
     "--seconds": (positive, SECONDS, "run: of each load"),

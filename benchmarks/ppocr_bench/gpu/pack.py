@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import io
 import json
 import shutil
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -34,47 +34,6 @@ MB = 10**6
 LEVEL = 6  # of gzip: a higher one takes longer and saves little of compiled code
 
 
-class Pieces(io.RawIOBase):
-    """A stream written to files `piece-0001` and on of so many bytes; `sums` are their SHA-256."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        self._folder, self._size = folder, size
-        self.sums: dict[str, str] = {}
-        self._open()
-
-    def _open(self) -> None:
-        self._name, self._hash = f"piece-{len(self.sums) + 1:04}", hashlib.sha256()
-        self._file, self._left = (self._folder / self._name).open("wb"), self._size
-
-    def _finish(self) -> None:
-        self._file.close()
-        self.sums[self._name] = self._hash.hexdigest()
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Write all of it, to several files where one is full."""
-        rest = memoryview(data).cast("B")
-        count = len(rest)
-        while rest:
-            if not self._left:
-                self._finish()
-                self._open()
-            part, rest = rest[: self._left], rest[self._left :]
-            self._file.write(part)
-            self._hash.update(part)
-            self._left -= len(part)
-        return count
-
-    def close(self) -> None:
-        """Close the last file."""
-        if not self.closed:
-            self._finish()
-        super().close()
-
-
 def pack(args: argparse.Namespace) -> Result:
     """Make a bundle; it replaces one that is there.
 
@@ -99,7 +58,7 @@ def pack(args: argparse.Namespace) -> Result:
                 for path in sorted(folder.rglob("*"))
                 if path.is_file()
             }
-        if args.runtime:
+        if not args.no_runtime:
             files |= runtime_files(facts["provider"], Path(made))
             files[START] = Path(made) / START
         sums = write_pieces(args.bundle, files, args.piece_mb * MB)
@@ -114,7 +73,7 @@ def pack(args: argparse.Namespace) -> Result:
 
 def gather_scenes(samples: Path, images: Sequence[Path]) -> dict[str, list[Picture]]:
     """The pictures of each scene."""
-    found = {one.name: one for one in read_labels(samples / "truth.json")}
+    found = {one.name: one for one in read_labels(samples)}
     dense = render_dense_page(DENSE_SEED, DENSE_LINES)
     page = Picture(dense.name, encode_page(dense))
     scenes = {scene: [found[name]] for scene, name in SAMPLES.items()}
@@ -148,17 +107,22 @@ def write_pieces(target: Path, files: Files, size: int) -> dict[str, str]:
         raise BenchError(f"{target} holds something that is no bundle; name another folder")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
+    command = ["split", "-a4", "--numeric-suffixes=1", f"-b{size}", "-", str(target / "piece-")]
     with (
-        Pieces(target, size) as pieces,
-        gzip.GzipFile("", "wb", LEVEL, pieces, mtime=0) as packed,
+        subprocess.Popen(command, stdin=subprocess.PIPE) as split,
+        gzip.GzipFile("", "wb", LEVEL, split.stdin, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", dereference=True) as archive,
     ):
         for name, path in tqdm(files.items(), "packing", unit="file", disable=None):
             archive.add(path, name, recursive=False, filter=_plain)
-    lines = [f"{digest}  {name}\n" for name, digest in pieces.sums.items()]
+    if split.returncode:
+        raise BenchError(f"{target} cannot be written: split ended with {split.returncode}")
+    pieces = sorted(target.iterdir())
+    sums = {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in pieces}
+    lines = [f"{digest}  {name}\n" for name, digest in sums.items()]
     (target / SUMS).write_text("".join(lines), "utf-8")
     (target / RUN).write_text(_script("run.sh"), "utf-8")
-    return pieces.sums
+    return sums
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -25,6 +25,8 @@ from ppocr_pipeline.pipeline import Line
 
 NETWORKS = ("det", "rec", "cls")
 Facts = dict[str, Any]
+#: Writes what a stage has found so far.
+Keep = Callable[[Facts], None]
 
 
 def make_reference(repositories: Sequence[Path], pictures: Sequence[Picture]) -> Facts:

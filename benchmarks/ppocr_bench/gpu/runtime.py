@@ -29,16 +29,10 @@ OF_THE_SYSTEM = (
     *("libutil.so", "libanl.so", "libnss", "libcuda.so", "libnvidia"),
 )
 #: Beginnings of files and folders of Python that a run does not need.
-NOT_PACKED: tuple[str, ...] = (
-    "__pycache__",
-    "test",
-    "idlelib",
-    "tkinter",
-    "_tkinter",
-    "ensurepip",
-    "config-",
+NOT_PACKED = (
+    *("__pycache__", "test", "idlelib", "tkinter", "_tkinter", "ensurepip", "config-"),
+    *("site-packages", "dist-packages"),
 )
-NOT_PACKED += ("site-packages", "dist-packages")
 STDLIB = f"python/lib/python{sysconfig.get_python_version()}"
 #: By its path in the bundle, where a file lies here.
 Files = Mapping[str, Path]

@@ -8,19 +8,20 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ppocr_bench.gpu.reference import Facts, compare, line_facts
+from ppocr_bench.gpu.reference import Facts, Keep, compare, line_facts
 from ppocr_bench.load import closed_loop
 from ppocr_bench.pictures import Picture
 from ppocr_bench.processes import cpu_since, cpu_snapshot
 from ppocr_bench.record import Run, percentile_ms
-from ppocr_bench.server_statistics import Server, steps_between
-from ppocr_bench.verbs.overload import sender
+from ppocr_bench.server_statistics import between, read_metrics, steps, totals
+from ppocr_bench.target import sender
+from ppocr_bench.verbs.overload import told
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
 from ppocr_engine.machine import available_cores
@@ -30,7 +31,7 @@ from ppocr_server.tritonserver.server import TritonServer
 #: Clients that one process can keep busy: each picture costs it time, and Python runs one thread.
 CLIENTS_A_PROCESS, PROCESSES = 8, 4
 PERCENTILES = (50, 95, 99)
-WARM_UP = 0.5  # seconds
+WARM_UP, TIMEOUT = 0.5, 120.0  # seconds
 #: Of nvidia-smi, with the name that each has here.
 GPU_FIELDS = {
     "utilization.gpu": "gpu_percent",
@@ -38,7 +39,6 @@ GPU_FIELDS = {
     "power.draw": "gpu_watts",
     "clocks.sm": "gpu_mhz",
 }
-Keep = Callable[[Facts], None]
 
 
 def serve(
@@ -97,7 +97,7 @@ def answers(
     """Ask for every picture twice; how the answers differ from the reference and each other."""
     found: dict[str, list[Facts]] = {}
     problems: list[str] = []
-    with OcrClient(f"grpc://{server.grpc_url}", timeout=120) as client:
+    with OcrClient(f"grpc://{server.grpc_url}", timeout=TIMEOUT) as client:
         for one in pictures:
             try:
                 first, second = (client.read(one.data).lines for _ in range(2))
@@ -123,13 +123,14 @@ def measure(
     seconds: float,
 ) -> Facts:
     """One load: throughput, latency, cores by process, steps, the GPU."""
-    url = f"grpc://{server.grpc_url}"
-    with contextlib.closing(Server(url)) as statistics, gpu_use() as gpu:
-        totals, cpu, begin = statistics.totals(), cpu_snapshot(server.pid), time.monotonic()
+    url, metrics = f"grpc://{server.grpc_url}", f"http://{server.metrics_url}/metrics"
+    with gpu_use() as gpu:
+        counted = totals(read_metrics(metrics))
+        cpu, begin = cpu_snapshot(server.pid), time.monotonic()
         parts = [pool.submit(client, url, pictures, share, seconds) for share in shares]
         done = [part.result() for part in parts]
         used, whole = cpu_since(server.pid, cpu), time.monotonic() - begin
-        steps = steps_between(totals, statistics.totals())
+        counted = between(counted, totals(read_metrics(metrics)))
     runs = [run for run, _ in done]
     begins, ends = [run.begin for run in runs], [run.end for run in runs]
     window = max(begins), min(ends)
@@ -144,7 +145,7 @@ def measure(
         "client_cores": sum(spent for _, spent in done) / whole,
         **{name: fmean(values) for name, values in gpu.items() if values},
         "cores_by_step": {name: spent / whole for name, spent in used.items()},
-        "steps": steps,
+        "steps": steps(counted),
     }
 
 
@@ -153,9 +154,8 @@ def client(
 ) -> tuple[Run, float]:
     """Clients in a process of their own, and the processor seconds that they took."""
     spent = time.process_time()
-    with contextlib.ExitStack() as opened:
-        senders = [opened.enter_context(sender(url, one.data)) for one in pictures]
-        run = closed_loop(lambda n: senders[n % len(senders)](n), clients, seconds=seconds)
+    with sender(url, pictures, timeout=TIMEOUT) as send:
+        run = closed_loop(told(send), clients, seconds=seconds)
     return run, time.process_time() - spent
 
 

@@ -42,7 +42,7 @@ class Peer(NamedTuple):
     """One way to read pictures.
 
     `setting` says what it was set to. `start` starts it, and stops it on leaving. `ours` is the
-    label of the repository that it serves.
+    name of the repository that it serves.
     """
 
     name: str

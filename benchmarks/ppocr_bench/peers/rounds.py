@@ -81,7 +81,7 @@ class Rounds:
             self.running.pop(peer, None)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Each peer under each load; `times_LABEL` is the throughput of ours over it."""
+        """Each peer under each load; `times_NAME` is the throughput of ours over it."""
         rows: list[dict[str, Any]] = []
         ours: dict[int, dict[str, float]] = {}
         for (peer, clients), runs in self._runs.items():

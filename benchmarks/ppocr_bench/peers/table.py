@@ -43,22 +43,22 @@ PEERS: dict[str, list[tuple[str, str, str, int, dict[str, Any]]]] = {
 
 
 def choose(
-    args: argparse.Namespace, repositories: Sequence[tuple[str, Path]], models: dict[str, Any]
+    args: argparse.Namespace, repositories: Sequence[Path], models: dict[str, Any]
 ) -> Iterator[Peer]:
     """Ours first, one for each repository, then those that are wanted.
 
     `models` is what every reader is told; `args` has `files` beside the options.
     """
-    for label, folder in repositories:
+    for folder in repositories:
         setting = f"tritonserver over gRPC, {describe(folder)}, as built"
-        yield Peer(f"ours ({label})", setting, partial(ours, folder, args.files), ours=label)
+        yield Peer(f"ours ({folder.name})", setting, partial(ours, folder), ours=folder.name)
     for name, setting, reader, number, more in (
         row for key in args.peers or PEERS for row in PEERS[key]
     ):
         start = partial(installed, args, reader, number, models | more)
         yield Peer(name, f"{setting}; processes: {number}", start)
     for url in args.paddle_serving or ():
-        yield Peer(f"Paddle Serving, {url}", "as it runs there", partial(old, url, args.files))
+        yield Peer(f"Paddle Serving, {url}", "as it runs there", partial(old, url))
 
 
 def installed(
@@ -70,24 +70,22 @@ def installed(
 
 
 @contextlib.contextmanager
-def ours(repository: Path, files: Sequence[Path]) -> Iterator[Running]:
+def ours(repository: Path) -> Iterator[Running]:
     """Our server with one repository, asked over gRPC."""
-    pictures = {path: path.read_bytes() for path in files}
     with (
         TritonServer(repository) as server,
         OcrClient(f"grpc://{server.grpc_url}", timeout=TIMEOUT) as client,
     ):
-        yield Running(lambda path: client.read(pictures[path]).lines, [server.pid], versions())
+        yield Running(lambda path: client.read(path.read_bytes()).lines, [server.pid], versions())
 
 
 @contextlib.contextmanager
-def old(url: str, files: Sequence[Path]) -> Iterator[Running]:
+def old(url: str) -> Iterator[Running]:
     """A Paddle Serving that runs already, with the same models."""
-    pictures = {path: path.read_bytes() for path in files}
     with old_port(url) as ask:
 
         def read(path: Path) -> list[Line]:
-            lines = ast.literal_eval(ask(pictures[path]))
+            lines = ast.literal_eval(ask(path.read_bytes()))
             # It drops no line itself; the others drop the unsure ones.
             return [read_line(text, score, box) for (text, score), box in lines if score >= 0.5]
 

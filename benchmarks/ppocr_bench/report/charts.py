@@ -1,8 +1,8 @@
 """Charts as HTML and SVG, drawn for the width of a phone; colours follow the page's light and dark.
 
-A line chart is WIDTH user units wide and its text 13 units high, so that it can be read where it is
-shown at that many pixels; the page lets it grow to a half more. Bars are as wide as the page. The
-classes c0 … c7 in `report.css` are the colours of the series.
+A chart is WIDTH user units wide and its text 13 units high, so that it can be read where it is
+shown at that many pixels; the page lets it grow to a half more. The classes c0 … c7 in `report.css`
+are the colours of the series.
 """
 
 from __future__ import annotations
@@ -11,22 +11,11 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from ppocr_bench.record import Chart, Row, heading, number
+from ppocr_bench.record import Chart, Row, heading
 
 COLOURS = 8
 WIDTH, HEIGHT = 360, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 24, 44
-LONGEST = 80  # percent of the width that the longest bar takes; the rest is for its value
-
-
-def draw(chart: Chart, rows: Sequence[Row]) -> str:
-    """A chart of a table's rows, "" where none has its values."""
-    there = [
-        row
-        for row in rows
-        if row.get(chart.x) is not None and any(row.get(key) is not None for key in chart.y)
-    ]
-    return (lines if chart.kind == "lines" else bars)(chart, there) if there else ""
 
 
 def ticks(high: float, wanted: int = 5) -> list[float]:
@@ -39,14 +28,16 @@ def ticks(high: float, wanted: int = 5) -> list[float]:
     return [step * index for index in range(math.ceil(high / step - 1e-9) + 1)]
 
 
-def lines(chart: Chart, rows: Sequence[Row]) -> str:
-    """A line for each value and series, over two axes that begin at 0."""
+def draw(chart: Chart, rows: Sequence[Row]) -> str:
+    """A line for each value and series over two axes that begin at 0; "" where no row has them."""
     series: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         for key in chart.y:
-            if row.get(key) is not None:
+            if row.get(key) is not None and row.get(chart.x) is not None:
                 name = " ".join(filter(None, [str(row.get(chart.series, "")), heading(key)]))
                 series.setdefault(name, []).append((float(row[chart.x]), float(row[key])))
+    if not series:
+        return ""
     dots = [dot for one in series.values() for dot in one]
     right, up = ticks(max(x for x, _ in dots), 4), ticks(max(y for _, y in dots))
     across, down = (WIDTH - LEFT - RIGHT) / right[-1], HEIGHT / up[-1]
@@ -65,29 +56,8 @@ def lines(chart: Chart, rows: Sequence[Row]) -> str:
         circle = f'<circle class="dot {colour}" r="3"'
         parts += [f'{circle} cx="{x:.1f}" cy="{y:.1f}"/>' for x, y in places]
     box = f'viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img"'
-    return f"{legend(list(series))}<svg {box}>{''.join(parts)}</svg>"
-
-
-def bars(chart: Chart, rows: Sequence[Row]) -> str:
-    """A bar for each value of each row, under the row's name."""
-    parts = [legend([heading(key) for key in chart.y])]
-    longest = max(1e-9, *(float(row.get(key) or 0) for row in rows for key in chart.y))
-    for row in rows:
-        name = ", ".join(filter(None, [str(row.get(chart.series, "")), str(row[chart.x])]))
-        parts.append(f'<p class="name">{escape(name)}</p>')
-        for index, key in enumerate(chart.y):
-            if row.get(key) is not None:
-                bar = (
-                    f'class="c{index % COLOURS}" style="width:{LONGEST * row[key] / longest:.2f}%"'
-                )
-                parts.append(f'<p class="bar"><i {bar}></i><b>{number(row[key])}</b></p>')
-    return "".join(parts)
-
-
-def legend(names: Sequence[str]) -> str:
-    """Names beside patches of their colours."""
-    keys = (f'<span class="c{i % COLOURS}">{escape(name)}</span>' for i, name in enumerate(names))
-    return f'<p class="legend">{"".join(keys)}</p>'
+    keys = (f'<span class="c{i % COLOURS}">{escape(name)}</span>' for i, name in enumerate(series))
+    return f'<p class="legend">{"".join(keys)}</p><svg {box}>{"".join(parts)}</svg>'
 
 
 def text(x: float, y: float, said: str, anchor: str) -> str:

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from ppocr_bench.load import closed_loop, in_turns
 from ppocr_bench.networks import Networks, describe
@@ -29,52 +29,41 @@ OPTIONS: Options = {
     "--warm-up": (at_least(0), 3, "rounds before those"),
 }
 PAGE_OPTIONS = {"det_limit_side_len": 4096}  # pixels, its largest value
-KEYS = ["picture", "lines", "protocol", "best_ms", "median_ms", "p90_ms", "networks_ms", "ratio"]
-KEYS += ["not_inference_percent", "ms_a_line"]
+KEYS = ["picture", "lines", "protocol", "median_ms", "p90_ms", "networks_ms", "ratio"]
 TIMEOUT = 600.0  # seconds for one page
 Call = Callable[[], object]
-
-
-class Case(NamedTuple):
-    """A picture on a protocol: `served` asks the server, `alone` runs the networks."""
-
-    picture: str
-    lines: int
-    protocol: str
-    served: Call
-    alone: Call
 
 
 def run(args: argparse.Namespace) -> Result:
     """Time every picture on every protocol in turn, round after round."""
     networks = Networks(args.repository)
     with serving(args) as found, contextlib.ExitStack() as opened:
-        cases = []
+        cases: list[tuple[dict[str, Any], Call, Call]] = []
         for picture, options in pictures(args):
             work = networks.work_of(picture.data, options)
             alone = partial(networks.run, work)
             for url in found.urls:
                 send = opened.enter_context(sender(url, [picture], options, TIMEOUT))
                 protocol, served = url.partition("://")[0], partial(send, 0)
-                cases.append(Case(picture.name, work.lines, protocol, served, alone))
+                case = {"picture": picture.name, "lines": work.lines, "protocol": protocol}
+                cases.append((case, served, alone))
         # What runs the networks on a picture is timed once.
-        calls = [call for case in cases for call in (case.served, case.alone)]
+        calls = [call for _, served, alone in cases for call in (served, alone)]
         timed = {call: partial(seconds_of, call) for call in calls}
         seconds = in_turns(timed, args.rounds, args.warm_up)
-    rows = [figures(case, seconds[case.served], seconds[case.alone]) for case in cases]
-    setting, values = describe(args.repository), ["median_ms", "networks_ms"]
+    rows = [case | figures(seconds[served], seconds[alone]) for case, served, alone in cases]
+    setting = describe(args.repository)
     caption = (
         f"{setting}; networks: det, then as many rec batches at once as there are instances, on "
         "the very tensors of the picture"
     )
-    chart = Chart("bars", "timed", "protocol", values, "Medians.", series="picture")
-    if len(args.lines) > 1:
-        chart = Chart("lines", "timed", "lines", values, "Medians by lines.", series="protocol")
+    medians = ["median_ms", "networks_ms"]
+    chart = Chart("timed", "lines", medians, "Medians by lines.", series="protocol")
     return Result(
         "; ".join(overall(rows)),
         settings={"networks": setting},
         tables={"timed": Table(rows, KEYS, caption)},
-        charts=[chart],
+        charts=[chart] if len(args.lines) > 1 else [],
     )
 
 
@@ -92,20 +81,13 @@ def seconds_of(call: Call) -> float:
     return closed_loop(lambda _: call(), 1, requests=1).answers[0].seconds
 
 
-def figures(case: Case, served: list[float], alone: list[float]) -> dict[str, Any]:
-    """The figures of a case; every time that was taken is kept, in seconds."""
-    ratio = median(served) / median(alone)
+def figures(served: list[float], alone: list[float]) -> dict[str, Any]:
+    """A request beside the networks alone; every time that was taken is kept, in seconds."""
     return {
-        "picture": case.picture,
-        "lines": case.lines,
-        "protocol": case.protocol,
-        "best_ms": min(served) * 1e3,
         "median_ms": median(served) * 1e3,
         "p90_ms": percentile_ms(served, 90),
         "networks_ms": median(alone) * 1e3,
-        "ratio": ratio,
-        "not_inference_percent": 100 * (1 - 1 / ratio),
-        "ms_a_line": median(served) * 1e3 / case.lines if case.lines else None,
+        "ratio": median(served) / median(alone),
         "seconds": served,
         "networks_seconds": alone,
     }

@@ -39,8 +39,6 @@ OPTIONS = {
     "--rounds": (at_least(1), 3, "of overload"),
     "--seconds": (positive, 10.0, "of each load"),
 }
-KEYS = ["load", "offered_per_second", "served_per_second", "refused_per_second", "served_ms"]
-KEYS += ["served_p99_ms", "refused_ms", "refused_p99_ms", "cpu_ms", "failures"]
 
 
 def run(args: argparse.Namespace) -> Result:
@@ -115,34 +113,24 @@ def judge(
     loads: Sequence[Row], recoveries: Sequence[Row], same: bool, settings: Mapping[str, Any]
 ) -> Result:
     """It passes with throughput kept, nothing but refusals, and right answers back at once."""
-
-    def of(kind: str, figure: str) -> list[float]:
-        return [load[figure] for load in loads if load["load"] == kind and load[figure]]
-
-    peaks = of("peak", "served_per_second")
+    peaks, over = (
+        [load["served_per_second"] for load in loads if load["load"] == kind]
+        for kind in ("peak", "overload")
+    )
     around = [(before + after) / 2 for before, after in pairwise(peaks)]
-    over = [load["served_per_second"] for load in loads if load["load"] == "overload"]
     kept = median(load / peak for load, peak in zip(over, around, strict=True))
     allowed = [SLACK * one["let_in_before"] / median(peaks) + SLACK_SECONDS for one in recoveries]
-    judged = [
-        {**one, "too_late": one["seconds"] > most}
-        for one, most in zip(recoveries, allowed, strict=True)
-    ]
-    longest = max(judged, key=lambda one: one["seconds"])
-    missed = any(one["too_late"] for one in judged)
-    work = [of("overload", "cpu_ms"), of("peak", "cpu_ms")]
-    ratio = median(work[0]) / median(work[1]) if all(work) else None
-    said = f"under overload a page costs {ratio or 0:.2f} times the processor time at the peak"
+    missed = any(one["seconds"] > most for one, most in zip(recoveries, allowed, strict=True))
+    longest = max(recoveries, key=lambda one: one["seconds"])
     return Result(
         f"at {settings['times']:g} times the peak {kept:.0%} of it are served (median round, at "
         f"least {KEPT:.0%} are wanted); a single request is answered {longest['seconds']:.1f} s "
         f"after the load, behind {longest['let_in_before']} that had been let in"
         f"{', TOO LATE' if missed else ''}, {'as before' if same else 'OTHERWISE THAN BEFORE'}",
         ok=kept >= KEPT and same and not missed and all(one["failures"] == "none" for one in loads),
-        settings={**settings, "kept": kept, "same": same, "cpu_over_the_peak": ratio},
+        settings={**settings, "kept": kept, "same": same},
         tables={
-            "loads": Table(loads, KEYS, "Peak and overload in turn"),
-            "recoveries": Table(judged, list(judged[0]), "A single request after each overload"),
+            "loads": Table(loads, list(loads[0]), "Peak and overload in turn"),
+            "recoveries": Table(recoveries, list(longest), "A single request after each overload"),
         },
-        notes=[said] if ratio else [],
     )

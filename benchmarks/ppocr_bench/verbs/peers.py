@@ -16,23 +16,14 @@ from ppocr_bench.options import at_least, list_of, one_of, positive
 from ppocr_bench.peers.rounds import Rounds
 from ppocr_bench.peers.table import PEERS, choose
 from ppocr_bench.pictures import gather, picture_options
-from ppocr_bench.record import Chart, Result, Table
+from ppocr_bench.record import Result, Table
 from ppocr_bench.target import DEFAULT_REPOSITORY
 from ppocr_bench.verbs.parity import MODELS, model_settings, plain_file
 
-
-def label_and_folder(text: str) -> tuple[str, Path]:
-    """A type for LABEL=DIR; without a label it is ""."""
-    label, equals, folder = text.rpartition("=")
-    if equals and not label:
-        raise argparse.ArgumentTypeError(f"{text!r} has no label before the =")
-    return label, Path(folder)
-
-
-REPOSITORIES = "a built one; may be given several times; the label is its name unless said"
+REPOSITORIES = "built ones, told apart by the folder's name"
 OLD = "paddle-rpc://HOST:PORT or paddle-http://… of a Paddle Serving that runs, as one more peer"
 OPTIONS = {
-    "--repository": ([label_and_folder], None, REPOSITORIES, "[LABEL=]DIR"),
+    "--repository": ([Path], [], REPOSITORIES, "DIR"),
     "--peers": ([one_of(list(PEERS))], None, f"beside ours (default: {', '.join(PEERS)})", "PEER"),
     "--paddle-serving": ([str], None, OLD, "URL"),
     **picture_options(0),
@@ -48,12 +39,11 @@ KEYS = ["peer", "clients", "pictures_per_second", "rounds", "p50_ms", "p99_ms", 
 
 def run(args: argparse.Namespace) -> Result:
     """Start all peers, and measure them in turns."""
-    given = args.repository or [("", DEFAULT_REPOSITORY)]
-    repositories = [(label or folder.name, folder) for label, folder in given]
-    if len(dict(repositories)) < len(repositories):
-        raise BenchError("two repositories have one label; tell them apart: LABEL=DIR")
+    repositories = args.repository or [DEFAULT_REPOSITORY]
+    if len({folder.name for folder in repositories}) < len(repositories):
+        raise BenchError("two repositories have one name, by which they are told apart")
     pictures = gather(args)
-    models = model_settings(args) | {"repository": repositories[0][1].absolute()}
+    models = model_settings(args) | {"repository": repositories[0].absolute()}
     # The same networks as Paddle2ONNX wrote them, with nothing changed.
     for name in ("det", "rec"):
         onnx = args.onnx / models[f"{name}_model"].name / "converted.onnx"
@@ -71,15 +61,13 @@ def run(args: argparse.Namespace) -> Result:
         for peer, running in rounds.running.items()
     ]
     names = [picture.name for picture in pictures]
-    bars = Chart("bars", "peers", "peer", ["pictures_per_second"], "Medians.", "clients")
     return Result(
-        "medians of rounds; `times` is our throughput, by label, over the peer's in the same run",
+        "medians of rounds; `times` is our throughput, by repository, over the peer's in one run",
         settings={"pictures": names},
         tables={
             "peers": Table(rows, [*KEYS, *ratios], f"{', '.join(names)} in turn"),
             "readings": Table(readings, list(readings[0]), "What each reads, beside ours"),
             "settings": Table(settings, list(settings[0])),
         },
-        charts=[bars],
         notes=rounds.notes,
     )

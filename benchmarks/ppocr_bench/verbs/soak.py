@@ -47,8 +47,8 @@ OPTIONS = {
     "--clients": (at_least(1), 4, "at the same time"),
 }
 CHARTS = [
-    Chart("lines", "snapshots", "minutes", ["memory_mib", "shared_mib"], "Memory in all."),
-    Chart("lines", "snapshots", "minutes", ["files", "threads", "regions"], "What is open."),
+    Chart("snapshots", "minutes", ["memory_mib", "shared_mib"], "Memory in all."),
+    Chart("snapshots", "minutes", ["files", "threads", "regions"], "What is open."),
 ]
 
 

@@ -2,8 +2,7 @@
 
 Every load on every protocol has its turn in each round. `paddle-rpc` and `paddle-http` are the old
 ports of Paddle Serving; where they are measured, the others are asked with the options that the old
-ports set, and `over_first_ms` is what a request takes beside the first protocol under the same
-load. With --blank there is next to nothing to read, so that a port's own work shows.
+ports set. With --blank there is next to nothing to read, so that a port's own work shows.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
-from statistics import median
 from typing import NamedTuple
 
 from ppocr_bench import old_ports
@@ -23,8 +21,8 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Send, closed_loop, in_turns
 from ppocr_bench.options import at_least, list_of, one_of, positive
 from ppocr_bench.pictures import blank, gather, picture_options
-from ppocr_bench.processes import Watch, cpu_since, cpu_snapshot, merge
-from ppocr_bench.record import OK, Chart, Result, Row, Run, Table, percentile_ms, summarise
+from ppocr_bench.processes import Watch, merge
+from ppocr_bench.record import OK, Chart, Result, Row, Run, Table, summarise
 from ppocr_bench.server_statistics import Totals, between, read_metrics, steps, totals
 from ppocr_bench.target import PID, TARGET, Serving, sender, serving
 from ppocr_client.errors import OcrError
@@ -35,7 +33,6 @@ PROTOCOLS = ("grpc", "http", *old_ports.PROTOCOLS)
 CONCURRENCY = [1, 2, 4, 6, 8, 12, 16]
 PERCENTILES = (50, 80, 90, 99)
 SERVER = "tritonserver"  # its own process
-SPREAD = 0.15  # by which throughputs of rounds may differ, as a share
 CHOICES = (list_of(one_of(PROTOCOLS)), ["grpc", "http"])
 OPTIONS = {
     **TARGET,
@@ -49,9 +46,8 @@ OPTIONS = {
     "--rounds": (at_least(1), 3, "of all loads in turn"),
 }
 POINT_KEYS = ["protocol", "concurrency", "pictures_per_second", "rounds"]
-POINT_KEYS += [*(f"p{percent}_ms" for percent in PERCENTILES), "over_first_ms", "requests"]
-POINT_KEYS += ["cores", "cpu_ms", "endpoint_cpu_ms", "memory_mib", "gpu_percent"]
-POINT_KEYS += ["gpu_memory_mib", "stable"]
+POINT_KEYS += [*(f"p{percent}_ms" for percent in PERCENTILES), "requests"]
+POINT_KEYS += ["cores", "cpu_ms", "memory_mib", "gpu_percent", "gpu_memory_mib"]
 STEP_KEYS = ["step", "calls", "batch", "queue_ms", "work_ms", "cpu_ms"]
 
 
@@ -65,7 +61,7 @@ class Turn(NamedTuple):
 
 
 def run(args: argparse.Namespace) -> Result:
-    """Measure all points, in turns."""
+    """Measure all points, in turns; it passes where every request was answered."""
     pictures = [blank()] if args.blank else gather(args)
     with serving(args, args.protocol) as found, contextlib.ExitStack() as opened:
         old = any(protocol_of(url) in old_ports.PROTOCOLS for url in found.urls)
@@ -82,13 +78,30 @@ def run(args: argparse.Namespace) -> Result:
         turns = in_turns(cases, args.rounds)
     points = {case: point(protocol_of(case[0]), case[1], own) for case, own in turns.items()}
     best = max(points, key=lambda case: points[case].get("pictures_per_second", 0))
-    settings = {
-        "cores": None if args.url else available_cores(),
-        "pictures": [picture.name for picture in pictures],
-        "best": points[best].get("pictures_per_second", 0),
-    }
+    most_per_second = points[best].get("pictures_per_second", 0)
+    work, names = steps_of(turns[best]), [picture.name for picture in pictures]
     said = f"A page over {protocol_of(best[0])}, {best[1]} at once; rec works inside recognize"
-    return result(over_first(list(points.values())), steps_of(turns[best]), settings, said)
+    dots = "Each dot is a load. Lower and further right is better."
+    notes = [
+        f"{one['protocol']}, {one['concurrency']} at once: {one['error']}"
+        for one in points.values()
+        if one["error"]
+    ]
+    return Result(
+        f"at best {most_per_second:.2f} pictures/s",
+        ok=not notes,
+        settings={
+            "cores": None if args.url else available_cores(),
+            "pictures": names,
+            "best": most_per_second,
+        },
+        tables={
+            "points": Table(list(points.values()), POINT_KEYS, f"{', '.join(names)} in turn"),
+            "steps": Table(work, STEP_KEYS if work else [], said),
+        },
+        charts=[Chart("points", "pictures_per_second", ["p50_ms", "p99_ms"], dots, "protocol")],
+        notes=notes,
+    )
 
 
 def protocol_of(url: str) -> str:
@@ -106,11 +119,11 @@ def take(found: Serving, send: Send, clients: int, seconds: float, items: int) -
         return totals(read_metrics(found.metrics_url)) if found.metrics_url else {}
 
     try:
-        before, begin, old = counted(), time.monotonic(), cpu_snapshot(found.endpoint_pid)
+        before, begin = counted(), time.monotonic()
         with Watch(found.pid, found.metrics_url) as watch:
             run = closed_loop(send, clients, seconds=seconds, items=items, pid=found.pid)
-        held = {"endpoint_cpu": sum(cpu_since(found.endpoint_pid, old).values()), **watch.gpus}
-        held["memory_mib"] = watch.memory_mib or 0
+        memory = max((one.memory_mib for one in watch.snapshots), default=0.0)
+        held = {**watch.gpus, "memory_mib": memory}
         return Turn(run, between(before, counted()), time.monotonic() - begin, held)
     except (BenchError, OcrError) as error:
         return str(error)
@@ -123,15 +136,12 @@ def point(protocol: str, concurrency: int, turns: Sequence[Turn | str]) -> Row:
     if len(good) < len(turns):
         return {**where, "error": next(one for one in turns if isinstance(one, str))}
     figures, held = summarise([one.run for one in good], PERCENTILES), merge([x.held for x in good])
-    served, rounds = sum(one.run.statuses[OK] for one in good), figures["rounds"]
+    served = sum(one.run.statuses[OK] for one in good)
     used = sum(sum(one.run.cpu.values()) for one in good)
     more = {
         "error": None,
-        "medians_ms": [percentile_ms(one.run.latencies(), 50) for one in good],
         "cpu_ms": used * 1e3 / served or None,
         "cores": used / sum(one.seconds for one in good) or None,
-        "endpoint_cpu_ms": held.pop("endpoint_cpu") * len(good) * 1e3 / served or None,
-        "stable": max(rounds) - min(rounds) <= SPREAD * figures["pictures_per_second"],
     }
     return {**where, **figures, **more, **{key: value or None for key, value in held.items()}}
 
@@ -153,43 +163,3 @@ def steps_of(turns: Sequence[Turn | str]) -> list[Row]:
         for name in {**worked, **cpu}
         if name in worked or name == SERVER
     ]
-
-
-def result(points: Sequence[Row], steps: Sequence[Row], settings: Row, said: str) -> Result:
-    """It passes where every request of every point was answered."""
-    notes = [
-        f"{one['protocol']}, {one['concurrency']} at once: {said}"
-        for one in points
-        for said in (one["error"], None if one.get("stable", True) else "rounds differ")
-        if said
-    ]
-    curve = ("lines", "points", "pictures_per_second", ["p50_ms", "p99_ms"])
-    return Result(
-        f"at best {settings['best']:.2f} pictures/s",
-        ok=not any(point["error"] for point in points),
-        settings=settings,
-        tables={
-            "points": Table(points, POINT_KEYS, f"{', '.join(settings['pictures'])} in turn"),
-            "steps": Table(steps, STEP_KEYS if steps else [], said),
-        },
-        charts=[
-            Chart(*curve, "Each dot is a load. Lower and further right is better.", "protocol"),
-            Chart("bars", "steps", "step", ["cpu_ms", "work_ms", "queue_ms"], said),
-        ],
-        notes=notes,
-    )
-
-
-def over_first(points: Sequence[Row]) -> list[Row]:
-    """The points, each with how much longer a request takes than over the first protocol.
-
-    That is the median of what the medians of the rounds differ by.
-    """
-    first: dict[int, list[float]] = {}
-    told: list[Row] = []
-    for point in points:
-        own = point.get("medians_ms", [])
-        before = first.setdefault(point["concurrency"], own)
-        more = median(map(float.__sub__, own, before)) if own and own is not before else None
-        told.append({**point, "over_first_ms": more})
-    return told

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from statistics import median
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Send, closed_loop, in_turns
-from ppocr_bench.machine import Disturbance, disturbance
+from ppocr_bench.machine import disturbance
 from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Result, Row, Run, Table, summarise
@@ -30,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 #: A change must gain so much, as a share, to be kept: less is noise, and the default is simpler.
 WORTH_IT = 0.03
-SAMPLE_SECONDS = 2.0  # for which is looked at what else runs, before anything is measured
 OPTIONS = {
     **picture_options(2),
     **REPOSITORY,
@@ -47,34 +45,34 @@ class Trial(NamedTuple):
 
     setting: Setting
     figures: Row
-    meanwhile: Sequence[Disturbance]
 
 
 def run(args: argparse.Namespace) -> Result:
     """Vary one thing after the other, and measure the winner beside the default again."""
-    with disturbance() as before:
-        time.sleep(SAMPLE_SECONDS)
-    if before.busy:
-        said = f"this machine is too busy to time: {before}"
-        if not args.force:
-            raise BenchError(f"{said}; stop what else runs, or measure all the same with --force")
-        logger.warning("%s; measured all the same (--force)", said)
     default, pictures = read_setting(args.repository), gather(args)
     measure = partial(side_by_side, args, pictures)
     tuned, trials = search(default, steps(available_cores(), default), measure, args.max_p99_ms)
     last = measure(list(dict.fromkeys([default, tuned])))
-    return judge(trials, last, args.max_p99_ms, force=args.force)
+    return judge(trials, last, args.max_p99_ms)
 
 
 def side_by_side(
     args: argparse.Namespace, pictures: Sequence[Picture], settings: Sequence[Setting]
 ) -> list[Trial]:
-    """Serve every setting, and load one server after the other, round after round."""
+    """Serve every setting, and load one server after the other, round after round.
 
-    def take(send: Send) -> tuple[Run, Disturbance]:
+    BenchError where others use the machine meanwhile, unless `args.force` is set.
+    """
+
+    def take(send: Send) -> Run:
         with disturbance() as seen:
             run = closed_loop(send, args.clients, seconds=args.seconds, items=len(pictures))
-        return run, seen
+        if seen.busy:
+            said = f"this machine is too busy to time: {seen}"
+            if not args.force:
+                raise BenchError(f"{said}; stop what else runs, or measure with --force")
+            logger.warning("%s; measured all the same (--force)", said)
+        return run
 
     with contextlib.ExitStack() as opened:
         cases = {}
@@ -85,10 +83,7 @@ def side_by_side(
             closed_loop(send, 1, requests=len(pictures))
             cases[setting] = partial(take, send)
         turns = in_turns(cases, args.rounds)
-    return [
-        Trial(setting, summarise([run for run, _ in own]), [seen for _, seen in own])
-        for setting, own in turns.items()
-    ]
+    return [Trial(setting, summarise(runs)) for setting, runs in turns.items()]
 
 
 def search(
@@ -127,10 +122,8 @@ def choose(trials: Sequence[Trial], max_p99_ms: float | None) -> Trial:
     return trials[0] if trials[0] in within and gain < WORTH_IT else fastest
 
 
-def judge(
-    trials: Sequence[Trial], last: Sequence[Trial], max_p99_ms: float | None, *, force: bool
-) -> Result:
-    """It passes within the latency limit, measured on a quiet machine or with `force`.
+def judge(trials: Sequence[Trial], last: Sequence[Trial], max_p99_ms: float | None) -> Result:
+    """It passes within the latency limit.
 
     The gain is the median over the last rounds, of the tuned setting beside the default.
     """
@@ -138,20 +131,14 @@ def judge(
     pairs = zip(default.figures["rounds"], tuned.figures["rounds"], strict=True)
     gain = median(after / before for before, after in pairs) - 1
     within = max_p99_ms is None or tuned.figures["p99_ms"] <= max_p99_ms
-    seen = [one for trial in [*trials, *last] for one in trial.meanwhile]
-    busy = [one for one in seen if one.busy]
-    notes = [] if within else [f"no setting was found that keeps {max_p99_ms:g} ms"]
-    if busy:
-        worst, rounds = max(busy, key=lambda one: one.share), f"{len(busy)} of {len(seen)} rounds"
-        notes.append(f"this machine was too busy to time in {rounds}, do not trust them: {worst}")
     rows = [one.setting._asdict() | dict(one.figures) for one in [*trials, *last]]
     lines = section(tuned.setting, default.setting)
     keys = [*Setting._fields, "pictures_per_second", "rounds", "p99_ms"]
     return Result(
         f"gain over the default: {gain:+.1%} pictures/s, p99 {default.figures['p99_ms']:.0f} ms to "
         f"{tuned.figures['p99_ms']:.0f} ms\n\n{lines}",
-        ok=within and (not busy or force),
+        ok=within,
         settings={"gain": gain, "section": lines},
         tables={"trials": Table(rows, keys, "Settings side by side, the winner last")},
-        notes=notes,
+        notes=[] if within else [f"no setting was found that keeps {max_p99_ms:g} ms"],
     )

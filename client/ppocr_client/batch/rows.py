@@ -22,6 +22,7 @@ PAGE = pa.struct(
         "page": pa.int32(),
         "width": pa.int32(),
         "height": pa.int32(),
+        "warnings": pa.list_(pa.string()),
         "lines": pa.list_(LINE),
     }
 )
@@ -46,8 +47,8 @@ class Row(NamedTuple):
         status: "ok", or "failed".
         error: Why it failed, or which of its pages failed.
         text: All lines of all pages that were read, a form feed between pages.
-        pages: For each page that was read its number, `width`, `height` and `lines`; see
-            `OcrResult.to_dict`.
+        pages: For each page that was read its number, `width`, `height`, `lines` and
+            perhaps `warnings`; see `OcrResult.to_dict`.
         model_version: The version of the pipeline that read it.
         seconds: From opening it to the last answer, queueing included.
     """

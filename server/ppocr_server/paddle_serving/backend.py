@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -28,7 +28,7 @@ CHANNEL = [
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 # Triton names the model that the client asked for, which is no help to a client of this endpoint.
-ENSEMBLE = re.compile(r"^in ensemble '[^']*', ")
+ENSEMBLE = re.compile(r"^(in ensemble '[^']*', )+")
 PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 FIRST_PAUSE_SECONDS = 0.05
 READY_SECONDS = 2.0
@@ -56,7 +56,7 @@ class TritonBackend:
         self.stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self._settings = settings
         self._form = ANSWERS[settings.answer]
-        self._constant = constant_part(settings.model, self._form.outputs, settings.options)
+        self._constant = constant_part(settings.model, settings.options)
 
     async def read(self, picture: bytes, request_id: str) -> str:
         """Return the text of the result; cancelling this cancels the request at Triton.
@@ -104,12 +104,13 @@ class TritonBackend:
         await self._channel.close()
 
 
-def constant_part(model: str, outputs: Sequence[str], options: Mapping[str, OptionValue]) -> Any:
-    """The part that all requests share: everything except the id and the picture."""
+def constant_part(model: str, options: Mapping[str, OptionValue]) -> Any:
+    """The part that all requests share: everything except the id and the picture.
+
+    It names no outputs, which asks for all: a repository of another version has no WARNINGS.
+    """
     request = ModelInferRequest(model_name=model)
     request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
-    for name in (*outputs, "WARNINGS"):
-        request.outputs.add(name=name)
     for name, value in options.items():
         parameter = request.parameters[name]
         if isinstance(value, bool):  # before int, which a bool is too
@@ -122,11 +123,21 @@ def constant_part(model: str, outputs: Sequence[str], options: Mapping[str, Opti
 
 
 def text_of(answer: Any, form: AnswerForm) -> tuple[str, list[str]]:
-    """The result's text from a ModelInferResponse with the outputs of a form, and its warnings."""
+    """The result's text from a ModelInferResponse with the outputs of a form, and its warnings.
+
+    Raises:
+        PipelineError: 9000 if the model lacks an output of the form.
+    """
     names = [output.name for output in answer.outputs]
     raw = dict(zip(names, answer.raw_output_contents, strict=True))
+    if missing := [name for name in form.outputs if name not in raw]:
+        raise PipelineError(
+            ErrNo.INFERENCE,
+            f"the model {answer.model_name!r} has no output {', '.join(missing)}, only "
+            f"{', '.join(names)}; choose another --model or --answer",
+        )
     text = form.text(*(READERS[name](raw[name]) for name in form.outputs))
-    return text, _texts(raw["WARNINGS"])
+    return text, _texts(raw.get("WARNINGS", b""))
 
 
 def _texts(raw: bytes) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client.samples import BLANK, SIGN, TEXTS, pdf_with_a_huge_page
+from client.samples import BLANK, SIGN, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
 from PIL import Image
 
 from ppocr_client import AsyncOcrClient
@@ -100,7 +100,15 @@ def test_a_page_that_fails_is_named_and_the_others_kept(server, archive, tmp_pat
     assert summary.failures[0].error.startswith("page 2: page 2 has ")
     (row,) = pq.read_table(summary.part).to_pylist()
     assert (row["status"], row["text"].splitlines()) == ("failed", TEXTS)
-    assert [page["page"] for page in row["pages"]] == [1]
+    assert [(page["page"], page["warnings"]) for page in row["pages"]] == [(1, None)]
+
+
+@pytest.mark.server
+def test_a_row_holds_the_warnings(server, archive, tmp_path):
+    (archive / "strip.bmp").write_bytes(STRIP)
+    summary, _ = read_part(Job((server.grpc_url,)), [str(archive / "strip.bmp")], tmp_path)
+    (row,) = pq.read_table(summary.part).to_pylist()
+    assert row["pages"][0]["warnings"][0].startswith(SQUEEZED)
 
 
 def endpoints_of(urls, **settings) -> Endpoints:

@@ -19,6 +19,8 @@ from client.samples import (
     PROGRAM,
     SAMPLES,
     SIGN,
+    SQUEEZED,
+    STRIP,
     TEXTS,
     heed_interrupts,
     pdf_with_a_huge_page,
@@ -93,6 +95,7 @@ def test_a_folder_goes_into_a_folder_and_is_not_read_twice(server, folder, tmp_p
     times = {name: path.stat().st_mtime_ns for name, path in written.items()}
     time.sleep(0.02)
     (folder / "b.jpg").touch()
+    (folder / "a.BMP").write_bytes(STRIP)
     written["a.BMP.txt"].unlink()
     assert main([*order, "--format", "text", "--resume"]) == 0
     again = {name: path.stat().st_mtime_ns for name, path in written.items()}
@@ -100,6 +103,7 @@ def test_a_folder_goes_into_a_folder_and_is_not_read_twice(server, folder, tmp_p
     out_text, err = capsys.readouterr()
     assert out_text == ""
     assert "1 of 3 were read before" in err
+    assert err.count(f"a.BMP: {SQUEEZED}") == 1
 
 
 @pytest.mark.server

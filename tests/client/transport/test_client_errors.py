@@ -34,6 +34,7 @@ def test_both_protocols_give_the_same_error():
         ("NOT_FOUND", "unknown model: 'orc' is not found", errors.ModelNotFound),
         ("UNAVAILABLE", "is restricted, expecting header", errors.AccessDenied),
         ("UNAVAILABLE", "in ensemble 'ocr', Request timeout expired", errors.DeadlineExceeded),
+        ("UNAVAILABLE", "grpc://h:1: in ensemble 'ocr', not ready", errors.ServerUnavailable),
     ],
 )
 def test_reasons_decide_the_kind(status, reason, kind):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from client.samples import SAMPLES, SIGN
+from client.samples import SAMPLES, SIGN, SQUEEZED, STRIP
 from PIL import Image, ImageOps
 
 from ppocr_client import AsyncOcrClient, OcrClient
@@ -56,6 +56,24 @@ def test_the_servers_reason_arrives(client):
         client._transport.send(Infer("ocr", {"IMAGE": image}, {"drop_scor": 1}), 10)
     result = client.read(SAMPLES / "landscape.jpg")
     assert (result.lines, result.text) == ((), "")
+
+
+def test_a_squeezed_picture_is_told(client):
+    (said,) = client.read(STRIP).warnings
+    assert said.startswith(SQUEEZED)
+    assert client.detect(STRIP).warnings == (said,)
+    assert client.read(SIGN).warnings == client.detect(SIGN).warnings == ()
+
+
+def test_a_timeout_that_has_passed_in_the_queue_is_a_deadline(server):
+    image = np.array([SIGN.read_bytes()], np.object_)
+    with (
+        OcrClient(server.grpc_url) as client,
+        pytest.raises(DeadlineExceeded, match="Request timeout expired") as raised,
+    ):
+        # tritonclient sends it in this form by gRPC, and refuses it by HTTP.
+        client._transport.send(Infer("ocr", {"IMAGE": image}, {"timeout": 1}), 10)
+    assert "in ensemble" not in str(raised.value)
 
 
 def test_another_model_is_not_there(url):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from client.samples import SIGN, TEXTS
+from client.samples import SIGN, SQUEEZED, STRIP, TEXTS
 from PIL import Image
 
 from ppocr_client.cli import main
@@ -109,6 +109,9 @@ def test_a_pdf_is_read_page_by_page_and_written(page, tmp_path):
 
 @pytest.mark.server
 def test_reasons_are_the_servers_own(page):
+    strip = f"/documents/{send(page, STRIP, 'strip.bmp')['key']}/pages/1/read"
+    (said,) = json.loads(ask(page, "POST", strip, b"{}")[2])["warnings"]
+    assert said.startswith(SQUEEZED)
     taken = send(page, b"# no picture at all", "../notes.md")
     assert taken["pictured"] is False
     read = f"/documents/{taken['key']}/pages/1/read"

@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from chromium import CONTROL, PROGRAM, Browser, Tab
-from client.samples import SAMPLES, SIGN, TEXTS, wait_until
+from client.samples import SAMPLES, SIGN, STRIP, TEXTS, wait_until
 from PIL import Image
 
 from ppocr_client.errors import MissingExtra, connection_error
 from ppocr_client.options import OPTIONS
+from ppocr_pipeline.crop import whole_picture
+from ppocr_pipeline.detection import squeeze_warnings
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import parse_options
+from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
 
 if not PROGRAM:
     pytest.skip("no Chromium is installed", allow_module_level=True)
@@ -293,6 +299,23 @@ def test_it_speaks_chinese_to_those_who_do(open_page):
     assert tab.complaints() == []
 
 
+def warnings() -> list[str]:
+    """One of each kind."""
+    options, plan, limits = parse_options({}), RecognitionPlan(48, (320,), 1), Limits()
+    sizes = ((120, 3600), (48, 992))
+    boxes = whole_picture(np.zeros((48, 9000, 3), np.uint8))
+    of_lines = line_warnings(boxes, plan.batches(boxes, options, limits), plan, "paddleocr")
+    return [*of_lines, *(squeeze_warnings(size, options, limits)[0] for size in sizes)]
+
+
+def test_a_squeezed_picture_is_told(open_page, tmp_path):
+    (tmp_path / "strip.bmp").write_bytes(STRIP)
+    tab = open_page()
+    tab.choose_files("#files", tmp_path / "strip.bmp")
+    tab.wait("document.querySelectorAll('#state p').length === 2")
+    assert "squeezed 3.8 times" in text(tab, "#state p:last-child")
+
+
 def test_errors_are_chinese_too(open_page, broken):
     tab = open_page(language="zh-CN")
     tab.choose_files("#files", broken)
@@ -305,6 +328,7 @@ def test_errors_are_chinese_too(open_page, broken):
         str(MissingExtra("PDF files", "pypdfium2", "pdf")),
         "drop_score is 2; allowed: a number from 0 to 1",
         "page 3 of a.pdf has not been read",
+        *warnings(),
     ]
     translated = f"import('./errors.js').then((m) => {json.dumps(messages)}.map(m.inChinese))"
     for message, chinese in zip(messages, tab.evaluate(translated), strict=True):

@@ -6,7 +6,7 @@ import { isReadable } from "./filetypes.js";
 import { showLines } from "./lines.js";
 import { buildOptions } from "./options.js";
 import * as server from "./server.js";
-import { t, translatePage } from "./texts.js";
+import { errorText, t, translatePage } from "./texts.js";
 import { showTiming } from "./timing.js";
 import { showPicture } from "./view.js";
 
@@ -152,7 +152,8 @@ function showState(page) {
   if (state === "failed") {
     $("state").replaceChildren(h("p", { textContent: page.error }), h("button", { textContent: t("again"), onclick: () => readAgain([page]) }));
   } else if (done) {
-    $("state").replaceChildren(...(result.lines.length ? [] : [h("p", { textContent: t("no-text") })]));
+    const said = [...(result.lines.length ? [] : [t("no-text")]), ...(result.warnings ?? []).map(errorText)];
+    $("state").replaceChildren(...said.map((textContent) => h("p", { textContent })));
   } else {
     $("state").replaceChildren(...[80, 55, 70].map(() => h("span", { className: "ghost" })));
   }

@@ -1,4 +1,4 @@
-// The error messages of this project in Chinese; others stay as they are.
+// The error messages and warnings of this project in Chinese; others stay as they are.
 
 const CHINESE = [
   [/^cannot connect to (\S+): connection refused;.*/, "无法连接 $1：连接被拒绝。服务在运行吗？可用 ppocr-serve 启动。"],
@@ -22,6 +22,9 @@ const CHINESE = [
   [/^page (\d+) of (.+) has not been read$/, "$2 的第 $1 页还没有识别结果。"],
   [/^(\w+) is (.+); allowed: (.+)$/, "$1 不能是 $2；允许：$3"],
   [/^(.+) needs? (\S+): (pip install .*)$/, "缺少软件包 $2：$3"],
+  [/^the picture of (\S+) .* was read at (\S+), squeezed (\S+) times.*/, "图片（$1）以 $2 识别，缩小了 $3 倍，可能缺少小字：请调大 det_limit_side_len，或分块发送。"],
+  [/^the picture of (\S+) .* was read at (\S+), one side squeezed (\S+) times.*/, "图片（$1）以 $2 识别，一边比另一边多压缩 $3 倍，可能缺少文字：请给图片加边，或用 recognize 模型识别单行。"],
+  [/^(\d+) of (\d+) lines are too wide .* up to (\S+) times.*/, "$2 行中有 $1 行对识别模型太宽，最多压缩 $3 倍，可能缺字：请分块发送图片。"],
   [/^no font with Chinese characters.*/, "没有找到中文字体：请用 --font 指定，或 pip install pylopdf-fonts-zh-cn"],
 ];
 
