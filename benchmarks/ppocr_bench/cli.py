@@ -46,7 +46,17 @@ OLD: dict[str, tuple[str, dict[str, Any]]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one benchmark and return the exit code."""
     disable_telemetry()
-    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("ppocr"):
+            raise  # a fault of this project, not of its installation
+        advice = "install what benchmarks need: pip install 'ppocr-triton[bench]', or in a checkout"
+        print(f"ppocr-bench: no package {error.name}; {advice} '.[bench]'", file=sys.stderr)
+        return 1
+
+
+def _run(words: Sequence[str]) -> int:
     args = build_parser(next(iter(words), "")).parse_args(words)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     from ppocr_bench.machine import describe, describe_lines

@@ -40,6 +40,18 @@ def test_old_names_of_verbs_have_their_old_defaults() -> None:
     assert args.protocol == ["grpc", "paddle-rpc", "paddle-http"]
 
 
+def test_a_package_that_is_missing_is_named_with_the_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    for module in [name for name in sys.modules if name.startswith("ppocr_bench.")]:
+        monkeypatch.delitem(sys.modules, module)
+    assert main(["accuracy", "--help"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ppocr-bench: no package psutil; ")
+    assert "ppocr-triton[bench]" in said
+
+
 def test_pictures_that_are_not_there_end_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
