@@ -86,17 +86,7 @@ def compile_model(
         ModelError: of another kind, compiled already, or of no form that can be compiled.
         DictionaryError: the characters do not fit the classes.
     """
-    if is_compiled(network):
-        raise ModelError(f"{name} is compiled already; give the network it was made from")
-    try:
-        standard = standard_form(network, height=height)
-    except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error
-    expect_kind(standard.kind, kind, name)
-    if standard.kind != "det" and standard.height is None:
-        raise ModelError(f"{name}: {NO_HEIGHT}")
-    for change in standard.changes:
-        logger.info("%s: %s", name, change)
+    standard = _standard_of(network, name, kind, height)
     found, norm = standard.kind, normalisation[standard.kind]
     facts = {
         "ppocr_kind": found,
@@ -118,6 +108,22 @@ def compile_model(
             facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
         model = (_compile_rec if found == "rec" else _compile_cls)(model, norm, rows)
     return _finish(model, facts)
+
+
+def _standard_of(network: ModelProto, name: str, kind: Kind | None, height: int | None) -> Standard:
+    """The network in the form that is compiled; a ModelError names it where it has none."""
+    if is_compiled(network):
+        raise ModelError(f"{name} is compiled already; give the network it was made from")
+    try:
+        standard = standard_form(network, height=height)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
+    expect_kind(standard.kind, kind, name)
+    if standard.kind != "det" and standard.height is None:
+        raise ModelError(f"{name}: {NO_HEIGHT}")
+    for change in standard.changes:
+        logger.info("%s: %s", name, change)
+    return standard
 
 
 def _source_facts(standard: Standard) -> dict[str, str]:
