@@ -58,3 +58,23 @@ def test_a_skewed_table_with_few_long_cells_keeps_its_rows() -> None:
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned = (np.array(boxes, np.float32) @ turn).astype(np.float32)
     assert page_order(turned).tolist() == list(range(18))
+
+
+def test_a_punctuation_mark_between_two_columns_does_not_join_them() -> None:
+    def column(left: int) -> list[list[list[int]]]:
+        rows = [(left, y, left + 300, y + 30) for y in range(0, 450, 45)]
+        return [[[a, b], [c, b], [c, d], [a, d]] for a, b, c, d in rows]
+
+    mark = [[[296, 10], [336, 10], [336, 30], [296, 30]]]
+    boxes = np.array(column(0) + mark + column(332), np.float32)
+    order = page_order(boxes).tolist()
+    assert [index for index in order if index != 10] == [*range(10), *range(11, 21)]
+
+
+@pytest.mark.parametrize(("left_height", "order"), [(360, [1, 0]), (700, [0, 1])])
+def test_of_two_vertical_lines_a_much_larger_one_comes_first(
+    left_height: int, order: list[int]
+) -> None:
+    heights = ((100, left_height), (400, 400))
+    boxes = [[[x, 50], [x + 60, 50], [x + 60, 50 + h], [x, 50 + h]] for x, h in heights]
+    assert page_order(np.array(boxes, np.float32)).tolist() == order

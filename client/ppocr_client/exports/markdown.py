@@ -64,7 +64,7 @@ def _page(result: OcrResult) -> str:
         else:
             stop = start + 1
             text = " ".join(_escaped(cell.text) for cell in rows[start])
-            if start and len(blocks[-1]) and _continues(rows[start - 1], rows[start], blocks[-1]):
+            if blocks and _continues(rows[start - 1], rows[start], blocks[-1]):
                 blocks[-1].append(_shielded(text))
             else:
                 blocks.append([_shielded(text)])

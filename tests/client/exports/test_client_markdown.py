@@ -19,13 +19,14 @@ def test_close_lines_are_a_paragraph_and_distant_ones_are_not() -> None:
     result = page(
         ("first line", 10, 10, 300, 40),
         ("second line", 10, 50, 280, 80),
+        ("    a new paragraph", 70, 90, 290, 120),
         ("far below", 10, 160, 200, 190),
         ("TITLE", 10, 200, 300, 260),
         ("indented", 80, 270, 300, 300),
         ("next to it", 400, 271, 600, 301),
     )
     assert to_markdown([result]) == (
-        "first line\nsecond line\n\nfar below\n\nTITLE\n\nindented next to it\n"
+        "first line\nsecond line\n\na new paragraph\n\nfar below\n\nTITLE\n\nindented next to it\n"
     )
 
 
