@@ -21,7 +21,7 @@ def standard(text: str) -> str:
     Args:
         text: as sent.
     """
-    text = text[PREFIX.match(text).end() :].strip().strip("\"'")  # type: ignore[union-attr]
+    text = PREFIX.sub("", text, count=1).strip().strip("\"'")
     text = unquote(text) if "%" in text else text
     *lines, _ = text.split(" ")
     broken = len(lines) > 1 and len({len(line) for line in lines}) == 1
