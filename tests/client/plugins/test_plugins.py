@@ -7,21 +7,24 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from client.samples import SAMPLES, pdf_with_a_huge_page
+from client.samples import SAMPLES, SIGN, pdf_with_a_huge_page
 
 from ppocr_client.errors import ImageError
+from ppocr_client.exports.pdf import to_pdf
 from ppocr_client.plugins.reading import Reader
+from ppocr_client.results import OcrResult
 from ppocr_server.tritonserver.server import TritonServer
 
 
 @pytest.mark.server
 def test_a_file_is_read_page_by_page(server: TritonServer, tmp_path, samples) -> None:
-    reader = Reader(server.grpc_url, dpi=100, options={"drop_score": 0.3})
-    pages = reader.pages(pdf_with_a_huge_page(tmp_path / "two.pdf").read_bytes())
-    count, sign = next(pages)
-    assert (count, sign.split("\n")) == (2, samples["sign_vertical.jpg"])
-    with pytest.raises(ImageError, match="pixels"):
-        next(pages)
+    reader = Reader(server.grpc_url, dpi=30, options={"drop_score": 0.3})
+    two = to_pdf([(SIGN.read_bytes(), OcrResult(()))] * 2, dpi=30)
+    pages = list(reader.pages(two))
+    assert pages == [(2, "\n".join(samples["sign_vertical.jpg"]))] * 2
+    huge = pdf_with_a_huge_page(tmp_path / "huge.pdf").read_bytes()
+    with pytest.raises(ImageError, match="page 2 has 20000 x 13333 pixels"):
+        list(Reader(server.grpc_url, dpi=100).pages(huge))
     markdown = Reader(server.grpc_url, text="markdown").pages(
         (SAMPLES / "form_mixed.png").read_bytes()
     )
