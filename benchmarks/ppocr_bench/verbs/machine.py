@@ -12,14 +12,21 @@ from ppocr_bench.record import Result
 from ppocr_bench.verbs import sweep, tune
 from ppocr_engine.machine import available_cores
 
-OPTIONS = {
-    **{key: value for key, value in sweep.OPTIONS.items() if key != "--concurrency"},
-    **{key: value for key, value in tune.OPTIONS.items() if key not in sweep.OPTIONS},
+#: Options of `sweep` that are not asked for: a server is started here, under every load.
+FIXED: dict[str, object] = {
+    "--url": None,
+    "--pid": None,
+    "--metrics-url": None,
+    "--blank": False,
+    "--concurrency": [],
 }
+BOTH = {**sweep.OPTIONS, **tune.OPTIONS}
+OPTIONS = {key: value for key, value in BOTH.items() if key not in FIXED}
 
 
 def run(args: argparse.Namespace) -> Result:
     """Both, one after the other; it passes where both do."""
+    vars(args).update((key[2:].replace("-", "_"), value) for key, value in FIXED.items())
     args.concurrency = loads(available_cores())
     both = {"tune": tune.run(args), "sweep": sweep.run(args)}
     first, last = both.values()
