@@ -30,12 +30,17 @@ from ppocr_bench.target import TARGET, serving
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_evaluation import KINDS
 
+USUAL = [OURS, "rapidocr", "faster_paddle"]
 READERS = [OURS, *(name for name in PEERS if name != "bound")]
 LAYOUTS = "pages of each layout (columns, receipt, table, ...) whose reading order is known"
 WITH = "ours once more, with these options of the request: NAME=VALUE,…"
 OPTIONS = {
     **TARGET,
-    "--readers": ([one_of(READERS)], [OURS, "rapidocr", "faster_paddle"], "who reads"),
+    "--readers": (
+        [one_of(READERS)],
+        None,
+        f"of {', '.join(READERS)} (default: {', '.join(USUAL)})",
+    ),
     "--with-options": ([str], [], WITH, "OPTIONS"),
     "--kinds": ([one_of(list(KINDS))], None, f"of pictures (default: {', '.join(KINDS)})", "KIND"),
     "--limit": (at_least(1), None, "pictures of a kind, at most", "N"),
@@ -88,7 +93,8 @@ def run(args: argparse.Namespace) -> Result:
 
 def readers(args: argparse.Namespace, opened: contextlib.ExitStack) -> Iterator[Peer]:
     """Who reads; one server is started for all rows of ours when the first of them is."""
-    if OURS in args.readers:
+    wanted = args.readers or USUAL
+    if OURS in wanted:
         found = opened.enter_context(serving(args))
         pids = [] if found.pid is None else [found.pid]
         for text in ("", *args.with_options):
@@ -96,7 +102,7 @@ def readers(args: argparse.Namespace, opened: contextlib.ExitStack) -> Iterator[
             options = {name: value for name, _, value in pairs}
             start = partial(asking, found.urls[0], options, pids)
             yield Peer(" ".join(filter(None, [OURS, text])), "as built", start, ours=OURS)
-    for name in args.readers:
+    for name in wanted:
         if name != OURS:
             weights = weights_of(args.repository, args.onnx)
             yield other(PEERS[name], weights, args.environments)
