@@ -193,7 +193,6 @@ def read_lines(
     Raises:
         ValueError: a network answered with a class that has no character.
     """
-
     sizes = box_sizes(boxes, options["reference"])
 
     def cut_out(index: int) -> np.ndarray:
