@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> Result:
         calls = [call for _, served, alone in cases for call in (served, alone)]
         timed = {call: partial(seconds_of, call) for call in calls}
         seconds = in_turns(timed, args.rounds, args.warm_up)
-        spent = [case | costs(served, found.pid, args.costs) for case, served, _ in cases]
+        spent = [{**case, **costs(served, found.pid, args.costs)} for case, served, _ in cases]
     rows = [case | figures(seconds[served], seconds[alone]) for case, served, alone in cases]
     setting = describe(args.repository)
     caption = (
@@ -100,7 +100,7 @@ def cost_tables(rows: Sequence[Row]) -> dict[str, Table]:
     """The processor time of every step beside that of the networks; no table without rows."""
     steps = sorted({key for row in rows for key in row} - {*CASE})
     others = [step for step in steps if step not in NETWORKS]
-    whole = [row | {OUTSIDE: sum(row.get(step, 0.0) for step in others)} for row in rows]
+    whole = [{**row, OUTSIDE: sum(row.get(one, 0.0) for one in others)} for row in rows]
     caption = "processor milliseconds of a request, one at a time; det, rec and cls hold networks"
     return {"costs": Table(whole, [*CASE, *steps, OUTSIDE], caption)} if rows else {}
 
