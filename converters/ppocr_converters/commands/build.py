@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ppocr_converters.repository.build import Built
     from ppocr_converters.repository.deployment_plan import Plan
 
+#: In place of a classifier: none is built in.
+NO_MODEL = "none"
 PROFILE, FAST = "cpu", "cpu-openvino-bf16"
 #: Options of `build` that a config.yml stands for.
 OF_CONFIG = (
@@ -63,7 +65,7 @@ def add_build(commands: Any) -> None:
         "--cls",
         nargs="?",
         const=CLS,
-        help=f"turn lines that are upside down: name, folder or ONNX file ({CLS})",
+        help=f"finds pages that are turned: as --det ({CLS}), or {NO_MODEL}",
     )
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
@@ -175,12 +177,13 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
     if arguments.opt:
         raise ConvertError("--opt changes what a config.yml says; name one with --config")
     space = False if arguments.no_space else None
+    cls = arguments.cls or CLS
     models: dict[Kind, ModelChoice] = {
         "det": ModelChoice(arguments.det or DET),
         "rec": ModelChoice(arguments.rec or REC, arguments.dict, space, arguments.height),
     }
-    if arguments.cls is not None:
-        models["cls"] = ModelChoice(arguments.cls)
+    if cls != NO_MODEL:
+        models["cls"] = ModelChoice(cls)
     request = BuildRequest(
         arguments.work,
         models,
