@@ -88,7 +88,8 @@ def test_no_text_is_an_ordinary_answer(grpc, http):
     for client in (grpc, http):
         answer = ask(client, data)
         assert answer["BOXES"].shape == (0, 4, 2)
-        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:]] == [0, 0, 0, 0]
+        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:-1]] == [0, 0, 0, 0]
+        assert answer["ANGLE"].tolist() == [0]
 
 
 def test_the_interface_is_the_documented_one(grpc):
@@ -104,6 +105,7 @@ def test_the_interface_is_the_documented_one(grpc):
         "SCORES": ("FP32", [-1]),
         "BOX_SCORES": ("FP32", [-1]),
         "WARNINGS": ("BYTES", [-1]),
+        "ANGLE": ("INT32", [1]),
     }
 
 
