@@ -55,7 +55,9 @@ def test_a_request_can_do_without(client: OcrClient, samples) -> None:
     left = client.read(turned(name), orientation="off", drop_score=0)
     assert not set(texts(left)) & {text.replace(" ", "") for text in samples[name]}
     # A threshold that nothing exceeds turns nothing.
-    assert texts(client.read(turned(name), use_angle_cls=True, cls_thresh=1, drop_score=0)) == texts(left)
+    assert texts(
+        client.read(turned(name), use_angle_cls=True, cls_thresh=1, drop_score=0)
+    ) == texts(left)
 
 
 def test_text_depends_on_its_crop_alone(server: TritonServer, client: OcrClient) -> None:
