@@ -15,7 +15,7 @@ from ppocr_client.errors import OcrError
 from ppocr_client.results import OcrResult
 from ppocr_converters.pictures.render import render_page
 from ppocr_converters.pictures.render_layouts import render_layout
-from ppocr_pipeline.orientation.angle import upright_points
+from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.find import SAMPLE
 
 pytestmark = pytest.mark.server

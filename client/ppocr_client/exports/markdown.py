@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppocr_client.results import OcrResult
-from ppocr_pipeline.order.slope import straighten
-from ppocr_pipeline.orientation.angle import upright_points
+from ppocr_pipeline.order.slope import straighten, upright_points
 
 # Lengths in line heights (the median thickness of the page's lines).
 LEVEL = 0.5  # lines that differ by less stand in one row

@@ -67,17 +67,6 @@ def turn_boxes(
     return boxes[np.arange(len(boxes))[:, None], (np.arange(4) + steps[:, None]) % 4]
 
 
-def upright_points(boxes: np.ndarray, angle: int) -> np.ndarray:
-    """Boxes where they lie relative to each other once the page is upright.
-
-    Args:
-        boxes: float32 [N, 4, 2], pixels.
-        angle: of the page.
-    """
-    x, y = boxes[..., 0], boxes[..., 1]
-    return np.stack({0: (x, y), 90: (y, -x), 180: (-x, -y), 270: (-y, x)}[angle], axis=-1)
-
-
 def columns_side_by_side(crop: np.ndarray, letters: int) -> np.ndarray:
     """A column of vertical writing as a line: its letters cut apart and put side by side.
 

@@ -13,7 +13,8 @@ from ppocr_pipeline.calls import Calls
 from ppocr_pipeline.crop import box_sizes, crop_line
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
-from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes, upright_points
+from ppocr_pipeline.order.slope import upright_points
+from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
 from ppocr_pipeline.orientation.classifier import Classifier, classify, window
 from ppocr_pipeline.orientation.find import Crop, Read, find_angle
 from ppocr_pipeline.recognition import RecognitionPlan, read_crops

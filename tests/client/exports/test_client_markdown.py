@@ -9,7 +9,7 @@ from client.samples import rectangle
 from ppocr_client import Line, OcrResult
 from ppocr_client.exports.markdown import to_markdown
 from ppocr_converters.pictures.render_layouts import render_layout
-from ppocr_pipeline.orientation.angle import upright_points
+from ppocr_pipeline.order.slope import upright_points
 
 
 def page(*lines: tuple[str, int, int, int, int]) -> OcrResult:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ppocr_pipeline.crop import box_sizes, crop_line, crop_size
+from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import (
     columns_side_by_side,
     is_vertical,
     main_direction,
     quarter_turns,
     turn_boxes,
-    upright_points,
 )
 
 ANGLES = (0, 90, 180, 270)
