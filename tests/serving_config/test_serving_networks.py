@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_config.configs import DET, REC, document, service, small
+from serving_config.configs import document, service, small
+from work_folders import DET, REC
 
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.service import Service, plan_service
@@ -29,6 +30,8 @@ def test_a_classifier_is_an_op_of_its_own() -> None:
     assert found.ops["turn"] == "cls"
     assert found.plan.models["cls"].instances[0].count == 3
     assert found.networks["cls"].model == "ch_ppocr_mobile_v2.0_cls"
+    told = found.plan.models["recognize"].parameters
+    assert (told["orientation"], told["use_angle_cls"]) == ("off", "true")
 
 
 def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
