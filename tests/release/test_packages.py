@@ -64,7 +64,7 @@ def test_the_wheel_serves_in_an_empty_folder(dist: Path, tmp_path: Path) -> None
     ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics")]
     client = f'{programs / "ppocr-client"} read --url "$PPOCR_GRPC_URL" "$0"'
     picture = ROOT / "samples" / "poster_zh.jpg"
-    words = [programs / "ppocr-serve", *ports, "--", "sh", "-c", client, picture]
+    words: list[str | Path] = [programs / "ppocr-serve", *ports, "--", "sh", "-c", client, picture]
     assert "红富士苹果" in run(*words, cwd=folder)
 
 
