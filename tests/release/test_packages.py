@@ -61,7 +61,7 @@ def test_the_wheel_serves_in_an_empty_folder(dist: Path, tmp_path: Path) -> None
     run(programs / "python", "-m", "pip", "install", "--quiet", wanted)
     assert VERSION in run(programs / "ppocr-convert", "--version")
     run(programs / "ppocr-convert", "build", cwd=folder)
-    ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics")]
+    ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics", "gateway")]
     client = f'{programs / "ppocr-client"} read --url "$PPOCR_GRPC_URL" "$0"'
     picture = ROOT / "samples" / "poster_zh.jpg"
     served = run(programs / "ppocr-serve", *ports, "--", "sh", "-c", client, picture, cwd=folder)
