@@ -98,7 +98,7 @@ def test_accuracy_of_both_paddings_and_goes_on_from_what_was_read(
     command += ["--labelled", str(ROOT / "samples"), "--resume", str(kept)]
     assert main(command) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["settings"] == {"pictures": 11, "lines": 74}
+    assert report["settings"] == {"pictures": 11, "lines": 101}
     rows = report["tables"]["readers"]["rows"]
     assert [row["reader"] for row in rows] == ["ours", "ours rec_padding=paddle"]
     for rates in rows:
