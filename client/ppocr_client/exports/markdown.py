@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppocr_client.results import Line, OcrResult
-from ppocr_pipeline.order.slope import straighten
+from ppocr_client.results import OcrResult
+from ppocr_pipeline.order.slope import straighten, upright_points
 
 # Lengths in line heights (the median thickness of the page's lines).
 LEVEL = 0.5  # lines that differ by less stand in one row
@@ -54,7 +54,7 @@ def to_markdown(pages: Sequence[OcrResult]) -> str:
 
 
 def _page(result: OcrResult) -> str:
-    rows = _rows(_cells(result.lines))
+    rows = _rows(_cells(result))
     blocks: list[list[str]] = []
     start = 0
     while start < len(rows):
@@ -72,10 +72,11 @@ def _page(result: OcrResult) -> str:
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
 
 
-def _cells(lines: Sequence[Line]) -> list[_Cell]:
-    if not lines:
+def _cells(result: OcrResult) -> list[_Cell]:
+    if not result.lines:
         return []
-    centers, widths, heights = straighten(np.array([line.box for line in lines]))
+    boxes = upright_points(np.array([line.box for line in result.lines]), result.angle)
+    centers, widths, heights = straighten(boxes)
     unit = float(np.median(np.minimum(widths, heights))) or 1.0
     boxes = np.column_stack(
         [
@@ -87,7 +88,7 @@ def _cells(lines: Sequence[Line]) -> list[_Cell]:
     )
     return [
         _Cell(" ".join(line.text.split()), *box)
-        for line, box in zip(lines, (boxes / unit).tolist(), strict=True)
+        for line, box in zip(result.lines, (boxes / unit).tolist(), strict=True)
     ]
 
 
