@@ -83,7 +83,7 @@ def fill_classifier(
 
 def turn_upright(
     crops: Sequence[np.ndarray], classes: np.ndarray, probabilities: np.ndarray, thresh: float
-) -> list[np.ndarray]:
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Turn by 180 degrees the crops that are surely upside down, as PaddleOCR does.
 
     Args:
@@ -91,9 +91,12 @@ def turn_upright(
         classes: int32 [N, 1], of each crop.
         probabilities: float32 [N, 1], of that class.
         thresh: a crop is turned when its probability is above this.
+
+    Returns:
+        The crops, and bool [N], which of them were turned.
     """
-    turned = (classes == UPSIDE_DOWN) & (probabilities > thresh)
+    turned = ((classes == UPSIDE_DOWN) & (probabilities > thresh))[:, 0]
     return [
         np.ascontiguousarray(crop[::-1, ::-1]) if turn else crop
-        for crop, turn in zip(crops, turned[:, 0], strict=True)
-    ]
+        for crop, turn in zip(crops, turned, strict=True)
+    ], turned

@@ -11,8 +11,9 @@ import numpy as np
 from ppocr_pipeline.detection import det_input, find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
-from ppocr_pipeline.recognition import Answer, RecognitionPlan, read_lines, sure_lines
+from ppocr_pipeline.recognition import Answer, Lines, RecognitionPlan, read_lines, sure_lines
 from ppocr_pipeline.resize import Canvas, pad_tiny
+from ppocr_pipeline.words.place import Word
 
 #: Inputs by name to the outputs in the order of the graph. "det" takes DET_INPUT uint8
 #: [1, H, W, 3] and answers float32 [1, H, W]; "rec" and "cls" take CROPS uint8 [N, H, W, 3] and
@@ -29,12 +30,14 @@ class Line:
         score: of the text, the mean probability of its characters, 0 to 1.
         box: float32 [4, 2], pixels, clockwise from top-left.
         box_score: 0 to 1.
+        words: in the order of reading, where `return_words` asks for them.
     """
 
     text: str
     score: float
     box: np.ndarray
     box_score: float
+    words: Sequence[Word] = ()
 
 
 class Pipeline:
@@ -82,10 +85,16 @@ class Pipeline:
         chosen = self.plan.options(self.options, options or {})
         pixels = pad_tiny(pixels)
         boxes, box_scores = self.detect(pixels, chosen)
-        texts, scores = self.recognize(pixels, boxes, chosen)
+        read = self.recognize(pixels, boxes, chosen)
         return [
-            Line(texts[index], float(scores[index]), boxes[index], float(box_scores[index]))
-            for index in sure_lines(scores, chosen)
+            Line(
+                read.texts[index],
+                float(read.scores[index]),
+                boxes[index],
+                float(box_scores[index]),
+                read.words[index],
+            )
+            for index in sure_lines(read.scores, chosen)
         ]
 
     def detect(
@@ -100,8 +109,8 @@ class Pipeline:
 
     def recognize(
         self, pixels: np.ndarray, boxes: np.ndarray, options: Mapping[str, Any] | None = None
-    ) -> tuple[list[str], np.ndarray]:
-        """The text of every box of a picture, and float32 [N], their scores; none is dropped."""
+    ) -> Lines:
+        """What every box of a picture reads as; none is dropped."""
         chosen = self.plan.options(self.options, options or {})
         batches = self.plan.batches(boxes, chosen, self.limits)
         reading = read_lines(pixels, boxes, batches, self.plan, chosen, self.characters)
@@ -111,5 +120,5 @@ class Pipeline:
                 answers: list[Answer] = [self.networks[one.network](one.feeds) for one in calls]
                 calls = reading.send(answers)
         except StopIteration as done:
-            result: tuple[list[str], np.ndarray] = done.value
-            return result
+            lines: Lines = done.value
+            return lines

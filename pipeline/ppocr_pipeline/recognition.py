@@ -7,7 +7,7 @@ step can make them asynchronously and `Pipeline` one after the other, with the s
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from ppocr_pipeline.batches import (
     plan_like_paddle_serving,
     plan_like_pdserving,
 )
-from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_line, crop_size
+from ppocr_pipeline.crop import TALL, box_sizes, check_boxes, check_crops, crop_line, crop_size
 from ppocr_pipeline.ctc import ctc_decode
 from ppocr_pipeline.detection import DISTORTED
 from ppocr_pipeline.limits import Limits
@@ -35,6 +35,8 @@ from ppocr_pipeline.orientation import (
     read_classifier,
     turn_upright,
 )
+from ppocr_pipeline.words.ink import Ink, find_ink
+from ppocr_pipeline.words.place import Word, crop_words, lay_lines
 
 NO_CLASSIFIER = (
     "use_angle_cls is true, but this repository was built without a direction classifier; "
@@ -140,6 +142,21 @@ class RecognitionPlan:
         return plan_like_paddle_serving(sizes, self.height, self.batch_size, max_width)
 
 
+@dataclass(frozen=True)
+class Lines:
+    """What was read at the boxes of one picture, in their order.
+
+    Attributes:
+        texts: of each.
+        scores: float32 [N], of each text.
+        words: of each, none unless `return_words` asks for them.
+    """
+
+    texts: list[str]
+    scores: np.ndarray
+    words: list[list[Word]]
+
+
 def line_warnings(
     boxes: np.ndarray, batches: Sequence[Batch], plan: RecognitionPlan, reference: str
 ) -> list[str]:
@@ -174,10 +191,8 @@ def read_lines(
     plan: RecognitionPlan,
     options: Mapping[str, Any],
     characters: Sequence[str],
-) -> Calls[tuple[list[str], np.ndarray]]:
+) -> Calls[Lines]:
     """Read the boxes of one picture.
-
-    The calls are yielded lazily: the next crops are cut out after a call has been taken.
 
     Args:
         pixels: uint8 [H, W, 3], BGR, upright.
@@ -187,9 +202,6 @@ def read_lines(
         options: all of them, see `parse_options`.
         characters: of class 1, 2, ... of the recogniser.
 
-    Returns:
-        The text of every box, and float32 [N], their scores.
-
     Raises:
         ValueError: a network answered with a class that has no character.
     """
@@ -198,34 +210,75 @@ def read_lines(
         return crop_line(pixels, boxes[index], options["reference"])
 
     crop: Callable[[int], np.ndarray] = cut_out
+    turned = np.zeros(len(boxes), bool)
     if options["use_angle_cls"] and plan.classifier is not None and len(boxes):
         crops = [cut_out(index) for index in range(len(boxes))]
-        crop = (yield from upright(crops, plan.classifier, options["cls_thresh"])).__getitem__
+        crops, turned = yield from upright(crops, plan.classifier, options["cls_thresh"])
+        crop = crops.__getitem__
+    lines = yield from read_crops(crop, batches, plan, characters, words=options["return_words"])
+    tall = [height / width >= TALL for height, width in box_sizes(boxes, options["reference"])]
+    turns = np.array(tall, int) + 2 * turned
+    return replace(lines, words=lay_lines(lines.words, boxes, turns))
+
+
+def read_crops(
+    crop: Callable[[int], np.ndarray],
+    batches: Sequence[Batch],
+    plan: RecognitionPlan,
+    characters: Sequence[str],
+    *,
+    words: bool = False,
+) -> Calls[Lines]:
+    """Read crops.
+
+    The calls are yielded lazily: the next crops are cut out after a call has been taken.
+
+    Args:
+        crop: cuts out the crop of an index, uint8 [h, w, 3].
+        batches: of all crops.
+        plan: that made the batches.
+        characters: of class 1, 2, ... of the recogniser.
+        words: whether words are wanted, their boxes in shares of the crop; see `lay_words`.
+
+    Raises:
+        ValueError: the network answered with a class that has no character.
+    """
+    inks: list[list[Ink]] = []
 
     def fill(batch: Batch) -> Call:
         crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, plan.height)
+        own = widths[:, 0].tolist() if words else []
+        inks.append([find_ink(row[:, :width]) for row, width in zip(rows, own, strict=False)])
         return Call("rec", {"CROPS": rows, "WIDTHS": widths})
 
     answers = yield map(fill, batches)
-    texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
-    for batch, (indices, probabilities) in zip(batches, answers, strict=True):
+    count = sum(len(batch.indices) for batch in batches)
+    lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
+    for batch, (indices, probabilities), shown in zip(batches, answers, inks, strict=True):
         read, sure = ctc_decode(indices, probabilities, characters)
-        scores[list(batch.indices)] = sure
+        lines.scores[list(batch.indices)] = sure
         for index, text in zip(batch.indices, read, strict=True):
-            texts[index] = text
-    return texts, scores
+            lines.texts[index] = text
+        for row, ink in enumerate(shown):
+            lines.words[batch.indices[row]] = crop_words(
+                indices[row], probabilities[row], characters, batch.width, ink
+            )
+    return lines
 
 
 def upright(
     crops: Sequence[np.ndarray], classifier: Classifier, thresh: float
-) -> Calls[list[np.ndarray]]:
+) -> Calls[tuple[list[np.ndarray], np.ndarray]]:
     """Show crops to the classifier, and turn those that are surely upside down.
 
     Args:
         crops: uint8 [h, w, 3] each, one or more.
         classifier: its sizes.
         thresh: see `turn_upright`.
+
+    Returns:
+        The crops, and bool [N], which of them were turned.
     """
     answers = yield (
         Call("cls", fill_classifier(crops, batch, classifier))

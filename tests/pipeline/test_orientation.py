@@ -63,7 +63,8 @@ def test_only_what_is_surely_upside_down_is_turned():
     crops = [crop(10, 30) for _ in range(4)]
     classes = np.array([[1], [1], [0], [1]], np.int32)
     sure = np.array([[0.95], [0.9], [0.99], [1.0]], np.float32)
-    turned = orientation.turn_upright(crops, classes, sure, 0.9)
+    turned, which = orientation.turn_upright(crops, classes, sure, 0.9)
+    assert which.tolist() == [True, False, False, True]
     assert np.array_equal(turned[0], cv2.rotate(crops[0], cv2.ROTATE_180))
     assert turned[1] is crops[1]  # 0.9 is not above 0.9
     assert turned[2] is crops[2]

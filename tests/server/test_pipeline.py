@@ -23,8 +23,9 @@ from ppocr_pipeline.decode import decode_image
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"
+WORDS = ("WORDS", "WORD_BOXES", "WORD_SCORES", "WORD_LINES")
 OUTPUTS = {
-    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS"),
+    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS", *WORDS),
     "detect": ("BOXES", "BOX_SCORES", "WARNINGS"),
 }
 pytestmark = pytest.mark.server
@@ -87,7 +88,7 @@ def test_no_text_is_an_ordinary_answer(grpc, http):
     for client in (grpc, http):
         answer = ask(client, data)
         assert answer["BOXES"].shape == (0, 4, 2)
-        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:]] == [0, 0, 0, 0]
+        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:]] == [0] * 8
 
 
 def test_the_interface_is_the_documented_one(grpc):
@@ -103,6 +104,10 @@ def test_the_interface_is_the_documented_one(grpc):
         "SCORES": ("FP32", [-1]),
         "BOX_SCORES": ("FP32", [-1]),
         "WARNINGS": ("BYTES", [-1]),
+        "WORDS": ("BYTES", [-1]),
+        "WORD_BOXES": ("FP32", [-1, 4, 2]),
+        "WORD_SCORES": ("FP32", [-1]),
+        "WORD_LINES": ("INT32", [-1]),
     }
 
 

@@ -21,7 +21,13 @@ from ppocr_pipeline.crop import whole_picture
 from ppocr_pipeline.ctc import load_dictionary
 from ppocr_pipeline.limits import Limits, size_beyond
 from ppocr_pipeline.options import default_options
-from ppocr_pipeline.recognition import RecognitionPlan, line_warnings, read_lines, sure_lines
+from ppocr_pipeline.recognition import (
+    Lines,
+    RecognitionPlan,
+    line_warnings,
+    read_lines,
+    sure_lines,
+)
 from ppocr_steps import triton_io
 from ppocr_steps.counters import Counters
 from ppocr_steps.departures import Departures
@@ -92,20 +98,21 @@ class TritonPythonModel:
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        texts, scores = await self.read(request, pixels, boxes, batches, options)
+        read = await self.read(request, pixels, boxes, batches, options)
         warned = triton_io.optional_tensor(request, "WARNINGS")
         said = line_warnings(boxes, batches, self.plan, options["reference"])
         warnings = triton_io.texts(said)
-        sure = sure_lines(scores, options)
+        sure = sure_lines(read.scores, options)
         self.counters.add(PICTURES, 1)
         self.counters.add(LINES, len(sure))
         self.counters.add(WITHOUT_TEXT, len(sure) == 0)
         return triton_io.response(
             BOXES=boxes[sure],
             BOX_SCORES=box_scores[sure],
-            SCORES=scores[sure],
-            TEXTS=triton_io.texts(texts[index] for index in sure),
+            SCORES=read.scores[sure],
+            TEXTS=triton_io.texts(read.texts[index] for index in sure),
             WARNINGS=warnings if warned is None else np.append(warned, warnings),
+            **triton_io.word_tensors([read.words[index] for index in sure]),
         )
 
     async def pixels(self, request: Any) -> np.ndarray:
@@ -129,8 +136,8 @@ class TritonPythonModel:
         boxes: np.ndarray,
         batches: list[Batch],
         options: dict[str, Any],
-    ) -> tuple[list[str], np.ndarray]:
-        """The text and score of every box; batches are read while the next are being cut out."""
+    ) -> Lines:
+        """What every box reads as; batches are read while the next are being cut out."""
         ended = stopwatch(self.counters, self.seconds)
         count_crops(self.counters, batches)
         reading = read_lines(pixels, boxes, batches, self.plan, options, self.characters)
@@ -144,4 +151,5 @@ class TritonPythonModel:
                 calls = reading.send(answers)
         except StopIteration as done:
             ended("decode")
-            return done.value
+            lines: Lines = done.value
+            return lines
