@@ -45,10 +45,12 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
         *,
         colour: Colour | None = None,
         timeout: float | None = None,
+        request_id: str = "",
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.read`."""
-        return await self._run(self._protocol.read(ImageRequest(image, colour, timeout, options)))
+        request = ImageRequest(image, colour, timeout, options, request_id)
+        return await self._run(self._protocol.read(request))
 
     def read_many(
         self,

@@ -104,6 +104,7 @@ class OcrClient(BaseClient[Transport]):
         *,
         colour: Colour | None = None,
         timeout: float | None = None,
+        request_id: str = "",
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """Read the text of a picture.
@@ -113,9 +114,11 @@ class OcrClient(BaseClient[Transport]):
                 object, a Pillow image, or a uint8 array [H, W], [H, W, 3] or [H, W, 4].
             colour: The order of an array's channels, "BGR" (OpenCV) or "RGB".
             timeout: Seconds that this request may take.
+            request_id: Names the request in the server's log and traces.
             **options: See `ppocr_client.options.ReadOptions`; the server's defaults for the rest.
         """
-        return self._run(self._protocol.read(ImageRequest(image, colour, timeout, options)))
+        request = ImageRequest(image, colour, timeout, options, request_id)
+        return self._run(self._protocol.read(request))
 
     def read_many(
         self,

@@ -126,7 +126,7 @@ STATUS_OF_HTTP: dict[int, str] = {
 
 # Triton puts the ensemble's name before the reason of a step, and the transport its address before
 # both; users know no ensembles.
-_ENSEMBLE = re.compile(r"(?:^|(?<=: ))(in ensemble '[^']*', )+(\[request id: <id_unknown>\] )?")
+_ENSEMBLE = re.compile(r"(?:^|(?<=: ))(in ensemble '[^']*', )+(\[request id: [^\]]*\] )?")
 # How the pipeline's reasons about a picture begin.
 _ABOUT_THE_IMAGE = re.compile(r"IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)

@@ -13,6 +13,7 @@ WORK = Path("build")
 DEFAULT_REPOSITORY = "build/model_repository"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
+GATEWAY_PORT = 8080
 RESTARTS_HELP = "restarts within 10 minutes of a tritonserver that ended or lost a process"
 TIMEOUT_HELP = (
     "time to load all models (default: 120 s, and 20 s for each of their processes; 600 s more "
@@ -75,6 +76,15 @@ def _add_serving_arguments(options: argparse.ArgumentParser) -> None:
     add("--restarts", type=int, default=5, metavar="N", help=RESTARTS_HELP)
     argument_help = "further argument for tritonserver, as --triton-argument=--rate-limit=off"
     add("--triton-argument", action="append", default=[], metavar="ARG", help=argument_help)
+
+
+def add_gateway_arguments(group: argparse._ArgumentGroup) -> None:
+    """Add the limits of the gateway, for it alone and for `ppocr-serve`."""
+    add = group.add_argument
+    add("--max-body-mb", type=int, default=256, metavar="N", help="longest request, in MiB")
+    add("--max-pages", type=int, default=1000, metavar="N", help="most pages of a request")
+    cors_help = "web pages of this origin may ask, as in https://example.org; may be repeated"
+    add("--cors", action="append", default=[], metavar="ORIGIN", help=cors_help)
 
 
 OPT_HELP = "in place of what config.yml says, as in op.det.concurrency=1"

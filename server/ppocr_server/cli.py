@@ -28,6 +28,7 @@ PROGRESS_SECONDS = 10.0
 # Subcommands: the module whose main() gets the remaining arguments.
 SUBCOMMANDS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
+    "gateway": "ppocr_server.gateway.cli",
     "shm-size": "ppocr_server.tritonserver.shm_size",
     "timeline": "ppocr_server.timeline.cli",
 }

@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -95,9 +96,9 @@ def test_http_goes_where_it_is_told(certificates: Certificates) -> None:
     assert set(Security().hosts("10.0.0.1").values()) == {"10.0.0.1"}
 
 
-def client_tls(c: Certificates, **other: Path) -> ClientTls:
-    own: dict[str, Path] = {"ca": c.ca, "certificate": c.client, "key": c.client_key}
-    return ClientTls(**{**own, **other})
+def client_tls(c: Certificates, **other: Any) -> ClientTls:
+    own = ClientTls(c.ca, c.client, c.client_key)
+    return dataclasses.replace(own, **other)
 
 
 def test_the_client_speaks_mutual_tls(

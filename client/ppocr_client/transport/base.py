@@ -48,11 +48,13 @@ class Tls:
         ca: The authorities that are trusted; if None, those of the system.
         certificate: The client's own certificate, for servers that ask for one.
         key: The private key of that certificate.
+        name: The name in the server's certificate, if it is not the address's; gRPC only.
     """
 
     ca: str | os.PathLike[str] | None = None
     certificate: str | os.PathLike[str] | None = None
     key: str | os.PathLike[str] | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
@@ -77,12 +79,14 @@ class Access:
 class Infer(NamedTuple):
     """Run a model; answered by its outputs by name: dict[str, ndarray].
 
-    An encoded picture is a BYTES tensor: an object array [1] of bytes, or a `SharedTensor`.
+    An encoded picture is a BYTES tensor: an object array [1] of bytes, or a `SharedTensor`. The
+    server's log and traces name the request by its id.
     """
 
     model: str
     inputs: Mapping[str, npt.NDArray[Any] | SharedTensor]
     parameters: Mapping[str, Value]
+    request_id: str = ""
 
 
 class Ready(NamedTuple):

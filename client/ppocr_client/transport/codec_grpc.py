@@ -37,7 +37,7 @@ def encode(operation: Operation) -> tuple[str, Any]:
         return "SystemSharedMemoryUnregister", service_pb2.SystemSharedMemoryUnregisterRequest(
             name=operation.region
         )
-    message = service_pb2.ModelInferRequest(model_name=operation.model)
+    message = service_pb2.ModelInferRequest(model_name=operation.model, id=operation.request_id)
     for name, array in operation.inputs.items():
         if isinstance(array, SharedTensor):
             shared = message.inputs.add(name=name, datatype="BYTES", shape=[1]).parameters

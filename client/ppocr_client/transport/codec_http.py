@@ -83,7 +83,7 @@ def _encode_infer(operation: Infer) -> HttpRequest:
         tensor = triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
         tensors.append(tensor.set_data_from_numpy(array))
     body, header_length = triton.InferenceServerClient.generate_request_body(
-        tensors, parameters=dict(operation.parameters)
+        tensors, request_id=operation.request_id, parameters=dict(operation.parameters)
     )
     headers = {"Content-Type": "application/octet-stream"}
     if header_length is not None:  # None if all is JSON, as with shared tensors alone

@@ -35,7 +35,7 @@ class GrpcTransport:
     def __init__(self, address: Address, access: Access) -> None:
         self._address = address
         self._headers = _metadata(access)
-        self._channel = _open(grpc, address, _credentials(address, access.tls))
+        self._channel = _open(grpc, address, access.tls, _credentials(address, access.tls))
         self._stub = GRPCInferenceServiceStub(self._channel)
 
     def send(self, operation: Operation, timeout: float) -> Any:
@@ -58,13 +58,13 @@ class AsyncGrpcTransport:
     def __init__(self, address: Address, access: Access) -> None:
         self._address = address
         self._headers = _metadata(access)
-        self._credentials = _credentials(address, access.tls)
+        self._tls, self._credentials = access.tls, _credentials(address, access.tls)
         self._channel: Any = None
 
     async def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
         if self._channel is None:
-            self._channel = _open(grpc.aio, self._address, self._credentials)
+            self._channel = _open(grpc.aio, self._address, self._tls, self._credentials)
             self._stub = GRPCInferenceServiceStub(self._channel)
         method, message = encode(operation)
         try:
@@ -96,11 +96,12 @@ def _credentials(address: Address, tls: Tls) -> Any:
     return grpc.ssl_channel_credentials(*read)
 
 
-def _open(kind: Any, address: Address, credentials: Any) -> Any:
+def _open(kind: Any, address: Address, tls: Tls, credentials: Any) -> Any:
     """A channel of the module `grpc` or `grpc.aio`; it connects when something is sent."""
     if credentials is None:
         return kind.insecure_channel(address.netloc, options=CHANNEL)
-    return kind.secure_channel(address.netloc, credentials, options=CHANNEL)
+    named = [] if tls.name is None else [("grpc.ssl_target_name_override", tls.name)]
+    return kind.secure_channel(address.netloc, credentials, options=[*CHANNEL, *named])
 
 
 def _error(error: Any, address: Address) -> OcrError:

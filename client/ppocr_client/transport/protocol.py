@@ -45,6 +45,7 @@ class ImageRequest(NamedTuple):
     colour: Colour | None
     timeout: float | None
     options: Mapping[str, object]
+    request_id: str = ""
 
 
 class Protocol:
@@ -62,6 +63,8 @@ class Protocol:
             raise ValueError(
                 f"tls is given, but {address} is not encrypted; use grpcs:// or https://"
             )
+        if tls is not None and tls.name is not None and address.scheme != "grpcs":
+            raise ValueError(f"tls names {tls.name!r}, which only grpcs:// can expect")
         if retries < 0:
             raise ValueError(f"retries is {retries}; it must be 0 or more")
         self.model, self._detect_model, self._recognize_model = models
@@ -134,7 +137,7 @@ class Protocol:
         parameters = request_parameters(request.options)
         timeout = self._timeout if request.timeout is None else positive(request.timeout)
         data = yield Call(lambda: read_image(request.image, request.colour))
-        infer = Infer(model, inputs, parameters)
+        infer = Infer(model, inputs, parameters, request.request_id)
         if self.regions.suits(len(data)):
             retried = self._retries > 0
             try:

@@ -141,11 +141,23 @@ def _affine_chain(
         node = made_by[name]
         data = node.input[0] if node.op_type == "BatchNormalization" else operands(node, known)[0]
         affine = None if data is None else _as_affine(node, known, data)
-        if data is None or affine is None:
+        if data is None or affine is None or _is_gelu(made_by.get(data), made_by):
             break
         chain.insert(0, (node, affine))
         name = data
     return chain
+
+
+def _is_gelu(node: NodeProto | None, made_by: dict[str, NodeProto]) -> bool:
+    """Whether a node is the product `x * (1 + erf(x / sqrt(2)))`.
+
+    The 0.5 behind it stays where it is: with it ONNX Runtime and OpenVINO compute GELU in one pass.
+    """
+    if node is None or node.op_type != "Mul":
+        return False
+    sums = [made_by[name] for name in node.input if name in made_by]
+    terms = [name for one in sums if one.op_type == "Add" for name in one.input]
+    return any(name in made_by and made_by[name].op_type == "Erf" for name in terms)
 
 
 def _absorb(

@@ -63,7 +63,7 @@ def fold_constants(model: ModelProto) -> ModelProto:
 
 
 def remove_identities(model: ModelProto) -> ModelProto:
-    """Drop multiplications by exactly 1 and additions of exactly 0 that keep the shape."""
+    """Drop `Identity`, and factors of 1 and additions of 0 that keep the shape."""
     model = copy_model(model)
     known = constants(model)
     outputs = {o.name for o in model.graph.output}
@@ -73,7 +73,9 @@ def remove_identities(model: ModelProto) -> ModelProto:
     for node in model.graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         data, constant = operands(node, known)
-        is_neutral = (
+        if node.op_type == "Identity":
+            data = node.input[0]
+        is_neutral = node.op_type == "Identity" or (
             node.op_type in neutral
             and constant is not None
             and constant.size == 1

@@ -9,21 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from ppocr_server.access.credentials import add_arguments, read_secret, tls_of, token_of
+from ppocr_server.access.credentials import add_arguments, tls_of, token_of
 from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
 from ppocr_server.paddle_serving.result_text import ANSWERS
 from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-from ppocr_server.paddle_serving.upstream import Upstream
+from ppocr_server.paddle_serving.upstream import add_upstream_arguments, upstream_given
 
 # The settings that have no option of their name.
 OTHERS = ("options", "token", "tls", "upstream")
 DEFAULTS = {
     field.name: field.default for field in fields(EndpointSettings) if field.name not in OTHERS
 }
-UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,19 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
     add("--json", action="store_true", help="print the ports as one line of JSON when listening")
     add_arguments(parser.add_argument_group("who may ask (SECURITY.md says more)"))
-    _add_upstream(
+    add_upstream_arguments(
         parser.add_argument_group("what Triton asks for, with --triton grpcs://HOST:PORT")
     )
     return parser
-
-
-def _add_upstream(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--triton-ca", type=Path, metavar="PEM", help="whose signature is trusted")
-    add("--triton-cert", type=Path, metavar="PEM", help="this endpoint's own certificate")
-    add("--triton-key", type=Path, metavar="PEM", help="its key")
-    text = f"its token (or {UPSTREAM_VARIABLE} in the environment)"
-    add("--triton-token-file", type=Path, metavar="FILE", help=text)
 
 
 def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
@@ -113,19 +103,12 @@ def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSett
     if options.option is not None:
         values["options"] = dict(options.option)
     settings = EndpointSettings(
-        **values, token=token_of(options), tls=tls_of(options), upstream=_upstream(options)
+        **values,
+        token=token_of(options),
+        tls=tls_of(options),
+        upstream=upstream_given(options, options.triton),
     )
     return settings, TracerSettings(options.tracer_interval_s, options.metrics)
-
-
-def _upstream(options: argparse.Namespace) -> Upstream:
-    secure = options.triton.startswith("grpcs://")
-    files = options.triton_ca, options.triton_cert, options.triton_key
-    if any(files) and not secure:
-        raise ServerError(f"certificates for {options.triton} encrypt nothing; write grpcs://")
-    if (options.triton_cert is None) != (options.triton_key is None):
-        raise ServerError("--triton-cert and --triton-key go together; give both or none")
-    return Upstream(secure, *files, token=read_secret(options.triton_token_file, UPSTREAM_VARIABLE))
 
 
 def _address(word: str) -> str:

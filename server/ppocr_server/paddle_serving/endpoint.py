@@ -16,7 +16,7 @@ from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.tracing.records import Records
 from ppocr_server.paddle_serving.tracing.tracer import trace
-from ppocr_server.tritonserver.ports import choose_ports
+from ppocr_server.tritonserver.ports import choose_ports, listening
 
 WATCH_SECONDS = 1.0
 
@@ -94,7 +94,8 @@ async def serve_endpoint(
             health.on_change = rpc.set_ready
         if "http" in ports:
             app = http_app(service, lambda: health.ready)
-            http = HttpEndpoint(app, settings.host, ports["http"], grace, settings.tls)
+            listener = listening(settings.host, "http", ports["http"], "--http-port")
+            http = HttpEndpoint(app, listener, grace, settings.tls)
             ends.append(asyncio.ensure_future(http.run_until_exit()))
             at_end.push_async_callback(_exited, http, ends[-1])
         if tracing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from typing import Any
 
 import grpc
 
-from ppocr_server.access.credentials import Tls, bearer
+from ppocr_server.access.credentials import Tls, bearer, read_secret
 from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER, Security
 from ppocr_server.errors import ServerError
 
+UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"  # nosec B105 # a name
 HANDSHAKES = 4  # client hello, server hello, client certificate, server's verdict
 
 
@@ -70,6 +72,31 @@ class _Token(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grp
         """Go on with the call."""
         metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._metadata)
         return await continuation(details._replace(metadata=metadata), request)
+
+
+def add_upstream_arguments(group: argparse._ArgumentGroup) -> None:
+    """Add the options that `upstream_given` reads."""
+    add = group.add_argument
+    add("--triton-ca", type=Path, metavar="PEM", help="whose signature is trusted")
+    add("--triton-cert", type=Path, metavar="PEM", help="this endpoint's own certificate")
+    add("--triton-key", type=Path, metavar="PEM", help="its key")
+    text = f"its token (or {UPSTREAM_VARIABLE} in the environment)"
+    add("--triton-token-file", type=Path, metavar="FILE", help=text)
+
+
+def upstream_given(options: argparse.Namespace, url: str) -> Upstream:
+    """The connection to the Triton at `url` that the options describe.
+
+    Raises:
+        ServerError: certificates for plain text, one of two that are needed, or a bad secret.
+    """
+    secure = url.startswith("grpcs://")
+    files = options.triton_ca, options.triton_cert, options.triton_key
+    if any(files) and not secure:
+        raise ServerError(f"certificates for {url} encrypt nothing; write grpcs://")
+    if (options.triton_cert is None) != (options.triton_key is None):
+        raise ServerError("--triton-cert and --triton-key go together; give both or none")
+    return Upstream(secure, *files, token=read_secret(options.triton_token_file, UPSTREAM_VARIABLE))
 
 
 def upstream_of(security: Security) -> Upstream:

@@ -41,7 +41,7 @@ def choose_ports(
                 )
             address = host if isinstance(host, str) else host[name]
             chosen[name] = held.enter_context(
-                _bind(address, name, port, setting.format(name))
+                listening(address, name, port, setting.format(name))
             ).getsockname()[1]
     return {name: chosen[name] for name in wanted}
 
@@ -55,9 +55,11 @@ def reachable(host: str) -> str:
     return LOOPBACK[address.version] if address.is_unspecified else host
 
 
-def _bind(host: str, name: str, port: int, setting: str) -> socket.socket:
+def listening(host: str, name: str, port: int, setting: str) -> socket.socket:
+    """A socket that listens on a port; see `choose_ports`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY only if the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # Triton binds with SO_REUSEADDR too: a port in TIME_WAIT is free for it.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -126,6 +126,26 @@ def test_a_scale_that_two_read_is_not_folded() -> None:
     assert kinds(tidy(model)) == ["Conv", "Mul", "Add"]
 
 
+def test_gelu_before_a_convolution_stays_whole() -> None:
+    rng = np.random.default_rng(5)
+    nodes = [
+        helper.make_node("Identity", ["x"], ["i"]),
+        helper.make_node("Div", ["i", "root"], ["d"]),
+        helper.make_node("Erf", ["d"], ["e"]),
+        helper.make_node("Add", ["e", "one"], ["a"]),
+        helper.make_node("Mul", ["i", "a"], ["m"]),
+        helper.make_node("Mul", ["m", "half"], ["g"]),
+        helper.make_node("Conv", ["g", "w"], ["y"]),
+    ]
+    numbers = {"root": np.sqrt(2), "one": 1, "half": 0.5}
+    weights = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), **weights})
+    tidied = tidy(model)
+    assert kinds(tidied) == ["Div", "Erf", "Add", "Mul", "Mul", "Conv"]
+    x = floats(rng, 1, CHANNELS, 2, 2)
+    np.testing.assert_allclose(run(tidied, x), run(model, x), atol=1e-5)
+
+
 def test_weights_that_two_convolutions_share_are_not_spoilt() -> None:
     rng = np.random.default_rng(3)
     nodes = [

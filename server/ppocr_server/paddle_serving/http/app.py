@@ -32,7 +32,7 @@ from ppocr_server.paddle_serving.settings import EndpointSettings, longest_base6
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Coroutine[Any, Any, None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"

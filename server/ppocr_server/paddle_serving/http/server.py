@@ -32,9 +32,9 @@ class HttpEndpoint(uvicorn.Server):
     """A server that handles no signals and ends when `should_exit` is set."""
 
     def __init__(
-        self, app: App, host: str, port: int, grace: float, tls: Tls | None = None
+        self, app: App, listener: socket.socket, grace: float, tls: Tls | None = None
     ) -> None:
-        """Bind the port; requests in progress get `grace` seconds when the server ends."""
+        """Serve on a bound socket; requests in progress get `grace` seconds when it ends."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -50,11 +50,7 @@ class HttpEndpoint(uvicorn.Server):
                 **({} if tls is None else _certificates(tls)),
             )
         )
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # asyncio sets TCP_NODELAY only if the protocol is named.
-        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        self._socket = listener
         # Clients can connect from here on; they are answered once the server runs.
         self._socket.listen(BACKLOG)
 

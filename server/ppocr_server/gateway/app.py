@@ -1,0 +1,106 @@
+"""The gateway as an ASGI application: its routes, their order, and the layer around them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from ppocr_client.errors import MissingExtra, OcrError
+from ppocr_server.gateway import capabilities, read
+from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of
+from ppocr_server.gateway.metrics import Metrics
+from ppocr_server.gateway.middleware import Middleware, answer_failure
+from ppocr_server.gateway.reader import Reader
+from ppocr_server.gateway.settings import GatewaySettings
+
+LOG = logging.getLogger(__name__)
+DOCS = "static-offline-docs"
+#: First parts of paths that need no token: probes and scrapers have none, and a browser cannot send
+#: one with the address of a page.
+OPEN_PATHS = frozenset({"healthz", "readyz", "metrics", "docs", DOCS, "openapi.json"})
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Routes of one kind of clients.
+
+    Attributes:
+        router: the routes; they find the `Reader` as `request.app.state.reader`, and raise
+            `Failure`, or what `failure_of` knows.
+        error_bodies: the form of their errors by path, where it is not the gateway's own; also for
+            what is refused before a route is reached.
+    """
+
+    router: APIRouter
+    error_bodies: Mapping[str, ErrorBody] = field(default_factory=dict)
+
+
+CONTRACTS = (Contract(read.ROUTER), Contract(capabilities.ROUTER))
+
+
+def build_app(settings: GatewaySettings, reader: Reader) -> ASGIApp:
+    """The whole gateway."""
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="ppocr-triton",
+        summary="Text of pictures and documents, by PaddleOCR on NVIDIA Triton.",
+        version=metadata.version("ppocr-triton"),
+    )
+    app.state.settings, app.state.reader, app.state.metrics = settings, reader, Metrics()
+    error_bodies: dict[str, ErrorBody] = {}
+    for contract in CONTRACTS:
+        app.include_router(contract.router)
+        error_bodies.update(contract.error_bodies)
+    _answer_errors(app, error_bodies)
+    whole: ASGIApp = Middleware(
+        app,
+        settings,
+        app.state.metrics,
+        open_paths=OPEN_PATHS,
+        error_bodies=error_bodies,
+    )
+    if settings.cors:
+        whole = CORSMiddleware(
+            whole,
+            allow_origins=settings.cors,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            expose_headers=("X-Request-Id", "Retry-After"),
+        )
+    return whole
+
+
+def _answer_errors(app: FastAPI, error_bodies: Mapping[str, ErrorBody]) -> None:
+    """Answer whatever a route raises in the form of its path."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, RequestValidationError):
+            error = Failure(422, "invalid_request", _said(error))
+        failure = failure_of(error)
+        request.scope["failure"] = failure.code
+        if failure.status_code >= 500 and failure.retry_after is None:
+            LOG.error("%s: %s", request.scope["request_id"], failure.message, exc_info=error)
+        return answer_failure(failure, error_bodies.get(request.url.path, error_body))
+
+    for kind in (HTTPException, RequestValidationError, OcrError, MissingExtra, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def _said(error: RequestValidationError) -> str:
+    """What is wrong with a body, by field."""
+
+    def line(found: Any) -> str:
+        return f"{'.'.join(str(part) for part in found['loc'][1:]) or 'the body'}: {found['msg']}"
+
+    return "; ".join(line(found) for found in error.errors())

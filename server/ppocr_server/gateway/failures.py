@@ -1,0 +1,70 @@
+"""Why a request was not answered: an HTTP status, a code for programs, and a reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from ppocr_client import errors
+
+#: Makes the body of an error; each contract has its own form.
+ErrorBody = Callable[["Failure"], dict[str, Any]]
+CLIENT_GONE = 499  # as nginx logs it; no client receives it
+
+# The most special kinds first.
+KINDS: tuple[tuple[type[Exception], int, str, int | None], ...] = (
+    (errors.OptionError, 400, "invalid_option", None),
+    (errors.ImageError, 400, "invalid_file", None),
+    (errors.InvalidRequest, 400, "invalid_request", None),
+    (errors.ServerBusy, 503, "busy", 1),
+    (errors.ServerUnavailable, 503, "unavailable", 5),
+    (errors.DeadlineExceeded, 504, "deadline_exceeded", None),
+    (errors.RequestCancelled, CLIENT_GONE, "cancelled", None),
+    (errors.MissingExtra, 501, "not_installed", None),
+    # Triton refused this gateway, lacks the model, or failed.
+    (errors.AccessDenied, 502, "upstream_denied", None),
+    (errors.ModelNotFound, 502, "model_not_found", None),
+    (errors.OcrError, 502, "upstream_failed", None),
+)
+OF_STATUS = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}
+
+
+class Failure(HTTPException):
+    """A request that is not answered with what it asked for.
+
+    Attributes:
+        status_code: of HTTP.
+        code: the same in one word, for programs; finer than the status.
+        message: what was wrong, what is allowed, what to do.
+        retry_after: seconds after which another try makes sense; None if none does.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after: int | None = None
+    ) -> None:
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        super().__init__(status, message, headers)
+        self.code, self.message, self.retry_after = code, message, retry_after
+
+
+def failure_of(error: Exception) -> Failure:
+    """The failure that any exception means; one that nobody foresaw is `internal`."""
+    if isinstance(error, Failure):
+        return error
+    for kind, status, code, retry_after in KINDS:
+        if isinstance(error, kind):
+            return Failure(status, code, str(error), retry_after=retry_after)
+    if isinstance(error, HTTPException):
+        status = error.status_code
+        code = OF_STATUS.get(status, "invalid_request" if status < 500 else "internal")
+        return Failure(status, code, str(error.detail))
+    return Failure(500, "internal", "the gateway failed; its log says why")
+
+
+def error_body(failure: Failure) -> dict[str, Any]:
+    """The gateway's own form of an error."""
+    return {"error": {"code": failure.code, "message": failure.message}}

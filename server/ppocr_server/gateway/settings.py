@@ -1,0 +1,44 @@
+"""The settings of the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ppocr_server.access.credentials import Tls
+from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.upstream import Upstream
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """One gateway in front of one Triton.
+
+    Attributes:
+        url: of Triton's gRPC endpoint, `grpc://host:port` or `grpcs://host:port`.
+        model: Triton's name of the pipeline.
+        max_body_bytes: longest body of a request; a longer one is refused before it is read.
+        max_pages: most pages of one request.
+        concurrency: pages of one request that are at Triton at a time.
+        page_seconds: from sending a page to Triton to its answer.
+        dpi: pixels per inch for the pages of PDF files, unless a request says otherwise.
+        cors: origins of web pages that may ask; none by default.
+        grace: seconds to finish the requests in progress at the end.
+        token: that clients must send; None for none.
+        tls: certificates; None for plain text.
+        upstream: what Triton asks for.
+        old: Paddle Serving's service on this port too.
+    """
+
+    url: str = "grpc://127.0.0.1:8001"
+    model: str = "ocr"
+    max_body_bytes: int = 256 << 20
+    max_pages: int = 1000
+    concurrency: int = 4
+    page_seconds: float = 60.0
+    dpi: float = 200.0
+    cors: tuple[str, ...] = ()
+    grace: float = 30.0
+    token: str | None = field(default=None, repr=False)
+    tls: Tls | None = None
+    upstream: Upstream = field(default_factory=Upstream)
+    old: EndpointSettings = field(default_factory=EndpointSettings)
