@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import Line
+from ppocr_client.results import OcrResult
 from ppocr_pipeline.order.slope import straighten
 
 # Lengths in line heights (the median thickness of the page's lines).

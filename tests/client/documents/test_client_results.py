@@ -56,7 +56,7 @@ def test_numbers_keep_their_few_digits():
     assert (line.score, line.box_score) == (0.98196536, 0.7)
     assert line.to_dict()["box"] == box
     assert OcrResult((line,)).to_json() == (
-        '{"lines": [{"text": "茶", "score": 0.98196536, '
+        '{"schema": 1, "lines": [{"text": "茶", "score": 0.98196536, '
         '"box": [[0.0, 0.1], [9.0, 0.0], [9.0, 5.0], [0.0, 5.0]], "box_score": 0.7}]}'
     )
 

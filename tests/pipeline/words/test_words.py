@@ -67,9 +67,8 @@ def test_a_box_is_drawn_around_the_ink_of_the_word() -> None:
 
 def test_characters_are_parted_at_the_white_between_them() -> None:
     words = read({2: 4, 5: 4}, drawn([(4, 38), (42, 70)], 76), 80)
-    assert [word.box[:2, 0] * 76 for word in words] == pytest.approx(
-        [np.array([3, 38.5]), np.array([41, 71])], abs=0.01
-    )
+    edges = np.array([word.box[:2, 0] * 76 for word in words])
+    assert edges == pytest.approx(np.array([[3, 38.5], [41, 71]]), abs=0.01)
 
 
 def test_without_white_they_are_parted_halfway() -> None:
