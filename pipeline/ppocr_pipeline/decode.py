@@ -13,7 +13,7 @@ from ppocr_pipeline.formats import damaged, jpeg_data, png, read_header
 from ppocr_pipeline.formats.alpha import flatten
 from ppocr_pipeline.formats.tiff_pixels import decode_tiff
 from ppocr_pipeline.header import Header, PictureRefused
-from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.limits import Limits, exceeded, size_beyond
 
 # How a picture stored with an EXIF orientation is brought upright; 1 is upright already.
 UPRIGHT = {
@@ -54,6 +54,25 @@ def decode_image(data: bytes, limits: Limits | None = None, ground: str = "contr
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         pixels = flatten(pixels, ground)
     return UPRIGHT.get(header.orientation, lambda upright: upright)(pixels)
+
+
+def bgr_of_rgb(pictures: np.ndarray, limits: Limits) -> np.ndarray:
+    """The one picture of a batch that is decoded already, uint8 [1, H, W, 3], as BGR [H, W, 3].
+
+    Raises:
+        PictureRefused: a ValueError: not one picture, empty, or outside the limits.
+    """
+    if pictures.shape[0] != 1:
+        raise ValueError(f"RGB holds {pictures.shape[0]} pictures; send one in each request")
+    if pictures.nbytes > limits.max_image_bytes:
+        what = f"RGB has {pictures.nbytes} bytes"
+        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", limits.max_image_bytes))
+    height, width = pictures.shape[1:3]
+    if 0 in (height, width):
+        raise PictureRefused("empty", f"RGB is {width}x{height} (width x height), without pixels")
+    if beyond := size_beyond(height, width, limits, "RGB"):
+        raise PictureRefused(*beyond)
+    return cv2.cvtColor(pictures[0], cv2.COLOR_RGB2BGR)
 
 
 def decode(data: bytes, header: Header) -> np.ndarray | None:

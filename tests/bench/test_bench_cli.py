@@ -105,9 +105,12 @@ def test_eight_clients_get_the_bytes_that_one_gets(bench: Any, padding: str) -> 
     assert "32 answers" in report["summary"]
 
 
+STEPS = ("admit", "det_preprocess", "det_postprocess", "recognize", "tritonserver", "client")
+
+
 @pytest.mark.server
 def test_latency_beside_the_bare_networks(bench: Any) -> None:
-    few = ["--pages", "0", "--rounds", "2", "--warm-up", "1", "--lines", "1,6"]
+    few = ["--pages", "0", "--rounds", "2", "--warm-up", "1", "--lines", "1,6", "--costs", "2"]
     report = bench("latency", *few)
     rows = report["tables"]["timed"]["rows"]
     assert {row["protocol"] for row in rows} == {"grpc", "http"}
@@ -116,5 +119,9 @@ def test_latency_beside_the_bare_networks(bench: Any) -> None:
         assert row["ratio"] == pytest.approx(row["median_ms"] / row["networks_ms"])
     pages = [row for row in rows if row["picture"].startswith("page of")]
     assert [row["lines"] for row in pages] == [1, 1, 6, 6]
+    for row in report["tables"]["costs"]["rows"]:
+        outside = sum(value for key, value in row.items() if key in STEPS)
+        assert row["outside_networks_ms"] == pytest.approx(outside)
+        assert min(row["det"], row["recognize"], row["tritonserver"]) > 0
     assert report["machine"]["cores"] >= 1
     assert report["machine"]["versions"]["onnxruntime"][0].isdigit()

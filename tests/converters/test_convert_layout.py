@@ -37,7 +37,7 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
         config = read_config(path)
         counts[config.name] = sum(group.count for group in config.instance_group)
     ops = {"det_preprocess": 6, "det": 6, "det_postprocess": 6, "recognize": 3, "rec": 3}
-    assert counts == {"admit": 1, "ocr": 0, "detect": 0, **ops}
+    assert counts == {"admit": 1, "ocr": 0, "detect": 0, "docling": 0, **ops}
     for name in ("det", "rec"):
         parameters = read_config(assembled / name / "config.pbtxt").parameters
         assert parameters["intra_op_thread_count"].string_value == "1"

@@ -25,6 +25,7 @@ from ppocr_server.tritonserver.server import TritonServer
 ROOT = Path(__file__).parents[2]
 DET_OP = ("det_preprocess", "det", "det_postprocess")
 REC_OP = ("recognize", "rec")
+ENSEMBLES = ("ocr", "detect", "docling")
 # Five configurations: what differs from the smallest one, and the instances of det and rec.
 FIVE: list[tuple[dict[str, Any], int, int]] = [
     ({}, 1, 1),
@@ -57,7 +58,7 @@ def test_triton_runs_the_counts_of_five_configurations(
     folder = tmp_path / "repository"
     data = small(**changes, triton__profile="cpu-onnxruntime")
     counts = assembled(data, repository, folder)
-    assert counts == expected | {"admit": 1, "ocr": 0, "detect": 0}
+    assert counts == expected | dict.fromkeys(ENSEMBLES, 0) | {"admit": 1}
     with TritonServer(folder, grace=0) as server:
         assert running_instances(server, expected) == expected
 
@@ -88,8 +89,7 @@ def test_a_service_of_one_op_is_a_whole_repository(
     found = assembled(data, repository, tmp_path / "repository")
     assert found == dict.fromkeys(DET_OP, counts[0]) | dict.fromkeys(REC_OP, counts[1]) | {
         "admit": 1,
-        "ocr": 0,
-        "detect": 0,
+        **dict.fromkeys(ENSEMBLES, 0),
     }
 
 

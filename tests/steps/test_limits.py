@@ -52,6 +52,8 @@ BEYOND = [
     ("max_image_pixels", "det_preprocess", 2399, Request(ALL, IMAGE=png(SHORT))),
     ("max_image_side", "det_preprocess", 59, Request(ALL, IMAGE=png(SHORT))),
     ("max_image_aspect", "det_preprocess", 99, Request(ALL, IMAGE=png(LONG))),
+    ("max_image_bytes", "det_preprocess", 7199, Request(ALL, RGB=SHORT[None])),
+    ("max_image_pixels", "det_preprocess", 2399, Request(ALL, RGB=SHORT[None])),
     ("max_image_scans", "det_preprocess", 2, Request(ALL, IMAGE=progressive())),
     ("max_det_pixels", "det_preprocess", None, Request(ALL, MIN, IMAGE=png(LONG))),
     ("max_det_pixels", "det_preprocess", 1024, Request(ALL, IMAGE=png(SHORT))),
@@ -193,7 +195,7 @@ def documented(message):
     page = (ROOT / "docs" / "limits.md").read_text("utf-8")
     said = [row[2].strip("`") for row in rows(page).values()]
     forms = [re.escape(form).replace("…", ".+?") for form in said]
-    message = message.replace("PIXELS is", "IMAGE is").replace("the name of", "the value of")
+    message = re.sub("^(PIXELS|RGB) ", "IMAGE ", message).replace("the name of", "the value of")
     message = re.sub(
         r"PROBABILITY is .*?,", "IMAGE is 1x1 (width x height) and would be read at 1x1,", message
     )

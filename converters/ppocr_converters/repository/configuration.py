@@ -13,7 +13,7 @@ from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.compile import classifier_parameters
 from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import Tensor, inputs, metadata, outputs
-from ppocr_converters.repository.admission import limit_requests
+from ppocr_converters.repository.admission import DOOR, limit_requests
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
 from ppocr_converters.repository.tensorrt.shapes import Bucket, buckets_of
@@ -54,6 +54,8 @@ def configure(source: Path, networks: Mapping[str, ModelProto], plan: Plan) -> C
         _declare_tensors(configs[name], model)
     _configure_detection(configs["det_postprocess"], networks["det"])
     _configure_recognize(configs["recognize"], networks)
+    if DOOR in configs:
+        set_parameter(configs[DOOR], "languages", _languages(networks["rec"]))
     for name, config in configs.items():
         if name in plan.models:
             apply(config, plan.models[name])
@@ -165,13 +167,18 @@ def _configure_recognize(config: Any, networks: Mapping[str, ModelProto]) -> Non
         "rec_classes": facts["ppocr_classes"],
         "rec_height": facts["ppocr_height"],
     }
-    known = catalogue().models.get(facts["ppocr_name"])
-    if known is not None:
-        parameters["languages"] = ",".join(known.languages)
+    if languages := _languages(networks["rec"]):
+        parameters["languages"] = languages
     if "cls" in networks:
         parameters |= classifier_parameters(networks["cls"])
     for name, value in parameters.items():
         set_parameter(config, name, value)
+
+
+def _languages(rec: ModelProto) -> str:
+    """What a recogniser reads, by PaddleOCR's codes; empty where that is not known."""
+    known = catalogue().models.get(metadata(rec)["ppocr_name"])
+    return ",".join(known.languages) if known else ""
 
 
 def _share_canvases(configs: Configs) -> None:

@@ -1,4 +1,4 @@
-"""det_preprocess: IMAGE becomes PIXELS, DET_INPUT, IMAGE_SIZE and WARNINGS."""
+"""det_preprocess: IMAGE or RGB becomes PIXELS, DET_INPUT, IMAGE_SIZE and WARNINGS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import cv2
 import numpy as np
 
-from ppocr_pipeline.decode import decode_image
+from ppocr_pipeline.decode import bgr_of_rgb, decode_image
 from ppocr_pipeline.detection import det_input, squeeze_warnings
 from ppocr_pipeline.formats.alpha import GROUNDS
 from ppocr_pipeline.limits import Limits
@@ -60,12 +60,7 @@ class TritonPythonModel:
         """One picture; the detector's input is made only when somebody asked for it."""
         expect_waiting(request)
         options = parse_options(triton_io.request_parameters(request, self.limits), self.options)
-        image = triton_io.tensor(request, "IMAGE")
-        if image.size != 1:
-            raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
-        ground = GROUNDS[options["reference"]] if options["reference_exact"] else "contrast"
-        decoded = decode_image(image.item(), self.limits, ground)
-        self.counters.add(BYTES_IN, len(image.item()))
+        decoded = self.decoded(request, options)
         self.counters.add(PIXELS, decoded.shape[0] * decoded.shape[1])
         pixels = pad_tiny(decoded)
         outputs = {
@@ -79,3 +74,19 @@ class TritonPythonModel:
             said = squeeze_warnings(pixels.shape[:2], options, self.limits)
             outputs["WARNINGS"] = triton_io.texts(said)
         return triton_io.response(**{name: outputs[name] for name in wanted})
+
+    def decoded(self, request: Any, options: dict[str, Any]) -> np.ndarray:
+        """The picture of a request, upright BGR pixels, from the file or the pixels sent."""
+        image = triton_io.optional_tensor(request, "IMAGE")
+        rgb = triton_io.optional_tensor(request, "RGB")
+        if (image is None) == (rgb is None):
+            raise ValueError("send either IMAGE or RGB, exactly one of them")
+        if rgb is not None:
+            return bgr_of_rgb(rgb, self.limits)
+        assert image is not None
+        if image.size != 1:
+            raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
+        ground = GROUNDS[options["reference"]] if options["reference_exact"] else "contrast"
+        pixels = decode_image(image.item(), self.limits, ground)
+        self.counters.add(BYTES_IN, len(image.item()))
+        return pixels

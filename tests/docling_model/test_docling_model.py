@@ -1,0 +1,116 @@
+"""The model `docling`: the pipeline `ocr` for requests as Docling's remote OCR sends them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import tritonclient.grpc as grpcclient
+import tritonclient.http as httpclient
+from tritonclient.utils import InferenceServerException
+
+from ppocr_converters.repository.source import source_repository
+from ppocr_engine.config_pbtxt import read_config
+from ppocr_server.tritonserver.server import TritonServer
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+POSTER = cv2.imread(str(SAMPLES / "poster_zh.jpg"))
+BLANK = np.full((200, 300, 3), 255, np.uint8)
+#: What Docling's `lang_type` is unless its user says otherwise.
+ENGLISH = "english"
+# Its names for what `ocr` calls BOXES, TEXTS and SCORES.
+NAMES = {"boxes": "BOXES", "txts": "TEXTS", "scores": "SCORES"}
+
+
+def ask_docling(module: Any, url: str, rgb: np.ndarray, language: str = ENGLISH, **options: Any):
+    """The answer to a request with Docling's tensors, in its order, and its outputs alone."""
+    sent = [module.InferInput("lang_type", [1, 1], "BYTES")]
+    sent[0].set_data_from_numpy(np.array([[language]], np.object_))
+    sent.append(module.InferInput("image", list(rgb.shape), "UINT8"))
+    sent[1].set_data_from_numpy(rgb)
+    wanted = [module.InferRequestedOutput(name) for name in NAMES]
+    with module.InferenceServerClient(url) as client:
+        answer = client.infer("docling", sent, outputs=wanted, parameters=options or None)
+    return {name: answer.as_numpy(name) for name in NAMES}
+
+
+@pytest.fixture(params=["grpc", "http"])
+def docling(request: pytest.FixtureRequest, server: TritonServer) -> Any:
+    """Asks the model over either protocol, with a picture BGR [H, W, 3]."""
+    grpc = request.param == "grpc"
+    module, url = (grpcclient, server.grpc_url) if grpc else (httpclient, server.http_url)
+
+    def asked(bgr: np.ndarray, language: str = ENGLISH, **options: Any) -> dict[str, np.ndarray]:
+        rgb = np.ascontiguousarray(bgr[None, ..., ::-1])
+        return ask_docling(module, url, rgb, language, **options)
+
+    return asked
+
+
+def of_ocr(server: TritonServer, bgr: np.ndarray, **options: Any) -> Any:
+    """What `ocr` answers to the same pixels as a file."""
+    file = grpcclient.InferInput("IMAGE", [1], "BYTES")
+    file.set_data_from_numpy(np.array([cv2.imencode(".png", bgr)[1].tobytes()], np.object_))
+    with grpcclient.InferenceServerClient(server.grpc_url) as client:
+        return client.infer("ocr", [file], parameters=options or None)
+
+
+@pytest.mark.server
+def test_it_answers_as_ocr_does(docling: Any, server: TritonServer) -> None:
+    for options in ({}, {"drop_score": 0.995, "reading_order": "rows"}):
+        found, expected = docling(POSTER, **options), of_ocr(server, POSTER, **options)
+        assert len(found["txts"]) > 3
+        for name, ours in NAMES.items():
+            assert found[name].tolist() == expected.as_numpy(ours).tolist()
+            assert found[name].dtype == expected.as_numpy(ours).dtype
+
+
+@pytest.mark.server
+def test_a_blank_page_has_no_lines(docling: Any) -> None:
+    shapes = {name: array.shape for name, array in docling(BLANK).items()}
+    assert shapes == {"boxes": (0, 4, 2), "txts": (0,), "scores": (0,)}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("bgr", "options", "said"),
+    [
+        (BLANK, {"drop_scor": 1}, "did you mean 'drop_score'"),
+        (BLANK, {"language": "tlh"}, "the language is 'tlh'; the recogniser reads ch, en"),
+        (np.zeros((1, 2000, 3), np.uint8), {}, "RGB is 2000x1 (width x height), 2000 to 1"),
+        (np.zeros((0, 9, 3), np.uint8), {}, "RGB is 9x0"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    docling: Any, bgr: np.ndarray, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InferenceServerException) as refused:
+        docling(bgr, **options)
+    assert said in str(refused.value)
+    assert len(docling(BLANK)["txts"]) == 0
+
+
+@pytest.mark.server
+def test_several_pictures_in_a_request_are_refused(server: TritonServer) -> None:
+    with pytest.raises(InferenceServerException, match="RGB holds 2 pictures; send one"):
+        ask_docling(grpcclient, server.grpc_url, np.stack([BLANK, BLANK]))
+
+
+def test_it_is_the_pipeline_of_ocr_under_other_names() -> None:
+    docling, ocr = (
+        read_config(source_repository() / n / "config.pbtxt") for n in ("docling", "ocr")
+    )
+    steps = zip(docling.ensemble_scheduling.step, ocr.ensemble_scheduling.step, strict=True)
+    own = {"RGB": "image", "LANGUAGE": "lang_type"}
+    for here, there in steps:
+        assert here.model_name == there.model_name
+        expected = {k: v for k, v in there.input_map.items() if v != "IMAGE"}
+        assert {k: v for k, v in here.input_map.items() if k not in own} == expected
+        assert all(here.input_map[name] == own[name] for name in own if name in here.input_map)
+    last = docling.ensemble_scheduling.step[-1]
+    assert dict(last.output_map) == {ours: name for name, ours in NAMES.items()}
+    sent = [name for step in docling.ensemble_scheduling.step for name in step.input_map.values()]
+    assert [sent.count(name) for name in own.values()] == [1, 1]
