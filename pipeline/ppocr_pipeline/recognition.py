@@ -217,7 +217,7 @@ def read_lines(
         crops, turned = yield from upright(crops, plan.classifier, options["cls_thresh"])
         crop = crops.__getitem__
     lines = yield from read_crops(crop, batches, plan, characters, words=options["return_words"])
-    tall = [height / width >= TALL for height, width in box_sizes(boxes, options["reference"])]
+    tall = [height / width >= TALL for height, width in sizes]
     turns = np.array(tall, int) + 2 * turned
     return replace(lines, words=lay_lines(lines.words, boxes, turns))
 

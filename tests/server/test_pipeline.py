@@ -224,7 +224,15 @@ def test_pixels_and_image_together_are_refused(grpc):
         grpc.infer("recognize", [sent, image_input(grpcclient, b"x")])
 
 
-@pytest.mark.parametrize("options", [{}, {"rec_padding": "paddle", "reference": "paddle_serving"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"rec_padding": "paddle", "reference": "paddle_serving"},
+        {"return_words": True},
+        {"return_words": True, "rec_padding": "paddle"},
+    ],
+)
 def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, samples, options):
     networks = {}
     for name in ("det", "rec"):
@@ -240,3 +248,7 @@ def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, sa
                 assert (line.text, line.box.tolist()) == (other.text, other.box.tolist())
                 for score, same in (line.score, other.score), (line.box_score, other.box_score):
                     assert np.float32(score) == np.float32(same)
+                assert len(line.words) == len(other.words) > 0 or "return_words" not in options
+                for word, same in zip(line.words, other.words, strict=True):
+                    assert (word.text, word.box.tolist()) == (same.text, same.box.tolist())
+                    assert np.float32(word.score) == np.float32(same.score)

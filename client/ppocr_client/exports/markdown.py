@@ -13,7 +13,7 @@ import numpy as np
 
 from ppocr_client.lines import Line
 from ppocr_client.results import OcrResult
-from ppocr_pipeline.order.slope import straighten
+from ppocr_pipeline.order.page import level_page
 
 # Lengths in line heights (the median thickness of the page's lines).
 LEVEL = 0.5  # lines that differ by less stand in one row
@@ -76,19 +76,10 @@ def _page(result: OcrResult) -> str:
 def _cells(lines: Sequence[Line]) -> list[_Cell]:
     if not lines:
         return []
-    centers, widths, heights = straighten(np.array([line.box for line in lines]))
-    unit = float(np.median(np.minimum(widths, heights))) or 1.0
-    boxes = np.column_stack(
-        [
-            centers[:, 0] - widths / 2,
-            centers[:, 0] + widths / 2,
-            centers[:, 1] - heights / 2,
-            centers[:, 1] + heights / 2,
-        ]
-    )
+    page = level_page(np.array([line.box for line in lines]))
+    sides = np.column_stack([page.left, page.right, page.top, page.bottom]).tolist()
     return [
-        _Cell(" ".join(line.text.split()), *box)
-        for line, box in zip(lines, (boxes / unit).tolist(), strict=True)
+        _Cell(" ".join(line.text.split()), *box) for line, box in zip(lines, sides, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 import { $, copy, h, icon, ICONS } from "./dom.js";
 import { t } from "./texts.js";
-import { reveal, showTip } from "./view.js";
+import { reveal, showTip, wordOf } from "./view.js";
 
 const UNSURE = 0.85; // scores below are marked, for a second look
 
@@ -26,6 +26,19 @@ export function showLines(result, polygons) {
       mark(index, { tip: true, scroll: true });
     });
   });
+  $("overlay").append(...lines.flatMap(wordsOf));
+}
+
+// Boxes of a line's words: pointing at one says it, a click copies it.
+function wordsOf(line, index) {
+  return (line.words ?? []).map((word) => wordOf(word, {
+    onpointerenter: () => {
+      mark(index, { scroll: true });
+      showTip(word);
+    },
+    onpointerleave: () => mark(null),
+    onclick: () => copy(word.text),
+  }));
 }
 
 function rowOf(line, index) {

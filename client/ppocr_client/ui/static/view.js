@@ -27,10 +27,17 @@ export function showPicture(address, result) {
 }
 
 function boxOf(line, index) {
-  const points = line.box.map((point) => point.join(",")).join(" ");
+  const points = pointsOf(line);
   const label = `${line.text}, ${t("score", { score: line.score.toFixed(3) })}`;
   return svg("polygon", { points, role: "button", "aria-label": label, tabindex: index ? -1 : 0 });
 }
+
+// A word's box, for those who point at it.
+export function wordOf(word, listeners) {
+  return svg("polygon", { points: pointsOf(word), class: "word", "aria-hidden": "true", ...listeners });
+}
+
+const pointsOf = ({ box }) => box.map((point) => point.join(",")).join(" ");
 
 function scale() {
   if (chosen) return chosen;
@@ -77,7 +84,7 @@ export function reveal(box) {
   });
 }
 
-// Say a box's text beside it; null takes that away.
+// Say the text of a line or a word beside its box; null takes that away.
 export function showTip(line) {
   const tip = $("tip");
   tip.hidden = !line;
