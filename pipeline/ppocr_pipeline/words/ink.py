@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 INKED = 0.2  # share of the usual contrast of text from which a column or a row is ink
@@ -38,10 +39,16 @@ def find_ink(crop: np.ndarray) -> Ink:
     """
     height = len(crop)
     edge = int(EDGE * height)
-    contrast = np.ptp(crop[edge : height - edge], axis=0).max(axis=1)
-    rows = np.flatnonzero(_inked(np.ptp(crop, axis=1).max(axis=1)))
+    contrast = _contrast(crop[edge : height - edge], 0)
+    rows = np.flatnonzero(_inked(_contrast(crop, 1)))
     top, bottom = max(0, int(rows[0]) - MARGIN), min(height, int(rows[-1]) + 1 + MARGIN)
     return Ink(contrast, _inked(contrast), height, top, bottom)
+
+
+def _contrast(crop: np.ndarray, axis: int) -> np.ndarray:
+    """The largest difference within each column (axis 0) or row (axis 1), uint8."""
+    high, low = (cv2.reduce(crop, axis, kind) for kind in (cv2.REDUCE_MAX, cv2.REDUCE_MIN))
+    return cv2.subtract(high, low).max(axis=2).ravel()
 
 
 def _inked(contrast: np.ndarray) -> np.ndarray:
