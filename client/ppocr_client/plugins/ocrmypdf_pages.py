@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from ocrmypdf.hocrtransform import Baseline, BoundingBox, OcrClass, OcrElement
 
-from ppocr_client.exports.draw import TALL
 from ppocr_client.exports.pdf import STRAIGHT
 from ppocr_client.exports.xml import bounds
-from ppocr_client.lines import Line
+from ppocr_client.lines import TALL, Line
 from ppocr_client.results import OcrResult
 
 DESCENT = 0.2  # of a line's height, below its baseline
