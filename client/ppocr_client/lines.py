@@ -22,8 +22,8 @@ class Word:
     Attributes:
         text: Its text.
         score: The recogniser's confidence, 0 to 1.
-        box: float32 [4, 2], read-only: x and y in pixels of the upright picture, clockwise from
-            where the text begins.
+        box: float32 [4, 2], read-only: x and y in pixels of the picture with its EXIF orientation
+            applied, clockwise from where the text begins.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Word:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Line(Word):
-    """One line of text: text, score and box as a word has them, its box from its top-left.
+    """One line of text; text, score and box as a word has them.
 
     Attributes:
         box_score: The detector's confidence that there is text, 0 to 1.

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ppocr_pipeline.calls import Answer
 from ppocr_pipeline.detection import det_input, find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
-from ppocr_pipeline.recognition import Answer, Lines, RecognitionPlan, read_lines, sure_lines
+from ppocr_pipeline.orientation.page import Page, read_page
+from ppocr_pipeline.recognition import RecognitionPlan, sure_lines
 from ppocr_pipeline.resize import Canvas, pad_tiny
 from ppocr_pipeline.words.place import Word
 
@@ -28,7 +30,7 @@ class Line:
     Attributes:
         text: as it was read.
         score: of the text, the mean probability of its characters, 0 to 1.
-        box: float32 [4, 2], pixels, clockwise from top-left.
+        box: float32 [4, 2], pixels, clockwise from the top left of the text.
         box_score: 0 to 1.
         words: in the order of reading, where `return_words` asks for them.
     """
@@ -85,16 +87,14 @@ class Pipeline:
         chosen = self.plan.options(self.options, options or {})
         pixels = pad_tiny(pixels)
         boxes, box_scores = self.detect(pixels, chosen)
-        read = self.recognize(pixels, boxes, chosen)
+        page = self.recognize(pixels, boxes, chosen)
+        box_scores = box_scores[page.places]
         return [
             Line(
-                read.texts[index],
-                float(read.scores[index]),
-                boxes[index],
-                float(box_scores[index]),
-                read.words[index],
+                *(page.texts[i], float(page.scores[i]), page.boxes[i], float(box_scores[i])),
+                page.words[i],
             )
-            for index in sure_lines(read.scores, chosen)
+            for i in sure_lines(page.scores, chosen)
         ]
 
     def detect(
@@ -109,16 +109,16 @@ class Pipeline:
 
     def recognize(
         self, pixels: np.ndarray, boxes: np.ndarray, options: Mapping[str, Any] | None = None
-    ) -> Lines:
-        """What every box of a picture reads as; none is dropped."""
+    ) -> Page:
+        """The lines of a picture at these boxes; none is dropped."""
         chosen = self.plan.options(self.options, options or {})
         batches = self.plan.batches(boxes, chosen, self.limits)
-        reading = read_lines(pixels, boxes, batches, self.plan, chosen, self.characters)
+        reading = read_page(pixels, boxes, batches, self.plan, chosen, self.limits, self.characters)
         try:
             calls = next(reading)
             while True:
                 answers: list[Answer] = [self.networks[one.network](one.feeds) for one in calls]
                 calls = reading.send(answers)
         except StopIteration as done:
-            lines: Lines = done.value
-            return lines
+            page: Page = done.value
+            return page

@@ -1,14 +1,10 @@
-"""Lines are read: crops are grouped, sent to the networks, and their answers decoded.
-
-`read_lines` makes no call itself. It yields the calls and is sent their answers, so that a Triton
-step can make them asynchronously and `Pipeline` one after the other, with the same code.
-"""
+"""Lines are read: crops are grouped, sent to the networks, and their answers decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,45 +19,24 @@ from ppocr_pipeline.batches import (
     plan_like_paddle_serving,
     plan_like_pdserving,
 )
-from ppocr_pipeline.crop import TALL, box_sizes, check_boxes, check_crops, crop_line, crop_size
+from ppocr_pipeline.calls import Call, Calls
+from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size
 from ppocr_pipeline.ctc import ctc_decode
 from ppocr_pipeline.detection import DISTORTED
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
-from ppocr_pipeline.orientation import (
-    Classifier,
-    fill_classifier,
-    plan_classifier,
-    read_classifier,
-    turn_upright,
-)
-from ppocr_pipeline.words.ink import Ink, find_ink
-from ppocr_pipeline.words.place import Word, crop_words, lay_lines
+from ppocr_pipeline.orientation.angle import quarter_turns
+from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
+from ppocr_pipeline.words.place import Word, column_contrast, crop_words
 
 NO_CLASSIFIER = (
-    "use_angle_cls is true, but this repository was built without a direction classifier; "
-    "build it with `ppocr-convert build --cls NAME`, or leave the option out"
+    "{} needs a direction classifier, and this repository was built without one; build it with "
+    "`ppocr-convert build --cls NAME`, or leave the option out"
 )
-#: INDICES int32 [N, T] and PROBABILITIES float32 [N, T] of one call.
-Answer = Sequence[np.ndarray]
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a network.
-
-    Attributes:
-        network: "rec" or "cls".
-        feeds: the arrays it is given, by the name of the input.
-    """
-
-    network: str
-    feeds: Mapping[str, np.ndarray]
-
-
-#: Yields calls that may run at the same time, is sent their answers in the same order.
-Calls = Generator[Iterable[Call], Sequence[Answer], Result]
+NO_PAGE_NETWORK = (
+    "orientation=page needs a page orientation network, and this repository was built without one; "
+    "send orientation=lines, or leave the option out"
+)
 
 
 @dataclass(frozen=True)
@@ -99,26 +74,34 @@ class RecognitionPlan:
         """All options of one request.
 
         Args:
-            base: the defaults, of which `use_angle_cls` counts where there is a classifier.
+            base: the defaults, of which those that need a classifier count where there is one.
             values: as the request names them.
 
         Raises:
-            ValueError: see `parse_options`; or `use_angle_cls` is asked for without a classifier.
+            ValueError: see `parse_options`; or one that needs a classifier where there is none.
         """
         if self.classifier is None:
-            base = {**base, "use_angle_cls": False}
+            base = {**base, "use_angle_cls": False, "orientation": "off"}
         options = parse_options(values, base)
-        if options["use_angle_cls"] and self.classifier is None:
-            raise ValueError(NO_CLASSIFIER)
+        if self.classifier is None:
+            if options["use_angle_cls"]:
+                raise ValueError(NO_CLASSIFIER.format("use_angle_cls=true"))
+            if options["orientation"] == "lines":
+                raise ValueError(NO_CLASSIFIER.format("orientation=lines"))
+        if options["orientation"] == "page":
+            raise ValueError(NO_PAGE_NETWORK)
         return options
 
-    def batches(self, boxes: np.ndarray, options: Mapping[str, Any], limits: Limits) -> list[Batch]:
+    def batches(
+        self, boxes: np.ndarray, options: Mapping[str, Any], limits: Limits, angle: int = 0
+    ) -> list[Batch]:
         """The batches in which boxes are read, known and held to the limits before any work.
 
         Args:
             boxes: float32 [N, 4, 2], pixels, clockwise from top-left.
             options: all of them, see `parse_options`.
             limits: of a request.
+            angle: of the page.
 
         Raises:
             ValueError: boxes that cannot be read, or that would cost too much.
@@ -126,13 +109,14 @@ class RecognitionPlan:
         check_boxes(boxes, limits)
         sizes = box_sizes(boxes, options["reference"])
         check_crops(sizes, limits)
-        batches = self._group([crop_size(size) for size in sizes], options, limits.max_rec_width)
+        batches = self.group(_crop_sizes(sizes, angle), options, limits.max_rec_width)
         check_columns(batches, limits)
         return batches
 
-    def _group(
+    def group(
         self, sizes: Sequence[tuple[int, int]], options: Mapping[str, Any], max_width: int
     ) -> list[Batch]:
+        """The batches in which crops of these heights and widths are read."""
         if options["rec_padding"] == "crop":
             return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
         if options["reference"] == "paddleocr":
@@ -144,12 +128,12 @@ class RecognitionPlan:
 
 @dataclass(frozen=True)
 class Lines:
-    """What was read at the boxes of one picture, in their order.
+    """What was read in crops, in their order.
 
     Attributes:
         texts: of each.
         scores: float32 [N], of each text.
-        words: of each, none unless `return_words` asks for them.
+        words: of each, their boxes in shares of the crop (see `lay_words`); none unless wanted.
     """
 
     texts: list[str]
@@ -184,42 +168,11 @@ def line_warnings(
     ]
 
 
-def read_lines(
-    pixels: np.ndarray,
-    boxes: np.ndarray,
-    batches: Sequence[Batch],
-    plan: RecognitionPlan,
-    options: Mapping[str, Any],
-    characters: Sequence[str],
-) -> Calls[Lines]:
-    """Read the boxes of one picture.
-
-    Args:
-        pixels: uint8 [H, W, 3], BGR, upright.
-        boxes: float32 [N, 4, 2].
-        batches: of these boxes, see `RecognitionPlan.batches`.
-        plan: that made the batches.
-        options: all of them, see `parse_options`.
-        characters: of class 1, 2, ... of the recogniser.
-
-    Raises:
-        ValueError: a network answered with a class that has no character.
-    """
-    sizes = box_sizes(boxes, options["reference"])
-
-    def cut_out(index: int) -> np.ndarray:
-        return crop_line(pixels, boxes[index], options["reference"], sizes[index])
-
-    crop: Callable[[int], np.ndarray] = cut_out
-    turned = np.zeros(len(boxes), bool)
-    if options["use_angle_cls"] and plan.classifier is not None and len(boxes):
-        crops = [cut_out(index) for index in range(len(boxes))]
-        crops, turned = yield from upright(crops, plan.classifier, options["cls_thresh"])
-        crop = crops.__getitem__
-    lines = yield from read_crops(crop, batches, plan, characters, words=options["return_words"])
-    tall = [height / width >= TALL for height, width in sizes]
-    turns = np.array(tall, int) + 2 * turned
-    return replace(lines, words=lay_lines(lines.words, boxes, turns))
+def _crop_sizes(sizes: Sequence[tuple[int, int]], angle: int) -> list[tuple[int, int]]:
+    """Height and width of the crop of each box on a page of an angle."""
+    turns = quarter_turns(sizes, angle).tolist()
+    crops = [crop_size(size) for size in sizes]
+    return [size[::-1] if turn % 2 else size for size, turn in zip(crops, turns, strict=True)]
 
 
 def read_crops(
@@ -239,54 +192,35 @@ def read_crops(
         batches: of all crops.
         plan: that made the batches.
         characters: of class 1, 2, ... of the recogniser.
-        words: whether words are wanted, their boxes in shares of the crop; see `lay_words`.
+        words: whether words are wanted.
 
     Raises:
         ValueError: the network answered with a class that has no character.
     """
-    inks: list[list[Ink]] = []
+    contrasts: list[list[np.ndarray]] = []
 
     def fill(batch: Batch) -> Call:
         crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, plan.height)
         own = widths[:, 0].tolist() if words else []
-        inks.append([find_ink(row[:, :width]) for row, width in zip(rows, own, strict=False)])
+        contrasts.append(
+            [column_contrast(row[:, :width]) for row, width in zip(rows, own, strict=False)]
+        )
         return Call("rec", {"CROPS": rows, "WIDTHS": widths})
 
     answers = yield map(fill, batches)
     count = sum(len(batch.indices) for batch in batches)
     lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
-    for batch, (indices, probabilities), shown in zip(batches, answers, inks, strict=True):
+    for batch, (indices, probabilities), shown in zip(batches, answers, contrasts, strict=True):
         read, sure = ctc_decode(indices, probabilities, characters)
         lines.scores[list(batch.indices)] = sure
         for index, text in zip(batch.indices, read, strict=True):
             lines.texts[index] = text
-        for row, ink in enumerate(shown):
+        for row, contrast in enumerate(shown):
             lines.words[batch.indices[row]] = crop_words(
-                indices[row], probabilities[row], characters, batch.width, ink
+                indices[row], probabilities[row], characters, batch.width, contrast
             )
     return lines
-
-
-def upright(
-    crops: Sequence[np.ndarray], classifier: Classifier, thresh: float
-) -> Calls[tuple[list[np.ndarray], np.ndarray]]:
-    """Show crops to the classifier, and turn those that are surely upside down.
-
-    Args:
-        crops: uint8 [h, w, 3] each, one or more.
-        classifier: its sizes.
-        thresh: see `turn_upright`.
-
-    Returns:
-        The crops, and bool [N], which of them were turned.
-    """
-    answers = yield (
-        Call("cls", fill_classifier(crops, batch, classifier))
-        for batch in plan_classifier(len(crops), classifier)
-    )
-    classes, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
-    return turn_upright(crops, classes, probabilities, thresh)
 
 
 def sure_lines(scores: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppocr_client.lines import Line
 from ppocr_client.results import OcrResult
 from ppocr_pipeline.order.page import level_page
+from ppocr_pipeline.order.slope import upright_points
 
 # Lengths in line heights (the median thickness of the page's lines).
 LEVEL = 0.5  # lines that differ by less stand in one row
@@ -55,7 +55,7 @@ def to_markdown(pages: Sequence[OcrResult]) -> str:
 
 
 def _page(result: OcrResult) -> str:
-    rows = _rows(_cells(result.lines))
+    rows = _rows(_cells(result))
     blocks: list[list[str]] = []
     start = 0
     while start < len(rows):
@@ -73,13 +73,15 @@ def _page(result: OcrResult) -> str:
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
 
 
-def _cells(lines: Sequence[Line]) -> list[_Cell]:
-    if not lines:
+def _cells(result: OcrResult) -> list[_Cell]:
+    if not result.lines:
         return []
-    page = level_page(np.array([line.box for line in lines]))
+    boxes = upright_points(np.array([line.box for line in result.lines]), result.angle)
+    page = level_page(boxes)
     sides = np.column_stack([page.left, page.right, page.top, page.bottom]).tolist()
     return [
-        _Cell(" ".join(line.text.split()), *box) for line, box in zip(lines, sides, strict=True)
+        _Cell(" ".join(line.text.split()), *box)
+        for line, box in zip(result.lines, sides, strict=True)
     ]
 
 

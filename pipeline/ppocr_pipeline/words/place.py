@@ -1,7 +1,7 @@
-"""The boxes of words: cut at the recogniser's time steps, fitted to the ink, laid on the picture.
+"""The boxes of words: cut at the recogniser's time steps, and laid on the picture.
 
 A step sees the crop around its own middle, so a character stands near the step that it was read
-at. Two characters are parted halfway between their steps, moved to the nearest white.
+at. Two characters are parted halfway between their steps, or at the white nearest to that.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from ppocr_pipeline.ctc import kept_steps
-from ppocr_pipeline.words.ink import MARGIN, Ink
 from ppocr_pipeline.words.split import split_words
 
-REACH = 0.15  # of the crop's height, in which white is looked for
+REACH = 0.35  # of the way between two characters, to either side of halfway, in which white counts
+EDGE = 0.1  # of a crop's height, above and below: lines around may reach into it there
 
 
 class Word(NamedTuple):
@@ -35,12 +35,27 @@ class Word(NamedTuple):
     box: np.ndarray
 
 
+def column_contrast(crop: np.ndarray) -> np.ndarray:
+    """How much the pixels of each column differ: least between characters, on any ground.
+
+    Args:
+        crop: uint8 [h, w, 3], neither of them 0.
+
+    Returns:
+        uint8 [w].
+    """
+    edge = int(EDGE * len(crop))
+    middle = crop[edge : len(crop) - edge]
+    high, low = (cv2.reduce(middle, 0, kind) for kind in (cv2.REDUCE_MAX, cv2.REDUCE_MIN))
+    return cv2.subtract(high, low).max(axis=2).ravel()
+
+
 def crop_words(
     classes: np.ndarray,
     probabilities: np.ndarray,
     characters: Sequence[str],
     width: int,
-    ink: Ink,
+    contrast: np.ndarray,
 ) -> list[Word]:
     """The words of one crop; their boxes in shares of its width and height.
 
@@ -49,50 +64,35 @@ def crop_words(
         probabilities: float32 [T], its probability.
         characters: of class 1, 2, ...
         width: columns that the steps share: the padded width of the crop.
-        ink: of the crop's own columns.
+        contrast: uint8 [w], of the crop's own columns.
     """
     steps = np.flatnonzero(kept_steps(classes[None])[0])
     read = [characters[index - 1] for index in classes[steps].tolist()]
-    middles = np.minimum((steps + 0.5) * (width / max(1, len(classes))), len(ink.contrast))
-    edges = _edges(middles, ink.contrast, REACH * ink.height)
-    return [
-        Word(
-            "".join(read[start:stop]),
-            float(probabilities[steps[start:stop]].mean()),
-            _box(*_fitted(edges[start], edges[stop], ink.inked), ink),
-        )
-        for start, stop in split_words(read)
-    ]
+    middles = (steps + 0.5) * (width / max(1, len(classes)))
+    edges = _edges(middles.tolist(), contrast)
+    words = []
+    for start, stop in split_words(read):
+        left = min(edges[start], len(contrast) - 1)
+        right = max(edges[stop], left + 1)  # also of a character that was read in the padding
+        box = np.array([[left, 0], [right, 0], [right, 1], [left, 1]], np.float32)
+        box[:, 0] /= len(contrast)
+        score = float(probabilities[steps[start:stop]].mean())
+        words.append(Word("".join(read[start:stop]), score, box))
+    return words
 
 
-def _edges(middles: np.ndarray, contrast: np.ndarray, reach: float) -> list[float]:
-    """Where characters are parted: int columns, one more than there are characters."""
-    inner = []
-    for before, after in itertools.pairwise(middles.tolist()):
-        halfway = (before + after) / 2
-        start = int(max(before, halfway - reach))
-        near = contrast[start : int(min(after, halfway + reach)) + 1]
-        white = np.flatnonzero(near == near.min(initial=0xFF)) + start
-        inner.append(white[np.abs(white + 0.5 - halfway).argmin()] + 0.5 if len(white) else halfway)
-    return [0.0, *map(float, inner), float(len(contrast))]
-
-
-def _fitted(left: float, right: float, inked: np.ndarray) -> tuple[float, float]:
-    """The ink between two edges with a margin; all of it where there is none."""
-    first = int(left)
-    columns = np.flatnonzero(inked[first : int(np.ceil(right))]) + first
-    if len(columns):
-        left = max(left, columns[0] - MARGIN)
-        right = min(right, columns[-1] + 1 + MARGIN)
-    return left, right
-
-
-def _box(left: float, right: float, ink: Ink) -> np.ndarray:
-    columns = len(ink.contrast)
-    left = min(left, columns - 1)
-    right = max(right, left + 1)  # also of a character that was read in the padding
-    corners = [[left, ink.top], [right, ink.top], [right, ink.bottom], [left, ink.bottom]]
-    return np.array(corners, np.float32) / np.array([columns, ink.height], np.float32)
+def _edges(middles: Sequence[float], contrast: np.ndarray) -> list[float]:
+    """Where characters are parted, in columns: one more than there are characters."""
+    edges = [0.0]
+    for before, after in itertools.pairwise(middles):
+        halfway, reach = (before + after) / 2, REACH * (after - before)
+        start = int(halfway - reach)
+        near = contrast[start : int(halfway + reach) + 1]
+        if len(near):
+            white = np.flatnonzero(near == near.min()) + start + 0.5
+            halfway = float(white[np.abs(white - halfway).argmin()])
+        edges.append(min(halfway, len(contrast)))
+    return [*edges, float(len(contrast))]
 
 
 def lay_words(words: Sequence[Word], box: np.ndarray, turns: int) -> list[Word]:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_pipeline.words.ink import find_ink
-from ppocr_pipeline.words.place import Word, crop_words, lay_words
+from ppocr_pipeline.words.place import Word, column_contrast, crop_words, lay_words
 from ppocr_pipeline.words.split import split_words
 
 
@@ -51,24 +50,25 @@ def read(steps: dict[int, int], crop: np.ndarray, width: int) -> list[Word]:
     classes = np.zeros(width // 8, np.int32)
     classes[[*steps]] = [*steps.values()]
     sure = np.linspace(0.5, 1, len(classes), dtype=np.float32)
-    return crop_words(classes, sure, ["a", "b", " ", "中"], width, find_ink(crop))
+    return crop_words(classes, sure, ["a", "b", " ", "中"], width, column_contrast(crop))
 
 
-def test_a_box_is_drawn_around_the_ink_of_the_word() -> None:
+def test_words_are_parted_at_the_white_between_them() -> None:
     crop = drawn([(8, 28), (33, 50), (90, 118)], 128)
-    first, second = read({1: 1, 2: 1, 4: 2, 8: 3, 12: 1}, crop, 160)
+    first, second = read({1: 1, 4: 2, 8: 3, 12: 1}, crop, 160)
     assert (first.text, second.text) == ("ab", "a")
-    pixels = [word.box * (128, 48) for word in (first, second)]
-    assert pixels[0].round().tolist() == [[7, 9], [51, 9], [51, 39], [7, 39]]
-    assert pixels[1].round().tolist() == [[89, 9], [119, 9], [119, 39], [89, 39]]
-    scores = np.linspace(0.5, 1, 20, dtype=np.float32)
-    assert first.score == pytest.approx(scores[[1, 4]].mean())
+    # Halfway between "b" and the space is column 52, halfway to the next letter 84.
+    assert first.box * (128, 48) == pytest.approx(
+        np.array([[0, 0], [51.5, 0], [51.5, 48], [0, 48]])
+    )
+    assert (second.box[:2, 0] * 128).tolist() == [83.5, 128]
+    assert first.score == pytest.approx(np.linspace(0.5, 1, 20)[[1, 4]].mean())
 
 
-def test_characters_are_parted_at_the_white_between_them() -> None:
-    words = read({2: 4, 5: 4}, drawn([(4, 38), (42, 70)], 76), 80)
-    edges = np.array([word.box[:2, 0] * 76 for word in words])
-    assert edges == pytest.approx(np.array([[3, 38.5], [41, 71]]), abs=0.01)
+def test_a_character_that_reaches_beyond_halfway_is_not_cut() -> None:
+    first, second = read({2: 4, 5: 4}, drawn([(4, 38), (42, 70)], 76), 80)
+    # Halfway is column 32, in the first character; the white begins at column 38.
+    assert first.box[1, 0] * 76 == second.box[0, 0] * 76 == pytest.approx(38.5)
 
 
 def test_without_white_they_are_parted_halfway() -> None:

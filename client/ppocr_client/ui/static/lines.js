@@ -2,7 +2,7 @@
 
 import { $, copy, h, icon, ICONS } from "./dom.js";
 import { t } from "./texts.js";
-import { reveal, showTip, wordOf } from "./view.js";
+import { reveal, showTip, showWords } from "./view.js";
 
 const UNSURE = 0.85; // scores below are marked, for a second look
 
@@ -26,19 +26,6 @@ export function showLines(result, polygons) {
       mark(index, { tip: true, scroll: true });
     });
   });
-  $("overlay").append(...lines.flatMap(wordsOf));
-}
-
-// Boxes of a line's words: pointing at one says it, a click copies it.
-function wordsOf(line, index) {
-  return (line.words ?? []).map((word) => wordOf(word, {
-    onpointerenter: () => {
-      mark(index, { scroll: true });
-      showTip(word);
-    },
-    onpointerleave: () => mark(null),
-    onclick: () => copy(word.text),
-  }));
 }
 
 function rowOf(line, index) {
@@ -85,6 +72,7 @@ function mark(index, { tip = false, scroll = false } = {}) {
     rows[at].classList.toggle("on", at === index);
   }
   showTip(tip ? lines[index] : null);
+  showWords(lines[index]);
   if (scroll) scrollTo(rows[index]);
 }
 

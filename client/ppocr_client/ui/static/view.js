@@ -27,17 +27,10 @@ export function showPicture(address, result) {
 }
 
 function boxOf(line, index) {
-  const points = pointsOf(line);
+  const points = line.box.map((point) => point.join(",")).join(" ");
   const label = `${line.text}, ${t("score", { score: line.score.toFixed(3) })}`;
   return svg("polygon", { points, role: "button", "aria-label": label, tabindex: index ? -1 : 0 });
 }
-
-// A word's box, for those who point at it.
-export function wordOf(word, listeners) {
-  return svg("polygon", { points: pointsOf(word), class: "word", "aria-hidden": "true", ...listeners });
-}
-
-const pointsOf = ({ box }) => box.map((point) => point.join(",")).join(" ");
 
 function scale() {
   if (chosen) return chosen;
@@ -84,7 +77,14 @@ export function reveal(box) {
   });
 }
 
-// Say the text of a line or a word beside its box; null takes that away.
+// Outline the words of a line; null takes the outlines away.
+export function showWords(line) {
+  for (const word of overlay.querySelectorAll("path")) word.remove();
+  const words = line?.words ?? [];
+  overlay.append(...words.map(({ box }) => svg("path", { d: `M${box.map((point) => point.join(" ")).join("L")}Z` })));
+}
+
+// Say a box's text beside it; null takes that away.
 export function showTip(line) {
   const tip = $("tip");
   tip.hidden = !line;
