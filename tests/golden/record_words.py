@@ -32,7 +32,9 @@ def main() -> None:
     ):
         for name in PICTURES:
             for line in client.read(SAMPLES / name, return_words=True).lines:
-                words = [[word.text, word.box.astype(float).round(1).tolist()] for word in line.words]
+                words = [
+                    [word.text, word.box.astype(float).round(1).tolist()] for word in line.words
+                ]
                 row = {"picture": name, "words": words}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
