@@ -53,11 +53,13 @@ def _line_element(line: Line) -> OcrElement:
     """A line; one that is much higher than wide is read downwards."""
     upright = BoundingBox(*bounds(line))
     word = OcrElement(OcrClass.WORD, bbox=upright, text=line.text, confidence=line.score)
-    if upright.height >= TALL * upright.width:
-        return OcrElement(OcrClass.LINE, bbox=upright, textangle=-90.0, children=[word])
     top_left, top_right, _, bottom_left = line.box.astype(float)
     (across, climb), thickness = top_right - top_left, math.dist(bottom_left, top_left)
-    slope, bottom = climb / max(across, 1.0), float(bottom_left[1])
+    turned = -90 * round(math.atan2(climb, across) / (math.pi / 2))  # counter-clockwise
+    if turned or thickness >= TALL * across:
+        angle = float(turned or -90)
+        return OcrElement(OcrClass.LINE, bbox=upright, textangle=angle, children=[word])
+    slope, bottom = climb / across, float(bottom_left[1])
     if abs(slope) > STRAIGHT:
         slope, bottom = 0.0, float(line.box[:, 1].mean() + thickness / 2)
     # OCRmyPDF measures the baseline from the bottom left of the line's box, and takes what is above
