@@ -255,6 +255,6 @@ def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, sa
                 for score, same in (line.score, other.score), (line.box_score, other.box_score):
                     assert np.float32(score) == np.float32(same)
                 assert len(line.words) == len(other.words) > 0 or "return_words" not in options
-                for word, same in zip(line.words, other.words, strict=True):
-                    assert (word.text, word.box.tolist()) == (same.text, same.box.tolist())
-                    assert np.float32(word.score) == np.float32(same.score)
+                for word, twin in zip(line.words, other.words, strict=True):
+                    assert (word.text, word.box.tolist()) == (twin.text, twin.box.tolist())
+                    assert np.float32(word.score) == np.float32(twin.score)
