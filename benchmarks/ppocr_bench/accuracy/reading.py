@@ -73,6 +73,8 @@ def read_all(
     notes = []
     for peer in peers:
         missing = [name for name in files if kept.get(peer.name, name) is None]
+        if not missing:
+            continue
         try:
             with peer.start() as running:
                 for name in tqdm(missing, peer.name, unit="picture", disable=None):
