@@ -52,7 +52,7 @@ class Middleware:
             app: with all routes.
             settings: the limits and the token.
             metrics: filled here.
-            open_paths: first parts of paths that need no token.
+            open_paths: paths, and first parts of paths, that need no token.
             error_bodies: the form of errors by path, where it is not the gateway's own.
         """
         self._app, self._settings, self._metrics = app, settings, metrics
@@ -88,7 +88,7 @@ class Middleware:
 
     def _check_token(self, path: str, headers: Headers) -> None:
         token = self._settings.token
-        if token is None or path.split("/")[1] in self._open_paths:
+        if token is None or {path.strip("/"), path.split("/")[1]} & self._open_paths:
             return
         if not admits(token, headers.get("authorization", "").encode("latin-1")):
             raise Failure(401, "unauthorized", TOKEN_WANTED)
