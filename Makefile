@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REPOSITORY := build/model_repository
+# The demo converts models from Paddle's own format, into a repository of its own.
+DEMO_REPOSITORY := build/demo_repository
+# Models that are built and served: tiny, small, medium or v4.
+SET ?= small
 SOURCES := client converters pipeline server benchmarks model_repository docker
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
@@ -15,19 +19,20 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-demo: build ## read the sample pictures through a server of their own, draw one, stop
-	@ppocr-serve --model-repository $(REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 -- sh -ec '\
+demo: $(DEMO) ## read the sample pictures through a server of their own, draw one, stop
+	@ppocr-convert build --set v4 --out $(DEMO_REPOSITORY)
+	@ppocr-serve --model-repository $(DEMO_REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 -- sh -ec '\
 		echo "== through gRPC, $$PPOCR_GRPC_URL"; \
 		ppocr-client read --url $$PPOCR_GRPC_URL samples/*.jpg samples/*.png; \
 		echo "== through HTTP, $$PPOCR_HTTP_URL"; \
 		ppocr-client read --url $$PPOCR_HTTP_URL samples/poster_zh.jpg --draw build/demo.png'
-	@echo "== boxes and texts are drawn in build/demo.png"
+	@echo "== boxes and texts are drawn in build/demo.png; make serve serves PP-OCRv6"
 
-serve: build ## serve until Ctrl-C
+serve: build ## serve PP-OCRv6 (or SET=v4, tiny, medium) until Ctrl-C
 	@ppocr-serve --model-repository $(REPOSITORY) $(SERVE_FLAGS)
 
 build: $(DEMO) ## fetch, convert, prove and lay out the models
-	@ppocr-convert build --out $(REPOSITORY)
+	@ppocr-convert build --set $(SET) --out $(REPOSITORY)
 
 test: $(DEV) ## the whole test suite, on the real server
 	@pytest

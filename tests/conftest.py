@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from server_unit.tiny_models import add_model, config, plus_one
+from work_folders import V4
 
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -38,8 +39,8 @@ def repository() -> Path:
     other engines build their own.
     """
     folder = ROOT / "build" / "test_repository"
-    profile = ["--profile", "cpu-onnxruntime"]
-    subprocess.run([BIN / "ppocr-convert", "build", "--out", folder, *profile], check=True)
+    command = [BIN / "ppocr-convert", "build", *V4, "--profile", "cpu-onnxruntime"]
+    subprocess.run([*command, "--out", folder], check=True)
     return folder
 
 

@@ -21,7 +21,7 @@ from ppocr_engine.environment import disable_telemetry
 #: Each is a module in `verbs`, loaded only when it is asked for.
 VERBS = {
     "parity": "the served pipeline reads what PaddleOCR's own pipeline reads, line for line",
-    "accuracy": "boxes and texts against what is known to be on the pictures, for each padding",
+    "accuracy": "boxes, texts, order and words against what is known, beside other readers",
     "latency": "what one request takes, beside the bare networks on the same tensors",
     "sweep": "throughput and latency under rising load, on Triton's and on the old ports",
     "input-data": "pictures as an input file of Triton's own load generator, perf_analyzer",
@@ -30,6 +30,7 @@ VERBS = {
     "soak": "hours of mixed requests; answers stay right, memory, files and latency stay flat",
     "peers": "the same pictures and weights through every way to serve them, side by side",
     "tune": "how this machine is used best for these pictures, as a `triton:` section",
+    "machine": "`tune` and `sweep` of a machine in one file, which `report` compares with others'",
     "plan": "how many servers a load needs, from the processor time of a page",
     "gpu": "a bundle for a GPU machine without a network: answers, load, and the networks' bound",
     "report": "one HTML page from the results that --out wrote",

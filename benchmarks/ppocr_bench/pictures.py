@@ -18,23 +18,24 @@ import numpy as np
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import Options, at_least
 from ppocr_converters.pictures.render import encode_page, render_pages
+from ppocr_converters.pictures.render_canvas import Truth
+from ppocr_converters.pictures.render_evaluation import KINDS, evaluation_pages
 
 TRUTH = "truth.json"
 
 
-class Truth(NamedTuple):
-    """A line that is known to be on a picture; its box is float32 [4, 2], pixels."""
-
-    text: str
-    box: np.ndarray
-
-
 class Picture(NamedTuple):
-    """An encoded picture: a name for reports, the file, and its text where that is known."""
+    """An encoded picture: a name for reports, the file, its text where that is known, its kind."""
 
     name: str
     data: bytes
     truth: tuple[Truth, ...] | None = None
+    kind: str = ""
+
+    @property
+    def language(self) -> str:
+        """Of a picture for evaluation, which its name ends with."""
+        return Path(self.name).stem.rpartition("_")[2] if self.kind in KINDS else ""
 
 
 def picture_options(pages: int) -> Options:
@@ -75,8 +76,16 @@ def blank() -> Picture:
 def rendered(seed: int, count: int, lines: int = 20) -> list[Picture]:
     """Rendered pages of so many lines: one of each seed from `seed` on."""
     return [
-        Picture(page.name, encode_page(page), tuple(Truth(one.text, one.box) for one in page.lines))
+        Picture(page.name, encode_page(page), page.lines, "pages")
         for page in render_pages(seed, count, lines)
+    ]
+
+
+def evaluation(kinds: Sequence[str] | None, limit: int | None, seed: int) -> list[Picture]:
+    """The pictures on which accuracy is measured, see `evaluation_pages`."""
+    return [
+        Picture(page.name, encode_page(page), page.lines, kind)
+        for kind, page in evaluation_pages(kinds, limit, seed)
     ]
 
 

@@ -78,6 +78,12 @@ def _regions(pid: int) -> list[Path]:
     return [path for path in SHARED_MEMORY.iterdir() if prefix and path.name.startswith(prefix)]
 
 
+def peak_memory_mib(pid: int) -> float:
+    """The most memory that each process held so far (VmHWM), added up; shared pages count twice."""
+    texts = (Path(f"/proc/{process.pid}/status").read_text() for process in family(pid))
+    return sum(int(size) for text in texts for size in re.findall(r"VmHWM:\s*(\d+)", text)) / 1024
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor seconds of one process, all threads, in user and system mode; 0 if it ended."""
     # Linux's number of another process's clock, as clock_getcpuclockid(3) makes it; /proc counts
@@ -91,6 +97,11 @@ def cpu_seconds(pid: int) -> float:
 def cpu_snapshot(pid: int | None) -> dict[int, float]:
     """Processor seconds of a server's processes by process id; nothing for None."""
     return {} if pid is None else {one.pid: cpu_seconds(one.pid) for one in family(pid)}
+
+
+def cpu_used(pids: Sequence[int]) -> float:
+    """Processor seconds of several servers with all that they started, until now."""
+    return sum(sum(cpu_snapshot(pid).values()) for pid in pids)
 
 
 def cpu_since(pid: int | None, before: Mapping[int, float]) -> dict[str, float]:

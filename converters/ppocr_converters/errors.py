@@ -16,7 +16,15 @@ class CatalogueError(ConvertError):
 
 
 class FetchError(ConvertError):
-    """A download could not be completed, or what arrived is not what was recorded."""
+    """A download could not be completed, or what arrived is not what was recorded.
+
+    Attributes:
+        problem: the message without what to do.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; {remedy}" if remedy else problem)
 
 
 class ModelError(ConvertError):

@@ -14,7 +14,12 @@ MAX_SIDE = 32_767  # what OpenCV's warp can address
 FEWER = "send fewer or smaller boxes in each request"
 
 
-def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr") -> np.ndarray:
+def crop_line(
+    pixels: np.ndarray,
+    box: np.ndarray,
+    reference: str = "paddleocr",
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Warp one quadrilateral to a rectangle; a tall one is turned 90 degrees counterclockwise.
 
     Args:
@@ -23,6 +28,7 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
         reference: "paddleocr" interpolates cubically and takes the longer of opposite sides;
             the others linearly, the upper and the left side, and they repeat the edge of the
             box's bounding rectangle where the box leaves it.
+        size: height and width of the box, where `box_sizes` has been asked for many at once.
 
     Returns:
         uint8 [h, w, 3].
@@ -30,7 +36,7 @@ def crop_line(pixels: np.ndarray, box: np.ndarray, reference: str = "paddleocr")
     Raises:
         ValueError: see `box_sizes`.
     """
-    ((height, width),) = box_sizes(box[None], reference)
+    height, width = size or box_sizes(box[None], reference)[0]
     if (part := upright_part(pixels, box, height, width)) is not None:
         return np.rot90(part) if height / width >= TALL else part
     if reference != "paddleocr":

@@ -193,9 +193,10 @@ def read_lines(
     Raises:
         ValueError: a network answered with a class that has no character.
     """
+    sizes = box_sizes(boxes, options["reference"])
 
     def cut_out(index: int) -> np.ndarray:
-        return crop_line(pixels, boxes[index], options["reference"])
+        return crop_line(pixels, boxes[index], options["reference"], sizes[index])
 
     crop: Callable[[int], np.ndarray] = cut_out
     if options["use_angle_cls"] and plan.classifier is not None and len(boxes):

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_bench.accuracy.metrics import compare, edit_distance, fold, percent
+from ppocr_bench.accuracy.metrics import compare, edit_distance, fold, percent, word_overlap
 from ppocr_bench.accuracy.reading_order import order_error
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import read_labels
+from ppocr_converters.pictures.render_canvas import Truth
 from ppocr_pipeline.pipeline import Line
 
 words = st.text("ab ，", max_size=8)
@@ -43,9 +44,27 @@ def test_folding_takes_spaces_and_width_away() -> None:
 def test_a_page_read_right_has_no_errors() -> None:
     lines = [line("one line", 0, 0, 100, 20), line("another", 0, 40, 100, 60)]
     counts = compare(lines, lines[::-1])
-    right = {"precision": 100, "recall": 100, "hmean": 100, "cer": 0, "exact": 100}
+    right = {"precision": 100, "recall": 100, "hmean": 100, "end_to_end": 100}
+    right |= {"cer": 0, "exact": 100}
     right |= {"folded_cer": 0, "folded_exact": 100}
     assert percent(counts) == {f"{name}_percent": value for name, value in right.items()}
+
+
+def test_end_to_end_is_of_boxes_with_the_right_text() -> None:
+    truth = [line("one line", 0, 0, 100, 20), line("two", 0, 40, 100, 60)]
+    found = [line("oneline", 0, 0, 100, 20), line("tw0", 0, 40, 100, 60)]
+    assert percent(compare(truth, found))["end_to_end_percent"] == 50
+    found.append(line("x", 500, 500, 600, 520))  # what is read beside the lines counts
+    assert percent(compare(truth, found))["end_to_end_percent"] == pytest.approx(40)
+
+
+def test_words_that_are_not_found_count_as_nothing() -> None:
+    first, second = line("one", 0, 0, 40, 20), line("two", 60, 0, 100, 20)
+    whole = Truth("one two", line("", 0, 0, 100, 20).box, (first, second))
+    half = Truth("one", first.box, (line("one", 0, 0, 20, 20),))
+    assert word_overlap([whole], [whole]) == pytest.approx(1)
+    assert word_overlap([whole], [half]) == pytest.approx(0.25)
+    assert word_overlap([whole], [line("one two", 0, 0, 100, 20)]) is None  # it tells no words
 
 
 def test_pieces_of_a_line_are_one_text_but_not_one_box() -> None:

@@ -1,12 +1,13 @@
 """What the comparison of peers is made of; peers themselves are stood in for by functions here."""
 
-import argparse
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ppocr_bench.errors import BenchError
@@ -14,11 +15,12 @@ from ppocr_bench.load import closed_loop
 from ppocr_bench.peers import children as processes
 from ppocr_bench.peers.children import Peer, Running, child, children, read_line
 from ppocr_bench.peers.environments import REQUIREMENTS, ensure_environment
-from ppocr_bench.peers.rounds import Rounds, reading
-from ppocr_bench.peers.table import PEERS
+from ppocr_bench.peers.rounds import Rounds
+from ppocr_bench.peers.table import PEERS, weights_of
+from ppocr_bench.pictures import Picture
+from ppocr_converters.pictures.render_canvas import Truth
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]
-LOW = [[x, y + 40] for x, y in BOX]
 FILES = [Path("/x/a"), Path("/x/b")]
 
 # Stands in for a reader: what it "reads" is the file's name, and "bad" and "end" go wrong.
@@ -77,41 +79,75 @@ def test_a_child_that_ends_says_why() -> None:
 
 def test_every_peer_has_a_reader_and_its_environment(tmp_path: Path) -> None:
     folder = Path(processes.__file__).parent / "readers"
-    for _, _, reader, _, _ in (row for rows in PEERS.values() for row in rows):
-        assert (folder / f"read_{reader}.py").is_file()
-        assert (REQUIREMENTS / f"{reader}.txt").is_file() or reader == "networks"
+    for row in PEERS.values():
+        assert (folder / f"read_{row.reader}.py").is_file()
+        assert (REQUIREMENTS / f"{row.environment}.txt").is_file() or row.reader == "networks"
     assert ensure_environment("networks", tmp_path / "none") == Path(sys.executable)
     assert not (tmp_path / "none").exists()
 
 
-def peer(name: str, ask: Callable[[Path], str], *, ours: str | None = None) -> Peer:
+def test_weights_are_those_from_which_the_repository_was_built(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no repository that `build` wrote"):
+        weights_of(tmp_path, tmp_path)
+    names = {"det": {"name": "PP-OCRv6_tiny_det"}, "rec": {"name": "PP-OCRv6_tiny_rec"}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"models": names}))
+    with pytest.raises(BenchError, match="--onnx"):
+        weights_of(tmp_path, tmp_path)
+    for model in names.values():
+        (tmp_path / model["name"]).mkdir()
+        (tmp_path / model["name"] / "converted.onnx").touch()
+    assert weights_of(tmp_path, tmp_path)["size"] == "tiny"
+
+
+def peer(
+    name: str,
+    ask: Callable[[Path], str],
+    *,
+    ours: str | None = None,
+    alone: bool | None = None,
+) -> Peer:
     """A peer that reads one line of each picture."""
 
     @contextlib.contextmanager
     def start() -> Iterator[Running]:
         yield Running(lambda path: [read_line(ask(path), 1.0, BOX)], [os.getpid()], {})
 
-    return Peer(name, "as it comes", start, ours=ours)
+    return Peer(name, "as it comes", start, ours=ours, alone=alone)
 
 
-def take(peers: list[Peer]) -> Rounds:
-    load = argparse.Namespace(clients=[1, 2], rounds=2, seconds=0.001)
-    rounds = Rounds(FILES, load)
-    rounds.run(peers)
-    return rounds
+def take(peers: list[Peer], kept: Path | None = None, rounds: int = 2) -> Rounds:
+    truth = (Truth("/x/a", np.array(BOX, np.float32)),)
+    found = Rounds({path: Picture(path.name, b"", truth) for path in FILES}, 0.001, kept)
+    found.run(peers, [1, 2], rounds)
+    return found
 
 
 def test_peers_take_turns_and_are_compared() -> None:
-    rounds = take([peer("ours (x)", str, ours="x"), peer("other", str)])
-    rows = rounds.rows()
+    others = [peer("other", str, alone=True), peer("other", str, alone=False)]
+    rows = take([peer("ours (x)", str, ours="x"), *others]).rows()
     loads = [(row["peer"], row["clients"]) for row in rows]
     assert loads == [("ours (x)", 1), ("other", 1), ("ours (x)", 2), ("other", 2)]
-    assert all(len(row["rounds"]) == 2 and row["memory_mib"] > 0 for row in rows)
-    assert [(r["equal"], r["ours"], r["cer_percent"]) for r in rounds.readings()] == [(2, 2, 0)] * 2
-    for mine, other in zip(rows[::2], rows[1::2], strict=True):
-        ratio = mine["pictures_per_second"] / other["pictures_per_second"]
-        assert other["times_x"] == pytest.approx(ratio)
-        assert mine["times_x"] == 1
+    for row in rows:
+        assert len(row["rounds"]) == 2
+        assert min(row["peak_memory_mib"], row["first_answer_s"], row["cpu_seconds"]) > 0
+        assert (row["end_to_end_percent"], row["exact_percent"]) == (50, 50)
+    for mine, theirs in zip(rows[::2], rows[1::2], strict=True):
+        ratio = mine["pictures_per_second"] / theirs["pictures_per_second"]
+        assert (mine["times"], theirs["times"]) == (1, pytest.approx(ratio))
+
+
+def test_a_run_goes_on_from_the_turns_that_were_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "turns.jsonl"
+    peers = [peer("ours (x)", str, ours="x")]
+    take(peers, kept, rounds=1)
+    assert len(kept.read_text().splitlines()) == 2
+    assert [len(row["rounds"]) for row in take(peers, kept, rounds=2).rows()] == [2, 2]
+    assert len(kept.read_text().splitlines()) == 4
+    take(peers, kept, rounds=2)
+    assert len(kept.read_text().splitlines()) == 4
+    kept.write_text("[]")
+    with pytest.raises(BenchError, match="was not written by --resume"):
+        take(peers, kept)
 
 
 def test_a_failing_peer_is_left_out_with_a_note() -> None:
@@ -123,12 +159,3 @@ def test_a_failing_peer_is_left_out_with_a_note() -> None:
     assert {row["peer"] for row in rounds.rows()} == {"ours (x)"}
     with pytest.raises(BenchError, match="out of paper"):
         take([peer("ours (x)", fail, ours="x")])
-
-
-def test_readings_are_held_beside_ours() -> None:
-    first = read_line("一二三", 0.9, BOX)
-    mine = [[first, read_line("four", 0.9, LOW)], [read_line("five", 0.9, BOX)]]
-    theirs = [[first, read_line("fcur", 0.9, LOW)], []]
-    found = reading(theirs, mine)
-    assert (found["lines"], found["equal"], found["ours"]) == (2, 1, 3)
-    assert found["cer_percent"] == pytest.approx(100 * (1 + 4) / 11)

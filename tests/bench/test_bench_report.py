@@ -14,6 +14,7 @@ from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
 from ppocr_bench.report.charts import HEIGHT, TOP, draw, ticks
 from ppocr_bench.verbs import report
+from ppocr_bench.verbs.machine import loads
 
 MACHINE = {
     **{"processor": "A <fast> one", "cores": 2, "memory_gib": 8, "load": 0.1, "system": "Linux"},
@@ -74,6 +75,31 @@ def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
     assert "<th>rest</th>" not in text
     assert not any(word in text for word in ("src=", "href=", "<script", "@import"))
     assert text.count("<table>") == 1
+
+
+def test_machines_are_put_side_by_side() -> None:
+    points = [
+        {"protocol": "grpc", "concurrency": 4, "p50_ms": 9.0, "p99_ms": 9.5},
+        {"protocol": "http", "concurrency": 4, "error": "refused"},
+    ]
+    rows = [points[0] | {"pictures_per_second": 12.0}, points[1]]
+    swept = Result("", tables={"points": Table(rows, ["protocol"])}).to_dict()
+    files = [
+        {"verb": verb, "title": verb, "machine": MACHINE | {"cores": cores}, **swept}
+        for verb, cores in (("machine", 2), ("sweep", 48), ("parity", 2))
+    ]
+    found = report.machines(files)
+    assert [(row["cores"], row["pictures_per_core_second"]) for row in found] == [
+        (2, 6),
+        (48, 0.25),
+    ]
+    assert "Machines compared" in report.html(files)
+    assert "Machines compared" not in report.html(files[:1])
+
+
+def test_loads_of_a_machine_grow_to_four_a_core() -> None:
+    assert loads(1) == [1, 2, 4]
+    assert loads(6) == [1, 2, 4, 8, 16, 24]
 
 
 def test_a_file_that_is_no_result_is_refused(

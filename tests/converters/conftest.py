@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from work_folders import CLS, DET, REC
 
 from ppocr_converters.graph.onnx_model import OnnxFile
 
 ROOT = Path(__file__).parents[2]
-DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
 
 
 @pytest.fixture(scope="session")

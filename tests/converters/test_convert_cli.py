@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+from work_folders import DET, REC
 
 from ppocr_converters.cli import main
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.files import only_one
 
 HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
@@ -43,10 +43,14 @@ def test_help_is_complete_and_loads_nothing_heavy(command: list[str], names: Seq
 
 def test_the_catalogue_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
-    assert f"{DET}" in capsys.readouterr().out
+    assert "small (default)  PP-OCRv6_small_det" in (shown := capsys.readouterr().out)
+    assert f"\n{DET} " in shown
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert {DET, REC} <= {entry["asset"]["name"] for entry in listed}
+    assert {DET, REC} <= {entry["asset"]["name"] for entry in listed["models"]}
+    assert [one["name"] for one in listed["sets"]] == ["tiny", "small", "medium", "v4"]
+    assert main(["list", "--family", "PP-OCRv5"]) == 0
+    assert not capsys.readouterr().out.startswith("set")
 
 
 def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from work_folders import DET, REC
 
 from ppocr_converters.catalogue.entries import catalogue
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import DictionaryError, ModelError
 from ppocr_converters.graph.compile import compile_model
 from ppocr_converters.graph.dictionary import read_dictionary

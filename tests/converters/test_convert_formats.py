@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from work_folders import CLS, REC
 
 from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.errors import ConvertError, ModelError
@@ -28,7 +29,6 @@ SAVE = Path(__file__).parent / "paddle_models" / "forms.py"
 # Not part of the project: a folder beside the checkout, where there is one.
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
 NO_PROBABILITIES = "numbers that are no probabilities"
-CLS, REC = "ch_ppocr_mobile_v2.0_cls", "PP-OCRv4_mobile_rec"
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from work_folders import DET, REC
 
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.files import sha256_files
 from ppocr_converters.graph.onnx_model import OnnxFile

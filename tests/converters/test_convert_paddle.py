@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from work_folders import CLS, DET, REC
 
 from ppocr_converters.catalogue.entries import catalogue
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.graph.check import check
 from ppocr_converters.graph.compile import compile_model
@@ -25,7 +25,6 @@ from ppocr_converters.proof.networks import source_network
 from ppocr_converters.proof.tensors import compare_file
 
 pytestmark = pytest.mark.paddle
-CLS = "ch_ppocr_mobile_v2.0_cls"
 
 
 def test_a_classifier_converts_compiles_and_proves(models: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from work_folders import CLS, DET, REC, V4
 
 from ppocr_converters.cli import main
-from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.added_nodes import PREFIX
@@ -182,7 +182,7 @@ def test_a_precision_that_is_not_proven_builds_nothing(
     repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "repository"
-    arguments = ["build", "--out", str(out), "--work", str(repository.parent), "--quiet"]
+    arguments = ["build", *V4, "--out", str(out), "--work", str(repository.parent), "--quiet"]
     bound = ["--tolerance", "max_difference=1e-7"]
     assert main([*arguments, "--det-precision", "fp16", *bound]) == 1
     assert "the bound is 1e-07" in capsys.readouterr().err

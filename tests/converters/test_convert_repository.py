@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from onnx import ModelProto
-from work_folders import work_of
+from work_folders import DET, REC, V4, work_of
 
 from ppocr_converters.cli import main
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.graph.onnx_model import load_onnx
@@ -25,7 +24,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 def build(work: Path, *more: str) -> int:
     profile = ["--profile", "cpu-onnxruntime"]
-    return main(["build", "--quiet", "--work", str(work), *profile, *more])
+    return main(["build", "--quiet", "--work", str(work), *V4, *profile, *more])
 
 
 @pytest.mark.paddle

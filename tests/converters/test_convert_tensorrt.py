@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from work_folders import DET, REC
 
 from ppocr_converters.cli import main
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.graph.added_nodes import cast_first
 from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx
 from ppocr_converters.repository.deployment_plan import Shapes

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from faults.small_disk import SmallDisk, small_disk
+from work_folders import V4
 
 from ppocr_converters.files import sha256_files
 
@@ -38,7 +39,7 @@ def disk(repository: Path, tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def build_another(disk: SmallDisk) -> subprocess.CompletedProcess[str]:
-    arguments = ["--out", disk.folder / "repository", "--profile", "cpu-onnxruntime"]
+    arguments = [*V4, "--out", disk.folder / "repository", "--profile", "cpu-onnxruntime"]
     command = disk.inside([CONVERT, "build", *arguments, "--det-concurrency", "1"])
     return subprocess.run(command, capture_output=True, text=True)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
-from work_folders import ONE_PICTURE
+from work_folders import CLS, ONE_PICTURE
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
@@ -27,9 +27,9 @@ PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
 def with_cls(repository: Path) -> Path:
     """The repository with the PP-OCRv4 mobile trio: detector, recogniser, classifier."""
     folder = repository.with_name("model_repository_cls")
-    command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build", "--cls"]
-    command += ["--profile", "cpu-onnxruntime", "--out", folder, *ONE_PICTURE]
-    subprocess.run(command, check=True)
+    command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build"]
+    command += ["--set", "v4", "--cls", CLS, "--profile", "cpu-onnxruntime", "--out", folder]
+    subprocess.run([*command, *ONE_PICTURE], check=True)
     return folder
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from work_folders import DET, REC
 
 from ppocr_converters.repository.serving_config.document import Document, parse_document
 from ppocr_converters.repository.serving_config.service import Service, plan_service
@@ -13,7 +14,6 @@ from ppocr_converters.repository.serving_config.service import Service, plan_ser
 HERE = Path(__file__).parent
 #: The old OCR example's configuration, written out again.
 EXAMPLE = HERE / "paddle_serving_example.yml"
-DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
 
 
 def small(**changes: Any) -> dict[str, Any]:

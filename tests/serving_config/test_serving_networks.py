@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_config.configs import DET, REC, document, service, small
+from serving_config.configs import document, service, small
+from work_folders import DET, REC
 
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.service import Service, plan_service

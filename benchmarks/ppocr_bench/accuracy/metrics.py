@@ -10,13 +10,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ppocr_converters.proof.differences import pair_lines
+from ppocr_converters.proof.differences import box_overlap, pair_lines
 from ppocr_pipeline.pipeline import Line
 
 INSIDE = 0.5  # share of a found box from which it lies on a true line
 
 
-#: A line with `text` and `box`, float32 [4, 2], pixels, clockwise from top-left.
+#: A line with `text` and `box`, float32 [4, 2], pixels, clockwise from top-left; `words`, where it
+#: has any, have the same.
 Read = Any
 
 
@@ -27,7 +28,8 @@ def compare(truth: Sequence[Read], lines: Sequence[Read]) -> Counter[str]:
     as texts and the boxes as boxes.
 
     Returns:
-        `truth_boxes`, `found_boxes`, and `matched_boxes` (pairs at IoU >= 0.5); of the texts
+        `truth_boxes`, `found_boxes`, `matched_boxes` (pairs at IoU >= 0.5) and `matched_texts` (of
+        these, pairs whose texts are equal when folded); of the texts
         `characters` that are there, `errors` (edits to those read, with every text read
         elsewhere) and `exact` lines. `folded_` ones are without spaces and with full-width forms
         taken as the plain ones.
@@ -35,8 +37,9 @@ def compare(truth: Sequence[Read], lines: Sequence[Read]) -> Counter[str]:
     read, elsewhere = assign(truth, lines)
     pairs = [*zip((one.text for one in truth), read, strict=True), *(("", t) for t in elsewhere)]
     boxes = [[Line("", 0.0, one.box, 0.0) for one in those] for those in (truth, lines)]
-    matched = len(pair_lines(*boxes))
-    counts = Counter(truth_boxes=len(truth), found_boxes=len(lines), matched_boxes=matched)
+    matched = pair_lines(*boxes)
+    counts = Counter(truth_boxes=len(truth), found_boxes=len(lines), matched_boxes=len(matched))
+    counts["matched_texts"] = sum(fold(truth[i].text) == fold(lines[j].text) for i, j in matched)
     for kind, change in (("", str), ("folded_", fold)):
         changed = [(change(expected), change(found)) for expected, found in pairs]
         counts[f"{kind}characters"] = sum(len(expected) for expected, _ in changed)
@@ -46,13 +49,16 @@ def compare(truth: Sequence[Read], lines: Sequence[Read]) -> Counter[str]:
 
 
 def percent(counts: Counter[str]) -> dict[str, float]:
-    """Precision, recall and hmean of the boxes, and the rates of errors and exact lines."""
-    precision = counts["matched_boxes"] / max(1, counts["found_boxes"])
-    recall = counts["matched_boxes"] / max(1, counts["truth_boxes"])
+    """Precision, recall and hmean of the boxes, and the rates of errors and exact lines.
+
+    `end_to_end` is the hmean of boxes whose text is right too.
+    """
+    there, found = counts["truth_boxes"], counts["found_boxes"]
     rates = {
-        "precision": precision,
-        "recall": recall,
-        "hmean": 2 * precision * recall / max(1e-9, precision + recall),
+        "precision": counts["matched_boxes"] / max(1, found),
+        "recall": counts["matched_boxes"] / max(1, there),
+        "hmean": 2 * counts["matched_boxes"] / max(1, there + found),
+        "end_to_end": 2 * counts["matched_texts"] / max(1, there + found),
     }
     for kind in ("", "folded_"):
         rates[f"{kind}cer"] = counts[f"{kind}errors"] / max(1, counts[f"{kind}characters"])
@@ -63,6 +69,24 @@ def percent(counts: Counter[str]) -> dict[str, float]:
 def fold(text: str) -> str:
     """Text without spaces, full-width letters and punctuation as the plain ones (NFKC)."""
     return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def word_overlap(truth: Sequence[Read], lines: Sequence[Read]) -> float | None:
+    """The mean IoU of the true words with the words found, 0 for one that was not found.
+
+    None where there are no words on the picture, or the reader tells none.
+    """
+    there = [word.box for line in truth for word in line.words]
+    found = [word.box for line in lines for word in getattr(line, "words", ())]
+    if not there or not found:
+        return None
+    middles = np.array([box.mean(axis=0) for box in found])
+    shares = []
+    for box in there:
+        low, high = box.min(axis=0), box.max(axis=0)
+        near = ((middles > 2 * low - high) & (middles < 2 * high - low)).all(axis=1)
+        shares.append(max((box_overlap(box, found[i]) for i in np.flatnonzero(near)), default=0.0))
+    return float(np.mean(shares))
 
 
 def edit_distance(a: str, b: str) -> int:

@@ -42,13 +42,15 @@ class Peer(NamedTuple):
     """One way to read pictures.
 
     `setting` says what it was set to. `start` starts it, and stops it on leaving. `ours` is the
-    name of the repository that it serves.
+    name of the repository that it serves. `alone` is whether it is asked by one client, or by
+    several, where it is not asked by either.
     """
 
     name: str
     setting: str
     start: Callable[[], contextlib.AbstractContextManager[Running]]
     ours: str | None = None
+    alone: bool | None = None
 
 
 def read_line(text: str, score: float, box: Any) -> Line:

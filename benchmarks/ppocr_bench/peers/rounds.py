@@ -2,71 +2,132 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import json
 import logging
-from collections.abc import Iterator, Sequence
-from functools import partial
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from ppocr_bench.accuracy.metrics import Read, compare
+from tqdm import tqdm
+
+from ppocr_bench.accuracy.metrics import compare, percent
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import closed_loop, in_turns
+from ppocr_bench.load import closed_loop
 from ppocr_bench.peers.children import Peer, Running
-from ppocr_bench.processes import process_snapshot
-from ppocr_bench.record import Run, summarise
+from ppocr_bench.pictures import Picture
+from ppocr_bench.processes import cpu_used, peak_memory_mib
+from ppocr_bench.record import percentile_ms
 from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)
+#: What one turn measures, and what a row tells of several: the median.
+MEASURED = ("pictures_per_second", "p50_ms", "p99_ms", "cpu_seconds")
 
 
 class Rounds:
     """All peers that run; one that fails is left out, and a note says why.
 
     Attributes:
-        running: those that did not fail, in the order in which they were started.
         notes: why others are left out.
+        versions: of every peer that ran.
     """
 
-    def __init__(self, files: Sequence[Path], args: argparse.Namespace) -> None:
-        """Take the pictures that are read in turn, and what `peers` was given."""
-        self._files, self._args = files, args
-        self.running: dict[Peer, Running] = {}
+    def __init__(
+        self, pictures: Mapping[Path, Picture], seconds: float, kept: Path | None = None
+    ) -> None:
+        """Take the pictures by file, how long a turn takes, and where turns are kept."""
+        self._pictures, self._seconds, self._path = pictures, seconds, kept
+        self._files = list(pictures)
         self.notes: list[str] = []
-        self._lines: dict[Peer, list[Sequence[Read]]] = {}
-        self._memory: dict[Peer, float] = {}
-        self._runs: dict[tuple[Peer, int], list[Run | None]] = {}
+        self.versions: dict[Peer, str] = {}
+        self._running: dict[Peer, Running] = {}
+        self._found: dict[Peer, dict[str, float]] = {}
+        self._turns: dict[tuple[str, int], list[dict[str, float]]] = {}
+        try:
+            for text in kept.read_text("utf-8").splitlines() if kept and kept.is_file() else ():
+                turn = json.loads(text)
+                self._turns.setdefault((turn["peer"], turn["clients"]), []).append(turn)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BenchError(f"{kept} was not written by --resume: {error!r}") from error
 
-    def run(self, peers: Sequence[Peer]) -> None:
-        """Start all, measure all, stop all; errors of ours are raised."""
+    def run(self, peers: Sequence[Peer], clients: Sequence[int], rounds: int) -> None:
+        """Start all, let each read all pictures, measure all, stop all; errors of ours are raised.
+
+        The first turn of each warms it up and is not counted. Rounds that were kept count.
+        """
         with contextlib.ExitStack() as opened:
             for peer in peers:
                 with self._without(peer):
                     logger.info("starting %s: %s", peer.name, peer.setting)
-                    self.running[peer] = opened.enter_context(peer.start())
-                    self._lines[peer] = list(map(self.running[peer].ask, self._files))
-            cases = [(peer, clients) for clients in self._args.clients for peer in self.running]
-            turns = {case: partial(self._turn, *case) for case in cases}
-            self._runs = in_turns(turns, self._args.rounds, warm_up=1)
-            for peer, running in list(self.running.items()):
+                    begin = time.monotonic()
+                    running = self._running[peer] = opened.enter_context(peer.start())
+                    running.ask(self._files[0])
+                    first = {"first_answer_s": time.monotonic() - begin}
+                    self._found[peer] = {**first, **self._accuracy(running)}
+                    versions = (f"{name} {one}" for name, one in running.versions.items())
+                    self.versions[peer] = ", ".join(versions)
+            cases = [
+                (peer, number)
+                for number in clients
+                for peer in self._running
+                if peer.alone in (None, number == 1)
+            ]
+            done = min((len(self._turns.get((p.name, n), ())) for p, n in cases), default=0)
+            # The first round warms up.
+            missing = [None, *range(done, rounds)] if done < rounds else []
+            for number in tqdm(missing, unit="round", disable=None):
+                for peer, count in cases:
+                    self._turn(peer, count, counts=number is not None)
+            for peer, running in list(self._running.items()):
                 with self._without(peer):
-                    held = [process_snapshot(pid).memory_mib for pid in running.pids]
-                    self._memory[peer] = sum(held)
+                    peaks = [peak_memory_mib(pid) for pid in running.pids]
+                    self._found[peer]["peak_memory_mib"] = sum(peaks)
 
-    def _turn(self, peer: Peer, clients: int) -> Run | None:
+    def _accuracy(self, running: Running) -> dict[str, float]:
+        total = Counter[str]()
+        for path, picture in self._pictures.items():
+            total.update(compare(picture.truth or (), running.ask(path)))
+        rates = percent(total)
+        names = ("end_to_end_percent", "exact_percent", "cer_percent")
+        return {name: rates[name] for name in names} if total["found_boxes"] else {}
+
+    def _turn(self, peer: Peer, clients: int, *, counts: bool) -> None:
         """One load on a peer, unless it has failed."""
-        run, files = None, self._files
-        if peer not in self.running:
-            return None
-        ask, seconds = self.running[peer].ask, self._args.seconds
+        files = self._files
         with self._without(peer):
+            if peer not in self._running:
+                return
+            ask, pids, _ = self._running[peer]
+            before = cpu_used(pids)
 
             def send(number: int) -> object:
                 return ask(files[number % len(files)])
 
-            run = closed_loop(send, clients, seconds=seconds, items=len(files))
-        return run  # noqa: RET504  # None where the peer failed
+            run = closed_loop(send, clients, seconds=self._seconds, items=len(files))
+            taken = run.latencies()
+            figures = (
+                run.per_second,
+                *(percentile_ms(taken, percent) for percent in (50, 99)),
+                (cpu_used(pids) - before) / len(run.answers),
+            )
+            if counts:
+                self._keep(
+                    {
+                        "peer": peer.name,
+                        "clients": clients,
+                        **dict(zip(MEASURED, figures, strict=True)),
+                    }
+                )
+
+    def _keep(self, turn: dict[str, Any]) -> None:
+        self._turns.setdefault((turn["peer"], turn["clients"]), []).append(turn)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(turn) + "\n")
 
     @contextlib.contextmanager
     def _without(self, peer: Peer) -> Iterator[None]:
@@ -78,42 +139,19 @@ class Rounds:
                 raise
             self.notes.append(f"{peer.name} is left out: {error}")
             logger.warning(self.notes[-1])
-            self.running.pop(peer, None)
+            self._running.pop(peer, None)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Each peer under each load; `times_NAME` is the throughput of ours over it."""
+        """Each peer under each load, medians of rounds; `times` is our first throughput over it."""
         rows: list[dict[str, Any]] = []
-        ours: dict[int, dict[str, float]] = {}
-        for (peer, clients), runs in self._runs.items():
-            if peer in self.running:
-                found = summarise([run for run in runs if run is not None])
-                where = {"peer": peer.name, "clients": clients}
-                rows.append({**where, **found, "memory_mib": self._memory[peer] or None})
-                mine = ours.setdefault(clients, {})
-                mine |= {} if peer.ours is None else {peer.ours: found["pictures_per_second"]}
+        for (name, clients), turns in sorted(self._turns.items(), key=lambda item: item[0][1]):
+            for peer in self._running:
+                if peer.name == name and peer.alone in (None, clients == 1):
+                    figures = {key: median(turn[key] for turn in turns) for key in MEASURED}
+                    rounds = [turn["pictures_per_second"] for turn in turns]
+                    found = {"peer": name, "clients": clients, **figures, "rounds": rounds}
+                    rows.append({**found, **self._found[peer], "ours": peer.ours is not None})
         for row in rows:
-            for label, speed in ours[row["clients"]].items():
-                row[f"times_{label}"] = speed / row["pictures_per_second"]
+            fastest = next(one for one in rows if one["ours"] and one["clients"] == row["clients"])
+            row["times"] = fastest["pictures_per_second"] / row["pictures_per_second"]
         return rows
-
-    def readings(self) -> list[dict[str, Any]]:
-        """What each peer reads beside what ours reads, which is started first."""
-        ours = self._lines[next(iter(self.running))]
-        read = {peer.name: self._lines[peer] for peer in self.running}
-        return [{"peer": name, **reading(one, ours)} for name, one in read.items() if any(one)]
-
-
-def reading(found: Sequence[Sequence[Read]], ours: Sequence[Sequence[Read]]) -> dict[str, Any]:
-    """What a peer reads beside what ours reads; lines for each picture.
-
-    `equal` are our lines that it reads with the same text at the same place; `cer_percent` are
-    edits from our texts to its own, spaces aside, in characters of ours.
-    """
-    counts = list(map(compare, ours, found))
-    characters = sum(one["folded_characters"] for one in counts)
-    return {
-        "lines": sum(map(len, found)),
-        "equal": sum(one["exact"] for one in counts),
-        "ours": sum(map(len, ours)),
-        "cer_percent": 100 * sum(one["folded_errors"] for one in counts) / max(1, characters),
-    }

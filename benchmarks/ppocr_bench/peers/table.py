@@ -6,14 +6,15 @@ clients as it has cores, or more.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
-from collections.abc import Iterator, Sequence
-from functools import partial
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import versions
 from ppocr_bench.networks import describe
 from ppocr_bench.old_ports import old_port
@@ -26,57 +27,105 @@ from ppocr_pipeline.pipeline import Line
 from ppocr_server.tritonserver.server import TritonServer
 
 CORES = available_cores()
-#: PaddleOCR's own values; what differs between the peers is not what they look for.
-PARAMETERS = "side 960, thresh 0.3, box 0.6, unclip 1.5, score 0.5, batches of 6, no cls"
-ALL_CORES = f"{CORES} threads; {PARAMETERS}"
-ONE_CORE = f"one thread each; {PARAMETERS}"
-#: By the names of --peers: what a peer is called, how it is set, its reader, how many processes of
-#: that, and what it is told beside the models.
-PEERS: dict[str, list[tuple[str, str, str, int, dict[str, Any]]]] = {
-    "bound": [("bound", "the bare networks, one thread each", "networks", CORES, {})],
-    "paddleocr": [("PaddleOCR", f"oneDNN, {ALL_CORES}", "paddleocr", 1, {"mkldnn": True})],
-    "rapidocr": [
-        ("RapidOCR, all threads", ALL_CORES, "rapidocr", 1, {"threads": CORES}),
-        ("RapidOCR, a process a core", ONE_CORE, "rapidocr", CORES, {"threads": 1}),
-    ],
+OURS = "ours"
+
+
+class Row(NamedTuple):
+    """A peer: its name in tables and environments, its reader, and what that is told."""
+
+    name: str
+    environment: str
+    reader: str
+    more: Mapping[str, Any] = {}
+
+
+#: By the names of options. Each reads with its own defaults.
+PEERS: dict[str, Row] = {
+    "bound": Row("bound", "networks", "networks"),
+    "rapidocr": Row("RapidOCR", "rapidocr", "rapidocr", {"use_cls": True}),
+    "faster_paddle": Row("faster-paddle", "faster_paddle", "faster_paddle"),
+    # Its classifier is not in the package.
+    "rapidocrlite": Row("RapidOCRLite", "rapidocrlite", "rapidocr", {"use_cls": False}),
+    "rusto": Row("rusto", "rusto", "rusto"),
+}
+#: What is read with, and where others are.
+PLACES = {
+    "--onnx": (Path, Path("build/onnx"), "where `build` put the ONNX files", "DIR"),
+    "--environments": (Path, Path("build"), "where the peers are installed", "DIR"),
 }
 
 
-def choose(
-    args: argparse.Namespace, repositories: Sequence[Path], models: dict[str, Any]
-) -> Iterator[Peer]:
-    """Ours first, one for each repository, then those that are wanted.
+def weights_of(repository: Path, onnx: Path) -> dict[str, Any]:
+    """What every reader is told: the files of a repository's networks before they were compiled.
 
-    `models` is what every reader is told; `args` has `files` beside the options.
+    Returns:
+        `repository`, `det_onnx`, `rec_onnx`, `dictionary`: paths; `size`: "tiny" or "small" for
+        PP-OCRv6, None for others.
+
+    Raises:
+        BenchError: the repository was not built here.
     """
-    for folder in repositories:
-        setting = f"tritonserver over gRPC, {describe(folder)}, as built"
-        yield Peer(f"ours ({folder.name})", setting, partial(ours, folder), ours=folder.name)
-    for name, setting, reader, number, more in (
-        row for key in args.peers or PEERS for row in PEERS[key]
-    ):
-        start = partial(installed, args, reader, number, models | more)
-        yield Peer(name, f"{setting}; processes: {number}", start)
-    for url in args.paddle_serving or ():
-        yield Peer(f"Paddle Serving, {url}", "as it runs there", partial(old, url))
+    try:
+        models = json.loads((repository / "manifest.json").read_text("utf-8"))["models"]
+        names = [models[network]["name"] for network in ("det", "rec")]
+    except (OSError, KeyError, ValueError) as error:
+        raise BenchError(f"{repository} is no repository that `build` wrote: {error!r}") from error
+    files = [(onnx / name / "converted.onnx").absolute() for name in names]
+    if missing := [str(path) for path in files if not path.is_file()]:
+        advice = "name the folder beside which `build` wrote the repository with --onnx"
+        raise BenchError(f"{' and '.join(missing)} missing: {advice}")
+    size = re.match(r"PP-OCRv6_(tiny|small)_", names[1])
+    return {
+        "repository": repository.absolute(),
+        "det_onnx": files[0],
+        "rec_onnx": files[1],
+        "dictionary": (repository / "recognize" / "1" / "dictionary.txt").absolute(),
+        "size": size and size[1],
+    }
 
 
-def installed(
-    args: argparse.Namespace, name: str, number: int, settings: dict[str, Any]
-) -> contextlib.AbstractContextManager[Running]:
-    """So many processes of a reader in its environment, which is made where it is missing."""
-    python = ensure_environment(name, args.environments / f"{name}-env")
-    return children(number, python, name, settings, args.files)
+def other(row: Row, weights: Mapping[str, Any], environments: Path, processes: int = 1) -> Peer:
+    """A peer in so many processes, which share the cores."""
+    threads = max(1, CORES // processes)
+    setting = ", ".join(
+        [f"processes: {processes}", f"threads each: {threads}", *map(str, row.more.items())]
+    )
+
+    @contextlib.contextmanager
+    def start() -> Iterator[Running]:
+        python = ensure_environment(row.environment, environments / f"{row.environment}-env")
+        told = {**weights, **row.more, "threads": threads}
+        with children(processes, python, row.reader, told) as running:
+            yield running
+
+    return Peer(row.name, setting, start, alone=processes == 1)
+
+
+def ours(repository: Path) -> Peer:
+    """Our server with one repository, asked over gRPC."""
+
+    @contextlib.contextmanager
+    def start() -> Iterator[Running]:
+        with (
+            TritonServer(repository) as server,
+            asking(f"grpc://{server.grpc_url}", {}, [server.pid]) as running,
+        ):
+            yield running
+
+    name = f"{OURS} ({repository.name})"
+    setting = f"tritonserver over gRPC, {describe(repository)}, as built"
+    return Peer(name, setting, start, ours=repository.name)
 
 
 @contextlib.contextmanager
-def ours(repository: Path) -> Iterator[Running]:
-    """Our server with one repository, asked over gRPC."""
-    with (
-        TritonServer(repository) as server,
-        OcrClient(f"grpc://{server.grpc_url}", timeout=TIMEOUT) as client,
-    ):
-        yield Running(lambda path: client.read(path.read_bytes()).lines, [server.pid], versions())
+def asking(url: str, options: Mapping[str, Any], pids: Sequence[int]) -> Iterator[Running]:
+    """A server of ours that runs, asked with options of the request."""
+    with OcrClient(url, timeout=TIMEOUT) as client:
+
+        def ask(path: Path) -> Sequence[Any]:
+            return client.read(path.read_bytes(), **options).lines
+
+        yield Running(ask, pids, versions())
 
 
 @contextlib.contextmanager

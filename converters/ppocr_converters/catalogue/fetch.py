@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ppocr_converters.catalogue.archives import take_files
-from ppocr_converters.catalogue.download import REMEDY, check_file, download
+from ppocr_converters.catalogue.download import check_file, download
 from ppocr_converters.catalogue.entries import Asset, FileSpec, Kind, Model, Source
 from ppocr_converters.catalogue.lock import default_lock, read_lock, record, seen
 from ppocr_converters.errors import FetchError, ModelError
@@ -31,6 +31,11 @@ KINDS = {
     "archive": frozenset({"archive", "files", "url"}),  # every address, whatever lies there
     "files": frozenset({"files", "url"}),
 }
+#: What to do about a model that cannot be had; every command can follow it.
+REMEDY = (
+    "try again later, or get the model with `ppocr-convert fetch NAME` from another address "
+    "(--mirror) or from files at hand (--from-dir, --from-wheel)"
+)
 #: Hosts that no network lies before.
 THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -91,9 +96,8 @@ def _fetch_asset(
     """Bring the files of one asset to `target` under the names given, each checked."""
     models = target.parent
     lock = supply.lock or default_lock(models)
-    locked = read_lock(lock).get(asset.name, {})
-    known = [locked.get(file.name, file) if file.sha256 is None else file for file in asset.files]
-    if all(_is_right(target / names[file.name], file) for file in known):
+    known = _known_files(asset, lock)
+    if _are_right(known, target, names):
         return
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", dir=models) as scratch_name:
@@ -112,9 +116,23 @@ def _fetch_asset(
     logger.info("fetched %s", asset.name)
 
 
-def _is_right(path: Path, file: FileSpec) -> bool:
-    """Whether a file is there as it was recorded; one of which nothing is known is not."""
-    return file.sha256 is not None and path.is_file() and sha256_file(path) == file.sha256
+def _known_files(asset: Asset, lock: Path) -> list[FileSpec]:
+    """The files of an asset with what the lock file has of those that nothing else is known of."""
+    locked = read_lock(lock).get(asset.name, {})
+    return [locked.get(file.name, file) if file.sha256 is None else file for file in asset.files]
+
+
+def _are_right(known: list[FileSpec], folder: Path, names: Mapping[str, str]) -> bool:
+    """Whether files are there as recorded; one of which nothing is known is not."""
+    paths = [(folder / names[file.name], file.sha256) for file in known]
+    return all(digest and path.is_file() and sha256_file(path) == digest for path, digest in paths)
+
+
+def is_fetched(model: Model, models: Path, supply: Supply | None = None) -> bool:
+    """Whether the network of a model was fetched before and is as it was recorded."""
+    lock = (supply or Supply()).lock or default_lock(models)
+    names = {file.name: file.name for file in model.asset.files}
+    return _are_right(_known_files(model.asset, lock), models / model.name, names)
 
 
 def _published(file: FileSpec, source: Source) -> FileSpec:
@@ -159,11 +177,13 @@ def _take_from_first(
         try:
             _take_from_source(source, published, scratch, supply, cache)
         except FetchError as error:
-            failed.append(str(error))
-            logger.warning("%s", error)
+            failed.append(error.problem)
+            logger.info("%s", error)
         else:
             return
-    raise FetchError(failed[0] if len(failed) == 1 else f"{asset.name}: " + "; ".join(failed))
+    if all(source.origin != "wheel" for source in asset.sources):
+        failed.append("no Python package holds it")
+    raise FetchError(f"{asset.name} cannot be had here: {'; '.join(failed)}", REMEDY)
 
 
 def _take_from_hand(
@@ -175,7 +195,9 @@ def _take_from_hand(
         _take_from_folder(own if own.is_dir() else supply.folder, names, scratch)
         return
     assert supply.wheel is not None
-    source = choose_sources(asset, "wheel")[0]
+    wheels = choose_sources(asset, "wheel")
+    named = [s for s in wheels if supply.wheel.match(wheel_pattern(s.address))]
+    source = (named or wheels)[0]
     take_files(supply.wheel, source.folder, _inside(asset.files, source), scratch)
 
 
@@ -271,17 +293,22 @@ def _download_packed(source: Source, mirror: str | None, cache: Path) -> Path:
     return archive if archive.exists() else download(mirrored(source.address, mirror), archive)
 
 
+def wheel_pattern(requirement: str) -> str:
+    """What the file of the wheel of `name==version` is called on every platform."""
+    name, _, version = requirement.partition("==")
+    return f"{name.replace('-', '_')}-{version}-*.whl"
+
+
 def download_wheel(requirement: str, folder: Path) -> Path:
     """Get the wheel of `name==version` with pip, without installing it; reuse one in `folder`.
 
     Raises:
         FetchError: pip is missing or fails; its last line is part of the message.
     """
-    name, _, version = requirement.partition("==")
-    pattern = f"{name.replace('-', '_')}-{version}-*.whl"
+    pattern = wheel_pattern(requirement)
     known = sorted(folder.glob(pattern))
     if known:
         return known[0]
     if (reason := run_pip("download", requirement, "--dest", str(folder))) is not None:
-        raise FetchError(f"pip cannot download {requirement}: {reason}; {REMEDY}")
+        raise FetchError(f"pip cannot download {requirement}: {reason}")
     return next(iter(folder.glob(pattern)))

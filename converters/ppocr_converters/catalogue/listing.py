@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ppocr_converters.catalogue.entries import Model
+from ppocr_converters.catalogue.sets import ModelSet
 
 HEAD = ("name", "kind", "family", "format", "MB", "reads", "dictionary", "licence", "sources")
+SET_HEAD = ("set", "models", "what it is")
 #: Languages named before the rest is counted.
 NAMED = 4
 
 
 def table(models: Iterable[Model]) -> str:
     """One line for each model under a head, in columns; "~" marks sizes that are about."""
-    rows = [HEAD, *(_row(model) for model in models)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return _columns([HEAD, *(_row(model) for model in models)])
+
+
+def set_table(sets: Iterable[ModelSet], default: str) -> str:
+    """One line for each set under a head: its name, its first way and what it is."""
+    rows = [
+        (
+            f"{one.name} (default)" if one.name == default else one.name,
+            " ".join(one.ways[0].values()),
+            one.about,
+        )
+        for one in sets
+    ]
+    return _columns([SET_HEAD, *rows])
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows in columns under the first one, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
             cell.rjust(width) if name == "MB" else cell.ljust(width)
-            for name, cell, width in zip(HEAD, row, widths, strict=True)
+            for name, cell, width in zip(rows[0], row, widths, strict=True)
         )
         for row in rows
     ]

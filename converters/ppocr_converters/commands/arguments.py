@@ -44,6 +44,12 @@ def add_opset(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Add which set of models is meant."""
+    text = "models that belong together: tiny, small (the default), medium or v4; see `list`"
+    parser.add_argument("--set", metavar="NAME", help=text)
+
+
 def add_dictionary(parser: argparse.ArgumentParser) -> None:
     """Add what a recogniser needs beside its network."""
     parser.add_argument("--dict", type=Path, metavar="FILE", help="characters of a recogniser")

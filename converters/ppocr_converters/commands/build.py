@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocr_converters.commands import CLS, DET, REC
 from ppocr_converters.commands.arguments import (
     WORK,
     add_command,
@@ -16,6 +15,7 @@ from ppocr_converters.commands.arguments import (
     add_opset,
     add_opt,
     add_proof,
+    add_set,
     add_supply,
     check_tolerance,
     proof_line,
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from ppocr_converters.catalogue.entries import Kind
     from ppocr_converters.repository.build import Built
     from ppocr_converters.repository.deployment_plan import Plan
+    from ppocr_converters.repository.model_source import ModelChoice
 
+#: In place of a classifier: none is built in.
+NO_MODEL = "none"
 PROFILE, FAST = "cpu", "cpu-openvino-bf16"
 #: Options of `build` that a config.yml stands for.
 OF_CONFIG = (
+    "set",
     "det",
     "rec",
     "cls",
@@ -57,14 +61,12 @@ def add_build(commands: Any) -> None:
     build = add_command(commands, "build", run_build, "all of it: a repository to serve")
     build.add_argument("--config", type=Path, metavar="FILE", help="a Paddle Serving config.yml")
     add_opt(build)
-    build.add_argument("--det", help=f"name, folder or ONNX file ({DET})")
-    build.add_argument("--rec", help=f"name, folder or ONNX file ({REC})")
-    build.add_argument(
-        "--cls",
-        nargs="?",
-        const=CLS,
-        help=f"turn lines that are upside down: name, folder or ONNX file ({CLS})",
-    )
+    add_set(build)
+    text = "name, folder or ONNX file (that of the set)"
+    build.add_argument("--det", metavar="MODEL", help=text)
+    build.add_argument("--rec", metavar="MODEL", help=text)
+    text = f"turns lines that are upside down: as --det, or {NO_MODEL}"
+    build.add_argument("--cls", nargs="?", metavar="MODEL", help=text)
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
     build.add_argument(
@@ -169,27 +171,34 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
 
 
 def _build_from_names(arguments: argparse.Namespace) -> Built:
+    from ppocr_converters.catalogue.sets import find_set
     from ppocr_converters.repository.build import BuildRequest, build
-    from ppocr_converters.repository.model_source import ModelChoice
 
     if arguments.opt:
         raise ConvertError("--opt changes what a config.yml says; name one with --config")
-    space = False if arguments.no_space else None
-    models: dict[Kind, ModelChoice] = {
-        "det": ModelChoice(arguments.det or DET),
-        "rec": ModelChoice(arguments.rec or REC, arguments.dict, space, arguments.height),
-    }
-    if arguments.cls is not None:
-        models["cls"] = ModelChoice(arguments.cls)
     request = BuildRequest(
         arguments.work,
-        models,
+        [_choices(arguments, way) for way in find_set(arguments.set).ways],
         _plan(arguments),
         precisions=_precisions(arguments),
         bounds=arguments.tolerance,
         **_common(arguments),
     )
     return build(request)
+
+
+def _choices(arguments: argparse.Namespace, models: Mapping[Kind, str]) -> dict[Kind, ModelChoice]:
+    """The models of one way to get a set, those that a user names in their place."""
+    from ppocr_converters.repository.model_source import ModelChoice
+
+    space = False if arguments.no_space else None
+    of_rec = {"dictionary": arguments.dict, "space": space, "height": arguments.height}
+    names = {kind: getattr(arguments, kind) or name for kind, name in models.items()}
+    return {
+        kind: ModelChoice(name, **(of_rec if kind == "rec" else {}))
+        for kind, name in names.items()
+        if (kind, name) != ("cls", NO_MODEL)
+    }
 
 
 def _common(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -7,12 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocr_converters.commands import DET, REC
 from ppocr_converters.commands.arguments import (
     WORK,
     add_command,
     add_dictionary,
     add_opset,
+    add_set,
     add_supply,
     show,
     supply_of,
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def add_model_commands(commands: Any) -> None:
     """Add the commands of this file."""
     fetch = add_command(commands, "fetch", run_fetch, "get models of the catalogue, checked")
-    fetch.add_argument("name", nargs="*", default=[DET, REC], help=f"by default {DET} {REC}")
+    fetch.add_argument("name", nargs="*", help="by default those of a set")
+    add_set(fetch)
     fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
     fetch.add_argument(
         "--source",
@@ -35,7 +36,7 @@ def add_model_commands(commands: Any) -> None:
     )
     add_supply(fetch)
 
-    list_ = add_command(commands, "list", run_list, "show the catalogue")
+    list_ = add_command(commands, "list", run_list, "show the sets and all models")
     list_.add_argument("--family", help="only this one, PP-OCRv5 for instance")
 
     convert = add_command(commands, "convert", run_convert, "Paddle to ONNX with dynamic shapes")
@@ -69,21 +70,34 @@ def run_fetch(arguments: argparse.Namespace) -> None:
     """Get models of the catalogue."""
     from ppocr_converters.catalogue.entries import catalogue
     from ppocr_converters.catalogue.fetch import fetch
+    from ppocr_converters.catalogue.sets import find_set
+    from ppocr_converters.repository.model_source import ModelChoice, find_sources
 
-    known = [catalogue().find(name) for name in arguments.name]
-    supply = supply_of(arguments, arguments.source)
-    for model in known:
+    if arguments.name and arguments.set:
+        raise ConvertError("name models, or a set with --set, not both")
+    supply, names = supply_of(arguments, arguments.source), arguments.name
+    if not names:
+        ways = [{k: ModelChoice(n) for k, n in way.items()} for way in find_set(arguments.set).ways]
+        names = [source.name for source in find_sources(ways, arguments.models, supply).values()]
+    for model in [catalogue().find(name) for name in names]:
         folder = fetch(model, arguments.models, supply)
         show(arguments, {"name": model.name, "folder": str(folder)}, str(folder))
 
 
 def run_list(arguments: argparse.Namespace) -> None:
-    """Show the catalogue."""
+    """Show the sets, unless one family is asked for, and the models."""
     from ppocr_converters.catalogue.entries import catalogue
-    from ppocr_converters.catalogue.listing import table
+    from ppocr_converters.catalogue.listing import set_table, table
+    from ppocr_converters.catalogue.sets import default_set, model_sets
 
     chosen = catalogue().of_family(arguments.family)
-    show(arguments, [dataclasses.asdict(model) for model in chosen], table(chosen))
+    sets = [] if arguments.family else list(model_sets().values())
+    facts = {
+        "sets": [dataclasses.asdict(one) for one in sets],
+        "models": [dataclasses.asdict(model) for model in chosen],
+    }
+    shown = [set_table(sets, default_set()), ""] if sets else []
+    show(arguments, facts, "\n".join([*shown, table(chosen)]))
 
 
 def run_convert(arguments: argparse.Namespace) -> None:

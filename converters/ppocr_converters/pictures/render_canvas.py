@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -15,16 +17,29 @@ Colour = tuple[int, int, int]
 Face = Literal["sans", "serif"]
 
 
+#: A Chinese or Japanese character, or what stands between spaces and such characters.
+WORD = re.compile(r"[\u3005-\u30ff\u3400-\u9fff]|[^\s\u3005-\u30ff\u3400-\u9fff]+")
+
+
 @dataclass(frozen=True)
 class Truth:
-    """One line that is written on a page.
+    """One line that is written on a page, or one word of it.
 
     `box` is float32 [4, 2], x and y in pixels, clockwise from the corner that is top-left in the
-    picture: the ink of the line with a margin of a tenth of the letter size around it.
+    picture: the ink of the line with a margin of a tenth of the letter size around it. The box of
+    a word is as high as its line, and as wide as the pen moves. A word is one Chinese or Japanese
+    character, or the other letters between spaces.
     """
 
     text: str
     box: npt.NDArray[np.float32]
+    words: tuple[Truth, ...] = ()
+
+    def moved(self, move: Callable[[npt.NDArray[np.float32]], npt.NDArray]) -> Truth:
+        """The same line elsewhere; `move` is given boxes, float32 [4, 2]."""
+        box = move(self.box).astype(np.float32)
+        words = tuple(word.moved(move) for word in self.words)
+        return replace(self, box=box, words=words)
 
 
 @dataclass(frozen=True)
@@ -44,10 +59,15 @@ class Page:
 
 @dataclass
 class Canvas:
-    """An RGB picture to draw on that remembers its lines of text."""
+    """An RGB picture to draw on that remembers its lines of text.
+
+    With `full_height` the box of a line is at least as high as a Chinese character, as people draw
+    boxes around digits and small letters.
+    """
 
     picture: Image.Image
     lines: list[Truth] = field(default_factory=list)
+    full_height: bool = False
 
     @property
     def pen(self) -> ImageDraw.ImageDraw:
@@ -85,8 +105,17 @@ class Canvas:
         letters = font(face, size)
         self.pen.text((x, y), text, ink, letters, anchor=anchor, stroke_width=weight)
         ink_box = self.pen.textbbox((x, y), text, letters, anchor=anchor, stroke_width=weight)
-        left, top, right, bottom = grow(ink_box, 0.1 * size)
-        self.lines.append(Truth(text, corners(left, top, right, bottom)))
+        left, top, right, bottom = ink_box
+        if self.full_height:
+            _, high, _, low = self.pen.textbbox((x, y), "国", letters, anchor=anchor)
+            top, bottom = min(top, high), max(bottom, low)
+        left, top, right, bottom = grow((left, top, right, bottom), 0.1 * size)
+        words = []
+        begin = x if anchor[0] == "l" else ink_box[0] - letters.getbbox(text)[0]
+        for word in WORD.finditer(text):
+            start, end = (begin + letters.getlength(text[:place]) for place in word.span())
+            words.append(Truth(word.group(), corners(start, top, end, bottom)))
+        self.lines.append(Truth(text, corners(left, top, right, bottom), tuple(words)))
         return left, top, right, bottom
 
     def write_down(
@@ -105,7 +134,12 @@ class Canvas:
             boxes.append(self.pen.textbbox(at, letter, letters, anchor="mm", stroke_width=weight))
         edges = np.array(boxes)
         (left, top), (right, bottom) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
-        self.lines.append(Truth(text, corners(*grow((left, top, right, bottom), 0.1 * size))))
+        left, top, right, bottom = grow((left, top, right, bottom), 0.1 * size)
+        words = tuple(
+            Truth(letter, corners(left, high, right, low))
+            for letter, (_, high, _, low) in zip(text, boxes, strict=True)
+        )
+        self.lines.append(Truth(text, corners(left, top, right, bottom), words))
 
     def page(self, name: str, *, orientation: int = 1) -> Page:
         """The finished page."""
@@ -160,8 +194,29 @@ def tilt(canvas: Canvas, degrees: float, background: Colour) -> Canvas:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     old_middle = np.array(canvas.picture.size) / 2
     new_middle = np.array(turned.size) / 2
+    return Canvas(
+        turned,
+        [line.moved(lambda box: (box - old_middle) @ turn.T + new_middle) for line in canvas.lines],
+    )
+
+
+def from_one_side(canvas: Canvas, background: Colour, shorter: float) -> Canvas:
+    """The canvas photographed from its left: the right edge is `shorter` at either end.
+
+    Args:
+        canvas: what is photographed.
+        background: what is seen beside it.
+        shorter: in heights of the canvas.
+    """
+    width, height = canvas.picture.size
+    far = shorter * height
+    corners_now = np.array([[0, 0], [width, far], [width, height - far], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners(0, 0, width, height), corners_now)
+    pixels = cv2.warpPerspective(
+        np.asarray(canvas.picture), matrix, (width, height), borderValue=background
+    )
     lines = [
-        Truth(line.text, ((line.box - old_middle) @ turn.T + new_middle).astype(np.float32))
+        line.moved(lambda box: cv2.perspectiveTransform(box[None], matrix)[0])
         for line in canvas.lines
     ]
-    return Canvas(turned, lines)
+    return Canvas(Image.fromarray(pixels), lines)

@@ -6,14 +6,19 @@ The lines of a page are in the order in which a person reads them.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
 from PIL import Image
 
-from ppocr_converters.pictures.render_canvas import Canvas, Colour, Page, Truth, font, tilt
+from ppocr_converters.pictures.render_canvas import (
+    Canvas,
+    Colour,
+    Page,
+    font,
+    from_one_side,
+    tilt,
+)
 from ppocr_converters.pictures.render_texts import CHINESE, ENGLISH, random_word
 
 PAPER: Colour = (252, 250, 246)
@@ -24,7 +29,14 @@ MARGIN = 60
 PERSPECTIVE = 0.1  # of the width, by which the far edge of a page in perspective is shorter
 
 
-def render_layout(name: str, seed: int = 0, *, skew: float = 0, perspective: bool = False) -> Page:
+def render_layout(
+    name: str,
+    seed: int = 0,
+    *,
+    skew: float = 0,
+    perspective: bool = False,
+    texts: Sequence[str] = CHINESE,
+) -> Page:
     """One page of a layout; the same arguments give the same page.
 
     Args:
@@ -32,15 +44,16 @@ def render_layout(name: str, seed: int = 0, *, skew: float = 0, perspective: boo
         seed: which page.
         skew: turned clockwise by so many degrees.
         perspective: photographed from one side; rows then run towards each other.
+        texts: of which running text is made.
 
     Raises:
         KeyError: there is no such layout.
     """
     rng = random.Random(seed)  # nosec B311 # not for secrets
-    canvas = Canvas(Image.new("RGB", (1000, 1400), PAPER))
-    LAYOUTS[name](_Writer(canvas, rng))
+    canvas = Canvas(Image.new("RGB", (1000, 1400), PAPER), full_height=True)
+    LAYOUTS[name](_Writer(canvas, rng, texts))
     if perspective:
-        canvas = _from_one_side(canvas)
+        canvas = from_one_side(canvas, PAPER, PERSPECTIVE)
     if skew:
         canvas = tilt(canvas, skew, PAPER)
     turned = f"_{skew:+g}" if skew else "_perspective" if perspective else ""
@@ -51,6 +64,7 @@ def render_layout(name: str, seed: int = 0, *, skew: float = 0, perspective: boo
 class _Writer:
     canvas: Canvas
     rng: random.Random
+    texts: Sequence[str] = CHINESE
 
     def write(self, x: float, y: float, text: str, size: int = SIZE, anchor: str = "la") -> None:
         self.canvas.write(x, y, text, size, ink=INK, anchor=anchor)
@@ -64,10 +78,11 @@ class _Writer:
     def filled(self, width: float) -> str:
         """Running text that fills a line of `width` pixels."""
         letters, text = font("sans", SIZE), ""
+        between = " " if " " in self.texts[0] else ""
         while letters.getlength(text) < width:
-            text += self.rng.choice(CHINESE)
+            text += between * bool(text) + self.rng.choice(self.texts)
         while letters.getlength(text) > width:
-            text = text[:-1]
+            text = text[: text.rfind(" ")] if " " in text and between else text[:-1]
         return text
 
     def down(self, x: float, y: float, letters: int) -> None:
@@ -162,19 +177,3 @@ LAYOUTS: dict[str, Callable[[_Writer], None]] = {
     "poem": _poem,
     "mixed": _mixed,
 }
-
-
-def _from_one_side(canvas: Canvas) -> Canvas:
-    width, height = canvas.picture.size
-    near, far = 0.0, PERSPECTIVE * height
-    corners = np.array([[0, near], [width, far], [width, height - far], [0, height]], np.float32)
-    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    matrix = cv2.getPerspectiveTransform(flat, corners)
-    pixels = cv2.warpPerspective(
-        np.asarray(canvas.picture), matrix, (width, height), borderValue=PAPER
-    )
-    lines = [
-        Truth(line.text, cv2.perspectiveTransform(line.box[None], matrix)[0])
-        for line in canvas.lines
-    ]
-    return Canvas(Image.fromarray(pixels), lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from ppocr_converters.pictures.render_canvas import (
@@ -210,14 +211,13 @@ def landscape() -> Page:
 
 def _turned_right(board: Canvas, left: int, top: int) -> list[Truth]:
     """The board's lines after a quarter turn clockwise, placed at `left`, `top`."""
-    turned = []
-    for line in board.lines:
-        (x0, y0), (x1, y1) = line.box[0], line.box[2]
-        height = board.picture.height
-        turned.append(
-            Truth(line.text, corners(left + height - y1, top + x0, left + height - y0, top + x1))
-        )
-    return turned
+    height = board.picture.height
+
+    def turn(box: np.ndarray) -> np.ndarray:
+        (x0, y0), (x1, y1) = box[0], box[2]
+        return corners(left + height - y1, top + x0, left + height - y0, top + x1)
+
+    return [line.moved(turn) for line in board.lines]
 
 
 def _sheet(canvas: Canvas, box: tuple[int, int, int, int], colour: Colour) -> None:

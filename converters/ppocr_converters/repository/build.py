@@ -18,7 +18,7 @@ from ppocr_converters.repository.deployment_plan import Plan, device_of
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.memory import totals
 from ppocr_converters.repository.model_build import CompiledModel, build_model
-from ppocr_converters.repository.model_source import ModelChoice, check_choice, find_model_source
+from ppocr_converters.repository.model_source import ModelChoice, check_choice, find_sources
 from ppocr_converters.repository.source import Steps, find_steps
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,8 @@ class BuildRequest:
 
     Attributes:
         work: where fetched, converted and compiled models are kept, a folder each.
-        models: "det", "rec" and, for lines that are upside down, "cls".
+        ways: to get the models, the best first; each has "det", "rec" and, for lines that are
+            upside down, "cls". See `find_sources`.
         plan: instances, devices, batching and engine of every model.
         out: the folder to serve, `<work>/model_repository` by default; one that is there is
             replaced only by a complete one.
@@ -45,7 +46,7 @@ class BuildRequest:
     """
 
     work: Path
-    models: Mapping[Kind, ModelChoice]
+    ways: Sequence[Mapping[Kind, ModelChoice]]
     plan: Plan
     out: Path | None = None
     precisions: Mapping[str, str] = field(default_factory=dict)
@@ -89,8 +90,9 @@ def build(request: BuildRequest) -> Built:
     steps = find_steps(request.source)
     check_plan(request.plan, file_precisions(request.plan, request.precisions))
     check_target(out, steps, replace_steps=request.replace_steps)
-    for kind, choice in request.models.items():
-        check_choice(choice, kind)
+    for way in request.ways:
+        for kind, choice in way.items():
+            check_choice(choice, kind)
     work = request.work / "onnx"
     models = _compiled(request, work, steps.folder)
     proofs = prove_served(
@@ -116,10 +118,7 @@ def default_out(work: Path) -> Path:
 
 def _compiled(request: BuildRequest, work: Path, source: Path) -> dict[str, CompiledModel]:
     """The models in the precisions asked for, each proven on its own."""
-    sources = {
-        kind: find_model_source(choice, request.work / "models", kind=kind, supply=request.supply)
-        for kind, choice in request.models.items()
-    }
+    sources = find_sources(request.ways, request.work / "models", request.supply)
     folders = _folders({kind: source.name for kind, source in sources.items()})
     models: dict[str, CompiledModel] = {
         kind: build_model(source, work / folders[kind], opset=request.opset)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ppocr_converters.catalogue.entries import Kind, Model, Normalisation, catalogue
-from ppocr_converters.catalogue.fetch import Supply, fetch
-from ppocr_converters.errors import CatalogueError, ModelError
+from ppocr_converters.catalogue.fetch import REMEDY, Supply, fetch, is_fetched
+from ppocr_converters.errors import CatalogueError, FetchError, ModelError
 from ppocr_converters.graph.dictionary import read_dictionary
 from ppocr_converters.graph.kinds import expect_kind
 from ppocr_converters.graph.model_files import find_model, kind_at, own_dictionary
 from ppocr_converters.paddle.inference_yml import OwnSettings, read_settings
 from ppocr_converters.paddle.model_folder import find_paddle_model
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,43 @@ class ModelSource:
         """How each kind of model is fed, this one as its own files say."""
         kinds = catalogue().kinds
         return {kind: self.own.normalisation or norm for kind, norm in kinds.items()}
+
+
+def find_sources(
+    ways: Sequence[Mapping[Kind, ModelChoice]], models: Path, supply: Supply | None = None
+) -> dict[Kind, ModelSource]:
+    """The models of the first way that can be had whole; one that is fetched already comes first.
+
+    Args:
+        ways: the models by their kind, each way to get them, the best first.
+        models: see `find_model_source`.
+        supply: see `find_model_source`.
+
+    Raises:
+        CatalogueError: see `find_model_source`.
+        FetchError: no way leads to them; what each lacks is named.
+    """
+    failed: list[str] = []
+    for way in sorted(ways, key=lambda way: not _is_here(way, models, supply)):
+        if failed:
+            names = ", ".join(choice.model for choice in way.values())
+            logger.warning("the set cannot be had in its first form here; taking %s", names)
+        try:
+            return {
+                kind: find_model_source(choice, models, kind=kind, supply=supply)
+                for kind, choice in way.items()
+            }
+        except FetchError as error:
+            failed.append(error.problem)
+    raise FetchError("; ".join(failed), REMEDY)
+
+
+def _is_here(way: Mapping[Kind, ModelChoice], models: Path, supply: Supply | None) -> bool:
+    """Whether nothing of a way has to be fetched."""
+    return all(
+        Path(choice.model).exists() or is_fetched(_known(choice.model), models, supply)
+        for choice in way.values()
+    )
 
 
 def find_model_source(

@@ -50,5 +50,5 @@ def build_service(service: Service, work: Path, **more: Any) -> Built:
     """
     for path, text in service.warnings.items():
         logger.warning("%s: %s: %s", service.plan.name, path, text)
-    request = BuildRequest(work, service.networks, service.plan, precisions=service.precisions)
+    request = BuildRequest(work, [service.networks], service.plan, precisions=service.precisions)
     return build(replace(request, **more))

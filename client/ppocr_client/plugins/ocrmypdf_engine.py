@@ -1,0 +1,223 @@
+"""The OCR engine of OCRmyPDF 17.
+
+OCRmyPDF finds it by `ocrmypdf_entry_point` once the package is installed. It is used where
+`--ppocr-url` is given, and leaves every other run as it is. `ppocr_client.plugins.ocrmypdf` makes
+it the only engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocrmypdf import hookimpl
+from ocrmypdf.exceptions import (
+    BadArgsError,
+    ExitCodeException,
+    InputFileError,
+    MissingDependencyError,
+)
+from ocrmypdf.pluginspec import OcrEngine, OrientationConfidence
+from pydantic import BaseModel
+
+from ppocr_client.client import OcrClient
+from ppocr_client.errors import AccessDenied, ImageError, ModelNotFound, OcrError, ServerUnavailable
+from ppocr_client.exports.hocr import to_hocr
+from ppocr_client.plugins.ocrmypdf_pages import page_element, slope_angle
+from ppocr_client.results import OcrResult
+from ppocr_client.transport.base import Tls
+
+if TYPE_CHECKING:
+    from ocrmypdf import OcrOptions
+    from ocrmypdf.hocrtransform import OcrElement
+
+# OCRmyPDF sends as many pages as it has workers. A busy server refuses some of them at once, and
+# the timeout of a page, not a number of tries, says how long it waits for its turn.
+RETRIES = 1000
+READY_TIMEOUT = 10.0  # seconds for the server's first answer
+
+log = logging.getLogger(__name__)
+
+
+class PpocrOptions(BaseModel):
+    """The engine's options; OCRmyPDF fills them in from `--ppocr-…`."""
+
+    url: str | None = None
+    model: str = "ocr"
+    token: str | None = None
+    ca: str | None = None
+    timeout: float = 180.0
+
+
+@hookimpl
+def register_options() -> dict[str, type[BaseModel]]:
+    """The engine's options and their namespace."""
+    return {"ppocr": PpocrOptions}
+
+
+@hookimpl
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options to OCRmyPDF's command line."""
+    group = parser.add_argument_group("PaddleOCR on Triton", "Read with a ppocr-triton server")
+    group.add_argument(
+        "--ppocr-url",
+        metavar="URL",
+        help="read with this server: grpc://HOST:PORT, http://HOST:PORT, grpcs:// or https://",
+    )
+    group.add_argument(
+        "--ppocr-model", metavar="NAME", default="ocr", help="the pipeline's name on the server"
+    )
+    group.add_argument(
+        "--ppocr-token",
+        metavar="TOKEN",
+        help="sent as 'Authorization: Bearer TOKEN' (default: the environment's PPOCR_TOKEN)",
+    )
+    group.add_argument("--ppocr-ca", metavar="PEM", help="certificate authorities to trust")
+    group.add_argument(
+        "--ppocr-timeout",
+        metavar="S",
+        type=float,
+        default=180.0,
+        help="seconds for each page, waiting for a busy server included",
+    )
+
+
+@hookimpl
+def check_options(options: OcrOptions) -> None:
+    """Refuse before the first page what cannot work: options, and a server that does not answer.
+
+    Raises:
+        ExitCodeException: If the engine is chosen and cannot be used.
+    """
+    if not chosen(options):
+        return
+    if options.pdf_renderer == "sandwich":
+        raise BadArgsError("--pdf-renderer sandwich is Tesseract's own; use auto or fpdf2")
+    with _as_ocrmypdf_errors(), _client(options) as client:
+        client.wait_ready(READY_TIMEOUT)
+
+
+@hookimpl
+def get_ocr_engine(options: OcrOptions | None) -> OcrEngine | None:
+    """The engine where it is chosen; None leaves the choice to the others."""
+    return PpocrEngine() if options is not None and chosen(options) else None
+
+
+def chosen(options: OcrOptions) -> bool:
+    """Whether a run names a server, and no other engine."""
+    return options.ppocr.url is not None and options.ocr_engine == "auto"
+
+
+class PpocrEngine(OcrEngine):
+    """Reads pages with a ppocr-triton server.
+
+    Its methods raise OCRmyPDF's own errors, which end the program with a message and an exit code.
+    """
+
+    @staticmethod
+    def version() -> str:
+        """The version of this package."""
+        return version("ppocr-triton")
+
+    @staticmethod
+    def creator_tag(options: OcrOptions) -> str:
+        """What the PDF file names as its creator."""
+        return f"PaddleOCR on Triton (ppocr-triton {version('ppocr-triton')})"
+
+    def __str__(self) -> str:
+        return f"ppocr-triton {version('ppocr-triton')}"
+
+    @staticmethod
+    def languages(options: OcrOptions) -> set[str]:
+        """None: the server's models decide, and OCRmyPDF checks `--language` against no list."""
+        return set()
+
+    @staticmethod
+    def get_orientation(input_file: Path, options: OcrOptions) -> OrientationConfidence:
+        """Not known: pages stay as they are."""
+        return OrientationConfidence(angle=0, confidence=0.0)
+
+    @staticmethod
+    def get_deskew(input_file: Path, options: OcrOptions) -> float:
+        """The counter-clockwise turn, in degrees, that makes the page's lines level."""
+        with _as_ocrmypdf_errors(), _client(options) as client:
+            return slope_angle(client.detect(input_file).boxes)
+
+    @staticmethod
+    def supports_generate_ocr() -> bool:
+        """Yes: results are passed on as OCRmyPDF's own elements."""
+        return True
+
+    @staticmethod
+    def generate_ocr(
+        input_file: Path, options: OcrOptions, page_number: int = 0
+    ) -> tuple[OcrElement, str]:
+        """Read a page.
+
+        Args:
+            input_file: Its picture.
+            options: The run's options.
+            page_number: Counted from 0.
+
+        Returns:
+            An `ocr_page` of lines in reading order, and their text.
+        """
+        result = _read(input_file, options)
+        return page_element(result, page_number), result.text
+
+    @staticmethod
+    def generate_hocr(
+        input_file: Path, output_hocr: Path, output_text: Path, options: OcrOptions
+    ) -> None:
+        """Read a page into an hOCR file and a text file."""
+        result = _read(input_file, options)
+        output_hocr.write_text(to_hocr([result], names=[input_file.name]), "utf-8")
+        output_text.write_text(result.text, "utf-8")
+
+    @staticmethod
+    def generate_pdf(
+        input_file: Path, output_pdf: Path, output_text: Path, options: OcrOptions
+    ) -> None:
+        """Not offered: OCRmyPDF lays the text itself; `check_options` refuses `sandwich`."""
+        raise BadArgsError("--pdf-renderer sandwich is Tesseract's own; use auto or fpdf2")
+
+
+def _client(options: OcrOptions) -> OcrClient:
+    given: PpocrOptions = options.ppocr
+    try:
+        return OcrClient(
+            given.url or "",
+            model=given.model,
+            timeout=given.timeout,
+            retries=RETRIES,
+            token=given.token or os.environ.get("PPOCR_TOKEN"),
+            tls=Tls(given.ca) if given.ca else None,
+        )
+    except (ValueError, OSError) as error:
+        raise BadArgsError(f"--ppocr-url, --ppocr-timeout or --ppocr-ca: {error}") from error
+
+
+def _read(picture: Path, options: OcrOptions) -> OcrResult:
+    with _as_ocrmypdf_errors(), _client(options) as client:
+        result = client.read(picture)
+    for warning in result.warnings:
+        log.warning("%s", warning)
+    return result
+
+
+@contextmanager
+def _as_ocrmypdf_errors() -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        raise InputFileError(str(error)) from error
+    except (ServerUnavailable, ModelNotFound, AccessDenied) as error:
+        raise MissingDependencyError(str(error)) from error
+    except OcrError as error:
+        raise ExitCodeException(str(error)) from error

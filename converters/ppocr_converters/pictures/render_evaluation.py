@@ -1,0 +1,269 @@
+"""The pictures on which accuracy is measured: ten languages, as people photograph and scan them.
+
+    for kind, page in evaluation_pages(kinds=["skew"]):
+        page.lines   # in reading order, with boxes, texts and words
+
+Texts are in `sentences.yml`. The pictures of a kind differ by language and seed; the same arguments
+give the same pictures.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import yaml
+from PIL import Image, ImageFilter
+
+from ppocr_converters.pictures.render_canvas import (
+    Canvas,
+    Colour,
+    Face,
+    Page,
+    add_grain,
+    font,
+    from_one_side,
+    gradient,
+    tilt,
+)
+from ppocr_converters.pictures.render_layouts import render_layout
+from ppocr_converters.pictures.render_texts import random_number
+
+PAPER: Colour = (250, 249, 245)
+DESK: Colour = (104, 96, 88)
+INKS: tuple[Colour, ...] = ((22, 22, 26), (26, 44, 104), (122, 24, 30), (20, 82, 52))
+FACES: tuple[Face, ...] = ("sans", "serif")
+SPACED = ("en", "fr", "de", "es", "it", "pt", "sv")
+CHINESE_TOO = ("zh", "zh-TW", "ja")
+
+
+@functools.cache
+def sentences() -> Mapping[str, Sequence[str]]:
+    """Sentences by language, as IETF tags name it."""
+    text = resources.files("ppocr_converters.pictures").joinpath("sentences.yml").read_text("utf-8")
+    languages: dict[str, list[str]] = yaml.safe_load(text)
+    return languages
+
+
+def plain(language: str, rng: random.Random, *, paper: Colour = PAPER, contrast: int = 0) -> Canvas:
+    """A page of twelve lines of several sizes; `contrast` is how far its ink is from its paper."""
+    lines = rng.sample(sentences()[language], 12)
+    sizes = [rng.randint(22, 40) for _ in lines]
+    canvas = Canvas(Image.new("RGB", (1000, sum(round(1.7 * size) for size in sizes) + 110), paper))
+    y = 55
+    for text, size in zip(lines, sizes, strict=True):
+        red, green, blue = (channel - contrast for channel in paper)
+        ink = (red, green, blue) if contrast else rng.choice(INKS)
+        face = rng.choice(FACES)
+        while font(face, size).getlength(text) > 880:
+            size -= 1
+        canvas.write(50 + rng.choice((0, 0, 24)), y, text, size, ink=ink, face=face)
+        y += round(1.7 * size)
+    return canvas
+
+
+def noise(language: str, rng: random.Random) -> Canvas:
+    """The grain of a dark room."""
+    canvas = plain(language, rng)
+    canvas.picture = add_grain(canvas.picture, rng.randrange(1000), 34)
+    return canvas
+
+
+def blur(language: str, rng: random.Random) -> Canvas:
+    """A camera that was not in focus."""
+    canvas = plain(language, rng)
+    canvas.picture = canvas.picture.filter(ImageFilter.GaussianBlur(1.8))
+    return canvas
+
+
+def low_contrast(language: str, rng: random.Random) -> Canvas:
+    """Grey on grey, darker towards the bottom."""
+    canvas = plain(language, rng, paper=(196, 194, 188), contrast=rng.randint(36, 60))
+    shade = np.linspace(1, 0.6, canvas.picture.height)[:, None, None]
+    canvas.picture = Image.fromarray((np.asarray(canvas.picture) * shade).astype(np.uint8))
+    canvas.picture = add_grain(canvas.picture, rng.randrange(1000), 4)
+    return canvas
+
+
+def background(language: str, rng: random.Random) -> Canvas:
+    """Light letters on dark stripes and spots of colour."""
+    stops = [(rng.randint(10, 90), rng.randint(10, 90), rng.randint(20, 110)) for _ in range(3)]
+    wide, high = 1000, 760
+    canvas = Canvas(gradient(wide, high, stops), full_height=True)
+    for _ in range(60):
+        x, y, r = rng.randrange(wide), rng.randrange(high), rng.randint(10, 90)
+        colour = tuple(rng.randint(20, 120) for _ in range(3))
+        canvas.pen.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=rng.randint(1, 6))
+        canvas.pen.line((x, 0, y, high), colour, rng.randint(1, 3))
+    for row, text in enumerate(rng.sample(sentences()[language], 9)):
+        ink = (255, rng.randint(220, 255), rng.randint(150, 255))
+        canvas.write(60, 60 + 76 * row, text, rng.randint(28, 34), ink=ink, face=FACES[row % 2])
+    return canvas
+
+
+def skew(language: str, rng: random.Random) -> Canvas:
+    """A sheet that lies askew, up to 15 degrees either way."""
+    return tilt(plain(language, rng), rng.choice((-15, -8, -4, 3, 6, 12)), DESK)
+
+
+def perspective(language: str, rng: random.Random) -> Canvas:
+    """A sheet photographed from one side."""
+    return from_one_side(plain(language, rng), DESK, rng.uniform(0.06, 0.14))
+
+
+def strip(language: str, rng: random.Random) -> Canvas:
+    """One line on a strip of 992x48 pixels."""
+    canvas = Canvas(Image.new("RGB", (992, 48), PAPER), full_height=True)
+    words = f"{rng.choice(sentences()[language])} {random_number(rng)}"
+    canvas.write(14, 24, words, 26 if language in CHINESE_TOO else 22, anchor="lm")
+    return canvas
+
+
+def long_line(language: str, rng: random.Random) -> Canvas:
+    """Three lines of mixed languages of 1,300 to 3,600 pixels."""
+    wide = rng.choice((1400, 2200, 3600))
+    canvas = Canvas(Image.new("RGB", (wide, 330), PAPER), full_height=True)
+    for row in range(3):
+        text, size = "", rng.randint(34, 44)
+        while font("sans", size).getlength(text) < wide - 900:
+            other = rng.choice((language, language, "en", "zh"))
+            text += rng.choice(sentences()[other]) + " " + random_number(rng) + " "
+        canvas.write(40, 40 + 90 * row, _fitting(text.rstrip(), size, wide - 80), size)
+    return canvas
+
+
+def gaps(language: str, rng: random.Random) -> Canvas:
+    """Rows of two or three texts far apart, as on a list of contents or of prices."""
+    canvas = Canvas(Image.new("RGB", (1500, 720), PAPER), full_height=True)
+    for row in range(10):
+        y, size = 40 + 66 * row, rng.randint(24, 32)
+        text = rng.choice(sentences()[language])
+        right = canvas.write(50, y, text, size)[2]
+        if right < 900:
+            canvas.write(right / 2 + 640, y, random_number(rng), size, anchor="ma")
+        canvas.write(1450, y, f"{rng.uniform(1, 9000):,.2f}", size, anchor="ra")
+    return canvas
+
+
+def small(language: str, rng: random.Random) -> Canvas:
+    """A scanned sheet of 2,480x1,754 pixels in small print."""
+    canvas = Canvas(Image.new("RGB", (2480, 1754), PAPER), full_height=True)
+    for column, row in itertools.product(range(3), range(16)):
+        at = 110 + 780 * column, 110 + 42 * row
+        canvas.write(*at, rng.choice(sentences()[language]), 20 + row % 3 * 3)
+    return canvas
+
+
+def tall(language: str, rng: random.Random) -> Canvas:
+    """A screenshot of 600x6,000 pixels."""
+    canvas = Canvas(Image.new("RGB", (600, 6000), (255, 255, 255)), full_height=True)
+    for row in range(60):
+        text, size = rng.choice(sentences()[language]), rng.choice((20, 22, 26))
+        canvas.write(24, 40 + 98 * row, _fitting(text, size, 560), size)
+    return canvas
+
+
+def turned(language: str, rng: random.Random, quarters: int) -> Canvas:
+    """A page that lies on its side or on its head: so many quarter turns clockwise."""
+    canvas = plain(language, rng)
+    for _ in range(quarters):
+        canvas = _quarter_turn(canvas)
+    return canvas
+
+
+def layout(language: str, rng: random.Random, name: str, **how: float) -> Canvas:
+    """One of `render_layouts`: columns, receipts, tables, vertical text."""
+    seed, texts = rng.randrange(1000), sentences()[language]
+    perspective = bool(how.get("perspective"))
+    page = render_layout(name, seed, texts=texts, skew=how.get("skew", 0), perspective=perspective)
+    return Canvas(Image.fromarray(page.image[:, :, ::-1]), list(page.lines))
+
+
+Draw = Callable[[str, random.Random], Canvas]
+EVERY = (*CHINESE_TOO, *SPACED)
+#: By kind: how it is drawn, and in which languages, one picture each.
+KINDS: dict[str, list[tuple[Draw, Sequence[str]]]] = {
+    "plain": [(plain, EVERY)],
+    "noise": [(noise, ("zh", "ja", "en", "fr", "it"))],
+    "blur": [(blur, ("zh-TW", "en", "de", "sv"))],
+    "low_contrast": [(low_contrast, ("zh", "ja", "en", "es", "pt"))],
+    "background": [(background, ("zh", "zh-TW", "en", "fr", "de"))],
+    "skew": [(skew, ("zh", "ja", "en", "de", "es", "sv"))],
+    "perspective": [(perspective, ("zh", "zh-TW", "en", "fr", "it"))],
+    "columns": [
+        (functools.partial(layout, name="two_columns"), ("zh", "en", "fr")),
+        (functools.partial(layout, name="three_columns"), ("ja",)),
+        (functools.partial(layout, name="newspaper"), ("zh-TW",)),
+    ],
+    "receipt": [
+        (functools.partial(layout, name="receipt"), ("zh",)),
+        (functools.partial(layout, name="receipt", skew=5), ("zh", "en")),
+        (functools.partial(layout, name="receipt", perspective=True), ("zh", "en")),
+    ],
+    "table": [
+        (functools.partial(layout, name="table"), ("zh",)),
+        (functools.partial(layout, name="form"), ("zh", "es")),
+        (functools.partial(layout, name="table", skew=-3), ("en",)),
+    ],
+    "vertical": [
+        (functools.partial(layout, name="poem"), ("zh", "ja")),
+        (functools.partial(layout, name="mixed"), ("zh-TW",)),
+    ],
+    "turned": [
+        (functools.partial(turned, quarters=1), ("zh", "en", "fr")),
+        (functools.partial(turned, quarters=2), ("ja", "en", "de")),
+        (functools.partial(turned, quarters=3), ("zh-TW", "en", "es")),
+    ],
+    "strip": [(strip, EVERY)],
+    "long_line": [(long_line, ("zh", "zh-TW", "ja", "en", "de", "fr"))],
+    "gaps": [(gaps, ("zh", "zh-TW", "ja", "en", "pt"))],
+    "small": [(small, ("zh", "en"))],
+    "tall": [(tall, ("ja", "de"))],
+}
+
+
+def evaluation_pages(
+    kinds: Sequence[str] | None = None, limit: int | None = None, seed: int = 0
+) -> Iterator[tuple[str, Page]]:
+    """The pictures of some kinds, each with its kind.
+
+    Args:
+        kinds: of `KINDS`; all without it.
+        limit: at most so many pictures of each kind.
+        seed: other pictures of the same kinds.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    for kind in kinds or KINDS:
+        pictures = ((draw, language) for draw, languages in KINDS[kind] for language in languages)
+        for number, (draw, language) in enumerate(itertools.islice(pictures, limit)):
+            rng = random.Random(f"{seed} {kind} {number}")  # nosec B311 # not for secrets
+            page = draw(language, rng).page(f"{kind}_{number}_{language}.png")
+            yield (
+                kind,
+                replace(page, name=page.name.replace(".png", ".jpg" if number % 2 else ".png")),
+            )
+
+
+def _fitting(text: str, size: int, width: float) -> str:
+    """The text without the words at its end that do not fit."""
+    while font("sans", size).getlength(text) > width:
+        text = text[: text.rfind(" ")] if " " in text else text[:-1]
+    return text
+
+
+def _quarter_turn(canvas: Canvas) -> Canvas:
+    """The canvas a quarter turn clockwise; the boxes begin at the line's own top-left corner."""
+    high = canvas.picture.height
+
+    def turn(box: np.ndarray) -> np.ndarray:
+        return np.stack([high - box[:, 1], box[:, 0]], axis=1)
+
+    turned = canvas.picture.transpose(Image.Transpose.ROTATE_270)
+    return Canvas(turned, [line.moved(turn) for line in canvas.lines])
