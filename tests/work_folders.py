@@ -7,8 +7,8 @@ from pathlib import Path
 
 #: The set that tests serve: small, fast, and in Paddle's own format.
 DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
-#: It in a build, without the classifier.
-V4 = ("--set", "v4", "--cls", "none")
+#: It in a build.
+V4 = ("--set", "v4")
 #: A build proves on rendered pages, as that of the shared repository does. One picture is enough
 #: where another build is only to be served.
 ONE_PICTURE = ("--images", str(Path(__file__).parents[1] / "samples" / "form_mixed.png"))

@@ -29,6 +29,7 @@ class ReadOptions(TypedDict, total=False):
     det_db_unclip_ratio: float
     det_db_score_mode: Literal["fast", "slow"]
     use_dilation: bool
+    orientation: Literal["off", "lines", "page"]
     use_angle_cls: bool
     cls_thresh: float
     drop_score: float
@@ -47,7 +48,9 @@ HELP = {
     "det_db_unclip_ratio": "how much boxes are expanded",
     "det_db_score_mode": "box score over its rectangle (fast) or its outline (slow)",
     "use_dilation": "thicken the detected regions before boxes are made",
-    "use_angle_cls": "turn upside-down lines; needs a repository built with a direction classifier",
+    "orientation": "find out by how much the page is turned: not at all (off), from a few of its "
+    "lines (lines) or by a network of its own (page)",
+    "use_angle_cls": "ask the direction classifier for every line, as PaddleOCR does",
     "cls_thresh": "probability above which an upside-down line is turned",
     "drop_score": "score below which a line is left out",
     "reading_order": "as a person reads (page) or by rows of pixels as the reference (rows)",

@@ -28,8 +28,8 @@ class Line:
     Attributes:
         text: Its text.
         score: The recogniser's confidence, 0 to 1.
-        box: float32 [4, 2], read-only: x and y in pixels of the upright picture, clockwise from
-            top-left.
+        box: float32 [4, 2], read-only: x and y in pixels of the picture with its EXIF orientation
+            applied, clockwise from the top left of the text as it is read.
         box_score: The detector's confidence that there is text, 0 to 1.
     """
 
@@ -83,13 +83,17 @@ class OcrResult:
 
     Attributes:
         lines: Its lines.
-        size: Width and height of the upright picture in pixels; None if it is not known.
+        size: Width and height of the picture in pixels, its EXIF orientation applied; None if it
+            is not known.
         warnings: Why text may be missing, such as a picture that was squeezed.
+        angle: By how many degrees the page is turned clockwise in the picture: 0, 90, 180 or 270;
+            0 too where the server was not asked, or is of an older version.
     """
 
     lines: tuple[Line, ...]
     size: Size | None = None
     warnings: tuple[str, ...] = ()
+    angle: int = 0
 
     @property
     def text(self) -> str:
@@ -120,14 +124,15 @@ class OcrResult:
         """The result as plain values that JSON can hold."""
         size = {} if self.size is None else {"width": self.size.width, "height": self.size.height}
         warnings = {"warnings": list(self.warnings)} if self.warnings else {}
-        return {**size, **warnings, "lines": [line.to_dict() for line in self.lines]}
+        angle = {"angle": self.angle} if self.angle else {}
+        return {**size, **warnings, **angle, "lines": [line.to_dict() for line in self.lines]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> OcrResult:
         """The result that `to_dict` gave these values for."""
         size = Size(values["width"], values["height"]) if "width" in values else None
         lines = tuple(Line.from_dict(line) for line in values["lines"])
-        return cls(lines, size, tuple(values.get("warnings", ())))
+        return cls(lines, size, tuple(values.get("warnings", ())), values.get("angle", 0))
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The result as JSON text, not escaped to ASCII."""
@@ -201,7 +206,7 @@ def result_of_tensors(
 
     Args:
         tensors: TEXTS, UTF-8 bytes [N]; SCORES and BOX_SCORES, float32 [N]; BOXES, float32
-            [N, 4, 2]; WARNINGS, UTF-8 bytes, which older servers do not send.
+            [N, 4, 2]; WARNINGS, UTF-8 bytes, and ANGLE, int32 [1], which older servers do not send.
         size: The picture's size, if it is known.
 
     Raises:
@@ -223,6 +228,7 @@ def result_of_tensors(
         ),
         size,
         _warnings(tensors),
+        int(tensors["ANGLE"].item()) if "ANGLE" in tensors else 0,
     )
 
 

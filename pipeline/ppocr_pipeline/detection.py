@@ -9,8 +9,7 @@ import numpy as np
 
 from ppocr_pipeline.db import decode_boxes
 from ppocr_pipeline.limits import Limits
-from ppocr_pipeline.order.page import page_order
-from ppocr_pipeline.order.rows import row_order
+from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.resize import Canvas, det_size, own_part, place, resize_for_det
 
 # From these factors on an answer says that the picture was squeezed. A page of 200 dpi stays below.
@@ -124,6 +123,5 @@ def find_boxes(
         max_pixels=limits.max_det_pixels,
         exact=options["reference_exact"],
     )
-    by_page = options["reading_order"] == "page"
-    order = page_order(boxes) if by_page else row_order(boxes, options["reference"])
+    order = reading_order(boxes, options)
     return boxes[order], scores[order]

@@ -7,7 +7,7 @@ config.pbtxt, else from the table below, whose defaults are those of PaddleOCR's
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,8 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
     "det_db_score_mode": Choice("fast", ("fast", "slow")),
     "use_dilation": Switch(False),
     "reading_order": Choice("page", ("page", "rows")),
-    "use_angle_cls": Switch(True),
+    "orientation": Choice("lines", ("off", "lines", "page")),
+    "use_angle_cls": Switch(False),
     "cls_thresh": Number(0.9, 0, 1),
     "rec_padding": Choice("crop", ("crop", "paddle")),
     "drop_score": Number(0.5, 0, 1),
@@ -125,7 +126,24 @@ def parse_options(values: Mapping[str, Any], base: Mapping[str, Any] | None = No
             parsed[name] = option.parse(value)
         except (TypeError, ValueError, OverflowError):
             raise ValueError(f"{name} is {value!r}; allowed: {option.allowed}") from None
-    return parsed
+    return _with_one_question(parsed, given)
+
+
+def _with_one_question(parsed: dict[str, Any], given: Container[str]) -> dict[str, Any]:
+    """The options where a classifier is asked for a few lines or for every line, not for both.
+
+    What is given stands above what is not.
+    """
+    if parsed["orientation"] != "lines" or not parsed["use_angle_cls"]:
+        return parsed
+    if "use_angle_cls" not in given:
+        return parsed | {"use_angle_cls": False}
+    if "orientation" not in given:
+        return parsed | {"orientation": "off"}
+    raise ValueError(
+        "use_angle_cls is true, which asks the classifier for every line, and orientation is "
+        "'lines', which asks it for a few; send one of them, or orientation=off or page"
+    )
 
 
 def default_options(parameters: Mapping[str, str]) -> dict:

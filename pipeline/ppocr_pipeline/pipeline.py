@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ppocr_pipeline.calls import Answer
 from ppocr_pipeline.detection import det_input, find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
-from ppocr_pipeline.recognition import Answer, RecognitionPlan, read_lines, sure_lines
+from ppocr_pipeline.orientation.page import Page, read_page
+from ppocr_pipeline.recognition import RecognitionPlan, sure_lines
 from ppocr_pipeline.resize import Canvas, pad_tiny
 
 #: Inputs by name to the outputs in the order of the graph. "det" takes DET_INPUT uint8
@@ -27,7 +29,7 @@ class Line:
     Attributes:
         text: as it was read.
         score: of the text, the mean probability of its characters, 0 to 1.
-        box: float32 [4, 2], pixels, clockwise from top-left.
+        box: float32 [4, 2], pixels, clockwise from the top left of the text.
         box_score: 0 to 1.
     """
 
@@ -82,10 +84,11 @@ class Pipeline:
         chosen = self.plan.options(self.options, options or {})
         pixels = pad_tiny(pixels)
         boxes, box_scores = self.detect(pixels, chosen)
-        texts, scores = self.recognize(pixels, boxes, chosen)
+        page = self.recognize(pixels, boxes, chosen)
+        box_scores = box_scores[page.places]
         return [
-            Line(texts[index], float(scores[index]), boxes[index], float(box_scores[index]))
-            for index in sure_lines(scores, chosen)
+            Line(page.texts[i], float(page.scores[i]), page.boxes[i], float(box_scores[i]))
+            for i in sure_lines(page.scores, chosen)
         ]
 
     def detect(
@@ -100,16 +103,16 @@ class Pipeline:
 
     def recognize(
         self, pixels: np.ndarray, boxes: np.ndarray, options: Mapping[str, Any] | None = None
-    ) -> tuple[list[str], np.ndarray]:
-        """The text of every box of a picture, and float32 [N], their scores; none is dropped."""
+    ) -> Page:
+        """The lines of a picture at these boxes; none is dropped."""
         chosen = self.plan.options(self.options, options or {})
         batches = self.plan.batches(boxes, chosen, self.limits)
-        reading = read_lines(pixels, boxes, batches, self.plan, chosen, self.characters)
+        reading = read_page(pixels, boxes, batches, self.plan, chosen, self.limits, self.characters)
         try:
             calls = next(reading)
             while True:
                 answers: list[Answer] = [self.networks[one.network](one.feeds) for one in calls]
                 calls = reading.send(answers)
         except StopIteration as done:
-            result: tuple[list[str], np.ndarray] = done.value
-            return result
+            page: Page = done.value
+            return page

@@ -1,14 +1,10 @@
-"""Lines are read: crops are grouped, sent to the networks, and their answers decoded.
-
-`read_lines` makes no call itself. It yields the calls and is sent their answers, so that a Triton
-step can make them asynchronously and `Pipeline` one after the other, with the same code.
-"""
+"""Lines are read: crops are grouped, sent to the networks, and their answers decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -23,43 +19,23 @@ from ppocr_pipeline.batches import (
     plan_like_paddle_serving,
     plan_like_pdserving,
 )
-from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_line, crop_size
+from ppocr_pipeline.calls import Call, Calls
+from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size
 from ppocr_pipeline.ctc import ctc_decode
 from ppocr_pipeline.detection import DISTORTED
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
-from ppocr_pipeline.orientation import (
-    Classifier,
-    fill_classifier,
-    plan_classifier,
-    read_classifier,
-    turn_upright,
-)
+from ppocr_pipeline.orientation.angle import quarter_turns
+from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
 
 NO_CLASSIFIER = (
-    "use_angle_cls is true, but this repository was built without a direction classifier; "
-    "build it with `ppocr-convert build --cls NAME`, or leave the option out"
+    "{} needs a direction classifier, and this repository was built without one; build it with "
+    "`ppocr-convert build --cls NAME`, or leave the option out"
 )
-#: INDICES int32 [N, T] and PROBABILITIES float32 [N, T] of one call.
-Answer = Sequence[np.ndarray]
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a network.
-
-    Attributes:
-        network: "rec" or "cls".
-        feeds: the arrays it is given, by the name of the input.
-    """
-
-    network: str
-    feeds: Mapping[str, np.ndarray]
-
-
-#: Yields calls that may run at the same time, is sent their answers in the same order.
-Calls = Generator[Iterable[Call], Sequence[Answer], Result]
+NO_PAGE_NETWORK = (
+    "orientation=page needs a page orientation network, and this repository was built without one; "
+    "send orientation=lines, or leave the option out"
+)
 
 
 @dataclass(frozen=True)
@@ -97,26 +73,34 @@ class RecognitionPlan:
         """All options of one request.
 
         Args:
-            base: the defaults, of which `use_angle_cls` counts where there is a classifier.
+            base: the defaults, of which those that need a classifier count where there is one.
             values: as the request names them.
 
         Raises:
-            ValueError: see `parse_options`; or `use_angle_cls` is asked for without a classifier.
+            ValueError: see `parse_options`; or one that needs a classifier where there is none.
         """
         if self.classifier is None:
-            base = {**base, "use_angle_cls": False}
+            base = {**base, "use_angle_cls": False, "orientation": "off"}
         options = parse_options(values, base)
-        if options["use_angle_cls"] and self.classifier is None:
-            raise ValueError(NO_CLASSIFIER)
+        if self.classifier is None:
+            if options["use_angle_cls"]:
+                raise ValueError(NO_CLASSIFIER.format("use_angle_cls=true"))
+            if options["orientation"] == "lines":
+                raise ValueError(NO_CLASSIFIER.format("orientation=lines"))
+        if options["orientation"] == "page":
+            raise ValueError(NO_PAGE_NETWORK)
         return options
 
-    def batches(self, boxes: np.ndarray, options: Mapping[str, Any], limits: Limits) -> list[Batch]:
+    def batches(
+        self, boxes: np.ndarray, options: Mapping[str, Any], limits: Limits, angle: int = 0
+    ) -> list[Batch]:
         """The batches in which boxes are read, known and held to the limits before any work.
 
         Args:
             boxes: float32 [N, 4, 2], pixels, clockwise from top-left.
             options: all of them, see `parse_options`.
             limits: of a request.
+            angle: of the page.
 
         Raises:
             ValueError: boxes that cannot be read, or that would cost too much.
@@ -124,13 +108,14 @@ class RecognitionPlan:
         check_boxes(boxes, limits)
         sizes = box_sizes(boxes, options["reference"])
         check_crops(sizes, limits)
-        batches = self._group([crop_size(size) for size in sizes], options, limits.max_rec_width)
+        batches = self.group(_crop_sizes(sizes, angle), options, limits.max_rec_width)
         check_columns(batches, limits)
         return batches
 
-    def _group(
+    def group(
         self, sizes: Sequence[tuple[int, int]], options: Mapping[str, Any], max_width: int
     ) -> list[Batch]:
+        """The batches in which crops of these heights and widths are read."""
         if options["rec_padding"] == "crop":
             return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
         if options["reference"] == "paddleocr":
@@ -167,41 +152,35 @@ def line_warnings(
     ]
 
 
-def read_lines(
-    pixels: np.ndarray,
-    boxes: np.ndarray,
+def _crop_sizes(sizes: Sequence[tuple[int, int]], angle: int) -> list[tuple[int, int]]:
+    """Height and width of the crop of each box on a page of an angle."""
+    turns = quarter_turns(sizes, angle).tolist()
+    crops = [crop_size(size) for size in sizes]
+    return [size[::-1] if turn % 2 else size for size, turn in zip(crops, turns, strict=True)]
+
+
+def read_crops(
+    crop: Callable[[int], np.ndarray],
     batches: Sequence[Batch],
     plan: RecognitionPlan,
-    options: Mapping[str, Any],
     characters: Sequence[str],
 ) -> Calls[tuple[list[str], np.ndarray]]:
-    """Read the boxes of one picture.
+    """Read crops.
 
     The calls are yielded lazily: the next crops are cut out after a call has been taken.
 
     Args:
-        pixels: uint8 [H, W, 3], BGR, upright.
-        boxes: float32 [N, 4, 2].
-        batches: of these boxes, see `RecognitionPlan.batches`.
+        crop: cuts out the crop of an index, uint8 [h, w, 3].
+        batches: of all crops.
         plan: that made the batches.
-        options: all of them, see `parse_options`.
         characters: of class 1, 2, ... of the recogniser.
 
     Returns:
-        The text of every box, and float32 [N], their scores.
+        The text of every crop, and float32 [N], their scores.
 
     Raises:
-        ValueError: a network answered with a class that has no character.
+        ValueError: the network answered with a class that has no character.
     """
-    sizes = box_sizes(boxes, options["reference"])
-
-    def cut_out(index: int) -> np.ndarray:
-        return crop_line(pixels, boxes[index], options["reference"], sizes[index])
-
-    crop: Callable[[int], np.ndarray] = cut_out
-    if options["use_angle_cls"] and plan.classifier is not None and len(boxes):
-        crops = [cut_out(index) for index in range(len(boxes))]
-        crop = (yield from upright(crops, plan.classifier, options["cls_thresh"])).__getitem__
 
     def fill(batch: Batch) -> Call:
         crops = {index: crop(index) for index in batch.indices}
@@ -209,31 +188,14 @@ def read_lines(
         return Call("rec", {"CROPS": rows, "WIDTHS": widths})
 
     answers = yield map(fill, batches)
-    texts, scores = [""] * len(boxes), np.zeros(len(boxes), np.float32)
+    count = sum(len(batch.indices) for batch in batches)
+    texts, scores = [""] * count, np.zeros(count, np.float32)
     for batch, (indices, probabilities) in zip(batches, answers, strict=True):
         read, sure = ctc_decode(indices, probabilities, characters)
         scores[list(batch.indices)] = sure
         for index, text in zip(batch.indices, read, strict=True):
             texts[index] = text
     return texts, scores
-
-
-def upright(
-    crops: Sequence[np.ndarray], classifier: Classifier, thresh: float
-) -> Calls[list[np.ndarray]]:
-    """Show crops to the classifier, and turn those that are surely upside down.
-
-    Args:
-        crops: uint8 [h, w, 3] each, one or more.
-        classifier: its sizes.
-        thresh: see `turn_upright`.
-    """
-    answers = yield (
-        Call("cls", fill_classifier(crops, batch, classifier))
-        for batch in plan_classifier(len(crops), classifier)
-    )
-    classes, probabilities = (np.concatenate(parts) for parts in zip(*answers, strict=True))
-    return turn_upright(crops, classes, probabilities, thresh)
 
 
 def sure_lines(scores: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from onnx import ModelProto
-from work_folders import DET, REC, V4, work_of
+from work_folders import CLS, DET, REC, V4, work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.errors import ProofError
@@ -54,7 +54,7 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
     )
     capsys.readouterr()
     assert build(work, "--cores", "7") == 0
-    assert capsys.readouterr().out.count(" 7 x 1 thread(s)") == 5
+    assert capsys.readouterr().out.count(" 7 x 1 thread(s)") == 6
     assert json.loads((out / "manifest.json").read_text("utf-8"))["inputs"]["cores"] == 7
 
 
@@ -71,7 +71,7 @@ def test_each_compiled_model_is_loaded_once_in_a_build(
     monkeypatch.setattr("ppocr_converters.graph.onnx_model.load_onnx", load)
     pictures = ["--images", str(SAMPLES / "poster_zh.jpg")]  # so that it is proven again
     assert build(work_of(repository, tmp_path / "work"), *pictures) == 0
-    assert sorted(loaded) == [DET, REC]
+    assert sorted(loaded) == sorted([DET, REC, CLS])
 
 
 @pytest.mark.paddle

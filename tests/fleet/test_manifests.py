@@ -29,6 +29,7 @@ VARIANTS = {
         ["oldEndpoint.enabled=true", "serviceMonitor.enabled=true"],
         {"ServiceMonitor"},
     ),
+    "no gateway": (["gateway.enabled=false"], set()),
     "hpa": (["autoscaling.by=hpa"], {"HorizontalPodAutoscaler"}),
     "keda": (["autoscaling.by=keda"], {"ScaledObject"}),
 }
@@ -61,6 +62,22 @@ def check(*command: str | Path) -> None:
 
 def test_dockerfile(program: Program) -> None:
     check(program("hadolint"), DOCKER / "image" / "Dockerfile")
+
+
+def test_the_release_builds_what_there_is(program: Program) -> None:
+    workflow = ROOT / ".github" / "workflows" / "release.yml"
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    check(program("check-jsonschema"), *schema, workflow)
+    jobs = yaml.safe_load(workflow.read_text("utf-8"))["jobs"]
+    dockerfile = (DOCKER / "image" / "Dockerfile").read_text("utf-8")
+    targets = jobs["images"]["strategy"]["matrix"]["target"]
+    assert set(targets) <= set(re.findall(r" AS (\S+)$", dockerfile, re.MULTILINE))
+    scripts = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert all(f"files/{target}.txt" in scripts[-1] for target in targets)
+    assert "--file docker/image/Dockerfile" in scripts[-2]
+    make = (ROOT / "Makefile").read_text("utf-8")
+    for called in re.findall(r"^make (.*)$", "\n".join(scripts), re.MULTILINE):
+        assert all(re.search(rf"^{name}:", make, re.MULTILINE) for name in called.split())
 
 
 def test_the_build_context_holds_what_is_installed() -> None:
@@ -195,6 +212,16 @@ def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -
     assert [part["envFrom"] for part in containers] == [[{"secretRef": {"name": "keys"}}]] * 2
     assert [problem for each in manifests for problem in schemas.problems(each)] == []
     assert not any("envFrom" in part for part in pod_of(render(program("helm")))["containers"])
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_gateway_is_reached_unless_it_is_left_out(program: Program, wanted: bool) -> None:
+    manifests = render(program("helm"), f"gateway.enabled={str(wanted).lower()}")
+    (triton,) = pod_of(manifests)["containers"]
+    assert ("--gateway-port=none" in triton["args"]) is not wanted
+    kinds = [part["kind"] for part in manifests if "gateway" in json.dumps(part)]
+    expected = ["Deployment", "NetworkPolicy", "Service", "Service"] if wanted else ["Deployment"]
+    assert sorted(kinds) == expected
 
 
 def test_chart_lints(program: Program) -> None:

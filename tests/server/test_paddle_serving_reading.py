@@ -51,6 +51,7 @@ def test_the_photographs_read_as_paddle_serving_read_them(server, name):
             reference="paddle_serving",
             rec_padding="paddle",
             reading_order="rows",
+            orientation="off",
             drop_score=0,
         )
     texts, scores = THEIRS[name]

@@ -8,6 +8,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
@@ -24,7 +25,7 @@ from ppocr_pipeline.decode import decode_image
 SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"
 OUTPUTS = {
-    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS"),
+    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS", "ANGLE"),
     "detect": ("BOXES", "BOX_SCORES", "WARNINGS"),
 }
 pytestmark = pytest.mark.server
@@ -87,7 +88,8 @@ def test_no_text_is_an_ordinary_answer(grpc, http):
     for client in (grpc, http):
         answer = ask(client, data)
         assert answer["BOXES"].shape == (0, 4, 2)
-        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:]] == [0, 0, 0, 0]
+        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:-1]] == [0, 0, 0, 0]
+        assert answer["ANGLE"].tolist() == [0]
 
 
 def test_the_interface_is_the_documented_one(grpc):
@@ -103,6 +105,7 @@ def test_the_interface_is_the_documented_one(grpc):
         "SCORES": ("FP32", [-1]),
         "BOX_SCORES": ("FP32", [-1]),
         "WARNINGS": ("BYTES", [-1]),
+        "ANGLE": ("INT32", [1]),
     }
 
 
@@ -205,6 +208,7 @@ def test_paddle_servings_reading_is_another_one(grpc):
         rec_padding="paddle",
         drop_score="0",
         reading_order="rows",
+        orientation="off",
     )
     ours = ask(grpc, data)
     assert len(theirs["TEXTS"]) == len(ours["TEXTS"])
@@ -222,15 +226,17 @@ def test_pixels_and_image_together_are_refused(grpc):
 @pytest.mark.parametrize("options", [{}, {"rec_padding": "paddle", "reference": "paddle_serving"}])
 def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, samples, options):
     networks = {}
-    for name in ("det", "rec"):
+    for name in ("det", "rec", "cls"):
         spec = EngineSpec.read(read_config(repository / name / "config.pbtxt"))
         assert spec is not None
         networks[name] = spec.open(repository / name / "1" / "model.onnx")
     pipeline = served_pipeline(repository, networks)
     with OcrClient(f"grpc://{server.grpc_url}") as client:
-        for name in samples:
-            served = client.read(SAMPLES / name, **options).lines
-            here = pipeline.read(decode_image((SAMPLES / name).read_bytes()), options)
+        upright = [decode_image((SAMPLES / name).read_bytes()) for name in samples]
+        turned = np.ascontiguousarray(np.rot90(upright[0]))
+        for pixels in (*upright, turned):
+            served = client.read(cv2.imencode(".png", pixels)[1].tobytes(), **options).lines
+            here = pipeline.read(pixels, options)
             for line, other in zip(here, served, strict=True):
                 assert (line.text, line.box.tolist()) == (other.text, other.box.tolist())
                 for score, same in (line.score, other.score), (line.box_score, other.box_score):

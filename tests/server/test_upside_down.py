@@ -1,9 +1,7 @@
-"""A repository built with the direction classifier: what is upside down is read all the same."""
+"""Every line is shown to the direction classifier, as by PaddleOCR's `use_angle_cls`."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,37 +9,21 @@ import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
-from work_folders import CLS, ONE_PICTURE
 
 from ppocr_client import OcrClient
-from ppocr_client.errors import OcrError
+from ppocr_client.options import ReadOptions
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
 PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
+EVERY: ReadOptions = {"use_angle_cls": True}
 
 
 @pytest.fixture(scope="module")
-def with_cls(repository: Path) -> Path:
-    """The repository with the PP-OCRv4 mobile trio: detector, recogniser, classifier."""
-    folder = repository.with_name("model_repository_cls")
-    command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build"]
-    command += ["--set", "v4", "--cls", CLS, "--profile", "cpu-onnxruntime", "--out", folder]
-    subprocess.run([*command, *ONE_PICTURE], check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def turning(with_cls: Path) -> Iterator[TritonServer]:
-    with TritonServer(with_cls) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(turning: TritonServer) -> Iterator[OcrClient]:
-    with OcrClient(turning.grpc_url) as client:
+def client(server: TritonServer) -> Iterator[OcrClient]:
+    with OcrClient(server.grpc_url) as client:
         yield client
 
 
@@ -59,24 +41,26 @@ def texts(result) -> list[str]:
 def test_samples_upside_down_read_right(client: OcrClient, samples, name: str) -> None:
     expected = sorted("".join(samples[name]).replace(" ", ""))
     # The other way round the detector may part a line in two: it is the characters that count.
-    assert sorted("".join(texts(client.read(turned(name))))) == expected
+    assert sorted("".join(texts(client.read(turned(name), **EVERY)))) == expected
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_upright_samples_read_as_before(client: OcrClient, samples, name: str) -> None:
     upright = (ROOT / "samples" / name).read_bytes()
-    assert texts(client.read(upright)) == [text.replace(" ", "") for text in samples[name]]
+    assert texts(client.read(upright, **EVERY)) == [text.replace(" ", "") for text in samples[name]]
 
 
 def test_a_request_can_do_without(client: OcrClient, samples) -> None:
     name = PICTURES[0]
-    left = client.read(turned(name), use_angle_cls=False, drop_score=0)
+    left = client.read(turned(name), orientation="off", drop_score=0)
     assert not set(texts(left)) & {text.replace(" ", "") for text in samples[name]}
     # A threshold that nothing exceeds turns nothing.
-    assert texts(client.read(turned(name), cls_thresh=1, drop_score=0)) == texts(left)
+    assert texts(
+        client.read(turned(name), use_angle_cls=True, cls_thresh=1, drop_score=0)
+    ) == texts(left)
 
 
-def test_text_depends_on_its_crop_alone(turning: TritonServer, client: OcrClient) -> None:
+def test_text_depends_on_its_crop_alone(server: TritonServer, client: OcrClient) -> None:
     """One crop upside down among others, in any place of the batch, alone or with 20 more."""
     pixels = cv2.imread(str(ROOT / "samples" / PICTURES[0]))
     box = client.read(cv2.imencode(".png", pixels)[1].tobytes()).lines[0].box
@@ -89,8 +73,8 @@ def test_text_depends_on_its_crop_alone(turning: TritonServer, client: OcrClient
         ]
         sent[0].set_data_from_numpy(pixels)
         sent[1].set_data_from_numpy(np.stack(boxes))
-        with grpcclient.InferenceServerClient(turning.grpc_url) as triton:
-            answer = triton.infer("recognize", sent, parameters={"drop_score": "0"})
+        with grpcclient.InferenceServerClient(server.grpc_url) as triton:
+            answer = triton.infer("recognize", sent, parameters={"drop_score": "0", **EVERY})
         return list(zip(answer.as_numpy("TEXTS"), answer.as_numpy("SCORES"), strict=True))
 
     (alone,) = read([upside_down])
@@ -99,19 +83,10 @@ def test_text_depends_on_its_crop_alone(turning: TritonServer, client: OcrClient
     assert {text for text, _ in many} == {alone[0]}
 
 
-def test_the_configuration_says_what_the_classifier_takes(with_cls: Path) -> None:
-    parameters = read_config(with_cls / "recognize" / "config.pbtxt").parameters
+def test_the_configuration_says_what_the_classifier_takes(repository: Path) -> None:
+    parameters = read_config(repository / "recognize" / "config.pbtxt").parameters
     written = [parameters[f"cls_{name}"].string_value for name in ("height", "width", "resize")]
     assert written == ["48", "192", "pad"]
-    (crops, widths) = read_config(with_cls / "cls" / "config.pbtxt").input
+    (crops, widths) = read_config(repository / "cls" / "config.pbtxt").input
     assert list(crops.dims) == [48, 192, 3]
     assert list(widths.dims) == [1]
-
-
-def test_asking_for_it_where_it_is_not_built_is_refused(server: TritonServer) -> None:
-    with (
-        OcrClient(server.grpc_url) as client,
-        pytest.raises(OcrError, match="built without a direction classifier") as refused,
-    ):
-        client.read((ROOT / "samples" / PICTURES[0]).read_bytes(), use_angle_cls=True)
-    assert "--cls" in str(refused.value)

@@ -30,6 +30,8 @@ def test_a_classifier_is_an_op_of_its_own() -> None:
     assert found.ops["turn"] == "cls"
     assert found.plan.models["cls"].instances[0].count == 3
     assert found.networks["cls"].model == "ch_ppocr_mobile_v2.0_cls"
+    told = found.plan.models["recognize"].parameters
+    assert (told["orientation"], told["use_angle_cls"]) == ("off", "true")
 
 
 def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:

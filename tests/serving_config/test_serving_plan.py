@@ -193,6 +193,16 @@ def test_the_old_endpoints_are_what_the_keys_say(
         ({"triton__det_canvases": "640x650"}, "det_canvases is .*multiples of 32"),
         ({"op__det__server_endpoints": ["127.0.0.1:9293"]}, "endpoints asks for remote inference"),
         ({"triton__use_angle_cls": True}, "use_angle_cls is true; it needs an Op for cls"),
+        ({"triton__orientation": "lines"}, "orientation is lines; it needs an Op for cls"),
+        ({"triton__orientation": "page"}, "orientation is page; a config.yml has no Op for"),
+        (
+            {
+                "op__cls__local_service_conf__model_config": "ch_ppocr_mobile_v2.0_cls",
+                "triton__orientation": "lines",
+                "triton__use_angle_cls": True,
+            },
+            "use_angle_cls is true, which asks for every line, and .* leave one of them out",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any], reason: str) -> None:

@@ -21,7 +21,8 @@ def to_alto(pages: Sequence[OcrResult], *, names: Sequence[str] = ()) -> str:
 
     Returns:
         XML with one `TextBlock` a page, one `TextLine` with its corners as `Polygon` and one
-        `String` a line; `WC` is its score. Units are pixels.
+        `String` a line; `WC` is its score, `ROTATION` says how a turned page lies. Units are
+        pixels.
     """
     alto = Element(
         "alto",
@@ -56,7 +57,8 @@ def _page(layout: Element, number: int, result: OcrResult) -> None:
         return
     lefts, tops, rights, bottoms = zip(*map(bounds, result.lines), strict=True)
     around = Bounds(min(lefts), min(tops), max(rights), max(bottoms))
-    block = SubElement(space, "TextBlock", {"ID": f"block_{number}", **_place(around)})
+    turned = {"ROTATION": str(360 - result.angle)} if result.angle else {}  # counterclockwise
+    block = SubElement(space, "TextBlock", {"ID": f"block_{number}", **_place(around), **turned})
     for index, line in enumerate(result.lines, 1):
         _line(block, f"{number}_{index}", line)
 

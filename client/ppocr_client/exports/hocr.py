@@ -27,7 +27,8 @@ def to_hocr(pages: Sequence[OcrResult], *, names: Sequence[str] = ()) -> str:
 
     Returns:
         XHTML with an `ocr_page` a page and an `ocr_line` a line: `bbox` is the upright rectangle,
-        `poly` the corners themselves, and a single `ocrx_word` with `x_wconf` holds the text.
+        `poly` the corners themselves, `textangle` says how a turned page lies, and a single
+        `ocrx_word` with `x_wconf` holds the text.
     """
     html = Element("html", {"xmlns": "http://www.w3.org/1999/xhtml"})
     head = SubElement(html, "head")
@@ -47,16 +48,17 @@ def _page(body: Element, number: int, result: OcrResult, name: str) -> None:
     title = f"{image}bbox 0 0 {width} {height}; ppageno {number - 1}"
     page = SubElement(body, "div", {"class": "ocr_page", "id": f"page_{number}", "title": title})
     for index, line in enumerate(result.lines, 1):
-        _line(page, f"{number}_{index}", line)
+        _line(page, f"{number}_{index}", line, result.angle)
 
 
-def _line(page: Element, number: str, line: Line) -> None:
+def _line(page: Element, number: str, line: Line, angle: int) -> None:
+    turned = f"; textangle {360 - angle}" if angle else ""  # counterclockwise
     box = "bbox " + " ".join(map(str, bounds(line)))
     corners = " ".join(str(max(0, round(value))) for value in line.box.ravel().tolist())
     element = SubElement(
         page,
         "span",
-        {"class": "ocr_line", "id": f"line_{number}", "title": f"{box}; poly {corners}"},
+        {"class": "ocr_line", "id": f"line_{number}", "title": f"{box}; poly {corners}{turned}"},
     )
     word = SubElement(
         element,

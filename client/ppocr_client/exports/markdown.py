@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppocr_client.results import Line, OcrResult
-from ppocr_pipeline.order.slope import straighten
+from ppocr_pipeline.order.slope import straighten, upright_points
 
 # Lengths in line heights (the median thickness of the page's lines).
 LEVEL = 0.5  # lines that differ by less stand in one row
@@ -73,7 +73,7 @@ def _page(result: OcrResult) -> str:
 
 def _blocks(result: OcrResult) -> list[tuple[bool, list[list[_Cell]]]]:
     """The rows of each table (True) and of each paragraph (False)."""
-    rows = _rows(_cells(result.lines))
+    rows = _rows(_cells(result))
     blocks: list[tuple[bool, list[list[_Cell]]]] = []
     start = 0
     while start < len(rows):
@@ -90,10 +90,11 @@ def _blocks(result: OcrResult) -> list[tuple[bool, list[list[_Cell]]]]:
     return blocks
 
 
-def _cells(lines: Sequence[Line]) -> list[_Cell]:
-    if not lines:
+def _cells(result: OcrResult) -> list[_Cell]:
+    if not result.lines:
         return []
-    centers, widths, heights = straighten(np.array([line.box for line in lines]))
+    boxes = upright_points(np.array([line.box for line in result.lines]), result.angle)
+    centers, widths, heights = straighten(boxes)
     unit = float(np.median(np.minimum(widths, heights))) or 1.0
     boxes = np.column_stack(
         [
@@ -103,7 +104,8 @@ def _cells(lines: Sequence[Line]) -> list[_Cell]:
             centers[:, 1] + heights / 2,
         ]
     )
-    return [_Cell(line, *box) for line, box in zip(lines, (boxes / unit).tolist(), strict=True)]
+    cells = (boxes / unit).tolist()
+    return [_Cell(line, *box) for line, box in zip(result.lines, cells, strict=True)]
 
 
 def _rows(cells: Sequence[_Cell]) -> list[list[_Cell]]:

@@ -65,7 +65,7 @@ def add_build(commands: Any) -> None:
     text = "name, folder or ONNX file (that of the set)"
     build.add_argument("--det", metavar="MODEL", help=text)
     build.add_argument("--rec", metavar="MODEL", help=text)
-    text = f"turns lines that are upside down: as --det, or {NO_MODEL}"
+    text = f"finds pages that are turned: as --det, or {NO_MODEL}"
     build.add_argument("--cls", nargs="?", metavar="MODEL", help=text)
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")

@@ -14,8 +14,8 @@ from ppocr_converters.proof.networks import Bytes, compiled_network
 from ppocr_converters.repository.served import pipeline_of
 from ppocr_engine.spec import ONNXRUNTIME
 from ppocr_pipeline.detection import det_input
+from ppocr_pipeline.orientation.page import read_page
 from ppocr_pipeline.pipeline import Pipeline
-from ppocr_pipeline.recognition import read_lines
 from ppocr_pipeline.resize import pad_tiny
 
 #: Pictures, and lines of them, at the most: more hardly move the scales, and take long.
@@ -59,7 +59,8 @@ def _line_feeds(pipeline: Pipeline, pages: Iterator[Bytes]) -> Iterator[Feeds]:
         boxes = pipeline.detect(pixels)[0][:left]
         left -= len(boxes)
         batches = pipeline.plan.batches(boxes, options, pipeline.limits)
-        for call in next(read_lines(pixels, boxes, batches, pipeline.plan, options, ())):
+        reading = read_page(pixels, boxes, batches, pipeline.plan, options, pipeline.limits, ())
+        for call in next(reading):
             yield dict(call.feeds)
         if not left:
             return

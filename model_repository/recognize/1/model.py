@@ -1,6 +1,7 @@
 """recognize: PIXELS and BOXES become TEXTS and SCORES, by calls of the recogniser `rec`.
 
-A repository built with the direction classifier `cls` turns lines that are upside down before.
+A repository built with the direction classifier `cls` finds out before by how much the page is
+turned.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ppocr_pipeline.crop import whole_picture
 from ppocr_pipeline.ctc import load_dictionary
 from ppocr_pipeline.limits import Limits, size_beyond
 from ppocr_pipeline.options import default_options
-from ppocr_pipeline.recognition import RecognitionPlan, line_warnings, read_lines, sure_lines
+from ppocr_pipeline.orientation.page import Page, read_page
+from ppocr_pipeline.recognition import RecognitionPlan, line_warnings, sure_lines
 from ppocr_steps import triton_io
 from ppocr_steps.counters import Counters
 from ppocr_steps.departures import Departures
@@ -92,19 +94,20 @@ class TritonPythonModel:
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        texts, scores = await self.read(request, pixels, boxes, batches, options)
+        page = await self.read(request, pixels, boxes, batches, options)
         warned = triton_io.optional_tensor(request, "WARNINGS")
-        said = line_warnings(boxes, batches, self.plan, options["reference"])
+        said = line_warnings(boxes, page.batches, self.plan, options["reference"])
         warnings = triton_io.texts(said)
-        sure = sure_lines(scores, options)
+        sure = sure_lines(page.scores, options)
         self.counters.add(PICTURES, 1)
         self.counters.add(LINES, len(sure))
         self.counters.add(WITHOUT_TEXT, len(sure) == 0)
         return triton_io.response(
-            BOXES=boxes[sure],
-            BOX_SCORES=box_scores[sure],
-            SCORES=scores[sure],
-            TEXTS=triton_io.texts(texts[index] for index in sure),
+            ANGLE=np.array([page.angle], np.int32),
+            BOXES=page.boxes[sure],
+            BOX_SCORES=box_scores[page.places][sure],
+            SCORES=page.scores[sure],
+            TEXTS=triton_io.texts(page.texts[index] for index in sure),
             WARNINGS=warnings if warned is None else np.append(warned, warnings),
         )
 
@@ -129,11 +132,12 @@ class TritonPythonModel:
         boxes: np.ndarray,
         batches: list[Batch],
         options: dict[str, Any],
-    ) -> tuple[list[str], np.ndarray]:
-        """The text and score of every box; batches are read while the next are being cut out."""
+    ) -> Page:
+        """The lines of a picture; batches are read while the next are being cut out."""
         ended = stopwatch(self.counters, self.seconds)
-        count_crops(self.counters, batches)
-        reading = read_lines(pixels, boxes, batches, self.plan, options, self.characters)
+        reading = read_page(
+            pixels, boxes, batches, self.plan, options, self.limits, self.characters
+        )
         try:
             calls = next(reading)
             while True:
@@ -144,4 +148,6 @@ class TritonPythonModel:
                 calls = reading.send(answers)
         except StopIteration as done:
             ended("decode")
-            return done.value
+            page: Page = done.value
+            count_crops(self.counters, page.batches)
+            return page

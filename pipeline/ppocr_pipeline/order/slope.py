@@ -9,6 +9,17 @@ ODD = 0.2  # a slope further from the page's own is that of another text, such a
 STIFFNESS = 1e-2  # of the field, so that a few short boxes do not bend it
 
 
+def upright_points(boxes: np.ndarray, angle: int) -> np.ndarray:
+    """Boxes where they lie relative to each other once the page is upright.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels.
+        angle: by which the page is turned clockwise: 0, 90, 180 or 270 degrees.
+    """
+    x, y = boxes[..., 0], boxes[..., 1]
+    return np.stack({0: (x, y), 90: (y, -x), 180: (-x, -y), 270: (-y, x)}[angle], axis=-1)
+
+
 def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Boxes where they would lie on a level page.
 

@@ -20,6 +20,7 @@ PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "rec_padding": "paddle",
     "drop_score": "0",
     "reading_order": "rows",
+    "orientation": "off",
 }
 
 

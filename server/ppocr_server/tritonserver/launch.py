@@ -27,7 +27,7 @@ SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 <<
 # HTTP headers that Triton forwards as options of the request, because a body that is the bare
 # picture has no place for them. The pattern admits misspelled names, so that they are refused
 # instead of ignored, and hyphens, because proxies drop headers with an underscore.
-OPTION_HEADERS = "(?i)^((cls|det|drop|rec|use)[_-].*|reference)$"
+OPTION_HEADERS = "(?i)^((cls|det|drop|reading|rec|use)[_-].*|orientation|reference)$"
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
 _UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
 

@@ -61,6 +61,17 @@ def test_numbers_keep_their_few_digits():
     )
 
 
+@pytest.mark.parametrize("angle", [None, 0, 270])
+def test_the_angle_is_the_servers_and_0_without_one(angle):
+    answer = tensors(["茶"], [0.9], [[[0, 0], [9, 0], [9, 5], [0, 5]]], [0.7])
+    if angle is not None:
+        answer["ANGLE"] = np.array([angle], np.int32)
+    result = result_of_tensors(answer)
+    assert result.angle == (angle or 0)
+    assert OcrResult.from_dict(json.loads(result.to_json())) == result
+    assert result.to_dict().get("angle", 0) == result.angle
+
+
 def test_a_line_cannot_be_changed_by_accident():
     source = np.zeros((4, 2), np.float32)
     line = Line("a", 0.5, source, 0.5)

@@ -42,6 +42,7 @@ PAGES = [
     OcrResult((), Size(240, 150)),
     OcrResult((line("third", rectangle(-3.5, 4, 70.2, 30)),), Size(240, 150)),
 ]
+TURNED = [OcrResult(PAGES[0].lines, Size(240, 150), angle=180)]
 
 
 def picture(**settings) -> bytes:
@@ -65,7 +66,7 @@ def test_tsv_is_read_back_by_csv():
 def test_hocr_is_valid_by_the_rules_of_its_specification(tmp_path):
     validate = pytest.importorskip("hocr_spec.validate")
     file = tmp_path / "pages.hocr"
-    file.write_text(to_hocr(PAGES, names=['a "b".jpg', "c", "d"]), encoding="utf-8")
+    file.write_text(to_hocr(PAGES + TURNED, names=['a "b".jpg', "c", "d", "e"]), encoding="utf-8")
     report = validate.HocrValidator("standard").validate(str(file), parse_strict=True)
     assert report.is_valid(), report.format("text")
 
@@ -81,6 +82,15 @@ def test_hocr_says_where_everything_is():
     assert found["ocr_line"][1][0] == "bbox 20 80 124 120; poly 20 100 120 80 124 100 24 120"
     assert found["ocr_line"][3][0] == "bbox 0 4 71 30; poly 0 4 70 4 70 30 0 30"
     assert found["ocrx_word"][0] == ("bbox 20 30 180 60; x_wconf 99", "鲜果 𠮷 fruit")
+
+
+def test_a_turned_page_says_how_its_text_lies():
+    """Both formats count counterclockwise, from upright text."""
+    page = OcrResult((line("a", rectangle(0, 0, 9, 40)),), Size(240, 150), angle=90)
+    assert "; textangle 270" in to_hocr([page])
+    assert ' ROTATION="270"' in to_alto([page])
+    assert "textangle" not in to_hocr(PAGES)
+    assert "ROTATION" not in to_alto(PAGES)
 
 
 def test_alto_has_the_structure_of_version_4():

@@ -9,6 +9,7 @@ from client.samples import rectangle
 from ppocr_client import Line, OcrResult
 from ppocr_client.exports.markdown import to_markdown
 from ppocr_converters.pictures.render_layouts import render_layout
+from ppocr_pipeline.order.slope import upright_points
 
 
 def page(*lines: tuple[str, int, int, int, int]) -> OcrResult:
@@ -40,6 +41,17 @@ def test_a_table_and_a_receipt_are_tables(skew: float) -> None:
         assert len(table) == rows + 1
         assert table[1] == "|" + " --- |" * columns
         assert all(line.count("|") == columns + 1 for line in table)
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_a_turned_page_is_written_as_the_upright_one(angle: int) -> None:
+    truth = render_layout("receipt", 2).lines
+    upright = OcrResult(tuple(Line(one.text, 1.0, one.box, 1.0) for one in truth))
+    turned = OcrResult(
+        tuple(Line(one.text, 1.0, upright_points(one.box, 360 - angle), 1.0) for one in truth),
+        angle=angle,
+    )
+    assert to_markdown([turned]) == to_markdown([upright])
 
 
 def test_columns_of_text_are_paragraphs() -> None:

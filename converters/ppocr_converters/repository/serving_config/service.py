@@ -151,8 +151,21 @@ def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
                 parse(text)
             except ValueError as error:
                 raise ConfigError(f"triton.{error}") from error
-    if document["triton.use_angle_cls"] and "cls" not in ops:
-        raise ConfigError("triton.use_angle_cls is true; it needs an Op for cls, and op has none")
+    if document["triton.orientation"] == "page":
+        raise ConfigError(
+            "triton.orientation is page; a config.yml has no Op for a page orientation network; "
+            "allowed: off, or lines with an Op for cls"
+        )
+    asked = document["triton.use_angle_cls"]
+    by_lines = document["triton.orientation"] == "lines"
+    for wanted, key in ((asked, "use_angle_cls is true"), (by_lines, "orientation is lines")):
+        if wanted and "cls" not in ops:
+            raise ConfigError(f"triton.{key}; it needs an Op for cls, and op has none")
+    if asked and by_lines:
+        raise ConfigError(
+            "triton.use_angle_cls is true, which asks for every line, and triton.orientation is "
+            "lines, which asks for a few; leave one of them out"
+        )
 
 
 def _merge_models(
@@ -173,6 +186,8 @@ def _merge_models(
         for step in key.steps:
             if document[path] is not None and step in parameters:
                 parameters[step][path.rsplit(".", 1)[-1]] = parameter_text(document[path])
+    if "cls" in ops and document["triton.orientation"] == "off":
+        parameters["recognize"].setdefault("use_angle_cls", parameter_text(True))
     return {name: replace(plan, parameters=parameters[name]) for name, plan in models.items()}
 
 

@@ -33,7 +33,7 @@ NAMES = {
 #: What of PaddleX is not served, and what to do.
 NOT_SERVED = {
     "useDocUnwarping": "curved pages are not flattened",
-    "useDocOrientationClassify": "pages are not turned by a network of their own",
+    "useDocOrientationClassify": "turned pages are read, and boxes stay in the picture as sent,",
     "returnWordBox": "boxes hold lines",
 }
 #: Longest sides of the pictures in an answer, and pixels per inch of a PDF file's pages.
@@ -91,9 +91,11 @@ def options_of(request: PaddleXRequest, info: ServerInfo) -> ReadOptions:
             422,
             "invalid_option",
             "useTextlineOrientation is true; the served repository has no classifier of lines: "
-            "build it with --cls, or leave this out",
+            "build it with one, or leave this out",
         )
     sent = {ours: getattr(request, theirs) for theirs, ours in NAMES.items()}
+    if request.useTextlineOrientation is request.useDocOrientationClassify is False:
+        sent["orientation"] = "off"
     return cast(ReadOptions, {name: value for name, value in sent.items() if value is not None})
 
 

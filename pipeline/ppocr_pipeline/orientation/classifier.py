@@ -1,7 +1,7 @@
-"""Crops that lie upside down: shown to the direction classifier `cls`, and turned.
+"""Crops that may lie upside down are shown to the direction classifier `cls`.
 
-Every crop is brought to the classifier's size on its own, so whether it is turned, and with it its
-text, depends on that crop alone.
+Every crop is brought to the classifier's size on its own, so what it is taken for depends on that
+crop alone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 
 from ppocr_pipeline.batches import Batch, fill_batch
+from ppocr_pipeline.calls import Call, Calls
 
 UPSIDE_DOWN = 1  # the class of PaddleOCR's label "180"
+WINDOW = 6  # times its height that the classifier is shown of a long crop
 RESIZES = ("pad", "stretch")
 
 
@@ -81,19 +83,32 @@ def fill_classifier(
     return {"CROPS": np.stack(resized)}
 
 
-def turn_upright(
-    crops: Sequence[np.ndarray], classes: np.ndarray, probabilities: np.ndarray, thresh: float
-) -> list[np.ndarray]:
-    """Turn by 180 degrees the crops that are surely upside down, as PaddleOCR does.
+def classify(
+    crops: Sequence[np.ndarray], classifier: Classifier
+) -> Calls[tuple[np.ndarray, np.ndarray]]:
+    """Show crops to the classifier.
 
     Args:
-        crops: uint8 [h, w, 3] each.
-        classes: int32 [N, 1], of each crop.
-        probabilities: float32 [N, 1], of that class.
-        thresh: a crop is turned when its probability is above this.
+        crops: uint8 [h, w, 3] each, one or more.
+        classifier: its sizes.
+
+    Returns:
+        bool [N], whether each is taken to be upside down, and float32 [N], how probable that is.
     """
-    turned = (classes == UPSIDE_DOWN) & (probabilities > thresh)
-    return [
-        np.ascontiguousarray(crop[::-1, ::-1]) if turn else crop
-        for crop, turn in zip(crops, turned[:, 0], strict=True)
-    ]
+    answers = yield (
+        Call("cls", fill_classifier(crops, batch, classifier))
+        for batch in plan_classifier(len(crops), classifier)
+    )
+    classes, probabilities = (np.concatenate(parts)[:, 0] for parts in zip(*answers, strict=True))
+    return classes == UPSIDE_DOWN, probabilities
+
+
+def window(crop: np.ndarray) -> np.ndarray:
+    """The middle of a long crop: a whole one would be squeezed beyond recognition.
+
+    Args:
+        crop: uint8 [h, w, 3].
+    """
+    width = WINDOW * crop.shape[0]
+    start = max(0, crop.shape[1] - width) // 2
+    return crop[:, start : start + width]

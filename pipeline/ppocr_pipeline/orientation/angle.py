@@ -1,0 +1,97 @@
+"""The angle of a page: what it does to crops, to boxes and to their order.
+
+An angle is that by which the page is turned clockwise in the picture: 0, 90, 180 or 270 degrees.
+A crop is cut as on an upright page, tall ones turned by 90 degrees counterclockwise; on a turned
+page it is turned on, by quarter turns counterclockwise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from ppocr_pipeline.crop import TALL
+
+FIRST_OF_CJK = "\u2e80"  # the first character of the scripts that are written vertically
+VERTICAL = 0.4  # share of the characters that column and crop have in common, at least
+
+
+def main_direction(sizes: Sequence[tuple[int, int]]) -> tuple[np.ndarray, bool]:
+    """The lines of the direction in which most of a page's text runs, and whether they are tall.
+
+    Args:
+        sizes: height and width of each box, pixels, one or more.
+
+    Returns:
+        int64 [at least 1], their indices, the longest first, and whether they are tall.
+    """
+    heights, widths = np.array(sizes, np.int64).T
+    tall, wide = heights >= TALL * widths, widths >= TALL * heights
+    sideways = bool(heights[tall].sum() > widths[wide].sum())
+    longest = np.argsort(-np.maximum(heights, widths), kind="stable")
+    return longest[tall[longest] == sideways], sideways
+
+
+def quarter_turns(sizes: Sequence[tuple[int, int]], angle: int) -> np.ndarray:
+    """By how many quarter turns counterclockwise the crop of each box is turned on, int64 [N].
+
+    Args:
+        sizes: height and width of each box, pixels.
+        angle: of the page.
+    """
+    heights, widths = np.array(sizes, np.int64).reshape(-1, 2).T
+    turns = np.zeros(len(heights), np.int64)
+    if angle % 180:
+        # A wide box is tall on the upright page, and turned once more.
+        turns[heights < TALL * widths] = 1
+        turns[widths >= TALL * heights] = 2
+    return (turns + angle // 180 * 2) % 4
+
+
+def turn_boxes(
+    boxes: np.ndarray, sizes: Sequence[tuple[int, int]], angle: int, flipped: np.ndarray
+) -> np.ndarray:
+    """Boxes whose first corner is the top left of their text, clockwise from there.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels, clockwise from the top left of the picture.
+        sizes: height and width of each, pixels.
+        angle: of the page.
+        flipped: bool [N], lines that lie upside down on the upright page.
+    """
+    first, second = (1, 0) if angle % 180 else (0, 1)
+    tall = np.array([size[first] >= TALL * size[second] for size in sizes], bool)
+    steps = angle // 90 + np.where(flipped, np.where(tall, 3, 2), 0)
+    return boxes[np.arange(len(boxes))[:, None], (np.arange(4) + steps[:, None]) % 4]
+
+
+def columns_side_by_side(crop: np.ndarray, letters: int) -> np.ndarray:
+    """A column of vertical writing as a line: its letters cut apart and put side by side.
+
+    Args:
+        crop: uint8 [h, w, 3], the column turned by 90 degrees counterclockwise.
+        letters: into how many equal parts it is cut.
+    """
+    edges = np.linspace(0, crop.shape[1], letters + 1).round().astype(int)
+    width = int(np.diff(edges).min())
+    parts = [np.rot90(crop[:, start : start + width], -1) for start in edges[:-1]]
+    return np.concatenate(parts, axis=1)
+
+
+def is_vertical(lines: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether lines that lie on their side are columns of vertical writing.
+
+    Only then they give the same when they are read letter by letter. Latin letters do not count:
+    vertical writing is CJK.
+
+    Args:
+        lines: read as lines that lie on their side.
+        columns: the same, their letters put side by side.
+    """
+    shared = Counter[str]()
+    for line, column in zip(lines, columns, strict=True):
+        shared += Counter(line) & Counter(column)
+    same = sum(count for letter, count in shared.items() if letter >= FIRST_OF_CJK)
+    return same > 0 and same >= VERTICAL * sum(map(len, lines))

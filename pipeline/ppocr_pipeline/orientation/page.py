@@ -1,0 +1,146 @@
+"""The lines of a page that may be turned: read upright, answered where they lie in the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ppocr_pipeline.batches import Batch
+from ppocr_pipeline.calls import Calls
+from ppocr_pipeline.crop import box_sizes, crop_line
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.order import reading_order
+from ppocr_pipeline.order.slope import upright_points
+from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
+from ppocr_pipeline.orientation.classifier import Classifier, classify, window
+from ppocr_pipeline.orientation.find import Crop, Read, find_angle
+from ppocr_pipeline.recognition import RecognitionPlan, read_crops
+
+DOUBTFUL = 0.85  # a score below which a line may lie upside down on its page
+# What is known of a crop, after it was turned on by so many quarter turns.
+SIGNS = np.array([1, 0, -1, 0])
+
+
+@dataclass(frozen=True)
+class Page:
+    """The lines of one picture.
+
+    Attributes:
+        places: int64 [N], which of the boxes given each line is, in reading order.
+        boxes: float32 [N, 4, 2], pixels of the picture, clockwise from the top left of each text.
+        texts: of each.
+        scores: float32 [N], of each text.
+        angle: by which the page is turned clockwise, degrees: 0, 90, 180 or 270.
+        batches: in which the boxes given were read.
+    """
+
+    places: np.ndarray
+    boxes: np.ndarray
+    texts: list[str]
+    scores: np.ndarray
+    angle: int
+    batches: list[Batch]
+
+
+def read_page(
+    pixels: np.ndarray,
+    boxes: np.ndarray,
+    batches: list[Batch],
+    plan: RecognitionPlan,
+    options: Mapping[str, Any],
+    limits: Limits,
+    characters: Sequence[str],
+) -> Calls[Page]:
+    """Read the boxes of one picture.
+
+    Args:
+        pixels: uint8 [H, W, 3], BGR.
+        boxes: float32 [N, 4, 2], pixels, clockwise from the top left of the picture.
+        batches: of these boxes, see `RecognitionPlan.batches`.
+        plan: that made the batches.
+        options: all of them, see `parse_options`.
+        limits: of a request.
+        characters: of class 1, 2, ... of the recogniser.
+
+    Raises:
+        ValueError: a network answered with a class that has no character, or the boxes of a
+            turned page would cost too much.
+    """
+    reference, classifier = options["reference"], plan.classifier
+    sizes = box_sizes(boxes, reference)
+    turns, flipped = np.zeros(len(boxes), np.int64), np.zeros(len(boxes), bool)
+
+    def crop(index: int) -> np.ndarray:
+        cut = crop_line(pixels, boxes[index], reference, sizes[index])
+        return np.rot90(cut, turns[index]) if turns[index] else cut
+
+    def read(crops: Sequence[np.ndarray]) -> Calls[tuple[list[str], np.ndarray]]:
+        of_crops = [(one.shape[0], one.shape[1]) for one in crops]
+        grouped = plan.group(of_crops, options, limits.max_rec_width)
+        return read_crops(crops.__getitem__, grouped, plan, characters)
+
+    angle, asked = 0, classifier if len(boxes) else None
+    by_lines = asked is not None and options["orientation"] == "lines"
+    if asked is not None and by_lines:
+        angle, votes = yield from find_angle(crop, sizes, asked, options["cls_thresh"], read)
+        turns = quarter_turns(sizes, angle)
+        votes = votes * SIGNS[turns]
+        if (turns % 2).any():
+            batches = plan.batches(boxes, options, limits, angle)
+    elif asked is not None and options["use_angle_cls"]:
+        upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
+        turns = np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
+    texts, scores = yield from read_crops(crop, batches, plan, characters)
+    if asked is not None and by_lines:
+        flipped = yield from _read_again(crop, asked, votes, read, texts, scores)
+    places = np.arange(len(boxes))
+    if angle:
+        upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
+        places = reading_order(upright_points(upright, angle), options)
+    if by_lines:
+        boxes = turn_boxes(boxes, sizes, angle, flipped)
+    lines = [texts[place] for place in places]
+    return Page(places, boxes[places], lines, scores[places], angle, batches)
+
+
+def _read_again(
+    crop: Crop,
+    classifier: Classifier,
+    votes: np.ndarray,
+    read: Read,
+    texts: list[str],
+    scores: np.ndarray,
+) -> Calls[np.ndarray]:
+    """Read lines that may lie upside down on their page the other way round; the better counts.
+
+    These are lines that the classifier has found upside down. Of lines with a low score it is
+    asked now.
+
+    Args:
+        crop: cuts out a line as it was read.
+        classifier: its sizes.
+        votes: int64 [N], 1 for a line that is upright as it was read, -1 upside down, 0 unknown.
+        read: reads crops.
+        texts: of all lines, changed in place.
+        scores: float32 [N], changed in place.
+
+    Returns:
+        bool [N], the lines that lie upside down.
+    """
+    doubtful = np.flatnonzero((scores < DOUBTFUL) & (votes == 0))
+    if len(doubtful):
+        upside_down, _ = yield from classify([window(crop(i)) for i in doubtful], classifier)
+        votes[doubtful] = np.where(upside_down, -1, 1)
+    flipped = votes < 0
+    if not flipped.any():
+        return flipped
+    again = np.flatnonzero(flipped)
+    others, sure = yield from read([np.rot90(crop(index), 2) for index in again])
+    flipped[again] = sure > scores[again]
+    for index, text, score in zip(again.tolist(), others, sure, strict=True):
+        if flipped[index]:
+            texts[index], scores[index] = text, score
+    return flipped

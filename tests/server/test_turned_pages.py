@@ -1,0 +1,112 @@
+"""Pages that are turned by a quarter or a half, as the default build reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import SequenceMatcher
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from ppocr_client import OcrClient
+from ppocr_client.errors import OcrError
+from ppocr_client.results import OcrResult
+from ppocr_converters.pictures.render import render_page
+from ppocr_converters.pictures.render_layouts import render_layout
+from ppocr_pipeline.order.slope import upright_points
+from ppocr_pipeline.orientation.find import SAMPLE
+
+pytestmark = pytest.mark.server
+PAGES: dict[str, Callable[[], Any]] = {
+    "page": lambda: render_page(8),
+    "skewed": lambda: render_layout("one_column", 2, skew=4),
+    "columns": lambda: render_layout("two_columns", 2),
+    "receipt": lambda: render_layout("receipt", 2),
+}
+# The detector sees another picture: now and then it parts a line in two, or a text is another one.
+SAME = 0.97
+
+
+@pytest.fixture(scope="module")
+def client(server: Any) -> Any:
+    with OcrClient(server.grpc_url) as client:
+        yield client
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def turned(pixels: np.ndarray, angle: int) -> bytes:
+    return png(np.rot90(pixels, -angle // 90))
+
+
+def alike(result: OcrResult, text: str) -> float:
+    """How much of a text was read, in its order, 0 to 1."""
+    read = result.text.replace(" ", "")
+    return SequenceMatcher(None, read, text.replace(" ", ""), autojunk=False).ratio()
+
+
+def asked(grpc: Any) -> int:
+    """How many crops the classifier has been shown."""
+    statistics = grpc.get_inference_statistics("cls", as_json=True)["model_stats"][0]
+    return int(statistics.get("inference_count", 0))
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_turned_page_is_read_in_order(client: OcrClient, name: str, angle: int) -> None:
+    page = PAGES[name]()
+    result = client.read(turned(page.image, angle))
+    assert result.angle == angle
+    assert alike(result, "\n".join(line.text for line in page.lines)) > SAME
+    # Corners go clockwise from the top left of the text: upright, that is the top left.
+    for line in upright_points(np.array([line.box for line in result.lines]), angle):
+        assert line[0].sum() == line.sum(axis=1).min()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_few_lines_of_an_upright_page_are_asked(client: OcrClient, grpc: Any, name: str) -> None:
+    data = png(PAGES[name]().image)
+    before = asked(grpc)
+    lines = client.read(data)
+    assert 0 < asked(grpc) - before <= SAMPLE
+    before = asked(grpc)
+    assert client.read(data, orientation="off") == lines
+    assert asked(grpc) == before
+    client.read(data, use_angle_cls=True)
+    assert asked(grpc) - before >= len(lines.lines)
+
+
+@pytest.mark.parametrize("angle", [0, 180])
+def test_vertical_writing_is_no_turned_page(client: OcrClient, angle: int) -> None:
+    page = render_layout("poem", 2)
+    upright = client.read(png(page.image), orientation="off")
+    result = client.read(turned(page.image, angle))
+    assert result.angle == angle
+    assert alike(result, upright.text) > SAME
+
+
+def test_a_few_lines_upside_down_are_read(client: OcrClient) -> None:
+    page = render_page(8)
+    pixels, upside_down = page.image.copy(), (3, 9, 15)
+    for index in upside_down:
+        (left, top), (right, bottom) = page.lines[index].box[[0, 2]].round().astype(int)
+        pixels[top:bottom, left:right] = pixels[top:bottom, left:right][::-1, ::-1].copy()
+    result = client.read(png(pixels))
+    assert result.angle == 0
+    assert alike(result, "\n".join(line.text for line in page.lines)) > SAME
+    texts = [line.text.replace(" ", "") for line in result.lines]
+    for index in upside_down:
+        line = result.lines[texts.index(page.lines[index].text.replace(" ", ""))]
+        assert (line.box[0] > line.box[2]).all()
+
+
+def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client: OcrClient) -> None:
+    data = png(render_page(8).image)
+    with pytest.raises(OcrError, match="use_angle_cls is true, which asks the classifier for ever"):
+        client.read(data, use_angle_cls=True, orientation="lines")
+    with pytest.raises(OcrError, match="orientation=page needs a page orientation network"):
+        client.read(data, orientation="page")
