@@ -155,7 +155,7 @@ def test_pictures_of_an_answer(gateway: str) -> None:
         ({"textDetThresh": 2}, "textDetThresh is"),
         ({"file": "http://127.0.0.1:1/a.png"}, "the file is an address; allowed: base64 text"),
         ({"file": "%%%"}, "file is not base64 text"),
-        ({"file": base64_of(b"no picture at all")}, "allowed"),
+        ({"file": base64_of(b"no picture at all")}, "none of JPEG"),
     ],
 )
 def test_what_is_not_served_is_refused(fields: dict[str, Any], said: str, gateway: str) -> None:
@@ -181,6 +181,12 @@ def test_bodies_are_refused_as_by_paddlex(gateway: str) -> None:
         ours, theirs = json.loads(found["errorMsg"]), json.loads(expected["errorMsg"])
         assert [(e["type"], e["loc"]) for e in ours] == [(e["type"], e["loc"]) for e in theirs]
         assert found["logId"] == expected["logId"] or "logId" not in one["body"]
+
+
+def test_a_body_that_is_no_text_is_refused(gateway: str) -> None:
+    status, answer = ask(gateway, "POST", "/ocr", b"\xfe\xff", JSON)
+    jsonschema.validate(json.loads(answer), RECORDED["schemas"]["error"])
+    assert status == json.loads(answer)["errorCode"] == 422
 
 
 def test_health(gateway: str) -> None:

@@ -37,6 +37,12 @@ class NimRequest(BaseModel):
     merge_levels: list[Level] | None = Field(default=None, description="paragraph by default")
 
 
+class NimError(BaseModel):
+    """A request that was not answered."""
+
+    detail: str
+
+
 def levels_of(request: NimRequest) -> list[Level]:
     """The level of each picture.
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from ppocr_server.gateway.contracts import nim
-from ppocr_server.gateway.contracts.nim import NimRequest
+from ppocr_server.gateway.contracts.nim import NimError, NimRequest
 from ppocr_server.gateway.contracts.served import served
 from ppocr_server.gateway.failures import Failure
 from ppocr_server.gateway.reader import OpenDocument
@@ -18,10 +18,13 @@ from ppocr_server.gateway.reader import OpenDocument
 ROUTER = APIRouter(tags=["other services"])
 #: Both paths of the recogniser: of NIM 2, and of NIM 1.
 PATHS = ("/v1/ocr", "/v1/infer")
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": NimError} for status in (400, 401, 413, 422, 500, 501, 502, 503, 504)
+}
 
 
-@ROUTER.post(PATHS[0], summary="NVIDIA NIM's image OCR.")
-@ROUTER.post(PATHS[1], summary="NVIDIA NIM's image OCR, by its older path.")
+@ROUTER.post(PATHS[0], summary="NVIDIA NIM's image OCR.", responses=ERRORS)
+@ROUTER.post(PATHS[1], summary="NVIDIA NIM's image OCR, by its older path.", responses=ERRORS)
 async def ocr(body: NimRequest, request: Request) -> JSONResponse:
     """Read pictures; answers as the NIM for image OCR does."""
     reader = request.app.state.reader

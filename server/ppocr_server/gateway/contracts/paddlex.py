@@ -63,6 +63,14 @@ class PaddleXRequest(BaseModel):
     logId: str | None = None
 
 
+class PaddleXError(BaseModel):
+    """A request that was not answered."""
+
+    logId: str
+    errorCode: int = Field(description="the HTTP status")
+    errorMsg: str
+
+
 class PaddleXFailure(Failure):
     """A failure in an exchange that has a `logId`."""
 

@@ -18,12 +18,15 @@ from ppocr_client.errors import ImageError
 from ppocr_client.exports.draw import DrawError
 from ppocr_server.gateway.contracts import paddlex
 from ppocr_server.gateway.contracts.files import ADDRESS, fetched, file_of_base64
-from ppocr_server.gateway.contracts.paddlex import PaddleXFailure, PaddleXRequest
+from ppocr_server.gateway.contracts.paddlex import PaddleXError, PaddleXFailure, PaddleXRequest
 from ppocr_server.gateway.contracts.served import served
 from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.reader import ReadPage
 
 LOG = logging.getLogger(__name__)
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": PaddleXError} for status in (401, 413, 422, 500, 501, 502, 503, 504)
+}
 
 
 class PaddleXRoute(APIRoute):
@@ -41,7 +44,7 @@ class PaddleXRoute(APIRoute):
                 failure = Failure(422, "invalid_request", message)
                 raise PaddleXFailure(failure, _log_id(error.body)) from error
             except Exception as error:  # whatever it is, it is answered in PaddleX's form
-                raise PaddleXFailure(failure_of(error), _log_id(await request.json())) from error
+                raise PaddleXFailure(failure_of(error), await _sent_log_id(request)) from error
 
         return answer
 
@@ -49,7 +52,7 @@ class PaddleXRoute(APIRoute):
 ROUTER = APIRouter(route_class=PaddleXRoute)
 
 
-@ROUTER.post("/ocr", tags=["other services"], summary="PaddleX's OCR service.")
+@ROUTER.post("/ocr", tags=["other services"], summary="PaddleX's OCR service.", responses=ERRORS)
 async def ocr(body: PaddleXRequest, request: Request) -> JSONResponse:
     """Read a picture, PDF or TIFF file; answers as PaddleX 3.7 does."""
     state = request.app.state
@@ -84,6 +87,13 @@ async def health(request: Request) -> JSONResponse:
 def error_body(failure: Failure) -> dict[str, Any]:
     """An error in PaddleX's form."""
     return paddlex.error_body(failure, getattr(failure, "log_id", None) or uuid.uuid4().hex)
+
+
+async def _sent_log_id(request: Request) -> str | None:
+    try:
+        return _log_id(await request.json())
+    except (ValueError, RecursionError):  # the body is no JSON
+        return None
 
 
 def _log_id(body: Any) -> str | None:
