@@ -60,6 +60,15 @@ def test_sentences_are_the_lines_of_the_client(gateway: str, server: TritonServe
         assert points == pytest.approx(line.box)
 
 
+def test_words_are_those_of_the_client(gateway: str, server: TritonServer) -> None:
+    status, found = post(gateway, POSTER, BLANK, merge_levels=["word", "paragraph"])
+    assert (status, found["data"][1]["text_detections"]) == (200, [])
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        words = client.read(POSTER, return_words=True).words
+    read = [one["text_prediction"]["text"] for one in found["data"][0]["text_detections"]]
+    assert read == [word.text for word in words]
+
+
 def test_paragraphs_hold_the_lines_that_belong_together(gateway: str, server: TritonServer) -> None:
     status, found = post(gateway, POSTER)
     assert status == 200
@@ -87,7 +96,7 @@ def test_paragraphs_hold_the_lines_that_belong_together(gateway: str, server: Tr
         ({"input": [{"type": "image_url", "url": url(b"no picture")}]}, "none of JPEG"),
         ({"input": [{"type": "image_url", "url": url(BLANK)}], "merge_levels": ["page"]}, "'word'"),
         (
-            {"input": [{"type": "image_url", "url": url(BLANK)}], "merge_levels": ["word"] * 2},
+            {"input": [{"type": "image_url", "url": url(BLANK)}], "merge_levels": ["sentence"] * 2},
             "2 entries for 1 pictures",
         ),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from gateway.conftest import gateway_process
 from PIL import Image
@@ -117,6 +118,19 @@ def test_options_take_effect_and_are_told(gateway: str) -> None:
     assert min(page["prunedResult"]["rec_scores"]) >= 0.995
 
 
+def test_words_of_lines(gateway: str, server: TritonServer) -> None:
+    (page,) = pages_of(gateway, POSTER, visualize=False, returnWordBox=True)
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        lines = client.read(POSTER, return_words=True).lines
+    pruned = page["prunedResult"]
+    assert pruned["return_word_box"] is True
+    assert pruned["text_word"] == [[word.text for word in line.words] for line in lines]
+    for boxes, line in zip(pruned["text_word_boxes"], lines, strict=True):
+        corners = [[*word.box.min(axis=0), *word.box.max(axis=0)] for word in line.words]
+        assert boxes == pytest.approx(np.rint(corners))
+    assert sum(map(len, pruned["text_word"])) > len(lines)
+
+
 def test_pages_of_a_pdf_and_of_a_tiff(gateway: str) -> None:
     names = ("poster_zh.jpg", "landscape.jpg")
     status, found = post(gateway, pdf_of(*names), fileType=0, logId="mine", visualize=False)
@@ -150,7 +164,7 @@ def test_pictures_of_an_answer(gateway: str) -> None:
     ("fields", "said"),
     [
         ({"useDocUnwarping": True}, "useDocUnwarping is true"),
-        ({"returnWordBox": True}, "returnWordBox is true"),
+        ({"useDocOrientationClassify": True}, "useDocOrientationClassify is true"),
         ({"textDetLimitType": "mean"}, "textDetLimitType is 'mean'"),
         ({"textDetThresh": 2}, "textDetThresh is"),
         ({"file": "http://127.0.0.1:1/a.png"}, "the file is an address; allowed: base64 text"),

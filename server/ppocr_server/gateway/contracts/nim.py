@@ -13,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from ppocr_client import Line, OcrResult
+from ppocr_client import OcrResult
 from ppocr_client.exports.markdown import paragraphs
+from ppocr_client.lines import Line, Word
 from ppocr_server.gateway.contracts.files import file_of_base64
 from ppocr_server.gateway.failures import Failure
 
@@ -59,9 +60,6 @@ def levels_of(request: NimRequest) -> list[Level]:
             f"merge_levels has {len(levels)} entries for {pictures} pictures; send one for each, "
             "or one for all",
         )
-    if "word" in levels:
-        message = "merge_levels has word; boxes hold lines here: send sentence or paragraph"
-        raise Failure(422, "invalid_option", message)
     return levels
 
 
@@ -80,7 +78,9 @@ def picture_of(picture: NimPicture, index: int) -> bytes:
 
 def detections(result: OcrResult, level: Level) -> list[dict[str, Any]]:
     """The `text_detections` of a picture; a line is a sentence."""
-    groups = paragraphs(result) if level == "paragraph" else [[line] for line in result.lines]
+    groups: Sequence[Sequence[Line | Word]] = paragraphs(result)
+    if level != "paragraph":
+        groups = [[one] for one in (result.words if level == "word" else result.lines)]
     sides = np.array(result.extent, np.float64)
     return [_detection(lines, sides) for lines in groups]
 
@@ -102,7 +102,7 @@ def answer(
     return {"data": data, "model": model, "usage": {"images_size_mb": size_bytes / MIB}}
 
 
-def _detection(lines: Sequence[Line], sides: np.ndarray) -> dict[str, Any]:
+def _detection(lines: Sequence[Line | Word], sides: np.ndarray) -> dict[str, Any]:
     corners = np.concatenate([line.box for line in lines])
     if len(lines) > 1:
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from ppocr_client.options import ReadOptions
 from ppocr_server.gateway.contracts import nim
 from ppocr_server.gateway.contracts.nim import NimError, NimRequest
 from ppocr_server.gateway.contracts.served import served
@@ -38,7 +39,8 @@ async def ocr(body: NimRequest, request: Request) -> JSONResponse:
     numbers = range(1, len(pictures) + 1)
     document = OpenDocument(len(pictures), numbers, pictures.__getitem__, None, 0)
     results = []
-    async with contextlib.aclosing(reader.pages(document)) as read:
+    options: ReadOptions = {"return_words": True} if "word" in levels else {}
+    async with contextlib.aclosing(reader.pages(document, options)) as read:
         async for page in read:
             if page.failure is not None:
                 raise page.failure

@@ -29,12 +29,12 @@ NAMES = {
     "textDetUnclipRatio": "det_db_unclip_ratio",
     "textRecScoreThresh": "drop_score",
     "useTextlineOrientation": "use_angle_cls",
+    "returnWordBox": "return_words",
 }
 #: What of PaddleX is not served, and what to do.
 NOT_SERVED = {
     "useDocUnwarping": "curved pages are not flattened",
     "useDocOrientationClassify": "turned pages are read, and boxes stay in the picture as sent,",
-    "returnWordBox": "boxes hold lines",
 }
 #: Longest sides of the pictures in an answer, and pixels per inch of a PDF file's pages.
 MAX_PICTURE, DPI = (2000, 2000), 144
@@ -155,8 +155,7 @@ def page(
     used: dict[str, Any] = {name: rule.default for name, rule in OPTIONS.items()}
     used |= {name: OPTIONS[name].parse(text) for name, text in info.defaults.items()}
     used |= cast(dict[str, Any], options)
-    polygons = [np.rint(line.box).astype(int) for line in result.lines]
-    corners = [polygon.tolist() for polygon in polygons]
+    corners = [np.rint(line.box).astype(int).tolist() for line in result.lines]
     turned = "cls" in info.models and used["use_angle_cls"]
     pruned = {
         "model_settings": {"use_doc_preprocessor": False, "use_textline_orientation": turned},
@@ -170,12 +169,16 @@ def page(
         },
         "text_type": "general",
         "text_rec_score_thresh": used["drop_score"],
-        "return_word_box": False,
+        "return_word_box": bool(used["return_words"]),
         "rec_texts": [line.text for line in result.lines],
         "rec_scores": [line.score for line in result.lines],
         "rec_polys": corners,
-        "rec_boxes": [[*one.min(axis=0).tolist(), *one.max(axis=0).tolist()] for one in polygons],
+        "rec_boxes": [_sides(line.box) for line in result.lines],
     }
+    if used["return_words"]:
+        lines = result.lines
+        pruned["text_word"] = [[word.text for word in line.words] for line in lines]
+        pruned["text_word_boxes"] = [[_sides(word.box) for word in line.words] for line in lines]
     if not turned:  # PaddleX's mark; which lines were turned is not known
         pruned["textline_orientation_angles"] = [-1] * len(corners)
     return {"prunedResult": pruned, **pictures}
@@ -193,6 +196,12 @@ def pictures_of(picture: bytes, result: OcrResult) -> dict[str, str]:
     with Image.open(io.BytesIO(picture)) as file:
         page = ImageOps.exif_transpose(file).convert("RGB")
     return {"ocrImage": _jpeg(result.draw(picture)), "inputImage": _jpeg(page)}
+
+
+def _sides(box: np.ndarray) -> list[int]:
+    """Left, top, right and bottom of a box, in whole pixels."""
+    sides: list[int] = np.rint([*box.min(axis=0), *box.max(axis=0)]).astype(int).tolist()
+    return sides
 
 
 def _jpeg(picture: Any) -> str:
