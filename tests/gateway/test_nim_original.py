@@ -16,7 +16,13 @@ from ppocr_server.tritonserver.server import TritonServer
 SAMPLES = Path(__file__).parents[2] / "samples"
 PICTURES = ("poster_zh.jpg", "landscape.jpg")
 SCRIPT = Path(__file__).parent / "published" / "read_with_nv_ingest.py"
-PACKAGES = ("nv-ingest-api==26.3.0", "opencv-python-headless", "requests", "tritonclient[grpc]")
+PACKAGES = (
+    "nv-ingest-api==26.3.0",
+    "opencv-python-headless",
+    "pillow",
+    "requests",
+    "tritonclient[grpc]",
+)
 pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
 
