@@ -21,7 +21,7 @@ help: ## this list
 
 demo: $(DEMO) ## read the sample pictures through a server of their own, draw one, stop
 	@ppocr-convert build --set v4 --out $(DEMO_REPOSITORY)
-	@ppocr-serve --model-repository $(DEMO_REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 -- sh -ec '\
+	@ppocr-serve --model-repository $(DEMO_REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 --gateway-port none -- sh -ec '\
 		echo "== through gRPC, $$PPOCR_GRPC_URL"; \
 		ppocr-client read --url $$PPOCR_GRPC_URL samples/*.jpg samples/*.png; \
 		echo "== through HTTP, $$PPOCR_HTTP_URL"; \
@@ -61,7 +61,7 @@ clean: ## remove what was built, keep the environment
 $(DEMO): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
 		{ echo "Python 3.10, 3.11 or 3.12 is needed; got $$($(PYTHON) --version); run make PYTHON=python3.12" >&2; exit 1; }
-	@echo "== the first run downloads 73 packages (458 MB, 1.7 GB on disk) into $(VENV) and the models (16 MB); about two minutes on two quiet cores beside the download"
+	@echo "== the first run downloads 81 packages (463 MB, 1.7 GB on disk) into $(VENV) and the models (16 MB); about two minutes on two quiet cores beside the download"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -e '.[demo]'
 	@touch $@

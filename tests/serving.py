@@ -22,7 +22,7 @@ from ppocr_server.watch.stub_processes import stub_of
 
 # As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
 SERVE = [sys.executable, "-m", "ppocr_server.cli"]
-FREE = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0"]
+FREE = ["--http-port", "0", "--grpc-port", "0", "--metrics-port", "0", "--gateway-port", "none"]
 
 
 @dataclass(frozen=True)

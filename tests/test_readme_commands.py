@@ -53,7 +53,7 @@ def test_make_demo_reads_the_samples_and_draws_one(repository, samples):
 
 def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, samples):
     # The default set is built by test_families; here the one that is built already is served.
-    ports = "SERVE_FLAGS=--http-port 0 --grpc-port 0 --metrics-port 0"
+    ports = "SERVE_FLAGS=--http-port 0 --grpc-port 0 --metrics-port 0 --gateway-port 0"
     serving = subprocess.Popen(
         ["make", "serve", "SET=v4", ports],
         cwd=ROOT,
@@ -74,8 +74,8 @@ def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, 
     finally:
         os.killpg(serving.pid, signal.SIGINT)
         serving.wait(timeout=60)
-    port = int(re.findall(r":(\d+)/v2", command)[0])
-    printed = command.replace(f":{port}/", ":8000/").replace(name, "poster_zh.jpg")
+    port = int(re.findall(r":(\d+)/read", command)[0])
+    printed = command.replace(f":{port}/", ":8080/").replace(name, "poster_zh.jpg")
     for readme in READMES:
         assert printed in blocks(readme, "sh")
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):

@@ -24,6 +24,7 @@ VERBS = {
     "accuracy": "boxes, texts, order and words against what is known, beside other readers",
     "latency": "what one request takes, beside the bare networks on the same tensors",
     "sweep": "throughput and latency under rising load, on Triton's and on the old ports",
+    "gateway": "processor time of the gateway for a request, beside a client of Triton",
     "input-data": "pictures as an input file of Triton's own load generator, perf_analyzer",
     "consistency": "many clients get, to the byte, the answers that one gets alone",
     "overload": "far more requests than can be served; the peak is kept, the rest refused at once",

@@ -39,23 +39,25 @@ def parser() -> argparse.ArgumentParser:
         prog="ppocr-serve",
         description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
         formatter_class=DefaultsHelp,
-        epilog="Subcommands, each with its own --help: `ppocr-serve endpoint` answers the clients "
-        "of Paddle Serving, `ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
+        epilog="Subcommands, each with its own --help: `ppocr-serve gateway` answers plain HTTP "
+        "before a running Triton, `ppocr-serve endpoint` the clients of Paddle Serving, "
+        "`ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
         "says how much shared memory a repository needs.",
     )
     options.add_argument(
         "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
     )
     _add_serving_arguments(options)
+    _add_gateway(options.add_argument_group("the gateway: plain HTTP, POST /read"))
     _add_config_arguments(options.add_argument_group("a Paddle Serving config.yml"))
     _add_output_arguments(options)
     options.add_argument(
         "command",
         nargs="*",
         metavar="-- COMMAND",
-        help="serve only while this command runs; it finds PPOCR_HTTP_URL, PPOCR_GRPC_URL and "
-        "PPOCR_METRICS_URL in its environment, the secrets as PPOCR_ADMIN_KEY and PPOCR_TOKEN, "
-        "with --config PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL too",
+        help="serve only while this command runs; it finds PPOCR_GATEWAY_URL, PPOCR_HTTP_URL, "
+        "PPOCR_GRPC_URL and PPOCR_METRICS_URL in its environment, the secrets as PPOCR_ADMIN_KEY "
+        "and PPOCR_TOKEN, with --config PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL too",
     )
     add_security_arguments(options)
     return options
@@ -76,6 +78,22 @@ def _add_serving_arguments(options: argparse.ArgumentParser) -> None:
     add("--restarts", type=int, default=5, metavar="N", help=RESTARTS_HELP)
     argument_help = "further argument for tritonserver, as --triton-argument=--rate-limit=off"
     add("--triton-argument", action="append", default=[], metavar="ARG", help=argument_help)
+
+
+def _add_gateway(group: argparse._ArgumentGroup) -> None:
+    text = "0 picks a free one, none leaves the gateway out"
+    group.add_argument(
+        "--gateway-port", type=_gateway_port, default=GATEWAY_PORT, metavar="PORT", help=text
+    )
+    add_gateway_arguments(group)
+
+
+def _gateway_port(word: str) -> int | None:
+    if word in ("none", "off"):
+        return None
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is no port; give a number, 0 or none")
+    return int(word)
 
 
 def add_gateway_arguments(group: argparse._ArgumentGroup) -> None:

@@ -20,10 +20,12 @@ from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITO
 
 if TYPE_CHECKING:
     from ppocr_server.configured import Endpoints
+    from ppocr_server.gateway.process import GatewayProcess
     from ppocr_server.tritonserver.server import TritonServer
 
 SAMPLES = "samples"
 PICTURES = (".jpg", ".png")
+BEARER = '-H "Authorization: Bearer $PPOCR_TOKEN"'
 PROGRESS_SECONDS = 10.0
 # Subcommands: the module whose main() gets the remaining arguments.
 SUBCOMMANDS = {
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.access.security import security_of
     from ppocr_server.errors import ServerError
+    from ppocr_server.gateway.process import gateway_process, in_front_of
     from ppocr_server.tritonserver.json_logs import json_log
 
     options.security = security_of(options)
@@ -73,9 +76,13 @@ def _serve(options: argparse.Namespace) -> int:
             if options.opt:
                 raise ServerError("--opt changes what a config.yml says; name one with --config")
             repository = options.model_repository or DEFAULT_REPOSITORY
+            gateway = opened.enter_context(
+                gateway_process(options.gateway_port, options.host or DEFAULT_HOST)
+            )
             server = opened.enter_context(_server(options, repository, show))
+            opened.enter_context(in_front_of(server, gateway, options))
             show.finish()
-            return _run(options, server)
+            return _run(options, server, gateway)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -92,6 +99,7 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
         profile_arguments,
         read_config,
     )
+    from ppocr_server.gateway.process import gateway_process, in_front_of
 
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("ppocr_converters").setLevel(logging.INFO)
@@ -102,11 +110,13 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     logs = Path(options.log_folder) if options.log_folder else None
     options.triton_argument += profile_arguments(configured, logs)
     with (
+        gateway_process(options.gateway_port, options.host or triton.host) as gateway,
         _server(options, repository, show, triton.host, of_config) as server,
         old_endpoints(configured, server, logs) as endpoints,
+        in_front_of(server, gateway, options, configured.endpoints),
     ):
         show.finish()
-        return _run(options, server, endpoints)
+        return _run(options, server, gateway, endpoints)
 
 
 def _server(
@@ -137,7 +147,10 @@ def _server(
 
 
 def _run(
-    options: argparse.Namespace, server: TritonServer, endpoints: Endpoints | None = None
+    options: argparse.Namespace,
+    server: TritonServer,
+    gateway: GatewayProcess | None,
+    endpoints: Endpoints | None = None,
 ) -> int:
     """Serve while the command runs, or until the server ends and no restart is left."""
     from ppocr_server.run_with_server import run_while_serving
@@ -146,9 +159,16 @@ def _run(
     old = {} if endpoints is None else endpoints.urls()
     if options.command:
         environment = {f"PPOCR_OLD_{name.upper()}_URL": url for name, url in old.items()}
+        if gateway is not None:
+            environment["PPOCR_GATEWAY_URL"] = gateway.url
         return run_while_serving(server, options.command, environment)
-    _announce(server, endpoints, as_json=options.json)
-    check = endpoints.check if endpoints is not None else lambda: None
+    _announce(server, gateway, endpoints, as_json=options.json)
+
+    def check() -> None:
+        for part in (gateway, endpoints):
+            if part is not None:
+                part.check()
+
     return supervise(server, options.restarts, check)
 
 
@@ -156,7 +176,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _announce(server: TritonServer, endpoints: Endpoints | None, *, as_json: bool) -> None:
+def _announce(
+    server: TritonServer,
+    gateway: GatewayProcess | None,
+    endpoints: Endpoints | None,
+    *,
+    as_json: bool,
+) -> None:
     """Print where the server listens, as text or as one line of JSON."""
     from ppocr_server.tritonserver.health import server_version
     from ppocr_server.tritonserver.versions import component_versions, version_line
@@ -167,6 +193,7 @@ def _announce(server: TritonServer, endpoints: Endpoints | None, *, as_json: boo
         print(f"ppocr-serve: {told}", file=sys.stderr, flush=True)
     if as_json:
         answer = {
+            "gateway": None if gateway is None else gateway.url,
             "http": server.http_url,
             "grpc": server.grpc_url,
             "metrics": server.metrics_url,
@@ -182,23 +209,27 @@ def _announce(server: TritonServer, endpoints: Endpoints | None, *, as_json: boo
         f"{version_line(versions)}\n"
         f"models   {', '.join(server.models)}\n"
         f"engines  {', '.join(f'{name}: {engine}' for name, engine in server.engines.items())}\n"
-        f"HTTP     http://{server.http_url}\n"
+        + ("" if gateway is None else f"gateway  {gateway.url}  (POST /read; /docs)\n")
+        + f"HTTP     http://{server.http_url}\n"
         f"gRPC     {server.security.scheme}://{server.grpc_url}\n"
         f"metrics  http://{server.metrics_url}/metrics\n"
         + ("" if endpoints is None else endpoints.announcement())
-        + f"{_hint(server)}Ctrl-C or `kill {os.getpid()}` stops the server.",
+        + f"{_hint(server, gateway)}Ctrl-C or `kill {os.getpid()}` stops the server.",
         flush=True,
     )
 
 
-def _hint(server: TritonServer) -> str:
+def _hint(server: TritonServer, gateway: GatewayProcess | None) -> str:
     """A request to try, with a sample picture of this checkout or a placeholder."""
     if "ocr" not in server.models:
         return ""
     pictures = sorted(path for path in Path(SAMPLES).glob("*") if path.suffix in PICTURES)
     picture = next(iter(pictures), Path("picture.jpg"))
-    line = curl_line(server.http_url, picture, token=server.security.token is not None)
-    return f"Try      {line}\n"
+    token = server.security.token is not None
+    if gateway is None:
+        return f"Try      {curl_line(server.http_url, picture, token=token)}\n"
+    bearer = f"{BEARER} " if token else ""
+    return f"Try      curl {bearer}--data-binary @{picture} {gateway.url}/read\n"
 
 
 def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:
@@ -207,7 +238,7 @@ def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:
     Triton always answers a request whose body is the bare picture in binary. A JSON request cannot
     carry a picture, because JSON strings are text.
     """
-    bearer = '-H "Authorization: Bearer $PPOCR_TOKEN" ' if token else ""
+    bearer = f"{BEARER} " if token else ""
     return (
         f"curl -s --data-binary @{picture} -H 'Content-Type: application/octet-stream' "
         f"{bearer}-H 'Inference-Header-Content-Length: 0' http://{http_url}/v2/models/ocr/infer "

@@ -29,6 +29,7 @@ VARIANTS = {
         ["oldEndpoint.enabled=true", "serviceMonitor.enabled=true"],
         {"ServiceMonitor"},
     ),
+    "no gateway": (["gateway.enabled=false"], set()),
     "hpa": (["autoscaling.by=hpa"], {"HorizontalPodAutoscaler"}),
     "keda": (["autoscaling.by=keda"], {"ScaledObject"}),
 }
@@ -195,6 +196,16 @@ def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -
     assert [part["envFrom"] for part in containers] == [[{"secretRef": {"name": "keys"}}]] * 2
     assert [problem for each in manifests for problem in schemas.problems(each)] == []
     assert not any("envFrom" in part for part in pod_of(render(program("helm")))["containers"])
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_gateway_is_reached_unless_it_is_left_out(program: Program, wanted: bool) -> None:
+    manifests = render(program("helm"), f"gateway.enabled={str(wanted).lower()}")
+    (triton,) = pod_of(manifests)["containers"]
+    assert ("--gateway-port=none" in triton["args"]) is not wanted
+    kinds = [part["kind"] for part in manifests if "gateway" in json.dumps(part)]
+    expected = ["Deployment", "NetworkPolicy", "Service", "Service"] if wanted else ["Deployment"]
+    assert sorted(kinds) == expected
 
 
 def test_chart_lints(program: Program) -> None:

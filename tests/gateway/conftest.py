@@ -17,18 +17,25 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 @contextlib.contextmanager
-def gateway_process(triton: str, *arguments: str) -> Iterator[str]:
-    """Run `ppocr-serve gateway` on a free port; yields its "host:port"."""
+def started(triton: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `ppocr-serve gateway` on a free port; yields the process and its "host:port"."""
     command = [sys.executable, "-m", "ppocr_server.cli", "gateway", "--json", "--port", "0"]
     with subprocess.Popen(
         [*command, "--url", triton, *arguments], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["gateway"].partition("://")[2]
+            yield process, json.loads(process.stdout.readline())["gateway"].partition("://")[2]
         finally:
             process.terminate()
             assert process.wait(40) == 0
+
+
+@contextlib.contextmanager
+def gateway_process(triton: str, *arguments: str) -> Iterator[str]:
+    """The same; yields "host:port"."""
+    with started(triton, *arguments) as (_, address):
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,191 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
+import io
 import json
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from serving import ask
 
-from ppocr_client import OcrClient
+from ppocr_client import OcrClient, OcrResult
+from ppocr_client.exports.pdf import to_pdf
+from ppocr_server.gateway.routes.formats import FORMATS
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def expected(server: TritonServer, picture: bytes) -> OcrResult:
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        return client.read(picture)
+
+
+@pytest.fixture(scope="module")
+def two_pages(picture: bytes) -> bytes:
+    return to_pdf([(picture, OcrResult(())), (picture, OcrResult(()))])
+
+
+def read(address: str, body: bytes, query: str = "", **headers: str) -> Any:
+    status, answer = ask(address, "POST", f"/read{query}", body, headers)
+    assert status == 200, answer
+    return json.loads(answer)
+
+
+def form_of(files: dict[str, bytes], **fields: str) -> tuple[bytes, dict[str, str]]:
+    """A multipart body, and its header."""
+    parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    parts += [b'name="f"; filename="%s"\r\n\r\n%s' % (k.encode(), v) for k, v in files.items()]
+    body = b"".join(b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+    return body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 def test_a_picture_is_read_as_by_the_client(
-    gateway: str, server: TritonServer, picture: bytes
+    gateway: str, picture: bytes, expected: OcrResult
 ) -> None:
-    status, body = ask(gateway, "POST", "/read", picture)
-    with OcrClient(f"grpc://{server.grpc_url}") as client:
-        expected = client.read(picture).to_dict()
-    assert (status, json.loads(body)["pages"]) == (200, [{"page": 1, **expected}])
-    assert expected["lines"]
+    document = read(gateway, picture)
+    assert document == {"page_count": 1, "pages": [{"page": 1, **expected.to_dict()}]}
+    assert expected.lines
+
+
+def test_options_reach_the_pipeline_from_query_form_and_json(gateway: str, picture: bytes) -> None:
+    text = base64.b64encode(picture).decode()
+    form, header = form_of({"a.jpg": picture}, drop_score="1")
+    bodies = [
+        ask(gateway, "POST", "/read?drop_score=1", picture),
+        ask(gateway, "POST", "/read", form, header),
+        ask(gateway, "POST", "/read", json.dumps({"file": text, "drop_score": 1}), JSON),
+    ]
+    assert [(status, json.loads(body)["pages"][0]["lines"]) for status, body in bodies] == [
+        (200, [])
+    ] * 3
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ndjson")])
+def test_each_format_is_that_of_the_client(
+    gateway: str, picture: bytes, expected: OcrResult, name: str
+) -> None:
+    status, body = ask(gateway, "POST", f"/read?format={name}", picture)
+    accept = {"Accept": f"text/csv, {FORMATS[name].media_type};q=0.5"}
+    by_header = ask(gateway, "POST", "/read", picture, accept)[1]
+    assert status == 200
+    # A PDF file holds the second in which it was made, and a number of its own.
+    assert by_header[:8] == body[:8] if name == "pdf" else by_header == body
+    text = expected.lines[0].text
+    if name == "pdf":
+        seen = subprocess.run(["pdftotext", "-", "-"], input=body, capture_output=True, check=True)
+        body = seen.stdout
+    assert text[0] in body.decode()
+
+
+def test_pages_of_a_pdf_file_come_as_they_are_read(gateway: str, two_pages: bytes) -> None:
+    document = read(gateway, two_pages, "?dpi=72")
+    status, body = ask(gateway, "POST", "/read?format=ndjson&dpi=72", two_pages)
+    lines = [json.loads(line) for line in body.splitlines()]
+    assert status == 200
+    assert [(line.pop("page_count"), line) for line in lines] == [
+        (2, page) for page in document["pages"]
+    ]
+    assert [page["page"] for page in document["pages"]] == [1, 2]
+    assert read(gateway, two_pages, "?pages=2&dpi=72")["pages"] == document["pages"][1:]
+
+
+def test_a_tiff_file_of_two_pages(gateway: str, picture: bytes) -> None:
+    file = io.BytesIO()
+    page = Image.open(io.BytesIO(picture))
+    page.save(file, "TIFF", save_all=True, append_images=[page])
+    first, second = read(gateway, file.getvalue())["pages"]
+    assert first["lines"] == second["lines"] != []
+
+
+def test_several_files_are_answered_in_order_each_with_its_own_failure(
+    gateway: str, picture: bytes, expected: OcrResult
+) -> None:
+    form, header = form_of({"good.jpg": picture, "bad.jpg": b"garbage"})
+    good, bad = read(gateway, form, **header)["files"]
+    assert (good["name"], good["pages"][0]["lines"]) == ("good.jpg", expected.to_dict()["lines"])
+    assert bad["name"] == "bad.jpg"
+    assert bad["error"]["code"] == "invalid_file"
+    text = base64.b64encode(picture).decode()
+    body = json.dumps({"files": [text, f"data:image/jpeg;base64,{text}"]}).encode()
+    first, second = read(gateway, body, **JSON)["files"]
+    assert first["pages"] == second["pages"] == good["pages"]
+    status, answer = ask(gateway, "POST", "/read?format=text", form, header)
+    assert (status, b"takes one file, 2 were sent" in answer) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "headers", "status", "code", "words"),
+    [
+        ("?det_db_tresh=1", b"x", {}, 400, "invalid_option", "did you mean 'det_db_thresh'"),
+        ("?formt=pdf", b"x", {}, 400, "invalid_option", "did you mean 'format'"),
+        ("?drop_score=2", b"x", {}, 400, "invalid_option", "a number from 0 to 1"),
+        ("?dpi=5", b"x", {}, 400, "invalid_option", "a number from 20 to 1200"),
+        ("?pages=x", b"x", {}, 400, "invalid_option", "1-3,7,9-"),
+        ("?timeout=0", b"x", {}, 400, "invalid_option", "seconds above 0"),
+        ("?format=docx", b"x", {}, 400, "invalid_option", "json, ndjson, text"),
+        ("", b"x", {"Accept": "image/png"}, 406, "not_acceptable", "application/json"),
+        ("", b"", {}, 400, "empty_file", "send the file itself as the body"),
+        ("", b"garbage", {}, 400, "invalid_file", "JPEG, PNG, BMP, WEBP, TIFF"),
+        ("", b"%PDF-1.7 garbage", {}, 400, "invalid_file", "cannot open the PDF file"),
+        ("?format=ndjson", b"garbage", {}, 400, "invalid_file", "JPEG, PNG"),
+        ("", b"{", {}, 400, "invalid_request", "not JSON"),
+        ("", b'{"file": "?"}', JSON, 400, "invalid_file", "not base64"),
+        ("", b'{"file": 7}', JSON, 400, "invalid_request", "a JSON int"),
+        ("", b"[]", JSON, 400, "invalid_request", "'files'"),
+        ("", b"--x", {"Content-Type": "multipart/form-data"}, 400, "invalid_request", "damaged"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    gateway: str,
+    query: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    code: str,
+    words: str,
+) -> None:
+    got, answer = ask(gateway, "POST", f"/read{query}", body, headers)
+    error = json.loads(answer)["error"]
+    assert (got, error["code"]) == (status, code), error
+    assert words in error["message"]
+
+
+def test_a_file_of_one_bad_page_keeps_the_others(gateway: str, picture: bytes) -> None:
+    small = io.BytesIO()
+    page = Image.open(io.BytesIO(picture))
+    # A strip of one pixel, which the pipeline refuses by its aspect.
+    page.save(small, "TIFF", save_all=True, append_images=[Image.new("L", (2000, 1))])
+    first, second = read(gateway, small.getvalue())["pages"]
+    assert first["lines"]
+    assert second["error"]["code"] == "invalid_file"
+    status, body = ask(gateway, "POST", "/read?format=text", small.getvalue())
+    assert (status, b"page 2: " in body) == (400, True)
+
+
+def test_a_connection_serves_many_requests(gateway: str, picture: bytes) -> None:
+    connection = http.client.HTTPConnection(gateway, timeout=60)
+    for _ in range(2):
+        connection.request("POST", "/read", picture)
+        with connection.getresponse() as answer:
+            assert (answer.status, b"lines" in answer.read()) == (200, True)
+    connection.close()
+
+
+def test_the_sample_is_read_by_the_line_of_the_readme(gateway: str, picture: bytes) -> None:
+    root = Path(__file__).parents[2]
+    command = next(
+        line
+        for line in (root / "README.md").read_text("utf-8").splitlines()
+        if line.startswith("curl") and "/read" in line
+    )
+    words = command.replace("http://127.0.0.1:8080", f"http://{gateway}").split()
+    run = subprocess.run([*words, "-s"], cwd=root, capture_output=True, check=True)
+    assert json.loads(run.stdout)["pages"][0]["lines"]

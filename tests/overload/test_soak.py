@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ppocr_bench.cli import main
-from ppocr_bench.verbs.soak_workload import KINDS
+from ppocr_bench.soak_workload import KINDS
 from ppocr_converters.pictures.render import encode_page, render_page
 
 pytestmark = pytest.mark.server

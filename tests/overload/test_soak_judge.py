@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ppocr_bench.errors import BenchError
 from ppocr_bench.processes import Snapshot
 from ppocr_bench.record import Answer, Result
+from ppocr_bench.soak_workload import Outcome
 from ppocr_bench.verbs.soak import BOUNDS, judge, lost_processes, relative_latencies, verdict
-from ppocr_bench.verbs.soak_workload import Outcome
 
 MEMORY = "memory_mib"
 SNAPSHOT = Snapshot(0.0, 800.0, 120.0, 8, 200, 90, (1, 2, 3))

@@ -34,6 +34,13 @@ $ask --data @body.json $status "$old"
 ppocr-client read --json --url "$PPOCR_GRPC_URL" \
   --ca "$CA" --certificate "$OWN" --key "$KEY" "$PICTURE"
 curl --silent $status "$PPOCR_HTTP_URL/v2/models/ocr"
+for path in ocr/prediction read; do
+  $ask --data @body.json $status "$PPOCR_GATEWAY_URL/$path"
+done
+bearer="Authorization: Bearer $PPOCR_TOKEN"
+$ask --data @body.json --header "$bearer" "$PPOCR_GATEWAY_URL/ocr/prediction"
+echo
+$ask --data-binary "@$PICTURE" --header "$bearer" "$PPOCR_GATEWAY_URL/read"
 """
 
 
@@ -56,14 +63,18 @@ def test_a_service_with_everything_on(
     monkeypatch.setenv("PPOCR_TOKEN", token)
     command = ["ppocr-serve", "--config", "config.yml", "--model-repository", str(repository)]
     command += ["--host", "0.0.0.0", "--http-port=0", "--grpc-port=0", "--metrics-port=0"]
+    command += ["--gateway-port=0"]
     command += [f"--tls-cert={c.server}", f"--tls-key={c.server_key}", f"--tls-client-ca={c.ca}"]
     command += ["--grace=0", "--", "sh", "-ec", COMMANDS]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
     )
-    old, refused, new, restricted = done.stdout.splitlines()
+    old, refused, new, restricted, *through_gateway = done.stdout.splitlines()
     assert all(text in old for text in samples[PICTURE.name])
     assert refused == "401"
     assert [line["text"] for line in json.loads(new)["lines"]] == samples[PICTURE.name]
     assert restricted == "403"
+    assert through_gateway[:3] == ["401", "401", old]
+    lines = json.loads(through_gateway[3])["pages"][0]["lines"]
+    assert [line["text"] for line in lines] == samples[PICTURE.name]
     assert token not in done.stderr

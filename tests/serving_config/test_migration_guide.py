@@ -160,7 +160,7 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
     done = subprocess.run(
         [
             *("ppocr-serve", *work, "--model-repository", built),
-            *("--log-folder", str(tmp_path / "logs")),
+            *("--log-folder", str(tmp_path / "logs"), "--gateway-port", "none"),
             *("--", "sh", "-ec", request.replace(address, "$PPOCR_OLD_HTTP_URL") + OVER_RPC),
         ],
         cwd=ROOT,

@@ -22,8 +22,8 @@ from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.processes import Snapshot, Watch
 from ppocr_bench.record import Answer, Chart, Result, Table
+from ppocr_bench.soak_workload import Outcome, prepare
 from ppocr_bench.target import PID, TARGET, connected, serving
-from ppocr_bench.verbs.soak_workload import Outcome, prepare
 
 SNAPSHOTS, SHORTEST = 240, 1.0  # in all, and seconds between two of them at the least
 #: The share of the time in which caches and arenas may fill, which is not judged.

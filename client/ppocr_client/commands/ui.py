@@ -24,7 +24,7 @@ HOST_NAMES = ("localhost",)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=8080, metavar="N", help="0: any free port")
+    parser.add_argument("--port", type=int, default=8090, metavar="N", help="0: any free port")
     add_dpi(parser)
     add_font(parser)
     add_connection(parser)

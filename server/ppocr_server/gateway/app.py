@@ -13,18 +13,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from ppocr_client.errors import MissingExtra, OcrError
-from ppocr_server.gateway import capabilities, read
 from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.middleware import Middleware, answer_failure
+from ppocr_server.gateway.page import Page, add_page
 from ppocr_server.gateway.reader import Reader
+from ppocr_server.gateway.routes import capabilities, read
 from ppocr_server.gateway.settings import GatewaySettings
 
 LOG = logging.getLogger(__name__)
+FAULTS = (500, 501, 502)  # of this side, and not passing: they are logged
 DOCS = "static-offline-docs"
 #: First parts of paths that need no token: probes and scrapers have none, and a browser cannot send
 #: one with the address of a page.
@@ -47,10 +50,11 @@ class Contract:
 
 
 CONTRACTS = (Contract(read.ROUTER), Contract(capabilities.ROUTER))
+ERROR_BODIES = {path: form for each in CONTRACTS for path, form in each.error_bodies.items()}
 
 
-def build_app(settings: GatewaySettings, reader: Reader) -> ASGIApp:
-    """The whole gateway."""
+def routes_of(settings: GatewaySettings, reader: Reader) -> FastAPI:
+    """All routes, without the layer around them."""
     app = FastAPIOffline(
         redoc_url=None,
         title="ppocr-triton",
@@ -58,17 +62,33 @@ def build_app(settings: GatewaySettings, reader: Reader) -> ASGIApp:
         version=metadata.version("ppocr-triton"),
     )
     app.state.settings, app.state.reader, app.state.metrics = settings, reader, Metrics()
-    error_bodies: dict[str, ErrorBody] = {}
     for contract in CONTRACTS:
         app.include_router(contract.router)
-        error_bodies.update(contract.error_bodies)
-    _answer_errors(app, error_bodies)
+    _answer_errors(app)
+    return app
+
+
+def build_app(
+    settings: GatewaySettings, reader: Reader, old: ASGIApp | None, shown: Page | None
+) -> ASGIApp:
+    """The whole gateway.
+
+    Args:
+        settings: the limits and the token.
+        reader: asks Triton.
+        old: answers Paddle Serving's service `settings.old.name`.
+        shown: the web page; None for none.
+    """
+    app = routes_of(settings, reader)
+    if shown is not None:
+        add_page(app, shown)
     whole: ASGIApp = Middleware(
         app,
         settings,
         app.state.metrics,
         open_paths=OPEN_PATHS,
-        error_bodies=error_bodies,
+        old=None if old is None else (settings.old.name, old),
+        error_bodies=ERROR_BODIES,
     )
     if settings.cors:
         whole = CORSMiddleware(
@@ -81,7 +101,7 @@ def build_app(settings: GatewaySettings, reader: Reader) -> ASGIApp:
     return whole
 
 
-def _answer_errors(app: FastAPI, error_bodies: Mapping[str, ErrorBody]) -> None:
+def _answer_errors(app: FastAPI) -> None:
     """Answer whatever a route raises in the form of its path."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
@@ -89,11 +109,13 @@ def _answer_errors(app: FastAPI, error_bodies: Mapping[str, ErrorBody]) -> None:
             error = Failure(422, "invalid_request", _said(error))
         failure = failure_of(error)
         request.scope["failure"] = failure.code
-        if failure.status_code >= 500 and failure.retry_after is None:
-            LOG.error("%s: %s", request.scope["request_id"], failure.message, exc_info=error)
-        return answer_failure(failure, error_bodies.get(request.url.path, error_body))
+        if failure.status_code in FAULTS:
+            unforeseen = error if failure.status_code == 500 else None
+            LOG.error("%s: %s", request.scope["request_id"], failure.message, exc_info=unforeseen)
+        return answer_failure(failure, ERROR_BODIES.get(request.url.path, error_body))
 
-    for kind in (HTTPException, RequestValidationError, OcrError, MissingExtra, Exception):
+    known = (HTTPException, RequestValidationError, ClientDisconnect, OcrError, MissingExtra)
+    for kind in (*known, Exception):
         app.add_exception_handler(kind, answer)
 
 

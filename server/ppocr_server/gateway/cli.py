@@ -31,6 +31,7 @@ def _run(options: argparse.Namespace) -> int:
 
     settings = GatewaySettings(
         options.url,
+        options.host,
         options.model,
         grace=options.grace,
         token=token_of(options),
@@ -46,6 +47,38 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps({"gateway": url}) if options.json else f"gateway  {url}", flush=True)
 
     run_gateway(settings, listener, announce)
+    return 0
+
+
+def beside(arguments: Sequence[str]) -> int:
+    """Run as the process of `process.py`, on the inherited socket of this number."""
+    import socket
+    from dataclasses import replace
+
+    from pydantic import TypeAdapter
+
+    from ppocr_server.access.security import Security
+    from ppocr_server.gateway.process import READY
+    from ppocr_server.gateway.serve import run_gateway
+    from ppocr_server.gateway.settings import GatewaySettings
+    from ppocr_server.paddle_serving.upstream import upstream_of
+
+    line = sys.stdin.readline()
+    if not line:
+        return 0  # ppocr-serve has ended
+    try:
+        settings = TypeAdapter(GatewaySettings).validate_json(line)
+        upstream = upstream_of(Security(token=settings.token, tls=settings.tls))
+        with socket.socket(fileno=int(arguments[0])) as listener:
+            run_gateway(
+                replace(settings, upstream=upstream),
+                listener,
+                lambda: print(READY, flush=True),
+                sys.stdin.fileno(),
+            )
+    except ServerError as error:
+        print(f"ppocr-serve gateway: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -74,3 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("what Triton asks for, with --url grpcs://HOST:PORT")
     add_upstream_arguments(group)
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(beside(sys.argv[1:]))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ppocr_client import errors
 
@@ -22,6 +23,7 @@ KINDS: tuple[tuple[type[Exception], int, str, int | None], ...] = (
     (errors.ServerUnavailable, 503, "unavailable", 5),
     (errors.DeadlineExceeded, 504, "deadline_exceeded", None),
     (errors.RequestCancelled, CLIENT_GONE, "cancelled", None),
+    (ClientDisconnect, CLIENT_GONE, "cancelled", None),
     (errors.MissingExtra, 501, "not_installed", None),
     # Triton refused this gateway, lacks the model, or failed.
     (errors.AccessDenied, 502, "upstream_denied", None),
@@ -61,7 +63,9 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, HTTPException):
         status = error.status_code
         code = OF_STATUS.get(status, "invalid_request" if status < 500 else "internal")
-        return Failure(status, code, str(error.detail))
+        failure = Failure(status, code, str(error.detail))
+        failure.headers = {**(failure.headers or {}), **(error.headers or {})}
+        return failure
     return Failure(500, "internal", "the gateway failed; its log says why")
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ppocr_server.access.credentials import admits
-from ppocr_server.gateway.call import CALL, Call
+from ppocr_server.gateway.call import CALL, Call, deadline_after
 from ppocr_server.gateway.failures import (
     CLIENT_GONE,
     ErrorBody,
@@ -25,13 +25,13 @@ from ppocr_server.gateway.failures import (
 )
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.settings import GatewaySettings
-from ppocr_server.paddle_serving.http.app import closes_after, read_body
+from ppocr_server.paddle_serving.http.app import ClientGone, closes_after, read_body
+from ppocr_server.paddle_serving.service import TOKEN_WANTED
 
 LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(r"[!-~]{1,128}")
+OLD = "paddle_serving"  # all paths of its service, in the metrics
 TIMEOUT_HEADER = "x-request-timeout"
-LONGEST_TIMEOUT = 86_400.0  # seconds
-TOKEN_WANTED = "this service wants a token: send the header 'Authorization: Bearer TOKEN'"  # nosec B105
 
 
 class Middleware:
@@ -44,6 +44,7 @@ class Middleware:
         metrics: Metrics,
         *,
         open_paths: frozenset[str],
+        old: tuple[str, ASGIApp] | None,
         error_bodies: Mapping[str, ErrorBody],
     ) -> None:
         """Wrap an application.
@@ -53,10 +54,11 @@ class Middleware:
             settings: the limits and the token.
             metrics: filled here.
             open_paths: first parts of paths that need no token.
+            old: name of Paddle Serving's service, and what answers below it by its own rules.
             error_bodies: the form of errors by path, where it is not the gateway's own.
         """
         self._app, self._settings, self._metrics = app, settings, metrics
-        self._open_paths, self._error_bodies = open_paths, error_bodies
+        self._open_paths, self._error_bodies, self._old = open_paths, error_bodies, old
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -69,26 +71,32 @@ class Middleware:
             await self._answered(exchange)
         finally:
             self._metrics.in_progress.dec()
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(scope.get("route"), "path", OLD if self._is_old(scope) else "other")
             self._metrics.count(route, exchange.status, time.monotonic() - began)
             if code := scope.get("failure"):
                 self._metrics.count_refusal(route, code)
 
     async def _answered(self, exchange: _Exchange) -> None:
         scope = exchange.scope
+        if self._old is not None and self._is_old(scope):
+            await self._old[1](scope, exchange.receive_plain, exchange.send_plain)
+            return
         try:
             self._check_token(scope["path"], exchange.headers)
-            deadline = _deadline(exchange.headers, scope["query_string"])
-            CALL.set(Call(exchange.request_id, deadline))
+            CALL.set(Call(exchange.request_id, _deadline(exchange)))
             await exchange.check_size()
             await exchange.run(self._app)
         except Failure as failure:
             body_of = self._error_bodies.get(scope["path"], error_body)
+            scope["failure"] = failure.code
             await answer_failure(failure, body_of)(scope, exchange.receive, exchange.send)
+
+    def _is_old(self, scope: Scope) -> bool:
+        return self._old is not None and scope["path"].startswith(f"/{self._old[0]}/")
 
     def _check_token(self, path: str, headers: Headers) -> None:
         token = self._settings.token
-        if token is None or path.split("/")[1] in self._open_paths:
+        if token is None or path[1:].partition("/")[0] in self._open_paths:
             return
         if not admits(token, headers.get("authorization", "").encode("latin-1")):
             raise Failure(401, "unauthorized", TOKEN_WANTED)
@@ -99,7 +107,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
         self.scope, self.headers, self.status = scope, Headers(scope=scope), CLIENT_GONE
-        self._receive, self._send, self._max = receive, send, max_body_bytes
+        self.receive_plain, self._send, self._max = receive, send, max_body_bytes
         self._size = 0
         self._work: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[Message] | None = None
@@ -112,7 +120,8 @@ class _Exchange:
         announced = self.headers.get("content-length", "0")
         if int(announced) > self._max:
             if closes_after(self.scope):
-                await read_body(self._receive, 0, to_its_end=True)
+                with contextlib.suppress(ClientGone):
+                    await read_body(self.receive_plain, 0, to_its_end=True)
             raise _too_large(int(announced), self._max)
 
     async def run(self, app: ASGIApp) -> None:
@@ -135,20 +144,25 @@ class _Exchange:
         """ASGI's receive, counted; after the body it watches for the disconnect."""
         if self._gone is not None:
             return await asyncio.shield(self._gone)
-        message = await self._receive()
+        message = await self.receive_plain()
         self._size += len(message.get("body", b""))
         if self._size > self._max:
             raise _too_large(self._size, self._max)
         if not message.get("more_body", False) and self._work is not None:
-            self._gone = asyncio.ensure_future(self._receive())
+            self._gone = asyncio.ensure_future(self.receive_plain())
             self._gone.add_done_callback(self._cancel)
         return message
 
     async def send(self, message: Message) -> None:
         """ASGI's send, with the request's id."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             MutableHeaders(scope=message)["X-Request-Id"] = self.request_id
+        await self.send_plain(message)
+
+    async def send_plain(self, message: Message) -> None:
+        """ASGI's send; the status is kept."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
         await self._send(message)
 
     def _cancel(self, gone: asyncio.Future[Message]) -> None:
@@ -167,21 +181,9 @@ def _too_large(size: int, most: int) -> Failure:
     )
 
 
-def _deadline(headers: Headers, query: bytes) -> float | None:
-    """When the request must be answered, by the monotonic clock."""
-    given = headers.get(TIMEOUT_HEADER)
-    if b"timeout=" in query:
+def _deadline(exchange: _Exchange) -> float | None:
+    """When the request must be answered, as its query or its header says."""
+    given = exchange.headers.get(TIMEOUT_HEADER)
+    if b"timeout=" in (query := exchange.scope["query_string"]):
         given = parse_qs(query.decode("latin-1")).get("timeout", [given])[-1]
-    if given is None:
-        return None
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= LONGEST_TIMEOUT:
-        raise Failure(
-            400,
-            "invalid_option",
-            f"timeout is {given[:40]!r}; allowed: seconds above 0, to {LONGEST_TIMEOUT:g}",
-        )
-    return time.monotonic() + seconds
+    return None if given is None else deadline_after(given)

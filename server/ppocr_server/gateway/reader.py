@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ppocr_client import AsyncOcrClient, OcrError, OcrResult, ServerInfo, Tls
 from ppocr_client.documents.inputs import HEAD
@@ -38,6 +38,12 @@ class OpenDocument:
     pdf: bytes | None
     dpi: float
 
+    async def picture(self, number: int) -> bytes:
+        """The encoded picture of a page, counted from 1; an ImageError says why there is none."""
+        if self.pdf is None and self.count == 1:
+            return self.load(0)
+        return await asyncio.to_thread(self.load, number - 1)
+
 
 class ReadPage(NamedTuple):
     """A page's result, empty if it has a failure; `picture` as it was sent, where it is kept."""
@@ -48,6 +54,18 @@ class ReadPage(NamedTuple):
     failure: Failure | None = None
 
 
+def connection_of(settings: GatewaySettings) -> dict[str, Any]:
+    """The arguments of a client of the Triton behind the gateway."""
+    upstream = settings.upstream
+    tls = Tls(upstream.ca, upstream.certificate, upstream.key, upstream.name)
+    return {
+        "model": settings.model,
+        "timeout": settings.page_seconds,
+        "token": upstream.token,
+        "tls": tls if upstream.secure else None,
+    }
+
+
 class Reader:
     """Sends pages to Triton, within the deadline and under the id of the request in progress."""
 
@@ -56,18 +74,9 @@ class Reader:
         self.settings = settings
         # A picture alone is refused at once when Triton is full: its client decides whether to
         # wait. Further pages of a document wait, since the pages before them would be lost.
-        self._client, self._patient = (self._connected(retries) for retries in (0, 8))
-
-    def _connected(self, retries: int) -> AsyncOcrClient:
-        upstream = self.settings.upstream
-        tls = Tls(upstream.ca, upstream.certificate, upstream.key, upstream.name)
-        return AsyncOcrClient(
-            self.settings.url,
-            model=self.settings.model,
-            timeout=self.settings.page_seconds,
-            retries=retries,
-            token=upstream.token,
-            tls=tls if upstream.secure else None,
+        self._client, self._patient = (
+            AsyncOcrClient(settings.url, **connection_of(settings), retries=retries)
+            for retries in (0, 8)
         )
 
     async def read(
@@ -109,7 +118,10 @@ class Reader:
         if not data:
             raise Failure(400, "empty_file", "the file is empty; send a picture or a PDF file")
         dpi = dpi or self.settings.dpi
-        count, load = await asyncio.to_thread(pages_in, data, dpi)
+        if PDF in data[:HEAD]:
+            count, load = await asyncio.to_thread(pages_in, data, dpi)
+        else:
+            count, load = pages_in(data, dpi)
         numbers = wanted_pages(count, ranges, "the file")
         if len(numbers) > self.settings.max_pages:
             raise Failure(
@@ -136,7 +148,7 @@ class Reader:
         async def one(number: int) -> ReadPage:
             picture = None
             try:
-                picture = await asyncio.to_thread(document.load, number - 1)
+                picture = await document.picture(number)
                 result = await self.read(picture, options, patient=document.count > 1)
             except (OcrError, MissingExtra) as error:
                 return ReadPage(number, OcrResult(()), None, failure_of(error))

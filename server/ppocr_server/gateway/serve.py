@@ -8,14 +8,21 @@ import socket
 from collections.abc import Callable
 
 from ppocr_server.gateway.app import build_app
+from ppocr_server.gateway.page import page
 from ppocr_server.gateway.reader import Reader
 from ppocr_server.gateway.settings import GatewaySettings
+from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.endpoint import run_loop
+from ppocr_server.paddle_serving.http.app import http_app
 from ppocr_server.paddle_serving.http.server import HttpEndpoint
+from ppocr_server.paddle_serving.service import PipelineService
 
 
 def run_gateway(
-    settings: GatewaySettings, listener: socket.socket, started: Callable[[], None]
+    settings: GatewaySettings,
+    listener: socket.socket,
+    started: Callable[[], None],
+    watched: int | None = None,
 ) -> None:
     """Answer until SIGINT, SIGTERM or SIGHUP; only in the main thread.
 
@@ -23,21 +30,30 @@ def run_gateway(
         settings: how to answer.
         listener: bound; its clients are answered from the call of `started` on.
         started: called once.
+        watched: a file descriptor; the gateway ends when it can be read or is closed.
     """
 
     async def main() -> None:
         reader = Reader(settings)
-        endpoint = HttpEndpoint(build_app(settings, reader), listener, settings.grace, settings.tls)
+        backend = TritonBackend(settings.url.partition("://")[2], settings.old)
+        # It asks for the token and refuses long bodies by Paddle Serving's rules.
+        old = http_app(PipelineService(settings.old, backend.read), lambda: True)
+        app = build_app(settings, reader, old, shown)
+        endpoint = HttpEndpoint(app, listener, settings.grace, settings.tls)
 
         def stop() -> None:
             endpoint.should_exit = True
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop)
+        if watched is not None:
+            asyncio.get_running_loop().add_reader(watched, stop)
         started()
         try:
             await endpoint.run_until_exit()
         finally:
             await reader.close()
+            await backend.close()
 
-    run_loop(main())
+    with page(settings) as shown:
+        run_loop(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ppocr_server.access.credentials import Tls
 from ppocr_server.paddle_serving.settings import EndpointSettings
@@ -15,6 +15,7 @@ class GatewaySettings:
 
     Attributes:
         url: of Triton's gRPC endpoint, `grpc://host:port` or `grpcs://host:port`.
+        host: the address that it listens on; the web page is opened by it, or by any IP address.
         model: Triton's name of the pipeline.
         max_body_bytes: longest body of a request; a longer one is refused before it is read.
         max_pages: most pages of one request.
@@ -30,6 +31,7 @@ class GatewaySettings:
     """
 
     url: str = "grpc://127.0.0.1:8001"
+    host: str = "127.0.0.1"
     model: str = "ocr"
     max_body_bytes: int = 256 << 20
     max_pages: int = 1000
@@ -42,3 +44,8 @@ class GatewaySettings:
     tls: Tls | None = None
     upstream: Upstream = field(default_factory=Upstream)
     old: EndpointSettings = field(default_factory=EndpointSettings)
+
+    def __post_init__(self) -> None:
+        """Give the old service the same token, and the same way to Triton."""
+        old = replace(self.old, token=self.token, upstream=self.upstream)
+        object.__setattr__(self, "old", old)

@@ -135,9 +135,10 @@ def name_in(tls: Tls) -> str:
         found = _handshake(client, server)
     except ssl.SSLError as error:
         raise ServerError(
-            f"the old endpoints show {tls.certificate} to Triton, which refuses it: {error}; give "
-            f"one that {tls.clients} has signed, for clients too, or run `ppocr-serve endpoint` "
-            "with --triton-cert beside ppocr-serve without --config"
+            f"the gateway and the old endpoints show {tls.certificate} to Triton, which refuses "
+            f"it: {error}; give one that {tls.clients} has signed, for clients too, or run "
+            "`ppocr-serve gateway` and `ppocr-serve endpoint` with --triton-cert beside "
+            "ppocr-serve --gateway-port none without --config"
         ) from error
     names = [value for _, value in found.get("subjectAltName", ())]
     if not names:

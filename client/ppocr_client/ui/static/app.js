@@ -13,7 +13,7 @@ import { showPicture } from "./view.js";
 const documents = []; // each { name, file, key, pages, pictured }, in the order they came
 const ASK_AGAIN = 5000; // milliseconds until a server that is not ready is asked again
 const MB = 2 ** 20;
-let current = null, options = {}, limit = Infinity, working = false;
+let current = null, options = {}, usual = {}, limit = Infinity, working = false;
 
 const allPages = () => documents.flatMap((each) => each.pages);
 
@@ -84,7 +84,7 @@ async function read(page) {
   page.state = "reading";
   update(page);
   try {
-    page.result = await server.read(page.owner.key, page.number, options);
+    page.result = await server.read(page.owner.key, page.number, { ...usual, ...options });
     page.state = "done";
     if (page === current) announce(t("announce", { name: page.owner.name, page: t("page-short", { n: page.number }), lines: lineCount(page.result) }));
   } catch (error) {
@@ -198,6 +198,8 @@ async function begin() {
   translatePage();
   const told = await refreshServer();
   limit = told.max_bytes ?? Infinity;
+  // Words are outlined where the pipeline can tell them.
+  if (told.options?.some(({ name }) => name === "return_words")) usual = { return_words: true };
   $("where").textContent = told.url ? t("where", { url: told.url }) : "";
   buildOptions(told.options ?? [], (values) => {
     options = values;

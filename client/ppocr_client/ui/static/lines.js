@@ -2,7 +2,7 @@
 
 import { $, copy, h, icon, ICONS } from "./dom.js";
 import { t } from "./texts.js";
-import { reveal, showTip } from "./view.js";
+import { reveal, showTip, showWords } from "./view.js";
 
 const UNSURE = 0.85; // scores below are marked, for a second look
 
@@ -72,6 +72,7 @@ function mark(index, { tip = false, scroll = false } = {}) {
     rows[at].classList.toggle("on", at === index);
   }
   showTip(tip ? lines[index] : null);
+  showWords(lines[index]);
   if (scroll) scrollTo(rows[index]);
 }
 

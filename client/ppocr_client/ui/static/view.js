@@ -77,6 +77,13 @@ export function reveal(box) {
   });
 }
 
+// Outline the words of a line; null takes the outlines away.
+export function showWords(line) {
+  for (const word of overlay.querySelectorAll("path")) word.remove();
+  const words = line?.words ?? [];
+  overlay.append(...words.map(({ box }) => svg("path", { d: `M${box.map((point) => point.join(" ")).join("L")}Z` })));
+}
+
 // Say a box's text beside it; null takes that away.
 export function showTip(line) {
   const tip = $("tip");

@@ -41,6 +41,9 @@ envFrom: [{secretRef: {name: {{ . }}}}]
 - {name: http, port: 8000, targetPort: http, appProtocol: http}
 - {name: grpc, port: 8001, targetPort: grpc, appProtocol: grpc}
 - {name: metrics, port: 8002, targetPort: metrics, appProtocol: http}
+{{- if .Values.gateway.enabled }}
+- {name: gateway, port: 8080, targetPort: gateway, appProtocol: http}
+{{- end }}
 {{- if .Values.oldEndpoint.enabled }}
 - {name: old-http, port: {{ .Values.oldEndpoint.httpPort }}, targetPort: old-http, appProtocol: http}
 - {name: old-rpc, port: {{ .Values.oldEndpoint.rpcPort }}, targetPort: old-rpc, appProtocol: grpc}

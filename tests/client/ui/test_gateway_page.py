@@ -1,0 +1,74 @@
+"""The web page on the gateway, in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import PROGRAM, Browser, Tab
+from gateway.conftest import gateway_process
+from serving import ask, get
+
+from ppocr_client.ui.app import STATIC
+from ppocr_server.tritonserver.server import TritonServer
+
+if not PROGRAM:
+    pytest.skip("no Chromium is installed", allow_module_level=True)
+
+pytestmark = pytest.mark.server
+BOXES = "document.querySelectorAll('#overlay polygon').length"
+LINES = "document.querySelectorAll('#lines li').length"
+
+
+@pytest.fixture(scope="module")
+def gateway(server: TritonServer) -> Iterator[str]:
+    with gateway_process(f"grpc://{server.grpc_url}") as address:
+        yield address
+
+
+@pytest.fixture
+def tab(gateway: str, tmp_path: Path) -> Iterator[Tab]:
+    browser = Browser(tmp_path)
+    opened = Tab(browser, f"http://{gateway}/")
+    opened.wait("document.querySelector('#server').dataset.ready === 'true'")
+    yield opened
+    opened.close()
+    browser.close()
+
+
+def test_the_example_is_read_with_one_click_and_other_files_are_refused(
+    tab: Tab, tmp_path: Path
+) -> None:
+    tab.click("#example")
+    tab.wait(f"{LINES} > 0")
+    assert tab.evaluate(f"{BOXES} === {LINES}")
+    # A line of which the words are known has them outlined while it is pointed at.
+    words = "[{box: [[0, 0], [9, 0], [9, 9], [0, 9]]}, {box: [[9, 0], [19, 0], [19, 9], [9, 9]]}]"
+    tab.evaluate(f"import('./view.js').then((view) => view.showWords({{words: {words}}}))")
+    tab.wait("document.querySelectorAll('#overlay path').length === 2")
+    tab.point("#lines li:nth-child(1)")
+    tab.wait("document.querySelectorAll('#overlay path').length === 0")
+    file = tmp_path / "notes.txt"
+    file.write_text("no picture")
+    tab.choose_files("#files", file)
+    said = "notes.txt is not a JPEG, PNG, BMP, WebP, TIFF or PDF file"
+    tab.wait(f"document.body.innerText.includes({said!r})")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes((STATIC / "example.jpg").read_bytes()[:3000])
+    tab.choose_files("#files", broken)
+    tab.wait("document.body.innerText.includes('damaged or truncated JPEG')")
+
+
+def test_the_page_is_protected_and_left_out_where_a_token_is_wanted(
+    gateway: str, server: TritonServer, tmp_path: Path
+) -> None:
+    assert b"<title>ppocr</title>" in get(f"{gateway}/")
+    assert ask(gateway, "GET", "/about", headers={"Origin": "https://elsewhere.org"})[0] == 403
+    assert ask(gateway, "GET", "/about", headers={"Host": "rebound.example"})[0] == 403
+    assert json.loads(ask(gateway, "GET", "/no-such-file.js")[1])["error"]["code"] == "not_found"
+    file = tmp_path / "token"
+    file.write_text("a-token-of-twenty-four-characters")
+    with gateway_process(f"grpc://{server.grpc_url}", "--token-file", str(file)) as address:
+        assert ask(address, "GET", "/")[0] == 401

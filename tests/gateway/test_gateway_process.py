@@ -1,0 +1,80 @@
+"""The gateway that `ppocr-serve` starts: its port, its end, its return."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from serving import FREE, SERVE, answers, ask, eventually, serving
+
+pytestmark = pytest.mark.server
+ANY = ("--gateway-port", "0", "--grace", "5")
+
+
+def address_of(served) -> str:
+    return served.ready["gateway"].removeprefix("http://")
+
+
+def gateway_of(parent: int) -> int:
+    """The process id of the gateway that a process has started."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        fields = path.read_text().rpartition(")")[2].split()
+        command = (path.parent / "cmdline").read_bytes()
+        if int(fields[1]) == parent and b"ppocr_server.gateway.cli" in command:
+            return int(path.parent.name)
+    raise AssertionError(f"process {parent} has no gateway")
+
+
+def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_repository: Path) -> None:
+    with serving(small_repository, *ANY) as served:
+        address = address_of(served)
+        assert answers(f"{address}/healthz")
+        # There is no model `ocr` here, and Triton is reached all the same.
+        status, body = ask(address, "GET", "/readyz")
+        assert (status, json.loads(body)["error"]["code"]) == (503, "unavailable")
+        first = gateway_of(served.process.pid)
+        os.kill(first, signal.SIGKILL)
+        assert eventually(lambda: "the gateway ended with status -9" in served.errors())
+        assert eventually(lambda: answers(f"{address}/healthz"))
+        assert (second := gateway_of(served.process.pid)) != first
+    # `serving` kills ppocr-serve, and what it started ends too.
+    assert eventually(lambda: not Path(f"/proc/{second}").exists())
+
+
+def test_it_ends_in_order(small_repository: Path) -> None:
+    with serving(small_repository, *ANY) as served:
+        process = gateway_of(served.process.pid)
+        served.process.terminate()
+        assert served.process.wait(30) == 0
+        assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_taken_port_is_told_before_triton_starts(small_repository: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [*SERVE, "--model-repository", str(small_repository), *FREE]
+        done = subprocess.run(
+            [*command, "--gateway-port", str(port)], capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 1
+    assert f"port {port} on 127.0.0.1 is already in use, so the gateway" in done.stderr
+    assert "--gateway-port (none leaves the gateway out)" in done.stderr
+    assert "models loaded" not in done.stderr
+
+
+def test_a_command_finds_its_address(small_repository: Path) -> None:
+    command = [*SERVE, "--model-repository", str(small_repository), *FREE, *ANY]
+    done = subprocess.run(
+        [*command, "--", "sh", "-c", "echo $PPOCR_GATEWAY_URL"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.startswith("http://127.0.0.1:")
+    assert not answers(done.stdout.strip().removeprefix("http://") + "/healthz")
