@@ -33,8 +33,8 @@ def client(repository: Path) -> Iterator[OcrClient]:
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_pages_and_vertical_writing_are_read_at_all_angles(client: OcrClient, angle: int) -> None:
-    for page in (render_page(8), render_layout("receipt", 2), render_layout("poem", 2)):
+def test_pages_are_read_at_all_angles(client: OcrClient, angle: int) -> None:
+    for page in (render_page(8), render_layout("receipt", 2)):
         results = [
             client.read(cv2.imencode(".png", np.rot90(page.image, -turns))[1].tobytes(), **how)
             for turns, how in ((0, {}), (angle // 90, {"orientation": "page"}))
