@@ -59,9 +59,11 @@ def test_end_to_end_is_of_boxes_with_the_right_text() -> None:
 
 
 def test_words_that_are_not_found_count_as_nothing() -> None:
-    first, second = line("one", 0, 0, 40, 20), line("two", 60, 0, 100, 20)
+    first, second, left = (
+        Truth("", line("", *box).box) for box in ((0, 0, 40, 20), (60, 0, 100, 20), (0, 0, 20, 20))
+    )
     whole = Truth("one two", line("", 0, 0, 100, 20).box, (first, second))
-    half = Truth("one", first.box, (line("one", 0, 0, 20, 20),))
+    half = Truth("one", first.box, (left,))
     assert word_overlap([whole], [whole]) == pytest.approx(1)
     assert word_overlap([whole], [half]) == pytest.approx(0.25)
     assert word_overlap([whole], [line("one two", 0, 0, 100, 20)]) is None  # it tells no words

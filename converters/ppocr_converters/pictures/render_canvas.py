@@ -17,8 +17,9 @@ Colour = tuple[int, int, int]
 Face = Literal["sans", "serif"]
 
 
-#: A Chinese or Japanese character, or what stands between spaces and such characters.
-WORD = re.compile(r"[\u3005-\u30ff\u3400-\u9fff]|[^\s\u3005-\u30ff\u3400-\u9fff]+")
+#: Scripts that part words by no space, with their punctuation and full-width forms.
+ALONE = r"\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff9f"
+WORD = re.compile(f"[{ALONE}]|[^\\s{ALONE}]+")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Truth:
     `box` is float32 [4, 2], x and y in pixels, clockwise from the corner that is top-left in the
     picture: the ink of the line with a margin of a tenth of the letter size around it. The box of
     a word is as high as its line, and as wide as the pen moves. A word is one Chinese or Japanese
-    character, or the other letters between spaces.
+    character or mark, or the other letters between spaces.
     """
 
     text: str
