@@ -88,6 +88,13 @@ def _add_gateway(group: argparse._ArgumentGroup) -> None:
     add_gateway_arguments(group)
 
 
+def from_1(word: str) -> int:
+    """A whole number from 1 on, of a command line."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is no whole number from 1 on")
+    return int(word)
+
+
 def _gateway_port(word: str) -> int | None:
     if word in ("none", "off"):
         return None
@@ -99,8 +106,8 @@ def _gateway_port(word: str) -> int | None:
 def add_gateway_arguments(group: argparse._ArgumentGroup) -> None:
     """Add the limits of the gateway, for it alone and for `ppocr-serve`."""
     add = group.add_argument
-    add("--max-body-mb", type=int, default=256, metavar="N", help="longest request, in MiB")
-    add("--max-pages", type=int, default=1000, metavar="N", help="most pages of a request")
+    add("--max-body-mb", type=from_1, default=256, metavar="N", help="longest request, in MiB")
+    add("--max-pages", type=from_1, default=1000, metavar="N", help="most pages of a request")
     cors_help = "web pages of this origin may ask, as in https://example.org; may be repeated"
     add("--cors", action="append", default=[], metavar="ORIGIN", help=cors_help)
 

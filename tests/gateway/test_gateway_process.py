@@ -67,6 +67,21 @@ def test_a_taken_port_is_told_before_triton_starts(small_repository: Path) -> No
     assert "models loaded" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--url", "http://127.0.0.1:8000"], 1, "is not gRPC; allowed: grpc://HOST:PORT"),
+        (["--url", "grpc://"], 1, "names no host"),
+        (["--max-pages", "0"], 2, "'0' is no whole number from 1 on"),
+        (["--tls-cert", "a.pem"], 1, "encryption needs both --tls-cert and --tls-key"),
+    ],
+)
+def test_what_cannot_be_served_is_told(arguments: list[str], code: int, said: str) -> None:
+    done = subprocess.run([*SERVE, "gateway", *arguments], capture_output=True, text=True)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_command_finds_its_address(small_repository: Path) -> None:
     command = [*SERVE, "--model-repository", str(small_repository), *FREE, *ANY]
     done = subprocess.run(

@@ -29,25 +29,41 @@ def _run(options: argparse.Namespace) -> int:
     from ppocr_server.paddle_serving.upstream import upstream_given
     from ppocr_server.tritonserver.ports import listening, reachable
 
+    url = _grpc(options.url)
     settings = GatewaySettings(
-        options.url,
+        url,
         options.host,
         options.model,
         grace=options.grace,
         token=token_of(options),
         tls=tls_of(options),
-        upstream=upstream_given(options, options.url),
+        upstream=upstream_given(options, url),
         **limits_of(options),
     )
     listener = listening(options.host, "gateway", options.port, "--port")
     scheme = "http" if settings.tls is None else "https"
-    url = f"{scheme}://{reachable(options.host)}:{listener.getsockname()[1]}"
+    own = f"{scheme}://{reachable(options.host)}:{listener.getsockname()[1]}"
 
     def announce() -> None:
-        print(json.dumps({"gateway": url}) if options.json else f"gateway  {url}", flush=True)
+        print(json.dumps({"gateway": own}) if options.json else f"gateway  {own}", flush=True)
 
     run_gateway(settings, listener, announce)
     return 0
+
+
+def _grpc(url: str) -> str:
+    """The whole address of Triton; a ServerError if it is none, or not of gRPC."""
+    from ppocr_client.transport.base import parse_url
+
+    try:
+        address = parse_url(url)
+    except ValueError as error:
+        raise ServerError(f"--{error}") from None
+    if not address.scheme.startswith("grpc"):
+        raise ServerError(
+            f"--url {url!r} is not gRPC; allowed: grpc://HOST:PORT, grpcs://HOST:PORT"
+        )
+    return str(address)
 
 
 def beside(arguments: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ppocr_server.access.credentials import add_arguments, tls_of, token_of
-from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp
+from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp, from_1
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
@@ -71,12 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", help="address to listen on; the default is all of them")
     add("--http-port", type=_port, metavar="PORT", help="0 a free one, none for none")
     add("--rpc-port", type=_port, metavar="PORT", help="0 a free one, none for none")
-    add("--worker-num", type=_from_1, metavar="N", help="requests in progress")
+    add("--worker-num", type=from_1, metavar="N", help="requests in progress")
     add("--max-waiting", type=int, metavar="N", help="requests that may wait")
-    add("--retry", type=_from_1, metavar="N", help="tries of a request; 1 is no retry")
+    add("--retry", type=from_1, metavar="N", help="tries of a request; 1 is no retry")
     add("--timeout-ms", type=int, metavar="MS", help="from request to answer; -1 none")
-    add("--max-message-bytes", type=_from_1, metavar="N", help="longest request")
-    add("--max-picture-bytes", type=_from_1, metavar="N", help="longest picture")
+    add("--max-message-bytes", type=from_1, metavar="N", help="longest request")
+    add("--max-picture-bytes", type=from_1, metavar="N", help="longest picture")
     parser.set_defaults(**DEFAULTS)
     add(
         "--option",
@@ -120,13 +120,6 @@ def _address(word: str) -> str:
 
 def _port(word: str) -> int | None:
     return None if word == "none" else int(word)
-
-
-def _from_1(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{word} is below 1")
-    return number
 
 
 def _option(word: str) -> tuple[str, str]:

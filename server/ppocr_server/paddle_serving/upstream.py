@@ -15,7 +15,7 @@ from ppocr_server.access.credentials import Tls, bearer, read_secret
 from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER, Security
 from ppocr_server.errors import ServerError
 
-UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"  # nosec B105 # a name
+UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"
 HANDSHAKES = 4  # client hello, server hello, client certificate, server's verdict
 
 
