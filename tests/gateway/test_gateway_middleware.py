@@ -56,6 +56,14 @@ def test_a_request_keeps_its_id_or_gets_one(gateway: str) -> None:
     assert headers_of(gateway, "/nothing")[1]["X-Request-Id"] != made
 
 
+def test_triton_knows_a_request_by_its_id(gateway: str, server: TritonServer) -> None:
+    named = {"X-Request-Id": "scan-4711"}
+    status, body = ask(gateway, "POST", "/read", b"garbage", named)
+    assert status == 400
+    assert "scan-4711" not in json.loads(body)["error"]["message"]
+    assert eventually(lambda: "[request id: scan-4711] IMAGE cannot be decoded" in server.log())
+
+
 def test_the_token_is_wanted_by_all_that_reads(strict: str, picture: bytes) -> None:
     for path in ("/read", "/ocr/prediction"):
         assert ask(strict, "POST", path, picture)[0] == 401

@@ -57,15 +57,15 @@ def test_the_wheel_serves_in_an_empty_folder(dist: Path, tmp_path: Path) -> None
     programs, folder = tmp_path / "environment" / "bin", tmp_path / "empty"
     folder.mkdir()
     run(sys.executable, "-m", "venv", tmp_path / "environment")
-    pip = [programs / "python", "-m", "pip", "install", "--quiet"]
-    run(*pip, f"{wheel}[serve,convert]")
+    wanted = f"{wheel}[serve,convert]"
+    run(programs / "python", "-m", "pip", "install", "--quiet", wanted)
     assert VERSION in run(programs / "ppocr-convert", "--version")
     run(programs / "ppocr-convert", "build", cwd=folder)
-    ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics")]
+    ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics", "gateway")]
     client = f'{programs / "ppocr-client"} read --url "$PPOCR_GRPC_URL" "$0"'
     picture = ROOT / "samples" / "poster_zh.jpg"
-    words: list[str | Path] = [programs / "ppocr-serve", *ports, "--", "sh", "-c", client, picture]
-    assert "红富士苹果" in run(*words, cwd=folder)
+    served = run(programs / "ppocr-serve", *ports, "--", "sh", "-c", client, picture, cwd=folder)
+    assert "红富士苹果" in served
 
 
 def test_the_client_alone_is_small(dist: Path, tmp_path: Path) -> None:

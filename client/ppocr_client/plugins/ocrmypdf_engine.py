@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 # OCRmyPDF sends as many pages as it has workers. A busy server refuses some of them at once, and
 # the timeout of a page, not a number of tries, says how long it waits for its turn.
 RETRIES = 1000
+CONFIDENT = 15.0  # OCRmyPDF's "very confident"; the server names an angle by a clear majority alone
 READY_TIMEOUT = 10.0  # seconds for the server's first answer
 
 log = logging.getLogger(__name__)
@@ -140,8 +141,8 @@ class PpocrEngine(OcrEngine):
 
     @staticmethod
     def get_orientation(input_file: Path, options: OcrOptions) -> OrientationConfidence:
-        """Not known: pages stay as they are."""
-        return OrientationConfidence(angle=0, confidence=0.0)
+        """How a page is turned, as the server says; not at all where it has no classifier."""
+        return OrientationConfidence(_read(input_file, options).angle, CONFIDENT)
 
     @staticmethod
     def get_deskew(input_file: Path, options: OcrOptions) -> float:

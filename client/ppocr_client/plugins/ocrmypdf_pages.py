@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from ocrmypdf.hocrtransform import Baseline, BoundingBox, OcrClass, OcrElement
 
-from ppocr_client.exports.draw import TALL
 from ppocr_client.exports.pdf import STRAIGHT
 from ppocr_client.exports.xml import bounds
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import TALL, Line
+from ppocr_client.results import OcrResult
 
 DESCENT = 0.2  # of a line's height, below its baseline
 LONG = 5  # widths of a box over its height from which it tells the page's slope
@@ -53,11 +53,13 @@ def _line_element(line: Line) -> OcrElement:
     """A line; one that is much higher than wide is read downwards."""
     upright = BoundingBox(*bounds(line))
     word = OcrElement(OcrClass.WORD, bbox=upright, text=line.text, confidence=line.score)
-    if upright.height >= TALL * upright.width:
-        return OcrElement(OcrClass.LINE, bbox=upright, textangle=-90.0, children=[word])
     top_left, top_right, _, bottom_left = line.box.astype(float)
     (across, climb), thickness = top_right - top_left, math.dist(bottom_left, top_left)
-    slope, bottom = climb / max(across, 1.0), float(bottom_left[1])
+    turned = -90 * round(math.atan2(climb, across) / (math.pi / 2))  # counter-clockwise
+    if turned or thickness >= TALL * across:
+        angle = float(turned or -90)
+        return OcrElement(OcrClass.LINE, bbox=upright, textangle=angle, children=[word])
+    slope, bottom = climb / across, float(bottom_left[1])
     if abs(slope) > STRAIGHT:
         slope, bottom = 0.0, float(line.box[:, 1].mean() + thickness / 2)
     # OCRmyPDF measures the baseline from the bottom left of the line's box, and takes what is above

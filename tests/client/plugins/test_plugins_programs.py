@@ -154,6 +154,24 @@ def test_ocrmypdf_levels_a_page(run: Run, server: TritonServer, samples, tmp_pat
     assert slopes[1] < 0.01
 
 
+def test_ocrmypdf_turns_pages_upright(
+    run: Run, server: TritonServer, samples, tmp_path: Path
+) -> None:
+    given, out = tmp_path / "turned.pdf", tmp_path / "out.pdf"
+    form = Image.open(SAMPLES / "form_mixed.png").convert("RGB")
+    first, *others = (form.rotate(-angle, expand=True) for angle in (90, 180, 270))
+    first.save(given, save_all=True, append_images=others, resolution=150)
+    words = ["--ppocr-url", server.grpc_url, "--output-type", "pdf", "-q"]
+    for flags, angles in (([], [90, 180, 270]), (["--rotate-pages"], [0, 0, 0])):
+        ended = run("ocrmypdf", *PLUGIN, *words, *flags, given, out)
+        assert ended.returncode == 0, ended.stderr
+        for page in pdftotext(out):
+            assert found(page, samples["form_mixed.png"]) >= 0.9, page
+        _, load = pages_in(out.read_bytes(), 150)
+        with OcrClient(server.grpc_url) as client:
+            assert [client.read(load(page)).angle for page in range(3)] == angles
+
+
 def test_ocrmypdf_says_what_is_wrong(
     run: Run, scan: Path, server: TritonServer, tmp_path: Path
 ) -> None:

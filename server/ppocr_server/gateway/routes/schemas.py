@@ -12,17 +12,23 @@ from pydantic import BaseModel, ConfigDict, Field
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class Line(BaseModel):
-    """One line of text."""
+class Word(BaseModel):
+    """One word of a line; of Chinese and Japanese one character."""
 
     model_config = ConfigDict(extra="allow")
 
     text: str
     score: float = Field(ge=0, le=1, description="the recogniser's confidence")
     box: Annotated[list[Point], Field(min_length=4, max_length=4)] = Field(
-        description="x and y in pixels, clockwise from the top left of the text"
+        description="x and y in pixels, clockwise from where the text begins"
     )
+
+
+class Line(Word):
+    """One line of text."""
+
     box_score: float = Field(ge=0, le=1, description="the detector's confidence")
+    words: list[Word] | None = Field(None, description="where `return_words` asks for them")
 
 
 class ErrorReason(BaseModel):
