@@ -18,7 +18,7 @@ from ppocr_pipeline.resize import Canvas, pad_tiny
 from ppocr_pipeline.words.place import Word
 
 #: Inputs by name to the outputs in the order of the graph. "det" takes DET_INPUT uint8
-#: [N, H, W, 3] and answers float32 [N, H, W]; "rec" and "cls" take CROPS uint8 [N, H, W, 3] and
+#: [N, H, W, 3] and answers float32 [N, H, W]; the others take CROPS uint8 [N, H, W, 3] and
 #: WIDTHS int32 [N, 1] and answer int32 [N, T] and float32 [N, T], see `Call`.
 Network = Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]]
 
@@ -57,7 +57,7 @@ class Pipeline:
         """Put a pipeline together.
 
         Args:
-            networks: "det", "rec", and "cls" where the plan has a classifier.
+            networks: "det", "rec", and "cls" and "page_orientation" where the plan has them.
             plan: of the served repository.
             characters: of class 1, 2, ... of the recogniser.
             options: those that differ from the defaults, by name.

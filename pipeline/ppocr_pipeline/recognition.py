@@ -36,7 +36,7 @@ NO_CLASSIFIER = (
 )
 NO_PAGE_NETWORK = (
     "orientation=page needs a page orientation network, and this repository was built without one; "
-    "send orientation=lines, or leave the option out"
+    "build it with `ppocr-convert build --page-orientation NAME`, or send orientation=lines"
 )
 
 
@@ -49,12 +49,14 @@ class RecognitionPlan:
         buckets: widths that crops are padded to, pixels, increasing.
         batch_size: crops in one call of the recogniser, at the most.
         classifier: of crops that are upside down, None without one.
+        page_orientation_size: of the input of the page orientation network, pixels; None without.
     """
 
     height: int
     buckets: tuple[int, ...]
     batch_size: int
     classifier: Classifier | None = None
+    page_orientation_size: int | None = None
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> RecognitionPlan:
@@ -64,11 +66,13 @@ class RecognitionPlan:
             ValueError: a value is not what `ppocr-convert build` writes.
             KeyError: one is missing.
         """
+        size = parameters.get("page_orientation_size")
         return cls(
             height=int(parameters["rec_height"]),
             buckets=tuple(parse_buckets(parameters["rec_buckets"])),
             batch_size=int(parameters["rec_batch_size"]),
             classifier=read_classifier(parameters),
+            page_orientation_size=None if size is None else int(size),
         )
 
     def options(self, base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +93,7 @@ class RecognitionPlan:
                 raise ValueError(NO_CLASSIFIER.format("use_angle_cls=true"))
             if options["orientation"] == "lines":
                 raise ValueError(NO_CLASSIFIER.format("orientation=lines"))
-        if options["orientation"] == "page":
+        if options["orientation"] == "page" and self.page_orientation_size is None:
             raise ValueError(NO_PAGE_NETWORK)
         return options
 

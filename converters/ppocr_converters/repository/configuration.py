@@ -24,7 +24,7 @@ from ppocr_pipeline.resize import Canvas, parse_canvases
 
 CONFIG = "config.pbtxt"
 #: Networks that a repository can do without.
-OPTIONAL = frozenset({"cls"})
+OPTIONAL = frozenset({"cls", "page_orientation"})
 
 #: A `ModelConfig` for each model, by its name.
 Configs = dict[str, Any]
@@ -171,6 +171,8 @@ def _configure_recognize(config: Any, networks: Mapping[str, ModelProto]) -> Non
         parameters["languages"] = languages
     if "cls" in networks:
         parameters |= classifier_parameters(networks["cls"])
+    if "page_orientation" in networks:
+        parameters["page_orientation_size"] = metadata(networks["page_orientation"])["ppocr_height"]
     for name, value in parameters.items():
         set_parameter(config, name, value)
 

@@ -88,7 +88,7 @@ class OpModels:
 # `recognize` crops, calls `rec`, and decodes; its own counters divide its time.
 OCR_OPS: Mapping[str, OpModels] = {
     "det": OpModels(prep=("det_preprocess",), midp=("det",), postp=("det_postprocess",)),
-    "rec": OpModels(prep=("recognize",), midp=("cls", "rec")),
+    "rec": OpModels(prep=("recognize",), midp=("page_orientation", "cls", "rec")),
 }
 
 
