@@ -23,7 +23,7 @@ help: ## this list
 
 demo: $(DEMO) ## read the sample pictures through a server of their own, draw one, stop
 	@ppocr-convert build --set v4 --out $(DEMO_REPOSITORY)
-	@ppocr-serve --model-repository $(DEMO_REPOSITORY) --http-port 0 --grpc-port 0 --metrics-port 0 --gateway-port none -- sh -ec '\
+	@ppocr-serve --model-repository $(DEMO_REPOSITORY) --grace 0 --http-port 0 --grpc-port 0 --metrics-port 0 --gateway-port none -- sh -ec '\
 		echo "== through gRPC, $$PPOCR_GRPC_URL"; \
 		ppocr-client read --url $$PPOCR_GRPC_URL samples/*.jpg samples/*.png; \
 		echo "== through HTTP, $$PPOCR_HTTP_URL"; \

@@ -15,7 +15,8 @@
 from ppocr_client.aio import AsyncOcrClient
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import OcrError
-from ppocr_client.results import Detection, Line, OcrResult
+from ppocr_client.lines import Line, Word
+from ppocr_client.results import Detection, OcrResult
 from ppocr_client.transport.base import Tls
 from ppocr_client.transport.batching import Reading
 from ppocr_client.transport.server_info import ServerInfo
@@ -30,4 +31,5 @@ __all__ = [
     "Reading",
     "ServerInfo",
     "Tls",
+    "Word",
 ]

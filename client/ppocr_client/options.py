@@ -34,6 +34,7 @@ class ReadOptions(TypedDict, total=False):
     cls_thresh: float
     drop_score: float
     reading_order: Literal["page", "rows"]
+    return_words: bool
     rec_padding: Literal["crop", "paddle"]
     reference: Literal["paddleocr", "paddle_serving", "paddleocr_pdserving"]
     reference_exact: bool
@@ -54,6 +55,7 @@ HELP = {
     "cls_thresh": "probability above which an upside-down line is turned",
     "drop_score": "score below which a line is left out",
     "reading_order": "as a person reads (page) or by rows of pixels as the reference (rows)",
+    "return_words": "words of each line with their boxes, of Chinese and Japanese its characters",
     "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
     "reference": "whose results to reproduce: PaddleOCR's, those of Paddle Serving's OCR example, "
     "or those of PaddleOCR's deploy/pdserving",

@@ -14,67 +14,13 @@ import numpy.typing as npt
 from ppocr_client.documents.image_size import Size
 from ppocr_client.documents.pictures import ImageSource, read_image
 from ppocr_client.errors import ServerError
+from ppocr_client.lines import Line, Word, shortest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Box = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Line:
-    """One line of text.
-
-    Attributes:
-        text: Its text.
-        score: The recogniser's confidence, 0 to 1.
-        box: float32 [4, 2], read-only: x and y in pixels of the picture with its EXIF orientation
-            applied, clockwise from the top left of the text as it is read.
-        box_score: The detector's confidence that there is text, 0 to 1.
-    """
-
-    text: str
-    score: float
-    box: Box
-    box_score: float
-
-    def __post_init__(self) -> None:
-        box = np.array(self.box, np.float32)
-        if box.shape != (4, 2):
-            raise ValueError(f"a line's box has shape (4, 2), not {box.shape}")
-        box.flags.writeable = False
-        object.__setattr__(self, "box", box)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Line):
-            return NotImplemented
-        return self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def __repr__(self) -> str:
-        corners = " ".join(f"{x:g},{y:g}" for x, y in self.box.tolist())
-        return f"Line({self.text!r}, score={self.score:.3f}, box={corners})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The line as plain values that JSON can hold."""
-        return {
-            "text": self.text,
-            "score": self.score,
-            "box": [[_shortest(x), _shortest(y)] for x, y in self.box],
-            "box_score": self.box_score,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Line:
-        """The line that `to_dict` gave these values for."""
-        box = np.array(values["box"], np.float32)
-        return cls(values["text"], float(values["score"]), box, float(values["box_score"]))
-
-    def _key(self) -> tuple[str, float, bytes, float]:
-        # Adding 0 makes -0.0 the 0.0 that it equals.
-        return self.text, self.score, (self.box + 0).tobytes(), self.box_score
+#: Of what `OcrResult.to_dict` gives; it rises when a reader of the one before would misread it.
+SCHEMA = 1
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,6 +47,11 @@ class OcrResult:
         return "\n".join(line.text for line in self.lines)
 
     @property
+    def words(self) -> tuple[Word, ...]:
+        """The words of all lines, in the order of reading; see `Line.words`."""
+        return tuple(word for line in self.lines for word in line.words)
+
+    @property
     def extent(self) -> Size:
         """The picture's size; if it is not known, the smallest that holds all boxes."""
         if self.size is not None:
@@ -121,15 +72,25 @@ class OcrResult:
         return to_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain values that JSON can hold."""
+        """The result as plain values that JSON can hold; "schema" is `SCHEMA`."""
         size = {} if self.size is None else {"width": self.size.width, "height": self.size.height}
         warnings = {"warnings": list(self.warnings)} if self.warnings else {}
         angle = {"angle": self.angle} if self.angle else {}
-        return {**size, **warnings, **angle, "lines": [line.to_dict() for line in self.lines]}
+        lines = [line.to_dict() for line in self.lines]
+        return {"schema": SCHEMA, **size, **warnings, **angle, "lines": lines}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> OcrResult:
-        """The result that `to_dict` gave these values for."""
+        """The result that `to_dict` gave these values for, also before it had a schema.
+
+        Raises:
+            ValueError: If they are of a schema that is not known yet.
+        """
+        if values.get("schema", SCHEMA) != SCHEMA:
+            raise ValueError(
+                f"the result has schema {values['schema']!r}; allowed: {SCHEMA}, or none; a newer "
+                "version wrote it, read it with that one"
+            )
         size = Size(values["width"], values["height"]) if "width" in values else None
         lines = tuple(Line.from_dict(line) for line in values["lines"])
         return cls(lines, size, tuple(values.get("warnings", ())), values.get("angle", 0))
@@ -200,14 +161,16 @@ class Detection:
 
 
 def result_of_tensors(
-    tensors: Mapping[str, npt.NDArray[Any]], size: Size | None = None
+    tensors: Mapping[str, npt.NDArray[Any]], size: Size | None = None, *, words: bool = False
 ) -> OcrResult:
     """The server's answer as a result.
 
     Args:
         tensors: TEXTS, UTF-8 bytes [N]; SCORES and BOX_SCORES, float32 [N]; BOXES, float32
-            [N, 4, 2]; WARNINGS, UTF-8 bytes, and ANGLE, int32 [1], which older servers do not send.
+            [N, 4, 2]; WARNINGS, UTF-8 bytes, and ANGLE, int32 [1], which older servers do not
+            send; the words, see `_words`.
         size: The picture's size, if it is known.
+        words: Whether words were asked for.
 
     Raises:
         ServerError: If a tensor is missing or their lengths differ.
@@ -221,15 +184,53 @@ def result_of_tensors(
             f"the answer's tensors differ in length: {len(texts)} TEXTS, {len(scores)} SCORES, "
             f"{len(boxes)} BOXES, {len(box_scores)} BOX_SCORES"
         )
+    of_lines = _words(tensors, len(texts), asked=words)
     return OcrResult(
         tuple(
-            Line(text.decode(), _shortest(score), box, _shortest(box_score))
-            for text, score, box, box_score in zip(texts, scores, boxes, box_scores, strict=True)
+            Line(text.decode(), shortest(score), box, shortest(box_score), tuple(own))
+            for text, score, box, box_score, own in zip(
+                texts, scores, boxes, box_scores, of_lines, strict=True
+            )
         ),
         size,
         _warnings(tensors),
         int(tensors["ANGLE"].item()) if "ANGLE" in tensors else 0,
     )
+
+
+def _words(tensors: Mapping[str, npt.NDArray[Any]], count: int, *, asked: bool) -> list[list[Word]]:
+    """The words of each of `count` lines.
+
+    Args:
+        tensors: WORDS, UTF-8 bytes [M]; WORD_SCORES, float32 [M]; WORD_BOXES, float32 [M, 4, 2];
+            WORD_LINES, int32 [M], the line of each; a server that knows no words sends none.
+        count: Of the lines.
+        asked: Whether words were asked for.
+
+    Raises:
+        ServerError: If a tensor is missing or is not as described.
+    """
+    lines: list[list[Word]] = [[] for _ in range(count)]
+    if asked and "WORDS" not in tensors:
+        raise ServerError(
+            "return_words is on, but the answer has no WORDS; build the server's repository again "
+            "with this version, or leave the option out"
+        )
+    if len(tensors.get("WORDS", ())) == 0:
+        return lines
+    _demand(tensors, "WORD_SCORES", "WORD_BOXES", "WORD_LINES")
+    texts, scores = tensors["WORDS"].ravel(), tensors["WORD_SCORES"].ravel()
+    boxes, places = tensors["WORD_BOXES"].reshape(-1, 4, 2), tensors["WORD_LINES"].ravel()
+    lengths = {len(texts), len(scores), len(boxes), len(places)}
+    if len(lengths) != 1 or not 0 <= places.min() <= places.max() < count:
+        raise ServerError(
+            f"the answer's words do not fit: {len(texts)} WORDS, {len(scores)} WORD_SCORES, "
+            f"{len(boxes)} WORD_BOXES, {len(places)} WORD_LINES from {places.min()} to "
+            f"{places.max()} of {count} lines"
+        )
+    for text, score, box, place in zip(texts, scores, boxes, places.tolist(), strict=True):
+        lines[place].append(Word(text.decode(), shortest(score), box))
+    return lines
 
 
 def detection_of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> Detection:
@@ -253,8 +254,3 @@ def _demand(tensors: Mapping[str, object], *names: str) -> None:
     missing = [name for name in names if name not in tensors]
     if missing:
         raise ServerError(f"the answer lacks {', '.join(missing)}; is this model an OCR pipeline?")
-
-
-def _shortest(value: np.float32) -> float:
-    """The float with the fewest digits that is this float32: 0.98196536, not 0.9819653630256653."""
-    return float(str(value))

@@ -56,12 +56,24 @@ def ctc_decode(
             f"INDICES of rec hold classes from {low} to {high}; allowed: 0 to {len(characters)}, "
             f"those of the dictionary; build the repository again from the recogniser and its own"
         )
-    kept = indices != BLANK
-    kept[:, 1:] &= indices[:, 1:] != indices[:, :-1]
     texts, scores = [], np.zeros(len(indices), np.float32)
-    for row, steps in enumerate(kept):
+    for row, steps in enumerate(kept_steps(indices)):
         classes = (indices[row, steps] - 1).tolist()
         texts.append("".join(map(characters.__getitem__, classes)))
         if texts[-1]:
             scores[row] = probabilities[row, steps].mean()
     return texts, scores
+
+
+def kept_steps(indices: np.ndarray) -> np.ndarray:
+    """The steps that give a character: the first of each run that is not blank.
+
+    Args:
+        indices: int32 [N, T], the best class of each step.
+
+    Returns:
+        bool [N, T].
+    """
+    kept = indices != BLANK
+    kept[:, 1:] &= indices[:, 1:] != indices[:, :-1]
+    return kept

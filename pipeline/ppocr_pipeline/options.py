@@ -97,6 +97,7 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
     "cls_thresh": Number(0.9, 0, 1),
     "rec_padding": Choice("crop", ("crop", "paddle")),
     "drop_score": Number(0.5, 0, 1),
+    "return_words": Switch(False),
     # Also what the reference gets wrong, where a better answer is given otherwise.
     "reference_exact": Switch(False),
 }

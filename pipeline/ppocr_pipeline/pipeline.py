@@ -15,6 +15,7 @@ from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation.page import Page, read_page
 from ppocr_pipeline.recognition import RecognitionPlan, sure_lines
 from ppocr_pipeline.resize import Canvas, pad_tiny
+from ppocr_pipeline.words.place import Word
 
 #: Inputs by name to the outputs in the order of the graph. "det" takes DET_INPUT uint8
 #: [1, H, W, 3] and answers float32 [1, H, W]; "rec" and "cls" take CROPS uint8 [N, H, W, 3] and
@@ -31,12 +32,14 @@ class Line:
         score: of the text, the mean probability of its characters, 0 to 1.
         box: float32 [4, 2], pixels, clockwise from the top left of the text.
         box_score: 0 to 1.
+        words: in the order of reading, where `return_words` asks for them.
     """
 
     text: str
     score: float
     box: np.ndarray
     box_score: float
+    words: Sequence[Word] = ()
 
 
 class Pipeline:
@@ -87,7 +90,10 @@ class Pipeline:
         page = self.recognize(pixels, boxes, chosen)
         box_scores = box_scores[page.places]
         return [
-            Line(page.texts[i], float(page.scores[i]), page.boxes[i], float(box_scores[i]))
+            Line(
+                *(page.texts[i], float(page.scores[i]), page.boxes[i], float(box_scores[i])),
+                page.words[i],
+            )
             for i in sure_lines(page.scores, chosen)
         ]
 

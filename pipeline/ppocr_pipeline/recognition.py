@@ -27,6 +27,7 @@ from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation.angle import quarter_turns
 from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
+from ppocr_pipeline.words.place import Word, column_contrast, crop_words
 
 NO_CLASSIFIER = (
     "{} needs a direction classifier, and this repository was built without one; build it with "
@@ -125,6 +126,21 @@ class RecognitionPlan:
         return plan_like_paddle_serving(sizes, self.height, self.batch_size, max_width)
 
 
+@dataclass(frozen=True)
+class Lines:
+    """What was read in crops, in their order.
+
+    Attributes:
+        texts: of each.
+        scores: float32 [N], of each text.
+        words: of each, their boxes in shares of the crop (see `lay_words`); none unless wanted.
+    """
+
+    texts: list[str]
+    scores: np.ndarray
+    words: list[list[Word]]
+
+
 def line_warnings(
     boxes: np.ndarray, batches: Sequence[Batch], plan: RecognitionPlan, reference: str
 ) -> list[str]:
@@ -164,7 +180,9 @@ def read_crops(
     batches: Sequence[Batch],
     plan: RecognitionPlan,
     characters: Sequence[str],
-) -> Calls[tuple[list[str], np.ndarray]]:
+    *,
+    words: bool = False,
+) -> Calls[Lines]:
     """Read crops.
 
     The calls are yielded lazily: the next crops are cut out after a call has been taken.
@@ -174,28 +192,35 @@ def read_crops(
         batches: of all crops.
         plan: that made the batches.
         characters: of class 1, 2, ... of the recogniser.
-
-    Returns:
-        The text of every crop, and float32 [N], their scores.
+        words: whether words are wanted.
 
     Raises:
         ValueError: the network answered with a class that has no character.
     """
+    contrasts: list[list[np.ndarray]] = []
 
     def fill(batch: Batch) -> Call:
         crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, plan.height)
+        own = widths[:, 0].tolist() if words else []
+        contrasts.append(
+            [column_contrast(row[:, :width]) for row, width in zip(rows, own, strict=False)]
+        )
         return Call("rec", {"CROPS": rows, "WIDTHS": widths})
 
     answers = yield map(fill, batches)
     count = sum(len(batch.indices) for batch in batches)
-    texts, scores = [""] * count, np.zeros(count, np.float32)
-    for batch, (indices, probabilities) in zip(batches, answers, strict=True):
+    lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
+    for batch, (indices, probabilities), shown in zip(batches, answers, contrasts, strict=True):
         read, sure = ctc_decode(indices, probabilities, characters)
-        scores[list(batch.indices)] = sure
+        lines.scores[list(batch.indices)] = sure
         for index, text in zip(batch.indices, read, strict=True):
-            texts[index] = text
-    return texts, scores
+            lines.texts[index] = text
+        for row, contrast in enumerate(shown):
+            lines.words[batch.indices[row]] = crop_words(
+                indices[row], probabilities[row], characters, batch.width, contrast
+            )
+    return lines
 
 
 def sure_lines(scores: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:

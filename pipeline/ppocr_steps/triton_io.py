@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from ppocr_pipeline.limits import Limits, check_parameters
+from ppocr_pipeline.words.place import Word
 
 
 def config_parameters(args: Mapping[str, str]) -> dict[str, str]:
@@ -43,6 +44,17 @@ def optional_tensor(request: Any, name: str) -> np.ndarray | None:
 def texts(lines: Iterable[str]) -> np.ndarray:
     """Texts as a BYTES tensor: object [N] of UTF-8."""
     return np.array([line.encode() for line in lines], np.object_)
+
+
+def word_tensors(lines: Sequence[Sequence[Word]]) -> dict[str, np.ndarray]:
+    """The words of all lines as tensors; WORD_LINES is the place of each one's line."""
+    words = [word for line in lines for word in line]
+    return {
+        "WORDS": texts(word.text for word in words),
+        "WORD_BOXES": np.array([word.box for word in words], np.float32).reshape(-1, 4, 2),
+        "WORD_SCORES": np.array([word.score for word in words], np.float32),
+        "WORD_LINES": np.repeat(np.arange(len(lines), dtype=np.int32), [*map(len, lines)]),
+    }
 
 
 def response(**outputs: np.ndarray) -> Any:

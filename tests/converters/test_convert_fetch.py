@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socket
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,7 @@ import pytest
 from web_server import listening
 from work_folders import CLS, DET, REC
 
+from ppocr_converters.catalogue import download as download_module
 from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.catalogue.download import download
 from ppocr_converters.catalogue.entries import (
@@ -255,6 +257,7 @@ def test_files_at_hand_are_held_to_every_digest_and_to_their_kind(
 def test_a_source_that_fails_is_followed_by_the_next(
     site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     site.behaviours = [error(404)]
     wrong = Source("files", site.url)
     fetch(model((wrong, Source("url", site.url))), tmp_path)
@@ -264,6 +267,21 @@ def test_a_source_that_fails_is_followed_by_the_next(
     said = r"tiny cannot be had here: .*404.*; .*403.*\(--mirror\).*--from-dir, --from-wheel"
     with pytest.raises(FetchError, match=said):
         fetch(model((wrong, Source("url", site.url)), b"other"), tmp_path)
+
+
+def test_a_network_that_swallows_requests_is_waited_for_once(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert download_module.TIMEOUT <= 10
+    monkeypatch.setattr(download_module, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with socket.create_connection(address):  # no further one is accepted, nor refused
+            swallows = Source("files", f"http://127.0.0.1:{address[1]}")
+            fetch(model((swallows, Source("url", site.url))), tmp_path)
+    assert "timed out" in caplog.text
+    assert "trying again" not in caplog.text
 
 
 def test_a_wheel_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:

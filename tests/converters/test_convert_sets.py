@@ -18,6 +18,7 @@ from ppocr_converters.errors import FetchError
 from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
 from ppocr_converters.repository.model_source import ModelChoice, find_sources, known_settings
 
+ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "inference_yml"
 #: An address at which nothing answers.
 NOWHERE = Supply(mirror="http://127.0.0.1:9")
@@ -87,6 +88,13 @@ def settings_of(name: str, tmp_path: Path) -> OwnSettings:
     assert hashlib.sha256(content).hexdigest() in published
     (tmp_path / SETTINGS).write_bytes(content)
     return read_settings(tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("profile", ["gpu", "cpu-openvino", "tensorrt"])
+def test_the_default_set_is_proven_in_every_profile(profile: str, tmp_path: Path) -> None:
+    command = ["build", "--quiet", "--profile", profile, "--work", str(ROOT / "build")]
+    assert main([*command, "--out", str(tmp_path / "repository")]) == 0
 
 
 TOLD = [m for m in catalogue().models.values() if m.thresholds or m.normalisation]

@@ -29,6 +29,7 @@ def sizes_of(repository: Path, pixels: int | None = None) -> dict[str, int]:
 def test_only_models_in_processes_have_regions(repository):
     assert set(sizes_of(repository)) == {
         "admit",
+        "cls",
         "det_preprocess",
         "det",
         "det_postprocess",

@@ -23,6 +23,7 @@ def test_defaults_are_paddleocrs():
         "cls_thresh": 0.9,
         "rec_padding": "crop",
         "drop_score": 0.5,
+        "return_words": False,
         "reference_exact": False,
     }
 

@@ -24,8 +24,9 @@ from ppocr_pipeline.decode import decode_image
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"
+WORDS = ("WORDS", "WORD_BOXES", "WORD_SCORES", "WORD_LINES")
 OUTPUTS = {
-    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS", "ANGLE"),
+    "ocr": ("BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WARNINGS", "ANGLE", *WORDS),
     "detect": ("BOXES", "BOX_SCORES", "WARNINGS"),
 }
 pytestmark = pytest.mark.server
@@ -88,8 +89,8 @@ def test_no_text_is_an_ordinary_answer(grpc, http):
     for client in (grpc, http):
         answer = ask(client, data)
         assert answer["BOXES"].shape == (0, 4, 2)
-        assert [len(answer[name]) for name in OUTPUTS["ocr"][1:-1]] == [0, 0, 0, 0]
-        assert answer["ANGLE"].tolist() == [0]
+        assert answer.pop("ANGLE").tolist() == [0]
+        assert {len(array) for array in answer.values()} == {0}
 
 
 def test_the_interface_is_the_documented_one(grpc):
@@ -106,6 +107,10 @@ def test_the_interface_is_the_documented_one(grpc):
         "BOX_SCORES": ("FP32", [-1]),
         "WARNINGS": ("BYTES", [-1]),
         "ANGLE": ("INT32", [1]),
+        "WORDS": ("BYTES", [-1]),
+        "WORD_BOXES": ("FP32", [-1, 4, 2]),
+        "WORD_SCORES": ("FP32", [-1]),
+        "WORD_LINES": ("INT32", [-1]),
     }
 
 
@@ -223,7 +228,15 @@ def test_pixels_and_image_together_are_refused(grpc):
         grpc.infer("recognize", [sent, image_input(grpcclient, b"x")])
 
 
-@pytest.mark.parametrize("options", [{}, {"rec_padding": "paddle", "reference": "paddle_serving"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"rec_padding": "paddle", "reference": "paddle_serving"},
+        {"return_words": True},
+        {"return_words": True, "rec_padding": "paddle"},
+    ],
+)
 def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, samples, options):
     networks = {}
     for name in ("det", "rec", "cls"):
@@ -241,3 +254,7 @@ def test_the_pipeline_in_one_process_reads_what_is_served(repository, server, sa
                 assert (line.text, line.box.tolist()) == (other.text, other.box.tolist())
                 for score, same in (line.score, other.score), (line.box_score, other.box_score):
                     assert np.float32(score) == np.float32(same)
+                assert len(line.words) == len(other.words) > 0 or "return_words" not in options
+                for word, twin in zip(line.words, other.words, strict=True):
+                    assert (word.text, word.box.tolist()) == (twin.text, twin.box.tolist())
+                    assert np.float32(word.score) == np.float32(twin.score)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import SequenceMatcher
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from ppocr_client import OcrClient
+from ppocr_bench.accuracy.metrics import word_overlap
+from ppocr_client import OcrClient, Word
 from ppocr_client.errors import OcrError
 from ppocr_client.results import OcrResult
 from ppocr_converters.pictures.render import render_page
@@ -65,6 +67,21 @@ def test_a_turned_page_is_read_in_order(client: OcrClient, name: str, angle: int
     # Corners go clockwise from the top left of the text: upright, that is the top left.
     for line in upright_points(np.array([line.box for line in result.lines]), angle):
         assert line[0].sum() == line.sum(axis=1).min()
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_words_of_a_turned_page_stand_where_they_are_written(client: OcrClient, angle: int) -> None:
+    page = render_page(8)
+    height, width = page.image.shape[:2]
+    result = client.read(turned(page.image, angle), return_words=True)
+    back = upright_points(np.array([word.box for word in result.words]), angle)
+    back += {0: (0, 0), 90: (0, height), 180: (width, height), 270: (width, 0)}[angle]
+    words = [Word(word.text, 1, box) for word, box in zip(result.words, back, strict=True)]
+    overlap = word_overlap(page.lines, [SimpleNamespace(words=words)])
+    assert overlap is not None
+    assert overlap > 0.65  # as high as the boxes of the detector, which are low on this page
+    for box in back:  # the first corner is where reading begins
+        assert box[0].sum() == box.sum(axis=1).min()
 
 
 @pytest.mark.parametrize("name", PAGES)

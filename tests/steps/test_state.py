@@ -21,7 +21,7 @@ OPTIONS = {"reference": "paddle_serving", "drop_score": 0.1, "det_limit_side_len
 # What each model is sent: requests that it answers, and requests that it refuses.
 PRE = ["PIXELS", "DET_INPUT", "IMAGE_SIZE"]
 POST = ["BOXES", "BOX_SCORES"]
-READ = ["BOXES", "TEXTS", "SCORES", "BOX_SCORES"]
+READ = ["BOXES", "TEXTS", "SCORES", "BOX_SCORES", "WORDS", "WORD_BOXES"]
 GOOD = {
     "det_preprocess": [Request(PRE, IMAGE=FILE), Request(PRE, OPTIONS, IMAGE=FILE)],
     "det_postprocess": [
@@ -30,7 +30,7 @@ GOOD = {
     ],
     "recognize": [
         Request(READ, PIXELS=PIXELS, BOXES=BOXES),
-        Request(READ, OPTIONS | {"rec_padding": "paddle"}, IMAGE=FILE),
+        Request(READ, OPTIONS | {"rec_padding": "paddle", "return_words": True}, IMAGE=FILE),
     ],
 }
 BAD = {

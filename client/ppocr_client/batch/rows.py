@@ -9,14 +9,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-LINE = pa.struct(
-    {
-        "text": pa.string(),
-        "score": pa.float32(),
-        "box": pa.list_(pa.list_(pa.float32())),
-        "box_score": pa.float32(),
-    }
-)
+WORD = {
+    "text": pa.string(),
+    "score": pa.float32(),
+    "box": pa.list_(pa.list_(pa.float32())),
+}
+LINE = pa.struct({**WORD, "box_score": pa.float32(), "words": pa.list_(pa.struct(WORD))})
 PAGE = pa.struct(
     {
         "page": pa.int32(),

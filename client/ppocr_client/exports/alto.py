@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement  # nosec B405 # writes only
 
 from ppocr_client.exports.xml import Bounds, bounds, clean, serialize
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import Line
+from ppocr_client.results import OcrResult
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-2.xsd"
@@ -20,9 +21,9 @@ def to_alto(pages: Sequence[OcrResult], *, names: Sequence[str] = ()) -> str:
         names: The picture's name of each page, if known; ALTO holds the first only.
 
     Returns:
-        XML with one `TextBlock` a page, one `TextLine` with its corners as `Polygon` and one
-        `String` a line; `WC` is its score, `ROTATION` says how a turned page lies. Units are
-        pixels.
+        XML with one `TextBlock` a page and one `TextLine` with its corners as `Polygon` a line. A
+        `String` holds each word, with `SP` for a space, or the whole text of a line without
+        words; `WC` is its score. `ROTATION` says how a turned page lies. Units are pixels.
     """
     alto = Element(
         "alto",
@@ -68,16 +69,15 @@ def _line(block: Element, number: str, line: Line) -> None:
     element = SubElement(block, "TextLine", {"ID": f"line_{number}", **place})
     corners = " ".join(f"{x:g},{y:g}" for x, y in line.box.tolist())
     SubElement(SubElement(element, "Shape"), "Polygon", {"POINTS": corners})
-    SubElement(
-        element,
-        "String",
-        {
-            "ID": f"string_{number}",
-            **place,
-            "CONTENT": clean(line.text),
-            "WC": f"{min(1.0, max(0.0, line.score)):.4f}",
-        },
-    )
+    last = len(line.parts) - 1
+    for index, (part, piece) in enumerate(zip(line.parts, line.pieces, strict=True)):
+        here = bounds(part)
+        name = f"string_{number}_{index + 1}" if line.words else f"string_{number}"
+        score = f"{min(1.0, max(0.0, part.score)):.4f}"
+        content = {"CONTENT": clean(part.text), "WC": score}
+        SubElement(element, "String", {"ID": name, **_place(here), **content})
+        if index < last and piece[-1:].isspace():
+            SubElement(element, "SP", {"HPOS": str(here.right), "VPOS": str(here.top)})
 
 
 def _place(box: Bounds) -> dict[str, str]:

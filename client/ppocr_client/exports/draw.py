@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from ppocr_client.documents.pictures import ImageSource, read_image
 from ppocr_client.errors import ImageError
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import TALL, Line
+from ppocr_client.results import OcrResult
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -40,8 +41,6 @@ FONT_NAMES = (
     *("wqy-zenhei", "DroidSansFallbackFull", "PingFang", "Hiragino Sans GB", "STHeiti Medium"),
     *("Arial Unicode", "msyh", "simsun"),
 )
-
-TALL = 1.5  # height to width from which a line is read downwards, as in PaddleOCR
 
 
 class DrawError(RuntimeError):
@@ -85,6 +84,8 @@ def draw_result(
         colour = COLOURS[i % len(COLOURS)]
         corners = [(float(x), float(y)) for x, y in line.box]
         marker.polygon(corners, (*colour, 36), (*colour, 255), stroke)
+        for word in line.words:
+            marker.polygon([(float(x), float(y)) for x, y in word.box], None, (*colour, 130))
         pen.polygon([(x + width, y) for x, y in corners], None, _tint(colour))
         _paste_text(sheet, line, width, font_file)
     sheet.paste(veil, mask=veil)

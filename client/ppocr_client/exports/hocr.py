@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement  # nosec B405 # writes only
 
 from ppocr_client.exports.xml import bounds, clean, serialize
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import Line
+from ppocr_client.results import OcrResult
 
 DOCTYPE = (
     '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" '
@@ -27,8 +28,8 @@ def to_hocr(pages: Sequence[OcrResult], *, names: Sequence[str] = ()) -> str:
 
     Returns:
         XHTML with an `ocr_page` a page and an `ocr_line` a line: `bbox` is the upright rectangle,
-        `poly` the corners themselves, `textangle` says how a turned page lies, and a single
-        `ocrx_word` with `x_wconf` holds the text.
+        `poly` the corners themselves, `textangle` says how a turned page lies. An `ocrx_word` with
+        `x_wconf` holds each word, or the whole text of a line without words.
     """
     html = Element("html", {"xmlns": "http://www.w3.org/1999/xhtml"})
     head = SubElement(html, "head")
@@ -60,13 +61,9 @@ def _line(page: Element, number: str, line: Line, angle: int) -> None:
         "span",
         {"class": "ocr_line", "id": f"line_{number}", "title": f"{box}; poly {corners}{turned}"},
     )
-    word = SubElement(
-        element,
-        "span",
-        {
-            "class": "ocrx_word",
-            "id": f"word_{number}",
-            "title": f"{box}; x_wconf {round(100 * line.score)}",
-        },
-    )
-    word.text = clean(line.text)
+    for index, part in enumerate(line.parts, 1):
+        place = " ".join(map(str, bounds(part)))
+        title = f"bbox {place}; x_wconf {round(100 * part.score)}"
+        name = f"word_{number}_{index}" if line.words else f"word_{number}"
+        word = SubElement(element, "span", {"class": "ocrx_word", "id": name, "title": title})
+        word.text = clean(part.text)

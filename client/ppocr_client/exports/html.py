@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import Line
+from ppocr_client.results import OcrResult
 
 MAX_LINES = 200  # A longer table would fill the notebook.
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ppocr_client.results import OcrResult
-from ppocr_pipeline.order.slope import straighten, upright_points
+from ppocr_pipeline.order.page import level_page
+from ppocr_pipeline.order.slope import upright_points
 
 # Lengths in line heights (the median thickness of the page's lines).
 LEVEL = 0.5  # lines that differ by less stand in one row
@@ -76,19 +77,11 @@ def _cells(result: OcrResult) -> list[_Cell]:
     if not result.lines:
         return []
     boxes = upright_points(np.array([line.box for line in result.lines]), result.angle)
-    centers, widths, heights = straighten(boxes)
-    unit = float(np.median(np.minimum(widths, heights))) or 1.0
-    boxes = np.column_stack(
-        [
-            centers[:, 0] - widths / 2,
-            centers[:, 0] + widths / 2,
-            centers[:, 1] - heights / 2,
-            centers[:, 1] + heights / 2,
-        ]
-    )
+    page = level_page(boxes)
+    sides = np.column_stack([page.left, page.right, page.top, page.bottom]).tolist()
     return [
         _Cell(" ".join(line.text.split()), *box)
-        for line, box in zip(result.lines, (boxes / unit).tolist(), strict=True)
+        for line, box in zip(result.lines, sides, strict=True)
     ]
 
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import ctypes
 import io
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ppocr_client.documents.pdfium import LOCK, POINTS
 from ppocr_client.errors import ImageError, needs
-from ppocr_client.exports.draw import TALL
 from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import Line
+from ppocr_client.results import OcrResult
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Lines with a larger slope are laid straight: from about 4 degrees on, pdftotext splits tilted
 # lines apart, and finding the text matters more than the tilt of its highlight.
 STRAIGHT = 0.05
+SHORTEST = 1e-3  # share of a line that a word takes, at least: a text of no length is not found
 ORIENTATION = 0x0112
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -87,14 +89,13 @@ def _add_page(
     picture.set_matrix(pypdfium2.PdfMatrix().scale(width * scale, height * scale))
     page.insert_obj(picture)
     for line in result.lines:
-        if line.text:
-            matrix = text_matrix(line, scale, page.get_height())
-            add_line(document, page, [codes[letter] for letter in line.text], font, matrix)
+        for text, matrix in text_matrices(line, scale, page.get_height()):
+            add_text(document, page, [codes[letter] for letter in text], font, matrix)
     page.gen_content()
     page.close()
 
 
-def add_line(document: Any, page: Any, codes: list[int], font: Any, matrix: Matrix) -> None:
+def add_text(document: Any, page: Any, codes: list[int], font: Any, matrix: Matrix) -> None:
     """Add invisible text to a page; `matrix` places the characters, each 1 by 1."""
     from pypdfium2 import raw
 
@@ -105,27 +106,43 @@ def add_line(document: Any, page: Any, codes: list[int], font: Any, matrix: Matr
     raw.FPDFPage_InsertObject(page, text)
 
 
-def text_matrix(line: Line, scale: float, page_height: float) -> Matrix:
-    """The matrix that places a line's characters, each 1 by 1, on the page.
+def text_matrices(line: Line, scale: float, page_height: float) -> Iterator[tuple[str, Matrix]]:
+    """The texts of a line, cut where words begin, each with its place on the page.
+
+    All of them stand on the base of the line, and each reaches to the next one, so that programs
+    which look for gaps between words find no others than the spaces of the text.
 
     Args:
-        line: The line; a line much higher than wide is read downwards.
+        line: The line.
         scale: Points per pixel.
         page_height: In points; the origin of PDF is at the bottom.
 
-    Returns:
-        a, b, c, d, e, f of PDF's matrix.
+    Yields:
+        A text, and a, b, c, d, e, f of PDF's matrix that places its characters, each 1 by 1.
     """
-    top_left, top_right, _, bottom_left = line.box.astype(float) * (scale, -scale)
+    top_left, top_right, _, bottom_left = line.reading_box.astype(float) * (scale, -scale)
     along, up, start = top_right - top_left, top_left - bottom_left, bottom_left
-    if _length(up) >= TALL * _length(along):
-        along, up, start = -up, along, top_left
     if min(abs(along)) > STRAIGHT * max(abs(along)):
         along, up, start = _straightened(along, up, start)
-    step = along / max(1, len(line.text))
-    numbers = (*step, *up, start[0], start[1] + page_height)
-    a, b, c, d, e, f = (float(number) for number in numbers)
-    return a, b, c, d, e, f
+    for text, (left, right) in zip(line.pieces, itertools.pairwise(_starts(line)), strict=True):
+        if text:
+            step = along * (right - left) / len(text)
+            at = start + along * left + (0, page_height)
+            a, b, c, d, e, f = (float(number) for number in (*step, *up, *at))
+            yield text, (a, b, c, d, e, f)
+
+
+def _starts(line: Line) -> list[float]:
+    """Where each of a line's pieces begins, and the last one ends, as shares of its length."""
+    if not line.words:
+        return [0.0, 1.0]
+    top_left, top_right, _, bottom_left = line.reading_box.astype(float)
+    along = top_right - top_left
+    sides = [word.box[[0, 3]].mean(axis=0) for word in line.words]
+    sides.append(line.words[-1].box[[1, 2]].mean(axis=0))
+    shares = (np.array(sides) - (top_left + bottom_left) / 2) @ along / (along @ along)
+    steps = np.maximum(np.diff(shares), SHORTEST)
+    return (shares[0] + np.append(0, np.cumsum(steps))).tolist()
 
 
 def _straightened(along: Any, up: Any, start: Any) -> tuple[Any, Any, Any]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ppocr_client.documents.pdfium import LOCK, POINTS
 from ppocr_client.errors import ImageError, needs
 from ppocr_client.exports.glyphless import character_codes
-from ppocr_client.exports.pdf import Matrix, add_line, load_font, text_matrix
+from ppocr_client.exports.pdf import Matrix, add_text, load_font, text_matrices
 from ppocr_client.results import OcrResult
 
 GRID = 1000  # FPDF_DeviceToPage takes integers: steps along a page's side
@@ -65,8 +65,9 @@ def _lay_over(
         corners = (line.box.astype(float) * scale) @ axes[:2] + axes[2]
         (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
         if line.text and not text.get_text_bounded(left, bottom, right, top).strip():
-            matrix = _to_page(text_matrix(line, scale, page_height=0), axes)
-            add_line(document, page, [codes[letter] for letter in line.text], font, matrix)
+            for piece, matrix in text_matrices(line, scale, page_height=0):
+                place = _to_page(matrix, axes)
+                add_text(document, page, [codes[letter] for letter in piece], font, place)
     text.close()
     page.gen_content()
     page.close()

@@ -1,29 +1,36 @@
-"""A table of lines, for spreadsheets and data frames."""
+"""A table of lines or words, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import Word
+from ppocr_client.results import OcrResult
 
 CORNERS = [f"{axis}{corner}" for corner in range(1, 5) for axis in "xy"]
-HEADER = ["page", "line", "text", "score", "box_score", *CORNERS]
+OF_LINES = ["page", "line", "text", "score", "box_score", *CORNERS]
+OF_WORDS = ["page", "line", "word", "text", "score", *CORNERS]
 
 
 def to_tsv(pages: Sequence[OcrResult]) -> str:
-    """One row a line under a header; pages and lines count from 1, corners go clockwise.
+    """One row a line under a header, or one row a word where any line has words.
 
-    Tabs and line breaks within a text become spaces.
+    Pages, lines and words count from 1, corners go clockwise. Tabs and line breaks within a text
+    become spaces.
     """
-    rows = [HEADER] + [
-        _row(page, number, line)
-        for page, result in enumerate(pages, 1)
-        for number, line in enumerate(result.lines, 1)
-    ]
+    words = any(result.words for result in pages)
+    rows = [OF_WORDS if words else OF_LINES]
+    for page, result in enumerate(pages, 1):
+        for number, line in enumerate(result.lines, 1):
+            place = [str(page), str(number)]
+            if words:
+                parts = enumerate(line.parts, 1)
+                rows += [[*place, str(at), *_cells(part, [repr(part.score)])] for at, part in parts]
+            else:
+                rows.append([*place, *_cells(line, [repr(line.score), repr(line.box_score)])])
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def _row(page: int, number: int, line: Line) -> list[str]:
-    text = " ".join(line.text.replace("\t", " ").splitlines())
-    corners = [f"{value:g}" for value in line.box.ravel().tolist()]
-    return [str(page), str(number), text, repr(line.score), repr(line.box_score), *corners]
+def _cells(part: Word, scores: list[str]) -> list[str]:
+    text = " ".join(part.text.replace("\t", " ").splitlines())
+    return [text, *scores, *(f"{value:g}" for value in part.box.ravel().tolist())]

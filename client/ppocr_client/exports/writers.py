@@ -14,7 +14,7 @@ from ppocr_client.exports.alto import to_alto
 from ppocr_client.exports.hocr import to_hocr
 from ppocr_client.exports.markdown import to_markdown
 from ppocr_client.exports.tsv import to_tsv
-from ppocr_client.results import Line
+from ppocr_client.lines import Line
 
 
 class Format(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree  # nosec B405 # writes only
 
-from ppocr_client.results import Line
+from ppocr_client.lines import Word
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -20,10 +20,10 @@ class Bounds(NamedTuple):
     bottom: int
 
 
-def bounds(line: Line) -> Bounds:
-    """The smallest whole rectangle around a line's box, clipped at 0."""
-    left, top = line.box.min(axis=0).clip(0).tolist()
-    right, bottom = line.box.max(axis=0).clip(0).tolist()
+def bounds(part: Word) -> Bounds:
+    """The smallest whole rectangle around the box of a line or word, clipped at 0."""
+    left, top = part.box.min(axis=0).clip(0).tolist()
+    right, bottom = part.box.max(axis=0).clip(0).tolist()
     return Bounds(int(left), int(top), int(-(-right // 1)), int(-(-bottom // 1)))
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from ocrmypdf.hocrtransform import Baseline, BoundingBox, OcrClass, OcrElement
 
-from ppocr_client.exports.draw import TALL
 from ppocr_client.exports.pdf import STRAIGHT
 from ppocr_client.exports.xml import bounds
-from ppocr_client.results import Line, OcrResult
+from ppocr_client.lines import TALL, Line
+from ppocr_client.results import OcrResult
 
 DESCENT = 0.2  # of a line's height, below its baseline
 LONG = 5  # widths of a box over its height from which it tells the page's slope

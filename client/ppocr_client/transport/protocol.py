@@ -74,7 +74,7 @@ class Protocol:
     def read(self, request: ImageRequest) -> Actions[OcrResult]:
         """Read all text of a picture."""
         data, tensors = yield from self._infer(self.model, {}, request)
-        return result_of_tensors(tensors, picture_size(data))
+        return _result(data, tensors, request)
 
     def detect(self, request: ImageRequest) -> Actions[Detection]:
         """Find the boxes of the text in a picture."""
@@ -87,7 +87,7 @@ class Protocol:
         """Read given boxes of a picture, or the whole picture as one line."""
         inputs = _box_tensors(boxes)
         data, tensors = yield from self._infer(self._recognize_model, inputs, request)
-        return result_of_tensors(tensors, picture_size(data))
+        return _result(data, tensors, request)
 
     def server_ready(self, timeout: float) -> Actions[bool]:
         """Whether the server answers and has the pipeline loaded."""
@@ -175,6 +175,11 @@ class Protocol:
 
     def _too_late(self, timeout: float, error: DeadlineExceeded) -> DeadlineExceeded:
         return DeadlineExceeded(f"no answer from {self.address} within {timeout:g} s", error.status)
+
+
+def _result(data: bytes, tensors: Tensors, request: ImageRequest) -> OcrResult:
+    words = bool(request.options.get("return_words"))
+    return result_of_tensors(tensors, picture_size(data), words=words)
 
 
 def positive(seconds: float) -> float:

@@ -109,6 +109,7 @@ class TritonPythonModel:
             SCORES=page.scores[sure],
             TEXTS=triton_io.texts(page.texts[index] for index in sure),
             WARNINGS=warnings if warned is None else np.append(warned, warnings),
+            **triton_io.word_tensors([page.words[index] for index in sure]),
         )
 
     async def pixels(self, request: Any) -> np.ndarray:

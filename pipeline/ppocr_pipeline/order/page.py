@@ -64,17 +64,25 @@ def page_order(boxes: np.ndarray) -> np.ndarray:
     """
     if len(boxes) < 2:
         return np.arange(len(boxes))
+    return np.array(_arrange(level_page(boxes), np.arange(len(boxes))), np.int64)
+
+
+def level_page(boxes: np.ndarray) -> Boxes:
+    """Boxes where they would lie on a level page, in line heights.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels, clockwise from top-left; N at least 1.
+    """
     centers, widths, heights = straighten(boxes)
     unit = float(np.median(np.minimum(widths, heights))) or 1.0
     (x, y), half_width, half_height = centers.T / unit, widths / unit / 2, heights / unit / 2
-    page = Boxes(
+    return Boxes(
         x - half_width,
         x + half_width,
         y - half_height,
         y + half_height,
         _vertical(widths, heights),
     )
-    return np.array(_arrange(page, np.arange(len(boxes))), np.int64)
 
 
 def _vertical(widths: np.ndarray, heights: np.ndarray) -> np.ndarray:

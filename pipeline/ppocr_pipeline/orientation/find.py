@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from ppocr_pipeline.calls import Calls
 from ppocr_pipeline.orientation.angle import columns_side_by_side, is_vertical, main_direction
 from ppocr_pipeline.orientation.classifier import Classifier, classify, window
 
+if TYPE_CHECKING:
+    from ppocr_pipeline.recognition import Lines
+
 SAMPLE = 5  # lines that are asked first
 
-#: Reads crops, uint8 [h, w, 3] each: their texts, and float32 [N], their scores.
-Read = Callable[[Sequence[np.ndarray]], Calls[tuple[list[str], np.ndarray]]]
+#: Reads crops, uint8 [h, w, 3] each.
+Read = Callable[[Sequence[np.ndarray]], "Calls[Lines]"]
 Crop = Callable[[int], np.ndarray]
 
 
@@ -62,11 +66,11 @@ def find_angle(
 def _vertical_writing(crop: Crop, sample: np.ndarray, upside_down: bool, read: Read) -> Calls[bool]:
     """Whether tall lines are columns of vertical writing, not lines that lie on their side."""
     crops = [np.rot90(crop(index), 2 * upside_down) for index in sample.tolist()]
-    lines, _ = yield from read(crops)
-    columns, _ = yield from read(
+    lines = (yield from read(crops)).texts
+    columns = yield from read(
         [
             columns_side_by_side(one, max(1, len(line)))
             for one, line in zip(crops, lines, strict=True)
         ]
     )
-    return is_vertical(lines, columns)
+    return is_vertical(lines, columns.texts)

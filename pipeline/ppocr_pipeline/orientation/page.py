@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ppocr_pipeline.batches import Batch
 from ppocr_pipeline.calls import Calls
-from ppocr_pipeline.crop import box_sizes, crop_line
+from ppocr_pipeline.crop import TALL, box_sizes, crop_line
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
 from ppocr_pipeline.orientation.classifier import Classifier, classify, window
 from ppocr_pipeline.orientation.find import Crop, Read, find_angle
-from ppocr_pipeline.recognition import RecognitionPlan, read_crops
+from ppocr_pipeline.recognition import Lines, RecognitionPlan, read_crops
+from ppocr_pipeline.words.place import Word, lay_lines
 
 DOUBTFUL = 0.85  # a score below which a line may lie upside down on its page
 # What is known of a crop, after it was turned on by so many quarter turns.
@@ -33,6 +35,7 @@ class Page:
         boxes: float32 [N, 4, 2], pixels of the picture, clockwise from the top left of each text.
         texts: of each.
         scores: float32 [N], of each text.
+        words: of each, in the order of reading; none unless `return_words` asks for them.
         angle: by which the page is turned clockwise, degrees: 0, 90, 180 or 270.
         batches: in which the boxes given were read.
     """
@@ -41,6 +44,7 @@ class Page:
     boxes: np.ndarray
     texts: list[str]
     scores: np.ndarray
+    words: list[list[Word]]
     angle: int
     batches: list[Batch]
 
@@ -77,10 +81,10 @@ def read_page(
         cut = crop_line(pixels, boxes[index], reference, sizes[index])
         return np.rot90(cut, turns[index]) if turns[index] else cut
 
-    def read(crops: Sequence[np.ndarray]) -> Calls[tuple[list[str], np.ndarray]]:
+    def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
         of_crops = [(one.shape[0], one.shape[1]) for one in crops]
         grouped = plan.group(of_crops, options, limits.max_rec_width)
-        return read_crops(crops.__getitem__, grouped, plan, characters)
+        return read_crops(crops.__getitem__, grouped, plan, characters, words=words)
 
     angle, asked = 0, classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
@@ -93,17 +97,28 @@ def read_page(
     elif asked is not None and options["use_angle_cls"]:
         upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
         turns = np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
-    texts, scores = yield from read_crops(crop, batches, plan, characters)
+    words = options["return_words"]
+    lines = yield from read_crops(crop, batches, plan, characters, words=words)
     if asked is not None and by_lines:
-        flipped = yield from _read_again(crop, asked, votes, read, texts, scores)
+        again = partial(read, words=words)
+        flipped = yield from _read_again(crop, asked, votes, again, lines)
+    tall = np.array([height >= TALL * width for height, width in sizes], int)
+    laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped)
     places = np.arange(len(boxes))
     if angle:
         upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
         places = reading_order(upright_points(upright, angle), options)
     if by_lines:
         boxes = turn_boxes(boxes, sizes, angle, flipped)
-    lines = [texts[place] for place in places]
-    return Page(places, boxes[places], lines, scores[places], angle, batches)
+    return Page(
+        places,
+        boxes[places],
+        [lines.texts[place] for place in places],
+        lines.scores[places],
+        [laid[place] for place in places],
+        angle,
+        batches,
+    )
 
 
 def _read_again(
@@ -111,8 +126,7 @@ def _read_again(
     classifier: Classifier,
     votes: np.ndarray,
     read: Read,
-    texts: list[str],
-    scores: np.ndarray,
+    lines: Lines,
 ) -> Calls[np.ndarray]:
     """Read lines that may lie upside down on their page the other way round; the better counts.
 
@@ -124,13 +138,12 @@ def _read_again(
         classifier: its sizes.
         votes: int64 [N], 1 for a line that is upright as it was read, -1 upside down, 0 unknown.
         read: reads crops.
-        texts: of all lines, changed in place.
-        scores: float32 [N], changed in place.
+        lines: all of them as they were read, changed in place.
 
     Returns:
         bool [N], the lines that lie upside down.
     """
-    doubtful = np.flatnonzero((scores < DOUBTFUL) & (votes == 0))
+    doubtful = np.flatnonzero((lines.scores < DOUBTFUL) & (votes == 0))
     if len(doubtful):
         upside_down, _ = yield from classify([window(crop(i)) for i in doubtful], classifier)
         votes[doubtful] = np.where(upside_down, -1, 1)
@@ -138,9 +151,10 @@ def _read_again(
     if not flipped.any():
         return flipped
     again = np.flatnonzero(flipped)
-    others, sure = yield from read([np.rot90(crop(index), 2) for index in again])
-    flipped[again] = sure > scores[again]
-    for index, text, score in zip(again.tolist(), others, sure, strict=True):
+    others = yield from read([np.rot90(crop(index), 2) for index in again])
+    flipped[again] = others.scores > lines.scores[again]
+    for place, index in enumerate(again.tolist()):
         if flipped[index]:
-            texts[index], scores[index] = text, score
+            lines.texts[index], lines.words[index] = others.texts[place], others.words[place]
+            lines.scores[index] = others.scores[place]
     return flipped

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ppocr_client import Line, OcrResult
+from ppocr_client import Line, OcrResult, Word
 from ppocr_client.errors import ServerError
 from ppocr_client.results import result_of_tensors
 
@@ -50,13 +50,83 @@ def test_a_result_is_the_tensors_and_survives_json(answer):
     assert hash(again) == hash(result)
 
 
+def with_words(**others):
+    """An answer of two lines, the second with the words "b" and "中"."""
+    of_words = {
+        "WORDS": np.array([b"a", b"b", "中".encode()], np.object_),
+        "WORD_SCORES": np.array([0.5, 0.25, 1], np.float32),
+        "WORD_BOXES": np.arange(24, dtype=np.float32).reshape(3, 4, 2),
+        "WORD_LINES": np.array([0, 1, 1], np.int32),
+    }
+    return tensors(["a", "b中"], [1, 1], np.zeros((2, 4, 2)), [1, 1]) | of_words | others
+
+
+def test_words_belong_to_their_lines_and_survive_json():
+    result = result_of_tensors(with_words(), words=True)
+    assert [[word.text for word in line.words] for line in result.lines] == [["a"], ["b", "中"]]
+    assert [word.score for word in result.words] == [0.5, 0.25, 1]
+    assert result.words[2].box.tolist() == [[16, 17], [18, 19], [20, 21], [22, 23]]
+    again = OcrResult.from_dict(json.loads(result.to_json()))
+    assert again == result
+    assert again.words == result.words
+    without = tuple(Line(line.text, line.score, line.box, line.box_score) for line in result.lines)
+    assert OcrResult(without) != result
+
+
+def test_a_server_without_words_is_told_from_a_page_without_words():
+    answer = tensors(["a"], [1], np.zeros((1, 4, 2)), [1])
+    assert result_of_tensors(answer).words == ()
+    with pytest.raises(ServerError, match="no WORDS; build the server's repository again"):
+        result_of_tensors(answer, words=True)
+    assert result_of_tensors(answer | {"WORDS": np.empty(0, np.object_)}, words=True).words == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"WORD_LINES": np.array([0, 1, 2], np.int32)},
+        {"WORD_LINES": np.array([0, -1, 1], np.int32)},
+        {"WORD_SCORES": np.ones(2, np.float32)},
+        {"WORD_BOXES": np.zeros((4, 4, 2), np.float32)},
+    ],
+)
+def test_words_that_do_not_fit_their_lines_are_refused(wrong):
+    with pytest.raises(ServerError, match="the answer's words do not fit: 3 WORDS"):
+        result_of_tensors(with_words(**wrong))
+
+
+def test_results_of_older_versions_are_read_and_of_newer_ones_refused():
+    result = result_of_tensors(with_words())
+    values = result.to_dict()
+    assert values.pop("schema") == 1
+    assert OcrResult.from_dict(values) == result
+    with pytest.raises(ValueError, match="has schema 2; allowed: 1, or none"):
+        OcrResult.from_dict({**values, "schema": 2})
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "pieces"),
+    [
+        ("a bc", ["a", "bc"], ["a ", "bc"]),
+        (" a  a ", ["a", "a"], [" a  ", "a "]),
+        ("第3号 x", ["第", "3", "号", "x"], ["第", "3", "号 ", "x"]),
+        ("ab", [], ["ab"]),
+        ("", [], [""]),
+    ],
+)
+def test_the_pieces_of_a_line_begin_with_its_words(text, words, pieces):
+    box = np.zeros((4, 2), np.float32)
+    line = Line(text, 1, box, 1, tuple(Word(word, 1, box) for word in words))
+    assert line.pieces == pieces
+
+
 def test_numbers_keep_their_few_digits():
     box = [[0, 0.1], [9, 0], [9, 5], [0, 5]]
     (line,) = result_of_tensors(tensors(["茶"], [0.98196536], [box], [0.7])).lines
     assert (line.score, line.box_score) == (0.98196536, 0.7)
     assert line.to_dict()["box"] == box
     assert OcrResult((line,)).to_json() == (
-        '{"lines": [{"text": "茶", "score": 0.98196536, '
+        '{"schema": 1, "lines": [{"text": "茶", "score": 0.98196536, '
         '"box": [[0.0, 0.1], [9.0, 0.0], [9.0, 5.0], [0.0, 5.0]], "box_score": 0.7}]}'
     )
 

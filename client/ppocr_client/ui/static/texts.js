@@ -56,14 +56,14 @@ const EN_TITLES = {
   det_db_thresh: "Pixel threshold", det_db_box_thresh: "Box threshold", det_db_unclip_ratio: "Box expansion",
   det_db_score_mode: "Box score", use_dilation: "Thicken regions", orientation: "Turned pages", use_angle_cls: "Ask for every line",
   cls_thresh: "Upside-down threshold", drop_score: "Lowest line score", reading_order: "Reading order", rec_padding: "Line padding", reference: "Reference",
-  reference_exact: "Reference’s faults",
+  reference_exact: "Reference’s faults", return_words: "Words",
 };
 const ZH_TITLES = {
   det_limit_side_len: "检测边长", det_limit_type: "限制哪一边",
   det_db_thresh: "像素阈值", det_db_box_thresh: "文本框阈值", det_db_unclip_ratio: "文本框外扩",
   det_db_score_mode: "文本框得分", use_dilation: "加粗区域", orientation: "旋转的页面", use_angle_cls: "逐行判断方向",
   cls_thresh: "倒置阈值", drop_score: "最低行得分", reading_order: "阅读顺序", rec_padding: "行补边", reference: "参照",
-  reference_exact: "参照的缺陷",
+  reference_exact: "参照的缺陷", return_words: "词",
 };
 
 // The options' meanings; in English the page's own server has them.
@@ -82,6 +82,7 @@ const ZH_OPTIONS = {
   reading_order: "按版面阅读（page），或按参照的像素行（rows）",
   rec_padding: "逐行补边（crop），或按 PaddleOCR 的分组补边（paddle）",
   reference: "以谁的读法为准：PaddleOCR、Paddle Serving 的 OCR 示例，或 PaddleOCR 的 deploy/pdserving",
+  return_words: "给出每行的词及其位置，中文和日文给出每个字符",
   reference_exact: "连参照的缺陷也复现：角点顺序、丢失的透明度",
 };
 

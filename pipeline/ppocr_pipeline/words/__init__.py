@@ -1,0 +1,1 @@
+"""Where the words of a line stand, from the recogniser's time steps."""

@@ -1,0 +1,122 @@
+"""Words of a line: which characters they hold, and where they stand."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppocr_pipeline.words.place import Word, column_contrast, crop_words, lay_words
+from ppocr_pipeline.words.split import split_words
+
+
+def words_of(text: str) -> list[str]:
+    return [text[start:stop] for start, stop in split_words(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("Total:  12.50 EUR", ["Total:", "12.50", "EUR"]),
+        ("买三斤送一斤", [*"买三斤送一斤"]),
+        ("第3号楼No.5A室，", ["第", "3", "号", "楼", "No.5A", "室", "，"]),
+        ("カメラ と ﾃｽﾄ", [*"カメラとﾃｽﾄ"]),
+        ("안녕 세계", ["안녕", "세계"]),
+        ("ＡＢ㐀𠀀x", [*"ＡＢ㐀𠀀x"]),
+    ],
+)
+def test_words_are_parted_at_spaces_and_at_every_character_of_chinese(
+    text: str, words: list[str]
+) -> None:
+    assert words_of(text) == words
+
+
+@given(st.text())
+def test_joined_words_are_the_line_without_spaces(text: str) -> None:
+    assert "".join(words_of(text)) == "".join(text.split())
+
+
+def drawn(columns: list[tuple[int, int]], width: int, ground: int = 255) -> np.ndarray:
+    """A crop of 48 rows whose rows 10 to 38 are black between these columns."""
+    crop = np.full((48, width, 3), ground, np.uint8)
+    for start, stop in columns:
+        crop[10:38, start:stop] = 0
+    return crop
+
+
+def read(steps: dict[int, int], crop: np.ndarray, width: int) -> list[Word]:
+    """Words of a crop in which class c was read at step t, `steps[t] = c`, of 8 columns each."""
+    classes = np.zeros(width // 8, np.int32)
+    classes[[*steps]] = [*steps.values()]
+    sure = np.linspace(0.5, 1, len(classes), dtype=np.float32)
+    return crop_words(classes, sure, ["a", "b", " ", "中"], width, column_contrast(crop))
+
+
+def test_words_are_parted_at_the_white_between_them() -> None:
+    crop = drawn([(8, 28), (33, 50), (90, 118)], 128)
+    first, second = read({1: 1, 4: 2, 8: 3, 12: 1}, crop, 160)
+    assert (first.text, second.text) == ("ab", "a")
+    # Halfway between "b" and the space is column 52, halfway to the next letter 84.
+    assert first.box * (128, 48) == pytest.approx(
+        np.array([[0, 0], [51.5, 0], [51.5, 48], [0, 48]])
+    )
+    assert (second.box[:2, 0] * 128).tolist() == [83.5, 128]
+    assert first.score == pytest.approx(np.linspace(0.5, 1, 20)[[1, 4]].mean())
+
+
+def test_a_character_that_reaches_beyond_halfway_is_not_cut() -> None:
+    first, second = read({2: 4, 5: 4}, drawn([(4, 38), (42, 70)], 76), 80)
+    # Halfway is column 32, in the first character; the white begins at column 38.
+    assert first.box[1, 0] * 76 == second.box[0, 0] * 76 == pytest.approx(38.5)
+
+
+def test_without_white_they_are_parted_halfway() -> None:
+    first, second = read({2: 4, 6: 4}, drawn([(0, 80)], 80), 80)
+    assert first.box[1, 0] == second.box[0, 0] == pytest.approx((2.5 + 6.5) / 2 * 8 / 80, abs=0.01)
+
+
+def test_a_character_read_in_the_padding_stays_in_the_crop() -> None:
+    words = read({2: 1, 3: 3, 18: 2}, drawn([(4, 30)], 40), 160)
+    for word in words:
+        assert (word.box >= 0).all()
+        assert (word.box <= 1).all()
+        assert cv2.contourArea(word.box) > 0
+
+
+QUARTER = Word("a", 1.0, np.array([[0, 0], [0.25, 0], [0.25, 1], [0, 1]], np.float32))
+BOX = np.array([[10, 20], [50, 20], [50, 30], [10, 30]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("turns", "box"),
+    [
+        (0, [[10, 20], [20, 20], [20, 30], [10, 30]]),
+        (1, [[50, 20], [50, 22.5], [10, 22.5], [10, 20]]),
+        (2, [[50, 30], [40, 30], [40, 20], [50, 20]]),
+        (3, [[10, 30], [10, 27.5], [50, 27.5], [50, 30]]),
+    ],
+)
+def test_a_word_begins_where_its_turned_crop_was_read_from(
+    turns: int, box: list[list[float]]
+) -> None:
+    (laid,) = lay_words([QUARTER], BOX, turns)
+    assert np.allclose(laid.box, box, atol=1e-4)
+    # The corners of the crop itself, turned as many times, lie the same way.
+    marks = np.rot90(np.array([[0, 1], [3, 2]]), turns)
+    assert marks[0, 0] == [0, 1, 2, 3][turns]
+
+
+def test_a_word_of_a_box_in_perspective_lies_where_the_crop_shows_it() -> None:
+    box = np.array([[10, 10], [90, 20], [90, 40], [10, 60]], np.float32)
+    (laid,) = lay_words([QUARTER], box, 0)
+    size = np.array([[0, 0], [80, 0], [80, 40], [0, 40]], np.float32)
+    back = cv2.perspectiveTransform(laid.box[None], cv2.getPerspectiveTransform(box, size))[0]
+    assert np.allclose(back, QUARTER.box * (80, 40), atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_crop_without_ink_has_words_all_the_same(value: int) -> None:
+    crop = np.full((48, 64, 3), value, np.uint8)
+    (word,) = read({2: 1, 4: 2}, crop, 64)
+    assert word.box.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
