@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class Line(BaseModel):
-    """One line of text."""
+class Word(BaseModel):
+    """One word of a line; of Chinese and Japanese one character."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -22,7 +22,13 @@ class Line(BaseModel):
     box: Annotated[list[Point], Field(min_length=4, max_length=4)] = Field(
         description="x and y in pixels, clockwise from the top left of the text"
     )
+
+
+class Line(Word):
+    """One line of text."""
+
     box_score: float = Field(ge=0, le=1, description="the detector's confidence")
+    words: list[Word] | None = Field(None, description="with return_words=true")
 
 
 class ErrorReason(BaseModel):
@@ -44,6 +50,7 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     page: int = Field(ge=1)
+    version: int | None = Field(None, alias="schema", description="of the form of a page")
     width: int | None = Field(None, description="pixels, EXIF orientation applied")
     height: int | None = None
     angle: int | None = Field(None, description="degrees clockwise by which the page is turned")
@@ -72,6 +79,7 @@ EXAMPLE: dict[str, Any] = {
     "pages": [
         {
             "page": 1,
+            "schema": 1,
             "width": 800,
             "height": 600,
             "lines": [
