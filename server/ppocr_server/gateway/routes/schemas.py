@@ -20,7 +20,7 @@ class Word(BaseModel):
     text: str
     score: float = Field(ge=0, le=1, description="the recogniser's confidence")
     box: Annotated[list[Point], Field(min_length=4, max_length=4)] = Field(
-        description="x and y in pixels, clockwise from the top left of the text"
+        description="x and y in pixels, clockwise from where the text begins"
     )
 
 
@@ -28,7 +28,7 @@ class Line(Word):
     """One line of text."""
 
     box_score: float = Field(ge=0, le=1, description="the detector's confidence")
-    words: list[Word] | None = Field(None, description="with return_words=true")
+    words: list[Word] | None = Field(None, description="where `return_words` asks for them")
 
 
 class ErrorReason(BaseModel):
