@@ -29,7 +29,6 @@ from ppocr_bench.record import Result, Table
 from ppocr_bench.target import TARGET, serving
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_evaluation import KINDS
-from ppocr_pipeline.options import OPTIONS as REQUEST
 
 USUAL = [OURS, "rapidocr", "faster_paddle"]
 READERS = [OURS, *(name for name in PEERS if name != "bound")]
@@ -54,7 +53,6 @@ OPTIONS = {
 }
 KEYS = ("end_to_end", "hmean", "exact", "folded_exact", "cer", "order_error", "word_iou")
 FIGURES = [*(f"{key}_percent" for key in KEYS), "cpu_seconds"]
-WORDS = {"return_words": True} if "return_words" in REQUEST else {}
 #: Shown for each kind and each language.
 SHOWN = ("end_to_end_percent", "exact_percent", "order_error_percent")
 
@@ -101,7 +99,7 @@ def readers(args: argparse.Namespace, opened: contextlib.ExitStack) -> Iterator[
         pids = [] if found.pid is None else [found.pid]
         for text in ("", *args.with_options):
             pairs = [pair.partition("=") for pair in text.split(",") if pair]
-            options = WORDS | {name: value for name, _, value in pairs}
+            options = {"return_words": True} | {name: value for name, _, value in pairs}
             start = partial(asking, found.urls[0], options, pids)
             yield Peer(" ".join(filter(None, [OURS, text])), "as built", start, ours=OURS)
     for name in wanted:

@@ -16,7 +16,7 @@ from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
-from ppocr_pipeline.orientation.classifier import Classifier, classify, window
+from ppocr_pipeline.orientation.classifier import Classifier, classify, page_angle, window
 from ppocr_pipeline.orientation.find import Crop, Read, find_angle
 from ppocr_pipeline.recognition import Lines, RecognitionPlan, read_crops
 from ppocr_pipeline.words.place import Word, lay_lines
@@ -88,15 +88,19 @@ def read_page(
 
     angle, asked = 0, classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
+    by_page = len(boxes) > 0 and options["orientation"] == "page"
     if asked is not None and by_lines:
         angle, votes = yield from find_angle(crop, sizes, asked, options["cls_thresh"], read)
         turns = quarter_turns(sizes, angle)
         votes = votes * SIGNS[turns]
-        if (turns % 2).any():
-            batches = plan.batches(boxes, options, limits, angle)
-    elif asked is not None and options["use_angle_cls"]:
+    elif by_page and plan.page_orientation_size is not None:
+        angle = yield from page_angle(pixels, plan.page_orientation_size)
+        turns = quarter_turns(sizes, angle)
+    if (turns % 2).any():
+        batches = plan.batches(boxes, options, limits, angle)
+    if asked is not None and options["use_angle_cls"]:
         upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
-        turns = np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
+        turns = turns + np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
     words = options["return_words"]
     lines = yield from read_crops(crop, batches, plan, characters, words=words)
     if asked is not None and by_lines:
@@ -108,7 +112,7 @@ def read_page(
     if angle:
         upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
         places = reading_order(upright_points(upright, angle), options)
-    if by_lines:
+    if by_lines or by_page:
         boxes = turn_boxes(boxes, sizes, angle, flipped)
     return Page(
         places,
