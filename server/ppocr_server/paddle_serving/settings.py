@@ -17,6 +17,7 @@ MARGIN_BYTES = 4 << 20
 # With these options `ocr` reproduces Paddle Serving's own OCR pipeline, scores included.
 PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
+    "det_limit_type": "max",
     "rec_padding": "paddle",
     "drop_score": "0",
     "reading_order": "rows",
