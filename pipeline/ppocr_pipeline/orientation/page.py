@@ -88,12 +88,11 @@ def read_page(
 
     angle, asked = 0, classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
-    by_page = len(boxes) > 0 and options["orientation"] == "page"
     if asked is not None and by_lines:
         angle, votes = yield from find_angle(crop, sizes, asked, options["cls_thresh"], read)
         turns = quarter_turns(sizes, angle)
         votes = votes * SIGNS[turns]
-    elif by_page and plan.page_orientation_size is not None:
+    elif len(boxes) and options["orientation"] == "page" and plan.page_orientation_size:
         angle = yield from page_angle(pixels, plan.page_orientation_size)
         turns = quarter_turns(sizes, angle)
     if (turns % 2).any():
@@ -108,21 +107,31 @@ def read_page(
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     tall = np.array([height >= TALL * width for height, width in sizes], int)
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped)
-    places = np.arange(len(boxes))
-    if angle:
-        upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
-        places = reading_order(upright_points(upright, angle), options)
-    if by_lines or by_page:
-        boxes = turn_boxes(boxes, sizes, angle, flipped)
+    places, begun = _placed(boxes, sizes, angle, flipped, options)
     return Page(
         places,
-        boxes[places],
+        begun,
         [lines.texts[place] for place in places],
         lines.scores[places],
         [laid[place] for place in places],
         angle,
         batches,
     )
+
+
+def _placed(
+    boxes: np.ndarray,
+    sizes: Sequence[tuple[int, int]],
+    angle: int,
+    flipped: np.ndarray,
+    options: Mapping[str, Any],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which line comes at each place, and their boxes, each from the top left of its text."""
+    places = np.arange(len(boxes))
+    if angle:
+        upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
+        places = reading_order(upright_points(upright, angle), options)
+    return places, turn_boxes(boxes, sizes, angle, flipped)[places]
 
 
 def _read_again(
