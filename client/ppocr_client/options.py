@@ -23,7 +23,7 @@ class ReadOptions(TypedDict, total=False):
     """The keyword arguments of `OcrClient.read`; names and meanings are PaddleOCR's."""
 
     det_limit_side_len: int
-    det_limit_type: Literal["max", "min", "long"]
+    det_limit_type: Literal["auto", "max", "min", "long"]
     det_db_thresh: float
     det_db_box_thresh: float
     det_db_unclip_ratio: float
@@ -42,8 +42,8 @@ class ReadOptions(TypedDict, total=False):
 
 HELP = {
     "det_limit_side_len": "side length to which the picture is scaled before detection",
-    "det_limit_type": "limit the longer side (max), enlarge the shorter (min), or fix the longer "
-    "(long)",
+    "det_limit_type": "limit the longer side (max), unless small letters or a strip need more "
+    "(auto); enlarge the shorter (min), or fix the longer (long)",
     "det_db_thresh": "probability from which a pixel counts as text",
     "det_db_box_thresh": "mean probability from which a box is kept",
     "det_db_unclip_ratio": "how much boxes are expanded",

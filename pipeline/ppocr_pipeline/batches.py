@@ -16,18 +16,29 @@ import cv2
 import numpy as np
 
 from ppocr_pipeline.limits import Limits, exceeded
+from ppocr_pipeline.long_lines import OVERLAP, part_width
+from ppocr_pipeline.resize import next_stride
 
 PADDLE_GROUP = 6  # rec_batch_num
 PADDLE_MIN_WIDTH = 320  # rec_image_shape
+DISTORTED = 1.4  # from this factor on characters of a squeezed line are lost
 PDSERVING_HEIGHT = 48  # that the 320 of deploy/pdserving belong to, whatever the model's height
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops read in one call: which ones, and the width all of them are padded to."""
+    """Crops read in one call.
+
+    Attributes:
+        indices: which ones.
+        width: that all of them are padded to, pixels.
+        part: of a single crop that is wider than the recogniser is fed: the width of the parts in
+            which it is read, see `cut_parts`; 0 for all others.
+    """
 
     indices: tuple[int, ...]
     width: int
+    part: int = 0
 
 
 def parse_buckets(text: str) -> list[int]:
@@ -55,24 +66,35 @@ def parse_buckets(text: str) -> list[int]:
 
 
 def plan_by_bucket(
-    sizes: Sequence[tuple[int, int]], height: int, buckets: Sequence[int], batch_size: int
+    sizes: Sequence[tuple[int, int]],
+    height: int,
+    buckets: Sequence[int],
+    batch_size: int,
+    max_width: int = Limits.max_rec_width,
 ) -> list[Batch]:
     """Pad every crop to the first bucket that holds it at the model's height.
 
     Args:
         sizes: height and width of each crop, pixels.
         height: the model's input height, pixels.
-        buckets: widths in pixels, increasing; a crop wider than the last is squeezed into it.
+        buckets: widths in pixels, increasing; a crop wider than the last is squeezed into it, and
+            read in parts where characters would be lost by that.
         batch_size: crops in one batch, at the most.
+        max_width: pixels; a crop that would be wider is squeezed into it.
 
     Returns:
         Batches, the widest first: the longest work starts first.
     """
     members: dict[int, list[int]] = defaultdict(list)
+    long = []
     for index, size in enumerate(sizes):
         width = natural_width(size, height)
+        if width > DISTORTED * buckets[-1] and buckets[-1] >= 2 * OVERLAP:
+            width = min(next_stride(width), max_width)  # whole time steps
+            long.append(Batch((index,), width, part_width(width, buckets)))
+            continue
         members[buckets[min(bisect_left(buckets, width), len(buckets) - 1)]].append(index)
-    return [
+    return long + [
         Batch(tuple(members[bucket][start : start + batch_size]), bucket)
         for bucket in sorted(members, reverse=True)
         for start in range(0, len(members[bucket]), batch_size)

@@ -22,7 +22,7 @@ class Call:
     """One call of a network.
 
     Attributes:
-        network: "rec" or "cls".
+        network: "rec", "cls" or "page_orientation".
         feeds: the arrays it is given, by the name of the input.
     """
 

@@ -32,7 +32,8 @@ class Limits:
         max_image_side: the longer side of a picture, pixels; OpenCV's warp cannot address more.
         max_image_aspect: the longer side over the shorter one.
         max_image_scans: passes over the picture that a JPEG file asks for.
-        max_det_pixels: of the detector's input.
+        max_det_pixels: of the detector's input, all tiles of a picture together.
+        max_det_tiles: that a picture is read in; one that needs more is read without.
         max_lines: boxes of one picture.
         max_crop_pixels: of all crops of one picture together.
         max_rec_width: of a crop at the recogniser's height, pixels; a wider one is squeezed.
@@ -47,6 +48,7 @@ class Limits:
     max_image_aspect: int = 1_000
     max_image_scans: int = 64
     max_det_pixels: int = 4096 * 4096
+    max_det_tiles: int = 8
     max_lines: int = 1_000
     max_crop_pixels: int = 200_000_000
     max_rec_width: int = 16_384

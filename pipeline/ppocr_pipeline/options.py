@@ -85,7 +85,7 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
     # Input sizes, rounding of boxes, cropping, order, padding.
     "reference": Choice("paddleocr", REFERENCES),
     "det_limit_side_len": Number(960, 32, 4096, integer=True),
-    "det_limit_type": Choice("max", ("max", "min", "long")),
+    "det_limit_type": Choice("auto", ("auto", "max", "min", "long")),
     "det_db_thresh": Number(0.3, 0, 1),
     "det_db_box_thresh": Number(0.6, 0, 1),
     "det_db_unclip_ratio": Number(1.5, 0.1, 10),

@@ -18,7 +18,7 @@ from ppocr_pipeline.resize import Canvas, pad_tiny
 from ppocr_pipeline.words.place import Word
 
 #: Inputs by name to the outputs in the order of the graph. "det" takes DET_INPUT uint8
-#: [1, H, W, 3] and answers float32 [1, H, W]; "rec" and "cls" take CROPS uint8 [N, H, W, 3] and
+#: [N, H, W, 3] and answers float32 [N, H, W]; the others take CROPS uint8 [N, H, W, 3] and
 #: WIDTHS int32 [N, 1] and answer int32 [N, T] and float32 [N, T], see `Call`.
 Network = Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]]
 
@@ -57,7 +57,7 @@ class Pipeline:
         """Put a pipeline together.
 
         Args:
-            networks: "det", "rec", and "cls" where the plan has a classifier.
+            networks: "det", "rec", and "cls" and "page_orientation" where the plan has them.
             plan: of the served repository.
             characters: of class 1, 2, ... of the recogniser.
             options: those that differ from the defaults, by name.
@@ -102,10 +102,10 @@ class Pipeline:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The boxes of a picture, float32 [N, 4, 2] in reading order, and scores float32 [N]."""
         chosen = self.plan.options(self.options, options or {})
-        shown = det_input(pixels, chosen, self.limits, self.canvases)
-        (probability,) = self.networks["det"]({"DET_INPUT": shown})
+        shown, plan = det_input(pixels, chosen, self.limits, self.canvases)
+        (maps,) = self.networks["det"]({"DET_INPUT": shown})
         height, width = pixels.shape[:2]
-        return find_boxes(probability[0], height, width, chosen, self.limits, self.canvases)
+        return find_boxes(maps, plan.tiles, height, width, chosen, self.limits)
 
     def recognize(
         self, pixels: np.ndarray, boxes: np.ndarray, options: Mapping[str, Any] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ppocr_pipeline.batches import (
+    DISTORTED,
     Batch,
     check_columns,
     fill_batch,
@@ -22,8 +23,8 @@ from ppocr_pipeline.batches import (
 from ppocr_pipeline.calls import Call, Calls
 from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size
 from ppocr_pipeline.ctc import ctc_decode
-from ppocr_pipeline.detection import DISTORTED
 from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.long_lines import cut_parts, join_parts, part_starts
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation.angle import quarter_turns
 from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
@@ -35,7 +36,7 @@ NO_CLASSIFIER = (
 )
 NO_PAGE_NETWORK = (
     "orientation=page needs a page orientation network, and this repository was built without one; "
-    "send orientation=lines, or leave the option out"
+    "build it with `ppocr-convert build --page-orientation NAME`, or send orientation=lines"
 )
 
 
@@ -48,12 +49,14 @@ class RecognitionPlan:
         buckets: widths that crops are padded to, pixels, increasing.
         batch_size: crops in one call of the recogniser, at the most.
         classifier: of crops that are upside down, None without one.
+        page_orientation_size: of the input of the page orientation network, pixels; None without.
     """
 
     height: int
     buckets: tuple[int, ...]
     batch_size: int
     classifier: Classifier | None = None
+    page_orientation_size: int | None = None
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> RecognitionPlan:
@@ -63,11 +66,13 @@ class RecognitionPlan:
             ValueError: a value is not what `ppocr-convert build` writes.
             KeyError: one is missing.
         """
+        size = parameters.get("page_orientation_size")
         return cls(
             height=int(parameters["rec_height"]),
             buckets=tuple(parse_buckets(parameters["rec_buckets"])),
             batch_size=int(parameters["rec_batch_size"]),
             classifier=read_classifier(parameters),
+            page_orientation_size=None if size is None else int(size),
         )
 
     def options(self, base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +93,7 @@ class RecognitionPlan:
                 raise ValueError(NO_CLASSIFIER.format("use_angle_cls=true"))
             if options["orientation"] == "lines":
                 raise ValueError(NO_CLASSIFIER.format("orientation=lines"))
-        if options["orientation"] == "page":
+        if options["orientation"] == "page" and self.page_orientation_size is None:
             raise ValueError(NO_PAGE_NETWORK)
         return options
 
@@ -118,7 +123,7 @@ class RecognitionPlan:
     ) -> list[Batch]:
         """The batches in which crops of these heights and widths are read."""
         if options["rec_padding"] == "crop":
-            return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size)
+            return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size, max_width)
         if options["reference"] == "paddleocr":
             return plan_like_paddle(sizes, self.height, max_width)
         if options["reference"] == "paddleocr_pdserving":
@@ -199,19 +204,22 @@ def read_crops(
     """
     contrasts: list[list[np.ndarray]] = []
 
-    def fill(batch: Batch) -> Call:
+    def fill(batch: Batch) -> list[Call]:
         crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, plan.height)
         own = widths[:, 0].tolist() if words else []
         contrasts.append(
             [column_contrast(row[:, :width]) for row, width in zip(rows, own, strict=False)]
         )
-        return Call("rec", {"CROPS": rows, "WIDTHS": widths})
+        feeds = {"CROPS": rows, "WIDTHS": widths}
+        return [Call("rec", one) for one in cut_parts(feeds, batch.part)]
 
-    answers = yield map(fill, batches)
+    answers = iter((yield (call for batch in batches for call in fill(batch))))
     count = sum(len(batch.indices) for batch in batches)
     lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
-    for batch, (indices, probabilities), shown in zip(batches, answers, contrasts, strict=True):
+    for batch, shown in zip(batches, contrasts, strict=True):
+        parts = [next(answers) for _ in part_starts(batch.width, batch.part)]
+        indices, probabilities = join_parts(parts, batch.width, batch.part)
         read, sure = ctc_decode(indices, probabilities, characters)
         lines.scores[list(batch.indices)] = sure
         for index, text in zip(batch.indices, read, strict=True):

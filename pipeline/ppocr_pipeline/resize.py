@@ -45,6 +45,11 @@ def one_less(length: int) -> int:
     return max((length // STRIDE - 1) * STRIDE, STRIDE)
 
 
+def next_stride(length: int) -> int:
+    """The next multiple of 32 from a length on."""
+    return -(-length // STRIDE) * STRIDE
+
+
 def next_long(length: int) -> int:
     """The next multiple of 128 from a length on, as PaddleOCR's `resize_long` rounds."""
     return max(-(-length // LONG_STRIDE), 1) * LONG_STRIDE
@@ -66,10 +71,11 @@ def det_size(
     Args:
         height: pixels, at least 1.
         width: pixels, at least 1.
-        limit_side_len: the longer side is brought down to it (`max`), or the shorter one is
-            brought up to it (`min`); a picture already within the limit keeps its scale. `long`
-            brings the longer side down or up to it.
-        limit_type: "max", "min" or "long".
+        limit_side_len: the longer side is brought down to it (`max`, and `auto` but for what
+            `plan_det` reads in tiles), or the shorter one is brought up to it (`min`); a picture
+            already within the limit keeps its scale. `long` brings the longer side down or up to
+            it.
+        limit_type: "auto", "max", "min" or "long".
         reference: whose rounding to multiples of 32 is used, a key of ROUNDING; `long` has its own.
         max_pixels: of the detector's input, height times width.
 
@@ -77,8 +83,8 @@ def det_size(
         ValueError: the input would have more pixels, as `min` can make it of a thin picture.
     """
     side = min(height, width) if limit_type == "min" else max(height, width)
-    outside = {"max": side > limit_side_len, "min": side < limit_side_len, "long": True}
-    ratio = limit_side_len / side if outside[limit_type] else 1.0
+    outside = {"min": side < limit_side_len, "long": True}.get(limit_type, side > limit_side_len)
+    ratio = limit_side_len / side if outside else 1.0
     rounded = next_long if limit_type == "long" else ROUNDING[reference]
     resized = rounded(int(height * ratio)), rounded(int(width * ratio))
     if (pixels := resized[0] * resized[1]) > max_pixels:
@@ -87,34 +93,6 @@ def det_size(
         advice = "lower det_limit_side_len or use det_limit_type max"
         raise ValueError(exceeded(what, "max_det_pixels", max_pixels, advice))
     return resized
-
-
-def resize_for_det(
-    pixels: np.ndarray,
-    limit_side_len: int = 960,
-    limit_type: str = "max",
-    reference: str = "paddleocr",
-    max_pixels: int = Limits.max_det_pixels,
-) -> np.ndarray:
-    """Resize a picture to the detector's input size with bilinear interpolation.
-
-    Args:
-        pixels: uint8 [H, W, 3].
-        limit_side_len: pixels, see `det_size`.
-        limit_type: see `det_size`.
-        reference: see `det_size`.
-        max_pixels: see `det_size`.
-
-    Returns:
-        uint8 [h, w, 3], h and w multiples of 32.
-    """
-    height, width = pixels.shape[:2]
-    det_height, det_width = det_size(
-        height, width, limit_side_len, limit_type, reference, max_pixels
-    )
-    if (det_height, det_width) == (height, width):
-        return pixels
-    return cv2.resize(pixels, (det_width, det_height), interpolation=cv2.INTER_LINEAR)
 
 
 def parse_canvases(text: str) -> tuple[Canvas, ...]:
@@ -150,28 +128,9 @@ def place(pixels: np.ndarray, canvases: Sequence[Canvas]) -> np.ndarray:
     """
     height, width = pixels.shape[:2]
     for high, wide in canvases:
+        if (high, wide) == (height, width):
+            return pixels
         if high >= height and wide >= width:
             below, right = high - height, wide - width
             return cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
     return pixels
-
-
-def own_part(probability: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The part of a canvas's map that shows the picture.
-
-    Args:
-        probability: float32 [H, W], of a whole canvas.
-        height: of the picture on the canvas, pixels.
-        width: the same.
-
-    Raises:
-        ValueError: the map is smaller than the picture.
-    """
-    if probability.shape[0] < height or probability.shape[1] < width:
-        found = "x".join(map(str, probability.shape))
-        raise ValueError(
-            f"PROBABILITY is {found} (height x width), smaller than the {height}x{width} that "
-            f"the detector was shown; send det_limit_side_len, det_limit_type and reference alike "
-            f"to det_preprocess and det_postprocess"
-        )
-    return np.ascontiguousarray(probability[:height, :width])

@@ -108,6 +108,8 @@ def add_gateway_arguments(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--max-body-mb", type=from_1, default=256, metavar="N", help="longest request, in MiB")
     add("--max-pages", type=from_1, default=1000, metavar="N", help="most pages of a request")
+    prefix_help = "fetch the file of a request from addresses below this one; may be repeated"
+    add("--allow-url-prefix", action="append", default=[], metavar="URL", help=prefix_help)
     cors_help = "web pages of this origin may ask, as in https://example.org; may be repeated"
     add("--cors", action="append", default=[], metavar="ORIGIN", help=cors_help)
 

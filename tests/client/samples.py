@@ -18,8 +18,8 @@ SAMPLES = ROOT / "samples"
 SIGN = SAMPLES / "sign_vertical.jpg"
 TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
 BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
-STRIP = encode_pixels(np.full((120, 3600), 255, np.uint8), None)
-SQUEEZED = "the picture of 3600x120 (width x height) was read at 960x32, squeezed 3.8 times"
+STRIP = encode_pixels(np.full((1200, 3600), 255, np.uint8), None)
+SQUEEZED = "the picture of 3600x1200 (width x height) was read at 960x320, squeezed 3.8 times"
 PROGRAM = Path(sys.executable).with_name("ppocr-client")
 
 

@@ -117,9 +117,9 @@ def test_a_sample_of_every_bucket_is_run_before_the_first_request(served: Path) 
     widths = (320, 640, 960, 1600, 3200)
     assert sizes == [(n, [48, width, 3]) for width in widths for n in (1, 2, 4, 8, 16, 32, 64)]
     assert all(list(s.inputs["WIDTHS"].dims) == [1] for s in samples)
-    post, det = (read_config(served / name / "config.pbtxt") for name in ("det_postprocess", "det"))
-    canvases = parse_canvases(post.parameters["det_canvases"].string_value)
-    assert post.parameters["det_limit_side_len"].string_value == "960"
+    pre, det = (read_config(served / name / "config.pbtxt") for name in ("det_preprocess", "det"))
+    canvases = parse_canvases(pre.parameters["det_canvases"].string_value)
+    assert int(pre.parameters["max_det_tiles"].string_value) <= det.max_batch_size
     shown = [(s.batch_size, tuple(s.inputs["DET_INPUT"].dims[:2])) for s in det.model_warmup]
     assert shown == [(rows, canvas) for canvas in canvases for rows in (1, 2, 4, 8)]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from originals import environment
 
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / "build" / "docling_environment"
 #: Its remote OCR and PDF backend; without its local models, which would need PyTorch.
 PACKAGE = "docling-slim[convert-core,format-pdf-pypdfium2,models-remote]==2.143.0"
 SCRIPT = Path(__file__).with_name("read_with_docling.py")
@@ -20,23 +19,11 @@ PICTURES = ("poster_zh.jpg", "landscape.jpg")
 pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
 
-@pytest.fixture(scope="module")
-def python() -> str:
-    python = str(ENVIRONMENT / "bin" / "python")
-    check = [python, "-c", "from importlib.metadata import version as v; print(v('docling-slim'))"]
-    if Path(python).exists():
-        found = subprocess.run(check, capture_output=True, text=True).stdout.strip()
-        if PACKAGE.endswith(f"=={found}"):
-            return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", PACKAGE], check=True)
-    return python
-
-
 @pytest.mark.parametrize("transport", ["grpc", "http"])
 def test_docling_reads_scans(
-    transport: str, python: str, server: TritonServer, samples: dict[str, list[str]]
+    transport: str, server: TritonServer, samples: dict[str, list[str]]
 ) -> None:
+    python = environment("docling", PACKAGE)
     url = server.grpc_url if transport == "grpc" else server.http_url
     files = [str(ROOT / "samples" / name) for name in PICTURES]
     for language, reads in (("english", True), ("klingon", False)):

@@ -16,6 +16,7 @@ from ppocr_pipeline import (
     crop,
     ctc,
     db,
+    detection,
     limits,
     options,
     resize,
@@ -64,7 +65,8 @@ def test_a_resized_picture_keeps_its_colour(
 ) -> None:
     pixels = resize.pad_tiny(np.full((height, width, 3), 200, np.uint8))
     assert pixels[:height, :width].min() == 200
-    resized = resize.resize_for_det(pixels, side, "max", reference)
+    chosen = {"det_limit_side_len": side, "det_limit_type": "max", "reference": reference}
+    resized = detection.det_input(pixels, options.parse_options(chosen), LIMITS)[0][0]
     padded_height, padded_width = pixels.shape[:2]
     expected = resize.det_size(padded_height, padded_width, side, "max", reference)
     assert resized.shape[:2] == expected

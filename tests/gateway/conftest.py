@@ -6,7 +6,10 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -49,3 +52,30 @@ def gateway(server: TritonServer) -> Iterator[str]:
 def picture() -> bytes:
     """A sample with few lines, so that many requests do not take long."""
     return (SAMPLES / "sign_vertical.jpg").read_bytes()
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """Files of a folder; `/open/moved` redirects."""
+
+    def do_GET(self) -> None:
+        if self.path == "/open/moved":
+            self.send_response(302)
+            self.send_header("Location", "/shut.jpg")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def files(tmp_path: Path, picture: bytes) -> Iterator[str]:
+    """The address of a server with the pictures /open/sign.jpg and /shut.jpg."""
+    (tmp_path / "open").mkdir()
+    for name in ("open/sign.jpg", "shut.jpg"):
+        (tmp_path / name).write_bytes(picture)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

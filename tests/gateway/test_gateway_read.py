@@ -71,6 +71,13 @@ def test_options_reach_the_pipeline_from_query_form_and_json(gateway: str, pictu
     ] * 3
 
 
+def test_words_come_where_they_are_asked_for(gateway: str, picture: bytes) -> None:
+    (page,) = read(gateway, picture, "?return_words=true")["pages"]
+    assert ["".join(w["text"] for w in line["words"]) for line in page["lines"]] == [
+        line["text"].replace(" ", "") for line in page["lines"]
+    ]
+
+
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ndjson")])
 def test_each_format_is_that_of_the_client(
     gateway: str, picture: bytes, expected: OcrResult, name: str

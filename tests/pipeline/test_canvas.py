@@ -51,19 +51,21 @@ def test_a_picture_lies_top_left_and_its_edges_are_repeated(
 def test_boxes_of_a_canvas_are_those_of_the_picture(reference: str) -> None:
     options = parse_options({"reference": reference})
     pixels = np.zeros((430, 1300, 3), np.uint8)
-    alone, placed = (det_input(pixels, options, LIMITS, one).shape for one in ((), CANVASES))
+    (alone, plan), (shown, _) = (det_input(pixels, options, LIMITS, c) for c in ((), CANVASES))
+    placed = shown.shape
     assert placed == (1, 736, 960, 3)
     probability = np.zeros(placed[1:3], np.float32)
     probability[100:130, 200:400] = 0.9
-    probability[alone[1] + 40 :, :] = 0.9  # outside of the picture
-    own = probability[: alone[1], : alone[2]]
-    expected = find_boxes(own, 430, 1300, options, LIMITS)
-    found = find_boxes(probability, 430, 1300, options, LIMITS, CANVASES)
+    probability[alone.shape[1] + 40 :, :] = 0.9  # outside of the picture
+    own = probability[: alone.shape[1], : alone.shape[2]]
+    expected = find_boxes(own[None], plan.tiles, 430, 1300, options, LIMITS)
+    found = find_boxes(probability[None], plan.tiles, 430, 1300, options, LIMITS)
     assert len(expected[0]) == 1
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_map_that_is_smaller_than_the_picture_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"PROBABILITY is 320x640 .*send det_limit_side_len"):
-        find_boxes(np.zeros((320, 640), np.float32), 700, 700, OPTIONS, LIMITS, CANVASES)
+    tiles = np.array([(0, 0, 352, 640)], np.int32)
+    with pytest.raises(ValueError, match=r"DET_TILES is .* PROBABILITY of shape \[1, 320, 640\]"):
+        find_boxes(np.zeros((1, 320, 640), np.float32), tiles, 700, 700, OPTIONS, LIMITS)

@@ -11,7 +11,7 @@ def test_defaults_are_paddleocrs():
     assert options.parse_options({}) == {
         "reference": "paddleocr",
         "det_limit_side_len": 960,
-        "det_limit_type": "max",
+        "det_limit_type": "auto",
         "det_db_thresh": 0.3,
         "det_db_box_thresh": 0.6,
         "det_db_unclip_ratio": 1.5,

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from ppocr_pipeline import resize
+from ppocr_pipeline.detection import det_input
+from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import parse_options
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,9 @@ def test_a_thin_picture_is_not_blown_up_without_bound():
 
 
 def test_pixels_take_that_size():
-    assert resize.resize_for_det(np.zeros((50, 2000, 3), np.uint8)).shape == (32, 960, 3)
+    options = parse_options({"det_limit_type": "max"})
+    shown, _ = det_input(np.zeros((50, 2000, 3), np.uint8), options, Limits())
+    assert shown.shape == (1, 32, 960, 3)
 
 
 def test_tiny_pictures_are_padded_at_the_bottom_right():

@@ -10,6 +10,7 @@ from ppocr_pipeline.detection import squeeze_warnings
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
+from ppocr_pipeline.tiles.plan import plan_det
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,9 @@ from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
     ],
 )
 def test_a_squeezed_picture_is_told(height, width, said):
-    warnings = squeeze_warnings((height, width), parse_options({}), Limits())
+    options = parse_options({"det_limit_type": "max"})
+    plan = plan_det(np.zeros((height, width, 3), np.uint8), options, Limits())
+    warnings = squeeze_warnings((height, width), plan)
     assert len(warnings) == (said is not None)
     assert said is None or said in warnings[0]
 

@@ -113,16 +113,17 @@ def test_steps_of_one_canvas_find_the_boxes_that_they_find_without():
     found = []
     for canvases in ("none", "320x320"):
         with steps_alone() as load:
-            pre, post = (
-                load(n, det_canvases=canvases) for n in ("det_preprocess", "det_postprocess")
-            )
-            (shown,) = ask(pre, Request(PRE, IMAGE=FILE))
+            pre, post = load("det_preprocess", det_canvases=canvases), load("det_postprocess")
+            wanted = [*PRE, "DET_TILES"]
+            (shown,) = ask(pre, Request(wanted, {"det_limit_type": "max"}, IMAGE=FILE))
             shape = shown.arrays()["DET_INPUT"].shape
             assert shape == ((1, 64, 192, 3) if canvases == "none" else (1, 320, 320, 3))
             answer = np.zeros(shape[:3], np.float32)
             answer[0, 20:40, 20:160] = 0.9
             answer[0, 64:] = 0.9  # outside of the picture
-            (boxes,) = ask(post, Request(POST, PROBABILITY=answer, IMAGE_SIZE=SIZE))
+            tiles = shown.arrays()["DET_TILES"]
+            sent = {"PROBABILITY": answer, "DET_TILES": tiles, "IMAGE_SIZE": SIZE}
+            (boxes,) = ask(post, Request(POST, **sent))
             found.append(words(boxes))
     assert found[0] == found[1]
     assert len(found[0]["BOXES"][2]) == 1

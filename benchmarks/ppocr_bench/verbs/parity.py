@@ -47,7 +47,13 @@ def run(args: argparse.Namespace) -> Result:
     with serving(args) as found, OcrClient(found.urls[0]) as client:
         progress = tqdm(pictures, unit="picture", disable=None)
         results = [
-            client.read(picture.data, rec_padding="paddle", reading_order="rows", orientation="off")
+            client.read(
+                picture.data,
+                det_limit_type="max",
+                rec_padding="paddle",
+                reading_order="rows",
+                orientation="off",
+            )
             for picture in progress
         ]
     served = [[read_line(one.text, one.score, one.box) for one in r.lines] for r in results]

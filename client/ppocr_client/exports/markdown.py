@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ppocr_client.lines import Line
 from ppocr_client.results import OcrResult
 from ppocr_pipeline.order.page import level_page
 from ppocr_pipeline.order.slope import upright_points
@@ -29,11 +30,15 @@ AT_START = re.compile(r"^(\d{1,9}(?=[.)])|(?=[#+=-]))")
 class _Cell:
     """A line on the straightened page, in line heights."""
 
-    text: str
+    line: Line
     left: float
     right: float
     top: float
     bottom: float
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.line.text.split())
 
     @property
     def middle(self) -> float:
@@ -54,23 +59,37 @@ def to_markdown(pages: Sequence[OcrResult]) -> str:
     return "\n---\n\n".join(_page(result) for result in pages)
 
 
+def paragraphs(result: OcrResult) -> list[list[Line]]:
+    """The lines of each paragraph; each cell of a table is one of its own."""
+    found: list[list[Line]] = []
+    for table, rows in _blocks(result):
+        cells = [cell.line for row in rows for cell in row]
+        found += [[cell] for cell in cells] if table else [cells]
+    return found
+
+
 def _page(result: OcrResult) -> str:
+    blocks = [_table(rows) if table else _paragraph(rows) for table, rows in _blocks(result)]
+    return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
+
+
+def _blocks(result: OcrResult) -> list[tuple[bool, list[list[_Cell]]]]:
+    """The rows of each table (True) and of each paragraph (False)."""
     rows = _rows(_cells(result))
-    blocks: list[list[str]] = []
+    blocks: list[tuple[bool, list[list[_Cell]]]] = []
     start = 0
     while start < len(rows):
         stop = _table_end(rows, start)
         if stop - start >= 3:
-            blocks.append(_table(rows[start:stop]))
+            blocks.append((True, rows[start:stop]))
         else:
             stop = start + 1
-            text = " ".join(_escaped(cell.text) for cell in rows[start])
-            if blocks and _continues(rows[start - 1], rows[start], blocks[-1]):
-                blocks[-1].append(_shielded(text))
+            if blocks and not blocks[-1][0] and _continues(rows[start - 1], rows[start]):
+                blocks[-1][1].append(rows[start])
             else:
-                blocks.append([_shielded(text)])
+                blocks.append((False, rows[start:stop]))
         start = stop
-    return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
+    return blocks
 
 
 def _cells(result: OcrResult) -> list[_Cell]:
@@ -79,10 +98,7 @@ def _cells(result: OcrResult) -> list[_Cell]:
     boxes = upright_points(np.array([line.box for line in result.lines]), result.angle)
     page = level_page(boxes)
     sides = np.column_stack([page.left, page.right, page.top, page.bottom]).tolist()
-    return [
-        _Cell(" ".join(line.text.split()), *box)
-        for line, box in zip(result.lines, sides, strict=True)
-    ]
+    return [_Cell(line, *box) for line, box in zip(result.lines, sides, strict=True)]
 
 
 def _rows(cells: Sequence[_Cell]) -> list[list[_Cell]]:
@@ -114,13 +130,16 @@ def _table(rows: Sequence[list[_Cell]]) -> list[str]:
     return [written[0], "|" + " --- |" * len(rows[0]), *written[1:]]
 
 
-def _continues(before: list[_Cell], row: list[_Cell], block: list[str]) -> bool:
+def _paragraph(rows: Sequence[list[_Cell]]) -> list[str]:
+    return [_shielded(" ".join(_escaped(cell.text) for cell in row)) for row in rows]
+
+
+def _continues(before: list[_Cell], row: list[_Cell]) -> bool:
     """Whether a row goes on with the paragraph of the row before it."""
     above, here = before[0], row[0]
     thin, thick = sorted((above.bottom - above.top, here.bottom - here.top))
     return (
         len(before) == len(row) == 1
-        and not block[0].startswith("| ")
         and above.shares(here)
         and here.middle - above.middle > 0
         and here.top - above.bottom < PARAGRAPH_GAP

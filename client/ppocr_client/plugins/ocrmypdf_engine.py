@@ -206,7 +206,7 @@ def _client(options: OcrOptions) -> OcrClient:
 
 def _read(picture: Path, options: OcrOptions) -> OcrResult:
     with _as_ocrmypdf_errors(), _client(options) as client:
-        result = client.read(picture)
+        result = client.read(picture, return_words=True)
     for warning in result.warnings:
         log.warning("%s", warning)
     return result

@@ -52,13 +52,18 @@ def page_element(result: OcrResult, page_number: int) -> OcrElement:
 def _line_element(line: Line) -> OcrElement:
     """A line; one that is much higher than wide is read downwards."""
     upright = BoundingBox(*bounds(line))
-    word = OcrElement(OcrClass.WORD, bbox=upright, text=line.text, confidence=line.score)
+    words = [
+        OcrElement(
+            OcrClass.WORD, bbox=BoundingBox(*bounds(part)), text=part.text, confidence=part.score
+        )
+        for part in line.parts
+    ]
     top_left, top_right, _, bottom_left = line.box.astype(float)
     (across, climb), thickness = top_right - top_left, math.dist(bottom_left, top_left)
     turned = -90 * round(math.atan2(climb, across) / (math.pi / 2))  # counter-clockwise
     if turned or thickness >= TALL * across:
         angle = float(turned or -90)
-        return OcrElement(OcrClass.LINE, bbox=upright, textangle=angle, children=[word])
+        return OcrElement(OcrClass.LINE, bbox=upright, textangle=angle, children=words)
     slope, bottom = climb / across, float(bottom_left[1])
     if abs(slope) > STRAIGHT:
         slope, bottom = 0.0, float(line.box[:, 1].mean() + thickness / 2)
@@ -66,4 +71,4 @@ def _line_element(line: Line) -> OcrElement:
     # for the size of the letters: the box stands where the line begins, as high as its letters.
     start = BoundingBox(upright.left, bottom - thickness, upright.right, bottom)
     baseline = Baseline(slope, -DESCENT * thickness)
-    return OcrElement(OcrClass.LINE, bbox=start, baseline=baseline, children=[word])
+    return OcrElement(OcrClass.LINE, bbox=start, baseline=baseline, children=words)

@@ -136,7 +136,10 @@ class Protocol:
         """The encoded picture and a model's outputs; large pictures travel by shared memory."""
         parameters = request_parameters(request.options)
         timeout = self._timeout if request.timeout is None else positive(request.timeout)
-        data = yield Call(lambda: read_image(request.image, request.colour))
+        if isinstance(request.image, bytes):  # nothing to wait for, and a thread costs time
+            data = read_image(request.image, request.colour)
+        else:
+            data = yield Call(lambda: read_image(request.image, request.colour))
         infer = Infer(model, inputs, parameters, request.request_id)
         if self.regions.suits(len(data)):
             retried = self._retries > 0

@@ -13,7 +13,7 @@ import yaml
 
 from ppocr_converters.errors import CatalogueError
 
-Kind = Literal["det", "rec", "cls"]
+Kind = Literal["det", "rec", "cls", "page_orientation"]
 Format = Literal["paddle2", "paddle3", "onnx", "text"]
 #: Four times as fast as the one in Python, where PyYAML was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -80,7 +80,7 @@ class Model:
 
     Attributes:
         asset: its files.
-        kind: det, rec or cls.
+        kind: det, rec, cls or page_orientation.
         family: the generation of PP-OCR it belongs to.
         format: of its files.
         languages: that it reads, by PaddleOCR's codes.

@@ -39,6 +39,7 @@ OF_CONFIG = (
     "det",
     "rec",
     "cls",
+    "page_orientation",
     "profile",
     "fast",
     "cores",
@@ -67,6 +68,8 @@ def add_build(commands: Any) -> None:
     build.add_argument("--rec", metavar="MODEL", help=text)
     text = f"finds pages that are turned: as --det, or {NO_MODEL}"
     build.add_argument("--cls", nargs="?", metavar="MODEL", help=text)
+    text = "finds pages that are turned, for orientation=page: as --det (none)"
+    build.add_argument("--page-orientation", metavar="MODEL", help=text)
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
     build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
     build.add_argument(
@@ -194,6 +197,8 @@ def _choices(arguments: argparse.Namespace, models: Mapping[Kind, str]) -> dict[
     space = False if arguments.no_space else None
     of_rec = {"dictionary": arguments.dict, "space": space, "height": arguments.height}
     names = {kind: getattr(arguments, kind) or name for kind, name in models.items()}
+    if arguments.page_orientation is not None:
+        names["page_orientation"] = arguments.page_orientation
     return {
         kind: ModelChoice(name, **(of_rec if kind == "rec" else {}))
         for kind, name in names.items()

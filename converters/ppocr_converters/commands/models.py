@@ -54,7 +54,9 @@ def add_model_commands(commands: Any) -> None:
     compile_ = add_command(commands, "compile", run_compile, text)
     compile_.add_argument("model", help="ONNX file, or name of a model that is one")
     compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
-    compile_.add_argument("--kind", choices=["det", "rec", "cls"], help="refuse any other")
+    compile_.add_argument(
+        "--kind", choices=["det", "rec", "cls", "page_orientation"], help="refuse any other"
+    )
     compile_.add_argument("--name", help="of the model; by default the file's")
     _add_model(compile_)
 

@@ -15,7 +15,7 @@ from ppocr_converters.commands.arguments import (
 )
 from ppocr_converters.errors import ConvertError
 
-KINDS = ("det", "rec", "cls")
+KINDS = ("det", "rec", "cls", "page_orientation")
 #: Those of `ppocr_engine.spec.ENGINES`, named here so that help is instant.
 ENGINES = ("onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt")
 
@@ -26,7 +26,7 @@ def add_prove(commands: Any) -> None:
     prove = add_command(commands, "prove", run_prove, text)
     for kind in KINDS:
         prove.add_argument(
-            f"--{kind}",
+            f"--{kind.replace('_', '-')}",
             nargs=2,
             type=Path,
             metavar=("COMPILED", "SOURCE"),

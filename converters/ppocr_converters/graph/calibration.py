@@ -46,7 +46,7 @@ def calibration_feeds(
         options, limits = pipeline.options, pipeline.limits
         canvases = pipeline.canvases
         return (
-            {"DET_INPUT": det_input(pad_tiny(page), options, limits, canvases)} for page in pages
+            {"DET_INPUT": det_input(pad_tiny(page), options, limits, canvases)[0]} for page in pages
         )
     return _line_feeds(pipeline, pages)
 

@@ -10,6 +10,7 @@ in memory, and the best class with its probability comes out.
                                                                      PROBABILITIES float32 [N, T]
     cls: CROPS uint8 [N, 48, 192, 3], WIDTHS int32 [N, 1]          -> INDICES int32 [N, 1],
          or CROPS uint8 [N, 80, 160, 3] alone                         PROBABILITIES float32 [N, 1]
+    page_orientation: CROPS uint8 [N, 224, 224, 3]                 -> as cls
 """
 
 from __future__ import annotations

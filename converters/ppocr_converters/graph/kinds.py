@@ -14,17 +14,19 @@ KIND_NAMES: dict[Kind, str] = {
     "det": "a text detector (det)",
     "rec": "a text recogniser (rec)",
     "cls": "a text direction classifier (cls)",
+    "page_orientation": "a classifier of a page's orientation (page_orientation)",
 }
 #: Who takes higher pictures takes whole ones, not single lines.
 HIGHEST_LINE = 128
 DIRECTIONS = ("0", "180")  # the classes of a direction classifier
+ANGLES = ("0", "90", "180", "270")  # the classes of a page orientation classifier
 
 
 def detect_kind(given: Sequence[Tensor], answered: Sequence[Tensor]) -> tuple[Kind, int]:
-    """Tell det, rec and cls apart by the shapes of a network's inputs and outputs.
+    """Tell the kinds apart by the shapes of a network's inputs and outputs.
 
     A detector answers a map [N, 1, H, W], a recogniser classes for each step [N, T, C], a
-    classifier classes for each picture [N, C].
+    classifier classes for each picture [N, C]: two of a line, four of a page.
 
     Returns:
         The kind, and which output is served: the first of such a shape.
@@ -48,7 +50,9 @@ def detect_kind(given: Sequence[Tensor], answered: Sequence[Tensor]) -> tuple[Ki
 def _kind(answer: Sequence[Dimension]) -> Kind | None:
     if len(answer) == 4:
         return "det" if _may_be(answer[1], 1) else None
-    return "rec" if len(answer) == 3 else "cls" if len(answer) == 2 else None
+    if len(answer) == 2:
+        return "page_orientation" if answer[1] == len(ANGLES) else "cls"
+    return "rec" if len(answer) == 3 else None
 
 
 def _other(given: Sequence[Tensor], answered: Sequence[Tensor]) -> str:
@@ -76,8 +80,8 @@ def _other(given: Sequence[Tensor], answered: Sequence[Tensor]) -> str:
 
 
 def _other_classifier(classes: Dimension, whole: bool, height: Dimension) -> str:
-    if classes == 4:
-        return "a classifier of a page's orientation (0, 90, 180, 270 degrees)"
+    if classes == len(ANGLES):
+        return ""
     if isinstance(classes, int) and classes != len(DIRECTIONS):
         return (
             f"a picture classifier: it has {classes} classes; a direction classifier of text "

@@ -34,28 +34,36 @@ from ppocr_engine.spec import GRAPH_AS_WRITTEN, EngineSpec
 
 #: The first opset in which weights are quantised by channel, and the one that older files get.
 LOWEST_OPSET, LIFTED_TO = 13, 14
-#: The inputs of the direction classifiers that PaddleOCR publishes, by their height: the width, and
-#: whether a crop keeps its ratio and is padded. A classifier learnt one size and takes no other.
-#: The first learnt colours as OpenCV reads them, blue first; the second, of PaddleX, red first.
-CLASSIFIERS = {48: (192, True), 80: (160, False)}
-#: The one of them whose files declare no height.
-FREE_CLASSIFIER = 48
+#: The inputs of the classifiers that PaddleOCR publishes, by their height: the width, and whether
+#: a crop keeps its ratio and is padded. A classifier learnt one size and takes no other. The first
+#: learnt colours as OpenCV reads them, blue first; those of PaddleX, of lines and of pages, learnt
+#: red first.
+CLASSIFIERS = {48: (192, True), 80: (160, False), 224: (224, False)}
+#: Those of them that are meant where a file declares no height.
+FREE_CLASSIFIERS: dict[Kind, int] = {"cls": 48, "page_orientation": 224}
 #: Heights of recognisers that do not say theirs, for a trial.
 HEIGHTS = (48, 32)
 FLOATS = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}
 FLOATS |= {"float64": TensorProto.DOUBLE}
 #: What turns an answer into probabilities, by kind.
-ACTIVATIONS: dict[Kind, str] = {"det": "Sigmoid", "rec": "Softmax", "cls": "Softmax"}
+ACTIVATIONS: dict[Kind, str] = {
+    "det": "Sigmoid",
+    "rec": "Softmax",
+    "cls": "Softmax",
+    "page_orientation": "Softmax",
+}
 SHAPES: dict[Kind, list[str | int]] = {
     "det": ["batch", 1, "map_height", "map_width"],
     "rec": ["batch", "steps"],
     "cls": ["batch"],
+    "page_orientation": ["batch"],
 }
 #: The sizes of an input [N, 3, H, W] that differ from picture to picture, with their axes.
 FREE: dict[Kind, dict[str, int]] = {
     "det": {"batch": 0, "height": 2, "width": 3},
     "rec": {"batch": 0, "width": 3},
     "cls": {"batch": 0},
+    "page_orientation": {"batch": 0},
 }
 #: How far rounding, in float16 too, takes an answer from probabilities.
 ROUNDING = 0.02
@@ -96,8 +104,9 @@ def standard_form(network: ModelProto, *, height: int | None = None) -> Standard
     """
     model, changes = _lifted(network)
     kind, output = detect_kind(inputs(model), (known := known_outputs(model)))
-    if kind == "cls" and height is None and isinstance(inputs(model)[0].shape[2], str):
-        height = FREE_CLASSIFIER
+    free = isinstance(inputs(model)[0].shape[2], str)
+    if kind in FREE_CLASSIFIERS and height is None and free:
+        height = FREE_CLASSIFIERS[kind]
         changes.append(f"its height is free: it is taken for PaddleOCR's of {height} pixels")
     if len(known) > 1:
         others = ", ".join(tensor.name for at, tensor in enumerate(known) if at != output)
@@ -265,11 +274,17 @@ def _trial_shapes(given: Tensor, kind: Kind, height: int | None) -> Iterator[tup
             yield (2, 3, row, 160), (1, 3, row, 320)
         return
     assert rows is not None
-    width, _ = CLASSIFIERS.get(rows, (0, True))
+    of_pages = FREE_CLASSIFIERS["page_orientation"]
+    widths = {
+        height: width
+        for height, (width, _) in CLASSIFIERS.items()
+        if (height == of_pages) == (kind == "page_orientation")
+    }
+    width = widths.get(rows, 0)
     if given.shape[3] not in (width, str(given.shape[3])) or not width:
-        known = " or ".join(f"{h}x{w}" for h, (w, _) in CLASSIFIERS.items())
+        known = " or ".join(f"{h}x{w}" for h, w in widths.items())
         raise ModelError(
-            f"a direction classifier {rows} pixels high is not known that takes {given}; those "
+            f"a classifier {rows} pixels high is not known that takes {given}; those "
             f"of PaddleOCR take {known} (height x width)"
         )
     yield (2, 3, rows, width), (1, 3, rows, width)
@@ -278,7 +293,7 @@ def _trial_shapes(given: Tensor, kind: Kind, height: int | None) -> Iterator[tup
 def _misfit(kind: Kind, shapes: Sequence[Shape], answers: Sequence[np.ndarray]) -> str:
     """Why answers do not belong to their inputs, "" if they do."""
     for shape, answer in zip(shapes, answers, strict=True):
-        fits = answer.ndim == {"det": 4, "rec": 3, "cls": 2}[kind] and len(answer) == shape[0]
+        fits = answer.ndim == {"det": 4, "rec": 3}.get(kind, 2) and len(answer) == shape[0]
         if kind == "det":
             fits = fits and answer.shape[1:] == (1, *shape[2:])
         if not fits:

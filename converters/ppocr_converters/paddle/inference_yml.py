@@ -11,6 +11,7 @@ import yaml
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import ModelError
+from ppocr_converters.graph.kinds import ANGLES
 
 SETTINGS = "inference.yml"
 #: The names of a detector's thresholds in the file, and as they are set in a repository.
@@ -70,8 +71,10 @@ def _settings(data: dict[str, Any]) -> OwnSettings:
         for name, options in step.items()
     }
     after = data.get("PostProcess") or {}
+    kind = KINDS.get(after.get("name", next(iter(after), "")))
+    labels = (after.get("Topk") or after).get("label_list") or ()
     return OwnSettings(
-        kind=KINDS.get(after.get("name", next(iter(after), ""))),
+        kind="page_orientation" if kind == "cls" and len(labels) == len(ANGLES) else kind,
         characters=tuple(str(c) for c in after.get("character_dict") or ()),
         height=_height(steps),
         normalisation=_normalisation(steps),

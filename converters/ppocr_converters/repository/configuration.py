@@ -24,7 +24,7 @@ from ppocr_pipeline.resize import Canvas, parse_canvases
 
 CONFIG = "config.pbtxt"
 #: Networks that a repository can do without.
-OPTIONAL = frozenset({"cls"})
+OPTIONAL = frozenset({"cls", "page_orientation"})
 
 #: A `ModelConfig` for each model, by its name.
 Configs = dict[str, Any]
@@ -60,7 +60,7 @@ def configure(source: Path, networks: Mapping[str, ModelProto], plan: Plan) -> C
         if name in plan.models:
             apply(config, plan.models[name])
     _configure_calls(configs, plan)
-    _share_canvases(configs)
+    _limit_tiles(configs)
     for name, buckets in served_buckets(configs, networks, plan).items():
         add_warmup(configs[name], inputs(networks[name]), buckets)
         if has_tensorrt(plan, name):
@@ -171,6 +171,8 @@ def _configure_recognize(config: Any, networks: Mapping[str, ModelProto]) -> Non
         parameters["languages"] = languages
     if "cls" in networks:
         parameters |= classifier_parameters(networks["cls"])
+    if "page_orientation" in networks:
+        parameters["page_orientation_size"] = metadata(networks["page_orientation"])["ppocr_height"]
     for name, value in parameters.items():
         set_parameter(config, name, value)
 
@@ -181,13 +183,12 @@ def _languages(rec: ModelProto) -> str:
     return ",".join(known.languages) if known else ""
 
 
-def _share_canvases(configs: Configs) -> None:
-    """Tell `det_postprocess` what it must know to find a picture's part on its canvas."""
-    told = configs["det_preprocess"].parameters
-    if served_canvases(configs):
-        for name in ("det_canvases", "det_limit_side_len", "det_limit_type", "reference"):
-            if name in told:
-                set_parameter(configs["det_postprocess"], name, told[name].string_value)
+def _limit_tiles(configs: Configs) -> None:
+    """Let no picture be read in more tiles than `det` takes in one run."""
+    rows, parameters = configs["det"].max_batch_size, configs["det_preprocess"].parameters
+    told = parameters["max_det_tiles"].string_value if "max_det_tiles" in parameters else ""
+    if told.isdecimal() and 0 < rows < int(told):
+        set_parameter(configs["det_preprocess"], "max_det_tiles", str(rows))
 
 
 def _configure_calls(configs: Configs, plan: Plan) -> None:

@@ -18,7 +18,7 @@ MIB = 1 << 20
 SERVER_MIB, STEP_MIB, LOADED_MIB = 74, 40, 28
 FILE_FACTOR = 2.5
 #: Bytes of activations for each pixel of a run's input.
-BYTES_PER_PIXEL = {"det": 330, "rec": 150, "cls": 290}
+BYTES_PER_PIXEL = {"det": 330, "rec": 150, "cls": 290, "page_orientation": 290}
 #: A detector's largest picture with PaddleOCR's limit of 960, pixels.
 DET_PIXELS = 960 * 960
 #: Shared memory of an instance: what the Python backend begins with and grows by, once.
@@ -29,13 +29,15 @@ def network_mib(name: str, file_bytes: int, parameters: Mapping[str, str], wides
     """The memory of one instance of a network on a CPU, MiB, in the largest run of a request.
 
     Args:
-        name: "det", "rec" or "cls".
+        name: "det", "rec", "cls" or "page_orientation".
         file_bytes: the size of its file.
         parameters: of `recognize`.
         widest: of the recogniser's buckets, pixels.
     """
     pixels = DET_PIXELS
-    if name != "det":
+    if name == "page_orientation":
+        pixels = int(parameters["page_orientation_size"]) ** 2
+    elif name != "det":
         width = widest if name == "rec" else int(parameters["cls_width"])
         pixels = int(parameters[f"{name}_batch_size"]) * int(parameters[f"{name}_height"]) * width
     return round(LOADED_MIB + (FILE_FACTOR * file_bytes + BYTES_PER_PIXEL[name] * pixels) / MIB)

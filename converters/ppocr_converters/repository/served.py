@@ -44,7 +44,8 @@ def pipeline_of(
     Raises:
         RepositoryError: a parameter has a value that is not allowed.
     """
-    left_out = () if "cls" in networks else ("cls_height",)
+    without = {"cls": "cls_height", "page_orientation": "page_orientation_size"}
+    left_out = {parameter for network, parameter in without.items() if network not in networks}
     parameters = {name: text for name, text in parameters.items() if name not in left_out}
     options = {name: text for name, text in parameters.items() if name in OPTIONS}
     try:

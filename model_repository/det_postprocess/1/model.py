@@ -1,4 +1,4 @@
-"""det_postprocess: PROBABILITY and IMAGE_SIZE become BOXES and BOX_SCORES in reading order."""
+"""det_postprocess: PROBABILITY, DET_TILES and IMAGE_SIZE become BOXES and BOX_SCORES, in order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import cv2
+import numpy as np
 
 from ppocr_pipeline.detection import find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
-from ppocr_pipeline.resize import NONE, parse_canvases
 from ppocr_steps import triton_io
 from ppocr_steps.counters import Counters
 from ppocr_steps.departures import Departures
@@ -31,7 +31,6 @@ class TritonPythonModel:
         parameters = triton_io.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
-        self.canvases = parse_canvases(parameters.get("det_canvases", NONE))
         self.counters = Counters(REJECTED)
         self.refusals = Refusals(self.counters)
         self.departures = Departures()
@@ -57,12 +56,13 @@ class TritonPythonModel:
         """One map. Without a next step in the ensemble, the picture leaves the pipeline here."""
         expect_waiting(request)
         options = parse_options(triton_io.request_parameters(request, self.limits), self.options)
-        probability = triton_io.tensor(request, "PROBABILITY")
-        if len(probability) != 1:
-            raise ValueError(f"PROBABILITY holds {len(probability)} maps; send one in each request")
+        maps = triton_io.tensor(request, "PROBABILITY")
+        tiles = triton_io.optional_tensor(request, "DET_TILES")
+        if tiles is None:
+            if len(maps) != 1:
+                raise ValueError(f"PROBABILITY holds {len(maps)} maps; send DET_TILES with them")
+            tiles = np.array([(0, 0, *maps.shape[1:])], np.int32)
         height, width = triton_io.tensor(request, "IMAGE_SIZE").tolist()
-        boxes, scores = find_boxes(
-            probability[0], height, width, options, self.limits, self.canvases
-        )
+        boxes, scores = find_boxes(maps, tiles, height, width, options, self.limits)
         handed_on = self.departures.hand_on(request)
         return triton_io.response(BOXES=boxes, BOX_SCORES=scores, **handed_on)

@@ -1,4 +1,4 @@
-"""det_preprocess: IMAGE or RGB becomes PIXELS, DET_INPUT, IMAGE_SIZE and WARNINGS."""
+"""det_preprocess: IMAGE or RGB becomes PIXELS, DET_INPUT, DET_TILES, IMAGE_SIZE and WARNINGS."""
 
 from __future__ import annotations
 
@@ -65,14 +65,15 @@ class TritonPythonModel:
         pixels = pad_tiny(decoded)
         outputs = {
             "PIXELS": pixels,
+            "DET_TILES": np.zeros((0, 4), np.int32),
             "IMAGE_SIZE": np.array(pixels.shape[:2], np.int32),
             "WARNINGS": triton_io.texts([]),
         }
         wanted = request.requested_output_names()
         if "DET_INPUT" in wanted:
-            outputs["DET_INPUT"] = det_input(pixels, options, self.limits, self.canvases)
-            said = squeeze_warnings(pixels.shape[:2], options, self.limits)
-            outputs["WARNINGS"] = triton_io.texts(said)
+            outputs["DET_INPUT"], plan = det_input(pixels, options, self.limits, self.canvases)
+            outputs["DET_TILES"] = plan.tiles
+            outputs["WARNINGS"] = triton_io.texts(squeeze_warnings(pixels.shape[:2], plan))
         return triton_io.response(**{name: outputs[name] for name in wanted})
 
     def decoded(self, request: Any, options: dict[str, Any]) -> np.ndarray:

@@ -103,6 +103,27 @@ def classify(
     return classes == UPSIDE_DOWN, probabilities
 
 
+def page_angle(pixels: np.ndarray, size: int) -> Calls[int]:
+    """Show a whole page to the page orientation network, in PaddleX's size.
+
+    Args:
+        pixels: uint8 [H, W, 3], BGR.
+        size: of the network's input, pixels: the middle of a page whose shorter side is 8/7 of it.
+
+    Returns:
+        By how many degrees the page is turned clockwise.
+    """
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    square = np.ascontiguousarray(pixels[top : top + side, left : left + side])
+    shown, edge = size * 8 // 7, size // 14
+    resized = cv2.resize(square, (shown, shown), interpolation=cv2.INTER_LINEAR)
+    middle = resized[edge : edge + size, edge : edge + size]
+    ((indices, _),) = yield [Call("page_orientation", {"CROPS": middle[None]})]
+    return 90 * int(indices[0, 0])
+
+
 def window(crop: np.ndarray) -> np.ndarray:
     """The middle of a long crop: a whole one would be squeezed beyond recognition.
 

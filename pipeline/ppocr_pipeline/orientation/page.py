@@ -16,7 +16,7 @@ from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
-from ppocr_pipeline.orientation.classifier import Classifier, classify, window
+from ppocr_pipeline.orientation.classifier import Classifier, classify, page_angle, window
 from ppocr_pipeline.orientation.find import Crop, Read, find_angle
 from ppocr_pipeline.recognition import Lines, RecognitionPlan, read_crops
 from ppocr_pipeline.words.place import Word, lay_lines
@@ -92,11 +92,14 @@ def read_page(
         angle, votes = yield from find_angle(crop, sizes, asked, options["cls_thresh"], read)
         turns = quarter_turns(sizes, angle)
         votes = votes * SIGNS[turns]
-        if (turns % 2).any():
-            batches = plan.batches(boxes, options, limits, angle)
-    elif asked is not None and options["use_angle_cls"]:
+    elif len(boxes) and options["orientation"] == "page" and plan.page_orientation_size:
+        angle = yield from page_angle(pixels, plan.page_orientation_size)
+        turns = quarter_turns(sizes, angle)
+    if (turns % 2).any():
+        batches = plan.batches(boxes, options, limits, angle)
+    if asked is not None and options["use_angle_cls"]:
         upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
-        turns = np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
+        turns = turns + np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
     words = options["return_words"]
     lines = yield from read_crops(crop, batches, plan, characters, words=words)
     if asked is not None and by_lines:
@@ -104,21 +107,31 @@ def read_page(
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     tall = np.array([height >= TALL * width for height, width in sizes], int)
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped)
-    places = np.arange(len(boxes))
-    if angle:
-        upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
-        places = reading_order(upright_points(upright, angle), options)
-    if by_lines:
-        boxes = turn_boxes(boxes, sizes, angle, flipped)
+    places, begun = _placed(boxes, sizes, angle, flipped, options)
     return Page(
         places,
-        boxes[places],
+        begun,
         [lines.texts[place] for place in places],
         lines.scores[places],
         [laid[place] for place in places],
         angle,
         batches,
     )
+
+
+def _placed(
+    boxes: np.ndarray,
+    sizes: Sequence[tuple[int, int]],
+    angle: int,
+    flipped: np.ndarray,
+    options: Mapping[str, Any],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which line comes at each place, and their boxes, each from the top left of its text."""
+    places = np.arange(len(boxes))
+    if angle:
+        upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
+        places = reading_order(upright_points(upright, angle), options)
+    return places, turn_boxes(boxes, sizes, angle, flipped)[places]
 
 
 def _read_again(

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from ppocr_client.errors import MissingExtra, OcrError
+from ppocr_server.gateway.contracts import nim_route, paddlex_route
 from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.middleware import Middleware, answer_failure
@@ -29,9 +30,10 @@ from ppocr_server.gateway.settings import GatewaySettings
 LOG = logging.getLogger(__name__)
 FAULTS = (500, 501, 502)  # of this side, and not passing: they are logged
 DOCS = "static-offline-docs"
-#: First parts of paths that need no token: probes and scrapers have none, and a browser cannot send
-#: one with the address of a page.
-OPEN_PATHS = frozenset({"healthz", "readyz", "metrics", "docs", DOCS, "openapi.json"})
+PROBES = ("healthz", "readyz", "metrics", "health", "v1/health/live", "v1/health/ready")
+#: Paths, and first parts of paths, that need no token: probes and scrapers have none, and a browser
+#: cannot send one with the address of a page.
+OPEN_PATHS = frozenset({*PROBES, "docs", DOCS, "openapi.json"})
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,12 @@ class Contract:
     error_bodies: Mapping[str, ErrorBody] = field(default_factory=dict)
 
 
-CONTRACTS = (Contract(read.ROUTER), Contract(capabilities.ROUTER))
+CONTRACTS = (
+    Contract(read.ROUTER),
+    Contract(capabilities.ROUTER),
+    Contract(paddlex_route.ROUTER, {"/ocr": paddlex_route.error_body}),
+    Contract(nim_route.ROUTER, dict.fromkeys(nim_route.PATHS, nim_route.error_body)),
+)
 ERROR_BODIES = {path: form for each in CONTRACTS for path, form in each.error_bodies.items()}
 
 

@@ -53,7 +53,7 @@ class Middleware:
             app: with all routes.
             settings: the limits and the token.
             metrics: filled here.
-            open_paths: first parts of paths that need no token.
+            open_paths: paths, and first parts of paths, that need no token.
             old: name of Paddle Serving's service, and what answers below it by its own rules.
             error_bodies: the form of errors by path, where it is not the gateway's own.
         """
@@ -96,7 +96,7 @@ class Middleware:
 
     def _check_token(self, path: str, headers: Headers) -> None:
         token = self._settings.token
-        if token is None or path[1:].partition("/")[0] in self._open_paths:
+        if token is None or {path[1:], path[1:].partition("/")[0]} & self._open_paths:
             return
         if not admits(token, headers.get("authorization", "").encode("latin-1")):
             raise Failure(401, "unauthorized", TOKEN_WANTED)

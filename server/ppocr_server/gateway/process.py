@@ -36,6 +36,7 @@ def limits_of(options: argparse.Namespace) -> dict[str, Any]:
         "max_body_bytes": options.max_body_mb << 20,
         "max_pages": options.max_pages,
         "cors": tuple(options.cors),
+        "url_prefixes": tuple(options.allow_url_prefix),
     }
 
 

@@ -22,6 +22,7 @@ class GatewaySettings:
         concurrency: pages of one request that are at Triton at a time.
         page_seconds: from sending a page to Triton to its answer.
         dpi: pixels per inch for the pages of PDF files, unless a request says otherwise.
+        url_prefixes: addresses below which files may be fetched for a request; none by default.
         cors: origins of web pages that may ask; none by default.
         grace: seconds to finish the requests in progress at the end.
         token: that clients must send; None for none.
@@ -38,6 +39,7 @@ class GatewaySettings:
     concurrency: int = 4
     page_seconds: float = 60.0
     dpi: float = 200.0
+    url_prefixes: tuple[str, ...] = ()
     cors: tuple[str, ...] = ()
     grace: float = 30.0
     token: str | None = field(default=None, repr=False)

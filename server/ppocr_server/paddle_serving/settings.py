@@ -17,6 +17,7 @@ MARGIN_BYTES = 4 << 20
 # With these options `ocr` reproduces Paddle Serving's own OCR pipeline, scores included.
 PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
+    "det_limit_type": "max",
     "rec_padding": "paddle",
     "drop_score": "0",
     "reading_order": "rows",
@@ -87,7 +88,7 @@ class OpModels:
 # `recognize` crops, calls `rec`, and decodes; its own counters divide its time.
 OCR_OPS: Mapping[str, OpModels] = {
     "det": OpModels(prep=("det_preprocess",), midp=("det",), postp=("det_postprocess",)),
-    "rec": OpModels(prep=("recognize",), midp=("cls", "rec")),
+    "rec": OpModels(prep=("recognize",), midp=("page_orientation", "cls", "rec")),
 }
 
 

@@ -27,8 +27,8 @@ def test_values_are_sent_as_triton_parameters():
         ("det_db_thresh", 1.01, "a number from 0 to 1"),
         ("det_db_thresh", float("nan"), "a number from 0 to 1"),
         ("det_db_unclip_ratio", 0, "a number from 0.1 to 10"),
-        ("det_limit_type", "longest", "one of max, min, long"),
-        ("det_limit_type", ["max"], "one of max, min, long"),
+        ("det_limit_type", "longest", "one of auto, max, min, long"),
+        ("det_limit_type", ["max"], "one of auto, max, min, long"),
         ("use_dilation", 1, "true or false"),
     ],
 )

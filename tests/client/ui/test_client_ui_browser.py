@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,6 +22,7 @@ from ppocr_pipeline.detection import squeeze_warnings
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
+from ppocr_pipeline.tiles.plan import plan_det
 
 if not PROGRAM:
     pytest.skip("no Chromium is installed", allow_module_level=True)
@@ -305,7 +307,13 @@ def warnings() -> list[str]:
     sizes = ((120, 3600), (48, 992))
     boxes = whole_picture(np.zeros((48, 9000, 3), np.uint8))
     of_lines = line_warnings(boxes, plan.batches(boxes, options, limits), plan, "paddleocr")
-    return [*of_lines, *(squeeze_warnings(size, options, limits)[0] for size in sizes)]
+    pictures = [np.zeros((*size, 3), np.uint8) for size in sizes]
+    plans = [plan_det(one, parse_options({"det_limit_type": "max"}), limits) for one in pictures]
+    return [
+        *of_lines,
+        *(squeeze_warnings(*one)[0] for one in zip(sizes, plans, strict=True)),
+        squeeze_warnings(sizes[0], replace(plans[0], too_small=True))[0],
+    ]
 
 
 def test_a_squeezed_picture_is_told(open_page, tmp_path):

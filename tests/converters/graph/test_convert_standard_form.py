@@ -18,12 +18,13 @@ from ppocr_converters.graph.kinds import detect_kind
 from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx, metadata
 from ppocr_converters.proof.tensors import compare_file
 
-CLASSES = {"det": 1, "rec": 40, "cls": 2}
+CLASSES = {"det": 1, "rec": 40, "cls": 2, "page_orientation": 4}
 CHARACTERS = [chr(0x4E00 + index) for index in range(38)]
 SIZES: dict[str, list[str | int]] = {
     "det": ["n", 3, "h", "w"],
     "rec": ["n", 3, 48, "w"],
     "cls": ["n", 3, 48, 192],
+    "page_orientation": ["n", 3, 224, 224],
 }
 
 
@@ -40,7 +41,7 @@ def network(
     """A small network, of the kinds' own answers unless it is not `sure` (no softmax, no sigmoid).
 
     Args:
-        kind: det, rec or cls.
+        kind: det, rec, cls or page_orientation.
         opset: that it is written in.
         shape: that its input declares.
         dtype: of its input and output.
@@ -49,7 +50,7 @@ def network(
         first_output: the shape of another output before its own.
     """
     rng, classes = np.random.default_rng(3), CLASSES[kind]
-    kernel = {"det": [3, 3], "rec": [48, 4], "cls": [48, 4]}[kind]
+    kernel = [3, 3] if kind == "det" else [48, 4]
     weight = rng.normal(0, 0.3, (classes, 3, *kernel)).astype(np.float32)
     strides, pads = ([1, 1], [1, 1, 1, 1]) if kind == "det" else (kernel, [0, 0, 0, 0])
     weights = {"w": weight, "flat": np.array([0, classes, -1]), "two": np.array([0, -1])}
@@ -61,20 +62,19 @@ def network(
     if kind == "det":
         last = node("Sigmoid" if sure else "Identity", ["conv"], ["last"])
     else:
-        nodes += {
-            "rec": [
-                node("Reshape", ["conv", "flat"], ["f"]),
-                node("Transpose", ["f"], ["s"], perm=[0, 2, 1]),
-            ],
-            "cls": [
-                node("GlobalAveragePool", ["conv"], ["f"]),
-                node("Reshape", ["f", "two"], ["s"]),
-            ],
-        }[kind]
+        steps = [
+            node("Reshape", ["conv", "flat"], ["f"]),
+            node("Transpose", ["f"], ["s"], perm=[0, 2, 1]),
+        ]
+        pooled = [
+            node("GlobalAveragePool", ["conv"], ["f"]),
+            node("Reshape", ["f", "two"], ["s"]),
+        ]
+        nodes += steps if kind == "rec" else pooled
         axis = {"axis": 2 if kind == "rec" else 1} if sure else {}
         last = node("Softmax" if sure else "Identity", ["s"], ["last"], **axis)
     nodes += [last, node("Cast", ["last"], ["y"], to=dtype)]
-    answer = {"det": ["n", 1, "a", "b"], "rec": ["n", "t", 40], "cls": ["n", 2]}[kind]
+    answer = {"det": ["n", 1, "a", "b"], "rec": ["n", "t", 40]}.get(kind, ["n", classes])
     answers = [helper.make_tensor_value_info("y", dtype, answer if declared else None)]
     if first_output is not None:
         nodes.append(node("Identity", ["conv"], ["other"]))
@@ -104,6 +104,9 @@ HALF, DOUBLE = TensorProto.FLOAT16, TensorProto.DOUBLE
         ("rec", {"shape": [1, 3, 48, 320]}, "batch 1 and width 320, which it declares, are set"),
         ("rec", {"sure": False}, "Softmax is added"),
         ("cls", {"sure": False}, "Softmax is added"),
+        ("page_orientation", {}, None),
+        ("page_orientation", {"sure": False}, "Softmax is added"),
+        ("page_orientation", {"shape": ["n", 3, "h", "w"]}, "PaddleOCR's of 224 pixels"),
         ("det", {"sure": False}, "Sigmoid is added"),
         ("rec", {"dtype": HALF}, "its input is cast from float16; its output is cast"),
         ("det", {"dtype": HALF, "sure": False}, "its input is cast from float16"),
@@ -157,13 +160,18 @@ def test_an_input_of_bytes_is_refused() -> None:
         compile_model(network("det", dtype=TensorProto.UINT8), catalogue().kinds, name="m")
 
 
+def test_a_page_is_shown_in_one_size_alone() -> None:
+    model = network("page_orientation", shape=["n", 3, 48, 192])
+    with pytest.raises(ModelError, match=r"a classifier 48 pixels high .* take 224x224"):
+        compile_model(model, catalogue().kinds, name="m")
+
+
 PICTURE = ("n", 3, "h", "w")
 
 
 @pytest.mark.parametrize(
     ("given", "answered", "said"),
     [
-        ([("n", 3, 224, 224)], [("n", 4)], "a page's orientation"),
         ([("n", 3, 224, 224)], [("n", 2)], "whole pictures, 224 high, as of tables"),
         ([("n", 3, 224, 224)], [("n", 1000)], "it has 1000 classes"),
         ([PICTURE], [PICTURE], "a network that unwarps pages"),

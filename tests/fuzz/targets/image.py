@@ -14,12 +14,15 @@ from PIL import Image
 from ppocr_pipeline import decode as image
 from ppocr_pipeline import header as picture
 from ppocr_pipeline import resize
+from ppocr_pipeline.detection import det_input
 from ppocr_pipeline.limits import Limits
+from ppocr_pipeline.options import parse_options
 
 from ..mutate import mutate_bytes, mutate_list
 
 ORIENTATION = 0x0112  # the EXIF tag
 LIMITS = Limits(max_image_bytes=1 << 18, max_image_pixels=1 << 20, max_image_side=2048)
+OPTIONS = parse_options({"det_limit_side_len": 320})
 Parts = list[tuple[bytes, bytes]]
 
 
@@ -37,8 +40,8 @@ def one_input(data: bytes) -> None:
     assert channels == 3
     assert 0 < height * width <= LIMITS.max_image_pixels
     assert max(height, width) <= LIMITS.max_image_side
-    sides = resize.resize_for_det(resize.pad_tiny(pixels), 320).shape
-    assert sides[0] % 32 == sides[1] % 32 == 0
+    sides = det_input(resize.pad_tiny(pixels), OPTIONS, LIMITS)[0].shape
+    assert sides[1] % 32 == sides[2] % 32 == 0
 
 
 def seeds() -> Iterator[bytes]:

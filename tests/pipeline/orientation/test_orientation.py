@@ -82,12 +82,42 @@ def test_of_a_long_crop_the_middle_is_shown(width, start, stop):
     assert np.array_equal(orientation.window(image), image[:, start:stop])
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [(448, 448), (320, 500), (700, 256)])
+def test_the_middle_of_a_page_is_shown_as_it_lies(size, turns):
+    page = cv2.GaussianBlur(crop(*size), (15, 15), 5)
+    shown = []
+    for pixels in (page, np.rot90(page, -turns)):
+        asking = orientation.page_angle(pixels, 224)
+        (call,) = next(asking)
+        assert call.network == "page_orientation"
+        shown.append(call.feeds["CROPS"])
+        with pytest.raises(StopIteration) as done:
+            asking.send([(np.array([[turns]], np.int32), np.array([[0.9]], np.float32))])
+        assert done.value.value == 90 * turns
+    assert shown[0].shape == (1, 224, 224, 3)
+    upright = np.rot90(shown[1][0], turns).astype(int)
+    assert np.abs(upright - shown[0][0]).max() <= 2
+    # A side of the page that is 8 is shown to 7 of it, scaled alike in both directions.
+    side = min(size)
+    middle = page[(size[0] - side) // 2 :][:side, (size[1] - side) // 2 :][:, :side]
+    expected = cv2.resize(middle, (256, 256))[16:240, 16:240]
+    assert np.array_equal(shown[0][0], expected)
+
+
 @pytest.mark.parametrize("options", [{"use_angle_cls": True}, {"orientation": "lines"}])
 def test_asking_a_classifier_that_is_not_built_is_refused(options):
     plan = RecognitionPlan(48, (320,), 1)
     assert plan.options({}, {})["orientation"] == "off"
     with pytest.raises(ValueError, match=r"needs a direction classifier.* --cls NAME"):
         plan.options({}, options)
+
+
+def test_asking_a_page_network_that_is_not_built_is_refused():
+    options = {"orientation": "page"}
+    assert RecognitionPlan(48, (320,), 1, None, 224).options({}, options)["orientation"] == "page"
+    with pytest.raises(ValueError, match="--page-orientation NAME"):
+        RecognitionPlan(48, (320,), 1).options({}, options)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ const CHINESE = [
   [/^page (\d+) of (.+) has not been read$/, "$2 的第 $1 页还没有识别结果。"],
   [/^(\w+) is (.+); allowed: (.+)$/, "$1 不能是 $2；允许：$3"],
   [/^(.+) needs? (\S+): (pip install .*)$/, "缺少软件包 $2：$3"],
+  [/^the picture of (\S+) .* was read at (\S+), at which its letters are too small.*/, "图片（$1）以 $2 识别，字太小，而放大识别所需的块数超过 max_det_tiles，很可能缺少文字：请分块发送。"],
   [/^the picture of (\S+) .* was read at (\S+), squeezed (\S+) times.*/, "图片（$1）以 $2 识别，缩小了 $3 倍，可能缺少小字：请调大 det_limit_side_len，或分块发送。"],
   [/^the picture of (\S+) .* was read at (\S+), one side squeezed (\S+) times.*/, "图片（$1）以 $2 识别，一边比另一边多压缩 $3 倍，可能缺少文字：请给图片加边，或用 recognize 模型识别单行。"],
   [/^(\d+) of (\d+) lines are too wide .* up to (\S+) times.*/, "$2 行中有 $1 行对识别模型太宽，最多压缩 $3 倍，可能缺字：请分块发送图片。"],

@@ -69,7 +69,7 @@ const ZH_TITLES = {
 // The options' meanings; in English the page's own server has them.
 const ZH_OPTIONS = {
   det_limit_side_len: "检测前图片边长缩放到的大小",
-  det_limit_type: "限制长边（max），放大短边（min），或固定长边（long）",
+  det_limit_type: "限制长边（max），字小或图片细长时分块检测（auto），放大短边（min），或固定长边（long）",
   det_db_thresh: "像素算作文字的概率下限",
   det_db_box_thresh: "文本框保留所需的平均概率",
   det_db_unclip_ratio: "文本框外扩的程度",

@@ -50,6 +50,7 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     page: int = Field(ge=1)
+    version: int | None = Field(None, alias="schema", description="of the form of a page")
     width: int | None = Field(None, description="pixels, EXIF orientation applied")
     height: int | None = None
     angle: int | None = Field(None, description="degrees clockwise by which the page is turned")
@@ -78,6 +79,7 @@ EXAMPLE: dict[str, Any] = {
     "pages": [
         {
             "page": 1,
+            "schema": 1,
             "width": 800,
             "height": 600,
             "lines": [

@@ -1,0 +1,1 @@
+"""Pictures that are read in tiles: whether, at which size, and how the tiles' maps are joined."""

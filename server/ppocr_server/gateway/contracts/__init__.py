@@ -1,0 +1,1 @@
+"""What clients of other OCR services send, and the answers that they expect."""

@@ -1,0 +1,49 @@
+"""Which addresses a gateway fetches, and which base64 text it takes."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from ppocr_server.gateway.contracts.files import file_of_base64, is_allowed
+from ppocr_server.gateway.failures import Failure
+
+PREFIXES = ("https://example.org/scans/", "http://10.0.0.1:8080")
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://example.org/scans/a.png", True),
+        ("https://EXAMPLE.org:443/scans/a.png?x=1", True),
+        ("http://10.0.0.1:8080/any.pdf", True),
+        ("https://example.org/scansx/a.png", False),
+        ("https://example.org/scans/../a.png", False),
+        ("https://example.org/scans/%2e%2e/a.png", False),
+        ("https://example.org/scans/%252e%252e/a.png", False),
+        ("https://example.org/scans/..\\a.png", False),
+        ("http://example.org/scans/a.png", False),
+        ("https://example.org:8443/scans/a.png", False),
+        ("https://example.org@10.0.0.2/scans/a.png", False),
+        ("https://example.org.evil.net/scans/a.png", False),
+        ("http://10.0.0.1/any.pdf", False),
+        ("file:///etc/passwd", False),
+        ("https://example.org:port/scans/a.png", False),
+        ("http://[::1/scans/", False),
+    ],
+)
+def test_only_addresses_below_a_prefix_are_allowed(url: str, allowed: bool) -> None:
+    assert is_allowed(url, PREFIXES) is allowed
+    assert not is_allowed(url, ())
+
+
+def test_base64_in_any_spelling() -> None:
+    data = bytes(range(256))
+    text = base64.b64encode(data).decode()
+    lines = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
+    url_safe = base64.urlsafe_b64encode(data).decode()
+    for spelling in (text, lines, url_safe, f"data:image/png;base64,{text}"):
+        assert file_of_base64(spelling, "file") == data
+    with pytest.raises(Failure, match="file is not base64 text"):
+        file_of_base64("no base64!", "file")

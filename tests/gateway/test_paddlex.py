@@ -1,0 +1,219 @@
+"""POST /ocr: what clients of PaddleX's basic serving send, and its forms of answers."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from gateway.conftest import gateway_process
+from PIL import Image
+from serving import ask
+
+from ppocr_client import OcrClient, ServerInfo
+from ppocr_server.gateway.contracts.paddlex import PaddleXRequest, options_of
+from ppocr_server.gateway.failures import Failure
+from ppocr_server.tritonserver.server import TritonServer
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+POSTER = (SAMPLES / "poster_zh.jpg").read_bytes()
+#: Written by `record_paddlex.py` with PaddleX's own code.
+RECORDED: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "published" / "paddlex-3.7.2.json").read_text("utf-8")
+)
+JSON = {"Content-Type": "application/json"}
+pytestmark = pytest.mark.server
+# What callers in the wild send.
+PADDLEX_SAMPLE: dict[str, Any] = {"fileType": 1}
+PAPERLESS = {
+    "fileType": 1,
+    "visualize": False,
+    **dict.fromkeys(("useDocOrientationClassify", "useDocUnwarping"), False),
+    "useTextlineOrientation": False,
+}
+DIFY = {
+    "fileType": None,
+    **{"textDetLimitSideLen": 960, "textDetLimitType": "max", "textDetThresh": 0.3},
+    **{"textDetBoxThresh": 0.6, "textDetUnclipRatio": 1.5, "textRecScoreThresh": 0.0},
+    **{"returnWordBox": False, "visualize": False},
+}
+
+
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def post(address: str, data: bytes | str, **fields: Any) -> tuple[int, Any]:
+    """Status and JSON of an answer, whose form is held to PaddleX's own schema."""
+    file = data if isinstance(data, str) else base64_of(data)
+    status, answer = ask(address, "POST", "/ocr", json.dumps({"file": file, **fields}), JSON)
+    found = json.loads(answer)
+    jsonschema.validate(found, RECORDED["schemas"]["answer" if status == 200 else "error"])
+    assert found["errorCode"] == (0 if status == 200 else status)
+    return status, found
+
+
+def pages_of(address: str, data: bytes, **fields: Any) -> list[dict[str, Any]]:
+    status, found = post(address, data, **fields)
+    assert status == 200, found
+    pages: list[dict[str, Any]] = found["result"]["ocrResults"]
+    return pages
+
+
+def pdf_of(*names: str) -> bytes:
+    pages = [Image.open(SAMPLES / name).convert("RGB") for name in names]
+    file = io.BytesIO()
+    pages[0].save(file, "PDF", save_all=True, append_images=pages[1:], resolution=144)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "fields", [PADDLEX_SAMPLE, PAPERLESS, DIFY], ids=["x", "paperless", "dify"]
+)
+def test_what_callers_send_is_read_as_by_the_client(
+    fields: dict[str, Any], gateway: str, server: TritonServer
+) -> None:
+    (page,) = pages_of(gateway, POSTER, **fields)
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        lines = client.read(POSTER, drop_score=fields.get("textRecScoreThresh", 0.5)).lines
+    pruned = page["prunedResult"]
+    assert pruned["rec_texts"] == [line.text for line in lines]
+    assert pruned["rec_scores"] == [line.score for line in lines]
+    assert pruned["rec_polys"] == [line.box.round().astype(int).tolist() for line in lines]
+    left, top, right, bottom = pruned["rec_boxes"][0]
+    assert [left, top] == lines[0].box.min(axis=0).round().tolist()
+    assert [right, bottom] == lines[0].box.max(axis=0).round().tolist()
+    assert {"ocrImage", "inputImage"} <= set(page) or fields.get("visualize") is False
+
+
+def test_a_result_has_the_fields_of_paddlex(gateway: str, server: TritonServer) -> None:
+    (page,) = pages_of(gateway, POSTER, visualize=False)
+    original = RECORDED["result"]
+    assert set(page["prunedResult"]) == set(original)
+    for name in original:
+        assert type(page["prunedResult"][name]) is type(original[name]), name
+    params = page["prunedResult"]["text_det_params"]
+    assert set(original["text_det_params"]) - set(params) == {"max_side_limit"}
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        defaults = client.server_info().defaults
+    assert params["limit_side_len"] == int(defaults["det_limit_side_len"])
+    assert params["thresh"] == float(defaults["det_db_thresh"])
+
+
+def test_options_take_effect_and_are_told(gateway: str) -> None:
+    (page,) = pages_of(
+        gateway, POSTER, visualize=False, textRecScoreThresh=0.995, textDetThresh=0.4
+    )
+    assert page["prunedResult"]["text_rec_score_thresh"] == 0.995
+    assert page["prunedResult"]["text_det_params"]["thresh"] == 0.4
+    (whole,) = pages_of(gateway, POSTER, visualize=False)
+    counts = [len(one["prunedResult"]["rec_scores"]) for one in (page, whole)]
+    assert 0 < counts[0] < counts[1]
+    assert min(page["prunedResult"]["rec_scores"]) >= 0.995
+
+
+def test_words_of_lines(gateway: str, server: TritonServer) -> None:
+    (page,) = pages_of(gateway, POSTER, visualize=False, returnWordBox=True)
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        lines = client.read(POSTER, return_words=True).lines
+    pruned = page["prunedResult"]
+    assert pruned["return_word_box"] is True
+    assert pruned["text_word"] == [[word.text for word in line.words] for line in lines]
+    for boxes, line in zip(pruned["text_word_boxes"], lines, strict=True):
+        corners = [[*word.box.min(axis=0), *word.box.max(axis=0)] for word in line.words]
+        assert boxes == pytest.approx(np.rint(corners))
+    assert sum(map(len, pruned["text_word"])) > len(lines)
+
+
+def test_pages_of_a_pdf_and_of_a_tiff(gateway: str) -> None:
+    names = ("poster_zh.jpg", "landscape.jpg")
+    status, found = post(gateway, pdf_of(*names), fileType=0, logId="mine", visualize=False)
+    assert (status, found["logId"]) == (200, "mine")
+    info = found["result"]["dataInfo"]
+    assert (info["type"], info["numPages"]) == ("pdf", 2)
+    assert info["pages"][0] == dict(zip(("width", "height"), (720, 960), strict=True))
+    counts = [len(page["prunedResult"]["rec_texts"]) for page in found["result"]["ocrResults"]]
+    assert counts[0] > 5
+    assert counts[1] == len(RECORDED["blank"]["rec_boxes"]) == 0
+    file = io.BytesIO()
+    one = Image.new("RGB", (90, 60), "white")
+    one.save(file, "TIFF", save_all=True, append_images=[one])
+    _, found = post(gateway, file.getvalue(), visualize=False)
+    assert found["result"]["dataInfo"]["type"] == "tiff"
+    _, found = post(gateway, POSTER, visualize=False)
+    assert found["result"]["dataInfo"] == {"width": 720, "height": 960, "type": "image"}
+
+
+def test_pictures_of_an_answer(gateway: str) -> None:
+    (page,) = pages_of(gateway, POSTER, visualize=True)
+    sizes = {}
+    for name in ("inputImage", "ocrImage"):
+        with Image.open(io.BytesIO(base64.b64decode(page[name]))) as picture:
+            assert picture.format == "JPEG"
+            sizes[name] = picture.size
+    assert sizes == {"inputImage": (720, 960), "ocrImage": (1440, 960)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"useDocUnwarping": True}, "useDocUnwarping is true"),
+        ({"useDocOrientationClassify": True}, "useDocOrientationClassify is true"),
+        ({"textDetLimitType": "mean"}, "textDetLimitType is 'mean'"),
+        ({"textDetThresh": 2}, "textDetThresh is"),
+        ({"file": "http://127.0.0.1:1/a.png"}, "the file is an address; allowed: base64 text"),
+        ({"file": "%%%"}, "file is not base64 text"),
+        ({"file": base64_of(b"no picture at all")}, "none of JPEG"),
+    ],
+)
+def test_what_is_not_served_is_refused(fields: dict[str, Any], said: str, gateway: str) -> None:
+    status, found = post(gateway, POSTER, **{"logId": "l", **fields})
+    assert status == 422
+    assert said in found["errorMsg"]
+    assert found["logId"] == "l"
+
+
+def test_lines_are_not_turned_without_a_classifier() -> None:
+    request = PaddleXRequest(file="", useTextlineOrientation=True)
+    without = ServerInfo("", "", {}, {}, None, (), None, {}, {})
+    with pytest.raises(Failure, match="no classifier of lines"):
+        options_of(request, without)
+    assert options_of(request, dataclasses.replace(without, models={"cls": ("1",)}))
+
+
+def test_bodies_are_refused_as_by_paddlex(gateway: str) -> None:
+    for one in RECORDED["refused"]:
+        status, answer = ask(gateway, "POST", "/ocr", one["body"], JSON)
+        found, expected = json.loads(answer), one["answer"]
+        assert (status, found["errorCode"]) == (one["status"], expected["errorCode"])
+        ours, theirs = json.loads(found["errorMsg"]), json.loads(expected["errorMsg"])
+        assert [(e["type"], e["loc"]) for e in ours] == [(e["type"], e["loc"]) for e in theirs]
+        assert found["logId"] == expected["logId"] or "logId" not in one["body"]
+
+
+def test_a_body_that_is_no_text_is_refused(gateway: str) -> None:
+    status, answer = ask(gateway, "POST", "/ocr", b"\xfe\xff", JSON)
+    jsonschema.validate(json.loads(answer), RECORDED["schemas"]["error"])
+    assert status == json.loads(answer)["errorCode"] == 422
+
+
+def test_health(gateway: str) -> None:
+    status, answer = ask(gateway, "GET", "/health")
+    expected = RECORDED["health"]
+    assert (status, json.loads(answer) | {"logId": ""}) == (200, expected | {"logId": ""})
+
+
+def test_addresses_below_a_prefix_are_fetched(server: TritonServer, files: str) -> None:
+    prefix = f"{files}/open/"
+    with gateway_process(f"grpc://{server.grpc_url}", "--allow-url-prefix", prefix) as gateway:
+        assert post(gateway, f"{prefix}sign.jpg", visualize=False)[0] == 200
+        for path in ("/open/../shut.jpg", "/open/%2e%2e/shut.jpg", "/shut.jpg", "/open/moved"):
+            status, found = post(gateway, f"{files}{path}", visualize=False)
+            assert status == 422, path
+            assert "allowed" in found["errorMsg"] or "status 302" in found["errorMsg"]
