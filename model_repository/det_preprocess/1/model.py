@@ -88,6 +88,6 @@ class TritonPythonModel:
         if image.size != 1:
             raise ValueError(f"IMAGE holds {image.size} pictures; send one in each request")
         ground = GROUNDS[options["reference"]] if options["reference_exact"] else "contrast"
-        pixels = decode_image(image.item(), self.limits, ground)
+        picture = decode_image(image.item(), self.limits, ground)
         self.counters.add(BYTES_IN, len(image.item()))
-        return pixels
+        return picture
