@@ -132,9 +132,9 @@ STEPS = ("admit", "det_preprocess", "det_postprocess", "recognize", "tritonserve
 
 
 @pytest.mark.server
-def test_latency_beside_the_bare_networks(bench: Any) -> None:
-    few = ["--pages", "0", "--rounds", "2", "--warm-up", "1", "--lines", "1,6", "--costs", "2"]
-    report = bench("latency", *few)
+def test_latency_beside_the_bare_networks(bench: Any, server: TritonServer) -> None:
+    few = ["--pages", "0", "--rounds", "2", "--warm-up", "1", "--lines", "1,6"]
+    report = bench("latency", *few, "--costs", "2", "--pid", str(server.pid))
     rows = report["tables"]["timed"]["rows"]
     assert {row["protocol"] for row in rows} == {"grpc", "http"}
     for row in rows:
