@@ -151,11 +151,13 @@ def gaps(language: str, rng: random.Random) -> Canvas:
 
 
 def small(language: str, rng: random.Random) -> Canvas:
-    """A scanned sheet of 2,480x1,754 pixels in small print."""
+    """A scanned sheet of 2,480x1,754 pixels: three columns of running text in small print."""
     canvas = Canvas(Image.new("RGB", (2480, 1754), PAPER), full_height=True)
+    part = "" if language in CHINESE_TOO else " "
     for column, row in itertools.product(range(3), range(16)):
-        at = 110 + 780 * column, 110 + 42 * row
-        canvas.write(*at, rng.choice(sentences()[language]), 20 + row % 3 * 3)
+        at, size = (110 + 780 * column, 110 + 42 * row), 20 + row % 3 * 3
+        text = part.join(rng.choices(sentences()[language], k=5))
+        canvas.write(*at, _fitting(text, size, 700), size)
     return canvas
 
 
