@@ -74,7 +74,7 @@ def prove_form(networks: Networks, step: str, parameters: dict[str, str]) -> Rea
     [
         ("recognize", {"drop_score": "1"}, True),  # what is dropped is compared as well
         ("det_postprocess", {"det_db_box_thresh": "0.9"}, False),
-        ("det_preprocess", {"det_limit_side_len": "160"}, False),
+        ("det_preprocess", {"det_limit_side_len": "160", "det_limit_type": "max"}, False),
     ],
 )
 def test_pictures_are_proven_with_the_options_that_are_served(
