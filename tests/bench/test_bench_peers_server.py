@@ -70,6 +70,7 @@ def test_precision_and_threads_are_those_of_the_configuration(
 
 
 @pytest.mark.server
+@pytest.mark.nightly
 def test_ours_beside_the_bare_networks_and_an_old_service(
     server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

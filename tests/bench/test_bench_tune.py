@@ -129,6 +129,7 @@ def test_ones_own_processor_time_is_part_of_all() -> None:
 
 
 @pytest.mark.server
+@pytest.mark.nightly
 def test_settings_are_measured_side_by_side(repository: Path) -> None:
     load = {"rounds": 2, "clients": 2, "seconds": 0.1, "force": True}
     args = argparse.Namespace(repository=repository, **load)

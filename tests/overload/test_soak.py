@@ -76,6 +76,7 @@ def test_the_server_is_left_as_it_was(
     assert "memory, files and latency stay flat" in page.read_text("utf-8")
 
 
+@pytest.mark.nightly
 def test_a_step_that_leaks_is_found(
     repository: Path, pictures: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
