@@ -19,6 +19,13 @@ if not PROGRAM:
 
 pytestmark = pytest.mark.server
 BOXES = "document.querySelectorAll('#overlay polygon').length"
+SECOND_WORD = "递"  # of the example's first line
+DOUBLE_CLICK = """(() => {
+  const [, word] = document.querySelectorAll('#overlay path');
+  const { x, y, width, height } = word.getBoundingClientRect();
+  const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true };
+  document.querySelector('#overlay polygon').dispatchEvent(new MouseEvent('dblclick', at));
+})()"""
 LINES = "document.querySelectorAll('#lines li').length"
 
 
@@ -31,6 +38,8 @@ def gateway(server: TritonServer) -> Iterator[str]:
 @pytest.fixture
 def tab(gateway: str, tmp_path: Path) -> Iterator[Tab]:
     browser = Browser(tmp_path)
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.send("Browser.grantPermissions", permissions=allowed)
     opened = Tab(browser, f"http://{gateway}/")
     opened.wait("document.querySelector('#server').dataset.ready === 'true'")
     yield opened
@@ -47,6 +56,9 @@ def test_the_example_is_read_with_one_click_and_other_files_are_refused(
     # The words of a line are outlined while it is pointed at.
     tab.point("#lines li:nth-child(1)")
     tab.wait("document.querySelectorAll('#overlay path').length > 1")
+    # A double click on one of them copies it alone.
+    tab.evaluate(DOUBLE_CLICK)
+    tab.wait(f"navigator.clipboard.readText().then((text) => text === {SECOND_WORD!r})")
     tab.point("h1")
     tab.wait("document.querySelectorAll('#overlay path').length === 0")
     file = tmp_path / "notes.txt"

@@ -2,7 +2,7 @@
 
 import { $, copy, h, icon, ICONS } from "./dom.js";
 import { t } from "./texts.js";
-import { reveal, showTip, showWords } from "./view.js";
+import { reveal, showTip, showWords, wordAt } from "./view.js";
 
 const UNSURE = 0.85; // scores below are marked, for a second look
 
@@ -24,6 +24,10 @@ export function showLines(result, polygons) {
     box.addEventListener("click", () => {
       rows[index].firstChild.focus({ preventScroll: true }); // a small screen stays with the picture
       mark(index, { tip: true, scroll: true });
+    });
+    box.addEventListener("dblclick", (event) => {
+      const word = wordAt(lines[index], event);
+      if (word) copy(word.text);
     });
   });
 }

@@ -84,6 +84,13 @@ export function showWords(line) {
   overlay.append(...words.map(({ box }) => svg("path", { d: `M${box.map((point) => point.join(" ")).join("L")}Z` })));
 }
 
+// The word of a line whose outline is under the pointer.
+export function wordAt(line, { clientX, clientY }) {
+  const at = new DOMPoint(clientX, clientY).matrixTransform(overlay.getScreenCTM().inverse());
+  const index = [...overlay.querySelectorAll("path")].findIndex((word) => word.isPointInFill(at));
+  return line.words?.[index];
+}
+
 // Say a box's text beside it; null takes that away.
 export function showTip(line) {
   const tip = $("tip");
