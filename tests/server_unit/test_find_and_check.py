@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import socket
 import sys
@@ -15,11 +16,13 @@ from ppocr_converters.cli import main
 from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_engine.errors import RepositoryError
 from ppocr_engine.repository_check import check_repository
+from ppocr_pipeline.options import OPTIONS
 from ppocr_server.configured import read_config
 from ppocr_server.errors import NotInstalledError, PortInUseError, ServerError
 from ppocr_server.tritonserver import locate
 from ppocr_server.tritonserver.backend_folder import assemble_backends
 from ppocr_server.tritonserver.launch import (
+    OPTION_HEADERS,
     check_stub,
     shell_safe,
     triton_command,
@@ -277,3 +280,11 @@ def test_far_more_processes_than_cores_can_run_are_told(tmp_path: Path) -> None:
     told = surplus(processes, cores=2)
     for words in ("starts 128 processes", "2 core(s)", "`ppocr-convert build --cores 2`"):
         assert words in told
+
+
+def test_every_option_may_be_sent_as_a_header_and_other_headers_are_not_taken_for_one() -> None:
+    for name in OPTIONS:
+        assert re.search(OPTION_HEADERS, name)
+        assert re.search(OPTION_HEADERS, name.replace("_", "-").title())
+    for header in ("Host", "User-Agent", "Referer", "Content-Type", "Authorization", "Range"):
+        assert not re.search(OPTION_HEADERS, header)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sysconfig import get_python_version
 
 from ppocr_engine.environment import TELEMETRY_OFF
+from ppocr_pipeline.options import OPTIONS
 from ppocr_server.errors import NotInstalledError
 from ppocr_server.tritonserver.locate import Installation
 
@@ -27,7 +28,8 @@ SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 <<
 # HTTP headers that Triton forwards as options of the request, because a body that is the bare
 # picture has no place for them. The pattern admits misspelled names, so that they are refused
 # instead of ignored, and hyphens, because proxies drop headers with an underscore.
-OPTION_HEADERS = "(?i)^((cls|det|drop|reading|rec|use)[_-].*|orientation|reference)$"
+_FIRST_WORDS = sorted({name.partition("_")[0] for name in OPTIONS})
+OPTION_HEADERS = f"(?i)^({'|'.join(_FIRST_WORDS)})([_-].*)?$"
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
 _UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
 
