@@ -21,7 +21,6 @@ from ppocr_converters.files import new_file
 from ppocr_converters.graph.edit import opset as opset_of
 from ppocr_converters.graph.onnx_model import load_onnx
 from ppocr_converters.graph.standard_form import free_sizes, standard_form
-from ppocr_converters.paddle.fake_quantisation import rewritten
 from ppocr_converters.paddle.model_folder import (
     PaddleModel,
     check_weights,
@@ -30,16 +29,12 @@ from ppocr_converters.paddle.model_folder import (
 )
 from ppocr_converters.paddle.paddle2onnx_fixes import keep_outputs, rename, scalars_to_vectors
 from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, Tool, paddle2onnx_for
-from ppocr_converters.paddle.program import read_program
+from ppocr_converters.paddle.program import ISNAN, read_program, without_isnan
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt
 
 OPSET = 14
 #: Read by every ONNX Runtime since 1.10, and so by every Triton since 22.01.
 IR_VERSION = 8
-#: For whom paddle2onnx places the quantisation of a quantised model. Measured on a quantised
-#: classifier, the largest difference from Paddle: rknn, which keeps it where the model has it,
-#: 0.0017; onnxruntime 0.014, tensorrt 0.012, which place their own.
-FLOAT, QUANTISED = "onnxruntime", "rknn"
 #: What the converters say besides the reason of a failure.
 CHATTER = re.compile(
     r"\[Paddle2ONNX\] (Start|Model file|Parameters file|Use opset|PaddlePaddle model is)|Traceback"
@@ -57,22 +52,21 @@ def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
     where there is one. The converter and its version are the file's producer.
 
     Raises:
-        ModelError: damaged, with an operator the converter does not know, or not a PP-OCR network.
-            `target` is not written then.
+        ModelError: damaged, quantised, with an operator the converter does not know, or not a
+            PP-OCR network. `target` is not written then.
         ConvertError: the converter is not there.
     """
     source = find_paddle_model(folder)
     description = read_program(source.program)
     check_weights(source, description)
+    description.require_float(folder)
     tool = paddle2onnx_for(source.format)
-    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
-        raw = Path(scratch, "raw.onnx")
-        with (
-            combined(source) as given,
-            rewritten(*given, description.operators, source.program) as (program, weights),
-        ):
-            backend = QUANTISED if read_program(program).quantisers else FLOAT
-            _run_paddle2onnx(tool, program, weights, raw, opset, source.program, backend)
+    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch, combined(source) as weights:
+        program, raw = source.program, Path(scratch, "raw.onnx")
+        if ISNAN in description.operators:
+            program = Path(scratch, "inference.pdmodel")
+            program.write_bytes(without_isnan(source.program.read_bytes()))
+        _run_paddle2onnx(tool, program, weights, raw, opset, source.program)
         model = _finish(load_onnx(raw), source, tool, opset)
     try:
         model = free_sizes(model, standard_form(model).kind)
@@ -102,22 +96,15 @@ def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> M
 
 
 def _run_paddle2onnx(
-    tool: Tool,
-    program: Path,
-    weights: Path,
-    target: Path,
-    opset: int,
-    origin: Path,
-    backend: str,
+    tool: Tool, program: Path, weights: Path, target: Path, opset: int, origin: Path
 ) -> None:
     command = [sys.executable, "-W", "ignore", "-c"]
     command += ["from paddle2onnx.command import main; main()"]
     command += ["--model_dir", str(program.parent)]
-    command += ["--model_filename", program.name, "--params_filename", weights.name]
+    command += ["--model_filename", program.name, "--params_filename", str(weights.absolute())]
     command += ["--save_file", str(target), "--opset_version", str(opset)]
     command += ["--enable_auto_update_opset", "False", "--enable_onnx_checker", "True"]
-    is_old = tool.version.startswith("1.")
-    command += ["--deploy_backend", backend] if is_old else ["--optimize_tool", "None"]
+    command += [] if tool.version.startswith("1.") else ["--optimize_tool", "None"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=tool.environment
     )
@@ -128,7 +115,7 @@ def _run_paddle2onnx(
     said = [line for line in said if line and not CHATTER.match(line)]
     if unknown is not None:
         names = ", ".join(re.findall(r"[\w.]+", unknown[1]))
-        reason = f"it does not know the operators {names}{_advice(names)}"
+        reason = f"it does not know the operators {names}"
     elif any("No module named" in line for line in said):
         reason = f"{said[-1]}; install the converters: pip install 'ppocr-triton[convert]'"
     elif done.returncode < 0 and not said:
@@ -136,13 +123,3 @@ def _run_paddle2onnx(
     else:
         reason = said[-1] if said else "it gave no reason"
     raise ModelError(f"cannot convert {origin}: {PADDLE2ONNX} {tool.version}: {reason}")
-
-
-def _advice(names: str) -> str:
-    """What else to do about operators that only simulate a quantisation."""
-    if "quantize" not in names:
-        return ""
-    return (
-        "; the model is quantised in a form that ONNX has nothing for: save it again with "
-        "onnx_format=True (quantize_linear), or give the model that was not quantised"
-    )
