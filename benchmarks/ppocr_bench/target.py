@@ -109,13 +109,12 @@ def told(send: Send) -> Send:
 def infer(
     transport: Transport,
     data: bytes,
-    model: str = "ocr",
     parameters: Mapping[str, Any] | None = None,
     timeout: float = TIMEOUT,
 ) -> Bytes:
     """Ask for a picture; the bytes of every tensor of the answer, or one of OcrClient's errors."""
     image = np.array([data], np.object_)
-    answer = transport.send(Infer(model, {"IMAGE": image}, parameters or {}), timeout)
+    answer = transport.send(Infer("ocr", {"IMAGE": image}, parameters or {}), timeout)
     return {name: raw(array) for name, array in sorted(answer.items())}
 
 
