@@ -41,8 +41,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=DefaultsHelp,
         epilog="Subcommands, each with its own --help: `ppocr-serve gateway` answers plain HTTP "
         "before a running Triton, `ppocr-serve endpoint` the clients of Paddle Serving, "
-        "`ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
-        "says how much shared memory a repository needs.",
+        "`ppocr-serve shm-size` says how much shared memory a repository needs.",
     )
     options.add_argument(
         "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"

@@ -32,7 +32,6 @@ SUBCOMMANDS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
     "gateway": "ppocr_server.gateway.cli",
     "shm-size": "ppocr_server.tritonserver.shm_size",
-    "timeline": "ppocr_server.timeline.cli",
 }
 
 

@@ -222,7 +222,7 @@ def test_failures_are_one_line_and_a_status(
         assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["endpoint"], ["timeline"], ["shm-size"]])
+@pytest.mark.parametrize("words", [[], ["endpoint"], ["shm-size"]])
 def test_help_names_defaults_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*words, "--help"])

@@ -67,7 +67,7 @@ def add_build(commands: Any) -> None:
     build.add_argument("--det", metavar="MODEL", help=text)
     build.add_argument("--rec", metavar="MODEL", help=text)
     text = f"finds pages that are turned: as --det, or {NO_MODEL}"
-    build.add_argument("--cls", nargs="?", metavar="MODEL", help=text)
+    build.add_argument("--cls", metavar="MODEL", help=text)
     text = "finds pages that are turned, for orientation=page: as --det (none)"
     build.add_argument("--page-orientation", metavar="MODEL", help=text)
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
