@@ -30,7 +30,7 @@ class Page:
     """The lines of one picture.
 
     Attributes:
-        places: int64 [N], which of the boxes given each line is, in reading order.
+        places: int64 [N], which of the boxes given each line is.
         boxes: float32 [N, 4, 2], pixels of the picture, clockwise from the top left of each text.
         texts: of each.
         scores: float32 [N], of each text.
@@ -140,9 +140,13 @@ def _placed(
     flipped: np.ndarray,
     options: Mapping[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which line comes at each place, and their boxes, each from the top left of its text."""
+    """Which line comes at each place, and their boxes, each from the top left of its text.
+
+    Boxes in the reading order of the picture as it lies come in that of the page. Any other order
+    is that of whoever sent them.
+    """
     places = np.arange(len(boxes))
-    if angle:
+    if angle and np.array_equal(reading_order(boxes, options), places):
         upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
         places = reading_order(upright_points(upright, angle), options)
     return places, turn_boxes(boxes, sizes, angle, flipped)[places]

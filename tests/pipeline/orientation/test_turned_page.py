@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from ppocr_pipeline.order.page import page_order
 from ppocr_pipeline.orientation.classifier import Classifier
 from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
 from ppocr_pipeline.orientation.page import Page
@@ -85,12 +86,20 @@ def page(upside_down: Sequence[int], angle: int) -> tuple[np.ndarray, np.ndarray
 
 def read(networks: Networks, upside_down: Sequence[int], angle: int, **options: object) -> Page:
     pixels, boxes = page(upside_down, angle)
-    given = np.random.default_rng(4).permutation(LINES)
+    given = page_order(boxes)  # as the detector's boxes come
     found = Pipeline(networks, PLAN, ["a", "b"]).recognize(pixels, boxes[given], options)
     # In reading order: the lines from the top of the upright page to its bottom.
-    if angle:
-        assert given[found.places].tolist() == list(range(LINES))
+    assert given[found.places].tolist() == list(range(LINES))
     return found
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_boxes_sent_in_an_order_of_their_own_keep_it(angle: int) -> None:
+    pixels, boxes = page((), angle)
+    given = np.random.default_rng(4).permutation(LINES)
+    found = Pipeline(Networks(garbage=0.3), PLAN, ["a", "b"]).recognize(pixels, boxes[given])
+    assert found.angle == angle
+    assert found.places.tolist() == list(range(LINES))
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
