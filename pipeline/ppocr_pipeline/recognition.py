@@ -21,7 +21,7 @@ from ppocr_pipeline.batches import (
     plan_like_pdserving,
 )
 from ppocr_pipeline.calls import Call, Calls
-from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size
+from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size, with_margin
 from ppocr_pipeline.ctc import ctc_decode
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.long_lines import cut_parts, join_parts, part_starts
@@ -112,8 +112,8 @@ class RecognitionPlan:
             ValueError: boxes that cannot be read, or that would cost too much.
         """
         check_boxes(boxes, limits)
-        sizes = box_sizes(boxes, options["reference"])
-        check_crops(sizes, limits)
+        check_crops(box_sizes(boxes, options["reference"]), limits)
+        sizes = box_sizes(with_margin(boxes, options), options["reference"])
         batches = self.group(_crop_sizes(sizes, angle), options, limits.max_rec_width)
         check_columns(batches, limits)
         return batches

@@ -11,7 +11,7 @@ import numpy as np
 
 from ppocr_pipeline.batches import Batch
 from ppocr_pipeline.calls import Calls
-from ppocr_pipeline.crop import TALL, box_sizes, crop_line
+from ppocr_pipeline.crop import TALL, box_sizes, crop_line, with_margin
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
@@ -73,11 +73,12 @@ def read_page(
             turned page would cost too much.
     """
     reference, classifier = options["reference"], plan.classifier
-    sizes = box_sizes(boxes, reference)
+    cut_out = with_margin(boxes, options)
+    sizes = box_sizes(cut_out, reference)
     turns, flipped = np.zeros(len(boxes), np.int64), np.zeros(len(boxes), bool)
 
     def crop(index: int) -> np.ndarray:
-        cut = crop_line(pixels, boxes[index], reference, sizes[index])
+        cut = crop_line(pixels, cut_out[index], reference, sizes[index])
         return np.rot90(cut, turns[index]) if turns[index] else cut
 
     def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
@@ -111,7 +112,7 @@ def read_page(
     if asked is not None and by_lines:
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     tall = np.array([height >= TALL * width for height, width in sizes], int)
-    laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped)
+    laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)
     return Page(
         places,
