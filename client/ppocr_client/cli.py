@@ -13,7 +13,7 @@ from importlib import metadata
 
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import batch, doctor, read, ui, watch
-from ppocr_client.commands.arguments import HelpFormatter
+from ppocr_client.commands.arguments import INTERRUPTED, HelpFormatter
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.options import given_options, request_parameters
@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except InputError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has closed it; Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

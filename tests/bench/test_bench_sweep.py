@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from ppocr_bench.cli import main
+from ppocr_bench.clients import Turn
 from ppocr_bench.errors import BenchError
-from ppocr_bench.old_ports import endpoint
+from ppocr_bench.fronts import OLD_PORTS, endpoint
 from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
 from ppocr_bench.verbs.input_data import input_data
-from ppocr_bench.verbs.sweep import Turn, point, protocol_of
+from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
 #: Triton's metrics in its own format; there is no GPU here to ask.
@@ -95,7 +96,7 @@ def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Pat
     cv2.imwrite(str(folder / "line.png"), pixels)
     grpc, out = f"grpc://{server.grpc_url}", folder / "sweep.json"
     with endpoint(grpc) as old:
-        urls = [grpc, f"http://{server.http_url}", old["paddle-rpc"], old["paddle-http"]]
+        urls = [grpc, f"http://{server.http_url}", *(old.urls[one] for one in OLD_PORTS)]
         command = ["sweep", *(word for url in urls for word in ("--url", url))]
         command += [
             "--pid",
@@ -146,13 +147,16 @@ def test_servers_are_planned_from_it(swept: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.server
-def test_the_old_ports_of_a_server_started_here_are_measured(
+def test_what_stands_before_a_server_started_here_is_measured(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load = ["--concurrency", "2", "--rounds", "1", "--seconds", "0.5"]
-    load += ["--protocol", "grpc,paddle-rpc,paddle-http", "--blank"]
+    load += ["--protocol", "grpc,paddle-rpc,paddle-http,gateway", "--blank"]
     command = ["sweep", "--json", "--repository", str(repository), *load]
     assert main(command) == 0
     points = json.loads(capsys.readouterr().out)["tables"]["points"]["rows"]
-    assert [one["protocol"] for one in points] == ["grpc", "paddle-rpc", "paddle-http"]
+    assert [one["protocol"] for one in points] == ["grpc", "paddle-rpc", "paddle-http", "gateway"]
     assert min(one["pictures_per_second"] for one in points) > 0
+    assert min(one["client_cpu_ms"] for one in points) > 0
+    assert points[0].get("front_cpu_ms") is None
+    assert min(one["front_cpu_ms"] for one in points[1:]) > 0

@@ -46,14 +46,9 @@ def run_code(language: str, code: str, folder: Path, server) -> str:
     return ran.stdout
 
 
-def run_page(page: str, folder: Path, server, ray: str = "") -> dict[str, list[str]]:
-    """What the examples of a page print, by their headings.
-
-    With the address of a Ray cluster, only the first example starts a Ray of its own.
-    """
+def run_page(page: str, folder: Path, server) -> dict[str, list[str]]:
+    """What the examples of a page print, by their headings."""
     said: dict[str, list[str]] = {}
     for heading, language, code in examples(page):
-        if ray and said:
-            code = code.replace("ppocr-client batch", f"ppocr-client batch --ray-address {ray}")
         said.setdefault(heading, []).append(run_code(language, code, folder, server))
     return said

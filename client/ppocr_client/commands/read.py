@@ -85,7 +85,7 @@ def _read_all(
             reason = write(read, args, several)
             if reason:
                 failures.append((read.document.source, reason))
-            progress.count(failed=bool(reason))
+            progress.count(bool(reason))
     except KeyboardInterrupt:
         progress.clear()
         again = "; --resume goes on from here" if args.out is not None else ""

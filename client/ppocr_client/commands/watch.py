@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import random
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from ppocr_client.client import OcrClient
@@ -21,7 +17,7 @@ from ppocr_client.commands.read import result_path, write
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
-from ppocr_client.errors import MissingExtra, OcrError
+from ppocr_client.errors import OcrError
 from ppocr_client.exports.writers import FORMATS, is_current
 from ppocr_client.transport.protocol import backoff
 
@@ -31,8 +27,9 @@ DESCRIPTION = (
     "its own, whose path is printed. What was read before is not read again. Ends with Ctrl-C; the "
     "exit code is 1 if something was not read."
 )
-# Some network file systems report no changes, so the folder is listed anyway.
-SCAN_PERIOD = 15.0  # seconds
+# Folders are listed, since network file systems report no changes. Between two listings passes so
+# many times as long as one takes: a twentieth of a processor at most.
+QUIET = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,11 +62,11 @@ def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     arrivals = ArrivalTracker(args.settle)
-    with _interrupted() as interrupted, client_of(args) as client:
+    with client_of(args) as client:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
-            _watch(client, arrivals, args, interrupted)
+            _watch(client, arrivals, args)
         except KeyboardInterrupt:
             pass  # the way to end it
         except OcrError as error:  # the server refuses every request, for example a wrong token
@@ -79,23 +76,6 @@ def run(args: argparse.Namespace) -> int:
             log(f"{args.folder} is gone: {error}")
             return 1
         return _report(arrivals)
-
-
-@contextlib.contextmanager
-def _interrupted() -> Iterator[threading.Event]:
-    """An event set at Ctrl-C, beside KeyboardInterrupt, which a library may swallow."""
-    event = threading.Event()
-
-    def interrupt(*_: object) -> None:
-        if not event.is_set():  # do not interrupt the shutdown
-            event.set()
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -116,45 +96,19 @@ def _check(args: argparse.Namespace) -> None:
             )
 
 
-def _watch(
-    client: OcrClient,
-    arrivals: ArrivalTracker,
-    args: argparse.Namespace,
-    interrupted: threading.Event,
-) -> None:
+def _watch(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace) -> None:
     def was_read(document: Document) -> bool:
         return is_current(result_path(args, document, several=True), document)
 
-    for _ in _scans(arrivals, args, interrupted):
-        arrivals.update(_found(args), was_read, time.monotonic())
+    while True:
+        start = time.monotonic()
+        arrivals.update(_found(args), was_read, start)
+        listing = time.monotonic() - start
         if not _read(client, arrivals, args):
-            _wait_for(client, interrupted)
+            _wait_for(client)
         if args.once and not arrivals.waiting():
             return
-
-
-def _scans(
-    arrivals: ArrivalTracker, args: argparse.Namespace, interrupted: threading.Event
-) -> Iterator[None]:
-    """Yield whenever the folder is to be listed, until Ctrl-C."""
-    try:
-        import watchfiles
-    except ImportError:
-        raise InputError(str(MissingExtra("watched folders", "watchfiles", "watch"))) from None
-    scanned = float("-inf")
-    step = max(50, int(1000 * args.settle / 2))  # milliseconds
-    for changes in watchfiles.watch(
-        args.folder,
-        watch_filter=None,
-        recursive=args.recursive,
-        debounce=step,
-        rust_timeout=step,
-        yield_on_timeout=True,
-        stop_event=interrupted,
-    ):
-        if changes or arrivals.waiting() or time.monotonic() - scanned >= SCAN_PERIOD:
-            yield
-            scanned = time.monotonic()
+        time.sleep(max(args.settle / 2, QUIET * listing))
 
 
 def _found(args: argparse.Namespace) -> dict[Document, FileState]:
@@ -182,11 +136,11 @@ def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace)
     return True
 
 
-def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
+def _wait_for(client: OcrClient) -> None:
     log(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
         time.sleep(backoff(attempt, random.random()))  # nosec B311 # not for secrets
-        if interrupted.is_set() or client.server_ready():
+        if client.server_ready():
             return
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,12 +15,9 @@ import pytest
 from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
 
 from ppocr_client.cli import main
-from ppocr_client.commands import watch as command_watch
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
-
-pytest.importorskip("watchfiles")
 
 SETTLE = 0.3
 A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
@@ -94,18 +89,6 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
             return watch
 
         yield started
-
-
-def test_ctrl_c_ends_it_also_when_a_library_swallows_the_interrupt(tmp_path):
-    args = argparse.Namespace(folder=tmp_path, settle=1.0, recursive=False)
-    before = signal.getsignal(signal.SIGINT)
-    with command_watch._interrupted() as interrupted:
-        with contextlib.suppress(KeyboardInterrupt):  # as a library in mid-call may
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(5)
-        assert interrupted.is_set()
-        assert list(command_watch._scans(ArrivalTracker(1.0), args, interrupted)) == []
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def eventually(condition: Callable[[], bool], watch: Watch) -> None:
