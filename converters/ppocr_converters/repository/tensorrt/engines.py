@@ -111,9 +111,11 @@ def _read(repository: Path) -> Manifest:
     manifest = read_manifest(repository / MANIFEST)
     if manifest is None:
         raise RepositoryError(f"{repository} was not built by ppocr-convert (it has no {MANIFEST})")
-    if not manifest.get("shapes"):
+    shapes = manifest.get("shapes")
+    if not shapes or not all(isinstance(buckets, dict) for buckets in shapes.values()):
         raise RepositoryError(
-            f"{repository} was built without shapes; build it with --profile tensorrt"
+            f"{repository} was built without shapes, or by an older version; build it again with "
+            f"--profile tensorrt"
         )
     return manifest
 
