@@ -103,7 +103,7 @@ def test_a_failure_is_one_line_and_exit_code_1(
         (["check", "FILE"], b"empty", b"", "it has no nodes or no outputs"),
         (["compile", "FILE", "--out", "m"], b"m.tar", bytes(512), "is not an ONNX file"),
         (["explain", "FILE"], b"c.yml", b"op: {det: 3}", "op.det is 3; allowed here: concurrency"),
-        (["build", "--config", "FILE"], b"c.yml", b"", "http_port and rpc_port are both empty"),
+        (["build", "--config", "FILE"], b"c.yml", b"", "in op: none; allowed: an Op for det"),
         (["build", "--dict", "FILE"], b"\xe5\xad\x97.txt", b"\xff", "not UTF-8"),
         (["build", "--images", "FILE"], b"\xff.png", b"text", "not a picture that can be read"),
         (["build", "--out", "FILE"], b"file", b"x", "was not built by ppocr-convert"),
