@@ -63,7 +63,7 @@ def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decid
 
 def test_without_counts_there_is_an_instance_for_each_core() -> None:
     models = load_profile("cpu", cores=5).models
-    counts = {name: sum(group.total for group in one.instances) for name, one in models.items()}
+    counts = {name: sum(group.count for group in one.instances) for name, one in models.items()}
     assert counts.pop("page_orientation") == 1  # asked once a page
     assert set(counts.values()) == {5}
     with pytest.raises(RepositoryError, match="no profile is called 'tpu'; there are cpu"):
