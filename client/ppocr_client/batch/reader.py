@@ -144,7 +144,7 @@ class PartReader:
         try:
             pages = self._document(path)
         except (OcrError, MissingExtra, OSError) as error:
-            reason = str(error) or type(error).__name__
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             row = Row(path, "failed", reason, None, None, None, time.perf_counter() - start)
         else:
             row = _row_of(path, pages, time.perf_counter() - start)

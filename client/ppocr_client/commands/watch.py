@@ -12,7 +12,7 @@ from pathlib import Path
 from ppocr_client.client import OcrClient
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero
-from ppocr_client.commands.arguments import client_of, log, read_settings
+from ppocr_client.commands.arguments import client_of, log, log_failure, read_settings
 from ppocr_client.commands.read import result_path, write
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
@@ -129,7 +129,7 @@ def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace)
         reason = write(read, args, several=True)
         arrivals.finish(document, state, reason)
         if reason:
-            log(f"{document.source}: {reason}")
+            log_failure(document.source, reason)
         else:
             sys.stdout.write(f"{result_path(args, document, several=True)}\n")
             sys.stdout.flush()
@@ -149,7 +149,7 @@ def _report(arrivals: ArrivalTracker) -> int:
     waiting = arrivals.waiting()
     for document, reason in arrivals.failures.items():
         if document not in waiting:
-            log(f"{document.source}: {reason}")
+            log_failure(document.source, reason)
     failed = len(arrivals.failures.keys() - waiting.keys())
     log(f"{arrivals.read} read, {failed} failed, {len(waiting)} not read yet")
     return 1 if failed or waiting else 0
