@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import runpy
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
+import pytest
 from client.samples import ROOT
 
 BLOCK = re.compile(r"^```(python|sh|javascript)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,13 +38,18 @@ def served(code: str, server) -> str:
 
 
 def run_code(language: str, code: str, folder: Path, server) -> str:
-    """What an example prints."""
+    """What an example prints; those in Python are run here, since a process takes long to start."""
     code = served(code, server)
-    command = {"sh": ["sh", "-ec", code], "python": [sys.executable, "-c", code]}.get(language)
+    if language == "python":
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
+            patch.chdir(folder)
+            (folder / "example.py").write_text(code, encoding="utf-8")
+            runpy.run_path("example.py", run_name="__main__")
+        return printed.getvalue()
+    command = ["sh", "-ec", code]
     if language == "javascript":
         (folder / "example.mjs").write_text(code, encoding="utf-8")
         command = ["node", "example.mjs"]
-    assert command is not None
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
     assert ran.returncode == 0, f"{code}\n{ran.stdout}\n{ran.stderr}"
     return ran.stdout
