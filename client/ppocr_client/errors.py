@@ -146,7 +146,9 @@ _CONNECTION_REASONS = {
     ),
 }
 # What does not speak the protocol of an address, as gRPC, http.client and aiohttp say.
-_OTHER_PROTOCOL = re.compile("BadStatusLine|Bad status line|Expected HTTP/|Socket closed")
+_OTHER_PROTOCOL = re.compile(
+    "BadStatusLine|Bad status line|Expected HTTP/|Socket closed|Failed parsing HTTP/2"
+)
 
 
 def error_of_status(status: str, reason: str) -> OcrError:

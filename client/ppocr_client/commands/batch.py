@@ -23,7 +23,7 @@ from ppocr_client.errors import MissingExtra
 from ppocr_client.options import given_options
 
 if TYPE_CHECKING:
-    from ppocr_client.batch.reader import Job
+    from ppocr_client.batch.job import Job
     from ppocr_client.batch.rows import RowStatus
 
 HELP = "read archives of millions of files through one or many servers"
@@ -154,7 +154,7 @@ def _read(args: argparse.Namespace, outcome: Outcome, paths: Sequence[str], firs
 
 
 def _job(args: argparse.Namespace) -> Job:
-    from ppocr_client.batch.reader import Job
+    from ppocr_client.batch.job import Job
 
     return Job(
         urls=tuple(dict.fromkeys(args.url or [DEFAULT_URL])),
