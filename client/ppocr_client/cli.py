@@ -30,11 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _check(args)
     except ValueError as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
     try:
         return int(args.run(args))
     except InputError as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

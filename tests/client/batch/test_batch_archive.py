@@ -94,7 +94,7 @@ def test_from_bucket_to_bucket_in_two_runs(server, archive, tmp_path, capsys):
         assert (first["ok"], first["before"]) == (4, 0)
         assert (second["inputs"], second["ok"], second["failed"]) == (12, 11, 1)
         assert second["before"] == 4
-        assert "s3://scans/in/05.jpg: s3://scans/in/05.jpg is empty" in err
+        assert "ppocr-client: s3://scans/in/05.jpg is empty" in err
         bucket.invalidate_cache()
         parts = {name: bucket.cat_file(name) for name in sorted(bucket.find("scans/out"))}
     finally:

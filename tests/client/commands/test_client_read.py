@@ -185,7 +185,7 @@ def test_a_reader_that_has_seen_enough_is_no_accident(server):
 def test_a_font_that_is_none_is_said(server, tmp_path, capsys):
     order = ["read", str(SIGN), "--url", server.grpc_url, "--draw", str(tmp_path / "drawn.png")]
     assert main([*order, "--font", str(SIGN)]) == 1
-    assert f"{SIGN}: cannot use the font {SIGN}" in capsys.readouterr().err
+    assert f"ppocr-client: cannot use the font {SIGN}" in capsys.readouterr().err
 
 
 @pytest.mark.server

@@ -92,8 +92,9 @@ class Other(socketserver.BaseRequestHandler):
     """Speaks no HTTP."""
 
     def handle(self) -> None:
-        self.request.recv(9)
         self.request.sendall(b"\0\0\0\4\0\0\0\0\0\n")
+        while self.request.recv(4096):
+            pass
 
 
 def read_in_thread(url: str) -> None:
