@@ -6,7 +6,6 @@ turned.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,12 @@ from ppocr_steps.metrics import (
     PICTURES,
     REJECTED,
     WITHOUT_TEXT,
+    Stopwatch,
     count_crops,
     step_seconds,
-    stopwatch,
 )
-from ppocr_steps.model_call import call
+from ppocr_steps.model_call import Callers, call
 from ppocr_steps.refusals import Refusals, expect_waiting
-
-OUTPUTS = ("INDICES", "PROBABILITIES")  # of `rec` and of `cls`
 
 
 class TritonPythonModel:
@@ -59,26 +56,28 @@ class TritonPythonModel:
         self.counters = Counters(PICTURES, WITHOUT_TEXT, LINES, CROPS, REJECTED, self.seconds)
         self.refusals = Refusals(self.counters)
         self.departures = Departures()
+        self.callers = Callers()
 
-    async def execute(self, requests: list[Any]) -> list[Any]:
+    def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""
-        return [await self.answer_or_refuse(request) for request in requests]
+        return [self.answer_or_refuse(request) for request in requests]
 
     def finalize(self) -> None:
-        """Send what was counted, and drop the metric handles."""
+        """Send what was counted, drop the metric handles, and end the threads."""
+        self.callers.close()
         self.counters.close()
         self.departures.close()
 
-    async def answer_or_refuse(self, request: Any) -> Any:
+    def answer_or_refuse(self, request: Any) -> Any:
         """One answer. The picture leaves the pipeline here, read or refused."""
         try:
-            return await self.answer(request)
+            return self.answer(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
             return self.refusals.answer(request, error)
         finally:
             self.departures.leave(request)
 
-    async def answer(self, request: Any) -> Any:
+    def answer(self, request: Any) -> Any:
         """One picture; a picture without boxes makes no call at all."""
         expect_waiting(request)
         sent = triton_io.request_parameters(request, self.limits)
@@ -86,7 +85,7 @@ class TritonPythonModel:
         boxes = triton_io.optional_tensor(request, "BOXES")
         # What is wrong with boxes is said before a picture is decoded for them.
         batches = None if boxes is None else self.plan.batches(boxes, options, self.limits)
-        pixels = await self.pixels(request)
+        pixels = self.pixels(request)
         if boxes is None or batches is None:
             boxes = whole_picture(pixels)
             batches = self.plan.batches(boxes, options, self.limits)
@@ -94,7 +93,7 @@ class TritonPythonModel:
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        page = await self.read(request, pixels, boxes, batches, options)
+        page = self.read(request, pixels, boxes, batches, options)
         warned = triton_io.optional_tensor(request, "WARNINGS")
         said = line_warnings(boxes, page.batches, self.plan, options["reference"])
         warnings = triton_io.texts(said)
@@ -112,12 +111,12 @@ class TritonPythonModel:
             **triton_io.word_tensors([page.words[index] for index in sure]),
         )
 
-    async def pixels(self, request: Any) -> np.ndarray:
+    def pixels(self, request: Any) -> np.ndarray:
         """PIXELS as sent, or decoded from IMAGE by det_preprocess."""
         pixels = triton_io.optional_tensor(request, "PIXELS")
         image = triton_io.optional_tensor(request, "IMAGE")
         if image is not None and pixels is None:
-            (pixels,) = await call(request, "det_preprocess", ["PIXELS"], {"IMAGE": image})
+            (pixels,) = call(request, "det_preprocess", ["PIXELS"], {"IMAGE": image})
         elif pixels is None or image is not None:
             raise ValueError("send either PIXELS or IMAGE, exactly one of them")
         if 0 in pixels.shape:
@@ -126,7 +125,7 @@ class TritonPythonModel:
             raise ValueError(beyond[1])
         return pixels
 
-    async def read(
+    def read(
         self,
         request: Any,
         pixels: np.ndarray,
@@ -135,20 +134,18 @@ class TritonPythonModel:
         options: dict[str, Any],
     ) -> Page:
         """The lines of a picture; batches are read while the next are being cut out."""
-        ended = stopwatch(self.counters, self.seconds)
+        clock = Stopwatch(self.counters, self.seconds)
         reading = read_page(
             pixels, boxes, batches, self.plan, options, self.limits, self.characters
         )
         try:
             calls = next(reading)
             while True:
-                sent = [call(request, one.network, OUTPUTS, one.feeds) for one in calls]
-                ended("crop")
-                answers = await asyncio.gather(*sent)
-                ended("read")
+                answers = self.callers.answers(request, clock.within("crop", calls))
+                clock.ended("read")
                 calls = reading.send(answers)
         except StopIteration as done:
-            ended("decode")
+            clock.ended("decode")
             page: Page = done.value
             count_crops(self.counters, page.batches)
             return page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppocr_pipeline.calls import Calls
+from ppocr_pipeline.crop import turned
 from ppocr_pipeline.orientation.angle import columns_side_by_side, is_vertical, main_direction
 from ppocr_pipeline.orientation.classifier import Classifier, classify, window
 
@@ -65,7 +66,7 @@ def find_angle(
 
 def _vertical_writing(crop: Crop, sample: np.ndarray, upside_down: bool, read: Read) -> Calls[bool]:
     """Whether tall lines are columns of vertical writing, not lines that lie on their side."""
-    crops = [np.rot90(crop(index), 2 * upside_down) for index in sample.tolist()]
+    crops = [turned(crop(index), 2 * upside_down) for index in sample.tolist()]
     lines = (yield from read(crops)).texts
     columns = yield from read(
         [
