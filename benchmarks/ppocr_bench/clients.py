@@ -62,15 +62,17 @@ def take(found: Serving, load: Load, clients: int, seconds: float, pool: Executo
     front = found.fronts.get(load.url, 0)
     with Watch(found.pid, found.metrics_url) as watch:
         before, begin, cpu = counted(), time.monotonic(), cpu_snapshot(found.pid)
+        looking = watch.cpu_seconds()
         front_before = cpu_seconds(front) if front else 0.0
         parts = [pool.submit(ask, load, share, seconds) for share in shares_of(clients, pool)]
         done = [part.result() for part in parts]
+        looking = watch.cpu_seconds() - looking
         used, whole = cpu_since(found.pid, cpu), time.monotonic() - begin
         front_used = cpu_seconds(front) - front_before if front else 0.0
         run = joined([run for run, _ in done], used)
     sent, spent = max(1, len(run.answers)), sum(spent for _, spent in done)
     # A client in this process is not to blame for what looking at the server takes.
-    spent -= watch.cpu_seconds if isinstance(pool, ThreadPoolExecutor) else 0.0
+    spent -= looking if isinstance(pool, ThreadPoolExecutor) else 0.0
     own = {"client_cpu_ms": spent * 1e3 / sent}
     own |= {"front_cpu_ms": front_used * 1e3 / sent} if front else {}
     return Turn(run, between(before, counted()), whole, own | watch.held)

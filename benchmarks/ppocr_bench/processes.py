@@ -99,13 +99,12 @@ class Watch:
     """Looks at a server's memory and GPUs in the background; what is None is not looked at.
 
     Entering and leaving raise BenchError where process or metrics are not there (any more).
-    `cpu_seconds` is the processor time that looking took, in the process that looks.
     """
 
     def __init__(self, pid: int | None, metrics_url: str | None = None, every: float = 1.0) -> None:
         self._pid, self._metrics_url, self._every = pid, metrics_url, every
         self._seen: list[dict[str, float]] = []
-        self.cpu_seconds = 0.0
+        self._thread: int | None = None
         self._over, self._pool = threading.Event(), ThreadPoolExecutor(1)
 
     def __enter__(self) -> Watch:
@@ -126,13 +125,17 @@ class Watch:
         """The most memory; of GPUs the number, mean utilisation in percent, and most memory."""
         return merge(self._seen)
 
+    def cpu_seconds(self) -> float:
+        """The processor time that looking in the background has taken; while it is entered."""
+        thread = self._thread
+        return 0.0 if thread is None else time.clock_gettime(time.pthread_getcpuclockid(thread))
+
     def _look(self) -> None:
         memory = {} if self._pid is None else {"memory_mib": memory_mib(self._pid)}
         metrics = "" if self._metrics_url is None else read_metrics(self._metrics_url)
         self._seen.append(memory | gpus(metrics))
 
     def _keep_looking(self) -> None:
+        self._thread = threading.get_ident()
         while not self._over.wait(self._every):
-            before = time.thread_time()
             self._look()
-            self.cpu_seconds += time.thread_time() - before

@@ -51,8 +51,7 @@ def readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_child_reads_and_its_prints_do_no_harm() -> None:
-    first = [Path("/x/first.jpg")]
-    with children(2, sys.executable, "fake", SETTINGS, pictures=first) as (ask, pids, versions):
+    with children(2, sys.executable, "fake", SETTINGS) as (ask, pids, versions):
         assert versions["numpy"][0].isdigit()
         assert len(set(pids)) == 2
         (line,) = ask(Path("/x/one.jpg"))

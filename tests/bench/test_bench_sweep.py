@@ -9,12 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
+from ppocr_bench import clients
 from ppocr_bench.cli import main
-from ppocr_bench.clients import Turn
+from ppocr_bench.clients import Turn, joined
 from ppocr_bench.errors import BenchError
 from ppocr_bench.fronts import OLD_PORTS, endpoint
+from ppocr_bench.pictures import blank
 from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
+from ppocr_bench.target import Serving
 from ppocr_bench.verbs.input_data import input_data
 from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
@@ -85,6 +88,35 @@ def test_only_what_can_be_measured_is_measured() -> None:
     for url in ("grpcs://a:1", "a:1"):
         with pytest.raises(BenchError, match="://HOST:PORT"):
             protocol_of(url)
+
+
+def test_loads_of_several_processes_count_where_all_of_them_ask() -> None:
+    answers = [Answer(n, "OK", n, n + 1.0) for n in range(3)]
+    run = joined([Run(0.5, 3.5, answers[:2]), Run(1.5, 4.0, answers[2:])], {"det": 1.0})
+    assert (run.begin, run.end, len(run.answers), run.cpu) == (1.5, 3.5, 3, {"det": 1.0})
+    assert len(run.counted()) == 2
+    apart = joined([Run(0.0, 1.0, []), Run(2.0, 3.0, [])], {})
+    assert (apart.begin, apart.end) == (0.0, 3.0)
+
+
+@pytest.mark.server
+def test_many_clients_ask_from_several_processes(
+    server: TritonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "available_cores", lambda: 4)
+    with clients.client_processes() as pool:
+        assert clients.shares_of(17, pool) == [9, 8]
+        assert clients.shares_of(7, pool) == [7]
+        load = clients.Load(f"grpc://{server.grpc_url}", [blank()])
+        found = clients.take(Serving([], server.pid), load, 17, 0.2, pool)
+        wrong = clients.Load(load.url, load.pictures, {"drop_score": 7})
+        refused = clients.take(Serving([]), wrong, 1, 0.0, pool)
+    assert set(found.run.statuses) == {"OK"}
+    assert len(found.run.answers) > 17
+    assert min(found.held["client_cpu_ms"], found.run.cpu["det"]) > 0
+    told = point("grpc", 1, [refused])
+    assert told["failed"] == len(refused.run.answers)
+    assert "drop_score" in told["error"]
 
 
 @pytest.fixture(scope="module")
