@@ -28,10 +28,6 @@ from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
-WARM_UP = (
-    'model_warmup { name: "zeros" batch_size: 2 inputs { key: "X" '
-    "value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }"
-)
 # Of three requests the first waits a second for others, the second is the queue's last.
 QUEUE = (
     "dynamic_batching { preferred_batch_size: 8 max_queue_delay_microseconds: 1000000 "
@@ -71,7 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     add_model(repository, "threads", config(more=threads), plus_one())
     add_model(repository, "merged", config(more=one + MERGE_TWO), batch_size())
     add_model(repository, "lookup", config(x="TYPE_INT64", dims="1", more=MERGE_TWO), lookup())
-    more = "optimization { graph { level: 2 } }" + parameter("execution_mode", "1") + WARM_UP
+    more = "optimization { graph { level: 2 } }" + parameter("execution_mode", "1")
     add_model(repository, "level", config(more=more), plus_one())
     add_model(repository, "auto", config(kind="KIND_AUTO"), plus_one())
     add_model(repository, "queue", config(more=QUEUE), plus_one())
@@ -158,11 +154,6 @@ def test_graph_level_and_execution_mode_arrive(running: TritonServer) -> None:
     assert "ORT_DISABLE_ALL" in line
     assert "ORT_PARALLEL" in line
     assert "ORT_ENABLE_ALL" in log_of(running, "named_0_0")
-
-
-def test_warm_up_ran_before_the_model_was_ready(client: Any) -> None:
-    row = np.ones((1, 4), np.float32)
-    np.testing.assert_array_equal(infer(client, "level", X=row)[0], row + 1)
 
 
 def test_default_model_filename(client: Any) -> None:

@@ -24,23 +24,21 @@ from ppocr_pipeline.options import default_options
 from ppocr_pipeline.orientation.page import Page, read_page
 from ppocr_pipeline.recognition import RecognitionPlan, line_warnings, sure_lines
 from ppocr_steps import triton_io
-from ppocr_steps.counters import Counters
-from ppocr_steps.departures import Departures
 from ppocr_steps.metrics import (
     CROPS,
     LINES,
     PICTURES,
-    REJECTED,
     WITHOUT_TEXT,
     Stopwatch,
     count_crops,
     step_seconds,
 )
 from ppocr_steps.model_call import Callers, call
-from ppocr_steps.refusals import Refusals, expect_waiting
+from ppocr_steps.refusals import expect_waiting
+from ppocr_steps.step import Step
 
 
-class TritonPythonModel:
+class TritonPythonModel(Step):
     """Crop the lines of a picture, read them, and drop the unsure ones."""
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -53,32 +51,16 @@ class TritonPythonModel:
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
         self.seconds = step_seconds(args["model_name"], ("crop", "read", "decode"))
-        self.counters = Counters(PICTURES, WITHOUT_TEXT, LINES, CROPS, REJECTED, self.seconds)
-        self.refusals = Refusals(self.counters)
-        self.departures = Departures()
+        self.count(PICTURES, WITHOUT_TEXT, LINES, CROPS, self.seconds)
         self.callers = Callers()
 
-    def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer every request on its own."""
-        return [self.answer_or_refuse(request) for request in requests]
-
     def finalize(self) -> None:
-        """Send what was counted, drop the metric handles, and end the threads."""
+        """End the threads, and what every step ends."""
         self.callers.close()
-        self.counters.close()
-        self.departures.close()
-
-    def answer_or_refuse(self, request: Any) -> Any:
-        """One answer. The picture leaves the pipeline here, read or refused."""
-        try:
-            return self.answer(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
-            return self.refusals.answer(request, error)
-        finally:
-            self.departures.leave(request)
+        super().finalize()
 
     def answer(self, request: Any) -> Any:
-        """One picture; a picture without boxes makes no call at all."""
+        """One picture, which leaves the pipeline; one without boxes makes no call at all."""
         expect_waiting(request)
         sent = triton_io.request_parameters(request, self.limits)
         options = self.plan.options(self.options, sent)
@@ -101,7 +83,7 @@ class TritonPythonModel:
         self.counters.add(PICTURES, 1)
         self.counters.add(LINES, len(sure))
         self.counters.add(WITHOUT_TEXT, len(sure) == 0)
-        return triton_io.response(
+        response = triton_io.response(
             ANGLE=np.array([page.angle], np.int32),
             BOXES=page.boxes[sure],
             BOX_SCORES=box_scores[page.places][sure],
@@ -110,6 +92,8 @@ class TritonPythonModel:
             WARNINGS=warnings if warned is None else np.append(warned, warnings),
             **triton_io.word_tensors([page.words[index] for index in sure]),
         )
+        self.departures.leave(request)
+        return response
 
     def pixels(self, request: Any) -> np.ndarray:
         """PIXELS as sent, or decoded from IMAGE by det_preprocess."""
