@@ -212,14 +212,15 @@ def _rows(page: Boxes, ids: np.ndarray) -> list[list[int]]:
 
 def _in_row(page: Boxes, index: int, row: list[int]) -> bool:
     """Whether a box stands in a row: level with it, and not over or under one of its boxes."""
-    height = float(page.height[index])
-    lower = min(height, float(page.height[row].min()))
+    lower = min(page.height[other] for other in (index, *row))
     if page.middle[index] - page.middle[row].mean() >= 0.5 * lower:
         return False
-    shared = np.minimum(page.right[row], page.right[index]) - np.maximum(
-        page.left[row], page.left[index]
+    left, right, height = page.left[index], page.right[index], page.height[index]
+    return all(
+        min(page.right[other], right) - max(page.left[other], left)
+        < 0.5 * min(page.width[other], height)
+        for other in row
     )
-    return bool((shared < 0.5 * np.minimum(page.width[row], height)).all())
 
 
 def _vertical_lines(page: Boxes, ids: np.ndarray) -> list[int]:

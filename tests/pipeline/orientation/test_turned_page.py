@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ppocr_pipeline.crop import crop_line
+from ppocr_pipeline.orientation import page as orientation_page
 from ppocr_pipeline.orientation.classifier import Classifier
 from ppocr_pipeline.orientation.find import SAMPLE
 from ppocr_pipeline.orientation.page import DOUBTFUL, Page
@@ -98,6 +101,21 @@ def test_a_few_lines_tell_the_angle(angle: int) -> None:
     assert found.angle == angle
     assert set(found.texts) == {UPRIGHT}
     assert networks.asked["cls"] == SAMPLE
+
+
+@pytest.mark.parametrize("angle", [0, 90])
+def test_lines_that_are_asked_first_are_cut_out_once(
+    angle: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[bytes] = []
+
+    def counted(pixels: np.ndarray, box: np.ndarray, *others: Any) -> np.ndarray:
+        cut.append(box.tobytes())
+        return crop_line(pixels, box, *others)
+
+    monkeypatch.setattr(orientation_page, "crop_line", counted)
+    assert read(Networks(garbage=0.3), (), angle).angle == angle
+    assert len(cut) == len(set(cut)) == LINES
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
