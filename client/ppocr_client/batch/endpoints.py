@@ -9,13 +9,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ppocr_client.batch.job import Job
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import AccessDenied, InvalidRequest, OcrError
-from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.protocol import backoff
 
@@ -50,28 +49,25 @@ class Endpoint:
 class Endpoints:
     """All servers; several threads use them at the same time."""
 
-    def __init__(
-        self,
-        clients: Sequence[OcrClient],
-        *,
-        model: str,
-        concurrency: int,
-        retries: int,
-        patience: float,
-    ) -> None:
-        """Prepare; `start` connects.
-
-        Args:
-            clients: One for each server, with `retries=0`.
-            model: The name of the pipeline on the servers.
-            concurrency: The largest number of requests in flight at each server.
-            retries: How often a request is sent again.
-            patience: Seconds without any ready server after which to give up.
-        """
-        self._all = [Endpoint(client, concurrency) for client in clients]
-        self._model, self._retries, self._patience = model, retries, patience
+    def __init__(self, job: Job) -> None:
+        """Prepare; `start` connects."""
+        self._job = job
+        self._all = [
+            Endpoint(
+                OcrClient(
+                    url,
+                    model=job.model,
+                    timeout=job.timeout,
+                    retries=0,
+                    token=job.token,
+                    tls=job.tls,
+                ),
+                job.concurrency,
+            )
+            for url in job.urls
+        ]
         self._changed, self._closed = threading.Condition(), threading.Event()
-        self._probes = ThreadPoolExecutor(len(clients), thread_name_prefix="ppocr-probe")
+        self._probes = ThreadPoolExecutor(len(job.urls), thread_name_prefix="ppocr-probe")
         self._deadline = 0.0  # when to give up, while none is ready
         self._reason = ""
 
@@ -79,22 +75,22 @@ class Endpoints:
         """Ask every server for the version of its model; those that do not answer are ejected."""
         list(self._probes.map(self._ask_version, self._all))
 
-    def read(self, picture: bytes, options: ReadOptions) -> tuple[OcrResult, str | None]:
+    def read(self, picture: bytes) -> tuple[OcrResult, str | None]:
         """A picture's result, and the version of the model that read it.
 
         Raises:
             OcrError: If it cannot be read, or failed after `retries` retries.
             NoServer: If no server is left.
         """
-        for attempt in range(self._retries + 1):
+        for attempt in range(self._job.retries + 1):
             endpoint = self._acquire()
             try:
-                result = endpoint.client.read(picture, **options)
+                result = endpoint.client.read(picture, **self._job.options)
             except InvalidRequest:
                 raise  # the picture is bad: every server refuses it
             except OcrError as error:
                 self._eject(endpoint, error)
-                if attempt == self._retries:
+                if attempt == self._job.retries:
                     raise
             else:
                 endpoint.failures = 0
@@ -127,7 +123,9 @@ class Endpoints:
                     raise NoServer(f"no server is left: {self._reason}")
                 left = None if ready else self._deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise NoServer(f"no server was ready for {self._patience:g} s: {self._reason}")
+                    raise NoServer(
+                        f"no server was ready for {self._job.patience:g} s: {self._reason}"
+                    )
                 self._changed.wait(left)
         raise NoServer("the run has ended")
 
@@ -138,7 +136,7 @@ class Endpoints:
                 return  # several requests failed together
             endpoint.ejected, endpoint.denied = True, isinstance(error, AccessDenied)
             if all(other.ejected for other in self._all):
-                self._deadline = time.monotonic() + self._patience
+                self._deadline = time.monotonic() + self._job.patience
             if not endpoint.denied and not self._closed.is_set():
                 self._probes.submit(self._probe, endpoint)
 
@@ -170,4 +168,4 @@ class Endpoints:
         except OcrError as error:
             self._eject(endpoint, error)
             return
-        endpoint.version = ",".join(info.models.get(self._model, ())) or None
+        endpoint.version = ",".join(info.models.get(self._job.model, ())) or None

@@ -6,61 +6,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ppocr_client.batch import LISTED
 from ppocr_client.batch.endpoints import Endpoints, NoServer
-from ppocr_client.batch.files import Options, read_file, write_file
+from ppocr_client.batch.files import read_file, write_file
+from ppocr_client.batch.job import Job
 from ppocr_client.batch.parts import Part
 from ppocr_client.batch.rows import TABLES, Row, RowStatus
-from ppocr_client.client import OcrClient
 from ppocr_client.documents.inputs import InputError
-from ppocr_client.documents.pages import Ranges, pages_in, wanted_pages
+from ppocr_client.documents.pages import pages_in, wanted_pages
 from ppocr_client.errors import MissingExtra, OcrError
-from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
-from ppocr_client.transport.base import Tls
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 PARTS_AT_A_TIME = 2  # so that the servers stay busy while the last documents of one are read
-
-
-@dataclass(frozen=True)
-class Job:
-    """How an archive is read.
-
-    Attributes:
-        urls: The servers.
-        model: The pipeline's name on them.
-        concurrency: The largest number of requests in flight at one server.
-        retries: How often a request is sent again.
-        timeout: Seconds for each request.
-        patience: Seconds without any ready server after which to give up.
-        form: "parquet" or "jsonl".
-        options: Of each request.
-        ranges: The wanted pages of a document; see `parse_pages`.
-        dpi: Pixels per inch for the pages of PDF files.
-        token: Sent with each request.
-        tls: Certificates, if the system's own are not to be used.
-        storage: The arguments of the buckets' filesystems.
-    """
-
-    urls: tuple[str, ...]
-    model: str = "ocr"
-    concurrency: int = 4
-    retries: int = 5
-    timeout: float = 60
-    patience: float = 300
-    form: str = "parquet"
-    options: ReadOptions = field(default_factory=lambda: ReadOptions())
-    ranges: Ranges | None = None
-    dpi: float = 200
-    token: str | None = None
-    tls: Tls | None = None
-    storage: Options = field(default_factory=dict)
 
 
 class PartSummary(NamedTuple):
@@ -87,19 +49,7 @@ class PartReader:
             count: Called with whether a document failed, as soon as it is finished, in any thread.
         """
         self._job, self._count = job, count
-        clients = [
-            OcrClient(
-                url, model=job.model, timeout=job.timeout, retries=0, token=job.token, tls=job.tls
-            )
-            for url in job.urls
-        ]
-        self._servers = Endpoints(
-            clients,
-            model=job.model,
-            concurrency=job.concurrency,
-            retries=job.retries,
-            patience=job.patience,
-        )
+        self._servers = Endpoints(job)
         # These bound the memory: open files and pages in flight. One more of each than the servers
         # take keeps the servers busy.
         slots = len(job.urls) * job.concurrency + 1
@@ -144,7 +94,7 @@ class PartReader:
         try:
             pages = self._document(path)
         except (OcrError, MissingExtra, OSError) as error:
-            reason = str(error) or type(error).__name__
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             row = Row(path, "failed", reason, None, None, None, time.perf_counter() - start)
         else:
             row = _row_of(path, pages, time.perf_counter() - start)
@@ -167,7 +117,7 @@ class PartReader:
 
     def _page(self, load: Callable[[int], bytes], number: int, count: int) -> _Page:
         try:
-            result, version = self._servers.read(load(number - 1), self._job.options)
+            result, version = self._servers.read(load(number - 1))
         except OcrError as error:
             return _Page(number, error=f"page {number}: {error}" if count > 1 else str(error))
         return _Page(number, result, version)

@@ -15,7 +15,7 @@ from ppocr_client.batch import LISTED
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero, whole
-from ppocr_client.commands.arguments import INTERRUPTED, log, token_of
+from ppocr_client.commands.arguments import INTERRUPTED, log, log_failure, token_of
 from ppocr_client.commands.progress import Progress
 from ppocr_client.documents.inputs import STDIN, InputError
 from ppocr_client.documents.pages import parse_pages
@@ -23,7 +23,7 @@ from ppocr_client.errors import MissingExtra
 from ppocr_client.options import given_options
 
 if TYPE_CHECKING:
-    from ppocr_client.batch.reader import Job
+    from ppocr_client.batch.job import Job
     from ppocr_client.batch.rows import RowStatus
 
 HELP = "read archives of millions of files through one or many servers"
@@ -154,7 +154,7 @@ def _read(args: argparse.Namespace, outcome: Outcome, paths: Sequence[str], firs
 
 
 def _job(args: argparse.Namespace) -> Job:
-    from ppocr_client.batch.reader import Job
+    from ppocr_client.batch.job import Job
 
     return Job(
         urls=tuple(dict.fromkeys(args.url or [DEFAULT_URL])),
@@ -177,7 +177,7 @@ def _report(args: argparse.Namespace, outcome: Outcome) -> int:
     """Report the outcome; 0 if everything was read, else 1."""
     del outcome.failures[LISTED:]
     for failure in outcome.failures:
-        log(f"{failure.path}: {failure.error}")
+        log_failure(failure.path, failure.error or "")
     if outcome.failed > len(outcome.failures):
         log(f"and {outcome.failed - len(outcome.failures)} more, whose rows say status failed")
     if outcome.failed:

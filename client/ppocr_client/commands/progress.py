@@ -39,7 +39,7 @@ class Progress:
             if last or now - self._written > self._period:
                 self._written = now
                 line = describe(self._done, self._total, self._failed, now - self._start)
-                self._stream.write(f"\r\x1b[K{line}" if self._shown else f"{line}\n")
+                self._stream.write(f"\r\x1b[K{line}" if self._shown else f"ppocr-client: {line}\n")
                 self._stream.flush()
 
     def clear(self) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import random
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ppocr_client.client import OcrClient
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero
-from ppocr_client.commands.arguments import client_of, log, read_settings
+from ppocr_client.commands.arguments import client_of, log, log_failure, read_settings
 from ppocr_client.commands.read import result_path, write
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
@@ -62,11 +66,11 @@ def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     arrivals = ArrivalTracker(args.settle)
-    with client_of(args) as client:
+    with _interrupted() as interrupted, client_of(args) as client:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
-            _watch(client, arrivals, args)
+            _watch(client, arrivals, args, interrupted)
         except KeyboardInterrupt:
             pass  # the way to end it
         except OcrError as error:  # the server refuses every request, for example a wrong token
@@ -76,6 +80,26 @@ def run(args: argparse.Namespace) -> int:
             log(f"{args.folder} is gone: {error}")
             return 1
         return _report(arrivals)
+
+
+@contextlib.contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """An event set at Ctrl-C, beside KeyboardInterrupt, which is lost in the midst of a clean-up.
+
+    Python drops what is raised in a weak reference's callback, as thread pools have.
+    """
+    event = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        if not event.is_set():  # do not interrupt the shutdown
+            event.set()
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -96,16 +120,21 @@ def _check(args: argparse.Namespace) -> None:
             )
 
 
-def _watch(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace) -> None:
+def _watch(
+    client: OcrClient,
+    arrivals: ArrivalTracker,
+    args: argparse.Namespace,
+    interrupted: threading.Event,
+) -> None:
     def was_read(document: Document) -> bool:
         return is_current(result_path(args, document, several=True), document)
 
-    while True:
+    while not interrupted.is_set():
         start = time.monotonic()
         arrivals.update(_found(args), was_read, start)
         listing = time.monotonic() - start
         if not _read(client, arrivals, args):
-            _wait_for(client)
+            _wait_for(client, interrupted)
         if args.once and not arrivals.waiting():
             return
         time.sleep(max(args.settle / 2, QUIET * listing))
@@ -129,18 +158,18 @@ def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace)
         reason = write(read, args, several=True)
         arrivals.finish(document, state, reason)
         if reason:
-            log(f"{document.source}: {reason}")
+            log_failure(document.source, reason)
         else:
             sys.stdout.write(f"{result_path(args, document, several=True)}\n")
             sys.stdout.flush()
     return True
 
 
-def _wait_for(client: OcrClient) -> None:
+def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
     log(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
         time.sleep(backoff(attempt, random.random()))  # nosec B311 # not for secrets
-        if client.server_ready():
+        if interrupted.is_set() or client.server_ready():
             return
 
 
@@ -149,7 +178,7 @@ def _report(arrivals: ArrivalTracker) -> int:
     waiting = arrivals.waiting()
     for document, reason in arrivals.failures.items():
         if document not in waiting:
-            log(f"{document.source}: {reason}")
+            log_failure(document.source, reason)
     failed = len(arrivals.failures.keys() - waiting.keys())
     log(f"{arrivals.read} read, {failed} failed, {len(waiting)} not read yet")
     return 1 if failed or waiting else 0

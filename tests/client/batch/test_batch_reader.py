@@ -11,11 +11,11 @@ import pytest
 from client.samples import BLANK, SIGN, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
 from PIL import Image
 
-from ppocr_client import OcrClient
 from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import check_output, find_files, names_in
+from ppocr_client.batch.job import Job
 from ppocr_client.batch.parts import scan_output, split_parts
-from ppocr_client.batch.reader import Job, PartReader
+from ppocr_client.batch.reader import PartReader
 from ppocr_client.batch.rows import TABLES, Row
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.errors import ImageError, ModelNotFound
@@ -104,10 +104,8 @@ def test_a_row_holds_the_warnings(server, archive, tmp_path):
     assert row["pages"][0]["warnings"][0].startswith(SQUEEZED)
 
 
-def endpoints_of(urls, **settings) -> Endpoints:
-    values = {"model": "ocr", "concurrency": 1, "retries": 5, "patience": 30.0, **settings}
-    clients = [OcrClient(url, retries=0, model=values["model"]) for url in urls]
-    return Endpoints(clients, **values)
+def endpoints_of(*urls: str, **settings) -> Endpoints:
+    return Endpoints(Job(urls, **{"concurrency": 1, "patience": 30.0, **settings}))
 
 
 def read_all(servers: Endpoints, pictures: list[bytes]) -> list:
@@ -115,7 +113,7 @@ def read_all(servers: Endpoints, pictures: list[bytes]) -> list:
     servers.start()
     try:
         with ThreadPoolExecutor(len(pictures)) as pool:
-            reads = [pool.submit(servers.read, picture, {}) for picture in pictures]
+            reads = [pool.submit(servers.read, picture) for picture in pictures]
         return [read.exception() or read.result() for read in reads]
     finally:
         servers.close()
@@ -123,7 +121,7 @@ def read_all(servers: Endpoints, pictures: list[bytes]) -> list:
 
 @pytest.mark.server
 def test_requests_to_a_server_that_is_away_go_to_another(server):
-    servers = endpoints_of([NOBODY, server.grpc_url])
+    servers = endpoints_of(NOBODY, server.grpc_url)
     answers = read_all(servers, [SIGN.read_bytes(), BLANK, b"no picture"])
     result, version = answers[0]
     assert [line.text for line in result.lines] == TEXTS
@@ -134,7 +132,7 @@ def test_requests_to_a_server_that_is_away_go_to_another(server):
 
 def test_without_any_server_it_ends_after_some_patience():
     start = time.monotonic()
-    answers = read_all(endpoints_of([NOBODY], patience=0.7), [BLANK, BLANK])
+    answers = read_all(endpoints_of(NOBODY, patience=0.7), [BLANK, BLANK])
     assert time.monotonic() - start < 20
     assert all(isinstance(answer, NoServer) for answer in answers)
     assert "no server was ready for 0.7 s: cannot connect to grpc://127.0.0.1:1" in str(answers[0])
@@ -142,7 +140,7 @@ def test_without_any_server_it_ends_after_some_patience():
 
 @pytest.mark.server
 def test_a_server_without_the_model_is_none(server):
-    servers = endpoints_of([server.grpc_url], model="orc", patience=0.5, retries=1)
+    servers = endpoints_of(server.grpc_url, model="orc", patience=0.5, retries=1)
     (answer,) = read_all(servers, [BLANK])
     assert isinstance(answer, NoServer | ModelNotFound)
     assert "orc" in str(answer)

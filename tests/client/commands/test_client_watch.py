@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
 
 from ppocr_client.cli import main
+from ppocr_client.commands import watch
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
@@ -89,6 +91,22 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
             return watch
 
         yield started
+
+
+def test_ctrl_c_ends_it_also_when_the_interrupt_is_lost(tmp_path, monkeypatch):
+    def lost(_) -> dict:
+        calls.append("found")
+        assert len(calls) == 1
+        with contextlib.suppress(KeyboardInterrupt):  # as in the callback of a weak reference
+            os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    calls: list[str] = []
+    monkeypatch.setattr(watch, "_found", lost)
+    before = signal.getsignal(signal.SIGINT)
+    order = ["watch", str(tmp_path), "--out", str(tmp_path / "out"), "--settle", "0.01"]
+    assert main([*order, "--url", "grpc://127.0.0.1:1"]) == 0
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def eventually(condition: Callable[[], bool], watch: Watch) -> None:
