@@ -88,6 +88,6 @@ $(RELEASE): pyproject.toml constraints.txt
 	@touch $@
 
 $(DEV): $(DEMO)
-	@echo "== test tools: 104 more packages, 1.0 GB on disk"
+	@echo "== test tools: 94 more packages, 0.7 GB on disk"
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch $@

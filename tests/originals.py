@@ -1,4 +1,4 @@
-"""Environments of their own for the programs whose clients are served, in `build/`."""
+"""Environments of their own for the programs that use the server, in `build/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ BUILD = Path(__file__).parents[1] / "build"
 
 
 def environment(name: str, *packages: str) -> str:
-    """The Python of an environment with these packages, which is made where it is not there."""
+    """The Python of an environment with these packages, which is made where it is not there.
+
+    Args:
+        name: Of its folder.
+        packages: What pip is to install; `-e` before a folder of the project.
+
+    Raises:
+        CalledProcessError: If pip cannot install them; it says why.
+    """
     folder = BUILD / f"{name}_environment"
     python, made_with = str(folder / "bin" / "python"), folder / "packages.txt"
     wanted = "\n".join(packages)

@@ -23,12 +23,10 @@ VERBS = {
     "parity": "the served pipeline reads what PaddleOCR's own pipeline reads, line for line",
     "accuracy": "boxes, texts, order and words against what is known, beside other readers",
     "latency": "what one request takes, beside the bare networks on the same tensors",
-    "sweep": "throughput and latency under rising load, on Triton's and on the old ports",
-    "gateway": "processor time of the gateway for a request, beside a client of Triton",
+    "sweep": "throughput and latency under rising load, over every port; processor time by step",
     "input-data": "pictures as an input file of Triton's own load generator, perf_analyzer",
     "consistency": "many clients get, to the byte, the answers that one gets alone",
     "overload": "far more requests than can be served; the peak is kept, the rest refused at once",
-    "soak": "hours of mixed requests; answers stay right, memory, files and latency stay flat",
     "peers": "the same pictures and weights through every way to serve them, side by side",
     "tune": "how this machine is used best for these pictures, as a `triton:` section",
     "machine": "`tune` and `sweep` of a machine in one file, which `report` compares with others'",
@@ -39,9 +37,11 @@ VERBS = {
 #: Old names: the verb that it is now, and what differs from that verb's defaults.
 LINES = {"lines": [1, 10, 50, 100, 300, 1000], "no_samples": True, "pages": 0, "rounds": 5}
 ENDPOINT = {"protocol": ["grpc", "paddle-rpc", "paddle-http"], "blank": True, "concurrency": [8]}
+GATEWAY = {"protocol": ["grpc", "gateway"], "concurrency": [1]}
 OLD: dict[str, tuple[str, dict[str, Any]]] = {
     "lines": ("latency", LINES),
     "endpoint": ("sweep", ENDPOINT | {"rounds": 7, "seconds": 2.0}),
+    "gateway": ("sweep", GATEWAY),
 }
 
 

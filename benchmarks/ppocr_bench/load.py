@@ -22,7 +22,9 @@ MOST_AT_ONCE = 4096  # threads of an open loop
 
 
 class Status(str):
-    """The gRPC status name with which a request ended."""
+    """The gRPC status name with which a request ended, and what was said of it."""
+
+    said: str = ""
 
 
 def in_turns(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,8 +21,12 @@ from ppocr_bench.options import Options, at_least
 from ppocr_converters.pictures.render import encode_page, render_pages
 from ppocr_converters.pictures.render_canvas import Truth
 from ppocr_converters.pictures.render_evaluation import KINDS, evaluation_pages
+from ppocr_converters.pictures.render_layouts import LAYOUTS, render_layout
 
 TRUTH = "truth.json"
+SKEWS = (0, 3, -5, 15)  # degrees
+#: Layouts without columns of text, which are also read in perspective.
+IN_PERSPECTIVE = ("one_column", "receipt", "table", "form", "poem")
 
 
 class Picture(NamedTuple):
@@ -87,6 +92,18 @@ def evaluation(kinds: Sequence[str] | None, limit: int | None, seed: int) -> lis
         Picture(page.name, encode_page(page), page.lines, kind)
         for kind, page in evaluation_pages(kinds, limit, seed)
     ]
+
+
+def layouts(count: int) -> list[Picture]:
+    """So many pages of each layout whose order is known, each straight, skewed, in perspective."""
+    found = []
+    for seed, name in product(range(count), LAYOUTS):
+        views: list[dict[str, Any]] = [{"skew": skew} for skew in SKEWS]
+        views += [{"perspective": True}] if name in IN_PERSPECTIVE else []
+        pages = [render_layout(name, seed, **view) for view in views]
+        kind = f"layout {name}"
+        found += [Picture(page.name, encode_page(page), page.lines, kind) for page in pages]
+    return found
 
 
 def read_picture(path: Path, truth: Sequence[Truth] | None = None) -> Picture:

@@ -1,4 +1,4 @@
-"""What the processes of a server hold and use: processor time, memory, files, threads."""
+"""What the processes of a server use: processor time and memory, and what its GPUs do."""
 
 from __future__ import annotations
 
@@ -10,33 +10,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.server_statistics import gpus, read_metrics
 from ppocr_server.watch.stub_processes import stub_of
-
-SHARED_MEMORY = Path("/dev/shm")  # nosec B108 # the folder itself
-PREFIX = "shm-region-prefix-name="
-MIB = 2**20
-
-
-class Snapshot(NamedTuple):
-    """What a server and the processes it started hold at one moment, `seconds` after the first.
-
-    Memory is the proportional set size: pages that several processes share count once. `regions`
-    are of the server's shared memory, of which `shared_mib` are in use.
-    """
-
-    seconds: float
-    memory_mib: float
-    shared_mib: float
-    regions: int
-    files: int
-    threads: int
-    processes: tuple[int, ...]
 
 
 def family(pid: int) -> list[Any]:
@@ -48,17 +28,16 @@ def family(pid: int) -> list[Any]:
         raise BenchError(f"the server's process {pid} is not there (any more)") from error
 
 
-def process_snapshot(pid: int, begin: float = 0.0) -> Snapshot:
-    """What a server holds now, `begin` being 0 of its seconds.
+def memory_mib(pid: int) -> float:
+    """What a server's processes hold now, pages that several of them share counted once (PSS).
 
     Raises:
         BenchError: the process is not there, or belongs to another user.
     """
-    held: list[tuple[int, float, int, int]] = []
+    sizes: list[int] = []
     for process in family(pid):
         try:
-            pss = process.memory_full_info().pss
-            held.append((process.pid, pss, process.num_fds(), process.num_threads()))
+            sizes.append(process.memory_full_info().pss)
         except psutil.NoSuchProcess:  # It ended since they were listed.
             continue
         except psutil.AccessDenied as error:
@@ -66,16 +45,7 @@ def process_snapshot(pid: int, begin: float = 0.0) -> Snapshot:
                 f"process {pid} may not be looked into: run this as the user who started the "
                 "server, or leave --pid out"
             ) from error
-    sizes = [path.stat().st_blocks * 512 for path in _regions(pid)]
-    pids, memory, files, threads = zip(*held, strict=True)
-    seconds, used = time.monotonic() - begin, (sum(memory) / MIB, sum(sizes) / MIB)
-    return Snapshot(seconds, *used, len(sizes), sum(files), sum(threads), tuple(sorted(pids)))
-
-
-def _regions(pid: int) -> list[Path]:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-    prefix = next((word.partition(PREFIX)[2] for word in words if PREFIX in word), None)
-    return [path for path in SHARED_MEMORY.iterdir() if prefix and path.name.startswith(prefix)]
+    return sum(sizes) / 2**20
 
 
 def peak_memory_mib(pid: int) -> float:
@@ -126,22 +96,21 @@ def merge(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 class Watch:
-    """Takes `snapshots` of a server in the background; what is None is not looked at.
+    """Looks at a server's memory and GPUs in the background; what is None is not looked at.
 
-    `check` and leaving raise BenchError where the process or the metrics are not there (any more).
+    Entering and leaving raise BenchError where process or metrics are not there (any more).
     """
 
     def __init__(self, pid: int | None, metrics_url: str | None = None, every: float = 1.0) -> None:
         self._pid, self._metrics_url, self._every = pid, metrics_url, every
-        self.snapshots: list[Snapshot] = []
-        self._gpus: list[dict[str, float]] = []
+        self._seen: list[dict[str, float]] = []
+        self._thread: int | None = None
         self._over, self._pool = threading.Event(), ThreadPoolExecutor(1)
 
     def __enter__(self) -> Watch:
         """Look once, which shows that it can be done, and go on looking."""
-        self._begin = time.monotonic()
-        self._take()
-        self._looking = self._pool.submit(self._keep_taking)
+        self._look()
+        self._looking = self._pool.submit(self._keep_looking)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -151,22 +120,22 @@ class Watch:
         if kind is None:
             self._looking.result()
 
-    def check(self) -> None:
-        """Raise what went wrong in the background."""
-        if self._looking.done():
-            self._looking.result()
-
     @property
-    def gpus(self) -> dict[str, float]:
-        """Number of GPUs, mean utilisation in percent, largest memory; nothing without a GPU."""
-        return merge(self._gpus)
+    def held(self) -> dict[str, float]:
+        """The most memory; of GPUs the number, mean utilisation in percent, and most memory."""
+        return merge(self._seen)
 
-    def _take(self) -> None:
-        if self._pid is not None:
-            self.snapshots.append(process_snapshot(self._pid, self._begin))
-        if self._metrics_url is not None and (found := gpus(read_metrics(self._metrics_url))):
-            self._gpus.append(found)
+    def cpu_seconds(self) -> float:
+        """The processor time that looking in the background has taken; while it is entered."""
+        thread = self._thread
+        return 0.0 if thread is None else time.clock_gettime(time.pthread_getcpuclockid(thread))
 
-    def _keep_taking(self) -> None:
+    def _look(self) -> None:
+        memory = {} if self._pid is None else {"memory_mib": memory_mib(self._pid)}
+        metrics = "" if self._metrics_url is None else read_metrics(self._metrics_url)
+        self._seen.append(memory | gpus(metrics))
+
+    def _keep_looking(self) -> None:
+        self._thread = threading.get_ident()
         while not self._over.wait(self._every):
-            self._take()
+            self._look()

@@ -115,6 +115,26 @@ def read_result(path: Path) -> Mapping[str, Any]:
     return result
 
 
+class JsonLines:
+    """Objects in a file, one a line, which a later run goes on from; without a file, in memory."""
+
+    def __init__(self, path: Path | None, keys: Sequence[str]) -> None:
+        """Read what is there; BenchError where it has other keys."""
+        self._path, self.rows = path, list[dict[str, Any]]()
+        try:
+            texts = path.read_text("utf-8").splitlines() if path and path.is_file() else ()
+            self.rows += [{key: row[key] for key in keys} for row in map(json.loads, texts)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BenchError(f"{path} was not written by --resume: {error!r}") from error
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keep one more."""
+        self.rows.append(row)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 class Table(NamedTuple):
     """Rows of text and figures; None stands where nothing was measured.
 

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ppocr_bench import old_ports
-from ppocr_bench.load import Send
+from ppocr_bench import fronts
+from ppocr_bench.load import Send, Status
 from ppocr_bench.options import Options
 from ppocr_bench.pictures import Picture
+from ppocr_bench.record import OK
+from ppocr_client.errors import OcrError
 from ppocr_client.transport.base import Infer, Transport, connect, parse_url
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -31,11 +33,15 @@ Bytes = dict[str, bytes]
 
 
 class Serving(NamedTuple):
-    """A server: its addresses, tritonserver's process id and metrics address where known."""
+    """A server: its addresses, tritonserver's process id and metrics address where known.
+
+    `fronts` are the process ids of what was started before it, by address.
+    """
 
     urls: list[str]
     pid: int | None = None
     metrics_url: str | None = None
+    fronts: Mapping[str, int] = {}
 
 
 @contextlib.contextmanager
@@ -48,10 +54,14 @@ def serving(
         return
     with TritonServer(args.repository) as server, contextlib.ExitStack() as opened:
         urls = {"grpc": f"grpc://{server.grpc_url}", "http": f"http://{server.http_url}"}
-        if set(protocols) & set(old_ports.PROTOCOLS):
-            urls |= opened.enter_context(old_ports.endpoint(urls["grpc"]))
+        before: dict[str, int] = {}
+        for start, names in ((fronts.endpoint, fronts.OLD_PORTS), (fronts.gateway, ["gateway"])):
+            if set(protocols) & set(names):
+                front = opened.enter_context(start(urls["grpc"]))
+                urls |= front.urls
+                before |= dict.fromkeys(front.urls.values(), front.pid)
         wanted = [urls[protocol] for protocol in protocols]
-        yield Serving(wanted, server.pid, f"http://{server.metrics_url}/metrics")
+        yield Serving(wanted, server.pid, f"http://{server.metrics_url}/metrics", before)
 
 
 @contextlib.contextmanager
@@ -69,8 +79,8 @@ def sender(
     timeout: float = TIMEOUT,
 ) -> Iterator[Send]:
     """What sends the pictures in turn and looks at no answer; several threads may share it."""
-    if url.partition("://")[0] in old_ports.PROTOCOLS:
-        with old_ports.old_port(url) as ask:
+    if url.partition("://")[0] in fronts.PROTOCOLS:
+        with fronts.asked(url) as ask:
             yield lambda number: bool(ask(pictures[number % len(pictures)].data))
         return
     images = [np.array([one.data], np.object_) for one in pictures]
@@ -79,16 +89,32 @@ def sender(
         yield lambda number: bool(transport.send(requests[number % len(requests)], timeout))
 
 
+def told(send: Send) -> Send:
+    """Sends, and tells how the request ended; what no server has answered is raised."""
+
+    def ask(number: int) -> Status:
+        try:
+            send(number)
+        except OcrError as error:
+            if error.status is None:
+                raise
+            status = Status(error.status)
+            status.said = str(error)
+            return status
+        return Status(OK)
+
+    return ask
+
+
 def infer(
     transport: Transport,
     data: bytes,
-    model: str = "ocr",
     parameters: Mapping[str, Any] | None = None,
     timeout: float = TIMEOUT,
 ) -> Bytes:
     """Ask for a picture; the bytes of every tensor of the answer, or one of OcrClient's errors."""
     image = np.array([data], np.object_)
-    answer = transport.send(Infer(model, {"IMAGE": image}, parameters or {}), timeout)
+    answer = transport.send(Infer("ocr", {"IMAGE": image}, parameters or {}), timeout)
     return {name: raw(array) for name, array in sorted(answer.items())}
 
 

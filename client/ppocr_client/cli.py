@@ -13,7 +13,7 @@ from importlib import metadata
 
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import batch, doctor, read, ui, watch
-from ppocr_client.commands.arguments import HelpFormatter
+from ppocr_client.commands.arguments import INTERRUPTED, HelpFormatter, Parser
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.options import given_options, request_parameters
@@ -29,21 +29,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         _check(args)
-    except (ValueError, OSError) as error:  # a certificate that cannot be read is an OSError
-        parser.error(str(error))
+    except ValueError as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
     try:
         return int(args.run(args))
     except InputError as error:
-        parser.error(str(error))
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of the output has closed it; Python's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ppocr-client", description="Read text from pictures with PaddleOCR on Triton."
     )
     parser.add_argument(
@@ -66,6 +68,10 @@ def _check(args: argparse.Namespace) -> None:
     for url in [args.url] if isinstance(args.url, str) else args.url or [DEFAULT_URL]:
         Protocol(url, (args.model, "detect", "recognize"), args.timeout, 0, args.tls)
     if args.tls is not None:
-        args.tls.context()
+        try:
+            args.tls.context()
+        except OSError as error:  # ssl.SSLError is one
+            named = ", ".join(filter(None, files))
+            raise ValueError(f"cannot use the PEM files {named}: {error}") from None
     request_parameters(given_options(vars(args)))
     parse_pages(getattr(args, "pages", None) or "1")

@@ -142,9 +142,13 @@ _UNLOADED = re.compile(r"has no available versions")
 _CONNECTION_REASONS = {
     "connection refused": re.compile("refused|connect call failed", re.IGNORECASE),
     "the host name cannot be resolved": re.compile(
-        "DNS resolution failed|name resolution|Name or service not known", re.IGNORECASE
+        "resolving|DNS resolution failed|name resolution|Name or service not known", re.IGNORECASE
     ),
 }
+# What does not speak the protocol of an address, as gRPC, http.client and aiohttp say.
+_OTHER_PROTOCOL = re.compile(
+    "BadStatusLine|Bad status line|Expected HTTP/|Socket closed|Failed parsing HTTP/2"
+)
 
 
 def error_of_status(status: str, reason: str) -> OcrError:
@@ -175,6 +179,12 @@ def error_of_http(code: int, reason: str) -> OcrError:
 def connection_error(address: str, detail: str) -> ServerUnavailable:
     """The error for a connection that failed, given the transport's own words for it."""
     known = (reason for reason, words in _CONNECTION_REASONS.items() if words.search(detail))
+    if _OTHER_PROTOCOL.search(detail):
+        return ServerUnavailable(
+            f"cannot connect to {address}: what answers there speaks another protocol. Triton has "
+            "HTTP at port 8000 and gRPC at port 8001 unless told otherwise",
+            "UNAVAILABLE",
+        )
     return ServerUnavailable(
         f"cannot connect to {address}: {next(known, detail)}; is the server running there? "
         f"Start one with `ppocr-serve`, or try `ppocr-client doctor --url {address} --wait 60`",

@@ -55,7 +55,7 @@ def open_onnxruntime(path: Path, spec: EngineSpec) -> Session:
     Raises:
         EngineError: ONNX Runtime is not installed, lacks a provider, or cannot load the file.
     """
-    session = _open(path, spec)
+    session = open_inference_session(path, spec)
     options = _run_options(spec)
     inputs, overridable, outputs = (
         graph_tensors(((one.name, one.type, one.shape) for one in nodes), TRITON_TYPES, NAME)
@@ -84,7 +84,8 @@ def open_onnxruntime(path: Path, spec: EngineSpec) -> Session:
     )
 
 
-def _open(path: Path, spec: EngineSpec) -> onnxruntime.InferenceSession:
+def open_inference_session(path: Path, spec: EngineSpec) -> onnxruntime.InferenceSession:
+    """ONNX Runtime's own session of it, see `open_onnxruntime`."""
     runtime = import_engine(NAME)
     chosen = providers(spec)
     wanted = [name for name, _ in chosen]

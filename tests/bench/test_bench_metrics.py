@@ -7,11 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppocr_bench.accuracy.metrics import compare, edit_distance, fold, percent, word_overlap
-from ppocr_bench.accuracy.reading_order import order_error
+from ppocr_bench import pictures
+from ppocr_bench.accuracy.metrics import (
+    compare,
+    edit_distance,
+    fold,
+    order_error,
+    percent,
+    word_overlap,
+)
 from ppocr_bench.errors import BenchError
 from ppocr_bench.pictures import read_labels
 from ppocr_converters.pictures.render_canvas import Truth
+from ppocr_converters.pictures.render_layouts import LAYOUTS
 from ppocr_pipeline.pipeline import Line
 
 words = st.text("ab ，", max_size=8)
@@ -118,3 +126,14 @@ def test_the_order_error_is_the_share_of_pairs_in_the_wrong_order() -> None:
     pieces = np.array([truth[0], truth[0], truth[2], truth[1], truth[3] + 500])  # the last on none
     assert order_error(truth, pieces) == pytest.approx(1 / 5)
     assert order_error(truth, truth[:0]) == 0
+
+
+def test_layouts_are_straight_skewed_and_in_perspective(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {name: LAYOUTS[name] for name in ("poem", "two_columns")}
+    monkeypatch.setattr(pictures, "LAYOUTS", known)
+    monkeypatch.setattr(pictures, "SKEWS", (0, 3))
+    found = pictures.layouts(1)
+    assert [one.kind for one in found] == ["layout poem"] * 3 + ["layout two_columns"] * 2
+    assert len({one.name for one in found}) == 5
+    assert all(one.truth for one in found)
+    assert pictures.layouts(0) == []

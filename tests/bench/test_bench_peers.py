@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from ppocr_bench.load import closed_loop
 from ppocr_bench.peers import children as processes
 from ppocr_bench.peers.children import Peer, Running, child, children, read_line
 from ppocr_bench.peers.environments import REQUIREMENTS, ensure_environment
-from ppocr_bench.peers.rounds import Rounds
+from ppocr_bench.peers.rounds import Rounds, ratio
 from ppocr_bench.peers.table import PEERS, weights_of
 from ppocr_bench.pictures import Picture
 from ppocr_converters.pictures.render_canvas import Truth
@@ -50,8 +51,7 @@ def readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_child_reads_and_its_prints_do_no_harm() -> None:
-    first = [Path("/x/first.jpg")]
-    with children(2, sys.executable, "fake", SETTINGS, pictures=first) as (ask, pids, versions):
+    with children(2, sys.executable, "fake", SETTINGS) as (ask, pids, versions):
         assert versions["numpy"][0].isdigit()
         assert len(set(pids)) == 2
         (line,) = ask(Path("/x/one.jpg"))
@@ -132,8 +132,16 @@ def test_peers_take_turns_and_are_compared() -> None:
         assert min(row["peak_memory_mib"], row["first_answer_s"], row["cpu_seconds"]) > 0
         assert (row["end_to_end_percent"], row["exact_percent"]) == (50, 50)
     for mine, theirs in zip(rows[::2], rows[1::2], strict=True):
-        ratio = mine["pictures_per_second"] / theirs["pictures_per_second"]
-        assert (mine["times"], theirs["times"]) == (1, pytest.approx(ratio))
+        pairs = zip(mine["rounds"], theirs["rounds"], strict=True)
+        assert mine["times"] == mine["cpu_times"] == 1
+        assert theirs["times"] == pytest.approx(median(a / b for a, b in pairs))
+
+
+def test_a_ratio_is_that_of_the_median_round() -> None:
+    ours, theirs = ([{"cpu": value} for value in values] for values in ((2, 8, 3), (1, 2, 2)))
+    assert ratio(ours, theirs, "cpu") == 2  # of 2, 4 and 1.5
+    assert ratio(ours, theirs[:1], "cpu") == 2  # rounds that both have had
+    assert ratio(ours, [{"cpu": 0}], "cpu") is None
 
 
 def test_a_run_goes_on_from_the_turns_that_were_kept(tmp_path: Path) -> None:

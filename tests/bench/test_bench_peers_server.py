@@ -9,8 +9,8 @@ import pytest
 
 from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
-from ppocr_bench.networks import Networks, read_setting
-from ppocr_bench.old_ports import endpoint
+from ppocr_bench.fronts import endpoint
+from ppocr_bench.networks import Networks, lines_of, read_setting
 from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -40,13 +40,15 @@ def test_both_engines_run_the_same_networks(repository: Path, served_by_openvino
     one, other = Networks(repository, single=True), Networks(served_by_openvino)
     assert {(s.spec.threads, s.instances) for s in one.settings.values()} == {(1, 1)}
     assert {s.spec.backend for s in other.settings.values()} == {"openvino"}
-    work = one.work_of(picture)
-    assert work.lines == other.work_of(picture).lines > 3
-    found, same = one.det(work.det[0])[0], other.det(work.det[0])[0]
+    _, work = one.read(picture)
+    assert lines_of(work) == lines_of(other.read(picture)[1]) > 3
+    (name, feed), *rest = work
+    assert name == "det"
+    found, same = (networks.sessions[name](feed)[0] for networks in (one, other))
     assert np.abs(found - same).max() < 1e-3
-    for feed in work.rec[:3]:
-        indices, probabilities = one.rec(feed)
-        other_indices, other_probabilities = other.rec(feed)
+    for name, feed in rest[:3]:
+        indices, probabilities = one.sessions[name](feed)
+        other_indices, other_probabilities = other.sessions[name](feed)
         assert np.array_equal(indices, other_indices)
         assert np.abs(probabilities - other_probabilities).max() < 1e-3
     other.run(work)
@@ -78,13 +80,14 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
     command = ["peers", "--json", "--repository", str(repository), "--peers", "bound"]
     command += ["--onnx", str(repository.parent / "onnx"), "--kinds", "plain", "--limit", "1"]
     command += ["--clients", "1,2", "--rounds", "1", "--seconds", "0.2"]
-    with endpoint(f"grpc://{server.grpc_url}") as old:
+    with endpoint(f"grpc://{server.grpc_url}") as front:
+        old = front.urls
         assert main([*command, "--paddle-serving", old["paddle-rpc"]]) == 0
     report = json.loads(capsys.readouterr().out)
     rows = report["tables"]["peers"]["rows"]
-    mine, served = f"ours ({repository.name})", f"Paddle Serving, {old['paddle-rpc']}"
+    mine, served = "this server", f"Paddle Serving, {old['paddle-rpc']}"
     loads = {(row["clients"], row["peer"]) for row in rows}
-    assert loads == {(1, mine), (1, served), (2, mine), (2, "bound"), (2, served)}
+    assert loads == {(1, mine), (1, served), (2, mine), (2, "bare networks"), (2, served)}
     for row in rows:
         assert min(row["pictures_per_second"], row["times"], row["p50_ms"]) > 0
         if row["peer"] == mine:

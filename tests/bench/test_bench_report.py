@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
-from ppocr_bench.report.charts import HEIGHT, TOP, draw, ticks
+from ppocr_bench.report.charts import HEIGHT, TOP, draw, picture, ticks
 from ppocr_bench.verbs import report
 from ppocr_bench.verbs.machine import loads
 
@@ -66,6 +66,30 @@ def test_dots_are_as_high_as_their_values() -> None:
     one, other = (TOP + HEIGHT - float(y) for y in re.findall(r'cy="([0-9.]+)"', drawn))
     assert one / other == pytest.approx(100 / 150, rel=0.01)
     assert draw(CURVE, [{"pictures_per_second": None, "p50_ms": 1.0}]) == ""
+
+
+def test_a_picture_of_a_chart_says_what_its_lines_and_axes_are(tmp_path: Path) -> None:
+    rows = [{"label": f"p{n} (9{n} %)", "p50_ms": 10 * n, "pictures_per_second": n} for n in (1, 2)]
+    chart = Chart("peers", "p50_ms", ["pictures_per_second"], "Two <peers>.", "label")
+    drawn = ElementTree.fromstring(picture(chart, rows))
+    said = [one.text for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"p50 ms", "pictures/s", "p1 (91 %)", "p2 (92 %)", "Two <peers>."} <= set(said)
+    assert "prefers-color-scheme: dark" in picture(chart, rows)
+    assert picture(chart, []) == ""
+    saved = result()
+    for name, charts in (("with", saved["charts"]), ("without", [])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(saved | {"charts": charts}))
+    command = ["report", "--out", str(tmp_path / "page.html"), "--svg", str(tmp_path / "a.svg")]
+    assert main([*command, str(tmp_path / "without.json")]) == 1
+    assert not (tmp_path / "a.svg").exists()
+    assert main([*command, str(tmp_path / "with.json")]) == 0
+    assert ElementTree.fromstring((tmp_path / "a.svg").read_text()).tag.endswith("svg")
+
+
+def test_the_chart_in_the_docs_is_that_of_the_figures_beside_it() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    drawn = report.first_chart(json.loads((docs / "peers.json").read_text("utf-8")))
+    assert (docs / "peers.svg").read_text("utf-8") == f"{drawn}\n"
 
 
 def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:

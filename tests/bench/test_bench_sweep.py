@@ -9,13 +9,17 @@ import cv2
 import numpy as np
 import pytest
 
+from ppocr_bench import clients
 from ppocr_bench.cli import main
+from ppocr_bench.clients import Turn, joined
 from ppocr_bench.errors import BenchError
-from ppocr_bench.old_ports import endpoint
+from ppocr_bench.fronts import OLD_PORTS, endpoint
+from ppocr_bench.pictures import blank
 from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
+from ppocr_bench.target import Serving
 from ppocr_bench.verbs.input_data import input_data
-from ppocr_bench.verbs.sweep import Turn, point, protocol_of
+from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
 #: Triton's metrics in its own format; there is no GPU here to ask.
@@ -86,6 +90,35 @@ def test_only_what_can_be_measured_is_measured() -> None:
             protocol_of(url)
 
 
+def test_loads_of_several_processes_count_where_all_of_them_ask() -> None:
+    answers = [Answer(n, "OK", n, n + 1.0) for n in range(3)]
+    run = joined([Run(0.5, 3.5, answers[:2]), Run(1.5, 4.0, answers[2:])], {"det": 1.0})
+    assert (run.begin, run.end, len(run.answers), run.cpu) == (1.5, 3.5, 3, {"det": 1.0})
+    assert len(run.counted()) == 2
+    apart = joined([Run(0.0, 1.0, []), Run(2.0, 3.0, [])], {})
+    assert (apart.begin, apart.end) == (0.0, 3.0)
+
+
+@pytest.mark.server
+def test_many_clients_ask_from_several_processes(
+    server: TritonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "available_cores", lambda: 4)
+    with clients.client_processes() as pool:
+        assert clients.shares_of(17, pool) == [9, 8]
+        assert clients.shares_of(7, pool) == [7]
+        load = clients.Load(f"grpc://{server.grpc_url}", [blank()])
+        found = clients.take(Serving([], server.pid), load, 17, 0.2, pool)
+        wrong = clients.Load(load.url, load.pictures, {"drop_score": 7})
+        refused = clients.take(Serving([]), wrong, 1, 0.0, pool)
+    assert set(found.run.statuses) == {"OK"}
+    assert len(found.run.answers) > 17
+    assert min(found.held["client_cpu_ms"], found.run.cpu["det"]) > 0
+    told = point("grpc", 1, [refused])
+    assert told["failed"] == len(refused.run.answers)
+    assert "drop_score" in told["error"]
+
+
 @pytest.fixture(scope="module")
 def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file with the result of a load on all protocols, with one short line of text to read."""
@@ -95,7 +128,7 @@ def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Pat
     cv2.imwrite(str(folder / "line.png"), pixels)
     grpc, out = f"grpc://{server.grpc_url}", folder / "sweep.json"
     with endpoint(grpc) as old:
-        urls = [grpc, f"http://{server.http_url}", old["paddle-rpc"], old["paddle-http"]]
+        urls = [grpc, f"http://{server.http_url}", *(old.urls[one] for one in OLD_PORTS)]
         command = ["sweep", *(word for url in urls for word in ("--url", url))]
         command += [
             "--pid",
@@ -146,13 +179,16 @@ def test_servers_are_planned_from_it(swept: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.server
-def test_the_old_ports_of_a_server_started_here_are_measured(
+def test_what_stands_before_a_server_started_here_is_measured(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load = ["--concurrency", "2", "--rounds", "1", "--seconds", "0.5"]
-    load += ["--protocol", "grpc,paddle-rpc,paddle-http", "--blank"]
+    load += ["--protocol", "grpc,paddle-rpc,paddle-http,gateway", "--blank"]
     command = ["sweep", "--json", "--repository", str(repository), *load]
     assert main(command) == 0
     points = json.loads(capsys.readouterr().out)["tables"]["points"]["rows"]
-    assert [one["protocol"] for one in points] == ["grpc", "paddle-rpc", "paddle-http"]
+    assert [one["protocol"] for one in points] == ["grpc", "paddle-rpc", "paddle-http", "gateway"]
     assert min(one["pictures_per_second"] for one in points) > 0
+    assert min(one["client_cpu_ms"] for one in points) > 0
+    assert points[0].get("front_cpu_ms") is None
+    assert min(one["front_cpu_ms"] for one in points[1:]) > 0

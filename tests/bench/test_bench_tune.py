@@ -69,11 +69,14 @@ def test_a_step_goes_on_from_what_the_one_before_found() -> None:
         asked.append(settings)
         return [trial(one, 4 * one.det_threads + one.rec_batch_size) for one in settings]
 
-    plan = [("a", [{"det_threads": 2}]), ("b", [{"rec_batch_size": n} for n in (1, 4)])]
+    plan = [
+        ("a", [{"det_threads": n} for n in (1, 2, 1)]),
+        ("b", [{"rec_batch_size": n} for n in (1, 4)]),
+    ]
     best, trials = search(BASE, plan, measure, None)
     assert best == BASE._replace(det_threads=2, rec_batch_size=4)
-    assert [len(settings) for settings in asked] == [2, 2]
-    assert all(one.det_threads == 2 for one in asked[1])
+    tried = [[(one.det_threads, one.rec_batch_size) for one in settings] for settings in asked]
+    assert tried == [[(1, 1), (2, 1)], [(2, 1), (2, 4)]]  # two at a time, none twice
     assert len(trials) == 4
 
 

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from client.samples import PROGRAM, ROOT, heed_interrupts
+from client.samples import PROGRAM, ROOT, SAMPLES, heed_interrupts
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
+
+EXAMPLES = ("sign_vertical.jpg", "receipt_en.jpg", "landscape.jpg")
 
 
 @pytest.fixture(params=["grpc", "http"])
@@ -43,7 +45,9 @@ def page(server: TritonServer) -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """What the examples expect to be in their folder."""
-    for name in ("samples", "examples"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+    """What the examples expect to be in their folder; of the samples those that they name."""
+    (tmp_path / "samples").mkdir()
+    for name in EXAMPLES:
+        shutil.copy(SAMPLES / name, tmp_path / "samples")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     return tmp_path

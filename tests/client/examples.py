@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import re
+import runpy
+import shlex
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
+import pytest
 from client.samples import ROOT
 
+from ppocr_client.cli import main
+
 BLOCK = re.compile(r"^```(python|sh|javascript)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"ppocr-client [^|<>&;\\$]*")
+SUFFIXES = {"sh": "sh", "python": "py", "javascript": "mjs"}
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
@@ -34,26 +44,37 @@ def served(code: str, server) -> str:
 
 
 def run_code(language: str, code: str, folder: Path, server) -> str:
-    """What an example prints."""
+    """What an example prints.
+
+    Those in Python and plain commands run in this process, since a new one takes long to start.
+    """
     code = served(code, server)
-    command = {"sh": ["sh", "-ec", code], "python": [sys.executable, "-c", code]}.get(language)
+    file = folder / f"example.{SUFFIXES[language]}"
+    file.write_text(code, encoding="utf-8")
     if language == "javascript":
-        (folder / "example.mjs").write_text(code, encoding="utf-8")
-        command = ["node", "example.mjs"]
-    assert command is not None
+        return _run(["node", file.name], folder)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
+        patch.chdir(folder)
+        if language == "python":
+            runpy.run_path(file.name, run_name="__main__")
+            return printed.getvalue()
+        for plain, lines in itertools.groupby(code.splitlines(), COMMAND.fullmatch):
+            if plain:
+                assert [main(shlex.split(line)[1:]) for line in lines] == [0]
+            else:
+                printed.write(_run(["sh", "-ec", "\n".join(lines)], folder))
+    return printed.getvalue()
+
+
+def _run(command: list[str], folder: Path) -> str:
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
-    assert ran.returncode == 0, f"{code}\n{ran.stdout}\n{ran.stderr}"
+    assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
     return ran.stdout
 
 
-def run_page(page: str, folder: Path, server, ray: str = "") -> dict[str, list[str]]:
-    """What the examples of a page print, by their headings.
-
-    With the address of a Ray cluster, only the first example starts a Ray of its own.
-    """
+def run_page(page: str, folder: Path, server) -> dict[str, list[str]]:
+    """What the examples of a page print, by their headings."""
     said: dict[str, list[str]] = {}
     for heading, language, code in examples(page):
-        if ray and said:
-            code = code.replace("ppocr-client batch", f"ppocr-client batch --ray-address {ray}")
         said.setdefault(heading, []).append(run_code(language, code, folder, server))
     return said

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.conftest import SAMPLES
 from PIL import Image
 from serving import ask
 
-from ppocr_bench.cli import main
 from ppocr_client import OcrClient, OcrResult
 from ppocr_client.exports.pdf import to_pdf
 from ppocr_server.gateway.routes.formats import FORMATS
@@ -199,15 +197,3 @@ def test_the_sample_is_read_by_the_line_of_the_readme(gateway: str, picture: byt
     words = command.replace("http://127.0.0.1:8080", f"http://{gateway}").split()
     run = subprocess.run([*words, "-s"], cwd=root, capture_output=True, check=True)
     assert json.loads(run.stdout)["pages"][0]["lines"]
-
-
-def test_its_processor_time_is_measured_beside_that_of_a_client(
-    server: TritonServer, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["gateway", "--url", f"grpc://{server.grpc_url}", "--requests", "3", "--rounds", "1"]
-    path = str(SAMPLES / "sign_vertical.jpg")
-    assert main([*words, "--no-samples", "--pages", "0", "--images", path, "--json"]) == 0
-    blank, sign = json.loads(capsys.readouterr().out)["tables"]["requests"]["rows"]
-    assert (blank["lines"], sign["lines"]) == (0, 2)
-    assert blank["gateway_cpu_ms"] > 0
-    assert blank["client_cpu_ms"] > 0

@@ -17,6 +17,7 @@ from PIL import Image
 from serving import ask
 
 from ppocr_client import OcrClient, ServerInfo
+from ppocr_client.options import ReadOptions
 from ppocr_server.gateway.contracts.paddlex import PaddleXRequest, options_of
 from ppocr_server.gateway.failures import Failure
 from ppocr_server.tritonserver.server import TritonServer
@@ -29,19 +30,39 @@ RECORDED: dict[str, Any] = json.loads(
 )
 JSON = {"Content-Type": "application/json"}
 pytestmark = pytest.mark.server
-# What callers in the wild send.
+# What callers in the wild send beside the file, and their headers.
 PADDLEX_SAMPLE: dict[str, Any] = {"fileType": 1}
+# maxinger15/paperless-paddleocr, src/paperless_paddleocr/client.py, `ocr_image`: a page as PNG.
 PAPERLESS = {
     "fileType": 1,
     "visualize": False,
-    **dict.fromkeys(("useDocOrientationClassify", "useDocUnwarping"), False),
+    "useDocOrientationClassify": False,
+    "useDocUnwarping": False,
     "useTextlineOrientation": False,
 }
+PAPERLESS_HEADERS = {"Accept": "application/json", "Authorization": "Bearer key"}
+# langgenius/dify-official-plugins, tools/paddleocr: what tools/text_recognition.py sends with the
+# defaults of its .yaml, `fileType` "auto"; headers of tools/utils.py, `make_paddleocr_api_request`.
 DIFY = {
     "fileType": None,
-    **{"textDetLimitSideLen": 960, "textDetLimitType": "max", "textDetThresh": 0.3},
-    **{"textDetBoxThresh": 0.6, "textDetUnclipRatio": 1.5, "textRecScoreThresh": 0.0},
-    **{"returnWordBox": False, "visualize": False},
+    "useDocOrientationClassify": False,
+    "useDocUnwarping": False,
+    "useTextlineOrientation": True,
+    "textDetLimitSideLen": 64,
+    "textDetLimitType": "min",
+    "textDetThresh": 0.3,
+    "textDetBoxThresh": 0.6,
+    "textDetUnclipRatio": 1.5,
+    "textRecScoreThresh": 0.0,
+    "returnWordBox": False,
+    "visualize": False,
+}
+DIFY_HEADERS = {"Client-Platform": "dify", "Authorization": "token secret"}
+DIFY_OPTIONS: ReadOptions = {
+    "use_angle_cls": True,
+    "det_limit_side_len": 64,
+    "det_limit_type": "min",
+    "drop_score": 0,
 }
 
 
@@ -74,18 +95,36 @@ def pdf_of(*names: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "fields", [PADDLEX_SAMPLE, PAPERLESS, DIFY], ids=["x", "paperless", "dify"]
+    ("fields", "headers", "options"),
+    [
+        (PADDLEX_SAMPLE, {}, {}),
+        (PAPERLESS, PAPERLESS_HEADERS, {"orientation": "off"}),
+        (DIFY, DIFY_HEADERS, DIFY_OPTIONS),
+    ],
+    ids=["paddlex", "paperless", "dify"],
 )
 def test_what_callers_send_is_read_as_by_the_client(
-    fields: dict[str, Any], gateway: str, server: TritonServer
+    fields: dict[str, Any],
+    headers: dict[str, str],
+    options: ReadOptions,
+    gateway: str,
+    server: TritonServer,
 ) -> None:
-    (page,) = pages_of(gateway, POSTER, **fields)
+    png = io.BytesIO()
+    Image.open(io.BytesIO(POSTER)).save(png, "PNG")
+    body = json.dumps({"file": base64_of(png.getvalue()), **fields})
+    status, answer = ask(gateway, "POST", "/ocr", body, {**JSON, **headers})
+    assert status == 200, answer
+    (page,) = json.loads(answer)["result"]["ocrResults"]
     with OcrClient(f"grpc://{server.grpc_url}") as client:
-        lines = client.read(POSTER, drop_score=fields.get("textRecScoreThresh", 0.5)).lines
+        lines = client.read(png.getvalue(), **options).lines
     pruned = page["prunedResult"]
     assert pruned["rec_texts"] == [line.text for line in lines]
     assert pruned["rec_scores"] == [line.score for line in lines]
     assert pruned["rec_polys"] == [line.box.round().astype(int).tolist() for line in lines]
+    for left, top, right, bottom in pruned["rec_boxes"]:
+        assert left < right
+        assert top < bottom
     left, top, right, bottom = pruned["rec_boxes"][0]
     assert [left, top] == lines[0].box.min(axis=0).round().tolist()
     assert [right, bottom] == lines[0].box.max(axis=0).round().tolist()

@@ -12,8 +12,8 @@ from ppocr_bench.load import closed_loop
 from ppocr_bench.pictures import Picture
 from ppocr_bench.record import OK, Run
 from ppocr_bench.server_statistics import read_metrics, totals
-from ppocr_bench.target import sender
-from ppocr_bench.verbs.overload import REFUSALS, alone, told
+from ppocr_bench.target import sender, told
+from ppocr_bench.verbs.overload import REFUSALS, alone
 from ppocr_client import OcrClient
 from ppocr_client.errors import ServerBusy
 from ppocr_converters.pictures.render import encode_page, render_page

@@ -71,6 +71,23 @@ def fold(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
+def order_error(truth: np.ndarray, found: np.ndarray) -> float:
+    """The share of pairs of found boxes that are in the wrong order, 0 to 1.
+
+    Args:
+        truth: float32 [N, 4, 2], pixels, in the order in which a person reads.
+        found: float32 [M, 4, 2]; a box belongs to the true one in which its middle lies.
+    """
+    middles = [tuple(map(float, box.mean(axis=0))) for box in found]
+    inside = [
+        [cv2.pointPolygonTest(box, middle, False) >= 0 for box in truth] for middle in middles
+    ]
+    places = np.array([row.index(True) for row in inside if any(row)])
+    first, second = np.triu_indices(len(places), 1)
+    differ = places[first] != places[second]
+    return float(np.mean(places[first] > places[second], where=differ)) if differ.any() else 0.0
+
+
 def word_overlap(truth: Sequence[Read], lines: Sequence[Read]) -> float | None:
     """The mean IoU of the true words with the words found, 0 for one that was not found.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -17,10 +18,12 @@ import numpy as np
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.command import CUDA
-from ppocr_bench.gpu.reference import Facts, Keep, network_spec
+from ppocr_bench.gpu.reference import Facts, Keep
 from ppocr_engine.config_pbtxt import read_config
-from ppocr_engine.onnxruntime_session import providers, runtime_errors
+from ppocr_engine.errors import EngineError
+from ppocr_engine.onnxruntime_session import open_inference_session, runtime_errors
 from ppocr_engine.session import import_engine
+from ppocr_engine.spec import Accelerator, Device, EngineSpec
 
 SECONDS, MOST = 0.25, 200
 #: How a session is run: arrays in and out, tensors that stay on the device, a recorded CUDA graph,
@@ -46,6 +49,7 @@ def bound(
     TensorRT comes last: it builds an engine for each case, which takes long.
     """
     rows = kept.setdefault("rows", [])
+    errors: tuple[type[Exception], ...] = (EngineError, *runtime_errors())
     done = {(row["network"], tuple(row["shape"]), row["rows"], row["way"]) for row in rows}
     for way in WAYS[provider]:
         for network, cases in cases_of(repository, inputs, provider).items():
@@ -60,7 +64,7 @@ def bound(
                     own = way in ("graph", "tensorrt")
                     session = open_session(repository, network, provider, way) if own else plain
                     row |= timed(session, plain, feeds, provider, way)
-                except runtime_errors() as error:
+                except errors as error:
                     row["error"] = " ".join(str(error).split())[:300]
                 rows.append(row)
                 kept["pages"] = pages(rows, inputs)
@@ -105,25 +109,22 @@ def feeds_of(tensors: Inputs, rows: int) -> Facts:
 
 
 def open_session(repository: Path, network: str, provider: str, way: str) -> Any:
-    """A bare session of one thread, with the options of CUDA that are served."""
-    runtime = import_engine("onnxruntime")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    spec = network_spec(repository, network)
-    cuda = dict(providers(spec)).get("CUDAExecutionProvider", {})
-    cuda |= {"enable_cuda_graph": str(int(way == "graph"))}
-    wanted: list[Any] = [("CUDAExecutionProvider", cuda)] if provider == CUDA else []
-    if way == "tensorrt":
-        wanted = ["TensorrtExecutionProvider", *wanted]
-    path = repository / network / "1" / spec.file_name
-    session = runtime.InferenceSession(
-        str(path), options, providers=[*wanted, "CPUExecutionProvider"]
-    )
-    # A provider whose libraries do not load is dropped with a mere warning.
-    if len(session.get_providers()) <= len(wanted):
-        raise RuntimeError(f"only {', '.join(session.get_providers())} can be used here")
-    return session
+    """A bare session of one thread, with the options of CUDA that are served.
+
+    Raises:
+        EngineError: there is no such provider here, or ONNX Runtime does not run the network.
+    """
+    path = repository / network / "config.pbtxt"
+    spec = EngineSpec.read(read_config(path))
+    if spec is None or spec.backend != "onnxruntime":
+        raise EngineError(f"{path}: only networks run by onnxruntime are measured here")
+    served = next((one.parameters for one in spec.accelerators if one.name == "cuda"), {})
+    graph = {"enable_cuda_graph": str(int(way == "graph"))}
+    wanted = [Accelerator("gpu", "cuda", {**served, **graph})]
+    wanted += [Accelerator("gpu", "tensorrt")] if way == "tensorrt" else []
+    device: Device = "gpu" if provider == CUDA else "cpu"
+    spec = replace(spec, device=device, accelerators=tuple(wanted), threads=1)
+    return open_inference_session(repository / network / "1" / spec.file_name, spec)
 
 
 def timed(session: Any, plain: Any, feeds: Facts, provider: str, way: str) -> Facts:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.networks import Feed
+from ppocr_bench.networks import Feed, Networks, read_setting
 from ppocr_bench.pictures import Picture
 from ppocr_converters.proof.lines import compare_readings
 from ppocr_converters.proof.pictures import Picture as Read
 from ppocr_converters.proof.tolerance import loosest, tolerance_of
-from ppocr_converters.repository.served import served_pipeline
 from ppocr_engine.config_pbtxt import read_config, write_config
 from ppocr_engine.session import import_engine
-from ppocr_engine.spec import EngineSpec
-from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.pipeline import Line
 
 NETWORKS = ("det", "rec", "cls")
@@ -45,50 +42,20 @@ def make_reference(repositories: Sequence[Path], pictures: Sequence[Picture]) ->
         if name in found:
             raise BenchError(f"two repositories are in {name}: name one with each --repository")
         inputs, lines[name] = {}, {}
-        pipeline, fed = recording_pipeline(folder, list(precisions))
+        networks = Networks(folder, list(precisions), single=True, on_cpu=True)
         for one in pictures:
-            fed.clear()
-            lines[name][one.name] = [line_facts(line) for line in pipeline(one.data)]
-            inputs[one.name] = [(network, shapes(feed)) for network, feed in fed]
+            read, work = networks.read(one.data)
+            lines[name][one.name] = [line_facts(line) for line in read]
+            inputs[one.name] = [(network, shapes(feed)) for network, feed in work]
         found[name] = {"precisions": precisions, "inputs": inputs}
     return {"lines": lines.get("fp32", next(iter(lines.values()))), "repositories": found}
 
 
 def precision_of(repository: Path, network: str) -> str:
     """The precision that a network's file is in."""
-    spec = network_spec(repository, network)
-    path = repository / network / "1" / spec.file_name
+    path = read_setting(repository, network, on_cpu=True).weights
     stored = import_engine("onnxruntime").InferenceSession(str(path)).get_modelmeta()
     return str(stored.custom_metadata_map.get("ppocr_precision", "fp32"))
-
-
-def network_spec(repository: Path, network: str) -> EngineSpec:
-    """How a network is run; BenchError where ONNX Runtime does not run it."""
-    path = repository / network / "config.pbtxt"
-    spec = EngineSpec.read(read_config(path))
-    if spec is None or spec.backend != "onnxruntime":
-        raise BenchError(f"{path}: only networks run by onnxruntime are measured here")
-    return spec
-
-
-def recording_pipeline(
-    repository: Path, networks: Sequence[str]
-) -> tuple[Callable[[bytes], list[Line]], list[tuple[str, Feed]]]:
-    """What reads an encoded picture on the CPU, and all that its networks were fed."""
-    fed: list[tuple[str, Feed]] = []
-
-    def opened(name: str) -> Callable[[Feed], Sequence[np.ndarray]]:
-        spec = replace(network_spec(repository, name), device="cpu", accelerators=(), threads=1)
-        session = spec.open(repository / name / "1" / spec.file_name)
-
-        def run(feed: Feed) -> Sequence[np.ndarray]:
-            fed.append((name, feed))
-            return session(feed)
-
-        return run
-
-    pipeline = served_pipeline(repository, {name: opened(name) for name in networks})
-    return lambda data: pipeline.read(decode_image(data)), fed
 
 
 def shapes(feed: Feed) -> dict[str, tuple[str, tuple[int, ...]]]:

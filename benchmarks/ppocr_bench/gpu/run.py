@@ -23,8 +23,8 @@ LOG = logging.getLogger(__name__)
 #: Seconds that a stage may take; `--minutes` is of all together.
 LIMITS = {"machine": 40, "serve": 160, "bound": 75}
 TO_STOP = 20.0  # seconds for a stage to end its server
-POINTS = ["repository", "scene", "clients", "pictures_per_second", "p50_ms", "p95_ms", "p99_ms"]
-POINTS += ["of_bound_percent", "refused", "cores", "client_cores", "gpu_percent"]
+POINTS = ["repository", "scene", "concurrency", "pictures_per_second", "p50_ms", "p90_ms"]
+POINTS += ["p99_ms", "of_bound_percent", "failed", "cores", "client_cpu_ms", "gpu_percent"]
 POINTS += ["gpu_memory_mib", "det_batch", "rec_batch"]
 BOUNDS = ["repository", "picture", "way", "networks_ms"]
 
@@ -141,11 +141,10 @@ def result(stages: Mapping[str, Mapping[str, Any]], scenes: Mapping[str, Sequenc
 
 
 def point_row(point: Mapping[str, Any]) -> dict[str, Any]:
-    """A load as a row; `refused` are requests that got an error."""
-    refused = sum(count for status, count in point["statuses"].items() if status != "OK")
+    """A load as a row, with the batches that the networks ran."""
     steps = point["steps"]
     batches = {f"{name}_batch": steps.get(name, {}).get("batch") for name in ("det", "rec")}
-    return {**dict.fromkeys(POINTS[1:]), **point, **batches, "refused": refused}
+    return {**dict.fromkeys(POINTS[1:]), **point, **batches}
 
 
 def of_bound(

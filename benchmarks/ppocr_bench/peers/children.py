@@ -108,17 +108,11 @@ def child(python: str | Path, name: str, settings: Mapping[str, Any]) -> Iterato
 
 @contextlib.contextmanager
 def children(
-    number: int,
-    python: str | Path,
-    name: str,
-    settings: Mapping[str, Any],
-    pictures: Sequence[Path] = (),
+    number: int, python: str | Path, name: str, settings: Mapping[str, Any]
 ) -> Iterator[Running]:
-    """So many of them that have read every one of the pictures; who asks first is first."""
+    """So many of them; who asks first is first."""
     with contextlib.ExitStack() as opened:
         started = [opened.enter_context(child(python, name, settings)) for _ in range(number)]
-        for one in started:
-            list(map(one.ask, pictures))
         own, free = threading.local(), iter(started)
         # Each thread asks a process of its own, so that requests wait in the order they came.
         pool = opened.enter_context(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from ppocr_bench.load import closed_loop
 from ppocr_bench.peers.children import Peer, Running
 from ppocr_bench.pictures import Picture
 from ppocr_bench.processes import cpu_used, peak_memory_mib
-from ppocr_bench.record import percentile_ms
+from ppocr_bench.record import JsonLines, percentile_ms
 from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)
@@ -40,19 +39,12 @@ class Rounds:
         self, pictures: Mapping[Path, Picture], seconds: float, kept: Path | None = None
     ) -> None:
         """Take the pictures by file, how long a turn takes, and where turns are kept."""
-        self._pictures, self._seconds, self._path = pictures, seconds, kept
-        self._files = list(pictures)
+        self._pictures, self._seconds, self._files = pictures, seconds, list(pictures)
         self.notes: list[str] = []
         self.versions: dict[Peer, str] = {}
         self._running: dict[Peer, Running] = {}
         self._found: dict[Peer, dict[str, float]] = {}
-        self._turns: dict[tuple[str, int], list[dict[str, float]]] = {}
-        try:
-            for text in kept.read_text("utf-8").splitlines() if kept and kept.is_file() else ():
-                turn = json.loads(text)
-                self._turns.setdefault((turn["peer"], turn["clients"]), []).append(turn)
-        except (KeyError, TypeError, ValueError) as error:
-            raise BenchError(f"{kept} was not written by --resume: {error!r}") from error
+        self._kept = JsonLines(kept, ["peer", "clients", *MEASURED])
 
     def run(self, peers: Sequence[Peer], clients: Sequence[int], rounds: int) -> None:
         """Start all, let each read all pictures, measure all, stop all; errors of ours are raised.
@@ -76,7 +68,7 @@ class Rounds:
                 for peer in self._running
                 if peer.alone in (None, number == 1)
             ]
-            done = min((len(self._turns.get((p.name, n), ())) for p, n in cases), default=0)
+            done = min((len(self._turns(peer.name, n)) for peer, n in cases), default=0)
             # The first round warms up.
             missing = [None, *range(done, rounds)] if done < rounds else []
             for number in tqdm(missing, unit="round", disable=None):
@@ -115,19 +107,11 @@ class Rounds:
                 (cpu_used(pids) - before) / len(run.answers),
             )
             if counts:
-                self._keep(
-                    {
-                        "peer": peer.name,
-                        "clients": clients,
-                        **dict(zip(MEASURED, figures, strict=True)),
-                    }
-                )
+                row = {"peer": peer.name, "clients": clients}
+                self._kept.add({**row, **dict(zip(MEASURED, figures, strict=True))})
 
-    def _keep(self, turn: dict[str, Any]) -> None:
-        self._turns.setdefault((turn["peer"], turn["clients"]), []).append(turn)
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(turn) + "\n")
+    def _turns(self, name: str, clients: int) -> list[dict[str, Any]]:
+        return [row for row in self._kept.rows if (row["peer"], row["clients"]) == (name, clients)]
 
     @contextlib.contextmanager
     def _without(self, peer: Peer) -> Iterator[None]:
@@ -142,16 +126,33 @@ class Rounds:
             self._running.pop(peer, None)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Each peer under each load, medians of rounds; `times` is our first throughput over it."""
+        """Each peer under each load: medians of its rounds.
+
+        `times` is our throughput over the peer's and `cpu_times` the peer's processor time of a
+        picture over ours, in the median round: 1 is as good as the peer, and less is worse.
+        """
         rows: list[dict[str, Any]] = []
-        for (name, clients), turns in sorted(self._turns.items(), key=lambda item: item[0][1]):
+        for clients in sorted({row["clients"] for row in self._kept.rows}):
+            first: list[dict[str, Any]] = []
             for peer in self._running:
-                if peer.name == name and peer.alone in (None, clients == 1):
-                    figures = {key: median(turn[key] for turn in turns) for key in MEASURED}
-                    rounds = [turn["pictures_per_second"] for turn in turns]
-                    found = {"peer": name, "clients": clients, **figures, "rounds": rounds}
-                    rows.append({**found, **self._found[peer], "ours": peer.ours is not None})
-        for row in rows:
-            fastest = next(one for one in rows if one["ours"] and one["clients"] == row["clients"])
-            row["times"] = fastest["pictures_per_second"] / row["pictures_per_second"]
+                turns = self._turns(peer.name, clients)
+                if not turns or peer.alone not in (None, clients == 1):
+                    continue
+                first, found = first or turns, self._found[peer]
+                right = found.get("end_to_end_percent")
+                row = {"peer": peer.name, "clients": clients, "ours": peer.ours is not None}
+                row |= {key: median(turn[key] for turn in turns) for key in MEASURED}
+                row["rounds"] = [turn["pictures_per_second"] for turn in turns]
+                row["times"] = ratio(first, turns, "pictures_per_second")
+                row["cpu_times"] = ratio(turns, first, "cpu_seconds")
+                row["label"] = peer.name + (f" ({right:.1f} %)" if right is not None else "")
+                rows.append({**row, **found})
         return rows
+
+
+def ratio(
+    over: Sequence[Mapping[str, Any]], under: Sequence[Mapping[str, Any]], key: str
+) -> float | None:
+    """The median over the rounds of one figure divided by another, None where that is not known."""
+    pairs = [(a[key], b[key]) for a, b in zip(over, under, strict=False) if b[key]]
+    return median(a / b for a, b in pairs) if pairs else None

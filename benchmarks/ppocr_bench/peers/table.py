@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ppocr_bench.errors import BenchError
+from ppocr_bench.fronts import asked
 from ppocr_bench.machine import versions
 from ppocr_bench.networks import describe
-from ppocr_bench.old_ports import old_port
 from ppocr_bench.peers.children import Peer, Running, children, read_line
 from ppocr_bench.peers.environments import ensure_environment
 from ppocr_bench.target import TIMEOUT
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 #: By the names of options. Each reads with its own defaults.
 PEERS: dict[str, Row] = {
-    "bound": Row("bound", "networks", "networks"),
+    "bound": Row("bare networks", "networks", "networks"),
     "rapidocr": Row("RapidOCR", "rapidocr", "rapidocr", {"use_cls": True}),
     "faster_paddle": Row("faster-paddle", "faster_paddle", "faster_paddle"),
     # Its classifier is not in the package.
@@ -101,7 +101,7 @@ def other(row: Row, weights: Mapping[str, Any], environments: Path, processes: i
     return Peer(row.name, setting, start, alone=processes == 1)
 
 
-def ours(repository: Path) -> Peer:
+def ours(repository: Path, name: str = "this server") -> Peer:
     """Our server with one repository, asked over gRPC."""
 
     @contextlib.contextmanager
@@ -112,7 +112,6 @@ def ours(repository: Path) -> Peer:
         ):
             yield running
 
-    name = f"{OURS} ({repository.name})"
     setting = f"tritonserver over gRPC, {describe(repository)}, as built"
     return Peer(name, setting, start, ours=repository.name)
 
@@ -131,7 +130,7 @@ def asking(url: str, options: Mapping[str, Any], pids: Sequence[int]) -> Iterato
 @contextlib.contextmanager
 def old(url: str) -> Iterator[Running]:
     """A Paddle Serving that runs already, with the same models."""
-    with old_port(url) as ask:
+    with asked(url) as ask:
 
         def read(path: Path) -> list[Line]:
             lines = ast.literal_eval(ask(path.read_bytes()))

@@ -19,21 +19,19 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ppocr_bench.accuracy.metrics import assign, compare, percent, word_overlap
-from ppocr_bench.accuracy.reading import Kept, Reading, read_all
-from ppocr_bench.accuracy.reading_order import measure, order_error
+from ppocr_bench.accuracy.metrics import assign, compare, order_error, percent, word_overlap
+from ppocr_bench.accuracy.reading import Reading, read_all
 from ppocr_bench.options import at_least, one_of
 from ppocr_bench.peers.children import Peer
 from ppocr_bench.peers.table import OURS, PEERS, PLACES, asking, other, weights_of
-from ppocr_bench.pictures import Picture, evaluation, read_labels, rendered
+from ppocr_bench.pictures import Picture, evaluation, layouts, read_labels, rendered
 from ppocr_bench.record import Result, Table
 from ppocr_bench.target import TARGET, serving
-from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_evaluation import KINDS
 
 USUAL = [OURS, "rapidocr", "faster_paddle"]
 READERS = [OURS, *(name for name in PEERS if name != "bound")]
-LAYOUTS = "pages of each layout (columns, receipt, table, ...) whose reading order is known"
+LAYOUTS = "further pages of each layout (columns, receipt, table, …), straight, skewed and so on"
 WITH = "ours once more, with these options of the request: NAME=VALUE,…"
 OPTIONS = {
     **TARGET,
@@ -67,20 +65,19 @@ def run(args: argparse.Namespace) -> Result:
     )
     for folder in args.labelled:
         pictures += [one._replace(kind=folder.name) for one in read_labels(folder)]
-    kept = Kept(args.resume)
+    pictures += layouts(args.layouts)
     with contextlib.ExitStack() as opened:
         scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="ppocr-bench-"))
         files = {one.name: Path(scratch, one.name) for one in pictures}
         for one in pictures:
             files[one.name].write_bytes(one.data)
-        read, notes = read_all(list(readers(args, opened)), files, kept)
-        ordered = order_of_layouts(args) if args.layouts else {}
+        read, notes = read_all(list(readers(args, opened)), files, args.resume)
     rows = figures(pictures, read, lambda _: "all")
     tables = {"readers": Table(rows, ["reader", *FIGURES])}
     for name in ("kind", "language"):
         rows = figures(pictures, read, operator.attrgetter(name))
         tables |= {f"{key}_by_{name}": pivot(rows, name, key, list(read)) for key in SHOWN}
-    tables |= {"misses": Table(misses(pictures, read), []), **ordered}
+    tables |= {"misses": Table(misses(pictures, read), [])}
     lines = sum(len(one.truth or ()) for one in pictures)
     return Result(
         f"{len(pictures)} pictures, {lines} lines. end to end: hmean of boxes (IoU 0.5) whose text "
@@ -109,12 +106,6 @@ def readers(args: argparse.Namespace, opened: contextlib.ExitStack) -> Iterator[
         if name != OURS:
             weights = weights_of(args.repository, args.onnx)
             yield other(PEERS[name], weights, args.environments)
-
-
-def order_of_layouts(args: argparse.Namespace) -> dict[str, Table]:
-    """The reading order of many more layouts."""
-    with serving(args) as found, OcrClient(found.urls[0]) as client:
-        return {"order": measure(client, args.layouts)}
 
 
 def figures(

@@ -1,28 +1,24 @@
 """What one request takes, beside the bare networks on the same tensors.
 
 With --lines, rendered pages of so many lines are read as well. Such a page grows with its lines,
-and the detector sees it as it is, up to its largest limit. With --costs, the processor time of
-every process of the server is counted too: what a page costs step by step.
+and the detector sees it as it is, up to its largest limit.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import median
 from typing import Any
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop, in_turns
-from ppocr_bench.networks import Networks, describe
+from ppocr_bench.networks import Networks, describe, lines_of
 from ppocr_bench.options import Options, at_least, list_of
 from ppocr_bench.pictures import Picture, gather, picture_options
-from ppocr_bench.processes import cpu_since, cpu_snapshot
 from ppocr_bench.record import Chart, Result, Row, Table, percentile_ms
-from ppocr_bench.target import PID, TARGET, sender, serving
+from ppocr_bench.target import TARGET, sender, serving
 from ppocr_converters.pictures.render import encode_page, render_dense_page
 
 OPTIONS: Options = {
@@ -31,13 +27,9 @@ OPTIONS: Options = {
     "--lines": (list_of(at_least(1)), [], "also rendered pages of so many lines each", "N,…"),
     "--rounds": (at_least(1), 15, "how often each is timed"),
     "--warm-up": (at_least(0), 3, "rounds before those"),
-    "--costs": (at_least(0), 0, "requests a picture over which processor time is counted", "N"),
-    **PID,
 }
 PAGE_OPTIONS = {"det_limit_side_len": 4096}  # pixels, its largest value
 KEYS = ["picture", "lines", "protocol", "median_ms", "p90_ms", "networks_ms", "ratio"]
-CASE, OUTSIDE = ["picture", "lines", "protocol"], "outside_networks_ms"
-NETWORKS = ("det", "rec", "cls")
 TIMEOUT = 600.0  # seconds for one page
 Call = Callable[[], object]
 
@@ -47,21 +39,18 @@ def run(args: argparse.Namespace) -> Result:
     networks = Networks(args.repository)
     with serving(args) as found, contextlib.ExitStack() as opened:
         cases: list[tuple[dict[str, Any], Call, Call]] = []
-        if args.costs and found.pid is None:
-            raise BenchError("--costs counts the processes of a server: give its --pid with --url")
         for picture, options in pictures(args):
-            work = networks.work_of(picture.data, options)
+            _, work = networks.read(picture.data, options)
             alone = partial(networks.run, work)
             for url in found.urls:
                 send = opened.enter_context(sender(url, [picture], options, TIMEOUT))
                 protocol, served = url.partition("://")[0], partial(send, 0)
-                case = {"picture": picture.name, "lines": work.lines, "protocol": protocol}
+                case = {"picture": picture.name, "lines": lines_of(work), "protocol": protocol}
                 cases.append((case, served, alone))
         # What runs the networks on a picture is timed once.
         calls = [call for _, served, alone in cases for call in (served, alone)]
         timed = {call: partial(seconds_of, call) for call in calls}
         seconds = in_turns(timed, args.rounds, args.warm_up)
-        spent = [{**case, **costs(served, found.pid, args.costs)} for case, served, _ in cases]
     rows = [case | figures(seconds[served], seconds[alone]) for case, served, alone in cases]
     setting = describe(args.repository)
     caption = (
@@ -73,7 +62,7 @@ def run(args: argparse.Namespace) -> Result:
     return Result(
         "; ".join(overall(rows)),
         settings={"networks": setting},
-        tables={"timed": Table(rows, KEYS, caption), **cost_tables(spent if args.costs else [])},
+        tables={"timed": Table(rows, KEYS, caption)},
         charts=[chart] if len(args.lines) > 1 else [],
     )
 
@@ -85,24 +74,6 @@ def pictures(args: argparse.Namespace) -> Iterator[tuple[Picture, dict[str, int]
     for count in sorted(set(args.lines)):
         page = encode_page(render_dense_page(args.seed, count))
         yield Picture(f"page of {count}", page), PAGE_OPTIONS
-
-
-def costs(served: Call, pid: int | None, requests: int) -> dict[str, float]:
-    """Processor milliseconds of a request by step, and those of its client."""
-    before, begin = cpu_snapshot(pid), time.process_time()
-    for _ in range(requests):
-        served()
-    used = {**cpu_since(pid, before), "client": time.process_time() - begin}
-    return {name: seconds * 1e3 / max(1, requests) for name, seconds in used.items()}
-
-
-def cost_tables(rows: Sequence[Row]) -> dict[str, Table]:
-    """The processor time of every step beside that of the networks; no table without rows."""
-    steps = sorted({key for row in rows for key in row} - {*CASE})
-    others = [step for step in steps if step not in NETWORKS]
-    whole = [{**row, OUTSIDE: sum(row.get(one, 0.0) for one in others)} for row in rows]
-    caption = "processor milliseconds of a request, one at a time; det, rec and cls hold networks"
-    return {"costs": Table(whole, [*CASE, *steps, OUTSIDE], caption)} if rows else {}
 
 
 def seconds_of(call: Call) -> float:

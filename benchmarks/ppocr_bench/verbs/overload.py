@@ -15,12 +15,11 @@ from statistics import median
 from typing import Any
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import Send, Status, closed_loop, open_loop
+from ppocr_bench.load import closed_loop, open_loop
 from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.record import OK, Result, Row, Run, Table, percentile_ms
-from ppocr_bench.target import PID, TARGET, Bytes, connected, infer, sender, serving
-from ppocr_client.errors import OcrError
+from ppocr_bench.target import PID, TARGET, Bytes, connected, infer, sender, serving, told
 
 #: What a server with too much to do may answer.
 REFUSALS = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
@@ -66,21 +65,6 @@ def run(args: argparse.Namespace) -> Result:
                 owed = sum(a.status == OK and a.sent <= over.end < a.answered for a in over.answers)
                 recoveries.append({"seconds": time.monotonic() - over.end, "let_in_before": owed})
     return judge(loads, recoveries, same, {"picture": picture.name, "times": args.times})
-
-
-def told(send: Send) -> Send:
-    """Sends, and tells how the request ended; what no server has answered is raised."""
-
-    def ask(number: int) -> Status:
-        try:
-            send(number)
-        except OcrError as error:
-            if error.status is None:
-                raise
-            return Status(error.status)
-        return Status(OK)
-
-    return ask
 
 
 def alone(url: str, data: bytes) -> Bytes:

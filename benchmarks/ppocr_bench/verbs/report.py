@@ -13,11 +13,12 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import describe_lines
 from ppocr_bench.options import REQUIRED
 from ppocr_bench.record import Result, Table, cells, read_result, save
-from ppocr_bench.report.charts import draw
+from ppocr_bench.report.charts import draw, picture
 
 OPTIONS = {
     "results": ([Path], REQUIRED, "of any verbs, by --out", "RESULT.json"),
     "--out": (Path, REQUIRED, "the HTML page", "FILE"),
+    "--svg": (Path, None, "also the first chart of the first result as a picture", "FILE"),
 }
 TITLE = "How fast, how exact, and on what"
 
@@ -25,17 +26,30 @@ TITLE = "How fast, how exact, and on what"
 def run(args: argparse.Namespace) -> Result:
     """Read the results and write the page."""
     try:
-        page = html([read_result(path) for path in args.results])
+        saved = [read_result(path) for path in args.results]
+        page, drawn = html(saved), first_chart(saved[0]) if args.svg else ""
     except (KeyError, TypeError, ValueError) as error:
         said = f"a result is not as `ppocr-bench` writes it now ({error!r}); measure again"
         raise BenchError(said) from error
     save(args.out, page)
+    if args.svg:
+        if not drawn:
+            raise BenchError(f"{args.results[0]} has no chart to draw as {args.svg}")
+        save(args.svg, drawn)
     return Result(f"{len(args.results)} results are in {args.out}")
+
+
+def first_chart(saved: Mapping[str, Any]) -> str:
+    """A result's first chart as an SVG file, "" where it has none."""
+    result = Result.from_dict(saved)
+    charts = (picture(chart, result.tables[chart.table].rows) for chart in result.charts)
+    return next(filter(None, charts), "")
 
 
 def html(saved: Sequence[Mapping[str, Any]]) -> str:
     """The whole page of what --out wrote."""
-    style = resources.files("ppocr_bench.report").joinpath("report.css").read_text("utf-8")
+    sheets = map(resources.files("ppocr_bench.report").joinpath, ("chart.css", "report.css"))
+    style = "".join(sheet.read_text("utf-8") for sheet in sheets)
     body = "".join(f"<section>{''.join(_section(one))}</section>\n" for one in saved)
     if len(saved) > 1 and (rows := machines(saved)):
         body = f"<section>{_table(Table(rows, list(rows[0]), 'Machines compared'))}</section>{body}"

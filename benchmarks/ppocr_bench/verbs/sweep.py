@@ -2,37 +2,39 @@
 
 Every load on every protocol has its turn in each round. `paddle-rpc` and `paddle-http` are the old
 ports of Paddle Serving; where they are measured, the others are asked with the options that the old
-ports set. With --blank there is next to nothing to read, so that a port's own work shows.
+ports set. `gateway` is plain HTTP. `front cpu` is the processor time of a request in the process
+that answers these, `client cpu` that of its client. With --blank there is next to nothing to read,
+so that a port's own work shows.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from functools import partial
 from itertools import product
-from typing import NamedTuple
 
-from ppocr_bench import old_ports
+from ppocr_bench import fronts
+from ppocr_bench.clients import Load, Turn, client_processes, take
 from ppocr_bench.errors import BenchError
-from ppocr_bench.load import Send, closed_loop, in_turns
+from ppocr_bench.load import in_turns
 from ppocr_bench.options import at_least, list_of, one_of, positive
 from ppocr_bench.pictures import blank, gather, picture_options
-from ppocr_bench.processes import Watch, merge
-from ppocr_bench.record import OK, Chart, Result, Row, Run, Table, summarise
-from ppocr_bench.server_statistics import Totals, between, read_metrics, steps, totals
-from ppocr_bench.target import PID, TARGET, Serving, sender, serving
+from ppocr_bench.processes import merge
+from ppocr_bench.record import OK, Chart, Result, Row, Table, summarise
+from ppocr_bench.server_statistics import steps
+from ppocr_bench.target import PID, TARGET, Serving, serving
 from ppocr_client.errors import OcrError
 from ppocr_engine.machine import available_cores
 from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
 
-PROTOCOLS = ("grpc", "http", *old_ports.PROTOCOLS)
+PROTOCOLS = ("grpc", "http", *fronts.PROTOCOLS)
 CONCURRENCY = [1, 2, 4, 6, 8, 12, 16]
 PERCENTILES = (50, 80, 90, 99)
 SERVER = "tritonserver"  # its own process
+NETWORKS = ("det", "rec", "cls")
 CHOICES = (list_of(one_of(PROTOCOLS)), ["grpc", "http"])
 OPTIONS = {
     **TARGET,
@@ -47,40 +49,37 @@ OPTIONS = {
 }
 POINT_KEYS = ["protocol", "concurrency", "pictures_per_second", "rounds"]
 POINT_KEYS += [*(f"p{percent}_ms" for percent in PERCENTILES), "requests"]
-POINT_KEYS += ["cores", "cpu_ms", "memory_mib", "gpu_percent", "gpu_memory_mib"]
+POINT_KEYS += ["failed", "cores", "cpu_ms", "front_cpu_ms", "client_cpu_ms", "memory_mib"]
+POINT_KEYS += ["gpu_percent", "gpu_memory_mib"]
 STEP_KEYS = ["step", "calls", "batch", "queue_ms", "work_ms", "cpu_ms"]
-
-
-class Turn(NamedTuple):
-    """A load, what Triton counted meanwhile, and figures of the processes and of GPUs."""
-
-    run: Run
-    counted: Totals
-    seconds: float
-    held: Mapping[str, float]
 
 
 def run(args: argparse.Namespace) -> Result:
     """Measure all points, in turns; it passes where every request was answered."""
     pictures = [blank()] if args.blank else gather(args)
-    with serving(args, args.protocol) as found, contextlib.ExitStack() as opened:
-        old = any(protocol_of(url) in old_ports.PROTOCOLS for url in found.urls)
+    with serving(args, args.protocol) as found, client_processes() as pool:
+        old = any(protocol_of(url) in fronts.OLD_PORTS for url in found.urls)
         options = dict(PADDLE_SERVING_OPTIONS) if old else {}
-        senders = {url: opened.enter_context(sender(url, pictures, options)) for url in found.urls}
-        for send in senders.values():
-            closed_loop(send, 1, requests=len(pictures))
-            most = max(args.concurrency)
-            closed_loop(send, most, requests=max(2 * most, len(pictures)))
+        loads = [Load(url, pictures, options) for url in found.urls]
+        for load in loads:
+            for clients in (1, max(args.concurrency)):  # nothing is cold when it is measured
+                attempt(found, load, clients, 0.0, pool)
         cases = {
-            (url, clients): partial(take, found, send, clients, args.seconds, len(pictures))
-            for (url, send), clients in product(senders.items(), args.concurrency)
+            (load.url, clients): partial(attempt, found, load, clients, args.seconds, pool)
+            for load, clients in product(loads, args.concurrency)
         }
         turns = in_turns(cases, args.rounds)
     points = {case: point(protocol_of(case[0]), case[1], own) for case, own in turns.items()}
     best = max(points, key=lambda case: points[case].get("pictures_per_second", 0))
     most_per_second = points[best].get("pictures_per_second", 0)
     work, names = steps_of(turns[best]), [picture.name for picture in pictures]
-    said = f"A page over {protocol_of(best[0])}, {best[1]} at once; rec works inside recognize"
+    networks = sum(row["cpu_ms"] or 0 for row in work if row["step"] in NETWORKS)
+    others = sum(row["cpu_ms"] or 0 for row in work) - networks
+    said = (
+        f"A page over {protocol_of(best[0])}, {best[1]} at once: {others:.1f} ms of processor time "
+        f"outside the networks, {networks:.1f} in the processes of {', '.join(NETWORKS)}; rec "
+        "works inside recognize"
+    )
     dots = "Each dot is a load. Lower and further right is better."
     notes = [
         f"{one['protocol']}, {one['concurrency']} at once: {one['error']}"
@@ -112,19 +111,10 @@ def protocol_of(url: str) -> str:
     return protocol
 
 
-def take(found: Serving, send: Send, clients: int, seconds: float, items: int) -> Turn | str:
+def attempt(found: Serving, load: Load, clients: int, seconds: float, pool: Executor) -> Turn | str:
     """One turn of a load; what fails is part of the result."""
-
-    def counted() -> Totals:
-        return totals(read_metrics(found.metrics_url)) if found.metrics_url else {}
-
     try:
-        before, begin = counted(), time.monotonic()
-        with Watch(found.pid, found.metrics_url) as watch:
-            run = closed_loop(send, clients, seconds=seconds, items=items, pid=found.pid)
-        memory = max((one.memory_mib for one in watch.snapshots), default=0.0)
-        held = {**watch.gpus, "memory_mib": memory}
-        return Turn(run, between(before, counted()), time.monotonic() - begin, held)
+        return take(found, load, clients, seconds, pool)
     except (BenchError, OcrError) as error:
         return str(error)
 
@@ -136,10 +126,13 @@ def point(protocol: str, concurrency: int, turns: Sequence[Turn | str]) -> Row:
     if len(good) < len(turns):
         return {**where, "error": next(one for one in turns if isinstance(one, str))}
     figures, held = summarise([one.run for one in good], PERCENTILES), merge([x.held for x in good])
-    served = sum(one.run.statuses[OK] for one in good)
+    answers = [answer for one in good for answer in one.run.answers]
+    failed = [answer for answer in answers if answer.status != OK]
+    served = max(1, len(answers) - len(failed))
     used = sum(sum(one.run.cpu.values()) for one in good)
     more = {
-        "error": None,
+        "error": f"{failed[0].status}: {failed[0].value.said}" if failed else None,
+        "failed": len(failed) or None,
         "cpu_ms": used * 1e3 / served or None,
         "cores": used / sum(one.seconds for one in good) or None,
     }

@@ -6,15 +6,15 @@ go to the others, and it is used again once it reports that it is ready.
 
 from __future__ import annotations
 
-import asyncio
 import random
+import threading
 import time
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ppocr_client.aio import AsyncOcrClient
+from ppocr_client.batch.job import Job
+from ppocr_client.client import OcrClient
 from ppocr_client.errors import AccessDenied, InvalidRequest, OcrError
-from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.protocol import backoff
 
@@ -33,145 +33,139 @@ class Endpoint:
         client: Its client, without retries of its own.
         slots: How many more requests it may get now.
         ejected: Whether it gets none, because a request failed.
+        denied: Whether it wants other credentials; waiting does not change them.
         failures: Failures since its last answer.
         version: The version of its pipeline, once it is known.
     """
 
-    client: AsyncOcrClient
+    client: OcrClient
     slots: int
     ejected: bool = False
+    denied: bool = False
     failures: int = 0
     version: str | None = None
 
 
 class Endpoints:
-    """All servers; belongs to one event loop."""
+    """All servers; several threads use them at the same time."""
 
-    def __init__(
-        self,
-        clients: Sequence[AsyncOcrClient],
-        *,
-        model: str,
-        concurrency: int,
-        retries: int,
-        patience: float,
-    ) -> None:
-        """Prepare; `start` connects.
-
-        Args:
-            clients: One for each server, with `retries=0`.
-            model: The name of the pipeline on the servers.
-            concurrency: The largest number of requests in flight at each server.
-            retries: How often a request is sent again.
-            patience: Seconds without any ready server after which to give up.
-        """
-        self._all = [Endpoint(client, concurrency) for client in clients]
-        self._model, self._retries, self._patience = model, retries, patience
-        self._changed = asyncio.Condition()
-        self._probes: set[asyncio.Task[None]] = set()
+    def __init__(self, job: Job) -> None:
+        """Prepare; `start` connects."""
+        self._job = job
+        self._all = [
+            Endpoint(
+                OcrClient(
+                    url,
+                    model=job.model,
+                    timeout=job.timeout,
+                    retries=0,
+                    token=job.token,
+                    tls=job.tls,
+                ),
+                job.concurrency,
+            )
+            for url in job.urls
+        ]
+        self._changed, self._closed = threading.Condition(), threading.Event()
+        self._probes = ThreadPoolExecutor(len(job.urls), thread_name_prefix="ppocr-probe")
         self._deadline = 0.0  # when to give up, while none is ready
         self._reason = ""
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Ask every server for the version of its model; those that do not answer are ejected."""
-        await asyncio.gather(*map(self._ask_version, self._all))
+        list(self._probes.map(self._ask_version, self._all))
 
-    async def read(self, picture: bytes, options: ReadOptions) -> tuple[OcrResult, str | None]:
+    def read(self, picture: bytes) -> tuple[OcrResult, str | None]:
         """A picture's result, and the version of the model that read it.
 
         Raises:
             OcrError: If it cannot be read, or failed after `retries` retries.
             NoServer: If no server is left.
         """
-        for attempt in range(self._retries + 1):
-            endpoint = await self._acquire()
+        for attempt in range(self._job.retries + 1):
+            endpoint = self._acquire()
             try:
-                result = await endpoint.client.read(picture, **options)
+                result = endpoint.client.read(picture, **self._job.options)
             except InvalidRequest:
                 raise  # the picture is bad: every server refuses it
             except OcrError as error:
                 self._eject(endpoint, error)
-                if attempt == self._retries:
+                if attempt == self._job.retries:
                     raise
             else:
                 endpoint.failures = 0
                 return result, endpoint.version
             finally:
-                endpoint.slots += 1
-                await self._notify()
+                with self._changed:
+                    endpoint.slots += 1
+                    self._changed.notify_all()
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def close(self) -> None:
-        """Close all connections."""
-        for task in self._probes:
-            task.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
-        await asyncio.gather(*(endpoint.client.close() for endpoint in self._all))
+    def close(self) -> None:
+        """Send nothing more, and close all connections."""
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._probes.shutdown(cancel_futures=True)
+        for endpoint in self._all:
+            endpoint.client.close()
 
-    async def _acquire(self) -> Endpoint:
+    def _acquire(self) -> Endpoint:
         """A slot of a server, once there is a free one."""
-        async with self._changed:
-            while True:
+        with self._changed:
+            while not self._closed.is_set():
                 ready = [endpoint for endpoint in self._all if not endpoint.ejected]
                 chosen = max(ready, key=lambda endpoint: endpoint.slots, default=None)
                 if chosen is not None and chosen.slots > 0:
                     chosen.slots -= 1
                     return chosen
-                await self._wait(none_ready=not ready)
-
-    async def _wait(self, *, none_ready: bool) -> None:
-        """Wait for a change; if no server is ready, until the deadline at most."""
-        left = self._deadline - time.monotonic() if none_ready else None
-        if none_ready and not self._probes:
-            raise NoServer(f"no server is left: {self._reason}")
-        try:
-            await asyncio.wait_for(self._changed.wait(), left)
-        except asyncio.TimeoutError:
-            raise NoServer(
-                f"no server was ready for {self._patience:g} s: {self._reason}"
-            ) from None
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+                if all(endpoint.denied for endpoint in self._all):
+                    raise NoServer(f"no server is left: {self._reason}")
+                left = None if ready else self._deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise NoServer(
+                        f"no server was ready for {self._job.patience:g} s: {self._reason}"
+                    )
+                self._changed.wait(left)
+        raise NoServer("the run has ended")
 
     def _eject(self, endpoint: Endpoint, error: OcrError) -> None:
-        self._reason = error.reason
-        if endpoint.ejected:
-            return  # several requests failed together
-        endpoint.ejected = True
-        if all(other.ejected for other in self._all):
-            self._deadline = time.monotonic() + self._patience
-        if isinstance(error, AccessDenied):
-            return  # waiting does not change the credentials
-        task = asyncio.create_task(self._probe(endpoint))
-        self._probes.add(task)
-        task.add_done_callback(self._probes.discard)
+        with self._changed:
+            self._reason = error.reason
+            if endpoint.ejected:
+                return  # several requests failed together
+            endpoint.ejected, endpoint.denied = True, isinstance(error, AccessDenied)
+            if all(other.ejected for other in self._all):
+                self._deadline = time.monotonic() + self._job.patience
+            if not endpoint.denied and not self._closed.is_set():
+                self._probes.submit(self._probe, endpoint)
 
-    async def _probe(self, endpoint: Endpoint) -> None:
+    def _probe(self, endpoint: Endpoint) -> None:
         """Use a server again once it is ready; ask with exponential backoff.
 
         The backoff starts over only after the server has answered a request.
         """
         ready = False
         while not ready:
-            await asyncio.sleep(backoff(endpoint.failures, random.random()))  # nosec B311
+            if self._closed.wait(backoff(endpoint.failures, random.random())):  # nosec B311
+                return
             endpoint.failures += 1
             try:
-                ready = await endpoint.client.server_ready(timeout=PROBE_SECONDS)
+                ready = endpoint.client.server_ready(timeout=PROBE_SECONDS)
             except OcrError as error:
                 self._reason = error.reason
-        endpoint.ejected = False
+        with self._changed:
+            endpoint.ejected = False
+            self._changed.notify_all()
         if endpoint.version is None:
-            await self._ask_version(endpoint)
-        await self._notify()
+            self._ask_version(endpoint)
 
-    async def _ask_version(self, endpoint: Endpoint) -> None:
+    def _ask_version(self, endpoint: Endpoint) -> None:
         try:
-            info = await endpoint.client.server_info()
+            info = endpoint.client.server_info()
         except InvalidRequest:
             return  # a proxy that forwards inference requests alone
         except OcrError as error:
             self._eject(endpoint, error)
             return
-        endpoint.version = ",".join(info.models.get(self._model, ())) or None
+        endpoint.version = ",".join(info.models.get(self._job.model, ())) or None

@@ -13,7 +13,7 @@ from typing import Any
 
 import fsspec
 
-from ppocr_client.documents.inputs import SUFFIXES, InputError
+from ppocr_client.documents.inputs import SUFFIXES, InputError, find_documents
 from ppocr_client.exports.writers import write_atomically
 
 # File systems on which a written file appears completely or not at all.
@@ -117,33 +117,26 @@ def open_filesystem(name: str, options: Options) -> tuple[Any, str]:
 
 
 def _files_of(word: str, options: Options) -> list[str]:
+    if not _is_address(word):
+        found = find_documents([word.removeprefix("file://")], recursive=True)
+        return [_name(document.source) for document in found]
     filesystem, path = open_filesystem(word, options)
     try:
         with _as_os_errors(word):
             if filesystem.isdir(path):
-                return _below(word, filesystem, path)
-            if glob.has_magic(path) and not filesystem.exists(path):
-                found = filesystem.glob(path, detail=True)
-                files = [name for name, kind in found.items() if kind.get("type") == "file"]
-                return _sorted(word, filesystem, files)
+                names = [n for n in filesystem.find(path) if Path(n).suffix.lower() in SUFFIXES]
+                what = f"{word} holds no {', '.join(sorted(SUFFIXES))} files"
+            elif glob.has_magic(path) and not filesystem.exists(path):
+                kinds = filesystem.glob(path, detail=True)
+                names = [name for name, kind in kinds.items() if kind.get("type") == "file"]
+                what = f"no file matches {word!r}"
+            else:
+                return [_name(word)]
     except OSError as error:
         raise InputError(f"cannot list {word}: {error}") from error
-    return [_name(word)]
-
-
-def _below(word: str, filesystem: Any, path: str) -> list[str]:
-    found = [name for name in filesystem.find(path) if Path(name).suffix.lower() in SUFFIXES]
-    if not found:
-        raise InputError(f"{word} holds no {', '.join(sorted(SUFFIXES))} files")
-    return _sorted(word, filesystem, found)
-
-
-def _sorted(word: str, filesystem: Any, found: list[str]) -> list[str]:
-    if not found:
-        raise InputError(f"no file matches {word!r}")
-    if not _is_address(word):
-        return sorted(found)
-    return sorted(filesystem.unstrip_protocol(name) for name in found)
+    if not names:
+        raise InputError(what)
+    return sorted(filesystem.unstrip_protocol(name) for name in names)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from ppocr_client.client import DEFAULT_URL, OcrClient
 from ppocr_client.commands.argument_types import SWITCH, above_zero, switch, whole
@@ -16,6 +17,14 @@ from ppocr_client.options import OPTIONS, Option, given_options
 from ppocr_pipeline.options import Choice, Switch
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as in a shell
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line without its usage, which has too many lines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"{self.prog}: error: {message}; see `{self.prog} --help`\n")
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -123,6 +132,11 @@ def read_settings(args: argparse.Namespace) -> ReadSettings:
         keep=args.format == "pdf" or args.draw is not None,
         timeout=args.timeout,
     )
+
+
+def log_failure(source: str, reason: str) -> None:
+    """Log why an input failed, behind its name unless the reason names it."""
+    log(reason if source in reason else f"{source}: {reason}")
 
 
 def log(text: str) -> None:

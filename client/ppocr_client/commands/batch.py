@@ -1,15 +1,12 @@
-"""The command `batch`: an archive into one row for each input, on Ray."""
+"""The command `batch`: an archive into one row for each input."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import math
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,28 +15,25 @@ from ppocr_client.batch import LISTED
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero, whole
-from ppocr_client.commands.arguments import INTERRUPTED, log, token_of
-from ppocr_client.commands.progress import Progress, describe
+from ppocr_client.commands.arguments import INTERRUPTED, log, log_failure, token_of
+from ppocr_client.commands.progress import Progress
 from ppocr_client.documents.inputs import STDIN, InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.errors import MissingExtra
 from ppocr_client.options import given_options
 
 if TYPE_CHECKING:
-    from ppocr_client.batch.cluster import Run
-    from ppocr_client.batch.reader import Job
+    from ppocr_client.batch.job import Job
     from ppocr_client.batch.rows import RowStatus
 
-HELP = "read archives of millions of files on Ray, through one or many servers"
+HELP = "read archives of millions of files through one or many servers"
 DESCRIPTION = (
     "Read whole archives, from folders or buckets, through one or many servers: exactly one row "
     "for each input, in files that appear completely or not at all. The exit code is 1 if any "
     "input failed, or none could be read."
 )
-LARGEST_PART = 500  # documents; kept in memory until written, and read again if a node is lost
-PARTS_PER_ACTOR = 4  # at least, if there are enough inputs, so that actors end at about one time
-PERIOD = 0.5  # seconds between two updates of the progress
-LOG_PERIOD = 60.0  # the same if standard error is not a terminal
+PART_SIZE = 200  # inputs; their results are kept in memory until written, and are lost by Ctrl-C
+LOG_PERIOD = 60.0  # seconds between two messages of progress if standard error is not a terminal
 
 
 @dataclass
@@ -84,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--format", choices=("parquet", "jsonl"), default="parquet", help=text)
     text = "skip the inputs that have a row in --out"
     group.add_argument("--resume", action="store_true", help=text)
-    text = f"inputs in one file (default: {LARGEST_PART}, or fewer in small archives)"
-    group.add_argument("--part-size", type=whole, metavar="N", help=text)
+    text = "inputs in one file"
+    group.add_argument("--part-size", type=whole, default=PART_SIZE, metavar="N", help=text)
     group.add_argument("--json", action="store_true", help="print a summary as one JSON object")
     _add_execution(parser.add_argument_group("how it is done"))
     arguments.add_connection(parser, several=True)
@@ -93,14 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_execution(group: argparse._ArgumentGroup) -> None:
-    text = "local: start Ray on this machine; auto or HOST:PORT: connect to a cluster"
-    group.add_argument("--ray-address", default="local", metavar="ADDRESS", help=text)
-    text = (
-        "processes that read, each on a processor of the cluster (default: one for each processor, "
-        "but no more than --concurrency)"
-    )
-    group.add_argument("--actors", type=whole, metavar="N", help=text)
-    text = "requests in flight at one server, of all actors together"
+    text = "requests in flight at one server"
     group.add_argument("--concurrency", type=whole, default=8, metavar="N", help=text)
     text = "how often a page is sent again when a server fails"
     group.add_argument("--retries", type=whole, default=5, metavar="N", help=text)
@@ -118,11 +105,6 @@ def run(args: argparse.Namespace) -> int:
         from ppocr_client.batch import files, parts
     except ImportError as error:
         raise InputError(str(MissingExtra("archives", str(error.name), "batch"))) from error
-    if args.actors is not None and args.actors > args.concurrency:
-        raise InputError(
-            f"--actors {args.actors} is more than --concurrency {args.concurrency}: each actor "
-            "needs a request of its own at every server"
-        )
     args.storage = _storage(args.storage)
     args.out = files.check_output(args.out)
     names = files.find_files(args.inputs, args.storage) + _manifest(args.manifest)
@@ -147,43 +129,37 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace, outcome: Outcome, paths: Sequence[str], first: int) -> bool:
     """Read the inputs into parts numbered from `first`; False if it was interrupted."""
-    start = time.monotonic()
-    local = args.ray_address == "local"
-    log("starting Ray …" if local else f"connecting to Ray at {args.ray_address} …")
-    from ppocr_client.batch import cluster, parts
+    from ppocr_client.batch.parts import split_parts
+    from ppocr_client.batch.reader import PartReader
 
+    start = time.monotonic()
+    parts = split_parts(paths, args.part_size, args.out, args.format, first)
+    progress = Progress(len(paths), sys.stderr, shown=sys.stderr.isatty(), logged=LOG_PERIOD)
     try:
-        with cluster.connected(args.ray_address, args.actors):
-            actors = args.actors or min(cluster.processors(), args.concurrency)
-            log(f"Ray is ready; {actors} actors read {len(paths)} inputs")
-            fair = math.ceil(len(paths) / (PARTS_PER_ACTOR * actors))
-            size = args.part_size or min(LARGEST_PART, fair)
-            split = parts.split_parts(paths, size, args.out, args.format, first)
-            run = cluster.Run(_job(args, actors), split, actors)
-            with _progress(run, len(paths)):
-                for summary in run.summaries():
-                    if summary.stopped is not None:
-                        outcome.stopped = summary.stopped
-                        break
-                    outcome.ok += summary.ok
-                    outcome.failed += summary.failed
-                    outcome.failures += summary.failures
-    except ConnectionError as error:
-        raise InputError(str(error)) from error
+        with PartReader(_job(args), progress.count) as reader:
+            for summary in reader.read(parts):
+                if summary.stopped is not None:
+                    outcome.stopped = summary.stopped
+                    break
+                outcome.ok += summary.ok
+                outcome.failed += summary.failed
+                outcome.failures += summary.failures
     except KeyboardInterrupt:
+        progress.clear()
         log("interrupted; --resume goes on from here")
         return False
+    progress.clear()
     outcome.seconds = time.monotonic() - start
     return True
 
 
-def _job(args: argparse.Namespace, actors: int) -> Job:
-    from ppocr_client.batch.reader import Job
+def _job(args: argparse.Namespace) -> Job:
+    from ppocr_client.batch.job import Job
 
     return Job(
         urls=tuple(dict.fromkeys(args.url or [DEFAULT_URL])),
         model=args.model,
-        concurrency=args.concurrency // actors,
+        concurrency=args.concurrency,
         retries=args.retries,
         timeout=args.timeout,
         patience=args.patience,
@@ -201,7 +177,7 @@ def _report(args: argparse.Namespace, outcome: Outcome) -> int:
     """Report the outcome; 0 if everything was read, else 1."""
     del outcome.failures[LISTED:]
     for failure in outcome.failures:
-        log(f"{failure.path}: {failure.error}")
+        log_failure(failure.path, failure.error or "")
     if outcome.failed > len(outcome.failures):
         log(f"and {outcome.failed - len(outcome.failures)} more, whose rows say status failed")
     if outcome.failed:
@@ -211,34 +187,6 @@ def _report(args: argparse.Namespace, outcome: Outcome) -> int:
     if args.json:
         sys.stdout.write(json.dumps(outcome.to_dict(), ensure_ascii=False) + "\n")
     return 1 if outcome.failed or outcome.stopped is not None else 0
-
-
-@contextlib.contextmanager
-def _progress(run: Run, total: int) -> Iterator[None]:
-    """Show the progress of the actors until the context ends."""
-    shown = sys.stderr.isatty()
-    progress, stop, start = (
-        Progress(total, sys.stderr, shown=shown),
-        threading.Event(),
-        time.monotonic(),
-    )
-
-    def update() -> None:
-        while not stop.wait(PERIOD if shown else LOG_PERIOD):
-            done, failed = run.tally()
-            if shown:
-                progress.show(done, failed)
-            else:
-                log(describe(done, total, failed, time.monotonic() - start))
-
-    thread = threading.Thread(target=update, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        progress.clear()
 
 
 def _manifest(name: str | None) -> list[str]:

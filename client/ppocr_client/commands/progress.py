@@ -1,7 +1,8 @@
-"""Progress of a long run: one line that is overwritten, on a terminal only."""
+"""Progress of a long run: one line that is overwritten on a terminal, or a line now and then."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TextIO
 
@@ -9,27 +10,37 @@ PERIOD = 0.2  # seconds between two updates
 
 
 class Progress:
-    """Counts documents; shows rate, time left and failures on a terminal."""
+    """Counts documents, in several threads; shows rate, time left and failures."""
 
-    def __init__(self, total: int, stream: TextIO, *, shown: bool) -> None:
+    def __init__(
+        self, total: int, stream: TextIO, *, shown: bool, logged: float = float("inf")
+    ) -> None:
+        """Begin.
+
+        Args:
+            total: The number of documents.
+            stream: Where progress is shown.
+            shown: Whether it is a terminal, where a line can be overwritten.
+            logged: Seconds between two lines where it is none.
+        """
         self._total, self._stream, self._shown = total, stream, shown
+        self._period = PERIOD if shown else logged
         self._done = self._failed = 0
         self._start = time.monotonic()
-        self._written = 0.0
+        self._written = 0.0 if shown else self._start
+        self._lock = threading.Lock()
 
-    def count(self, *, failed: bool) -> None:
+    def count(self, failed: bool) -> None:
         """Count one more finished document."""
-        self.show(self._done + 1, self._failed + failed)
-
-    def show(self, done: int, failed: int) -> None:
-        """Show how many are finished."""
-        self._done, self._failed = done, failed
-        now = time.monotonic()
-        if self._shown and (now - self._written > PERIOD or self._done == self._total):
-            self._written = now
-            line = describe(self._done, self._total, self._failed, now - self._start)
-            self._stream.write(f"\r\x1b[K{line}")
-            self._stream.flush()
+        with self._lock:
+            self._done, self._failed = self._done + 1, self._failed + failed
+            now = time.monotonic()
+            last = self._shown and self._done == self._total
+            if last or now - self._written > self._period:
+                self._written = now
+                line = describe(self._done, self._total, self._failed, now - self._start)
+                self._stream.write(f"\r\x1b[K{line}" if self._shown else f"ppocr-client: {line}\n")
+                self._stream.flush()
 
     def clear(self) -> None:
         """Erase the line, before something else is written."""

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from ppocr_client.client import OcrClient
 from ppocr_client.commands import arguments
-from ppocr_client.commands.arguments import INTERRUPTED, client_of, log, read_settings
+from ppocr_client.commands.arguments import (
+    INTERRUPTED,
+    client_of,
+    log,
+    log_failure,
+    read_settings,
+)
 from ppocr_client.commands.progress import Progress
 from ppocr_client.documents.inputs import Document, InputError, find_documents
 from ppocr_client.documents.reading import DocumentResult, read_documents
@@ -85,7 +91,7 @@ def _read_all(
             reason = write(read, args, several)
             if reason:
                 failures.append((read.document.source, reason))
-            progress.count(failed=bool(reason))
+            progress.count(bool(reason))
     except KeyboardInterrupt:
         progress.clear()
         again = "; --resume goes on from here" if args.out is not None else ""
@@ -93,7 +99,7 @@ def _read_all(
         return INTERRUPTED
     progress.clear()
     for source, reason in failures:
-        log(f"{source}: {reason}")
+        log_failure(source, reason)
     if failures and several:
         log(f"{len(failures)} of {len(documents)} failed")
     return 1 if failures else 0

@@ -16,12 +16,12 @@ from pathlib import Path
 from ppocr_client.client import OcrClient
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero
-from ppocr_client.commands.arguments import client_of, log, read_settings
+from ppocr_client.commands.arguments import client_of, log, log_failure, read_settings
 from ppocr_client.commands.read import result_path, write
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
-from ppocr_client.errors import MissingExtra, OcrError
+from ppocr_client.errors import OcrError
 from ppocr_client.exports.writers import FORMATS, is_current
 from ppocr_client.transport.protocol import backoff
 
@@ -31,8 +31,9 @@ DESCRIPTION = (
     "its own, whose path is printed. What was read before is not read again. Ends with Ctrl-C; the "
     "exit code is 1 if something was not read."
 )
-# Some network file systems report no changes, so the folder is listed anyway.
-SCAN_PERIOD = 15.0  # seconds
+# Folders are listed, since network file systems report no changes. Between two listings passes so
+# many times as long as one takes: a twentieth of a processor at most.
+QUIET = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +84,10 @@ def run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """An event set at Ctrl-C, beside KeyboardInterrupt, which a library may swallow."""
+    """An event set at Ctrl-C, beside KeyboardInterrupt, which is lost in the midst of a clean-up.
+
+    Python drops what is raised in a weak reference's callback, as thread pools have.
+    """
     event = threading.Event()
 
     def interrupt(*_: object) -> None:
@@ -125,36 +129,15 @@ def _watch(
     def was_read(document: Document) -> bool:
         return is_current(result_path(args, document, several=True), document)
 
-    for _ in _scans(arrivals, args, interrupted):
-        arrivals.update(_found(args), was_read, time.monotonic())
+    while not interrupted.is_set():
+        start = time.monotonic()
+        arrivals.update(_found(args), was_read, start)
+        listing = time.monotonic() - start
         if not _read(client, arrivals, args):
             _wait_for(client, interrupted)
         if args.once and not arrivals.waiting():
             return
-
-
-def _scans(
-    arrivals: ArrivalTracker, args: argparse.Namespace, interrupted: threading.Event
-) -> Iterator[None]:
-    """Yield whenever the folder is to be listed, until Ctrl-C."""
-    try:
-        import watchfiles
-    except ImportError:
-        raise InputError(str(MissingExtra("watched folders", "watchfiles", "watch"))) from None
-    scanned = float("-inf")
-    step = max(50, int(1000 * args.settle / 2))  # milliseconds
-    for changes in watchfiles.watch(
-        args.folder,
-        watch_filter=None,
-        recursive=args.recursive,
-        debounce=step,
-        rust_timeout=step,
-        yield_on_timeout=True,
-        stop_event=interrupted,
-    ):
-        if changes or arrivals.waiting() or time.monotonic() - scanned >= SCAN_PERIOD:
-            yield
-            scanned = time.monotonic()
+        time.sleep(max(args.settle / 2, QUIET * listing))
 
 
 def _found(args: argparse.Namespace) -> dict[Document, FileState]:
@@ -175,7 +158,7 @@ def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace)
         reason = write(read, args, several=True)
         arrivals.finish(document, state, reason)
         if reason:
-            log(f"{document.source}: {reason}")
+            log_failure(document.source, reason)
         else:
             sys.stdout.write(f"{result_path(args, document, several=True)}\n")
             sys.stdout.flush()
@@ -195,7 +178,7 @@ def _report(arrivals: ArrivalTracker) -> int:
     waiting = arrivals.waiting()
     for document, reason in arrivals.failures.items():
         if document not in waiting:
-            log(f"{document.source}: {reason}")
+            log_failure(document.source, reason)
     failed = len(arrivals.failures.keys() - waiting.keys())
     log(f"{arrivals.read} read, {failed} failed, {len(waiting)} not read yet")
     return 1 if failed or waiting else 0

@@ -115,8 +115,9 @@ def _download(url: str, timeout: float) -> bytes:
         # Only http(s) addresses come here, and urllib follows no redirect to a file.
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # nosec B310
             data: bytes = answer.read(MAX_DOWNLOAD + 1)
-    except (OSError, urllib.error.URLError) as error:
-        raise ImageError(f"cannot fetch {url}: {error}") from error
+    except OSError as error:
+        reason = error.reason if type(error) is urllib.error.URLError else error
+        raise ImageError(f"cannot fetch {url}: {reason}") from error
     if len(data) > MAX_DOWNLOAD:
         raise ImageError(f"{url} is larger than {MAX_DOWNLOAD} bytes")
     return data

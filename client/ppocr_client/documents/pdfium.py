@@ -28,6 +28,11 @@ class PdfPages:
             try:
                 self._document = pypdfium2.PdfDocument(data)
             except pypdfium2.PdfiumError as error:
+                if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+                    raise ImageError(
+                        "the PDF file needs a password; decrypt it first: "
+                        "qpdf --decrypt --password=… FILE NEW"
+                    ) from None
                 raise ImageError(f"cannot open the PDF file: {error}") from error
             self.count = len(self._document)
 

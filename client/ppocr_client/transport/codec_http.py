@@ -100,9 +100,17 @@ def _encode_region(operation: Register | Unregister) -> HttpRequest:
 
 
 def _reason(response: HttpResponse) -> str:
-    """The server's reason in an error's body, or the body itself."""
+    """Triton's reason in an error's body; of another server the body itself."""
     text = response.body.decode(errors="replace").strip()
     try:
-        return str(json.loads(text)["error"])
+        error = json.loads(text)["error"]
     except (ValueError, KeyError, TypeError):
-        return text or f"HTTP status {response.code} without a reason"
+        error = None
+    if isinstance(error, str):
+        return error
+    if response.code == 404:
+        return (
+            f"what answers there is not Triton (HTTP status 404: {text}). Triton's own address is "
+            "http://HOST:8000 or grpc://HOST:8001 unless told otherwise; the gateway's is for curl"
+        )
+    return text or f"HTTP status {response.code} without a reason"

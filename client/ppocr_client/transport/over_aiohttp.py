@@ -58,4 +58,4 @@ class AsyncHttpTransport:
         except asyncio.TimeoutError:
             raise DeadlineExceeded("no answer in time", "DEADLINE_EXCEEDED") from None
         except (OSError, aiohttp.ClientError) as error:
-            raise connection_error(str(self._address), str(error)) from None
+            raise connection_error(str(self._address), f"{error!r}") from None

@@ -17,7 +17,7 @@ INT32_MAX = 2**31 - 1
 # Triton expects the token under its own header name; a proxy in front of it, under HTTP's.
 TRITON_PREFIX = "triton-grpc-protocol-"
 # How gRPC itself, not the server, begins the details of UNAVAILABLE.
-NOT_CONNECTED = ("failed to connect", "DNS resolution failed")
+NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolving")
 
 CHANNEL = [
     # gRPC's default limit of 4 MB is smaller than a photo; the server's own limits explain more.

@@ -61,7 +61,7 @@ class HttpTransport:
         except TimeoutError:
             raise DeadlineExceeded("no answer in time", "DEADLINE_EXCEEDED") from None
         except (OSError, http.client.HTTPException) as error:
-            raise connection_error(str(self._address), str(error)) from None
+            raise connection_error(str(self._address), f"{type(error).__name__}: {error}") from None
 
     def _exchange(
         self, connection: http.client.HTTPConnection, request: HttpRequest, deadline: float

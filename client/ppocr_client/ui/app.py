@@ -30,7 +30,8 @@ from ppocr_client.options import OPTIONS, ReadOptions
 from ppocr_client.timing import timed
 from ppocr_client.ui.document_store import DocumentStore, StoredDocument
 from ppocr_client.ui.origin_check import OriginCheck
-from ppocr_client.ui.pictures import is_picture, shown, thumbnail
+from ppocr_client.ui.pictures import shown, thumbnail
+from ppocr_pipeline.formats import known_format
 
 STATIC = Path(__file__).with_name("static")
 MAX_BYTES = MAX_DOWNLOAD  # of a document
@@ -132,7 +133,7 @@ class _Page:
             path.unlink()
             raise
         key, document = await run_in_threadpool(self._store.add, path, name)
-        pictured = document.pages[0].pdf is not None or is_picture(head)
+        pictured = document.pages[0].pdf is not None or known_format(head) is not None
         return JSONResponse({"key": key, "pages": len(document.pages), "pictured": pictured}, 201)
 
     def delete(self, request: Request) -> Response:

@@ -10,20 +10,10 @@ from PIL import Image, ImageOps
 
 from ppocr_client.documents.pictures import encode_pillow
 from ppocr_client.errors import ImageError
+from ppocr_pipeline.formats import known_format
 
-SHOWN = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"BM": "image/bmp",
-    b"RIFF": "image/webp",
-}
-TIFF = (b"II*\0", b"MM\0*")
+SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp", "WEBP": "image/webp"}
 THUMBNAIL = 240  # pixels of the longer side
-
-
-def is_picture(head: bytes) -> bool:
-    """Whether a file begins as a picture that can be shown."""
-    return head.startswith((*SHOWN, *TIFF))
 
 
 def shown(data: bytes) -> tuple[bytes, str]:
@@ -32,9 +22,8 @@ def shown(data: bytes) -> tuple[bytes, str]:
     Raises:
         ImageError: If it is not a picture.
     """
-    for magic, kind in SHOWN.items():
-        if data.startswith(magic):
-            return data, kind
+    if kind := SHOWN.get(known_format(data) or ""):
+        return data, kind
     with _opened(data) as image:
         return encode_pillow(image), "image/bmp"
 

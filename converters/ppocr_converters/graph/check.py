@@ -159,10 +159,9 @@ def _check_paddle(model: PaddleModel, height: int | None) -> Report:
     report = Report(str(model.program.parent), model.description)
     try:
         report.weights = check_weights(model, program)
+        program.require_float(model.program.parent)
     except ModelError as error:
         report.problems.append(str(error))
-    if program.quantisers:
-        report.notes.append(f"quantised, by {', '.join(program.quantisers)}")
     if model.conf is not None:
         _check_conf(report, model.conf, program)
     _describe(report, program.inputs, program.outputs)

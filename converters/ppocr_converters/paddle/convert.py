@@ -18,10 +18,9 @@ from onnx import ModelProto
 
 from ppocr_converters.errors import ModelError
 from ppocr_converters.files import new_file
-from ppocr_converters.graph.edit import opset as opset_of
+from ppocr_converters.graph.edit import opset
 from ppocr_converters.graph.onnx_model import load_onnx
 from ppocr_converters.graph.standard_form import free_sizes, standard_form
-from ppocr_converters.paddle.fake_quantisation import rewritten
 from ppocr_converters.paddle.model_folder import (
     PaddleModel,
     check_weights,
@@ -30,16 +29,12 @@ from ppocr_converters.paddle.model_folder import (
 )
 from ppocr_converters.paddle.paddle2onnx_fixes import keep_outputs, rename, scalars_to_vectors
 from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, Tool, paddle2onnx_for
-from ppocr_converters.paddle.program import read_program
+from ppocr_converters.paddle.program import ISNAN, read_program, without_isnan
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt
 
 OPSET = 14
 #: Read by every ONNX Runtime since 1.10, and so by every Triton since 22.01.
 IR_VERSION = 8
-#: For whom paddle2onnx places the quantisation of a quantised model. Measured on a quantised
-#: classifier, the largest difference from Paddle: rknn, which keeps it where the model has it,
-#: 0.0017; onnxruntime 0.014, tensorrt 0.012, which place their own.
-FLOAT, QUANTISED = "onnxruntime", "rknn"
 #: What the converters say besides the reason of a failure.
 CHATTER = re.compile(
     r"\[Paddle2ONNX\] (Start|Model file|Parameters file|Use opset|PaddlePaddle model is)|Traceback"
@@ -50,30 +45,29 @@ UNKNOWN = re.compile(r"operators not supported yet, including ([^\n]*)")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
-def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
+def convert(folder: Path, target: Path) -> Path:
     """Convert the Paddle model in a folder to an ONNX file with dynamic shapes.
 
     Inputs and outputs bear the names that the model's Paddle Serving configuration gives them,
     where there is one. The converter and its version are the file's producer.
 
     Raises:
-        ModelError: damaged, with an operator the converter does not know, or not a PP-OCR network.
-            `target` is not written then.
+        ModelError: damaged, quantised, with an operator the converter does not know, or not a
+            PP-OCR network. `target` is not written then.
         ConvertError: the converter is not there.
     """
     source = find_paddle_model(folder)
     description = read_program(source.program)
     check_weights(source, description)
+    description.require_float(folder)
     tool = paddle2onnx_for(source.format)
-    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
-        raw = Path(scratch, "raw.onnx")
-        with (
-            combined(source) as given,
-            rewritten(*given, description.operators, source.program) as (program, weights),
-        ):
-            backend = QUANTISED if read_program(program).quantisers else FLOAT
-            _run_paddle2onnx(tool, program, weights, raw, opset, source.program, backend)
-        model = _finish(load_onnx(raw), source, tool, opset)
+    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch, combined(source) as weights:
+        program, raw = source.program, Path(scratch, "raw.onnx")
+        if ISNAN in description.operators:
+            program = Path(scratch, "inference.pdmodel")
+            program.write_bytes(without_isnan(source.program.read_bytes()))
+        _run_paddle2onnx(tool, program, weights, raw, source.program)
+        model = _finish(load_onnx(raw), source, tool)
     try:
         model = free_sizes(model, standard_form(model).kind)
     except ModelError as error:
@@ -83,15 +77,15 @@ def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
     return target
 
 
-def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> ModelProto:
+def _finish(model: ModelProto, source: PaddleModel, tool: Tool) -> ModelProto:
     """Repair and name what the converter wrote, and pin its versions."""
     model = scalars_to_vectors(model)
     conf = read_prototxt(source.program.parent)
     if conf is not None:
         model = keep_outputs(model, [fetch.name for fetch in conf.fetches])
         model = rename(model, {v.name: v.alias for v in (*conf.feeds, *conf.fetches)})
-    if opset_of(model) != opset:
-        raise ModelError(f"{source.program} came out in opset {opset_of(model)}, not {opset}")
+    if opset(model) != OPSET:
+        raise ModelError(f"{source.program} came out in opset {opset(model)}, not {OPSET}")
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = PADDLE2ONNX, tool.version
     try:
@@ -101,23 +95,14 @@ def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> M
     return model
 
 
-def _run_paddle2onnx(
-    tool: Tool,
-    program: Path,
-    weights: Path,
-    target: Path,
-    opset: int,
-    origin: Path,
-    backend: str,
-) -> None:
+def _run_paddle2onnx(tool: Tool, program: Path, weights: Path, target: Path, origin: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c"]
     command += ["from paddle2onnx.command import main; main()"]
     command += ["--model_dir", str(program.parent)]
-    command += ["--model_filename", program.name, "--params_filename", weights.name]
-    command += ["--save_file", str(target), "--opset_version", str(opset)]
+    command += ["--model_filename", program.name, "--params_filename", str(weights.absolute())]
+    command += ["--save_file", str(target), "--opset_version", str(OPSET)]
     command += ["--enable_auto_update_opset", "False", "--enable_onnx_checker", "True"]
-    is_old = tool.version.startswith("1.")
-    command += ["--deploy_backend", backend] if is_old else ["--optimize_tool", "None"]
+    command += [] if tool.version.startswith("1.") else ["--optimize_tool", "None"]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=tool.environment
     )
@@ -128,7 +113,7 @@ def _run_paddle2onnx(
     said = [line for line in said if line and not CHATTER.match(line)]
     if unknown is not None:
         names = ", ".join(re.findall(r"[\w.]+", unknown[1]))
-        reason = f"it does not know the operators {names}{_advice(names)}"
+        reason = f"it does not know the operators {names}"
     elif any("No module named" in line for line in said):
         reason = f"{said[-1]}; install the converters: pip install 'ppocr-triton[convert]'"
     elif done.returncode < 0 and not said:
@@ -136,13 +121,3 @@ def _run_paddle2onnx(
     else:
         reason = said[-1] if said else "it gave no reason"
     raise ModelError(f"cannot convert {origin}: {PADDLE2ONNX} {tool.version}: {reason}")
-
-
-def _advice(names: str) -> str:
-    """What else to do about operators that only simulate a quantisation."""
-    if "quantize" not in names:
-        return ""
-    return (
-        "; the model is quantised in a form that ONNX has nothing for: save it again with "
-        "onnx_format=True (quantize_linear), or give the model that was not quantised"
-    )

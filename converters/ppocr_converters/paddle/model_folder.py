@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from google.protobuf.message import DecodeError
+
 from ppocr_converters.errors import ModelError
-from ppocr_converters.paddle.program import Program, read_program, tensor_description
+from ppocr_converters.paddle.program import Program, framework, read_program
 from ppocr_converters.repository.serving_config.prototxt import FILE as CONF
 
 ProgramFormat = Literal["pdmodel", "pir"]
@@ -124,21 +127,16 @@ def _scattered(program: Path, weights: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def combined(model: PaddleModel) -> Iterator[tuple[Path, Path]]:
-    """The program and one file of all weights; for scattered ones both are in a temporary folder.
-
-    The file of all weights is those of the variables one after another, sorted by name.
-    """
+def combined(model: PaddleModel) -> Iterator[Path]:
+    """One file of all weights: of scattered ones those of the variables, sorted by name."""
     if not model.is_scattered:
-        yield model.program, model.weights[0]
+        yield model.weights[0]
         return
-    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
-        program, weights = Path(scratch, "inference.pdmodel"), Path(scratch, "inference.pdiparams")
-        program.write_bytes(model.program.read_bytes())
-        with weights.open("wb") as target:
-            for path in model.weights:
-                target.write(path.read_bytes())
-        yield program, weights
+    with tempfile.NamedTemporaryFile(prefix="ppocr-", suffix=".pdiparams") as target:
+        for path in model.weights:
+            target.write(path.read_bytes())
+        target.flush()
+        yield Path(target.name)
 
 
 def check_weights(model: PaddleModel, program: Program) -> int:
@@ -180,6 +178,7 @@ def count_weights(path: Path) -> int:
 
 def _record_end(data: bytes, start: int) -> int | None:
     """Where the record at `start` ends, or None where it cannot be read that far."""
+    description = framework()["TensorDesc"]
     try:
         (levels,) = struct.unpack_from("<Q", data, start + 4)
         position = start + 12
@@ -188,12 +187,9 @@ def _record_end(data: bytes, start: int) -> int | None:
             position += 8 + size
         (length,) = struct.unpack_from("<i", data, position + 4)
         position += 8
-        element, dims = tensor_description(data[position : position + length])
-    except (struct.error, IndexError, ValueError, TypeError):
+        tensor = description.FromString(data[position : position + length])
+    except (struct.error, DecodeError):
         return None
-    if element not in VALUE_SIZES or length < 0:
+    if tensor.data_type not in VALUE_SIZES or not tensor.HasField("data_type") or length < 0:
         return None
-    values = 1
-    for size in dims:
-        values *= size
-    return position + length + values * VALUE_SIZES[element]
+    return position + length + math.prod(tensor.dims) * VALUE_SIZES[tensor.data_type]

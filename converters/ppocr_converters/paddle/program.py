@@ -1,21 +1,36 @@
 """What a Paddle program says of itself, read without Paddle: ends, variables, operators.
 
 A Paddle 2 program (`.pdmodel`, `__model__`) is a serialized ProgramDesc of Paddle's
-framework.proto; of that, only the fields named below are read. A Paddle 3 program
+framework.proto; of that, only the fields in `SCHEMA` are read. A Paddle 3 program
 (`inference.json`) is a list of operators in JSON.
 """
 
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph.onnx_model import Tensor
+from ppocr_converters.paddle.messages import message_classes
+
+SCHEMA = """
+ProgramDesc: blocks 1 BlockDesc*
+BlockDesc: vars 3 VarDesc*, ops 4 OpDesc*
+VarDesc: name 1 string, type 2 VarType, persistable 3 bool
+VarType: lod_tensor 3 LoDTensorDesc
+LoDTensorDesc: tensor 1 TensorDesc
+TensorDesc: data_type 1 int32, dims 2 int64*
+OpDesc: inputs 1 Port*, outputs 2 Port*, type 3 string, attrs 4 Attr*
+Port: parameter 1 string, arguments 2 string*
+Attr: name 1 string, type 2 int32, i 3 int32
+"""
 
 #: Names of the data type numbers in framework.proto.
 TYPES = {0: "bool", 1: "int16", 2: "int32", 3: "int64", 4: "float16", 5: "float32", 6: "float64"}
@@ -24,6 +39,7 @@ TYPES |= {20: "uint8", 21: "int8", 22: "bfloat16"}
 PIR_TYPES = {"t_bool": "bool", "t_f16": "float16", "t_bf16": "bfloat16", "t_f32": "float32"}
 PIR_TYPES |= {"t_f64": "float64", "t_i8": "int8", "t_ui8": "uint8", "t_i16": "int16"}
 PIR_TYPES |= {"t_i32": "int32", "t_i64": "int64"}
+ISNAN = "isnan_v2"
 #: How a Paddle 3 program abbreviates the dialects of its operators.
 DIALECTS = {"0": "builtin", "1": "pd_op", "2": "cf", "3": "custom_op", "4": "pd_dist"}
 
@@ -44,10 +60,17 @@ class Program:
     weights: tuple[str, ...]
     operators: frozenset[str]
 
-    @property
-    def quantisers(self) -> list[str]:
-        """Those operators that only simulate or undo a quantisation."""
-        return sorted(o for o in self.operators if "quantize" in o)
+    def require_float(self, origin: Path) -> None:
+        """Refuse a quantised program; lower precisions are made, and proven, from the float one.
+
+        Raises:
+            ModelError: it is quantised; says by which operators, and what to take in its place.
+        """
+        if found := sorted(name for name in self.operators if "quantize" in name):
+            raise ModelError(
+                f"{origin} is quantised, by {', '.join(found)}; take the float model that it was "
+                f"made from, and `build --precision int8` where int8 is wanted"
+            )
 
 
 def read_program(path: Path) -> Program:
@@ -62,7 +85,7 @@ def read_program(path: Path) -> Program:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
     try:
         program = _read_json(data) if path.suffix == ".json" else _read_description(data)
-    except (ValueError, IndexError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, DecodeError) as error:
         raise ModelError(f"{path} is truncated or is not a Paddle program") from error
     if not program.operators:
         raise ModelError(f"{path} is truncated or is not a Paddle program")
@@ -106,114 +129,51 @@ def _pir_tensor(name: str, kind: dict[str, Any]) -> Tensor:
     return Tensor(name, PIR_TYPES.get(element, element), _shape(dims))
 
 
+@cache
+def framework() -> Mapping[str, Any]:
+    """The classes of Paddle's messages that are in `SCHEMA`."""
+    return message_classes("ppocr_paddle", SCHEMA)
+
+
 def _read_description(data: bytes) -> Program:
-    """ProgramDesc: blocks 1; BlockDesc: vars 3, ops 4."""
-    block = next(value for number, value in _fields(data) if number == 1)
-    variables: dict[str, tuple[Tensor, bool]] = {}
-    given, answered, names = [], [], set()
-    for number, value in _fields(block):
-        if number == 3:
-            tensor, persistable = _read_variable(value)
-            variables[tensor.name] = (tensor, persistable)
-        elif number == 4:
-            kind, sources, targets = _read_operator(value)
-            names.add(kind)
-            if kind == "feed":
-                given += targets
-            elif kind == "fetch":
-                answered += sources
-    weights = sorted(n for n, (_, kept) in variables.items() if kept and n not in ("feed", "fetch"))
+    block = framework()["ProgramDesc"].FromString(data).blocks[0]
+    tensors = {variable.name: _variable(variable) for variable in block.vars}
+    kept = {variable.name for variable in block.vars if variable.persistable}
     return Program(
-        tuple(variables[name][0] for name in given),
-        tuple(variables[name][0] for name in answered),
-        tuple(weights),
-        frozenset(names),
+        tuple(tensors[name] for op in block.ops if op.type == "feed" for name in _at(op.outputs)),
+        tuple(tensors[name] for op in block.ops if op.type == "fetch" for name in _at(op.inputs)),
+        tuple(sorted(kept - {"feed", "fetch"})),
+        frozenset(op.type for op in block.ops),
     )
 
 
-def _read_variable(data: bytes) -> tuple[Tensor, bool]:
-    """VarDesc: name 1, type 2, persistable 3; VarType: lod_tensor 3; its tensor 1."""
-    name, element, persistable = "", 5, False
-    dims: list[int] = []
-    for number, value in _fields(data):
-        if number == 1:
-            name = value.decode()
-        elif number == 3:
-            persistable = bool(value)
-        elif number == 2:
-            dense = [v for n, v in _fields(value) if n == 3]
-            for description in [v for n, v in _fields(dense[0]) if n == 1] if dense else []:
-                element, dims = tensor_description(description)
-    return Tensor(name, TYPES.get(element, str(element)), _shape(dims)), persistable
+def _variable(variable: Any) -> Tensor:
+    tensor = variable.type.lod_tensor.tensor
+    element = tensor.data_type if tensor.HasField("data_type") else 5
+    return Tensor(variable.name, TYPES.get(element, str(element)), _shape(tensor.dims))
 
 
-def _read_operator(data: bytes) -> tuple[str, list[str], list[str]]:
-    """OpDesc: inputs 1, outputs 2 (each: parameter 1, arguments 2), type 3."""
-    kind = ""
-    ends: dict[int, list[str]] = {1: [], 2: []}
-    for number, value in _fields(data):
-        if number == 3:
-            kind = value.decode()
-        elif number in ends:
-            port = list(_fields(value))
-            if port[0][1] in (b"X", b"Out"):
-                ends[number] += [v.decode() for n, v in port if n == 2]
-    return kind, ends[1], ends[2]
+def _at(ports: Iterable[Any]) -> list[str]:
+    """The arguments of `feed` and `fetch` that are the network's own tensors."""
+    return [name for port in ports if port.parameter in ("X", "Out") for name in port.arguments]
 
 
-def tensor_description(data: bytes) -> tuple[int, list[int]]:
-    """The data type number and the dimensions in a serialized TensorDesc."""
-    element = -1
-    dims: list[int] = []
-    for number, value in _fields(data):
-        if number == 1:
-            element = value
-        elif isinstance(value, bytes):  # packed
-            dims += [_signed(v) for v in _varints(value)]
-        else:
-            dims.append(_signed(value))
-    return element, dims
-
-
-def _shape(dims: list[int]) -> tuple[int | str, ...]:
+def _shape(dims: Iterable[int]) -> tuple[int | str, ...]:
     return tuple("?" if size < 0 else size for size in dims)
 
 
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
+def without_isnan(program: bytes) -> bytes:
+    """A Paddle 2 program whose `isnan_v2`, which the converter does not know, is `not_equal`.
 
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a protobuf message: number, and an int or the bytes of what is nested."""
-    position = 0
-    while position < len(data):
-        tag, position = _varint(data, position)
-        wire = tag & 7
-        if wire == 0:
-            value, position = _varint(data, position)
-            yield tag >> 3, value
-            continue
-        size = {1: 8, 5: 4}.get(wire)
-        if wire == 2:
-            size, position = _varint(data, position)
-        if size is None or position + size > len(data):
-            raise ValueError("truncated, or no protobuf message")
-        yield tag >> 3, data[position : position + size]
-        position += size
-
-
-def _varints(data: bytes) -> Iterator[int]:
-    position = 0
-    while position < len(data):
-        value, position = _varint(data, position)
-        yield value
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return value, position
+    What is not equal to itself is not a number.
+    """
+    description = framework()["ProgramDesc"].FromString(program)
+    for block in description.blocks:
+        for operator in block.ops:
+            if operator.type == ISNAN:
+                operator.type = "not_equal"
+                (x,) = (port for port in operator.inputs if port.parameter == "X")
+                operator.inputs.add(parameter="Y", arguments=x.arguments)
+                operator.attrs.add(name="axis", type=0, i=-1)
+    changed: bytes = description.SerializeToString()
+    return changed

@@ -23,7 +23,6 @@ from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata
 from ppocr_converters.graph.standard_form import free_sizes
 from ppocr_converters.paddle.model_folder import combined, find_paddle_model
-from ppocr_converters.paddle.program import read_program
 from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import available_cores, has_bfloat16
 from ppocr_engine.session import Session
@@ -69,9 +68,6 @@ def softmax(values: Floats) -> Floats:
 def paddle_network(folder: Path, *, threads: int, output: int = 0) -> PlainNetwork:
     """A Paddle model run by Paddle Inference on the CPU in float32.
 
-    One with the older operators of quantisation runs as it is written: what Paddle 3.2 rewrites
-    of it for integers fails in the first run, "could not create a primitive descriptor".
-
     Raises:
         ModelError: Paddle cannot load it.
         ConvertError: Paddle is not installed.
@@ -84,16 +80,15 @@ def paddle_network(folder: Path, *, threads: int, output: int = 0) -> PlainNetwo
         raise ConvertError(
             f"the proof needs Paddle ({error}); pip install 'ppocr-triton[convert]'"
         ) from error
-    with combined(find_paddle_model(folder)) as (program, weights):
-        config = inference.Config(str(program), str(weights))
+    model = find_paddle_model(folder)
+    with combined(model) as weights:
+        config = inference.Config(str(model.program), str(weights))
         config.disable_gpu()
         config.disable_glog_info()
         config.set_cpu_math_library_num_threads(threads)
         # The older executor keeps every intermediate tensor of the largest run: 2.8 GB for six
         # lines of 1024 pixels of PP-OCRv4_mobile_rec, where this one takes 0.7 GB.
         config.enable_new_executor()
-        if any(name.startswith("fake_") for name in read_program(program).operators):
-            config.switch_ir_optim(False)
         try:
             predictor = inference.create_predictor(config)
         except (RuntimeError, ValueError, OSError) as error:

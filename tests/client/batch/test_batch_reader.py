@@ -1,9 +1,9 @@
-"""What an actor does, without Ray: documents into rows, through servers that come and go."""
+"""Documents into rows, through servers that come and go."""
 
 from __future__ import annotations
 
-import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,11 @@ import pytest
 from client.samples import BLANK, SIGN, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
 from PIL import Image
 
-from ppocr_client import AsyncOcrClient
 from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import check_output, find_files, names_in
+from ppocr_client.batch.job import Job
 from ppocr_client.batch.parts import scan_output, split_parts
-from ppocr_client.batch.reader import Job, PartReader
+from ppocr_client.batch.reader import PartReader
 from ppocr_client.batch.rows import TABLES, Row
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.errors import ImageError, ModelNotFound
@@ -45,16 +45,9 @@ def archive(tmp_path) -> Path:
 def read_part(job: Job, paths: list[str], out: Path):
     """The summary of one part, and how its documents were counted."""
     counted: list[bool] = []
-
-    async def ask():
-        reader = PartReader(job, counted.append)
-        await reader.start()
-        try:
-            return await reader.read(split_parts(paths, 100, str(out), job.form, 7)[0])
-        finally:
-            await reader.close()
-
-    return asyncio.run(ask()), counted
+    with PartReader(job, counted.append) as reader:
+        (summary,) = reader.read(split_parts(paths, 100, str(out), job.form, 7))
+    return summary, counted
 
 
 @pytest.mark.server
@@ -111,26 +104,25 @@ def test_a_row_holds_the_warnings(server, archive, tmp_path):
     assert row["pages"][0]["warnings"][0].startswith(SQUEEZED)
 
 
-def endpoints_of(urls, **settings) -> Endpoints:
-    values = {"model": "ocr", "concurrency": 1, "retries": 5, "patience": 30.0, **settings}
-    clients = [AsyncOcrClient(url, retries=0, model=values["model"]) for url in urls]
-    return Endpoints(clients, **values)
+def endpoints_of(*urls: str, **settings) -> Endpoints:
+    return Endpoints(Job(urls, **{"concurrency": 1, "patience": 30.0, **settings}))
 
 
-async def read_all(servers: Endpoints, pictures: list[bytes]):
-    await servers.start()
+def read_all(servers: Endpoints, pictures: list[bytes]) -> list:
+    """What each picture gives, read at the same time: a result and a version, or an error."""
+    servers.start()
     try:
-        return await asyncio.gather(
-            *(servers.read(picture, {}) for picture in pictures), return_exceptions=True
-        )
+        with ThreadPoolExecutor(len(pictures)) as pool:
+            reads = [pool.submit(servers.read, picture) for picture in pictures]
+        return [read.exception() or read.result() for read in reads]
     finally:
-        await servers.close()
+        servers.close()
 
 
 @pytest.mark.server
 def test_requests_to_a_server_that_is_away_go_to_another(server):
-    servers = endpoints_of([NOBODY, server.grpc_url])
-    answers = asyncio.run(read_all(servers, [SIGN.read_bytes(), BLANK, b"no picture"]))
+    servers = endpoints_of(NOBODY, server.grpc_url)
+    answers = read_all(servers, [SIGN.read_bytes(), BLANK, b"no picture"])
     result, version = answers[0]
     assert [line.text for line in result.lines] == TEXTS
     assert version == "1"
@@ -140,7 +132,7 @@ def test_requests_to_a_server_that_is_away_go_to_another(server):
 
 def test_without_any_server_it_ends_after_some_patience():
     start = time.monotonic()
-    answers = asyncio.run(read_all(endpoints_of([NOBODY], patience=0.7), [BLANK, BLANK]))
+    answers = read_all(endpoints_of(NOBODY, patience=0.7), [BLANK, BLANK])
     assert time.monotonic() - start < 20
     assert all(isinstance(answer, NoServer) for answer in answers)
     assert "no server was ready for 0.7 s: cannot connect to grpc://127.0.0.1:1" in str(answers[0])
@@ -148,8 +140,8 @@ def test_without_any_server_it_ends_after_some_patience():
 
 @pytest.mark.server
 def test_a_server_without_the_model_is_none(server):
-    servers = endpoints_of([server.grpc_url], model="orc", patience=0.5, retries=1)
-    (answer,) = asyncio.run(read_all(servers, [BLANK]))
+    servers = endpoints_of(server.grpc_url, model="orc", patience=0.5, retries=1)
+    (answer,) = read_all(servers, [BLANK])
     assert isinstance(answer, NoServer | ModelNotFound)
     assert "orc" in str(answer)
 

@@ -66,7 +66,6 @@ BATCH = [
     (["--manifest", "missing.txt", "--out", "o"], "cannot read the list missing.txt"),
     (["a.jpg", "--out", "o", "--storage", "anon"], "write KEY=VALUE"),
     (["a.jpg", "--out", "o", "--url", "grpc://h", "--url", "ftp://h"], "scheme 'ftp'"),
-    (["a.jpg", "--out", "o", "--actors", "3", "--concurrency", "2"], "--actors 3 is more"),
 ]
 REFUSED = {"read": READ, "watch": WATCH, "batch": BATCH}
 

@@ -35,6 +35,13 @@ from ppocr_client.documents.inputs import find_documents
 from ppocr_client.documents.pages import parse_pages
 
 pdfium = pytest.importorskip("pypdfium2")
+# No password makes these keys.
+LOCKED = b"""%%PDF-1.4
+1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj
+2 0 obj << /Type /Pages /Kids [] /Count 0 >> endobj
+3 0 obj << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >> endobj
+trailer << /Root 1 0 R /Encrypt 3 0 R /ID [<00> <00>] >>
+""" % (b"11" * 32, b"22" * 32)
 
 
 @pytest.fixture
@@ -178,7 +185,7 @@ def test_a_reader_that_has_seen_enough_is_no_accident(server):
 def test_a_font_that_is_none_is_said(server, tmp_path, capsys):
     order = ["read", str(SIGN), "--url", server.grpc_url, "--draw", str(tmp_path / "drawn.png")]
     assert main([*order, "--font", str(SIGN)]) == 1
-    assert f"{SIGN}: cannot use the font {SIGN}" in capsys.readouterr().err
+    assert f"ppocr-client: cannot use the font {SIGN}" in capsys.readouterr().err
 
 
 @pytest.mark.server
@@ -255,8 +262,10 @@ def test_pictures_that_fail_are_listed_and_the_others_read(server, capsys, tmp_p
     broken.write_bytes(SIGN.read_bytes()[:2000])
     damaged = tmp_path / "damaged.pdf"
     damaged.write_bytes(b"%PDF-1.7\nnothing else")
+    locked = tmp_path / "locked.pdf"
+    locked.write_bytes(LOCKED)
     missing = str(tmp_path / "missing.jpg")
-    files = [str(broken), str(SIGN), missing, str(damaged)]
+    files = [str(broken), str(SIGN), missing, str(damaged), str(locked)]
     assert main(["read", *files, "--json", "--url", f"http://{server.http_url}"]) == 1
     out, err = capsys.readouterr()
     answers = [json.loads(line) for line in out.splitlines()]
@@ -265,7 +274,9 @@ def test_pictures_that_fail_are_listed_and_the_others_read(server, capsys, tmp_p
     assert [line["text"] for line in answers[1]["lines"]] == TEXTS
     assert "No such file" in answers[2]["error"]
     assert f"{damaged}: cannot open the PDF file" in err
-    assert "3 of 4 failed" in err
+    assert f"{locked}: the PDF file needs a password; decrypt it first" in err
+    assert err.count(missing) == 1
+    assert "4 of 5 failed" in err
 
 
 @pytest.mark.server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -17,12 +16,10 @@ import pytest
 from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
 
 from ppocr_client.cli import main
-from ppocr_client.commands import watch as command_watch
+from ppocr_client.commands import watch
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
-
-pytest.importorskip("watchfiles")
 
 SETTLE = 0.3
 A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
@@ -96,15 +93,19 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
         yield started
 
 
-def test_ctrl_c_ends_it_also_when_a_library_swallows_the_interrupt(tmp_path):
-    args = argparse.Namespace(folder=tmp_path, settle=1.0, recursive=False)
-    before = signal.getsignal(signal.SIGINT)
-    with command_watch._interrupted() as interrupted:
-        with contextlib.suppress(KeyboardInterrupt):  # as a library in mid-call may
+def test_ctrl_c_ends_it_also_when_the_interrupt_is_lost(tmp_path, monkeypatch):
+    def lost(_) -> dict:
+        calls.append("found")
+        assert len(calls) == 1
+        with contextlib.suppress(KeyboardInterrupt):  # as in the callback of a weak reference
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(5)
-        assert interrupted.is_set()
-        assert list(command_watch._scans(ArrivalTracker(1.0), args, interrupted)) == []
+        return {}
+
+    calls: list[str] = []
+    monkeypatch.setattr(watch, "_found", lost)
+    before = signal.getsignal(signal.SIGINT)
+    order = ["watch", str(tmp_path), "--out", str(tmp_path / "out"), "--settle", "0.01"]
+    assert main([*order, "--url", "grpc://127.0.0.1:1"]) == 0
     assert signal.getsignal(signal.SIGINT) is before
 
 

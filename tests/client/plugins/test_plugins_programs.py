@@ -1,8 +1,4 @@
-"""The plugins in the published OCRmyPDF, LangChain and Haystack, in an environment of their own.
-
-It is made once, under build/, from the package index; where that cannot be reached, these tests are
-skipped.
-"""
+"""The plugins in the published OCRmyPDF, LangChain and Haystack, in an environment of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from client.samples import ROOT, SAMPLES
+from originals import environment
 from PIL import Image
 
 from ppocr_client import OcrClient
@@ -26,8 +22,8 @@ from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
-ENVIRONMENT = ROOT / "build" / "plugins"
-PACKAGES = ("ocrmypdf==17.13.0", "langchain-core==1.8.3", "haystack-ai==3.4.1")
+PROGRAMS = ("ocrmypdf==17.13.0", "langchain-core==1.8.3", "haystack-ai==3.4.1")
+PACKAGES = (*PROGRAMS, "-e", f"{ROOT}[pdf]")
 PLUGIN = ("--plugin", "ppocr_client.plugins.ocrmypdf")
 NAMES = ("receipt_en.jpg", "poster_zh.jpg", "form_mixed.png", "notice_tilted.jpg")
 
@@ -72,28 +68,18 @@ for url in (None, "grpc://127.0.0.1:8001"):
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a program of the environment."""
-    python, made = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "made"
-    wanted = "\n".join(PACKAGES)
-    if not made.exists() or made.read_text("utf-8") != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-        installed = subprocess.run(
-            [*pip, *PACKAGES, "-e", f"{ROOT}[pdf]"], capture_output=True, text=True
-        )
-        if installed.returncode != 0:
-            pytest.skip(f"the programs cannot be installed: {installed.stderr[-300:]}")
-        made.write_text(wanted, "utf-8")
+    programs = Path(environment("plugins", *PACKAGES)).parent
     folder = tmp_path_factory.mktemp("plugins")
-    environment = {**os.environ, "HAYSTACK_TELEMETRY_ENABLED": "False", "PPOCR_TOKEN": "secret"}
+    variables = {**os.environ, "HAYSTACK_TELEMETRY_ENABLED": "False", "PPOCR_TOKEN": "secret"}
 
     def run(program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [ENVIRONMENT / "bin" / program, *map(str, words)],
+            [programs / program, *map(str, words)],
             capture_output=True,
             text=True,
             timeout=300,
             cwd=folder,
-            env=environment,
+            env=variables,
         )
 
     return run

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import socketserver
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from web_server import listening
 
-from ppocr_client import OcrClient
-from ppocr_client.errors import DeadlineExceeded, ServerUnavailable
+from ppocr_client import AsyncOcrClient, OcrClient
+from ppocr_client.errors import DeadlineExceeded, ModelNotFound, ServerUnavailable
 
 
 @pytest.mark.parametrize(
@@ -67,3 +71,54 @@ def test_a_silent_server_costs_no_more_than_the_timeout(scheme):
         late = pytest.raises(DeadlineExceeded, match=r"no answer from .* within 0\.4 s")
         with OcrClient(url) as client, late:
             client.read(b"x", timeout=0.4)
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Answers as the gateway does where it has nothing."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def do_POST(self) -> None:
+        body = b'{"error": {"code": "not_found", "message": "Not Found"}}'
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Other(socketserver.BaseRequestHandler):
+    """Speaks no HTTP."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"\0\0\0\4\0\0\0\0\0\n")
+        while self.request.recv(4096):
+            pass
+
+
+def read_in_thread(url: str) -> None:
+    with OcrClient(url, retries=0, timeout=5) as client:
+        client.read(b"x")
+
+
+def read_in_loop(url: str) -> None:
+    async def read() -> None:
+        async with AsyncOcrClient(url, retries=0, timeout=5) as client:
+            await client.read(b"x")
+
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("read", [read_in_thread, read_in_loop])
+@pytest.mark.parametrize(
+    ("scheme", "handler", "kind", "said"),
+    [
+        ("http", Elsewhere, ModelNotFound, r"not Triton \(HTTP status 404.*Not Found.*HOST:8000"),
+        ("grpc", Elsewhere, ServerUnavailable, "another protocol. Triton has HTTP at port 8000"),
+        ("http", Other, ServerUnavailable, "another protocol. Triton has HTTP at port 8000"),
+    ],
+)
+def test_what_is_not_triton_is_told(scheme, handler, kind, said, read):
+    with listening(handler) as port, pytest.raises(kind, match=said):
+        read(f"{scheme}://127.0.0.1:{port}")

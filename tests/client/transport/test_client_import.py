@@ -10,7 +10,7 @@ import pytest
 
 HEAVY = {
     *("cv2", "fsspec", "onnx", "onnxruntime", "paddle", "PIL", "pyarrow", "pyclipper", "pytriton"),
-    *("ray", "tritonclient"),
+    "tritonclient",
 }
 PROGRAM = """
 import json, sys

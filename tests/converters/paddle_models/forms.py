@@ -4,8 +4,6 @@ Each goes to FOLDER/FORM; the forms without a source are given as `FORM=`.
 
 scattered   __model__ and one file for each variable, of the Paddle 2 model in SOURCE
 pir         inference.json and inference.pdiparams, of the Paddle 2 model in SOURCE
-quantised   SOURCE after training quantisation, with quantize_linear
-fake        SOURCE after training quantisation, with the older fake_quantize operators
 crnn        an own small recogniser as PP-OCRv2's: 32 high, LSTM, softmax inside, 40 classes
 isnan       the same network with isnan_v2 and where at its end, as newer PaddleOCR saves them
 logits      the same network without its softmax
@@ -16,10 +14,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import paddle
 from paddle import static
 from paddle.base.layer_helper import LayerHelper
@@ -33,8 +29,6 @@ def save(form: str, target: Path, source: Path) -> None:
     executor = static.Executor(paddle.CPUPlace())
     if form in OWN:
         build(form, target, executor)
-    elif form in ("quantised", "fake"):
-        quantise(source, target, executor, onnx_format=form == "quantised")
     else:
         program, _, _ = static.load_inference_model(str(source / "inference"), executor)
         (scatter if form == "scattered" else translate)(program, source, target, executor)
@@ -63,31 +57,6 @@ def translate(program: static.Program, _: Path, target: Path, executor: static.E
         static.save_inference_model(
             str(target / "inference"), feeds, fetches, executor, program=translated
         )
-
-
-def quantise(source: Path, target: Path, executor: static.Executor, *, onnx_format: bool) -> None:
-    from paddle.static.quantization import PostTrainingQuantization
-
-    def pictures() -> Iterator[dict[str, np.ndarray]]:
-        for seed in range(2):
-            values = np.random.default_rng(seed).normal(size=(1, 3, 48, 192))
-            yield {"x": values.astype(np.float32)}
-
-    files = {"model_filename": "inference.pdmodel", "params_filename": "inference.pdiparams"}
-    made = PostTrainingQuantization(
-        executor=executor,
-        scope=static.global_scope(),
-        model_dir=str(source),
-        data_loader=pictures,
-        batch_size=1,
-        batch_nums=2,
-        algo="avg",
-        quantizable_op_type=["conv2d", "depthwise_conv2d", "matmul_v2"],
-        onnx_format=onnx_format,
-        **files,
-    )
-    made.quantize()
-    made.save_quantized_model(str(target), **files)
 
 
 def build(form: str, target: Path, executor: static.Executor) -> None:

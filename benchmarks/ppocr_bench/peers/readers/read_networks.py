@@ -18,7 +18,7 @@ def make(settings: dict[str, Any]) -> Callable[[str], list[Any]]:
 
     @cache  # A picture's tensors are made when it is first asked for, before anything is timed.
     def work(path: str) -> Work:
-        return networks.work_of(Path(path).read_bytes())
+        return networks.read(Path(path).read_bytes())[1]
 
     def read(path: str) -> list[Any]:
         networks.run(work(path))

@@ -3,6 +3,8 @@
 const CHINESE = [
   [/^cannot connect to (\S+): connection refused;.*/, "无法连接 $1：连接被拒绝。服务在运行吗？可用 ppocr-serve 启动。"],
   [/^cannot connect to (\S+): the host name cannot be resolved;.*/, "无法连接 $1：主机名无法解析。"],
+  [/^cannot connect to (\S+): what answers there.*/, "无法连接 $1：那里应答的服务使用另一种协议。Triton 的 HTTP 端口默认为 8000，gRPC 端口默认为 8001。"],
+  [/^what answers there is not Triton.*/, "那里应答的不是 Triton。Triton 的地址默认为 http://HOST:8000 或 grpc://HOST:8001。"],
   [/^cannot connect to (\S+): (.*?);.*/, "无法连接 $1：$2"],
   [/^no answer from (\S+) within (\S+) s$/, "$1 在 $2 秒内没有应答。"],
   [/Exceeds maximum queue size.*/, "服务繁忙，请稍后再试。"],
@@ -10,7 +12,8 @@ const CHINESE = [
   [/^IMAGE cannot be decoded.*/, "无法解码：文件不是 JPEG、PNG、BMP、WebP 或 TIFF 图片。"],
   [/^IMAGE is a damaged or truncated (\w+).*/, "$1 文件已损坏或不完整，请提供完整的文件。"],
   [/^IMAGE .*max_image_(bytes|pixels|side)\D*(\d+).*/, "图片超过服务的上限 max_image_$1（$2）。"],
-  [/^cannot open the PDF file.*/, "无法打开 PDF 文件：文件已损坏或有密码。"],
+  [/^the PDF file needs a password.*/, "PDF 文件有密码，请先解密：qpdf --decrypt --password=… FILE NEW"],
+  [/^cannot open the PDF file.*/, "无法打开 PDF 文件：文件已损坏。"],
   [/^cannot draw page (\d+).*/, "无法绘制第 $1 页。"],
   [/^page (\d+) has (\d+) x (\d+) pixels at (\S+) dpi; allowed: (\d+).*/, "第 $1 页在 $4 dpi 下有 $2 × $3 像素，最多 $5；请减小 dpi。"],
   [/^cannot (show|draw) the picture.*/, "无法显示这张图片：文件已损坏。"],

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ppocr_converters.paddle.messages import message_classes
 from ppocr_converters.repository.serving_config.keys import ConfigError
 
 FILE = "serving_server_conf.prototxt"
+SCHEMA = """
+ModelConf: feed_var 1 Variable*, fetch_var 2 Variable*
+Variable: name 1 string, alias_name 2 string, shape 5 int64*
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ def read_prototxt(folder: Path) -> Prototxt | None:
     """The description in a model's folder, or None where there is none.
 
     Raises:
-        ConfigError: it is malformed.
+        ConfigError: it is malformed, or names no input or no output.
     """
     from google.protobuf import text_format
 
@@ -42,9 +47,13 @@ def read_prototxt(folder: Path) -> Prototxt | None:
     if not path.is_file():
         return None
     try:
-        found = text_format.Parse(path.read_text("utf-8"), _message(), allow_unknown_field=True)
+        found = text_format.Parse(
+            path.read_text("utf-8"), _model_conf()(), allow_unknown_field=True
+        )
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is malformed: {error}") from error
+    if not found.feed_var or not found.fetch_var:
+        raise ConfigError(f"{path} names no input or no output (feed_var, fetch_var)")
     return Prototxt(_variables(found.feed_var), _variables(found.fetch_var))
 
 
@@ -80,38 +89,6 @@ def _variables(messages: Any) -> tuple[Variable, ...]:
     )
 
 
-@lru_cache(maxsize=1)
-def _message_class() -> Any:
-    """A message class with the fields that are needed; protobuf reads the text form itself."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="ppocr_serving_conf.proto", syntax="proto2")
-    file.package = "ppocr_converters"
-    for kind in ("feed", "fetch"):
-        variable = file.message_type.add(name=f"{kind.title()}Var")
-        names = (
-            ("name", field.TYPE_STRING, field.LABEL_OPTIONAL),
-            ("alias_name", field.TYPE_STRING, field.LABEL_OPTIONAL),
-            ("is_lod_tensor", field.TYPE_BOOL, field.LABEL_OPTIONAL),
-            (f"{kind}_type", field.TYPE_INT32, field.LABEL_OPTIONAL),
-            ("shape", field.TYPE_INT64, field.LABEL_REPEATED),
-        )
-        for number, (name, type_, label) in enumerate(names, 1):
-            variable.field.add(name=name, number=number, type=type_, label=label)
-    conf = file.message_type.add(name="ModelConf")
-    for number, kind in enumerate(("feed", "fetch"), 1):
-        conf.field.add(
-            name=f"{kind}_var",
-            number=number,
-            type=field.TYPE_MESSAGE,
-            label=field.LABEL_REPEATED,
-            type_name=f".ppocr_converters.{kind.title()}Var",
-        )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ppocr_converters.ModelConf"))
-
-
-def _message() -> Any:
-    return _message_class()()
+@cache
+def _model_conf() -> Any:
+    return message_classes("ppocr_serving_conf", SCHEMA)["ModelConf"]

@@ -1,11 +1,9 @@
-"""`ppocr-client batch` on a Ray cluster of two nodes, with servers that die and buckets."""
+"""`ppocr-client batch` with a server that dies, and from bucket to bucket."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,23 +16,6 @@ from ppocr_server.tritonserver.server import TritonServer
 pq = pytest.importorskip("pyarrow.parquet")
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of two Ray nodes, each with a processor: two actors must be on both."""
-    pytest.importorskip("ray.data")
-    importlib.import_module("ppocr_client.batch.cluster")  # first, since it silences Ray
-    from ray.cluster_utils import Cluster
-
-    store = {"object_store_memory": 100 * 2**20}
-    node = {"num_cpus": 1, "include_dashboard": False, **store}
-    nodes = Cluster(initialize_head=True, head_node_args=node)
-    nodes.add_node(num_cpus=1, **store)
-    try:
-        yield nodes.address
-    finally:
-        nodes.shutdown()
 
 
 @pytest.fixture
@@ -53,7 +34,7 @@ def rows_in(out: Path) -> list[dict]:
 
 
 def test_one_server_of_two_dies_and_every_input_has_one_row(
-    server, repository, cluster, archive, tmp_path, capsys
+    server, repository, archive, tmp_path, capsys
 ):
     out = tmp_path / "out"
     with TritonServer(repository, grace=0) as other:
@@ -66,12 +47,11 @@ def test_one_server_of_two_dies_and_every_input_has_one_row(
         killer.start()
         order = ["batch", str(tmp_path / "in"), "--out", str(out), "--json", "--part-size", "5"]
         order += ["--url", other.grpc_url, "--url", f"http://{server.http_url}"]
-        order += ["--ray-address", cluster, "--actors", "2", "--concurrency", "4"]
+        order += ["--concurrency", "4"]
         code = main(order)
         killer.join()
     said, err = capsys.readouterr()
     assert code == 0, err
-    assert err.index("connecting to Ray") < err.index("Ray is ready; 2 actors read 60 inputs")
     summary = json.loads(said)
     assert (summary["inputs"], summary["ok"], summary["failed"]) == (60, 60, 0)
     assert [path.name for path in sorted(out.iterdir())] == [
@@ -85,7 +65,7 @@ def test_one_server_of_two_dies_and_every_input_has_one_row(
     ]
 
 
-def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, capsys):
+def test_from_bucket_to_bucket_in_two_runs(server, archive, tmp_path, capsys):
     pytest.importorskip("s3fs")
     import fsspec
     from moto.server import ThreadedMotoServer
@@ -102,8 +82,7 @@ def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, c
             data = b"" if index == 5 else Path(path).read_bytes()
             bucket.pipe_file(f"scans/{name}", data)
         order = ["batch", "s3://scans/in", "--out", "s3://scans/out", "--format", "jsonl"]
-        order += ["--url", server.grpc_url, "--ray-address", cluster, "--json", "--part-size", "3"]
-        order += ["--actors", "1"]
+        order += ["--url", server.grpc_url, "--json", "--part-size", "3"]
         for key, value in access.items():
             order += ["--storage", f"{key}={value}"]
         assert main([*order, "--limit", "4"]) == 0
@@ -115,7 +94,7 @@ def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, c
         assert (first["ok"], first["before"]) == (4, 0)
         assert (second["inputs"], second["ok"], second["failed"]) == (12, 11, 1)
         assert second["before"] == 4
-        assert "s3://scans/in/05.jpg: s3://scans/in/05.jpg is empty" in err
+        assert "ppocr-client: s3://scans/in/05.jpg is empty" in err
         bucket.invalidate_cache()
         parts = {name: bucket.cat_file(name) for name in sorted(bucket.find("scans/out"))}
     finally:
@@ -127,12 +106,12 @@ def test_from_bucket_to_bucket_in_two_runs(server, cluster, archive, tmp_path, c
 
 
 @pytest.mark.nightly
-def test_the_examples_of_the_page(server, folder, cluster):
-    said = run_page("archives.md", folder, server, cluster)
+def test_the_examples_of_the_page(server, folder):
+    said = run_page("archives.md", folder, server)
     rows = said["Read a folder"][1].splitlines()
-    assert sum(" ok None 1" in row for row in rows) == 7
+    assert sum(" ok None 1" in row for row in rows) == 3
     assert any(row == str(TEXTS) for row in rows)
     summary = json.loads(said["Go on after an interruption"][0])
-    assert (summary["inputs"], summary["before"], summary["failed"]) == (6, 6, 0)
+    assert (summary["inputs"], summary["before"], summary["failed"]) == (3, 3, 0)
     written = [path.read_text(encoding="utf-8") for path in (folder / "again").glob("*.jsonl")]
-    assert sum(text.count("\n") for text in written) == 7
+    assert sum(text.count("\n") for text in written) == 3

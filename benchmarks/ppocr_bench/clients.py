@@ -1,0 +1,102 @@
+"""Clients under which a server is loaded, in more processes than one where cores are left for them.
+
+Python runs one thread of a process at a time: many clients of a fast server need several.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from ppocr_bench.load import closed_loop
+from ppocr_bench.pictures import Picture
+from ppocr_bench.processes import Watch, cpu_seconds, cpu_since, cpu_snapshot
+from ppocr_bench.record import Run
+from ppocr_bench.server_statistics import Totals, between, read_metrics, totals
+from ppocr_bench.target import Serving, sender, told
+from ppocr_engine.machine import available_cores
+
+#: Clients that one process can keep busy, and how many processes there may be.
+CLIENTS_A_PROCESS, PROCESSES = 8, 4
+
+
+class Turn(NamedTuple):
+    """A load, what Triton counted meanwhile, its seconds, and figures of processes and GPUs."""
+
+    run: Run
+    counted: Totals
+    seconds: float
+    held: Mapping[str, float]
+
+
+class Load(NamedTuple):
+    """What is sent to which address."""
+
+    url: str
+    pictures: Sequence[Picture]
+    options: Mapping[str, Any] = {}
+
+
+def client_processes() -> Executor:
+    """Where clients run: in processes, or in this one on a machine of few cores."""
+    most = min(PROCESSES, available_cores() // 2)
+    if most < 2:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(most, multiprocessing.get_context("spawn"))
+
+
+def take(found: Serving, load: Load, clients: int, seconds: float, pool: Executor) -> Turn:
+    """One turn of a load on a server.
+
+    Raises:
+        BenchError: a process is gone, or a port before Triton gave no result.
+        OcrError: nobody answered. Errors that the server answered are statuses of the run.
+    """
+
+    def counted() -> Totals:
+        return totals(read_metrics(found.metrics_url)) if found.metrics_url else {}
+
+    front = found.fronts.get(load.url, 0)
+    with Watch(found.pid, found.metrics_url) as watch:
+        before, begin, cpu = counted(), time.monotonic(), cpu_snapshot(found.pid)
+        looking = watch.cpu_seconds()
+        front_before = cpu_seconds(front) if front else 0.0
+        parts = [pool.submit(ask, load, share, seconds) for share in shares_of(clients, pool)]
+        done = [part.result() for part in parts]
+        looking = watch.cpu_seconds() - looking
+        used, whole = cpu_since(found.pid, cpu), time.monotonic() - begin
+        front_used = cpu_seconds(front) - front_before if front else 0.0
+        run = joined([run for run, _ in done], used)
+    sent, spent = max(1, len(run.answers)), sum(spent for _, spent in done)
+    # A client in this process is not to blame for what looking at the server takes.
+    spent -= looking if isinstance(pool, ThreadPoolExecutor) else 0.0
+    own = {"client_cpu_ms": spent * 1e3 / sent}
+    own |= {"front_cpu_ms": front_used * 1e3 / sent} if front else {}
+    return Turn(run, between(before, counted()), whole, own | watch.held)
+
+
+def shares_of(clients: int, pool: Executor) -> list[int]:
+    """How many clients each process runs."""
+    most = 1 if isinstance(pool, ThreadPoolExecutor) else min(PROCESSES, available_cores() // 2)
+    count = max(1, min(most, clients // CLIENTS_A_PROCESS))
+    return [clients // count + (number < clients % count) for number in range(count)]
+
+
+def ask(load: Load, clients: int, seconds: float) -> tuple[Run, float]:
+    """Clients in one process, and the processor seconds that they took."""
+    spent = time.process_time()
+    with sender(load.url, load.pictures, load.options) as send:
+        run = closed_loop(told(send), clients, seconds=seconds, items=len(load.pictures))
+    return run, time.process_time() - spent
+
+
+def joined(runs: Sequence[Run], cpu: Mapping[str, float]) -> Run:
+    """Loads of several processes as one: what counts is the time in which all of them asked."""
+    begins, ends = [run.begin for run in runs], [run.end for run in runs]
+    window = max(begins), min(ends)
+    if window[0] >= window[1]:  # A slow server: one process has its answers before another.
+        window = min(begins), max(ends)
+    return Run(*window, [answer for run in runs for answer in run.answers], cpu)
