@@ -150,6 +150,13 @@ class Lines:
         self.texts[index], self.words[index] = others.texts[place], others.words[place]
         self.scores[index] = others.scores[place]
 
+    def trim(self) -> None:
+        """Take the spaces around each text away: they are the white beside an icon or a dot."""
+        for index, text in enumerate(self.texts):
+            self.texts[index] = text.strip()
+            if not self.texts[index]:
+                self.scores[index] = 0
+
 
 def line_warnings(
     boxes: np.ndarray, batches: Sequence[Batch], plan: RecognitionPlan, reference: str

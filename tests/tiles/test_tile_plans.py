@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiles.sheets import render_sheet
 
 from ppocr_converters.pictures.render import render_page
 from ppocr_converters.pictures.render_layouts import LAYOUTS, render_layout
-from ppocr_converters.pictures.render_sheet import render_sheet
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.detection import det_input, squeeze_warnings
 from ppocr_pipeline.limits import Limits

@@ -111,6 +111,8 @@ def read_page(
         lines.put(index, others, place)
     if asked is not None and by_lines:
         flipped = yield from _read_again(crop, asked, votes, again, lines)
+    if options["rec_padding"] == "crop":
+        lines.trim()
     tall = np.array([height >= TALL * width for height, width in sizes], int)
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)
