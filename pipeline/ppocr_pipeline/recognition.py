@@ -21,7 +21,7 @@ from ppocr_pipeline.batches import (
     plan_like_pdserving,
 )
 from ppocr_pipeline.calls import Call, Calls
-from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size
+from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size, with_margin
 from ppocr_pipeline.ctc import ctc_decode
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.long_lines import cut_parts, join_parts, part_starts
@@ -112,8 +112,8 @@ class RecognitionPlan:
             ValueError: boxes that cannot be read, or that would cost too much.
         """
         check_boxes(boxes, limits)
-        sizes = box_sizes(boxes, options["reference"])
-        check_crops(sizes, limits)
+        check_crops(box_sizes(boxes, options["reference"]), limits)
+        sizes = box_sizes(with_margin(boxes, options), options["reference"])
         batches = self.group(_crop_sizes(sizes, angle), options, limits.max_rec_width)
         check_columns(batches, limits)
         return batches
@@ -144,6 +144,11 @@ class Lines:
     texts: list[str]
     scores: np.ndarray
     words: list[list[Word]]
+
+    def put(self, index: int, others: Lines, place: int) -> None:
+        """Put a line of others in the place of one of these."""
+        self.texts[index], self.words[index] = others.texts[place], others.words[place]
+        self.scores[index] = others.scores[place]
 
 
 def line_warnings(
@@ -182,6 +187,7 @@ def _crop_sizes(sizes: Sequence[tuple[int, int]], angle: int) -> list[tuple[int,
 
 def read_crops(
     crop: Callable[[int], np.ndarray],
+    count: int,
     batches: Sequence[Batch],
     plan: RecognitionPlan,
     characters: Sequence[str],
@@ -194,7 +200,8 @@ def read_crops(
 
     Args:
         crop: cuts out the crop of an index, uint8 [h, w, 3].
-        batches: of all crops.
+        count: of all crops; those in no batch have no text.
+        batches: of the crops that are read.
         plan: that made the batches.
         characters: of class 1, 2, ... of the recogniser.
         words: whether words are wanted.
@@ -215,7 +222,6 @@ def read_crops(
         return [Call("rec", one) for one in cut_parts(feeds, batch.part)]
 
     answers = iter((yield (call for batch in batches for call in fill(batch))))
-    count = sum(len(batch.indices) for batch in batches)
     lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
     for batch, shown in zip(batches, contrasts, strict=True):
         parts = [next(answers) for _ in part_starts(batch.width, batch.part)]

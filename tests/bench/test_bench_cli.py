@@ -61,21 +61,19 @@ def test_a_package_that_is_missing_is_named_with_the_extra(
     assert "ppocr-triton[bench]" in said
 
 
-def test_pictures_that_are_not_there_end_with_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["--samples", "no-such-folder"], "--samples"),
+        (["--no-samples"], "there are no pictures"),
+        (["--repository", "no-such-repository", "--samples", str(ROOT / "samples")], "no-such-rep"),
+    ],
+)
+def test_what_is_not_there_ends_with_1(
+    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["consistency", "--samples", str(tmp_path)]) == 1
-    assert "--samples" in capsys.readouterr().err
-    assert main(["consistency", "--no-samples"]) == 1
-    assert "there are no pictures" in capsys.readouterr().err
-
-
-def test_a_missing_repository_ends_with_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["consistency", "--repository", str(tmp_path), "--samples", str(ROOT / "samples")]
-    assert main(command) == 1
-    assert str(tmp_path) in capsys.readouterr().err
+    assert main(["consistency", *command]) == 1
+    assert said in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_ours_beside_the_bare_networks_and_an_old_service(
     rows = report["tables"]["peers"]["rows"]
     mine, served = "this server", f"Paddle Serving, {old['paddle-rpc']}"
     loads = {(row["clients"], row["peer"]) for row in rows}
-    assert loads == {(1, mine), (1, served), (2, mine), (2, "bound"), (2, served)}
+    assert loads == {(1, mine), (1, served), (2, mine), (2, "bare networks"), (2, served)}
     for row in rows:
         assert min(row["pictures_per_second"], row["times"], row["p50_ms"]) > 0
         if row["peer"] == mine:

@@ -6,18 +6,21 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onnx import ModelProto
 from work_folders import CLS, DET, REC, V4, work_of
 
 from ppocr_converters.cli import main
-from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.graph.onnx_model import load_onnx
-from ppocr_converters.proof.kept import _kept
+from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
+from ppocr_converters.proof.pictures import Picture
+from ppocr_converters.proof.tolerance import tolerance_of
 from ppocr_converters.repository.build import _folders
 from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
 from ppocr_converters.repository.source import package_folder
+from ppocr_pipeline.pipeline import Line
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -100,7 +103,10 @@ def test_a_build_that_fails_leaves_the_repository_as_it_was(
     lines = (models / REC / "dictionary.txt").read_text("utf-8").split("\n")
     short.write_text("\n".join(lines[:-1]), "utf-8")
     assert build(work, "--dict", str(short)) == 1
-    assert "6622 characters + blank + space = 6624 classes" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "  rec: refused: " in said
+    assert "6622 characters + blank + space = 6624 classes" in said
+    assert f"  det: {DET} is proven, and kept in {work / 'onnx' / DET}\n" in said
     assert build(work, "--rec", DET) == 1
     assert "det model, but was given as rec" in capsys.readouterr().err
     assert sha256_files(out) == before
@@ -136,10 +142,7 @@ def test_another_machine_builds_the_same_bytes(
 
 @pytest.mark.paddle
 def test_a_repository_remembers_the_steps_it_was_built_from(
-    repository: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work, own = work_of(repository, tmp_path / "work"), tmp_path / "own"
     assert main(["steps", "--out", str(own)]) == 0
@@ -156,22 +159,38 @@ def test_a_repository_remembers_the_steps_it_was_built_from(
     assert folder_bytes(out) == before
     assert build(work, "--source", str(own)) == 0
     assert "is up to date" in capsys.readouterr().out
-    for stream in ("stdin", "stderr"):
-        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
-    monkeypatch.setattr("sys.stdin.readline", lambda: "yes\n")
-    assert build(work) == 0
-    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
-    assert manifest["steps"]["source"] == "ppocr_model_repository"
 
 
-def test_what_was_refused_is_not_read_again(tmp_path: Path) -> None:
-    def refuse() -> dict[str, object]:
-        raise ProofError("the set", ["1 of 9 boxes differs"])
+@pytest.mark.paddle
+def test_a_detector_that_was_refused_is_not_read_again_with_any_recogniser(
+    repository: Path,
+    built: Path,
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = Line("one", 0.9, np.zeros((4, 2), np.float32), 0.8)
+    readings: list[tuple[ReadingProof, list[Found]]] = []
 
-    for prove in (refuse, dict):
-        with pytest.raises(ProofError, match=r"(?s)^the set does not .*1 of 9 boxes differs$"):
-            _kept(tmp_path / "set.json", {"models": 1}, prove)
-    assert _kept(tmp_path / "set.json", {"models": 2}, dict) == {}
+    def prove(*_: object) -> tuple[ReadingProof, list[Found]]:
+        picture = Picture("a", np.zeros((9, 9, 3), np.uint8))
+        source, compiled = (lambda *_, lines=lines: lines for lines in ([line], []))
+        readings.append(compare_readings(source, compiled, [picture], tolerance_of("fp32")))
+        return readings[-1]
+
+    monkeypatch.setattr("ppocr_converters.proof.kept.prove_reading", prove)
+    work = work_of(repository, tmp_path / "work")
+    pictures = ["--images", str(SAMPLES / "form_mixed.png")]
+    other = ["--rec", str(built / REC / "converted.onnx")]
+    other += ["--dict", str(models / REC / "dictionary.txt")]
+    for more in ([], [], other):
+        assert build(work, *pictures, *more) == 1
+        said = capsys.readouterr().err
+        assert said.count("set: refused: ") == said.count("1 of 1 boxes differ") == 1
+        assert f"det: {DET} is proven, and kept in {work / 'onnx' / DET}" in said
+        assert len(readings) == 1
+    assert not (work / "model_repository").exists()
 
 
 def test_two_models_of_one_name_get_folders_of_their_own() -> None:

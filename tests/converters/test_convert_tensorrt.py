@@ -17,8 +17,7 @@ from ppocr_converters.repository.deployment_plan import Shapes
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
-from ppocr_converters.repository.tensorrt.commands import build_command, script
-from ppocr_converters.repository.tensorrt.engines import build_engines
+from ppocr_converters.repository.tensorrt.engines import build_command, build_engines, script
 from ppocr_converters.repository.tensorrt.shapes import buckets_of, spelled, whole
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.errors import RepositoryError as ServeRepositoryError
@@ -42,7 +41,7 @@ def rec_buckets():
 
 
 def test_a_recogniser_has_a_bucket_for_each_width_without_gaps() -> None:
-    narrow, wide = rec_buckets()
+    narrow, wide = rec_buckets().values()
     assert spelled(narrow) == {
         "min": "CROPS:1x48x8x3,WIDTHS:1x1",
         "opt": "CROPS:32x48x320x3,WIDTHS:32x1",
@@ -59,13 +58,13 @@ def test_a_recogniser_has_a_bucket_for_each_width_without_gaps() -> None:
 def test_a_detector_has_canvases_or_ranges_of_sides_and_a_classifier_one_size() -> None:
     pixels = Tensor("DET_INPUT", "uint8", ("batch", "height", "width", 3))
     shapes = Shapes((1, 1, 8), ((32, 736, 960),))
-    (det,) = buckets_of("det", [pixels], shapes, [])
+    (det,) = buckets_of("det", [pixels], shapes, []).values()
     assert spelled(det)["opt"] == "DET_INPUT:1x736x736x3"
     assert spelled(det)["max"] == "DET_INPUT:8x960x960x3"
-    (canvas,) = buckets_of("det", [pixels], shapes, [], [(736, 960)])
+    (canvas,) = buckets_of("det", [pixels], shapes, [], [(736, 960)]).values()
     assert list(spelled(canvas).values()) == [f"DET_INPUT:{n}x736x960x3" for n in (1, 1, 8)]
     crops = Tensor("CROPS", "uint8", ("batch", 80, 160, 3))
-    (cls,) = buckets_of("cls", [crops], Shapes((1, 6, 12)), [])
+    (cls,) = buckets_of("cls", [crops], Shapes((1, 6, 12)), []).values()
     assert list(spelled(cls).values()) == [f"CROPS:{n}x80x160x3" for n in (1, 6, 12)]
 
 
@@ -73,7 +72,7 @@ def test_one_command_builds_all_profiles_of_an_engine() -> None:
     command = build_command(Path("m.onnx"), Path("m.plan"), rec_buckets(), timing_cache=Path("t"))
     profiles = [word for word in command if "Shapes=" in word or "--profile=" in word]
     expected: list[str] = []
-    for number, bucket in enumerate(rec_buckets()):
+    for number, bucket in enumerate(rec_buckets().values()):
         expected.append(f"--profile={number}")
         expected += [f"--{name}Shapes={sizes}" for name, sizes in spelled(bucket).items()]
     assert profiles == expected
@@ -159,17 +158,13 @@ def test_no_operator_is_outside_what_tensorrts_parser_documents(served: Path) ->
 @pytest.fixture
 def with_manifest(served: Path, tmp_path: Path) -> Path:
     """The repository with the part of its manifest that engines are built from."""
-    import dataclasses
     import shutil
 
     from ppocr_converters.repository.configuration import read_configs, served_buckets
 
     folder = shutil.copytree(served, tmp_path / "repository")
     networks = {name: load_onnx(folder / name / "1" / "model.onnx") for name in ("det", "rec")}
-    found = served_buckets(read_configs(folder), networks, load_profile("tensorrt"))
-    shapes = {
-        name: [dataclasses.asdict(bucket) for bucket in buckets] for name, buckets in found.items()
-    }
+    shapes = served_buckets(read_configs(folder), networks, load_profile("tensorrt"))
     (folder / "manifest.json").write_text(json.dumps({"shapes": shapes}), "utf-8")
     return folder
 

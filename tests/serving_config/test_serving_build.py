@@ -42,8 +42,8 @@ def assembled(data: dict[str, Any], repository: Path, folder: Path) -> dict[str,
     built = repository.parent / "onnx"
     names = {"det": DET, "rec": REC}
     networks = {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}
-    summary = assemble(folder, source_repository(), networks, plan).summary
-    return {row.model: row.instances for row in summary}
+    summary = assemble(folder, source_repository(), networks, plan)["summary"]
+    return {row["model"]: row["instances"] for row in summary}
 
 
 @pytest.mark.server

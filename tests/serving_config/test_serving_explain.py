@@ -63,7 +63,7 @@ def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> Non
     }
 
 
-@pytest.mark.parametrize("option", [["--det", "x"], ["--profile", "cpu"], ["--rec-concurrency=2"]])
+@pytest.mark.parametrize("option", [["--det", "x"], ["--rec-concurrency=2"], ["--cls"]])
 def test_a_configuration_leaves_nothing_to_other_options(
     option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

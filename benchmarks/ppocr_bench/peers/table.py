@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 #: By the names of options. Each reads with its own defaults.
 PEERS: dict[str, Row] = {
-    "bound": Row("bound", "networks", "networks"),
+    "bound": Row("bare networks", "networks", "networks"),
     "rapidocr": Row("RapidOCR", "rapidocr", "rapidocr", {"use_cls": True}),
     "faster_paddle": Row("faster-paddle", "faster_paddle", "faster_paddle"),
     # Its classifier is not in the package.

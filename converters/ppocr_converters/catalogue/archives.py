@@ -9,7 +9,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,6 +25,10 @@ MOST_TIMES = 100
 HARMLESS = 64 << 20
 
 GZIP = b"\x1f\x8b"
+
+
+#: A member's path, its size, and what opens it; None where it is no plain file.
+Member = tuple[str, int, Callable[[], IO[bytes] | None] | None]
 
 
 def take_files(
@@ -44,11 +49,10 @@ def take_files(
         FetchError: the archive is damaged or a bomb, or a file is not in it or is not a plain file.
     """
     called = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
+    wanted = {inside: target / name for name, inside in called.items()}
     target.mkdir(parents=True, exist_ok=True)
     try:
-        take = _take_from_zip if zipfile.is_zipfile(archive) else _take_from_tar
-        wanted = {inside: target / name for name, inside in called.items()}
-        found = take(archive, folder, wanted)
+        found = _take(archive, folder, wanted)
     except DAMAGED as error:
         raise FetchError(f"{archive.name} is damaged: {error}") from error
     missing = sorted(
@@ -91,20 +95,42 @@ def _place(member: str, folder: str | None, wanted: Container[str]) -> str | Non
     return inside.name if folder is None or here == folder.strip("/") else None
 
 
-def _take_from_tar(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[str]:
+def _take(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[str]:
+    """Copy what is wanted; returns the names that were found."""
     found: set[str] = set()
+    left = _allowance(archive)
+    members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
+    for count, (path, size, opened) in enumerate(members(archive), 1):
+        if count > MOST_MEMBERS:
+            raise _too_much(archive, f"more than {MOST_MEMBERS} members")
+        name = _place(path, folder, wanted)
+        content = opened() if name is not None and opened is not None else None
+        if name is None or content is None:
+            continue
+        if name in found:
+            raise FetchError(f"{archive.name} holds {name} more than once; it is not one model")
+        left -= size  # no more than this is ever unpacked of it
+        if left < 0:
+            raise _too_much(archive, f"more than {_allowance(archive)} bytes")
+        with content, wanted[name].open("wb") as file:
+            shutil.copyfileobj(content, file)
+        found.add(name)
+    return found
+
+
+def _tar_members(archive: Path) -> Iterator[Member]:
     with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-        for count, member in enumerate(tar, 1):
-            if count > MOST_MEMBERS:
-                raise _too_much(archive, f"more than {MOST_MEMBERS} members")
-            name = _place(member.name, folder, wanted)
+        for member in tar:
             # The holes of a sparse file are bytes that no bound on the archive sees.
             plain = member.isreg() and not member.issparse()
-            content = tar.extractfile(member) if name and plain else None
-            if name is not None and content is not None:
-                _write(content, wanted[name])
-                _once(name, found, archive)
-    return found
+            yield member.name, member.size, partial(tar.extractfile, member) if plain else None
+
+
+def _zip_members(archive: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            opened = partial(packed.open, member) if _is_plain(member) else None
+            yield member.filename, member.file_size, opened
 
 
 class _Bounded(io.RawIOBase):
@@ -145,39 +171,7 @@ class _Bounded(io.RawIOBase):
             raise _too_much(self._archive, f"more than {self._most} bytes")
 
 
-def _take_from_zip(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[str]:
-    found: set[str] = set()
-    with zipfile.ZipFile(archive) as packed:
-        members = packed.infolist()
-        if len(members) > MOST_MEMBERS:
-            raise _too_much(archive, f"{len(members)} members")
-        left = _allowance(archive)
-        for member in members:
-            name = _place(member.filename, folder, wanted) if _is_plain(member) else None
-            if name is None:
-                continue
-            left -= member.file_size  # no more than this is ever unpacked of it
-            if left < 0:
-                raise _too_much(archive, f"more than {_allowance(archive)} bytes")
-            with packed.open(member) as content:
-                _write(content, wanted[name])
-            _once(name, found, archive)
-    return found
-
-
 def _is_plain(member: zipfile.ZipInfo) -> bool:
     """Whether a member is a file, no link, whose name is not cut off at a NUL."""
     kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where it was packed without Unix's kinds
     return kind in (0, stat.S_IFREG) and "\0" not in member.orig_filename and not member.is_dir()
-
-
-def _once(name: str, found: set[str], archive: Path) -> None:
-    """Note that a file was found, which must happen once."""
-    if name in found:
-        raise FetchError(f"{archive.name} holds {name} more than once; it is not one model")
-    found.add(name)
-
-
-def _write(stream: IO[bytes], path: Path) -> None:
-    with stream, path.open("wb") as file:
-        shutil.copyfileobj(stream, file)

@@ -18,6 +18,8 @@ Format = Literal["paddle2", "paddle3", "onnx", "text"]
 #: Four times as fast as the one in Python, where PyYAML was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ORIGINS = ("wheel", "archive", "files", "url")
+#: Fields of a model that are as its entry has them.
+AS_WRITTEN = ("kind", "family", "format", "licence", "megabytes", "space", "height", "thresholds")
 
 
 @dataclass(frozen=True)
@@ -189,22 +191,14 @@ def _model(
     formats: Mapping[str, list[str]],
     dictionaries: Mapping[str, Asset],
 ) -> Model:
-    dictionary = entry.get("dictionary")
-    norm = entry.get("normalisation")
+    dictionary, norm = entry.get("dictionary"), entry.get("normalisation")
     return Model(
         asset=_asset(name, entry, formats[entry["format"]]),
-        kind=entry["kind"],
-        family=entry["family"],
-        format=entry["format"],
         languages=tuple(entry["languages"]),
-        licence=entry["licence"],
         aliases=tuple(entry.get("aliases", ())),
-        megabytes=entry.get("megabytes"),
         dictionary=None if dictionary is None else dictionaries[dictionary],
-        space=entry.get("space", True),
-        height=entry.get("height"),
         normalisation=None if norm is None else _normalisation(norm),
-        thresholds=entry.get("thresholds", {}),
+        **{field: entry[field] for field in AS_WRITTEN if field in entry},
     )
 
 

@@ -15,7 +15,7 @@ from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.catalogue.download import check_file, download
 from ppocr_converters.catalogue.entries import Asset, FileSpec, Kind, Model, Source
 from ppocr_converters.catalogue.lock import default_lock, read_lock, record, seen
-from ppocr_converters.errors import FetchError, ModelError
+from ppocr_converters.errors import FetchError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.pip import run_pip
 
@@ -50,14 +50,12 @@ class Supply:
         folder: a folder at hand that holds the files, or a folder of each model's name with
             them, in place of any source.
         mirror: an address to ask in place of the scheme and host of every address.
-        lock: the file of digests seen first; `models.lock.yml` beside the models by default.
     """
 
     origin: str | None = None
     wheel: Path | None = None
     folder: Path | None = None
     mirror: str | None = None
-    lock: Path | None = None
 
 
 def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
@@ -77,6 +75,7 @@ def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
 
     Raises:
         FetchError: nothing is left half-written under the model's own name.
+        ModelError: what was given as files at hand is another kind of model.
     """
     supply = supply or Supply()
     target = models / model.name
@@ -95,7 +94,7 @@ def _fetch_asset(
 ) -> None:
     """Bring the files of one asset to `target` under the names given, each checked."""
     models = target.parent
-    lock = supply.lock or default_lock(models)
+    lock = default_lock(models)
     known = _known_files(asset, lock)
     if _are_right(known, target, names):
         return
@@ -128,23 +127,10 @@ def _are_right(known: list[FileSpec], folder: Path, names: Mapping[str, str]) ->
     return all(digest and path.is_file() and sha256_file(path) == digest for path, digest in paths)
 
 
-def is_fetched(model: Model, models: Path, supply: Supply | None = None) -> bool:
+def is_fetched(model: Model, models: Path) -> bool:
     """Whether the network of a model was fetched before and is as it was recorded."""
-    lock = (supply or Supply()).lock or default_lock(models)
     names = {file.name: file.name for file in model.asset.files}
-    return _are_right(_known_files(model.asset, lock), models / model.name, names)
-
-
-def _published(file: FileSpec, source: Source) -> FileSpec:
-    """What is known of a file, with what its source publishes where nothing else is."""
-    return replace(file, sha256=file.sha256 or source.sha256.get(file.name))
-
-
-def _check(files: list[FileSpec], folder: Path, where: str) -> None:
-    """Compare every file with what is recorded of it."""
-    for file in files:
-        label = f"{file.name} from {where}"
-        check_file(folder / file.name, label, size=file.size, sha256=file.sha256)
+    return _are_right(_known_files(model.asset, default_lock(models)), models / model.name, names)
 
 
 def choose_sources(asset: Asset, origin: str | None) -> list[Source]:
@@ -173,7 +159,7 @@ def _take_from_first(
     """Get the files of an asset from the first of its sources that has them."""
     failed: list[str] = []
     for source in choose_sources(asset, supply.origin):
-        published = [_published(file, source) for file in known]
+        published = [replace(f, sha256=f.sha256 or source.sha256.get(f.name)) for f in known]
         try:
             _take_from_source(source, published, scratch, supply, cache)
         except FetchError as error:
@@ -220,18 +206,10 @@ def _hold_to_any(asset: Asset, known: list[FileSpec], scratch: Path, kind: Kind 
                 f"in place of a name"
             )
     if kind is not None and any(file.sha256 is None for file in known):
-        _expect_kind(scratch, kind, asset.name)
+        from ppocr_converters.graph.kinds import expect_kind
+        from ppocr_converters.graph.model_files import kind_at
 
-
-def _expect_kind(folder: Path, kind: Kind, name: str) -> None:
-    """Refuse files of another kind of model than their name says."""
-    from ppocr_converters.graph.kinds import expect_kind
-    from ppocr_converters.graph.model_files import kind_at
-
-    try:
-        expect_kind(kind_at(folder), kind, f"what was given as {name}")
-    except ModelError as error:
-        raise FetchError(str(error)) from error
+        expect_kind(kind_at(scratch), kind, f"what was given as {asset.name}")
 
 
 def _take_from_folder(folder: Path, names: Mapping[str, str], scratch: Path) -> None:
@@ -259,7 +237,9 @@ def _take_from_source(
     packed = _download_packed(source, supply.mirror, cache)
     try:
         take_files(packed, source.folder, _inside(files, source), scratch)
-        _check(files, scratch, source.address)
+        for file in files:
+            label = f"{file.name} from {source.address}"
+            check_file(scratch / file.name, label, size=file.size, sha256=file.sha256)
     except FetchError:
         packed.unlink()
         raise

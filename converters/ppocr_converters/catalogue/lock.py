@@ -26,7 +26,7 @@ Lock = dict[str, dict[str, FileSpec]]
 
 
 def default_lock(models: Path) -> Path:
-    """Where the lock of a folder of models lies unless named."""
+    """Where the lock of a folder of models lies."""
     return models.parent / LOCK
 
 

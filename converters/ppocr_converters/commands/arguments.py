@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 #: Where commands keep what they fetch, convert and build.
 WORK = Path("build")
-OPSET = 14
 
 
 def add_command(
@@ -34,13 +33,6 @@ def add_opt(parser: argparse.ArgumentParser) -> None:
     """`--opt`, as PaddleOCR's web_service.py has it."""
     parser.add_argument(
         "-o", "--opt", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=OPT_HELP
-    )
-
-
-def add_opset(parser: argparse.ArgumentParser) -> None:
-    """Add `--opset`."""
-    parser.add_argument(
-        "--opset", type=int, default=OPSET, help="of the converted ONNX files (%(default)s)"
     )
 
 
@@ -73,9 +65,6 @@ def add_supply(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="take models from this folder: their files, or a folder of each model's name",
     )
-    group.add_argument(
-        "--lock", type=Path, metavar="FILE", help="digests seen first (models.lock.yml)"
-    )
 
 
 def supply_of(arguments: argparse.Namespace, origin: str | None = None) -> Supply:
@@ -87,7 +76,6 @@ def supply_of(arguments: argparse.Namespace, origin: str | None = None) -> Suppl
         wheel=arguments.from_wheel,
         folder=arguments.from_dir,
         mirror=arguments.mirror,
-        lock=arguments.lock,
     )
 
 

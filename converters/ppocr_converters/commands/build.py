@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from ppocr_converters.commands.arguments import (
     WORK,
     add_command,
     add_dictionary,
-    add_opset,
     add_opt,
     add_proof,
     add_set,
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 
 #: In place of a classifier: none is built in.
 NO_MODEL = "none"
+OF_SET = ""  # of `--cls` alone
 PROFILE, FAST = "cpu", "cpu-openvino-bf16"
 #: Options of `build` that a config.yml stands for.
 OF_CONFIG = (
@@ -67,7 +66,7 @@ def add_build(commands: Any) -> None:
     build.add_argument("--det", metavar="MODEL", help=text)
     build.add_argument("--rec", metavar="MODEL", help=text)
     text = f"finds pages that are turned: as --det, or {NO_MODEL}"
-    build.add_argument("--cls", nargs="?", metavar="MODEL", help=text)
+    build.add_argument("--cls", nargs="?", const=OF_SET, metavar="MODEL", help=text)
     text = "finds pages that are turned, for orientation=page: as --det (none)"
     build.add_argument("--page-orientation", metavar="MODEL", help=text)
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
@@ -79,7 +78,6 @@ def add_build(commands: Any) -> None:
         help="repository without weights to start from, with steps of your own",
     )
     _add_serving(build)
-    add_opset(build)
     add_dictionary(build)
     build.add_argument("--height", type=int, help="of a recogniser's input, where it is silent")
     for option, networks in (
@@ -166,8 +164,9 @@ def _precision_lines(built: Built) -> list[str]:
 def _build_from_config(arguments: argparse.Namespace) -> Built:
     from ppocr_converters.repository.serving_config.build import build_service, load_service
 
-    given = [f"--{name.replace('_', '-')}" for name in OF_CONFIG if getattr(arguments, name)]
-    if given:
+    left_out: tuple[object, ...] = (None, False, [])
+    given = [name for name in OF_CONFIG if getattr(arguments, name) not in left_out]
+    if given := [f"--{name.replace('_', '-')}" for name in given]:
         raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
     _, service = load_service(arguments.config, arguments.opt)
     return build_service(service, arguments.work, **_common(arguments))
@@ -213,8 +212,6 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "out": arguments.out,
         "source": arguments.source,
-        "replace_steps": _may_replace_steps(arguments),
-        "opset": arguments.opset,
         "pictures": find_pictures(arguments.images),
         "supply": supply_of(arguments),
     }
@@ -241,22 +238,3 @@ def _precisions(arguments: argparse.Namespace) -> Mapping[str, str]:
     given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec")}
     chosen = {kind: name or arguments.precision for kind, name in given.items()}
     return {kind: name for kind, name in chosen.items() if name is not None}
-
-
-def _may_replace_steps(arguments: argparse.Namespace) -> bool:
-    """Ask on a terminal whether steps of the user's own may be given up; no elsewhere."""
-    from ppocr_converters.repository.build import default_out
-    from ppocr_converters.repository.build_checks import other_steps
-    from ppocr_converters.repository.source import find_steps
-
-    out = arguments.out or default_out(arguments.work)
-    other = other_steps(out, find_steps(arguments.source))
-    if not other or not sys.stdin.isatty() or not sys.stderr.isatty():
-        return False
-    print(
-        f"{out} was built from the steps in {other}. Replace them by the project's own? [y/N] ",
-        end="",
-        file=sys.stderr,
-        flush=True,
-    )
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -11,7 +11,6 @@ from ppocr_converters.commands.arguments import (
     WORK,
     add_command,
     add_dictionary,
-    add_opset,
     add_set,
     add_supply,
     show,
@@ -42,7 +41,6 @@ def add_model_commands(commands: Any) -> None:
     convert = add_command(commands, "convert", run_convert, "Paddle to ONNX with dynamic shapes")
     convert.add_argument("model", type=Path, help="folder in Paddle's format")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
-    add_opset(convert)
 
     text = "explain a model, and what would go wrong with it"
     check = add_command(commands, "check", run_check, text)
@@ -54,10 +52,6 @@ def add_model_commands(commands: Any) -> None:
     compile_ = add_command(commands, "compile", run_compile, text)
     compile_.add_argument("model", help="ONNX file, or name of a model that is one")
     compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
-    compile_.add_argument(
-        "--kind", choices=["det", "rec", "cls", "page_orientation"], help="refuse any other"
-    )
-    compile_.add_argument("--name", help="of the model; by default the file's")
     _add_model(compile_)
 
 
@@ -107,7 +101,7 @@ def run_convert(arguments: argparse.Namespace) -> None:
     from ppocr_converters.graph.onnx_model import describe, load_onnx
     from ppocr_converters.paddle.convert import convert
 
-    convert(arguments.model, arguments.out, opset=arguments.opset)
+    convert(arguments.model, arguments.out)
     show(arguments, describe(load_onnx(arguments.out)), str(arguments.out))
 
 
@@ -149,12 +143,11 @@ def run_compile(arguments: argparse.Namespace) -> None:
     from ppocr_converters.repository.model_build import compile_source
     from ppocr_converters.repository.model_source import find_model_source
 
-    source = find_model_source(_choice(arguments), arguments.models, kind=arguments.kind)
+    source = find_model_source(_choice(arguments), arguments.models)
     if source.path.is_dir():
         raise ConvertError(
             f"{source.path} is in Paddle's format; run `ppocr-convert convert` on it"
         )
-    source = dataclasses.replace(source, name=arguments.name or source.name)
     compiled = compile_source(source, load_onnx(source.path))
     with new_file(arguments.out) as temporary:
         onnx.save(compiled, temporary)

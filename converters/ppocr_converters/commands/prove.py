@@ -33,7 +33,6 @@ def add_prove(commands: Any) -> None:
             help="compiled ONNX file, and the Paddle folder or ONNX file it was made from",
         )
     add_proof(prove)
-    prove.add_argument("--source", type=Path, help="repository whose configuration reads")
     prove.add_argument("--report", type=Path, metavar="OUT.html", help="also write OUT.json")
     prove.add_argument(
         "--engine",
@@ -59,7 +58,7 @@ def run_prove(arguments: argparse.Namespace) -> None:
     check_tolerance(arguments)
     run = prove_pairs(
         pairs,
-        arguments.source or source_repository(),
+        source_repository(),
         find_pictures(arguments.images),
         arguments.tolerance,
         engine=arguments.engine,

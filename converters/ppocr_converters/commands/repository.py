@@ -26,7 +26,6 @@ def add_repository_commands(commands: Any) -> None:
         "--print", action="store_true", help="only show the commands, as a script"
     )
     tensorrt.add_argument("--trtexec", help="the program (that of NVIDIA's containers)")
-    tensorrt.add_argument("--timing-cache", type=Path, metavar="FILE", help="kept between builds")
 
     text = "would this repository serve here?"
     check = add_command(commands, "check-repository", run_check_repository, text)
@@ -52,20 +51,21 @@ def run_steps(arguments: argparse.Namespace) -> None:
 
 def run_tensorrt(arguments: argparse.Namespace) -> None:
     """Print, write or run the commands that build engines."""
-    from ppocr_converters.repository.tensorrt.commands import TRTEXEC, script
-    from ppocr_converters.repository.tensorrt.engines import build_engines, plan_commands
+    from ppocr_converters.repository.tensorrt.engines import (
+        TRTEXEC,
+        build_engines,
+        plan_commands,
+        script,
+    )
 
-    options: dict[str, Any] = {
-        "trtexec": arguments.trtexec or TRTEXEC,
-        "timing_cache": arguments.timing_cache,
-    }
+    trtexec = arguments.trtexec or TRTEXEC
     if arguments.print:
-        commands = plan_commands(arguments.repository, **options)
+        commands = plan_commands(arguments.repository, trtexec=trtexec)
         show(arguments, commands, script(list(commands.values())).rstrip())
         return
     if arguments.out is None:
         raise ConvertError("say where the repository with engines goes: --out, or ask for --print")
-    manifest = build_engines(arguments.repository, arguments.out, **options)
+    manifest = build_engines(arguments.repository, arguments.out, trtexec=trtexec)
     show(arguments, manifest["tensorrt"], str(arguments.out))
 
 

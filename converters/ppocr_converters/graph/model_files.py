@@ -24,7 +24,7 @@ def find_model(path: Path) -> PaddleModel | Path:
     """
     if not path.is_dir():
         return path
-    networks = sorted(path.glob("*.onnx"))
+    networks = sorted(file for file in path.glob("*.onnx") if file.is_file())
     try:
         return find_paddle_model(path)
     except ModelError:

@@ -57,7 +57,7 @@ def load_onnx(path: Path) -> ModelProto:
         ModelError: it is missing, damaged or not ONNX, or has weights outside its folder.
     """
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load(path, "protobuf", load_external_data=False)
         _check_external(model, path)
         load_external_data_for_model(model, str(path.parent))
     except OSError as error:

@@ -18,7 +18,7 @@ from onnx import ModelProto
 
 from ppocr_converters.errors import ModelError
 from ppocr_converters.files import new_file
-from ppocr_converters.graph.edit import opset as opset_of
+from ppocr_converters.graph.edit import opset
 from ppocr_converters.graph.onnx_model import load_onnx
 from ppocr_converters.graph.standard_form import free_sizes, standard_form
 from ppocr_converters.paddle.model_folder import (
@@ -45,7 +45,7 @@ UNKNOWN = re.compile(r"operators not supported yet, including ([^\n]*)")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
-def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
+def convert(folder: Path, target: Path) -> Path:
     """Convert the Paddle model in a folder to an ONNX file with dynamic shapes.
 
     Inputs and outputs bear the names that the model's Paddle Serving configuration gives them,
@@ -66,8 +66,8 @@ def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
         if ISNAN in description.operators:
             program = Path(scratch, "inference.pdmodel")
             program.write_bytes(without_isnan(source.program.read_bytes()))
-        _run_paddle2onnx(tool, program, weights, raw, opset, source.program)
-        model = _finish(load_onnx(raw), source, tool, opset)
+        _run_paddle2onnx(tool, program, weights, raw, source.program)
+        model = _finish(load_onnx(raw), source, tool)
     try:
         model = free_sizes(model, standard_form(model).kind)
     except ModelError as error:
@@ -77,15 +77,15 @@ def convert(folder: Path, target: Path, *, opset: int = OPSET) -> Path:
     return target
 
 
-def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> ModelProto:
+def _finish(model: ModelProto, source: PaddleModel, tool: Tool) -> ModelProto:
     """Repair and name what the converter wrote, and pin its versions."""
     model = scalars_to_vectors(model)
     conf = read_prototxt(source.program.parent)
     if conf is not None:
         model = keep_outputs(model, [fetch.name for fetch in conf.fetches])
         model = rename(model, {v.name: v.alias for v in (*conf.feeds, *conf.fetches)})
-    if opset_of(model) != opset:
-        raise ModelError(f"{source.program} came out in opset {opset_of(model)}, not {opset}")
+    if opset(model) != OPSET:
+        raise ModelError(f"{source.program} came out in opset {opset(model)}, not {OPSET}")
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = PADDLE2ONNX, tool.version
     try:
@@ -95,14 +95,12 @@ def _finish(model: ModelProto, source: PaddleModel, tool: Tool, opset: int) -> M
     return model
 
 
-def _run_paddle2onnx(
-    tool: Tool, program: Path, weights: Path, target: Path, opset: int, origin: Path
-) -> None:
+def _run_paddle2onnx(tool: Tool, program: Path, weights: Path, target: Path, origin: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c"]
     command += ["from paddle2onnx.command import main; main()"]
     command += ["--model_dir", str(program.parent)]
     command += ["--model_filename", program.name, "--params_filename", str(weights.absolute())]
-    command += ["--save_file", str(target), "--opset_version", str(opset)]
+    command += ["--save_file", str(target), "--opset_version", str(OPSET)]
     command += ["--enable_auto_update_opset", "False", "--enable_onnx_checker", "True"]
     command += [] if tool.version.startswith("1.") else ["--optimize_tool", "None"]
     done = subprocess.run(

@@ -58,20 +58,27 @@ def paddle2onnx_for(form: ProgramFormat) -> Tool:
     version = VERSIONS[form]
     if _installed() == version:
         return Tool(version, None)
-    folder = tool_folder(f"{PADDLE2ONNX}-{version}")
-    install_apart(f"{PADDLE2ONNX}=={version}", folder, "this model")
+    folder = _tool_folder(version)
+    if not folder.is_dir():
+        wanted = f"{PADDLE2ONNX}=={version}"
+        logger.info("installing %s into %s", wanted, folder)
+        with new_folder(folder) as fresh:
+            if (reason := run_pip("install", wanted, "--target", str(fresh))) is not None:
+                raise ConvertError(
+                    f"this model needs {wanted}, which pip cannot install: {reason}; where there "
+                    f"is no package index, unpack its wheel into {folder}"
+                )
     return Tool(version, folder)
 
 
 def is_at_hand(form: ProgramFormat) -> bool:
     """Whether the version that converts a format is there already."""
-    version = VERSIONS[form]
-    return _installed() == version or tool_folder(f"{PADDLE2ONNX}-{version}").is_dir()
+    return _installed() == VERSIONS[form] or _tool_folder(VERSIONS[form]).is_dir()
 
 
-def tool_folder(name: str) -> Path:
-    """Where a tool is kept that is not installed with the project."""
-    return Path(os.environ.get("PPOCR_TOOLS", TOOLS)).resolve() / name
+def _tool_folder(version: str) -> Path:
+    """Where a version is kept that is not installed with the project."""
+    return Path(os.environ.get("PPOCR_TOOLS", TOOLS)).resolve() / f"{PADDLE2ONNX}-{version}"
 
 
 def _installed() -> str | None:
@@ -79,25 +86,3 @@ def _installed() -> str | None:
         return metadata.version(PADDLE2ONNX)
     except metadata.PackageNotFoundError:
         return None
-
-
-def install_apart(wanted: str, folder: Path, who: str) -> None:
-    """Put one package, without its dependencies, into a folder of its own unless that is there.
-
-    Args:
-        wanted: the package as pip takes it, with its version.
-        folder: it is there whole or not at all.
-        who: needs it; the subject of the message when it cannot be got.
-
-    Raises:
-        ConvertError: pip cannot install it.
-    """
-    if folder.is_dir():
-        return
-    logger.info("installing %s into %s", wanted, folder)
-    with new_folder(folder) as fresh:
-        if (reason := run_pip("install", wanted, "--target", str(fresh))) is not None:
-            raise ConvertError(
-                f"{who} needs {wanted}, which pip cannot install: {reason}; where there "
-                f"is no package index, unpack its wheel into {folder}"
-            )

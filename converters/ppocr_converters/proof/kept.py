@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file
+from ppocr_converters.graph.onnx_model import metadata
 from ppocr_converters.proof.reading import planned_parameters, prove_reading
-from ppocr_converters.proof.tensors import compare_file
+from ppocr_converters.proof.tensors import compare_file, precision_of
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
 from ppocr_converters.repository.manifest import (
     Manifest,
@@ -24,6 +25,9 @@ from ppocr_engine.machine import processor
 from ppocr_engine.spec import EngineSpec
 
 logger = logging.getLogger(__name__)
+
+#: What the parameters begin with that only a recogniser's steps look at.
+OF_RECOGNISER = ("rec_", "languages")
 
 
 def prove_served(
@@ -91,24 +95,37 @@ def _prove_set(
     """Prove that a set reads as the models that it was made from."""
     stored = {name: model.file.model for name, model in models.items()}
     spelled = {name: f"{engine}-{engine.threads}" for name, engine in engines.items()}
-    inputs = {
-        "models": {name: model.manifest["files"] for name, model in models.items()},
+    parameters = planned_parameters(source, stored, plan)
+    common = {
         "engines": spelled,
-        "parameters": planned_parameters(source, stored, plan),
         "pictures": [sha256_file(picture) for picture in pictures],
         "bounds": list(bounds),
         "processor": _processor(engines.values()),
     }
+    files = {name: model.manifest["files"] for name, model in models.items()}
+    # What a box depends on, and its bounds: another recogniser changes nothing of it.
+    of_boxes = {
+        **common,
+        "models": {name: digests for name, digests in files.items() if name != "rec"},
+        "precisions": {name: precision_of(metadata(model)) for name, model in stored.items()},
+        "parameters": {n: v for n, v in parameters.items() if not n.startswith(OF_RECOGNISER)},
+    }
+    boxes = models["det"].folder.with_name(f"{models['det'].folder.name}.boxes.json")
 
     def prove() -> Manifest:
+        _recall(boxes, of_boxes)
         logger.info("reading pictures with the source models and with the compiled ones")
         pairs = {name: (model.file, model.source.path) for name, model in models.items()}
         proof, _ = prove_reading(pairs, source, plan, pictures, bounds)
-        if proof.problems:
-            raise ProofError("the set of compiled models", proof.problems + proof.differences)
-        return dataclasses.asdict(proof)
+        if not proof.problems:
+            return dataclasses.asdict(proof)
+        error = ProofError("the set of compiled models", proof.problems + proof.differences)
+        if proof.of_boxes:
+            _keep(boxes, of_boxes, error)
+        raise error
 
     label = "+".join(model.folder.name for model in models.values())
+    inputs = {**common, "models": files, "parameters": parameters}
     return _kept(work / f"{label}.{'+'.join(spelled.values())}.json", inputs, prove)
 
 
@@ -125,15 +142,40 @@ def _kept(path: Path, inputs: Manifest, prove: Callable[[], Manifest]) -> Manife
 
     A refusal is kept as well: what was read once and differs is not read again.
     """
-    inputs = json.loads(json.dumps({**inputs, **made_with()}))
-    known = read_manifest(path)
-    if known is None or known.get("inputs") != inputs:
+    if (figures := _recall(path, inputs)) is None:
         try:
-            known = {"inputs": inputs, "proof": prove()}
+            figures = prove()
         except ProofError as error:
-            known = {"inputs": inputs, "refused": [error.subject, error.differences]}
-        write_manifest(path, known)
+            _keep(path, inputs, error)
+            raise
+        _keep(path, inputs, figures)
+    return figures
+
+
+def _recall(path: Path, inputs: Manifest) -> Manifest | None:
+    """The figures that were kept of these inputs.
+
+    Raises:
+        ProofError: what was kept is a refusal.
+    """
+    known = read_manifest(path)
+    if known is None or known.get("inputs") != _whole(inputs):
+        return None
     if "refused" in known:
         raise ProofError(*known["refused"])
     figures: Manifest = known["proof"]
     return figures
+
+
+def _keep(path: Path, inputs: Manifest, result: Manifest | ProofError) -> None:
+    if isinstance(result, ProofError):
+        found: Manifest = {"refused": [result.subject, result.differences]}
+    else:
+        found = {"proof": result}
+    write_manifest(path, {"inputs": _whole(inputs), **found})
+
+
+def _whole(inputs: Manifest) -> Manifest:
+    """Inputs with those that every result has, as they are read back."""
+    whole: Manifest = json.loads(json.dumps({**inputs, **made_with()}))
+    return whole

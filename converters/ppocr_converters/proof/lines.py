@@ -46,6 +46,7 @@ class ReadingProof:
         tolerance: the bounds.
         differences: every one, a sentence each.
         problems: every bound that is not kept, a sentence each.
+        of_boxes: whether one of them is of boxes, which no recogniser has a part in.
     """
 
     pictures: int
@@ -62,6 +63,7 @@ class ReadingProof:
     tolerance: Tolerance
     differences: list[str]
     problems: list[str]
+    of_boxes: bool
 
 
 @dataclass(frozen=True)
@@ -138,34 +140,35 @@ def _proof(
         tolerance=tolerance,
         differences=[str(one) for one in found],
         problems=[],
+        of_boxes=False,
     )
-    paired = sum(result.paired for result in results)
-    return replace(proof, problems=_problems(proof, paired))
+    of_boxes, of_lines = _problems(proof, sum(result.paired for result in results))
+    return replace(proof, problems=of_boxes + of_lines, of_boxes=bool(of_boxes))
 
 
-def _problems(proof: ReadingProof, paired: int) -> list[str]:
-    """The bounds that a proof breaks, with so many lines in both readings."""
-    bounds, problems = proof.tolerance, []
-    for what, number, of, bound in (
-        ("boxes", proof.other_boxes, proof.lines, bounds.other_boxes),
-        ("texts", proof.other_texts, paired, bounds.other_texts),
-        ("spaces", proof.other_spaces, paired, bounds.other_spaces),
-    ):
-        if number > bound * of:
-            problems.append(
-                f"{number} of {of} {what} differ; allowed are {bound:.1%} (other_{what})"
-            )
-    score = max(proof.max_score_difference, proof.max_box_score_difference)
-    if not score <= bounds.score:
-        problems.append(f"scores differ by up to {score:.2g}, the bound is {bounds.score:g}")
+def _problems(proof: ReadingProof, paired: int) -> tuple[list[str], list[str]]:
+    """The bounds that a proof breaks: of boxes, and of so many lines in both readings."""
+    bounds = proof.tolerance
+    of_boxes = _too_many("boxes", proof.other_boxes, proof.lines, bounds.other_boxes)
     allowed = proof.expected_false_boxes + bounds.false_boxes
     if proof.false_boxes > allowed:
-        problems.append(
+        of_boxes.append(
             f"{proof.false_boxes} boxes are found on {proof.textless} picture(s) without text; "
             f"allowed are {allowed:g}: {bounds.false_boxes:g} more than the source finds "
             f"(false_boxes)"
         )
-    return problems
+    of_lines = _too_many("texts", proof.other_texts, paired, bounds.other_texts)
+    of_lines += _too_many("spaces", proof.other_spaces, paired, bounds.other_spaces)
+    score = max(proof.max_score_difference, proof.max_box_score_difference)
+    if not score <= bounds.score:
+        of_lines.append(f"scores differ by up to {score:.2g}, the bound is {bounds.score:g}")
+    return of_boxes, of_lines
+
+
+def _too_many(what: str, number: int, of: int, bound: float) -> list[str]:
+    if number <= bound * of:
+        return []
+    return [f"{number} of {of} {what} differ; allowed are {bound:.1%} (other_{what})"]
 
 
 def _by_spaces_alone(difference: Difference) -> bool:

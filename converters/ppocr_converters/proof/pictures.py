@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from ppocr_converters.errors import ModelError
+from ppocr_pipeline.decode import decode_image
+from ppocr_pipeline.formats import known_format
+from ppocr_pipeline.header import PictureRefused
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 #: A rendered page for the proof beside the sample pictures: its seed and its lines.
 PAGE = (1, 12)
+#: Bytes of a file that tell whether it is a picture.
+HEAD = 64
 #: The sample that is read upside down too where there is a classifier.
 TURNED = "poster_zh.jpg"
 
@@ -51,8 +56,6 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     Raises:
         ModelError: a folder holds none, or a file is not there or no picture.
     """
-    import cv2
-
     found: list[Path] = []
     for path in paths:
         inside = [path]
@@ -60,25 +63,25 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
             inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
         if not inside or not path.exists():
             raise ModelError(f"there is no picture in {path}; allowed are {', '.join(SUFFIXES)}")
-        if unreadable := [file for file in inside if not cv2.haveImageReader(str(file))]:
-            raise ModelError(f"{unreadable[0]} is not a picture that can be read")
+        for file in inside:
+            with file.open("rb") as opened:
+                if known_format(opened.read(HEAD)) is None:
+                    raise ModelError(f"{file} is not a picture that can be read")
         found += inside
     return found
 
 
 def read_files(files: Sequence[Path]) -> Iterator[Picture]:
-    """The pictures in files.
+    """The pictures in files, decoded as they would be served.
 
     Raises:
         ModelError: one cannot be read.
     """
-    import cv2
-
     for file in files:
-        pixels = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise ModelError(f"{file} is not a picture that can be read")
-        yield Picture(file.name, pixels)
+        try:
+            yield Picture(file.name, decode_image(file.read_bytes()))
+        except PictureRefused as error:
+            raise ModelError(f"{file} is not a picture that can be read: {error}") from error
 
 
 def _rendered(turned: bool) -> Iterator[Picture]:

@@ -8,7 +8,6 @@ whatever is wrong with it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,10 +117,12 @@ def compare_file(
     return TensorProof(
         precision=precision,
         shapes=[list(shape) for shape in shapes],
-        values=sum(result.values for result in results),
-        max_difference=max(result.difference for result in results),
-        mean_difference=sum(r.total for r in results) / sum(r.values for r in results),
-        max_probability=max(result.probability for result in results),
+        values=sum(result.best.size for result in results),
+        max_difference=max(float(result.differences.max()) for result in results),
+        mean_difference=float(
+            np.concatenate([r.differences.ravel() for r in results]).mean(dtype=np.float64)
+        ),
+        max_probability=max(float(result.best.max()) for result in results),
         other_classes=sum(result.differing for result in results),
         tolerance=tolerance,
         problems=[
@@ -180,19 +181,18 @@ def _shapes(kind: Kind, declared: tuple[int | str, ...]) -> list[tuple[int, int,
 def _problems(result: Compared, bounds: Tolerance) -> list[str]:
     """The bounds that one input breaks; a NaN breaks all of them."""
     problems = []
-    if not result.difference <= bounds.max_difference:
+    largest, mean = result.differences.max(), result.differences.mean(dtype=np.float64)
+    if not largest <= bounds.max_difference:
         problems.append(
-            f"probabilities differ by up to {result.difference:.2g}, the bound is "
-            f"{bounds.max_difference:g}"
+            f"probabilities differ by up to {largest:.2g}, the bound is {bounds.max_difference:g}"
         )
-    mean = result.total / result.values
     if not mean <= bounds.mean_difference:
         problems.append(
             f"probabilities differ by {mean:.2g} on average, the bound is "
             f"{bounds.mean_difference:g}"
         )
     if result.wrong:
-        problems.append(f"{result.wrong} of {result.values} best classes differ")
+        problems.append(f"{result.wrong} of {result.best.size} best classes differ")
     return problems
 
 
@@ -228,18 +228,14 @@ class Compared:
     """Two answers to one input.
 
     Attributes:
-        values: probabilities in each.
-        difference: the largest of any two.
-        total: of all differences.
-        probability: the largest one expected.
+        best: the expected probabilities, of the best class where there are several.
+        differences: the absolute difference of each.
         differing: best classes that are other ones.
         wrong: those of them that are less likely by more than the bound.
     """
 
-    values: int
-    difference: float
-    total: float
-    probability: float
+    best: Floats
+    differences: Floats
     differing: int = 0
     wrong: int = 0
 
@@ -250,7 +246,7 @@ Comparison = Callable[[Bytes], Compared]
 def _compare_maps(served: Network, network: PlainNetwork, norm: Normalisation) -> Comparison:
     def compare(pixels: Bytes) -> Compared:
         expected = network(normalise(pixels, norm))[:, 0]
-        return _compared(expected, np.abs(served({"DET_INPUT": pixels})[0] - expected))
+        return Compared(expected, np.abs(served({"DET_INPUT": pixels})[0] - expected))
 
     return compare
 
@@ -269,15 +265,11 @@ def _compare_classes(
         indices, probabilities = served(feeds)
         best = expected.max(axis=-1)
         chosen = np.take_along_axis(expected, indices[..., None].astype(np.int64), -1)[..., 0]
-        return dataclasses.replace(
-            _compared(best, np.abs(probabilities - best)),
+        return Compared(
+            best,
+            np.abs(probabilities - best),
             differing=int(np.count_nonzero(indices != expected.argmax(axis=-1))),
             wrong=int(np.count_nonzero(best - chosen > bound)),
         )
 
     return compare
-
-
-def _compared(expected: Floats, differences: Floats) -> Compared:
-    total = float(differences.sum(dtype=np.float64))
-    return Compared(expected.size, float(differences.max()), total, float(expected.max()))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.catalogue.fetch import Supply
+from ppocr_converters.errors import ConvertError, ModelError, ProofError
 from ppocr_converters.files import digest_of, sha256_file, sha256_files
-from ppocr_converters.paddle.convert import OPSET
 from ppocr_converters.repository.build_checks import check_plan, check_target, file_precisions
 from ppocr_converters.repository.deployment_plan import Plan, device_of
 from ppocr_converters.repository.manifest import Manifest, make_once
-from ppocr_converters.repository.memory import totals
 from ppocr_converters.repository.model_build import CompiledModel, build_model
 from ppocr_converters.repository.model_source import ModelChoice, check_choice, find_sources
 from ppocr_converters.repository.source import Steps, find_steps
@@ -38,8 +38,6 @@ class BuildRequest:
         precisions: of "det" and "rec", a name in precisions.yml each, in place of the plan's.
         bounds: NAME=VALUE in place of those of the precisions: how much the proof lets differ.
         source: the repository without weights to start from; by default the project's.
-        replace_steps: whether a repository that was built from other steps may be replaced.
-        opset: of the conversion.
         pictures: files to prove the reading on, and to calibrate int8 models on; by default
             rendered pages.
         supply: where models of the catalogue are fetched from.
@@ -52,8 +50,6 @@ class BuildRequest:
     precisions: Mapping[str, str] = field(default_factory=dict)
     bounds: Sequence[str] = ()
     source: Path | None = None
-    replace_steps: bool = False
-    opset: int = OPSET
     pictures: Sequence[Path] = ()
     supply: Supply | None = None
 
@@ -86,18 +82,21 @@ def build(request: BuildRequest) -> Built:
     """
     from ppocr_converters.proof.kept import prove_served
 
-    out = request.out or default_out(request.work)
+    out = request.out or request.work / "model_repository"
     steps = find_steps(request.source)
     check_plan(request.plan, file_precisions(request.plan, request.precisions))
-    check_target(out, steps, replace_steps=request.replace_steps)
+    check_target(out, steps)
     for way in request.ways:
         for kind, choice in way.items():
             check_choice(choice, kind)
     work = request.work / "onnx"
     models = _compiled(request, work, steps.folder)
-    proofs = prove_served(
-        models, request.plan, steps.folder, work, request.pictures, request.bounds
-    )
+    try:
+        proofs = prove_served(
+            models, request.plan, steps.folder, work, request.pictures, request.bounds
+        )
+    except ProofError as error:
+        raise refusal(models, {"set": error}) from error
     inputs = {
         "models": {name: digest_of(_record(model)) for name, model in models.items()},
         "plan": dataclasses.asdict(request.plan)["models"],
@@ -111,22 +110,43 @@ def build(request: BuildRequest) -> Built:
     return Built(out, manifest, proofs, changed)
 
 
-def default_out(work: Path) -> Path:
-    """Where a repository goes when nothing else is said."""
-    return work / "model_repository"
-
-
 def _compiled(request: BuildRequest, work: Path, source: Path) -> dict[str, CompiledModel]:
     """The models in the precisions asked for, each proven on its own."""
     sources = find_sources(request.ways, request.work / "models", request.supply)
     folders = _folders({kind: source.name for kind, source in sources.items()})
-    models: dict[str, CompiledModel] = {
-        kind: build_model(source, work / folders[kind], opset=request.opset)
-        for kind, source in sources.items()
-    }
+    models = _each(sources, lambda kind: build_model(sources[kind], work / folders[kind]), kept={})
     precisions = file_precisions(request.plan, request.precisions)
     lower = {name: one for name, one in precisions.items() if name in models}
     return {**models, **_lowered(request, models, lower, source)} if lower else models
+
+
+def _each(
+    names: Iterable[str],
+    make: Callable[[Any], CompiledModel],
+    kept: Mapping[str, CompiledModel],
+) -> dict[str, CompiledModel]:
+    """Make several models; where some are refused the others are made, and all of it is told."""
+    made: dict[str, CompiledModel] = {}
+    refused: dict[str, ConvertError] = {}
+    for name in names:
+        try:
+            made[name] = make(name)
+        except (ModelError, ProofError) as error:
+            refused[name] = error
+    if refused:
+        raise refusal({**kept, **made}, refused)
+    return made
+
+
+def refusal(kept: Mapping[str, CompiledModel], refused: Mapping[str, ConvertError]) -> ConvertError:
+    """What ends a build: what was refused and why, and what the next one need not make again."""
+    lines = [f"{name}: refused: {error}" for name, error in refused.items()]
+    lines += [
+        f"{name}: {model.source.name} is proven, and kept in {model.folder}"
+        for name, model in kept.items()
+        if name not in refused
+    ]
+    return ConvertError("nothing is built\n" + "\n".join(f"  {line}" for line in lines))
 
 
 def _folders(names: Mapping[Kind, str]) -> dict[Kind, str]:
@@ -147,8 +167,9 @@ def _lowered(
 
     stored = {name: model.file.model for name, model in models.items()}
     parameters = planned_parameters(source, stored, request.plan)
-    lowered = {}
-    for name, precision in precisions.items():
+
+    def make(name: str) -> CompiledModel:
+        precision = precisions[name]
         model, calibration, label = models[name], None, precision
         if precision == "int8":
             device = device_of(request.plan, name)
@@ -156,8 +177,9 @@ def _lowered(
             calibration = Calibration(device, detector, parameters, request.pictures)
             label = f"{precision}-{device}"
         folder = model.folder.with_name(f"{model.folder.name}.{label}")
-        lowered[name] = lower(model, folder, calibration, bounds=request.bounds)
-    return lowered
+        return lower(model, folder, calibration, bounds=request.bounds)
+
+    return _each(precisions, make, models)
 
 
 def _record(model: CompiledModel) -> Manifest:
@@ -174,16 +196,9 @@ def _make(
 
     logger.info("writing the repository")
     files = {name: model.file for name, model in models.items()}
-    layout = assemble(folder, steps.folder, files, plan)
     return {
-        "summary": (rows := [dataclasses.asdict(row) for row in layout.summary]),
-        "expected": totals(rows),
-        "buckets": layout.widths,
+        **assemble(folder, steps.folder, files, plan),
         "steps": {"source": steps.source, "digest": steps.digest},
         "models": {name: _record(model) for name, model in models.items()},
-        "shapes": {
-            name: [dataclasses.asdict(bucket) for bucket in buckets]
-            for name, buckets in layout.shapes.items()
-        },
         "files": sha256_files(folder),
     }

@@ -65,23 +65,18 @@ def no_bfloat16() -> str:
         return str(error)
 
 
-def check_target(out: Path, steps: Steps, *, replace_steps: bool = False) -> None:
-    """See that a build may replace what is at `out`.
-
-    Args:
-        out: the folder to serve.
-        steps: that the new repository is built from.
-        replace_steps: whether steps of its own may be replaced by the project's.
+def check_target(out: Path, steps: Steps) -> None:
+    """See that a build from these steps may replace what is at `out`.
 
     Raises:
         RepositoryError: it is no repository of this program, or was built from other steps.
     """
-    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+    if out.exists() and not (out / MANIFEST).is_file() and (out.is_file() or any(out.iterdir())):
         raise RepositoryError(
             f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
             f"choose another folder with --out, or remove it"
         )
-    if not replace_steps and (other := other_steps(out, steps)):
+    if other := _other_steps(out, steps):
         raise RepositoryError(
             f"{out} was built from the steps in {other}; this build would replace them by the "
             f"project's own. To keep them, build with --source {other}; to give them up, "
@@ -89,7 +84,7 @@ def check_target(out: Path, steps: Steps, *, replace_steps: bool = False) -> Non
         )
 
 
-def other_steps(out: Path, steps: Steps) -> str:
+def _other_steps(out: Path, steps: Steps) -> str:
     """The folder of the steps that `out` was built from and that a build would lose, or ""."""
     manifest = read_manifest(out / MANIFEST) or {}
     made_from = manifest.get("steps", {"source": PROJECT})

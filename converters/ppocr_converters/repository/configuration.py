@@ -16,7 +16,7 @@ from ppocr_converters.graph.onnx_model import Tensor, inputs, metadata, outputs
 from ppocr_converters.repository.admission import DOOR, limit_requests
 from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
-from ppocr_converters.repository.tensorrt.shapes import Bucket, buckets_of
+from ppocr_converters.repository.tensorrt.shapes import Buckets, buckets_of
 from ppocr_engine.config_pbtxt import TYPES, read_config, set_parameter
 from ppocr_engine.spec import EngineSpec
 from ppocr_pipeline.batches import parse_buckets
@@ -108,7 +108,7 @@ def served_canvases(configs: Configs) -> tuple[Canvas, ...]:
 
 def served_buckets(
     configs: Configs, networks: Mapping[str, ModelProto], plan: Plan
-) -> dict[str, tuple[Bucket, ...]]:
+) -> dict[str, Buckets]:
     """The shapes of each network that the plan prepares shapes for."""
     widths, canvases = served_widths(configs), served_canvases(configs)
     return {

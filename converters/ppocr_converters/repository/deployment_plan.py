@@ -28,11 +28,6 @@ class Instances:
     kind: Kind = "KIND_CPU"
     gpus: tuple[int, ...] = ()
 
-    @property
-    def total(self) -> int:
-        """Instances on all of the devices together."""
-        return self.count * max(1, len(self.gpus))
-
 
 @dataclass(frozen=True)
 class Batching:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from onnx import save
@@ -26,9 +26,9 @@ from ppocr_converters.repository.configuration import (
     served_widths,
 )
 from ppocr_converters.repository.deployment_plan import Plan
+from ppocr_converters.repository.manifest import Manifest
 from ppocr_converters.repository.source import lay_packages
-from ppocr_converters.repository.summary import Served, summarise
-from ppocr_converters.repository.tensorrt.shapes import Bucket
+from ppocr_converters.repository.summary import summarise, totals
 from ppocr_engine.config_pbtxt import write_config
 
 WEIGHTS = "1/model.onnx"
@@ -38,22 +38,7 @@ NOT_COPIED = shutil.ignore_patterns(
 )
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What was laid out.
-
-    Attributes:
-        summary: a row for each model.
-        widths: that the recogniser is fed with, pixels.
-        shapes: that networks are prepared for, by the name of the model.
-    """
-
-    summary: list[Served]
-    widths: list[int]
-    shapes: dict[str, tuple[Bucket, ...]]
-
-
-def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan: Plan) -> Layout:
+def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan: Plan) -> Manifest:
     """Fill a folder with a repository that can be served.
 
     Args:
@@ -61,6 +46,10 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan:
         source: the repository without weights that is copied.
         networks: compiled ONNX files, see `configure`.
         plan: instances, devices, batching and engine of every model.
+
+    Returns:
+        For the manifest: a row for each model, the memory of all, the widths that the recogniser
+        is fed with in pixels, and the shapes that networks are prepared for.
 
     Raises:
         ModelError: a network is not what its place needs.
@@ -83,9 +72,13 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan:
             shutil.copyfile(file.path, folder / name / WEIGHTS)
     write_dictionary(folder / DICTIONARY, class_names(metadata(models["rec"])))
     sizes = {name: (folder / name / WEIGHTS).stat().st_size for name in networks}
-    return Layout(
-        summarise(configs, sizes), served_widths(configs), served_buckets(configs, models, plan)
-    )
+    rows = [dataclasses.asdict(row) for row in summarise(configs, sizes)]
+    return {
+        "summary": rows,
+        "expected": totals(rows),
+        "buckets": served_widths(configs),
+        "shapes": served_buckets(configs, models, plan),
+    }
 
 
 def _check(name: str, file: OnnxFile) -> None:

@@ -107,10 +107,10 @@ def make_once(
 def read_manifest(path: Path) -> Manifest | None:
     """A manifest, or None where there is none that can be read."""
     try:
-        manifest: Manifest = json.loads(path.read_text("utf-8"))
+        manifest = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return manifest
+    return manifest if isinstance(manifest, dict) else None
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

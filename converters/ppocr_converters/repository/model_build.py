@@ -40,13 +40,12 @@ class CompiledModel:
         return self.file.path.parent
 
 
-def build_model(source: ModelSource, folder: Path, *, opset: int) -> CompiledModel:
+def build_model(source: ModelSource, folder: Path) -> CompiledModel:
     """Convert, compile and prove a model into a folder; nothing is done twice.
 
     Args:
         source: what it is made from.
         folder: gets model.onnx (compiled), converted.onnx and manifest.json.
-        opset: of the conversion.
 
     Raises:
         ModelError: it cannot be converted or compiled.
@@ -57,11 +56,10 @@ def build_model(source: ModelSource, folder: Path, *, opset: int) -> CompiledMod
         "kind": source.kind,
         "space": source.space,
         "height": source.height,
-        "opset": opset,
         "own": dataclasses.asdict(source.own),
         "normalisation": {k: dataclasses.asdict(n) for k, n in source.normalisations.items()},
     }
-    make = partial(_make, source, opset=opset)
+    make = partial(_make, source)
     manifest, _ = make_once(source.name, folder, inputs, make)
     return CompiledModel(source, OnnxFile(folder / COMPILED), manifest)
 
@@ -91,13 +89,13 @@ def compile_source(source: ModelSource, network: ModelProto) -> ModelProto:
     return compiled
 
 
-def _make(source: ModelSource, folder: Path, *, opset: int) -> Manifest:
+def _make(source: ModelSource, folder: Path) -> Manifest:
     """Convert, compile and prove into an empty folder; returns what was found out."""
     from ppocr_converters.paddle.convert import convert
 
     if source.path.is_dir():
         logger.info("converting %s", source.name)
-        convert(source.path, folder / CONVERTED, opset=opset)
+        convert(source.path, folder / CONVERTED)
     else:
         shutil.copyfile(source.path, folder / CONVERTED)
     logger.info("compiling %s", source.name)

@@ -93,7 +93,7 @@ def find_sources(
         FetchError: no way leads to them; what each lacks is named.
     """
     failed: list[str] = []
-    for way in sorted(ways, key=lambda way: not _is_here(way, models, supply)):
+    for way in sorted(ways, key=lambda way: not _is_here(way, models)):
         if failed:
             names = ", ".join(choice.model for choice in way.values())
             logger.warning("the set cannot be had in its first form here; taking %s", names)
@@ -107,10 +107,10 @@ def find_sources(
     raise FetchError("; ".join(failed), REMEDY)
 
 
-def _is_here(way: Mapping[Kind, ModelChoice], models: Path, supply: Supply | None) -> bool:
+def _is_here(way: Mapping[Kind, ModelChoice], models: Path) -> bool:
     """Whether nothing of a way has to be fetched."""
     return all(
-        Path(choice.model).exists() or is_fetched(_known(choice.model), models, supply)
+        Path(choice.model).exists() or is_fetched(_known(choice.model), models)
         for choice in way.values()
     )
 

@@ -42,12 +42,13 @@ def find_steps(source: Path | None) -> Steps:
         RepositoryError: the folder holds no models, or the project is not installed whole.
     """
     project = source_repository().resolve()
-    folder = project if source is None else source.resolve()
-    if not any(folder.glob("*/config.pbtxt")):
+    given = project if source is None else source
+    if not any(given.glob("*/config.pbtxt")):
         raise RepositoryError(
-            f"{source} holds no models (no */config.pbtxt); --source takes a folder such as "
+            f"{given} holds no models (no */config.pbtxt); --source takes a folder such as "
             f"model_repository of the project, with your changes"
         )
+    folder = given.resolve()
     name = PROJECT if folder == project else str(folder)
     return Steps(folder, name, digest_of(sha256_files(folder, ignore=("manifest.json",))))
 

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ppocr_pipeline.calls import Calls
-from ppocr_pipeline.orientation.angle import columns_side_by_side, is_vertical, main_direction
+from ppocr_pipeline.orientation.angle import (
+    FIRST_OF_CJK,
+    columns_side_by_side,
+    is_vertical,
+    main_direction,
+)
 from ppocr_pipeline.orientation.classifier import Classifier, classify, window
 
 if TYPE_CHECKING:
     from ppocr_pipeline.recognition import Lines
 
 SAMPLE = 5  # lines that are asked first
+DOUBTFUL = 0.85  # a score below which a line may lie upside down on its page
+TEXT = 0.6  # lines of a lower mean score are icons or pictures: they do not turn a page
 
 #: Reads crops, uint8 [h, w, 3] each.
 Read = Callable[[Sequence[np.ndarray]], "Calls[Lines]"]
 Crop = Callable[[int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a page before it is read.
+
+    Attributes:
+        angle: by which it is turned clockwise.
+        votes: int64 [N], of each line as it was cut out: 1 upright, -1 upside down, 0 not asked or
+            not sure.
+        sample: indices of lines that were read to find it.
+        turn: by how many quarter turns their crops were turned for that.
+        lines: what was read in them, None where none were.
+    """
+
+    angle: int = 0
+    votes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    sample: Sequence[int] = ()
+    turn: int = 0
+    lines: Lines | None = None
+
+    def read_at(self, turns: np.ndarray) -> dict[int, tuple[Lines, int]]:
+        """The lines of the sample whose crops are read at these turns: where they are."""
+        if self.lines is None:
+            return {}
+        places = {index: (self.lines, place) for place, index in enumerate(self.sample)}
+        return {index: at for index, at in places.items() if turns[index] == self.turn}
 
 
 def find_angle(
@@ -27,10 +62,11 @@ def find_angle(
     classifier: Classifier,
     thresh: float,
     read: Read,
-) -> Calls[tuple[int, np.ndarray]]:
+) -> Calls[Found]:
     """Find by how much a page is turned.
 
-    The longest lines are asked first. Unless most of them agree, all are asked.
+    The longest lines are asked first. Unless most of them agree, all are asked. A page that seems
+    to be turned is read at these lines before it is taken for one.
 
     Args:
         crop: cuts out a line as on an upright page.
@@ -38,10 +74,6 @@ def find_angle(
         classifier: its sizes.
         thresh: probability above which a line is surely upright or upside down.
         read: reads crops.
-
-    Returns:
-        The angle, and int64 [N], what is known of each line as it was cut out: 1 upright, -1
-        upside down, 0 not asked or not sure.
     """
     votes = np.zeros(len(sizes), np.int64)
     lines, sideways = main_direction(sizes)
@@ -57,16 +89,38 @@ def find_angle(
     if 2 * abs(votes.sum()) <= len(sample) and len(others):
         yield from ask(others)
     upside_down = bool(votes[lines].sum() < 0)
+    if not (sideways or upside_down):
+        return Found(0, votes)
+    upside_down, seen = yield from _better_way(crop, sample, upside_down, read)
+    if seen.scores.mean() < TEXT:
+        return Found(0, votes)
     angle = 90 * sideways + 180 * upside_down
-    if angle and (yield from _vertical_writing(crop, sample, upside_down, read)):
+    if angle and (yield from _vertical_writing(crop, sample, upside_down, read, seen.texts)):
         angle -= 90
-    return angle, votes
+    return Found(angle, votes, sample.tolist(), 2 * upside_down, seen)
 
 
-def _vertical_writing(crop: Crop, sample: np.ndarray, upside_down: bool, read: Read) -> Calls[bool]:
+def _better_way(
+    crop: Crop, sample: np.ndarray, upside_down: bool, read: Read
+) -> Calls[tuple[bool, Lines]]:
+    """Whether lines are upside down, and what they say; what reads well is not read both ways."""
+    indices = sample.tolist()
+    lines = yield from read([np.rot90(crop(index), 2 * upside_down) for index in indices])
+    if lines.scores.mean() >= DOUBTFUL:
+        return upside_down, lines
+    others = yield from read([np.rot90(crop(index), 2 * (not upside_down)) for index in indices])
+    if others.scores.mean() > lines.scores.mean():
+        return not upside_down, others
+    return upside_down, lines
+
+
+def _vertical_writing(
+    crop: Crop, sample: np.ndarray, upside_down: bool, read: Read, lines: Sequence[str]
+) -> Calls[bool]:
     """Whether tall lines are columns of vertical writing, not lines that lie on their side."""
+    if max(map(max, filter(None, lines)), default="") < FIRST_OF_CJK:
+        return False
     crops = [np.rot90(crop(index), 2 * upside_down) for index in sample.tolist()]
-    lines = (yield from read(crops)).texts
     columns = yield from read(
         [
             columns_side_by_side(one, max(1, len(line)))

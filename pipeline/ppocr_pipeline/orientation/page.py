@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,17 +11,16 @@ import numpy as np
 
 from ppocr_pipeline.batches import Batch
 from ppocr_pipeline.calls import Calls
-from ppocr_pipeline.crop import TALL, box_sizes, crop_line
+from ppocr_pipeline.crop import TALL, box_sizes, crop_line, with_margin
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
 from ppocr_pipeline.orientation.classifier import Classifier, classify, page_angle, window
-from ppocr_pipeline.orientation.find import Crop, Read, find_angle
+from ppocr_pipeline.orientation.find import DOUBTFUL, Crop, Found, Read, find_angle
 from ppocr_pipeline.recognition import Lines, RecognitionPlan, read_crops
 from ppocr_pipeline.words.place import Word, lay_lines
 
-DOUBTFUL = 0.85  # a score below which a line may lie upside down on its page
 # What is known of a crop, after it was turned on by so many quarter turns.
 SIGNS = np.array([1, 0, -1, 0])
 
@@ -31,7 +30,7 @@ class Page:
     """The lines of one picture.
 
     Attributes:
-        places: int64 [N], which of the boxes given each line is, in reading order.
+        places: int64 [N], which of the boxes given each line is.
         boxes: float32 [N, 4, 2], pixels of the picture, clockwise from the top left of each text.
         texts: of each.
         scores: float32 [N], of each text.
@@ -74,39 +73,46 @@ def read_page(
             turned page would cost too much.
     """
     reference, classifier = options["reference"], plan.classifier
-    sizes = box_sizes(boxes, reference)
+    cut_out = with_margin(boxes, options)
+    sizes = box_sizes(cut_out, reference)
     turns, flipped = np.zeros(len(boxes), np.int64), np.zeros(len(boxes), bool)
 
     def crop(index: int) -> np.ndarray:
-        cut = crop_line(pixels, boxes[index], reference, sizes[index])
+        cut = crop_line(pixels, cut_out[index], reference, sizes[index])
         return np.rot90(cut, turns[index]) if turns[index] else cut
 
     def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
         of_crops = [(one.shape[0], one.shape[1]) for one in crops]
         grouped = plan.group(of_crops, options, limits.max_rec_width)
-        return read_crops(crops.__getitem__, grouped, plan, characters, words=words)
+        return read_crops(crops.__getitem__, len(crops), grouped, plan, characters, words=words)
 
-    angle, asked = 0, classifier if len(boxes) else None
+    words = options["return_words"]
+    again = partial(read, words=words)
+    found, asked = Found(), classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
     if asked is not None and by_lines:
-        angle, votes = yield from find_angle(crop, sizes, asked, options["cls_thresh"], read)
-        turns = quarter_turns(sizes, angle)
-        votes = votes * SIGNS[turns]
+        found = yield from find_angle(crop, sizes, asked, options["cls_thresh"], again)
+        turns = quarter_turns(sizes, found.angle)
+        votes = found.votes * SIGNS[turns]
     elif len(boxes) and options["orientation"] == "page" and plan.page_orientation_size:
-        angle = yield from page_angle(pixels, plan.page_orientation_size)
-        turns = quarter_turns(sizes, angle)
+        found = Found((yield from page_angle(pixels, plan.page_orientation_size)))
+        turns = quarter_turns(sizes, found.angle)
+    angle = found.angle
     if (turns % 2).any():
         batches = plan.batches(boxes, options, limits, angle)
     if asked is not None and options["use_angle_cls"]:
         upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
         turns = turns + np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
-    words = options["return_words"]
-    lines = yield from read_crops(crop, batches, plan, characters, words=words)
+    # Only there is the width at which a line is read a matter of that line alone.
+    known = found.read_at(turns) if options["rec_padding"] == "crop" else {}
+    missing = _without(batches, known)
+    lines = yield from read_crops(crop, len(boxes), missing, plan, characters, words=words)
+    for index, (others, place) in known.items():
+        lines.put(index, others, place)
     if asked is not None and by_lines:
-        again = partial(read, words=words)
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     tall = np.array([height >= TALL * width for height, width in sizes], int)
-    laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped)
+    laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)
     return Page(
         places,
@@ -119,6 +125,15 @@ def read_page(
     )
 
 
+def _without(batches: Sequence[Batch], known: Container[int]) -> list[Batch]:
+    """The batches without the lines that are known."""
+    kept = (
+        replace(batch, indices=tuple(index for index in batch.indices if index not in known))
+        for batch in batches
+    )
+    return [batch for batch in kept if batch.indices]
+
+
 def _placed(
     boxes: np.ndarray,
     sizes: Sequence[tuple[int, int]],
@@ -126,9 +141,13 @@ def _placed(
     flipped: np.ndarray,
     options: Mapping[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which line comes at each place, and their boxes, each from the top left of its text."""
+    """Which line comes at each place, and their boxes, each from the top left of its text.
+
+    Boxes in the reading order of the picture as it lies come in that of the page. Any other order
+    is that of whoever sent them.
+    """
     places = np.arange(len(boxes))
-    if angle:
+    if angle and np.array_equal(reading_order(boxes, options), places):
         upright = turn_boxes(boxes, sizes, angle, np.zeros(len(boxes), bool))
         places = reading_order(upright_points(upright, angle), options)
     return places, turn_boxes(boxes, sizes, angle, flipped)[places]
@@ -168,6 +187,5 @@ def _read_again(
     flipped[again] = others.scores > lines.scores[again]
     for place, index in enumerate(again.tolist()):
         if flipped[index]:
-            lines.texts[index], lines.words[index] = others.texts[place], others.words[place]
-            lines.scores[index] = others.scores[place]
+            lines.put(index, others, place)
     return flipped

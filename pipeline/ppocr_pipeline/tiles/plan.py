@@ -17,6 +17,10 @@ from ppocr_pipeline.tiles.letters import small_letters
 # Pixels of the detector's input. With PP-OCRv4 and PP-OCRv6 lines are missed from 6.5 on downwards,
 # hardly any at 9; v4 misses text in pictures of 64 rows or columns that have no margin.
 SMALL, GOAL = 6.5, 9.0
+# Letters up to NEAR are found, but the boxes of small ones take in what stands beside them and cut
+# their ends: they are shown at EASY where that costs no more than a square page.
+NEAR, EASY = 14.0, 18.0
+LARGEST, WORTH = 2.0, 1.1  # times its size; times the size at which it would be shown otherwise
 STRIP, MARGIN = 64, 32
 LOOKED_FROM = 1.5  # a picture that is squeezed less has no letters that would be lost by it
 SMALLEST_SIDE = 256  # of tiles: OVERLAP is spent on each
@@ -69,11 +73,16 @@ def plan_det(pixels: np.ndarray, options: Mapping[str, Any], limits: Limits) -> 
         scale = min(1.0, side / (height * width) ** 0.5)  # costs no more than a square page
         whole = _fitting(picture, scale, LEAST, side, limits, margin) or whole
     factor = max(height / whole.size[0], width / whole.size[1])
-    if factor < LOOKED_FROM or (letters := small_letters(pixels, SMALL * factor)) is None:
+    squeezed = factor >= LOOKED_FROM
+    if squeezed and (letters := small_letters(pixels, SMALL * factor)) is not None:
+        scale = min(1.0, GOAL / letters)
+        larger = _fitting(picture, scale, min(scale, SMALL / letters), side, limits, margin)
+        return larger or replace(whole, too_small=True)
+    if squeezed or margin or (letters := small_letters(pixels, NEAR * factor)) is None:
         return whole
-    scale = min(1.0, GOAL / letters)
-    larger = _fitting(picture, scale, min(scale, SMALL / letters), side, limits, margin)
-    return larger or replace(whole, too_small=True)
+    scale = min(LARGEST, EASY / letters, side / (height * width) ** 0.5)
+    larger = _fitting(picture, scale, scale, side, limits) if scale * factor >= WORTH else None
+    return larger or whole
 
 
 def _fitting(

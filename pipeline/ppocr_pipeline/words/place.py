@@ -95,28 +95,38 @@ def _edges(middles: Sequence[float], contrast: np.ndarray) -> list[float]:
     return [*edges, float(len(contrast))]
 
 
-def lay_words(words: Sequence[Word], box: np.ndarray, turns: int) -> list[Word]:
+def lay_words(
+    words: Sequence[Word], box: np.ndarray, turns: int, cut_out: np.ndarray | None = None
+) -> list[Word]:
     """Words of a crop where they stand in the picture.
 
     Args:
         words: of `crop_words`.
-        box: float32 [4, 2], pixels, that the crop was cut out at, clockwise from top-left.
+        box: float32 [4, 2], pixels, clockwise from top-left.
         turns: by how many quarter turns counterclockwise the crop was turned before it was read.
+        cut_out: float32 [4, 2], what was cut out for the box, see `with_margin`; the box itself
+            without it.
     """
     if not words:
         return []
+    begun = np.roll(box, -turns, axis=0)
+    length, cut = (
+        float(np.linalg.norm(corners[1] - corners[0]))
+        for corners in (begun, begun if cut_out is None else np.roll(cut_out, -turns, axis=0))
+    )
+    shares = np.stack([word.box for word in words]).reshape(-1, 1, 2)
+    shares[..., 0] = np.clip((shares[..., 0] - 0.5) * (cut / length) + 0.5, 0, 1)
     crop = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-    lay = cv2.getPerspectiveTransform(crop, np.roll(box, -turns, axis=0))
-    boxes = cv2.perspectiveTransform(np.stack([word.box for word in words]).reshape(-1, 1, 2), lay)
+    boxes = cv2.perspectiveTransform(shares, cv2.getPerspectiveTransform(crop, begun))
     inside = np.clip(boxes.reshape(-1, 4, 2), box.min(axis=0), box.max(axis=0))
     return [word._replace(box=placed) for word, placed in zip(words, inside, strict=True)]
 
 
 def lay_lines(
-    lines: Sequence[Sequence[Word]], boxes: np.ndarray, turns: np.ndarray
+    lines: Sequence[Sequence[Word]], boxes: np.ndarray, turns: np.ndarray, cut_out: np.ndarray
 ) -> list[list[Word]]:
     """The words of every line where they stand in the picture, see `lay_words`."""
     return [
-        lay_words(words, box, turn)
-        for words, box, turn in zip(lines, boxes, turns.tolist(), strict=True)
+        lay_words(words, box, turn, cut)
+        for words, box, turn, cut in zip(lines, boxes, turns.tolist(), cut_out, strict=True)
     ]

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from ppocr_pipeline.order.page import page_order
 from ppocr_pipeline.orientation.classifier import Classifier
-from ppocr_pipeline.orientation.find import SAMPLE
-from ppocr_pipeline.orientation.page import DOUBTFUL, Page
+from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
+from ppocr_pipeline.orientation.page import Page
 from ppocr_pipeline.pipeline import Pipeline
 from ppocr_pipeline.recognition import RecognitionPlan
 
@@ -31,16 +32,18 @@ def lies(crop: np.ndarray, width: int) -> bool:
 class Networks(dict):
     """The fakes, and how many crops each was shown."""
 
-    def __init__(self, garbage: float, angle: int = 0) -> None:
+    def __init__(self, garbage: float, angle: int = 0, upright: float = 0.97) -> None:
         super().__init__(cls=self.cls, rec=self.rec, page_orientation=self.page)
         self.asked = Counter[str]()
-        self.garbage, self.angle = garbage, angle
+        self.garbage, self.angle, self.upright = garbage, angle, upright
+        self.mistaken = False  # the classifier says of every line the opposite
 
     def cls(self, feeds: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
-        return self.answer("cls", feeds, 0.99, 0.99)
+        classes, sure = self.answer("cls", feeds, 0.99, 0.99)
+        return [1 - classes if self.mistaken else classes, sure]
 
     def rec(self, feeds: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
-        classes, sure = self.answer("rec", feeds, 0.97, self.garbage)
+        classes, sure = self.answer("rec", feeds, self.upright, self.garbage)
         return classes + 1, sure
 
     def page(self, feeds: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
@@ -83,12 +86,20 @@ def page(upside_down: Sequence[int], angle: int) -> tuple[np.ndarray, np.ndarray
 
 def read(networks: Networks, upside_down: Sequence[int], angle: int, **options: object) -> Page:
     pixels, boxes = page(upside_down, angle)
-    given = np.random.default_rng(4).permutation(LINES)
+    given = page_order(boxes)  # as the detector's boxes come
     found = Pipeline(networks, PLAN, ["a", "b"]).recognize(pixels, boxes[given], options)
     # In reading order: the lines from the top of the upright page to its bottom.
-    if angle:
-        assert given[found.places].tolist() == list(range(LINES))
+    assert given[found.places].tolist() == list(range(LINES))
     return found
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_boxes_sent_in_an_order_of_their_own_keep_it(angle: int) -> None:
+    pixels, boxes = page((), angle)
+    given = np.random.default_rng(4).permutation(LINES)
+    found = Pipeline(Networks(garbage=0.3), PLAN, ["a", "b"]).recognize(pixels, boxes[given])
+    assert found.angle == angle
+    assert found.places.tolist() == list(range(LINES))
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
@@ -97,7 +108,24 @@ def test_a_few_lines_tell_the_angle(angle: int) -> None:
     found = read(networks, (), angle)
     assert found.angle == angle
     assert set(found.texts) == {UPRIGHT}
-    assert networks.asked["cls"] == SAMPLE
+    # The lines that were read to find the angle are not read again.
+    assert networks.asked == {"cls": SAMPLE, "rec": LINES}
+
+
+@pytest.mark.parametrize("angle", [0, 90, 270])
+def test_what_reads_well_is_believed_before_the_classifier(angle: int) -> None:
+    networks = Networks(garbage=0.3)
+    networks.mistaken = True
+    found = read(networks, (), angle)
+    assert (found.angle, set(found.texts)) == (angle, {UPRIGHT})
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_icons_that_no_direction_makes_text_of_do_not_turn_a_page(angle: int) -> None:
+    networks = Networks(garbage=0.3, upright=0.55)
+    pixels, boxes = page((), angle)
+    found = Pipeline(networks, PLAN, ["a", "b"]).recognize(pixels, boxes, {"drop_score": 0})
+    assert found.angle == 0
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])

@@ -115,6 +115,15 @@ def test_a_word_of_a_box_in_perspective_lies_where_the_crop_shows_it() -> None:
     assert np.allclose(back, QUARTER.box * (80, 40), atol=1e-3)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_word_of_a_crop_with_a_margin_lies_in_the_box(turns: int) -> None:
+    grown = np.array([[0, 15], [60, 15], [60, 35], [0, 35]], np.float32)  # by a share of each side
+    edges = Word("a", 1.0, np.array([[0, 0], [0.5, 0], [0.5, 1], [0, 1]], np.float32))
+    (laid,) = lay_words([edges], BOX, turns, grown)
+    (half,) = lay_words([edges], BOX, turns)
+    assert np.allclose(laid.box, half.box, atol=1e-4)
+
+
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_crop_without_ink_has_words_all_the_same(value: int) -> None:
     crop = np.full((48, 64, 3), value, np.uint8)

@@ -15,7 +15,6 @@ from ppocr_converters.repository.deployment_plan import (
     device_of,
 )
 from ppocr_converters.repository.profiles import load_profile, models_of_op
-from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.ops import (
     ARM,
@@ -24,7 +23,6 @@ from ppocr_converters.repository.serving_config.ops import (
     DEVICE_NAMES,
     TENSORRT,
     Op,
-    OpKeys,
     warnings_of,
 )
 from ppocr_engine.spec import (
@@ -55,41 +53,39 @@ class OpPlan:
     precision: str
 
 
-def plan_op(document: Document, op: Op) -> OpPlan:
+def plan_op(op: Op) -> OpPlan:
     """The plans of an Op's models; the network among them is called like the kind of Op."""
-    local = OpKeys(document, op.name)
     models = {
-        name: ModelPlan((Instances(op.instances),), _batching(document, op, name))
+        name: ModelPlan((Instances(op.instances),), _batching(op, name))
         for name in models_of_op(op.kind)
     }
-    models[op.kind] = _network_plan(document, op, models[op.kind].batching)
+    models[op.kind] = _network_plan(op, models[op.kind].batching)
     engine = models[op.kind].engine
-    unmerged = engine is not None and engine.backend == "openvino" and local["batch_size"] > 1
-    by_file = local["precision"] in ("fp16", "int8")
+    unmerged = engine is not None and engine.backend == "openvino" and op["batch_size"] > 1
+    by_file = op["precision"] in ("fp16", "int8")
     return OpPlan(
         models,
-        _effects(document, op, models),
-        warnings_of(local, op) | ({local.path("batch_size"): UNMERGED} if unmerged else {}),
-        local["precision"] if by_file else "fp32",
+        _effects(op, models),
+        warnings_of(op) | ({op.path("batch_size"): UNMERGED} if unmerged else {}),
+        op["precision"] if by_file else "fp32",
     )
 
 
-def _network_plan(document: Document, op: Op, batching: Batching | None) -> ModelPlan:
+def _network_plan(op: Op, batching: Batching | None) -> ModelPlan:
     """The plan of an Op's network, which alone runs on GPUs and is batched."""
-    local = OpKeys(document, op.name)
-    engine = _engine(document, op)
+    engine = _engine(op)
     if batching and engine is not None and engine.backend == "openvino":
         batching = replace(batching, preferred_sizes=(), delay_us=0)
-    count = _of_network(document, op, "instances", op.instances)
+    count = _of_network(op, "instances", op.instances)
     return ModelPlan(
         round_robin(count, op.cards) if op.cards else (Instances(count),),
         batching,
         max_batch_size=max(batching.preferred_sizes, default=0) if batching else 0,
         engine=engine,
-        threads=_of_network(document, op, "threads", local["thread_num"]),
-        graph_level=_graph_level(local),
-        accelerators=_accelerators(local, op),
-        parameters=_parameters(local),
+        threads=_of_network(op, "threads", op["thread_num"]),
+        graph_level=_graph_level(op),
+        accelerators=_accelerators(op),
+        parameters=_parameters(op),
     )
 
 
@@ -110,60 +106,58 @@ def round_robin(count: int, cards: Sequence[int]) -> tuple[Instances, ...]:
     return tuple(Instances(share, "KIND_GPU", (card,)) for card, share in shares.items())
 
 
-def _batching(document: Document, op: Op, model: str) -> Batching | None:
+def _batching(op: Op, model: str) -> Batching | None:
     """The queue of a model, and for a network how requests are merged.
 
     The longest queue stands before the Op, not inside it: one picture makes many calls of `rec`,
     which must not be refused because they wait for each other.
     """
-    local = OpKeys(document, op.name)
-    queue = document["dag.channel_size"] if model == ENTRANCE[op.kind] else 0
-    timeout = max(0, local["timeout"]) * 1000
+    queue = op.document["dag.channel_size"] if model == ENTRANCE[op.kind] else 0
+    timeout = max(0, op["timeout"]) * 1000
     if model != op.kind:
         return Batching((), 0, queue, timeout) if queue or timeout else None
-    rows = _rows(document, op) if op.kind == "rec" else 1
-    merged = local["batch_size"]
-    waits = document["triton.rec_max_queue_delay_microseconds"] if op.kind == "rec" else None
+    rows = _rows(op) if op.kind == "rec" else 1
+    merged = op["batch_size"]
+    waits = op.document["triton.rec_max_queue_delay_microseconds"] if op.kind == "rec" else None
     if waits is not None and waits >= 0:
         return Batching((), waits, queue, timeout)
     if merged == 1 or waits is not None:
         # A queue's settings make Triton merge what waits, unless told that one row is a batch.
         return Batching((1,), 0, queue, timeout) if queue or timeout else None
-    delay = max(0, local["auto_batching_timeout"]) * 1000
+    delay = max(0, op["auto_batching_timeout"]) * 1000
     return Batching((merged * rows,), delay, queue, timeout)
 
 
-def _of_network(document: Document, op: Op, name: str, default: int) -> int:
+def _of_network(op: Op, name: str, default: int) -> int:
     """What `triton:` sets for an Op's network alone, else what the Op says."""
     path = f"triton.{op.kind}_{name}"
-    own: int | None = document[path] if path in document.values else None
+    own: int | None = op.document[path] if path in op.document.values else None
     return default if own is None else own
 
 
-def profile_of(document: Document, op: Op, counts: Mapping[str, int] | None = None) -> Plan:
+def profile_of(op: Op, counts: Mapping[str, int] | None = None) -> Plan:
     """What a kind of machine wants, where no key says otherwise.
 
     It is the profile that is named, unless that has the Op's network on another kind of device.
 
     Args:
-        document: the configuration.
         op: whose device counts.
         counts: instances of Ops, see `load_profile`.
     """
     own = PROFILES[op.device]
-    named = load_profile(document["triton.profile"] or own, counts)
+    named = load_profile(op.document["triton.profile"] or own, counts)
     fits = device_of(named, op.kind) == ("gpu" if op.cards else "cpu")
     return named if fits else load_profile(own, counts)
 
 
-def _rows(document: Document, op: Op) -> int:
+def _rows(op: Op) -> int:
     """Lines in one call of the recogniser."""
-    own = document["triton.rec_batch_size"]
-    default = profile_of(document, op).models["recognize"].parameters.get("rec_batch_size", "1")
+    own = op.document["triton.rec_batch_size"]
+    default = profile_of(op).models["recognize"].parameters.get("rec_batch_size", "1")
     return int(default) if own is None else own
 
 
-def _engine(document: Document, op: Op) -> EngineSpec | None:
+def _engine(op: Op) -> EngineSpec | None:
     """The engine that runs an Op's network on the CPU; None on a GPU, which has its own.
 
     float32 is what Paddle Serving computed in, and stays unless the file asks for another
@@ -174,40 +168,38 @@ def _engine(document: Document, op: Op) -> EngineSpec | None:
     """
     if op.cards:
         return None
-    local = OpKeys(document, op.name)
-    if local["precision"] == "bf16":
+    if op["precision"] == "bf16":
         return OPENVINO_BF16
-    if _graph_level(local) == GRAPH_AS_WRITTEN:
+    if _graph_level(op) == GRAPH_AS_WRITTEN:
         return ONNXRUNTIME
-    engine = profile_of(document, op).models[op.kind].engine
-    if engine is not None and engine.precision != "fp32" and local.is_written("precision"):
+    engine = profile_of(op).models[op.kind].engine
+    if engine is not None and engine.precision != "fp32" and op.is_written("precision"):
         raise ConfigError(
-            f"{local.path('precision')} is {local['precision']}, but triton.profile is "
-            f"{document['triton.profile']!r}, which computes in {engine.precision}; "
+            f"{op.path('precision')} is {op['precision']}, but triton.profile is "
+            f"{op.document['triton.profile']!r}, which computes in {engine.precision}; "
             "leave one of them out"
         )
     return engine
 
 
-def _graph_level(local: OpKeys) -> int | None:
-    off = local.is_written("ir_optim") and not local["ir_optim"]
+def _graph_level(op: Op) -> int | None:
+    off = op.is_written("ir_optim") and not op["ir_optim"]
     return GRAPH_AS_WRITTEN if off else None
 
 
-def _accelerators(local: OpKeys, op: Op) -> tuple[Accelerator, ...]:
+def _accelerators(op: Op) -> tuple[Accelerator, ...]:
     if op.device == TENSORRT:
-        parameters = {"trt_min_subgraph_size": str(local["min_subgraph_size"])}
+        parameters = {"trt_min_subgraph_size": str(op["min_subgraph_size"])}
         return (Accelerator("gpu", "tensorrt", parameters),)
     return ()
 
 
-def _parameters(local: OpKeys) -> Mapping[str, str]:
-    return {} if local["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
+def _parameters(op: Op) -> Mapping[str, str]:
+    return {} if op["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
 
 
-def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
+def _effects(op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
     """What the Op's keys became, in numbers."""
-    local = OpKeys(document, op.name)
     network = op.kind
     groups = models[network].instances
     where = ", ".join(
@@ -238,4 +230,4 @@ def _effects(document: Document, op: Op, models: Mapping[str, ModelPlan]) -> dic
             f"default_timeout_microseconds {batching.timeout_us} in the queues of "
             f"{', '.join(models)}; part of the request's deadline"
         )
-    return {local.path(name): text for name, text in effects.items()}
+    return {op.path(name): text for name, text in effects.items()}

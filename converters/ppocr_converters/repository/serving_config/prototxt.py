@@ -39,7 +39,7 @@ def read_prototxt(folder: Path) -> Prototxt | None:
     """The description in a model's folder, or None where there is none.
 
     Raises:
-        ConfigError: it is malformed.
+        ConfigError: it is malformed, or names no input or no output.
     """
     from google.protobuf import text_format
 
@@ -52,6 +52,8 @@ def read_prototxt(folder: Path) -> Prototxt | None:
         )
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is malformed: {error}") from error
+    if not found.feed_var or not found.fetch_var:
+        raise ConfigError(f"{path} names no input or no output (feed_var, fetch_var)")
     return Prototxt(_variables(found.feed_var), _variables(found.fetch_var))
 
 

@@ -72,11 +72,12 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     Raises:
         ConfigError: keys contradict each other, or name what does not exist.
     """
-    ops = _ops(document)
-    origin = with_origin(document, ops)
+    kinds = _kinds(document)
+    origin = with_origin(document, kinds)
     document = origin.document
+    ops = {kind: read_op(document, op, kind) for kind, op in kinds.items()}
     _check_triton(document, ops)
-    plans = {kind: plan_op(document, op) for kind, op in ops.items()}
+    plans = {kind: plan_op(op) for kind, op in ops.items()}
     networks, unavailable = _networks(document, ops)
     warnings = _written_without_effect(document) | dict(origin.warnings)
     effects: dict[str, str] = dict(origin.effects)
@@ -111,21 +112,21 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     )
 
 
-def _ops(document: Document) -> dict[Kind, Op]:
+def _kinds(document: Document) -> dict[Kind, str]:
     """The Ops by what they do: one detects, one recognises, or one alone of these two."""
-    ops: dict[Kind, Op] = {}
+    kinds: dict[Kind, str] = {}
     for name in document.ops:
         kind = kind_of_op(document, name)
-        if kind in ops:
-            raise ConfigError(f"op.{name} and op.{ops[kind].name} are both of kind {kind}")
-        ops[kind] = read_op(document, name, kind)
-    if "rec" not in ops and ("det" not in ops or "cls" in ops):
+        if kind in kinds:
+            raise ConfigError(f"op.{name} and op.{kinds[kind]} are both of kind {kind}")
+        kinds[kind] = name
+    if "rec" not in kinds and ("det" not in kinds or "cls" in kinds):
         written = ", ".join(document.ops) or "none"
         raise ConfigError(
             f"in op: {written}; allowed: an Op for det and one for rec, with or without cls, or "
             f"one of these two alone"
         )
-    return ops
+    return kinds
 
 
 def _networks(document: Document, ops: Mapping[Kind, Op]) -> tuple[dict[Kind, Network], list[str]]:
@@ -174,12 +175,12 @@ def _merge_models(
     """The plans of all models: the Ops' over their profile's, and the steps' own parameters."""
     models: dict[str, ModelPlan] = {}
     for kind, op_plan in plans.items():
-        base = profile_of(document, ops[kind]).models
+        base = profile_of(ops[kind]).models
         for name, plan in op_plan.models.items():
             models[name] = _over(base[name], plan) if name in base else plan
     if (missing := missing_op(ops)) is not None:
         (present,) = set(ops) - {"cls"}
-        completed = profile_of(document, ops[present], {missing: 1}).models
+        completed = profile_of(ops[present], {missing: 1}).models
         models |= {name: completed[name] for name in models_of_op(missing)}
     parameters = {name: dict(plan.parameters) for name, plan in models.items()}
     for path, key in document.entries():

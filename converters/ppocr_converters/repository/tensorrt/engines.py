@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.files import new_folder, sha256_files
 from ppocr_converters.repository.configuration import CONFIG
 from ppocr_converters.repository.layout import WEIGHTS
-from ppocr_converters.repository.manifest import MANIFEST, Manifest, write_manifest
-from ppocr_converters.repository.tensorrt.commands import TRTEXEC, build_command
+from ppocr_converters.repository.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ppocr_converters.repository.tensorrt.config import PLAN, to_native
-from ppocr_converters.repository.tensorrt.shapes import Bucket, Range
+from ppocr_converters.repository.tensorrt.shapes import Buckets, spelled
 from ppocr_engine.config_pbtxt import read_config, write_config
 from ppocr_engine.tensorrt_engines import Machine, built_with, this_machine
 
 logger = logging.getLogger(__name__)
 
 TIMING_CACHE = "timing.cache"
+#: Where NVIDIA's containers have it.
+TRTEXEC = "/usr/src/tensorrt/bin/trtexec"
+#: GPU memory that one layer may use while an engine is built and run, MiB.
+WORKSPACE_MIB = 2048
 
 
 def plan_commands(
-    repository: Path,
-    *,
-    trtexec: str = TRTEXEC,
-    timing_cache: Path | None = None,
+    repository: Path, *, trtexec: str = TRTEXEC, timing_cache: Path | None = None
 ) -> dict[str, list[str]]:
     """The command that builds the engine of each network of a repository.
 
@@ -51,7 +50,7 @@ def plan_commands(
             timing_cache=cache,
             trtexec=trtexec,
         )
-        for name, buckets in _networks(read(repository)).items()
+        for name, buckets in _read(repository)["shapes"].items()
     }
 
 
@@ -60,7 +59,6 @@ def build_engines(
     out: Path,
     *,
     trtexec: str = TRTEXEC,
-    timing_cache: Path | None = None,
     machine: Machine | None = None,
 ) -> Manifest:
     """Build the engines of a repository on this machine, into a repository of their own.
@@ -69,7 +67,6 @@ def build_engines(
         repository: see `plan_commands`.
         out: the folder to serve; replaced only by a complete one.
         trtexec: see `plan_commands`.
-        timing_cache: by default a file beside `out`.
         machine: what the engines are recorded to be built with; by default this machine.
 
     Returns:
@@ -87,9 +84,8 @@ def build_engines(
     machine = machine or this_machine()
     if not machine.gpus:
         raise RepositoryError("no NVIDIA GPU is here: engines are built on the GPU that runs them")
-    manifest = read(repository)
-    networks = _networks(manifest)
-    cache = (timing_cache or out.parent / TIMING_CACHE).resolve()
+    manifest = _read(repository)
+    cache = (out.parent / TIMING_CACHE).resolve()
     with new_folder(out) as fresh:
         shutil.copytree(repository, fresh, dirs_exist_ok=True)
         commands = plan_commands(fresh, trtexec=found, timing_cache=cache)
@@ -98,7 +94,7 @@ def build_engines(
             _run(name, command)
             (fresh / name / WEIGHTS).unlink()
             config = read_config(fresh / name / CONFIG)
-            to_native(config, networks[name])
+            to_native(config, manifest["shapes"][name])
             write_config(fresh / name / CONFIG, config)
         manifest["tensorrt"] = {**built_with(machine), "commands": commands}
         manifest["files"] = sha256_files(fresh, ignore=(MANIFEST,))
@@ -106,42 +102,68 @@ def build_engines(
     return manifest
 
 
-def read(repository: Path) -> Manifest:
+def _read(repository: Path) -> Manifest:
     """The manifest of a repository that engines can be built for.
 
     Raises:
         RepositoryError: none, or one without shapes.
     """
-    try:
-        manifest: Manifest = json.loads((repository / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    manifest = read_manifest(repository / MANIFEST)
+    if manifest is None:
+        raise RepositoryError(f"{repository} was not built by ppocr-convert (it has no {MANIFEST})")
+    shapes = manifest.get("shapes")
+    if not shapes or not all(isinstance(buckets, dict) for buckets in shapes.values()):
         raise RepositoryError(
-            f"{repository} was not built by ppocr-convert (it has no {MANIFEST})"
-        ) from error
-    if not manifest.get("shapes"):
-        raise RepositoryError(
-            f"{repository} was built without shapes; build it with --profile tensorrt"
+            f"{repository} was built without shapes, or by an older version; build it again with "
+            f"--profile tensorrt"
         )
     return manifest
 
 
-def _networks(manifest: Manifest) -> dict[str, tuple[Bucket, ...]]:
-    """The buckets of every network in a manifest."""
-    return {
-        name: tuple(_bucket(entry) for entry in buckets)
-        for name, buckets in manifest["shapes"].items()
-    }
+def build_command(
+    onnx: Path,
+    plan: Path,
+    buckets: Buckets,
+    *,
+    timing_cache: Path,
+    trtexec: str = TRTEXEC,
+) -> list[str]:
+    """The command that builds one engine, with an optimisation profile for each bucket.
+
+    Every layer computes in the types of the file. TensorRT 10 must be told so; TensorRT 11 knows
+    nothing else and takes the flag as well.
+
+    Args:
+        onnx: the compiled network.
+        plan: where the engine goes.
+        buckets: see `shapes.buckets_of`.
+        timing_cache: measurements kept from one build for the next.
+        trtexec: the program.
+    """
+    profiles = [
+        part
+        for index, bucket in enumerate(buckets.values())
+        for part in (
+            f"--profile={index}",
+            *(f"--{what}Shapes={shapes}" for what, shapes in spelled(bucket).items()),
+        )
+    ]
+    return [
+        trtexec,
+        f"--onnx={onnx}",
+        f"--saveEngine={plan}",
+        f"--timingCacheFile={timing_cache}",
+        f"--memPoolSize=workspace:{WORKSPACE_MIB}",
+        "--skipInference",
+        "--stronglyTyped",
+        *profiles,
+    ]
 
 
-def _bucket(entry: Mapping[str, Any]) -> Bucket:
-    """A bucket as `dataclasses.asdict` wrote it."""
-    return Bucket(
-        entry["name"],
-        {
-            name: Range(*(tuple(three[what]) for what in ("min", "opt", "max")))
-            for name, three in entry["inputs"].items()
-        },
-    )
+def script(commands: Sequence[Sequence[str]]) -> str:
+    """The commands as a shell script that stops at the first failure."""
+    lines = [" \\\n  ".join(shlex.quote(part) for part in command) for command in commands]
+    return "\n".join(["#!/bin/sh", "set -eu", *lines, ""])
 
 
 def _run(name: str, command: Sequence[str]) -> None:

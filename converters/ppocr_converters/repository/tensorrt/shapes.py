@@ -6,8 +6,7 @@ engine, CUDA graphs and the warm-up samples all come from these ranges, one for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import RepositoryError
@@ -20,21 +19,12 @@ NARROWEST = 8
 Dims = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Range:
-    """The smallest, the usual and the largest shape of one input, batch axis first."""
-
-    min: Dims
-    opt: Dims
-    max: Dims
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """The shapes of all inputs of a network for one bucket."""
-
-    name: str
-    inputs: Mapping[str, Range]
+#: The smallest ("min"), usual ("opt") and largest ("max") shape of one input, batch axis first.
+Range = Mapping[str, Dims]
+#: The shapes of all inputs of a network for one bucket, by their names.
+Bucket = Mapping[str, Range]
+Buckets = Mapping[str, Bucket]
+BOUNDS = ("min", "opt", "max")
 
 
 def buckets_of(
@@ -43,8 +33,8 @@ def buckets_of(
     shapes: Shapes,
     widths: Sequence[int],
     canvases: Sequence[Canvas] = (),
-) -> tuple[Bucket, ...]:
-    """The buckets of one compiled network.
+) -> Buckets:
+    """The buckets of one compiled network, by their names.
 
     Args:
         kind: of the network.
@@ -83,18 +73,17 @@ def buckets_of(
     else:
         size = (_fixed(pixels, 1), _fixed(pixels, 2))
         sizes = [(f"{size[0]}x{size[1]}", (size, size, size))]
-    return tuple(
-        Bucket(
-            name,
-            {
-                pixels.name: Range(
-                    *((rows, *size, 3) for rows, size in zip(shapes.batches, three, strict=True))
-                ),
-                **{other.name: Range(*((rows, 1) for rows in shapes.batches)) for other in others},
+    batches = dict(zip(BOUNDS, shapes.batches, strict=True))
+    return {
+        name: {
+            pixels.name: {
+                bound: (rows, *size, 3)
+                for (bound, rows), size in zip(batches.items(), three, strict=True)
             },
-        )
+            **{one.name: {bound: (rows, 1) for bound, rows in batches.items()} for one in others},
+        }
         for name, three in sizes
-    )
+    }
 
 
 def _fixed(tensor: Tensor, axis: int) -> int:
@@ -104,21 +93,22 @@ def _fixed(tensor: Tensor, axis: int) -> int:
     return size
 
 
-def whole(buckets: Sequence[Bucket]) -> Bucket:
+def whole(buckets: Buckets) -> Bucket:
     """One range that holds all buckets, usual where the middle bucket is."""
-    usual = buckets[len(buckets) // 2]
-    ranges = {name: [bucket.inputs[name] for bucket in buckets] for name in usual.inputs}
-    return Bucket(
-        "all",
-        {
-            name: Range(
-                tuple(min(sizes) for sizes in zip(*(r.min for r in each), strict=True)),
-                usual.inputs[name].opt,
-                tuple(max(sizes) for sizes in zip(*(r.max for r in each), strict=True)),
-            )
-            for name, each in ranges.items()
-        },
-    )
+    every = list(buckets.values())
+    usual = every[len(every) // 2]
+
+    def outermost(name: str, bound: str, choose: Callable[..., int]) -> Dims:
+        return tuple(map(choose, zip(*(bucket[name][bound] for bucket in every), strict=True)))
+
+    return {
+        name: {
+            "min": outermost(name, "min", min),
+            "opt": range_["opt"],
+            "max": outermost(name, "max", max),
+        }
+        for name, range_ in usual.items()
+    }
 
 
 def spell(shapes: Mapping[str, Dims]) -> str:
@@ -128,7 +118,4 @@ def spell(shapes: Mapping[str, Dims]) -> str:
 
 def spelled(bucket: Bucket) -> dict[str, str]:
     """The min, opt and max shapes of a bucket, spelled."""
-    return {
-        what: spell({name: getattr(range_, what) for name, range_ in bucket.inputs.items()})
-        for what in ("min", "opt", "max")
-    }
+    return {b: spell({name: range_[b] for name, range_ in bucket.items()}) for b in BOUNDS}
