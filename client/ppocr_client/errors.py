@@ -126,7 +126,7 @@ STATUS_OF_HTTP: dict[int, str] = {
 
 # Triton puts the ensemble's name before the reason of a step, and the transport its address before
 # both; users know no ensembles.
-_ENSEMBLE = re.compile(r"(?:^|(?<=: ))(in ensemble '[^']*', )+(\[request id: [^\]]*\] )?")
+ENSEMBLE = re.compile(r"(?:^|(?<=: ))(in ensemble '[^']*', )+(\[request id: [^\]]*\] )?")
 # How the pipeline's reasons about a picture begin.
 _ABOUT_THE_IMAGE = re.compile(r"IMAGE\b")
 _TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
@@ -153,7 +153,7 @@ _OTHER_PROTOCOL = re.compile(
 
 def error_of_status(status: str, reason: str) -> OcrError:
     """The error for a gRPC status name and the server's reason."""
-    reason = _ENSEMBLE.sub("", reason)
+    reason = ENSEMBLE.sub("", reason)
     if status == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(reason):
         # Waiting does not help: the message is too large.
         return InvalidRequest(reason, status)

@@ -53,7 +53,10 @@ class Word:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        box = [[shortest(x), shortest(y)] for x, y in self.box]
+        box = [
+            [x if x.is_integer() else shortest(np.float32(x)) for x in corner]
+            for corner in self.box.tolist()
+        ]
         return {"text": self.text, "score": self.score, "box": box}
 
     @classmethod

@@ -59,9 +59,11 @@ def get_tools(target: Path) -> Path:
     if stamp.is_file() and stamp.read_text() == digest:
         return target
     shutil.rmtree(target, ignore_errors=True)
-    venv.create(target / "venv", with_pip=True)
+    venv.create(target / "venv")
     python = target / "venv/bin/python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "-r"]
+    # Most of what is installed is never imported, so nothing is compiled.
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    pip += ["--no-compile", "-r"]
     subprocess.run([*pip, str(HERE / REQUIREMENTS[0])], check=True)
     subprocess.run([*pip, str(HERE / REQUIREMENTS[1]), "--no-deps"], check=True)
     site = next((target / "venv/lib").glob("python*/site-packages"))

@@ -2,7 +2,7 @@
 
 Sources: `src/onnxruntime.cc` of triton-inference-server/onnxruntime_backend, `src/openvino.cc` of
 openvino_backend and `src/backend_common.cc` of backend, release r24.10 (the pip wheel's) and newer.
-What those refuse is refused here, in their words. `differences.py` lists what is otherwise.
+What those refuse is refused here, in their words. docs/backends.md lists what is otherwise.
 """
 
 from __future__ import annotations

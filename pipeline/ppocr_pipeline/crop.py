@@ -11,6 +11,8 @@ import numpy as np
 from ppocr_pipeline.limits import Limits, exceeded
 
 TALL = 1.5  # height over width from which a crop is vertical text and is turned
+#: By quarter turns counterclockwise.
+TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 MARGINS = (0.15, 0.05)  # shares of the height of a line: before and after it, above and below
 MAX_SIDE = 32_767  # what OpenCV's warp can address
 FEWER = "send fewer or smaller boxes in each request"
@@ -40,7 +42,7 @@ def crop_line(
     """
     height, width = size or box_sizes(box[None], reference)[0]
     if (part := upright_part(pixels, box, height, width)) is not None:
-        return np.rot90(part) if height / width >= TALL else part
+        return turned(part, height / width >= TALL)
     if reference != "paddleocr":
         pixels, box = inside_bounds(pixels, box)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -49,7 +51,13 @@ def crop_line(
     crop = cv2.warpPerspective(
         pixels, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.rot90(crop) if height / width >= TALL else crop
+    return turned(crop, height / width >= TALL)
+
+
+def turned(crop: np.ndarray, turns: int) -> np.ndarray:
+    """A crop turned by so many quarter turns counterclockwise, uint8 [h, w, 3]."""
+    # Not np.rot90: OpenCV would copy its view, slowly, whenever it is given it.
+    return cv2.rotate(crop, TURNS[turns % 4]) if turns % 4 else crop
 
 
 def with_margin(boxes: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:

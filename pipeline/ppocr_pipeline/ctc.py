@@ -56,12 +56,17 @@ def ctc_decode(
             f"INDICES of rec hold classes from {low} to {high}; allowed: 0 to {len(characters)}, "
             f"those of the dictionary; build the repository again from the recogniser and its own"
         )
+    kept = kept_steps(indices)
+    read = [characters[index - 1] for index in indices[kept].tolist()]
+    sure = probabilities[kept]
     texts, scores = [], np.zeros(len(indices), np.float32)
-    for row, steps in enumerate(kept_steps(indices)):
-        classes = (indices[row, steps] - 1).tolist()
-        texts.append("".join(map(characters.__getitem__, classes)))
+    start = 0
+    for row, count in enumerate(kept.sum(axis=1).tolist()):
+        end = start + count
+        texts.append("".join(read[start:end]))
         if texts[-1]:
-            scores[row] = probabilities[row, steps].mean()
+            scores[row] = np.add.reduce(sure[start:end]) / np.float32(count)
+        start = end
     return texts, scores
 
 

@@ -136,13 +136,9 @@ def mean_probability(probability: np.ndarray, outline: ArrayLike) -> float:
     """
     h, w = probability.shape
     points = np.asarray(outline, np.float32)
-    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    xmin, xmax = (
-        min(max(round_to(x), 0), w - 1) for round_to, x in ((floor, low[0]), (ceil, high[0]))
-    )
-    ymin, ymax = (
-        min(max(round_to(y), 0), h - 1) for round_to, y in ((floor, low[1]), (ceil, high[1]))
-    )
+    xs, ys = zip(*points.tolist(), strict=True)
+    xmin, xmax = min(max(floor(min(xs)), 0), w - 1), min(max(ceil(max(xs)), 0), w - 1)
+    ymin, ymax = min(max(floor(min(ys)), 0), h - 1), min(max(ceil(max(ys)), 0), h - 1)
     mask = np.zeros((ymax - ymin + 1, xmax - xmin + 1), np.uint8)
     cv2.fillPoly(mask, [(points - np.array([xmin, ymin], np.float32)).astype(np.int32)], 1)
     return cv2.mean(probability[ymin : ymax + 1, xmin : xmax + 1], mask)[0]

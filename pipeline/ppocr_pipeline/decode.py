@@ -11,6 +11,7 @@ import numpy as np
 
 from ppocr_pipeline.formats import damaged, jpeg_data, png, read_header
 from ppocr_pipeline.formats.alpha import flatten
+from ppocr_pipeline.formats.jpeg import segments
 from ppocr_pipeline.formats.tiff_pixels import decode_tiff
 from ppocr_pipeline.header import Header, PictureRefused
 from ppocr_pipeline.limits import Limits, exceeded, size_beyond
@@ -87,7 +88,9 @@ def decode(data: bytes, header: Header) -> np.ndarray | None:
     if header.format == "PNG":
         ended = png.check_data(data)
         data = data if ended and not header.animated else png.still(data)
-    encoded = jpeg_data.with_end(data) if header.format == "JPEG" else data
+    # A scan is searched for its end once: it is most of the file.
+    parts = list(segments(data)) if header.format == "JPEG" else []
+    encoded = jpeg_data.with_end(data, parts) if parts else data
     try:
         # IMREAD_UNCHANGED would keep 16 bits and skip the colour conversion; alpha needs it.
         flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
@@ -96,6 +99,6 @@ def decode(data: bytes, header: Header) -> np.ndarray | None:
         )
     except cv2.error:
         return None
-    if header.format == "JPEG" and pixels is not None:
-        jpeg_data.check_data(data, header, pixels)
+    if parts and pixels is not None:
+        jpeg_data.check_data(data, parts, header, pixels)
     return pixels

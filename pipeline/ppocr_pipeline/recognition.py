@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from ppocr_pipeline.batches import (
     plan_like_paddle_serving,
     plan_like_pdserving,
 )
-from ppocr_pipeline.calls import Call, Calls
+from ppocr_pipeline.calls import Answer, Call, Calls
 from ppocr_pipeline.crop import box_sizes, check_boxes, check_crops, crop_size, with_margin
 from ppocr_pipeline.ctc import ctc_decode
 from ppocr_pipeline.limits import Limits
@@ -150,6 +151,13 @@ class Lines:
         self.texts[index], self.words[index] = others.texts[place], others.words[place]
         self.scores[index] = others.scores[place]
 
+    def trim(self) -> None:
+        """Take the spaces around each text away: they are the white beside an icon or a dot."""
+        for index, text in enumerate(self.texts):
+            self.texts[index] = text.strip()
+            if not self.texts[index]:
+                self.scores[index] = 0
+
 
 def line_warnings(
     boxes: np.ndarray, batches: Sequence[Batch], plan: RecognitionPlan, reference: str
@@ -223,17 +231,23 @@ def read_crops(
 
     answers = iter((yield (call for batch in batches for call in fill(batch))))
     lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
+    # Lines of as many time steps are decoded together.
+    alike: dict[int, list[tuple[Batch, Answer]]] = defaultdict(list)
     for batch, shown in zip(batches, contrasts, strict=True):
         parts = [next(answers) for _ in part_starts(batch.width, batch.part)]
-        indices, probabilities = join_parts(parts, batch.width, batch.part)
-        read, sure = ctc_decode(indices, probabilities, characters)
-        lines.scores[list(batch.indices)] = sure
-        for index, text in zip(batch.indices, read, strict=True):
-            lines.texts[index] = text
+        indices, probabilities = joined = join_parts(parts, batch.width, batch.part)
+        alike[indices.shape[1]].append((batch, joined))
         for row, contrast in enumerate(shown):
             lines.words[batch.indices[row]] = crop_words(
                 indices[row], probabilities[row], characters, batch.width, contrast
             )
+    for group in alike.values():
+        indices, probabilities = (np.concatenate([one[n] for _, one in group]) for n in (0, 1))
+        texts, scores = ctc_decode(indices, probabilities, characters)
+        places = [index for batch, _ in group for index in batch.indices]
+        lines.scores[places] = scores
+        for place, text in zip(places, texts, strict=True):
+            lines.texts[place] = text
     return lines
 
 

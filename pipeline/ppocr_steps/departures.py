@@ -14,7 +14,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from ppocr_steps import triton_io
-from ppocr_steps.slots import SLOTS, admission_id_at
+from ppocr_steps.slots import LOST_IDS, SLOTS, admission_id_at
 
 ADMISSION_ID = "ADMISSION_ID"
 SECOND = 1_000_000_000  # nanoseconds
@@ -46,10 +46,11 @@ class Departures:
         admission_id = int(sent.item())
         if not 0 < admission_id < admission_id_at(time.monotonic_ns() + SECOND, 0):
             return  # `admit` has given no such id yet
-        # A picture that was given up as lost can leave after the next one in its slot: the gauge
-        # is only ever raised.
         gauge = self._slot(admission_id % SLOTS)
-        if gauge.value() < admission_id:
+        # One that was given up as lost can leave after the next one in its slot: the gauge is only
+        # ever raised. Before that it need not be asked, which is a message to the server.
+        lost = admission_id + LOST_IDS < admission_id_at(time.monotonic_ns(), 0)
+        if not lost or gauge.value() < admission_id:
             gauge.set(float(admission_id))
         self._count.increment(1)
 

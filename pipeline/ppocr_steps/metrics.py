@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from ppocr_pipeline.batches import Batch
 from ppocr_pipeline.header import REASONS
 from ppocr_steps.counters import Counters, Family
+
+Item = TypeVar("Item")
 
 #: The reason of a refusal where the request is at fault and not the picture.
 OPTION = "option"
@@ -42,17 +45,29 @@ def step_seconds(model: str, phases: Sequence[str]) -> Family:
     )
 
 
-def stopwatch(counters: Counters, seconds: Family) -> Callable[[str], None]:
-    """Start a clock; calling what is returned adds the time since the last call to a phase."""
-    last = time.perf_counter()
+class Stopwatch:
+    """Counts the time of each phase of a step."""
 
-    def ended(phase: str) -> None:
-        nonlocal last
+    def __init__(self, counters: Counters, seconds: Family) -> None:
+        """Start the first phase."""
+        self._counters, self._seconds = counters, seconds
+        self._last = time.perf_counter()
+
+    def ended(self, phase: str) -> None:
+        """Add the time since the last phase ended to this one."""
         now = time.perf_counter()
-        counters.add(seconds, now - last, phase)
-        last = now
+        self._counters.add(self._seconds, now - self._last, phase)
+        self._last = now
 
-    return ended
+    def within(self, phase: str, items: Iterable[Item]) -> Iterator[Item]:
+        """The items; what making them takes is a phase of its own within another one."""
+        begun = time.perf_counter()
+        for item in items:
+            taken = time.perf_counter() - begun
+            self._counters.add(self._seconds, taken, phase)
+            self._last += taken
+            yield item
+            begun = time.perf_counter()
 
 
 def count_crops(counters: Counters, batches: Iterable[Batch]) -> None:

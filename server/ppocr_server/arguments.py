@@ -41,8 +41,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=DefaultsHelp,
         epilog="Subcommands, each with its own --help: `ppocr-serve gateway` answers plain HTTP "
         "before a running Triton, `ppocr-serve endpoint` the clients of Paddle Serving, "
-        "`ppocr-serve timeline` draws Triton's traces, `ppocr-serve shm-size` "
-        "says how much shared memory a repository needs.",
+        "`ppocr-serve shm-size` says how much shared memory a repository needs.",
     )
     options.add_argument(
         "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
@@ -83,7 +82,7 @@ def _add_serving_arguments(options: argparse.ArgumentParser) -> None:
 def _add_gateway(group: argparse._ArgumentGroup) -> None:
     text = "0 picks a free one, none leaves the gateway out"
     group.add_argument(
-        "--gateway-port", type=_gateway_port, default=GATEWAY_PORT, metavar="PORT", help=text
+        "--gateway-port", type=port_or_none, default=GATEWAY_PORT, metavar="PORT", help=text
     )
     add_gateway_arguments(group)
 
@@ -95,7 +94,8 @@ def from_1(word: str) -> int:
     return int(word)
 
 
-def _gateway_port(word: str) -> int | None:
+def port_or_none(word: str) -> int | None:
+    """A port of a command line; None for `none`."""
     if word in ("none", "off"):
         return None
     if not word.isdecimal():

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -32,7 +33,6 @@ SUBCOMMANDS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
     "gateway": "ppocr_server.gateway.cli",
     "shm-size": "ppocr_server.tritonserver.shm_size",
-    "timeline": "ppocr_server.timeline.cli",
 }
 
 
@@ -48,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(module.main(given[1:]))
     options = parser().parse_args(given)
     from ppocr_server.errors import ServerError
+
+    if options.command and shutil.which(options.command[0]) is None:
+        print(
+            f"ppocr-serve: {options.command[0]!r} is neither a program nor a subcommand; "
+            f"subcommands: {', '.join(SUBCOMMANDS)}",
+            file=sys.stderr,
+        )
+        return 2
 
     try:
         return _decode() if options.decode else _serve(options)

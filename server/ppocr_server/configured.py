@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from ppocr_engine.errors import EngineError
 from ppocr_server.errors import ServerError
-from ppocr_server.paddle_serving.endpoint import run_loop, serve_endpoint
+from ppocr_server.event_loop import run_loop
+from ppocr_server.paddle_serving.endpoint import serve_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
 from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
 from ppocr_server.paddle_serving.upstream import upstream_of
-from ppocr_server.timeline.traces import trace_arguments
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0
 TRACES = "triton.trace"
+# Triton writes files of this many traces; until then they are in memory.
+TRACES_PER_FILE = 1000
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,18 @@ def profile_arguments(configured: Configured, log_folder: Path | None) -> list[s
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / TRACES
     LOG.warning(
-        "ppocr-serve: use_profile is on: every request is traced into %s.0, .1, …; draw them with "
-        "`ppocr-serve timeline %s.*`",
-        *(file, file),
+        "ppocr-serve: use_profile is on: every request is traced into %s.0, .1, …, JSON with the "
+        "times of every model; Triton's qa/common/trace_summary.py sums them up",
+        file,
     )
-    return trace_arguments(file)
+    return [
+        "--trace-config=mode=triton",
+        f"--trace-config=triton,file={file}",
+        f"--trace-config=triton,log-frequency={TRACES_PER_FILE}",
+        "--trace-config=level=TIMESTAMPS",
+        "--trace-config=rate=1",
+        "--trace-config=count=-1",
+    ]
 
 
 class Endpoints:

@@ -216,12 +216,20 @@ def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_the_gateway_is_reached_unless_it_is_left_out(program: Program, wanted: bool) -> None:
-    manifests = render(program("helm"), f"gateway.enabled={str(wanted).lower()}")
+    chosen = f"gateway.enabled={str(wanted).lower()}"
+    manifests = render(program("helm"), chosen, "serviceMonitor.enabled=true")
     (triton,) = pod_of(manifests)["containers"]
     assert ("--gateway-port=none" in triton["args"]) is not wanted
     kinds = [part["kind"] for part in manifests if "gateway" in json.dumps(part)]
-    expected = ["Deployment", "NetworkPolicy", "Service", "Service"] if wanted else ["Deployment"]
-    assert sorted(kinds) == expected
+    open_to = ["NetworkPolicy", "Service", "Service", "ServiceMonitor"] if wanted else []
+    assert sorted(kinds) == ["Deployment", *open_to]
+    policy, monitor = (
+        next(part["spec"] for part in manifests if part["kind"] == kind)
+        for kind in ("NetworkPolicy", "ServiceMonitor")
+    )
+    scraped = [endpoint["port"] for endpoint in monitor["endpoints"]]
+    assert scraped == ["metrics", *(["gateway"] if wanted else [])]
+    assert [rule["port"] for rule in policy["ingress"][-1]["ports"]] == scraped
 
 
 def test_chart_lints(program: Program) -> None:

@@ -168,7 +168,8 @@ def running_prometheus(
             group["interval"] = "1s"
         (folder / file.name).write_text(yaml.safe_dump(rules))
         config["rule_files"].append(file.name)
-    (job,) = config["scrape_configs"]
+    job = next(job for job in config["scrape_configs"] if job["job_name"] == "triton")
+    config["scrape_configs"] = [job]
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [target]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))

@@ -23,7 +23,8 @@ from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
-pytestmark = pytest.mark.server
+# Seldom changed, and four servers are started for it.
+pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
 
 def configured_envoy(servers: dict[str, list[str]], listener: int, admin: int) -> str:

@@ -12,6 +12,7 @@ from ppocr_bench.cli import main
 from ppocr_bench.record import Answer, Result, Run
 from ppocr_bench.verbs.overload import figures, judge
 from ppocr_converters.pictures.render import encode_page, render_page
+from ppocr_server.tritonserver.server import TritonServer
 
 RUN = Run(
     10.0,
@@ -69,11 +70,12 @@ def test_to_read_what_was_let_in_is_not_late() -> None:
 
 
 @pytest.mark.server
-def test_the_verb_says_what_it_saw(repository: Path, tmp_path: Path) -> None:
+def test_the_verb_says_what_it_saw(server: TritonServer, tmp_path: Path) -> None:
     page, out = tmp_path / "page.png", tmp_path / "overload.json"
     page.write_bytes(encode_page(render_page(seed=3, lines=3, width=480)))
-    command = ["overload", "--repository", str(repository), "--no-samples", "--out", str(out)]
-    code = main([*command, "--images", str(page), "--seconds", "3", "--rounds", "1"])
+    command = ["overload", "--url", f"grpc://{server.grpc_url}", "--pid", str(server.pid)]
+    command += ["--no-samples", "--images", str(page), "--out", str(out)]
+    code = main([*command, "--seconds", "3", "--rounds", "1"])
     found = json.loads(out.read_text("utf-8"))
     # Whether nine tenths are kept in so short a time depends on who else is on the machine.
     assert code == (0 if found["ok"] else 1)

@@ -1,14 +1,25 @@
-"""The tracer's block: its lines, and the figures in them."""
+"""The tracer's block: its lines, and the figures in them; the traces of `use_profile`."""
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pytest
+from server_unit.stand_ins import infer
+from tritonclient.grpc import InferenceServerClient
+
+from ppocr_server.configured import Configured, profile_arguments
 from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
-from ppocr_server.paddle_serving.settings import OCR_OPS
+from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings
 from ppocr_server.paddle_serving.tracing.records import Records
 from ppocr_server.paddle_serving.tracing.tracer import pending_of, phases_of, since
 from ppocr_server.paddle_serving.tracing.tracer_block import Counts, tracer_block
+from ppocr_server.tritonserver.server import TritonServer
 
 MS = 1_000_000
 CHANGE = {
@@ -130,3 +141,27 @@ def test_queue_lengths() -> None:
 def test_nothing_to_tell_is_not_told() -> None:
     lines = block(Records(), {"det": Counts()})
     assert not any(line.startswith(("Op", "DAGExecutor")) for line in lines)
+
+
+@pytest.mark.server
+def test_use_profile_writes_traces_and_says_where(
+    small_repository: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service: Any = SimpleNamespace(endpoints=SimpleNamespace(profile=True))
+    arguments = profile_arguments(Configured(service, EndpointSettings()), tmp_path / "logs")
+    file = tmp_path / "logs" / "triton.trace"
+    assert f"{file}.0" in caplog.text
+    with (
+        TritonServer(small_repository, extra=arguments) as server,
+        InferenceServerClient(server.grpc_url) as client,
+    ):
+        infer(client, "small", X=np.zeros((1, 1), np.float32))
+    rows = [row for path in tmp_path.glob("logs/triton.trace.*") for row in _read(path)]
+    assert [row["model_name"] for row in rows if "model_name" in row] == ["small"]
+    stamps = {stamp["name"]: stamp["ns"] for row in rows for stamp in row.get("timestamps", ())}
+    assert stamps["REQUEST_START"] < stamps["COMPUTE_START"] < stamps["COMPUTE_END"]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+    return rows

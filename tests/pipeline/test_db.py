@@ -18,32 +18,11 @@ def blob_map(shape: tuple[int, int], *rectangles: tuple[tuple[float, float], tup
     return probability
 
 
-def test_one_blob_grows_by_the_unclip_distance():
-    probability = blob_map((320, 320), ((160, 100), (100, 20), 0, 0.9))
-    boxes, scores = db.decode_boxes(probability, 320, 320)
-    assert boxes.shape == (1, 4, 2)
-    assert scores[0] == pytest.approx(0.9, abs=1e-3)
-    left, top = boxes[0, 0]
-    right, bottom = boxes[0, 2]
-    distance = 100 * 20 * 1.5 / (2 * (100 + 20))
-    assert left == pytest.approx(110 - distance, abs=2)
-    assert right == pytest.approx(210 + distance, abs=2)
-    assert top == pytest.approx(90 - distance, abs=2)
-    assert bottom == pytest.approx(110 + distance, abs=2)
-
-
 def test_boxes_are_scaled_to_the_picture():
     probability = blob_map((160, 320), ((160, 80), (100, 20), 0, 0.9))
     small, _ = db.decode_boxes(probability, 160, 320)
     large, _ = db.decode_boxes(probability, 480, 640)
     assert np.abs(large - small * np.array([2, 3])).max() <= 2
-
-
-def test_a_rotated_blob_gives_a_rotated_box():
-    probability = blob_map((400, 400), ((200, 200), (160, 20), 30, 0.9))
-    boxes, _ = db.decode_boxes(probability, 400, 400)
-    top_edge = boxes[0, 1] - boxes[0, 0]
-    assert np.degrees(np.arctan2(top_edge[1], top_edge[0])) == pytest.approx(30, abs=2)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3])
@@ -58,38 +37,6 @@ def test_a_full_map_is_one_box_inside_the_picture():
     boxes, scores = db.decode_boxes(np.ones((64, 96), np.float32), 640, 960)
     assert boxes.tolist() == [[[0, 0], [959, 0], [959, 639], [0, 639]]]
     assert scores[0] == pytest.approx(1.0)
-
-
-def test_blobs_too_small_or_too_unsure_are_dropped():
-    probability = blob_map((200, 200), ((50, 50), (1, 1), 0, 0.9), ((100, 100), (60, 20), 0, 0.5))
-    assert len(db.decode_boxes(probability, 200, 200)[0]) == 0
-    assert len(db.decode_boxes(probability, 200, 200, box_thresh=0.4)[0]) == 1
-
-
-def test_max_candidates_bounds_the_work():
-    probability = np.zeros((320, 320), np.float32)
-    for y in range(10, 310, 30):
-        for x in range(10, 310, 30):
-            probability[y : y + 10, x : x + 20] = 0.9
-    assert len(db.decode_boxes(probability, 320, 320)[0]) == 100
-    assert len(db.decode_boxes(probability, 320, 320, max_candidates=7)[0]) == 7
-
-
-def test_dilation_joins_what_one_pixel_parts():
-    probability = np.zeros((100, 200), np.float32)
-    probability[40:60, 20:90] = 0.9
-    probability[40:60, 91:180] = 0.9
-    assert len(db.decode_boxes(probability, 100, 200)[0]) == 2
-    assert len(db.decode_boxes(probability, 100, 200, use_dilation=True)[0]) == 1
-
-
-def test_slow_scores_are_taken_inside_the_contour_only():
-    triangle = np.array([[20, 20], [180, 20], [20, 180]], np.int32)
-    probability = np.zeros((200, 200), np.float32)
-    cv2.fillPoly(probability, [triangle], 0.9)
-    assert len(db.decode_boxes(probability, 200, 200, score_mode="fast")[0]) == 0
-    _, scores = db.decode_boxes(probability, 200, 200, score_mode="slow")
-    assert scores[0] == pytest.approx(0.9, abs=0.02)
 
 
 def test_paddle_serving_rounds_in_the_map_and_wants_longer_sides():

@@ -78,3 +78,20 @@ def test_of_two_vertical_lines_a_much_larger_one_comes_first(
     heights = ((100, left_height), (400, 400))
     boxes = [[[x, 50], [x + 60, 50], [x + 60, 50 + h], [x, 50 + h]] for x, h in heights]
     assert page_order(np.array(boxes, np.float32)).tolist() == order
+
+
+def test_paddle_serving_moves_a_box_one_place_at_the_most() -> None:
+    boxes = np.array(
+        [
+            np.add(corner, [[0, 0], [50, 0], [50, 20], [0, 20]])
+            for corner in ((30, 0), (20, 4), (10, 8))
+        ]
+    )
+    assert row_order(boxes).tolist() == [2, 1, 0]
+    assert row_order(boxes, "paddle_serving").tolist() == [1, 2, 0]
+
+
+def test_no_boxes() -> None:
+    found = row_order(np.zeros((0, 4, 2), np.float32))
+    assert found.shape == (0,)
+    assert found.dtype == np.int64

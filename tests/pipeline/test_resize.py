@@ -11,29 +11,10 @@ from ppocr_pipeline.options import parse_options
 
 @pytest.mark.parametrize(
     ("size", "resized"),
-    [
-        ((960, 960), (960, 960)),
-        ((1080, 1920), (544, 960)),
-        ((100, 200), (96, 192)),
-        ((1, 5000), (32, 960)),
-        ((16, 48), (32, 64)),  # halves round to even, as Python and PaddleOCR do
-    ],
-)
-def test_the_longer_side_is_limited(size, resized):
-    assert resize.det_size(size[0], size[1], 960, "max") == resized
-
-
-@pytest.mark.parametrize(
-    ("size", "resized"),
     [((430, 323), (384, 288)), ((960, 640), (960, 640)), ((63, 20), (32, 32)), ((3, 1), (32, 32))],
 )
 def test_paddle_serving_rounds_further_down(size, resized):
     assert resize.det_size(size[0], size[1], 960, "max", "paddle_serving") == resized
-
-
-def test_the_shorter_side_is_raised():
-    assert resize.det_size(368, 736, 736, "min") == (736, 1472)
-    assert resize.det_size(800, 900, 736, "min") == (800, 896)
 
 
 def test_the_longer_side_is_fixed_and_rounded_up_to_128():

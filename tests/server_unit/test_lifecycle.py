@@ -209,6 +209,8 @@ def test_a_command_that_does_not_exist(small_server: TritonServer) -> None:
         (["--model-repository", "/nonexistent"], 1, ["/nonexistent", "ppocr-convert build"]),
         (["--tritonserver", "/nonexistent"], 1, ["--tritonserver /nonexistent"]),
         (["--no-such-option"], 2, ["--no-such-option"]),
+        (["gatway", "--", "--port=0"], 2, ["'gatway' is neither", "endpoint, gateway"]),
+        (["endpoint", "--rpc-port", "abc"], 2, ["'abc' is no port"]),
     ],
 )
 def test_failures_are_one_line_and_a_status(
@@ -222,7 +224,7 @@ def test_failures_are_one_line_and_a_status(
         assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [[], ["endpoint"], ["timeline"], ["shm-size"]])
+@pytest.mark.parametrize("words", [[], ["endpoint"], ["shm-size"]])
 def test_help_names_defaults_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*words, "--help"])

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 from onnx import ModelProto, helper
-from server_unit.tiny_models import STRING, add_model, config, graph_model, parameter, plus_one
+from server_unit.tiny_models import (
+    STRING,
+    add_model,
+    config,
+    graph_model,
+    lookup,
+    parameter,
+    plus_one,
+)
 
 from ppocr_server.errors import ModelLoadError
 from ppocr_server.tritonserver.diagnosis import failure_message
@@ -29,6 +37,11 @@ DIES = b"import os\nos._exit(3)\n"
 MAGIC = "optimization { execution_accelerators { cpu_execution_accelerator { name: 'magic' } } }"
 MODE, FAST = parameter("execution_mode", "7"), parameter("PERFORMANCE_HINT", "FAST")
 SEQUENCE = "sequence_batching { direct { } }"
+ON_GPUS = "instance_group { kind: KIND_CPU gpus: [ 0, 1 ] }"
+FAILING_WARM_UP = (
+    'model_warmup { name: "numbers" batch_size: 1 inputs { key: "X" '
+    "value { data_type: TYPE_INT64 dims: 1 random_data: true } } }"
+)
 DAMAGED = plus_one().SerializeToString()[:40]
 TEXT = graph_model(
     [helper.make_node("Identity", ["X"], ["Y"])],
@@ -48,6 +61,8 @@ NETWORKS: dict[str, tuple[str, ModelProto | bytes, list[str]]] = {
     "accelerator": (config(more=MAGIC), plus_one(), ["'magic'", "openvino"]),
     "mode": (config(more=MODE), plus_one(), ["execution_mode", "7"]),
     "sequence": (config(more=SEQUENCE), plus_one(), ["sequence batching"]),
+    "cpu_with_gpus": (config(more=ON_GPUS), plus_one(), ["KIND_CPU", "gpus"]),
+    "warm_up": (config(x="TYPE_INT64", dims="1", more=FAILING_WARM_UP), lookup(), ["warmup"]),
     "damaged": (config(), DAMAGED, ["damaged/1/model.onnx", "cannot load"]),
     "openvino_hint": (
         config("openvino", more=FAST),

@@ -28,10 +28,12 @@ from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
-WARM_UP = (
-    'model_warmup { name: "zeros" batch_size: 2 inputs { key: "X" '
-    "value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }"
+# Of three requests the first waits a second for others, the second is the queue's last.
+QUEUE = (
+    "dynamic_batching { preferred_batch_size: 8 max_queue_delay_microseconds: 1000000 "
+    "default_queue_policy { max_queue_size: 1 } }"
 )
+IMPATIENT = QUEUE.replace("max_queue_size: 1", "default_timeout_microseconds: 100000")
 TWO_OUTPUTS = (
     'backend: "onnxruntime" max_batch_size: 0\n'
     'input { name: "X" data_type: TYPE_FP32 dims: -1 }\n'
@@ -65,8 +67,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     add_model(repository, "threads", config(more=threads), plus_one())
     add_model(repository, "merged", config(more=one + MERGE_TWO), batch_size())
     add_model(repository, "lookup", config(x="TYPE_INT64", dims="1", more=MERGE_TWO), lookup())
-    more = "optimization { graph { level: 2 } }" + parameter("execution_mode", "1") + WARM_UP
+    more = "optimization { graph { level: 2 } }" + parameter("execution_mode", "1")
     add_model(repository, "level", config(more=more), plus_one())
+    add_model(repository, "auto", config(kind="KIND_AUTO"), plus_one())
+    add_model(repository, "queue", config(more=QUEUE), plus_one())
+    add_model(repository, "impatient", config(more=IMPATIENT), plus_one())
     named = config(more='default_model_filename: "other.onnx"')
     add_model(repository, "named", named, plus_one(), "other.onnx")
     add_model(repository, "two_outputs", TWO_OUTPUTS, two_outputs())
@@ -118,16 +123,37 @@ def test_in_a_merged_run_only_the_bad_request_fails(client: Any) -> None:
     assert "77" in bad
 
 
+@pytest.mark.parametrize(
+    ("model", "said"), [("queue", "Exceeds maximum queue size"), ("impatient", "timeout expired")]
+)
+def test_queue_policies_hold(client: Any, model: str, said: str) -> None:
+    """They are Triton's own, and nothing of them is left to a backend."""
+
+    def ask(_: int) -> str:
+        try:
+            return str(infer(client, model, X=np.ones((1, 2), np.float32))[0].tolist())
+        except InferenceServerException as error:
+            return str(error.message())
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [*pool.map(ask, range(4))]
+    refused = [answer for answer in answers if said in answer]
+    assert refused, answers
+    assert set(answers) - {*refused} <= {"[[2.0, 2.0]]"}
+
+
+def test_an_instance_of_any_kind_is_on_the_cpu_where_there_is_no_gpu(client: Any) -> None:
+    (group,) = client.get_model_config("auto", as_json=True)["config"]["instance_group"]
+    assert group["kind"] == "KIND_CPU"
+    row = np.ones((1, 4), np.float32)
+    np.testing.assert_array_equal(infer(client, "auto", X=row)[0], row + 1)
+
+
 def test_graph_level_and_execution_mode_arrive(running: TritonServer) -> None:
     line = log_of(running, "level_0_0")
     assert "ORT_DISABLE_ALL" in line
     assert "ORT_PARALLEL" in line
     assert "ORT_ENABLE_ALL" in log_of(running, "named_0_0")
-
-
-def test_warm_up_ran_before_the_model_was_ready(client: Any) -> None:
-    row = np.ones((1, 4), np.float32)
-    np.testing.assert_array_equal(infer(client, "level", X=row)[0], row + 1)
 
 
 def test_default_model_filename(client: Any) -> None:

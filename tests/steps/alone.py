@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import cv2  # noqa: F401 - it cannot be imported a second time, by a step
 import numpy as np
 from steps.python_backend import (
     Call,
@@ -159,5 +159,4 @@ def ask(model: Any, *requests: Request) -> list[InferenceResponse]:
     """What a model answers to requests of one call."""
     for request in requests:
         request.device = model.inputs_on
-    answers = model.execute(list(requests))
-    return asyncio.run(answers) if asyncio.iscoroutine(answers) else answers
+    return model.execute(list(requests))

@@ -242,5 +242,5 @@ class Call(Request):
         super().__init__(requested_output_names, None, **{t.name(): t.as_numpy() for t in inputs})
         self.model_name, self.preferred_memory = model_name, preferred_memory
 
-    async def async_exec(self) -> InferenceResponse:
+    def exec(self) -> InferenceResponse:
         return self.callee()

@@ -55,7 +55,8 @@ BAD = {
         Request(READ, {"drop_score": 7}, PIXELS=PIXELS),
     ],
 }
-COUNTERS = {"counters", "refusals", "departures"}  # what counts requests must change with them
+# What counts requests changes with them; threads are started when they are needed.
+COUNTERS = {"counters", "refusals", "departures", "callers"}
 
 
 @pytest.fixture(params=GOOD)

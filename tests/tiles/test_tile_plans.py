@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tiles.sheets import render_sheet
 
 from ppocr_converters.pictures.render import render_page
+from ppocr_converters.pictures.render_canvas import Canvas
 from ppocr_converters.pictures.render_layouts import LAYOUTS, render_layout
-from ppocr_converters.pictures.render_sheet import render_sheet
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.detection import det_input, squeeze_warnings
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.resize import det_size, parse_canvases
 from ppocr_pipeline.tiles.letters import small_letters
-from ppocr_pipeline.tiles.plan import GOAL, SMALL, plan_det
+from ppocr_pipeline.tiles.plan import GOAL, PAGE, SMALL, plan_det
 
 LIMITS, AUTO, MAX = Limits(), parse_options({}), parse_options({"det_limit_type": "max"})
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -74,6 +76,14 @@ def test_small_letters_of_small_pictures_are_shown_larger_than_they_are(
     assert plan_det(pixels, MAX, LIMITS).size[0] <= height + 16
 
 
+def test_two_words_on_a_button_are_enough_to_enlarge_it() -> None:
+    canvas = Canvas(Image.new("RGB", (200, 90), (230, 230, 235)), full_height=True)
+    canvas.write(30, 20, "Construction", 12)
+    canvas.write(60, 50, "Kit 2.10", 12)
+    assert plan_det(canvas.page("button.png").image, AUTO, LIMITS).size[0] > 1.5 * 90
+    assert plan_det(np.full((90, 200, 3), 230, np.uint8), AUTO, LIMITS).size[0] <= 96
+
+
 @pytest.mark.parametrize("size", [(48, 992), (992, 48), (120, 3600), (20, 300), (33, 32_767)])
 def test_a_strip_gets_a_margin_and_keeps_its_ratio(size: tuple[int, int]) -> None:
     shown, plan = det_input(np.full((*size, 3), 200, np.uint8), AUTO, LIMITS)
@@ -115,9 +125,9 @@ def test_letters_are_measured_and_grain_has_none() -> None:
     for size in (10, 16, 24):
         pixels = render_sheet(size, 1500, 1500, size=size, lines=40).image
         for turned in (pixels, np.rot90(pixels), 255 - pixels):
-            height = small_letters(np.ascontiguousarray(turned), 30)
+            height = small_letters(np.ascontiguousarray(turned), 30, PAGE)
             assert height is not None
             assert 0.7 * size <= height <= 1.1 * size
-    assert small_letters(np.zeros((2000, 2000, 3), np.uint8), 30) is None
+    assert small_letters(np.zeros((2000, 2000, 3), np.uint8), 30, PAGE) is None
     noise = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8)
-    assert small_letters(noise, 30) is None
+    assert small_letters(noise, 30, PAGE) is None

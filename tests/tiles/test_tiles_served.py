@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from tiles.sheets import render_sheet
 
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_canvas import Page
-from ppocr_converters.pictures.render_sheet import render_sheet
 from ppocr_server.tritonserver.server import TritonServer
 
 

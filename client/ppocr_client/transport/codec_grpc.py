@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from google.protobuf import json_format
-from tritonclient.grpc import InferResult, service_pb2
-from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
+from tritonclient.grpc import service_pb2
+from tritonclient.utils import deserialize_bytes_tensor, np_to_triton_dtype, triton_to_np_dtype
 
 from ppocr_client.options import Value
 from ppocr_client.transport.base import Infer, Operation, Query, Ready, Register, Unregister
@@ -20,10 +21,12 @@ QUERIES = {
     "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
     "memory": ("SystemSharedMemoryStatus", service_pb2.SystemSharedMemoryStatusRequest),
 }
+#: In bytes, what begins the field `raw_input_contents` of a ModelInferRequest: 7, of a length.
+RAW_INPUT = bytes([7 << 3 | 2])
 
 
 def encode(operation: Operation) -> tuple[str, Any]:
-    """The gRPC method and its message."""
+    """The gRPC method and its message; that of ModelInfer is serialized already."""
     if isinstance(operation, Ready):
         return "ModelReady", service_pb2.ModelReadyRequest(name=operation.model)
     if isinstance(operation, Query):
@@ -38,6 +41,7 @@ def encode(operation: Operation) -> tuple[str, Any]:
             name=operation.region
         )
     message = service_pb2.ModelInferRequest(model_name=operation.model, id=operation.request_id)
+    tensors = []
     for name, array in operation.inputs.items():
         if isinstance(array, SharedTensor):
             shared = message.inputs.add(name=name, datatype="BYTES", shape=[1]).parameters
@@ -45,10 +49,32 @@ def encode(operation: Operation) -> tuple[str, Any]:
             shared["shared_memory_byte_size"].int64_param = array.size
             continue
         message.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
-        message.raw_input_contents.append(_raw(array))
+        tensors.append(_raw(array))
     for name, value in operation.parameters.items():
         setattr(message.parameters[name], _field(value), value)
-    return "ModelInfer", message
+    return "ModelInfer", with_tensors(message.SerializeToString(), *tensors)
+
+
+def with_tensors(message: bytes, *tensors: Sequence[bytes]) -> bytes:
+    """A serialized ModelInferRequest with the contents of its inputs, which are copied only once.
+
+    Args:
+        message: without contents; protobuf allows fields in any order.
+        tensors: of each input its bytes, in pieces.
+    """
+    fields = [(RAW_INPUT, _varint(sum(map(len, pieces))), *pieces) for pieces in tensors]
+    return b"".join([message, *(piece for field in fields for piece in field)])
+
+
+def bytes_tensor(text: bytes) -> tuple[bytes, bytes]:
+    """The pieces of a BYTES tensor of one element."""
+    return len(text).to_bytes(4, "little"), text
+
+
+def _varint(number: int) -> bytes:
+    """A number as protobuf writes it: seven bits a byte, the lowest first."""
+    groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
 def decode(operation: Operation, message: Any) -> Any:
@@ -56,8 +82,8 @@ def decode(operation: Operation, message: Any) -> Any:
     if isinstance(operation, Ready):
         return bool(message.ready)
     if isinstance(operation, Infer):
-        result = InferResult(message)
-        return {output.name: result.as_numpy(output.name) for output in message.outputs}
+        tensors = zip(message.outputs, message.raw_output_contents, strict=True)
+        return {output.name: _array(output, raw) for output, raw in tensors}
     if isinstance(operation, Register | Unregister):
         return None
     plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
@@ -67,11 +93,16 @@ def decode(operation: Operation, message: Any) -> Any:
     return plain["config"] if operation.what == "config" else plain
 
 
-def _raw(array: npt.NDArray[Any]) -> bytes:
+def _raw(array: npt.NDArray[Any]) -> Sequence[bytes]:
     if array.dtype == np.object_:
-        serialized: bytes = serialize_byte_tensor(array).item()
-        return serialized
-    return array.tobytes()
+        return [piece for text in array.ravel() for piece in bytes_tensor(text)]
+    return (array.tobytes(),)
+
+
+def _array(output: Any, raw: bytes) -> npt.NDArray[Any]:
+    if output.datatype == "BYTES":
+        return deserialize_bytes_tensor(raw).reshape(output.shape)
+    return np.frombuffer(raw, triton_to_np_dtype(output.datatype)).reshape(output.shape)
 
 
 def _field(value: Value) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from tritonclient.grpc.service_pb2 import ModelInferResponse
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from ppocr_client.errors import OcrError, connection_error, error_of_status
 from ppocr_client.transport.base import Access, Address, Operation, Tls
 from ppocr_client.transport.codec_grpc import decode, encode
 
+INFER = "/inference.GRPCInferenceService/ModelInfer"
 INT32_MAX = 2**31 - 1
 # Triton expects the token under its own header name; a proxy in front of it, under HTTP's.
 TRITON_PREFIX = "triton-grpc-protocol-"
@@ -36,7 +38,7 @@ class GrpcTransport:
         self._address = address
         self._headers = _metadata(access)
         self._channel = _open(grpc, address, access.tls, _credentials(address, access.tls))
-        self._stub = GRPCInferenceServiceStub(self._channel)
+        self._stub = stub_of(self._channel)
 
     def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
@@ -65,7 +67,7 @@ class AsyncGrpcTransport:
         """See `Transport.send`."""
         if self._channel is None:
             self._channel = _open(grpc.aio, self._address, self._tls, self._credentials)
-            self._stub = GRPCInferenceServiceStub(self._channel)
+            self._stub = stub_of(self._channel)
         method, message = encode(operation)
         try:
             answer = await getattr(self._stub, method)(
@@ -79,6 +81,15 @@ class AsyncGrpcTransport:
         """See `Transport.close`."""
         if self._channel is not None:
             await self._channel.close()
+
+
+def stub_of(channel: Any) -> Any:
+    """The calls of Triton's service on a channel; ModelInfer takes a serialized message."""
+    stub = GRPCInferenceServiceStub(channel)
+    stub.ModelInfer = channel.unary_unary(
+        INFER, response_deserializer=ModelInferResponse.FromString
+    )
+    return stub
 
 
 def _metadata(access: Access) -> list[tuple[str, str]]:

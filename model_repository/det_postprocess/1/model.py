@@ -16,13 +16,11 @@ from ppocr_pipeline.detection import find_boxes
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import default_options, parse_options
 from ppocr_steps import triton_io
-from ppocr_steps.counters import Counters
-from ppocr_steps.departures import Departures
-from ppocr_steps.metrics import REJECTED
-from ppocr_steps.refusals import Refusals, expect_waiting
+from ppocr_steps.refusals import expect_waiting
+from ppocr_steps.step import Step
 
 
-class TritonPythonModel:
+class TritonPythonModel(Step):
     """Decode the detector's map."""
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -31,26 +29,7 @@ class TritonPythonModel:
         parameters = triton_io.config_parameters(args)
         self.limits = Limits.from_parameters(parameters)
         self.options = default_options(parameters)
-        self.counters = Counters(REJECTED)
-        self.refusals = Refusals(self.counters)
-        self.departures = Departures()
-
-    def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer every request on its own."""
-        return [self.answer_or_refuse(request) for request in requests]
-
-    def finalize(self) -> None:
-        """Send what was counted, and drop the metric handles."""
-        self.counters.close()
-        self.departures.close()
-
-    def answer_or_refuse(self, request: Any) -> Any:
-        """One answer; a picture that is refused leaves the pipeline."""
-        try:
-            return self.answer(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
-            self.departures.leave(request)
-            return self.refusals.answer(request, error)
+        self.count()
 
     def answer(self, request: Any) -> Any:
         """One map. Without a next step in the ensemble, the picture leaves the pipeline here."""

@@ -6,7 +6,6 @@ turned.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,25 +24,21 @@ from ppocr_pipeline.options import default_options
 from ppocr_pipeline.orientation.page import Page, read_page
 from ppocr_pipeline.recognition import RecognitionPlan, line_warnings, sure_lines
 from ppocr_steps import triton_io
-from ppocr_steps.counters import Counters
-from ppocr_steps.departures import Departures
 from ppocr_steps.metrics import (
     CROPS,
     LINES,
     PICTURES,
-    REJECTED,
     WITHOUT_TEXT,
+    Stopwatch,
     count_crops,
     step_seconds,
-    stopwatch,
 )
-from ppocr_steps.model_call import call
-from ppocr_steps.refusals import Refusals, expect_waiting
+from ppocr_steps.model_call import Callers, call
+from ppocr_steps.refusals import expect_waiting
+from ppocr_steps.step import Step
 
-OUTPUTS = ("INDICES", "PROBABILITIES")  # of `rec` and of `cls`
 
-
-class TritonPythonModel:
+class TritonPythonModel(Step):
     """Crop the lines of a picture, read them, and drop the unsure ones."""
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -56,37 +51,23 @@ class TritonPythonModel:
         folder = Path(args["model_repository"]) / args["model_version"]
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
         self.seconds = step_seconds(args["model_name"], ("crop", "read", "decode"))
-        self.counters = Counters(PICTURES, WITHOUT_TEXT, LINES, CROPS, REJECTED, self.seconds)
-        self.refusals = Refusals(self.counters)
-        self.departures = Departures()
-
-    async def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer every request on its own."""
-        return [await self.answer_or_refuse(request) for request in requests]
+        self.count(PICTURES, WITHOUT_TEXT, LINES, CROPS, self.seconds)
+        self.callers = Callers()
 
     def finalize(self) -> None:
-        """Send what was counted, and drop the metric handles."""
-        self.counters.close()
-        self.departures.close()
+        """End the threads, and what every step ends."""
+        self.callers.close()
+        super().finalize()
 
-    async def answer_or_refuse(self, request: Any) -> Any:
-        """One answer. The picture leaves the pipeline here, read or refused."""
-        try:
-            return await self.answer(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this request alone
-            return self.refusals.answer(request, error)
-        finally:
-            self.departures.leave(request)
-
-    async def answer(self, request: Any) -> Any:
-        """One picture; a picture without boxes makes no call at all."""
+    def answer(self, request: Any) -> Any:
+        """One picture, which leaves the pipeline; one without boxes makes no call at all."""
         expect_waiting(request)
         sent = triton_io.request_parameters(request, self.limits)
         options = self.plan.options(self.options, sent)
         boxes = triton_io.optional_tensor(request, "BOXES")
         # What is wrong with boxes is said before a picture is decoded for them.
         batches = None if boxes is None else self.plan.batches(boxes, options, self.limits)
-        pixels = await self.pixels(request)
+        pixels = self.pixels(request)
         if boxes is None or batches is None:
             boxes = whole_picture(pixels)
             batches = self.plan.batches(boxes, options, self.limits)
@@ -94,7 +75,7 @@ class TritonPythonModel:
         box_scores = np.ones(len(boxes), np.float32) if box_scores is None else box_scores
         if len(box_scores) != len(boxes):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
-        page = await self.read(request, pixels, boxes, batches, options)
+        page = self.read(request, pixels, boxes, batches, options)
         warned = triton_io.optional_tensor(request, "WARNINGS")
         said = line_warnings(boxes, page.batches, self.plan, options["reference"])
         warnings = triton_io.texts(said)
@@ -102,7 +83,7 @@ class TritonPythonModel:
         self.counters.add(PICTURES, 1)
         self.counters.add(LINES, len(sure))
         self.counters.add(WITHOUT_TEXT, len(sure) == 0)
-        return triton_io.response(
+        response = triton_io.response(
             ANGLE=np.array([page.angle], np.int32),
             BOXES=page.boxes[sure],
             BOX_SCORES=box_scores[page.places][sure],
@@ -111,13 +92,15 @@ class TritonPythonModel:
             WARNINGS=warnings if warned is None else np.append(warned, warnings),
             **triton_io.word_tensors([page.words[index] for index in sure]),
         )
+        self.departures.leave(request)
+        return response
 
-    async def pixels(self, request: Any) -> np.ndarray:
+    def pixels(self, request: Any) -> np.ndarray:
         """PIXELS as sent, or decoded from IMAGE by det_preprocess."""
         pixels = triton_io.optional_tensor(request, "PIXELS")
         image = triton_io.optional_tensor(request, "IMAGE")
         if image is not None and pixels is None:
-            (pixels,) = await call(request, "det_preprocess", ["PIXELS"], {"IMAGE": image})
+            (pixels,) = call(request, "det_preprocess", ["PIXELS"], {"IMAGE": image})
         elif pixels is None or image is not None:
             raise ValueError("send either PIXELS or IMAGE, exactly one of them")
         if 0 in pixels.shape:
@@ -126,7 +109,7 @@ class TritonPythonModel:
             raise ValueError(beyond[1])
         return pixels
 
-    async def read(
+    def read(
         self,
         request: Any,
         pixels: np.ndarray,
@@ -135,20 +118,18 @@ class TritonPythonModel:
         options: dict[str, Any],
     ) -> Page:
         """The lines of a picture; batches are read while the next are being cut out."""
-        ended = stopwatch(self.counters, self.seconds)
+        clock = Stopwatch(self.counters, self.seconds)
         reading = read_page(
             pixels, boxes, batches, self.plan, options, self.limits, self.characters
         )
         try:
             calls = next(reading)
             while True:
-                sent = [call(request, one.network, OUTPUTS, one.feeds) for one in calls]
-                ended("crop")
-                answers = await asyncio.gather(*sent)
-                ended("read")
+                answers = self.callers.answers(request, clock.within("crop", calls))
+                clock.ended("read")
                 calls = reading.send(answers)
         except StopIteration as done:
-            ended("decode")
+            clock.ended("decode")
             page: Page = done.value
             count_crops(self.counters, page.batches)
             return page

@@ -18,6 +18,8 @@ END, SCAN, APP1 = 0xD9, 0xDA, 0xE1
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 EXIF = b"Exif\x00\x00"
 BITS = 8
+#: Marker, start and end of the content of a segment.
+Segment = tuple[int, int, int]
 
 
 def read_jpeg(data: bytes) -> Header:
@@ -44,7 +46,7 @@ def read_jpeg(data: bytes) -> Header:
     return Header("JPEG", *size, orientation=orientation or 1, scans=len(scans))
 
 
-def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def segments(data: bytes) -> Iterator[Segment]:
     """Marker, start and end of the content of every segment; of the end marker itself at last.
 
     A thumbnail lies within a segment, which is stepped over: its end is not the picture's. Where

@@ -7,11 +7,12 @@ behind its own: the picture changes only where something was missing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from ppocr_pipeline.formats.jpeg import END, FRAMES, segments
+from ppocr_pipeline.formats.jpeg import END, FRAMES, Segment
 from ppocr_pipeline.header import Header
 
 END_MARKER = bytes([0xFF, END])
@@ -23,13 +24,12 @@ NOISE = hashlib.sha512(b"").digest().replace(b"\xff", b"\x00")
 MORE = NOISE + b"".join(bytes([0xFF, mark]) + NOISE for mark in range(0xD0, 0xD8))
 
 
-def with_end(data: bytes) -> bytes:
-    """A JPEG file up to its end marker, which is added where it is missing."""
-    *_, (_, start, _) = segments(data)
-    return data[:start].rstrip(b"\xff") + END_MARKER
+def with_end(data: bytes, parts: Sequence[Segment]) -> bytes:
+    """A JPEG file of these segments up to its end marker, which is added where it is missing."""
+    return data[: parts[-1][1]].rstrip(b"\xff") + END_MARKER
 
 
-def check_data(data: bytes, header: Header, pixels: np.ndarray) -> None:
+def check_data(data: bytes, parts: Sequence[Segment], header: Header, pixels: np.ndarray) -> None:
     """Raise a ValueError where pixels of a decoded file are made up.
 
     Decoding again takes time. With an end marker behind a single scan it is only done where the
@@ -37,15 +37,16 @@ def check_data(data: bytes, header: Header, pixels: np.ndarray) -> None:
 
     Args:
         data: the file, see `read_jpeg`.
+        parts: its segments.
         header: of it.
         pixels: uint8 [H, W, 3], as decoded `with_end`.
     """
-    found = {marker: data[start:end] for marker, start, end in segments(data)}
+    found = {marker: data[start:end] for marker, start, end in parts}
     (frame,) = (found[marker] for marker in found.keys() & FRAMES)
     ended = bool(found[END])
     if ended and header.scans == 1 and frame[5] != CMYK and (pixels[-1, -1] != GRAY).any():
         return
-    closed = with_end(data)[: -len(END_MARKER)]
+    closed = with_end(data, parts)[: -len(END_MARKER)]
     if changes(closed, pixels):
         raise ValueError("it ends before its last row")
     if ended or not closed.endswith(b"\0"):

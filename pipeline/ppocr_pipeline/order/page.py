@@ -7,6 +7,7 @@ must look like columns of text; cells of a table and prices of a receipt stay in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,20 +38,35 @@ class Boxes:
     bottom: np.ndarray
     vertical: np.ndarray
 
-    @property
+    @cached_property
     def middle(self) -> np.ndarray:
         """The height at which each box stands."""
         return (self.top + self.bottom) / 2
 
-    @property
+    @cached_property
     def center(self) -> np.ndarray:
         """The middle of each box from left to right."""
         return (self.left + self.right) / 2
 
-    @property
+    @cached_property
     def area(self) -> np.ndarray:
         """Of each box."""
-        return (self.right - self.left) * (self.bottom - self.top)
+        return self.width * self.height
+
+    @cached_property
+    def width(self) -> np.ndarray:
+        """Of each box."""
+        return self.right - self.left
+
+    @cached_property
+    def height(self) -> np.ndarray:
+        """Of each box."""
+        return self.bottom - self.top
+
+    @cached_property
+    def large(self) -> np.ndarray:
+        """Boxes that can close a gap between columns, bool [N]."""
+        return (self.width > SPECK[0]) | (self.height > SPECK[1])
 
 
 def page_order(boxes: np.ndarray) -> np.ndarray:
@@ -134,8 +150,7 @@ def _run(page: Boxes, bands: list[np.ndarray], start: int) -> int:
 
 def _sides(page: Boxes, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Left and right ends of the boxes that can close a gap between columns."""
-    width, height = page.right[ids] - page.left[ids], page.bottom[ids] - page.top[ids]
-    large = (width > SPECK[0]) | (height > SPECK[1])
+    large = page.large[ids]
     wide = ids[large] if large.any() else ids
     return page.left[wide] + SHRINK_X, page.right[wide] - SHRINK_X
 
@@ -169,7 +184,7 @@ def _is_text(page: Boxes, ids: np.ndarray, rows: np.ndarray, limit: float) -> bo
     """Whether rows fill their column as lines of text do."""
     left, right = _sides(page, ids)
     width = right.max() - left.min()
-    filled = np.bincount(rows, page.right[ids] - page.left[ids])
+    filled = np.bincount(rows, page.width[ids])
     return len(filled) > 1 and width >= COLUMN_WIDTH and float(np.median(filled)) >= limit * width
 
 
@@ -188,23 +203,24 @@ def _rows(page: Boxes, ids: np.ndarray) -> list[list[int]]:
     rows: list[list[int]] = []
     for index in ids[np.argsort(page.middle[ids], kind="stable")].tolist():
         row = rows[-1] if rows else []
-        height = page.bottom[index] - page.top[index]
-        if row and _in_row(page, index, row, height):
+        if row and _in_row(page, index, row):
             row.append(index)
         else:
             rows.append([index])
     return [sorted(row, key=lambda index: float(page.left[index])) for row in rows]
 
 
-def _in_row(page: Boxes, index: int, row: list[int], height: float) -> bool:
+def _in_row(page: Boxes, index: int, row: list[int]) -> bool:
     """Whether a box stands in a row: level with it, and not over or under one of its boxes."""
-    lower = min(height, float((page.bottom[row] - page.top[row]).min()))
+    lower = min(page.height[other] for other in (index, *row))
     if page.middle[index] - page.middle[row].mean() >= 0.5 * lower:
         return False
-    shared = np.minimum(page.right[row], page.right[index]) - np.maximum(
-        page.left[row], page.left[index]
+    left, right, height = page.left[index], page.right[index], page.height[index]
+    return all(
+        min(page.right[other], right) - max(page.left[other], left)
+        < 0.5 * min(page.width[other], height)
+        for other in row
     )
-    return bool((shared < 0.5 * np.minimum(page.right - page.left, height)[row]).all())
 
 
 def _vertical_lines(page: Boxes, ids: np.ndarray) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ppocr_pipeline.calls import Calls
+from ppocr_pipeline.crop import turned
 from ppocr_pipeline.orientation.angle import (
     FIRST_OF_CJK,
     columns_side_by_side,
@@ -105,10 +106,10 @@ def _better_way(
 ) -> Calls[tuple[bool, Lines]]:
     """Whether lines are upside down, and what they say; what reads well is not read both ways."""
     indices = sample.tolist()
-    lines = yield from read([np.rot90(crop(index), 2 * upside_down) for index in indices])
+    lines = yield from read([turned(crop(index), 2 * upside_down) for index in indices])
     if lines.scores.mean() >= DOUBTFUL:
         return upside_down, lines
-    others = yield from read([np.rot90(crop(index), 2 * (not upside_down)) for index in indices])
+    others = yield from read([turned(crop(index), 2 * (not upside_down)) for index in indices])
     if others.scores.mean() > lines.scores.mean():
         return not upside_down, others
     return upside_down, lines
@@ -120,7 +121,7 @@ def _vertical_writing(
     """Whether tall lines are columns of vertical writing, not lines that lie on their side."""
     if max(map(max, filter(None, lines)), default="") < FIRST_OF_CJK:
         return False
-    crops = [np.rot90(crop(index), 2 * upside_down) for index in sample.tolist()]
+    crops = [turned(crop(index), 2 * upside_down) for index in sample.tolist()]
     columns = yield from read(
         [
             columns_side_by_side(one, max(1, len(line)))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from ppocr_pipeline.batches import Batch
 from ppocr_pipeline.calls import Calls
-from ppocr_pipeline.crop import TALL, box_sizes, crop_line, with_margin
+from ppocr_pipeline.crop import TALL, box_sizes, crop_line, turned, with_margin
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
 from ppocr_pipeline.orientation.classifier import Classifier, classify, page_angle, window
-from ppocr_pipeline.orientation.find import DOUBTFUL, Crop, Found, Read, find_angle
+from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE, Crop, Found, Read, find_angle
 from ppocr_pipeline.recognition import Lines, RecognitionPlan, read_crops
 from ppocr_pipeline.words.place import Word, lay_lines
 
@@ -77,9 +77,12 @@ def read_page(
     sizes = box_sizes(cut_out, reference)
     turns, flipped = np.zeros(len(boxes), np.int64), np.zeros(len(boxes), bool)
 
+    @lru_cache(SAMPLE)  # the lines that are asked first are read first as well
+    def cut(index: int) -> np.ndarray:
+        return crop_line(pixels, cut_out[index], reference, sizes[index])
+
     def crop(index: int) -> np.ndarray:
-        cut = crop_line(pixels, cut_out[index], reference, sizes[index])
-        return np.rot90(cut, turns[index]) if turns[index] else cut
+        return turned(cut(index), int(turns[index]))
 
     def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
         of_crops = [(one.shape[0], one.shape[1]) for one in crops]
@@ -111,6 +114,8 @@ def read_page(
         lines.put(index, others, place)
     if asked is not None and by_lines:
         flipped = yield from _read_again(crop, asked, votes, again, lines)
+    if options["rec_padding"] == "crop":
+        lines.trim()
     tall = np.array([height >= TALL * width for height, width in sizes], int)
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)
@@ -183,7 +188,7 @@ def _read_again(
     if not flipped.any():
         return flipped
     again = np.flatnonzero(flipped)
-    others = yield from read([np.rot90(crop(index), 2) for index in again])
+    others = yield from read([turned(crop(index), 2) for index in again])
     flipped[again] = others.scores > lines.scores[again]
     for place, index in enumerate(again.tolist()):
         if flipped[index]:

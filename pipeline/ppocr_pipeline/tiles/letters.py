@@ -13,15 +13,16 @@ LOOKED_AT = 3_000_000  # pixels; a larger picture is made smaller first
 CONTRAST = 20  # grey levels between a letter and what is around it
 LOWEST = 4  # pixels: a lower spot is noise
 IN_A_ROW = 5  # spots that make a line
-LETTERS, SHARE = 24, 0.08  # fewer in lines, or a smaller share of all spots, are no text
+SHARE = 0.08  # of all spots: fewer in lines are no text
 
 
-def small_letters(pixels: np.ndarray, highest: float) -> float | None:
+def small_letters(pixels: np.ndarray, highest: float, fewest: int) -> float | None:
     """The height of the small letters of a picture, None where it has none.
 
     Args:
         pixels: uint8 [H, W, 3].
         highest: letters from this height on are not small, pixels.
+        fewest: in lines; fewer are no text.
 
     Returns:
         Pixels: the height that a quarter of the small letters do not reach. Of Latin text it is
@@ -38,7 +39,7 @@ def small_letters(pixels: np.ndarray, highest: float) -> float | None:
         # Down: a page that is turned, or vertical text.
         across, down = _rows(spots), _rows(spots[:, [1, 0, 3, 2]])
         heights = max((rows[rows < highest * scale] for rows in (across, down)), key=len)
-        if len(heights) >= max(LETTERS, SHARE * len(spots)):
+        if len(heights) >= max(fewest, SHARE * len(spots)):
             found.append(heights)
     return float(np.percentile(np.concatenate(found), 25)) / scale if found else None
 

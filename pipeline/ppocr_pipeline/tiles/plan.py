@@ -20,6 +20,7 @@ SMALL, GOAL = 6.5, 9.0
 # Letters up to NEAR are found, but the boxes of small ones take in what stands beside them and cut
 # their ends: they are shown at EASY where that costs no more than a square page.
 NEAR, EASY = 14.0, 18.0
+PAGE, WORDS = 24, 8  # letters that make tiles worth their cost, and a larger picture
 LARGEST, WORTH = 2.0, 1.1  # times its size; times the size at which it would be shown otherwise
 STRIP, MARGIN = 64, 32
 LOOKED_FROM = 1.5  # a picture that is squeezed less has no letters that would be lost by it
@@ -74,11 +75,11 @@ def plan_det(pixels: np.ndarray, options: Mapping[str, Any], limits: Limits) -> 
         whole = _fitting(picture, scale, LEAST, side, limits, margin) or whole
     factor = max(height / whole.size[0], width / whole.size[1])
     squeezed = factor >= LOOKED_FROM
-    if squeezed and (letters := small_letters(pixels, SMALL * factor)) is not None:
+    if squeezed and (letters := small_letters(pixels, SMALL * factor, PAGE)) is not None:
         scale = min(1.0, GOAL / letters)
         larger = _fitting(picture, scale, min(scale, SMALL / letters), side, limits, margin)
         return larger or replace(whole, too_small=True)
-    if squeezed or margin or (letters := small_letters(pixels, NEAR * factor)) is None:
+    if squeezed or margin or (letters := small_letters(pixels, NEAR * factor, WORDS)) is None:
         return whole
     scale = min(LARGEST, EASY / letters, side / (height * width) ** 0.5)
     larger = _fitting(picture, scale, scale, side, limits) if scale * factor >= WORTH else None

@@ -76,7 +76,8 @@ def read_secret(file: Path | None, variable: str) -> str | None:
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ServerError(f"cannot read the secret in {file}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise ServerError(f"cannot read the secret in {file}: {reason}") from error
     secret = text.strip()
     if not SECRET.fullmatch(secret):
         raise ServerError(

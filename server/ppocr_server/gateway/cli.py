@@ -55,15 +55,14 @@ def _grpc(url: str) -> str:
     """The whole address of Triton; a ServerError if it is none, or not of gRPC."""
     from ppocr_client.transport.base import parse_url
 
-    try:
-        address = parse_url(url)
-    except ValueError as error:
-        raise ServerError(f"--{error}") from None
-    if not address.scheme.startswith("grpc"):
+    if "://" in url and not url.lower().startswith(("grpc://", "grpcs://")):
         raise ServerError(
             f"--url {url!r} is not gRPC; allowed: grpc://HOST:PORT, grpcs://HOST:PORT"
         )
-    return str(address)
+    try:
+        return str(parse_url(url))
+    except ValueError as error:
+        raise ServerError(f"--{error}") from None
 
 
 def beside(arguments: Sequence[str]) -> int:

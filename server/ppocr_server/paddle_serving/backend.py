@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
 import numpy as np
-from tritonclient.grpc import service_pb2_grpc
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelReadyRequest
 from tritonclient.utils import deserialize_bytes_tensor
 
+from ppocr_client.errors import ENSEMBLE
+from ppocr_client.transport.codec_grpc import bytes_tensor, with_tensors
+from ppocr_client.transport.over_grpc import CHANNEL, stub_of
 from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
 from ppocr_server.paddle_serving.result_text import ANSWERS, AnswerForm
 from ppocr_server.paddle_serving.settings import EndpointSettings, OptionValue
 
 LOG = logging.getLogger(__name__)
-INT32_MAX = 2**31 - 1
-CHANNEL = [
-    ("grpc.max_send_message_length", INT32_MAX),
-    ("grpc.max_receive_message_length", INT32_MAX),
-    # Find a restarted Triton within two seconds; gRPC's default is two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-]
-# Triton names the model that the client asked for, which is no help to a client of this endpoint.
-ENSEMBLE = re.compile(r"^(in ensemble '[^']*', )+")
 PASSING = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 FIRST_PAUSE_SECONDS = 0.05
 READY_SECONDS = 2.0
@@ -53,10 +44,10 @@ class TritonBackend:
         """
         self.url = url
         self._channel = settings.upstream.channel(url, CHANNEL)
-        self.stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self.stub: Any = stub_of(self._channel)
         self._settings = settings
         self._form = ANSWERS[settings.answer]
-        self._constant = constant_part(settings.model, settings.options)
+        self._constant = constant_part(settings.model, settings.options).SerializeToString()
 
     async def read(self, picture: bytes, request_id: str) -> str:
         """Return the text of the result; cancelling this cancels the request at Triton.
@@ -69,9 +60,8 @@ class TritonBackend:
             PipelineError: 10000 if Triton refuses the picture, 6000 if its own deadline passed,
                 9000 if it failed or could not be reached.
         """
-        image = len(picture).to_bytes(4, "little") + picture
-        request = ModelInferRequest(id=request_id, raw_input_contents=[image])
-        request.MergeFrom(self._constant)
+        message = ModelInferRequest(id=request_id).SerializeToString() + self._constant
+        request = with_tensors(message, bytes_tensor(picture))
         for tries_left in reversed(range(self._settings.retry)):
             try:
                 text, warnings = text_of(await self.stub.ModelInfer(request), self._form)

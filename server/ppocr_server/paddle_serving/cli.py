@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ppocr_server.access.credentials import add_arguments, tls_of, token_of
-from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp, from_1
+from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp, from_1, port_or_none
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
@@ -69,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", help="Triton's name of the pipeline")
     add("--answer", choices=tuple(ANSWERS), help="key and form of an answer")
     add("--host", help="address to listen on; the default is all of them")
-    add("--http-port", type=_port, metavar="PORT", help="0 a free one, none for none")
-    add("--rpc-port", type=_port, metavar="PORT", help="0 a free one, none for none")
+    add("--http-port", type=port_or_none, metavar="PORT", help="0 a free one, none for none")
+    add("--rpc-port", type=port_or_none, metavar="PORT", help="0 a free one, none for none")
     add("--worker-num", type=from_1, metavar="N", help="requests in progress")
     add("--max-waiting", type=int, metavar="N", help="requests that may wait")
     add("--retry", type=from_1, metavar="N", help="tries of a request; 1 is no retry")
@@ -116,10 +116,6 @@ def _address(word: str) -> str:
     if separator and scheme not in ("grpc", "grpcs"):
         raise argparse.ArgumentTypeError(f"{word!r} is neither grpc:// nor grpcs://HOST:PORT")
     return word
-
-
-def _port(word: str) -> int | None:
-    return None if word == "none" else int(word)
 
 
 def _option(word: str) -> tuple[str, str]:

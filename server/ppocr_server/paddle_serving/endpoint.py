@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
+from ppocr_server.event_loop import run_loop
 from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.http.app import http_app
 from ppocr_server.paddle_serving.http.server import HttpEndpoint
@@ -40,16 +41,6 @@ def run_endpoint(
         await serve_endpoint(settings, triton, tracer, stop=stop, started=started, grace=grace)
 
     run_loop(main())
-
-
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """`asyncio.run`, in the faster event loop of uvloop if that is installed."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
 
 
 async def serve_endpoint(

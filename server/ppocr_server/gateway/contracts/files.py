@@ -8,8 +8,6 @@ import posixpath
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
-
 from ppocr_pipeline.formats.base64_text import standard
 from ppocr_server.gateway.call import CALL
 from ppocr_server.gateway.failures import Failure
@@ -45,6 +43,8 @@ async def fetched(url: str, prefixes: Sequence[str], max_bytes: int) -> bytes:
             f"the file is an address; allowed: base64 text, and {allowed}; send the file itself, "
             "or start the gateway with --allow-url-prefix",
         )
+    import aiohttp  # a sixth of what the gateway loads, and few requests name an address
+
     limit = aiohttp.ClientTimeout(total=CALL.get().seconds_left(FETCH_SECONDS))
     try:
         async with (

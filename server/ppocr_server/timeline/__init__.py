@@ -1,1 +1,0 @@
-"""Triton's traces as a timeline for Chrome's tracing page and Perfetto."""
