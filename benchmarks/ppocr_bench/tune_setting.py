@@ -19,7 +19,7 @@ from ppocr_engine.spec import EngineSpec
 
 TUNED = ("det", "rec", "recognize")
 #: Widths that lines are padded to: fine, coarser, and few.
-BUCKETS = ("96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")
+BUCKETS = ("96-640/8,672-3200/32", "96-3200/32", "128-3200/64", "160,320,640,960,1600,3200")
 #: Lines in one call of the recogniser, on a CPU and on a GPU.
 CPU_BATCHES, GPU_BATCHES = (1, 2, 4, 8), (8, 16, 32, 64)
 

@@ -155,13 +155,6 @@ def test_opening_a_compiled_model_warns_of_nothing(built: Path, name: str) -> No
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_the_graph_is_smaller_than_before(built: Path) -> None:
-    for name, most in ((DET, 200), (REC, 300)):
-        before = load_onnx(built / name / "converted.onnx").graph.node
-        after = load_onnx(built / name / "model.onnx").graph.node
-        assert len(after) < most < len(before)
-
-
 @pytest.mark.parametrize(
     ("file", "given", "error", "reason"),
     [

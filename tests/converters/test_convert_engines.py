@@ -16,7 +16,7 @@ from ppocr_converters.proof.reading import prove_reading
 from ppocr_converters.proof.tensors import tolerance_for
 from ppocr_converters.proof.tolerance import tolerance_of
 from ppocr_converters.repository.build_checks import check_plan
-from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
+from ppocr_converters.repository.deployment_plan import CALLS, ModelPlan, Plan, apply
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
@@ -101,7 +101,7 @@ def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: Pre
         return session({"CROPS": crops, "WIDTHS": widths})
 
     random = np.random.default_rng(5)
-    lines = LINES_PER_CALL["openvino"]
+    lines = int(CALLS["openvino"]["rec_batch_size"])
     for width in (96, 320, 736):
         crops = random.integers(0, 256, (lines, 48, width, 3), np.uint8)
         widths = random.integers(width - 31, width + 1, (lines, 1)).astype(np.int32)

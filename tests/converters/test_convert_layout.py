@@ -11,11 +11,12 @@ from work_folders import DET, REC
 
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.graph.onnx_model import OnnxFile
-from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, Batching, ModelPlan
+from ppocr_converters.repository.deployment_plan import Batching, ModelPlan
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import format_config, read_config, write_config
+from ppocr_pipeline.batches import parse_buckets
 from ppocr_pipeline.ctc import load_dictionary
 
 Networks = dict[str, OnnxFile]
@@ -41,24 +42,29 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
         assert parameters["intra_op_thread_count"].string_value == "1"
 
 
-def test_lines_are_sent_together_where_that_pays_and_nobody_else_merges_or_decides(
+def test_calls_suit_the_engine_unless_they_are_merged_or_told(
     networks: Networks, tmp_path: Path
 ) -> None:
-    def lines(name: str, **changes: ModelPlan) -> int:
+    def calls(name: str, **changes: ModelPlan) -> tuple[str, int]:
+        """The first width that follows 96, and the lines in a call."""
         profile = load_profile(name, cores=2)
         plan = replace(profile, models={**profile.models, **changes})
         folder = tmp_path / f"{name}-{'-'.join(changes)}"
         assemble(folder, source_repository(), networks, plan)
         parameters = read_config(folder / "recognize" / "config.pbtxt").parameters
-        return int(parameters["rec_batch_size"].string_value)
+        widths = parse_buckets(parameters["rec_buckets"].string_value)
+        return widths[1], int(parameters["rec_batch_size"].string_value)
 
-    models = load_profile("cpu-openvino", cores=2).models
-    assert lines("cpu-onnxruntime") == 1
-    assert lines("cpu-openvino") == LINES_PER_CALL["openvino"] > 1
-    merging = replace(models["rec"], batching=Batching(preferred_sizes=(8,)))
-    assert lines("cpu-openvino", rec=merging) == LINES_PER_CALL["openvino"]  # merges nothing
-    told = replace(models["recognize"], parameters={"rec_batch_size": "2"})
-    assert lines("cpu-openvino", recognize=told) == 2
+    assert calls("cpu-onnxruntime") == (104, 1)  # a time step more
+    assert calls("cpu-openvino") == (128, 4)
+    merging = Batching(preferred_sizes=(8,))
+    rec = {name: load_profile(name, cores=2).models["rec"] for name in ("cpu", "cpu-openvino")}
+    assert calls("cpu", rec=replace(rec["cpu"], batching=merging, max_batch_size=8)) == (128, 1)
+    openvino = replace(rec["cpu-openvino"], batching=merging)
+    assert calls("cpu-openvino", rec=openvino) == (128, 4)  # merges nothing
+    recognize = load_profile("cpu-openvino", cores=2).models["recognize"]
+    told = {"rec_batch_size": "2", "rec_buckets": "96,320"}
+    assert calls("cpu-openvino", recognize=replace(recognize, parameters=told)) == (320, 2)
 
 
 def test_without_counts_there_is_an_instance_for_each_core() -> None:

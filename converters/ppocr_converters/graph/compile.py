@@ -37,7 +37,7 @@ from ppocr_converters.graph.added_nodes import (
     with_ends,
 )
 from ppocr_converters.graph.dictionary import check_dictionary
-from ppocr_converters.graph.kinds import expect_kind
+from ppocr_converters.graph.kinds import CLASSIFIERS, expect_kind
 from ppocr_converters.graph.onnx_model import (
     class_count,
     inputs,
@@ -45,7 +45,7 @@ from ppocr_converters.graph.onnx_model import (
     metadata,
     outputs,
 )
-from ppocr_converters.graph.standard_form import CLASSIFIERS, Standard, standard_form
+from ppocr_converters.graph.standard_form import Standard, standard_form
 
 logger = logging.getLogger(__name__)
 

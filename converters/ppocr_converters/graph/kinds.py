@@ -20,6 +20,13 @@ KIND_NAMES: dict[Kind, str] = {
 HIGHEST_LINE = 128
 DIRECTIONS = ("0", "180")  # the classes of a direction classifier
 ANGLES = ("0", "90", "180", "270")  # the classes of a page orientation classifier
+#: The inputs of the classifiers that PaddleOCR publishes, by their height: the width, and whether
+#: a crop keeps its ratio and is padded. A classifier learnt one size and takes no other. The first
+#: learnt colours as OpenCV reads them, blue first; those of PaddleX, of lines and of pages, learnt
+#: red first.
+CLASSIFIERS = {48: (192, True), 80: (160, False), 224: (224, False)}
+#: Those of them that are meant where a file declares no height.
+FREE_CLASSIFIERS: dict[Kind, int] = {"cls": 48, "page_orientation": 224}
 
 
 def detect_kind(given: Sequence[Tensor], answered: Sequence[Tensor]) -> tuple[Kind, int]:

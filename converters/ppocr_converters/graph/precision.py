@@ -30,8 +30,9 @@ from ppocr_engine.spec import Device
 
 logger = logging.getLogger(__name__)
 
-#: Nodes worth quantising; all else stays float32 between them.
-QUANTISED = ("Conv",)
+#: Nodes worth quantising, of so many channels in and out; all else stays float32 between them.
+#: Of fewer channels are the first layers, and those that weigh channels: int8 gains nothing there.
+QUANTISED, CHANNELS = ("Conv",), 96
 #: Kept in float32 beside what the tool keeps itself: sums over many values and what normalises by
 #: them lose too much in float16, and ONNX Runtime fuses a layer norm of half of each wrongly.
 EXACT = ("Div", "Pow", "ReduceMean", "Softmax", "Sqrt", "Sub")
@@ -163,7 +164,7 @@ def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelP
             reader,
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
-            nodes_to_exclude=[node.name for node in named.graph.node if _is_delicate(node)],
+            nodes_to_exclude=_delicate(named),
             per_channel=True,
             # Without VNNI a CPU adds two products in 16 bits, which must not overflow.
             reduce_range=device == "cpu",
@@ -182,9 +183,14 @@ def name_nodes(model: ModelProto) -> ModelProto:
     return model
 
 
-def _is_delicate(node: Any) -> bool:
-    """Whether a convolution works on each channel apart: little work, much lost by rounding."""
-    return node.op_type == "Conv" and graph.attributes(node).get("group", 1) > 1
+def _delicate(model: ModelProto) -> list[str]:
+    """The names of convolutions of few channels, or of each apart: little work, much to lose."""
+    shapes = {name: weight.shape for name, weight in graph.constants(model).items()}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv" and min(shapes.get(node.input[1], (0, 0))[:2]) < CHANNELS
+    ]
 
 
 def _is_own(node: Any) -> bool:

@@ -7,42 +7,26 @@ is only declared is told from one that the graph was computed for.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-import onnx
 from onnx import ModelProto, TensorProto, helper, version_converter
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.kinds import detect_kind
+from ppocr_converters.graph.kinds import FREE_CLASSIFIERS, detect_kind
 from ppocr_converters.graph.onnx_model import (
     Dimension,
-    Tensor,
     inputs,
     known_outputs,
     metadata,
     outputs,
 )
-from ppocr_engine.errors import EngineError
-from ppocr_engine.machine import available_cores
-from ppocr_engine.spec import GRAPH_AS_WRITTEN, EngineSpec
+from ppocr_converters.graph.trial import answers_to_noise, are_probabilities
 
 #: The first opset in which weights are quantised by channel, and the one that older files get.
 LOWEST_OPSET, LIFTED_TO = 13, 14
-#: The inputs of the classifiers that PaddleOCR publishes, by their height: the width, and whether
-#: a crop keeps its ratio and is padded. A classifier learnt one size and takes no other. The first
-#: learnt colours as OpenCV reads them, blue first; those of PaddleX, of lines and of pages, learnt
-#: red first.
-CLASSIFIERS = {48: (192, True), 80: (160, False), 224: (224, False)}
-#: Those of them that are meant where a file declares no height.
-FREE_CLASSIFIERS: dict[Kind, int] = {"cls": 48, "page_orientation": 224}
-#: Heights of recognisers that do not say theirs, for a trial.
-HEIGHTS = (48, 32)
 FLOATS = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}
 FLOATS |= {"float64": TensorProto.DOUBLE}
 #: What turns an answer into probabilities, by kind.
@@ -65,8 +49,6 @@ FREE: dict[Kind, dict[str, int]] = {
     "cls": {"batch": 0},
     "page_orientation": {"batch": 0},
 }
-#: How far rounding, in float16 too, takes an answer from probabilities.
-ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
@@ -116,8 +98,8 @@ def standard_form(network: ModelProto, *, height: int | None = None) -> Standard
     model = free_sizes(model, kind)
     model, said = _float_ends(model)
     changes += said
-    answers = _trial(model, kind, height)
-    activation = "" if _is_probability(kind, answers) else ACTIVATIONS[kind]
+    answers = answers_to_noise(model, kind, height)
+    activation = "" if are_probabilities(kind, answers) else ACTIVATIONS[kind]
     if activation:
         model = _activated(model, activation)
         changes += [f"{activation} is added: it answers numbers that are no probabilities"]
@@ -224,87 +206,6 @@ def _rename(model: ModelProto, old: str, new: str) -> None:
         node.output[:] = [new if name == old else name for name in node.output]
 
 
-def _trial(model: ModelProto, kind: Kind, height: int | None) -> list[np.ndarray]:
-    """The answers to noise of two sizes, [2, ...] and [1, ...].
-
-    Raises:
-        ModelError: it does not run, or not at both sizes.
-    """
-    given = inputs(model)[0]
-    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
-        path = Path(scratch, "model.onnx")
-        onnx.save(model, path)
-        try:
-            spec = EngineSpec(threads=available_cores(), graph_level=GRAPH_AS_WRITTEN)
-            session = spec.open(path)
-        except EngineError as error:
-            raise ModelError(str(error).replace(f" {path}", " it")) from error
-    reasons = []
-    for shapes in _trial_shapes(given, kind, height):
-        rng = np.random.default_rng(0)
-        try:
-            answers = [
-                session({given.name: rng.uniform(-1, 1, shape).astype(np.float32)})[0]
-                for shape in shapes
-            ]
-        except session.errors as error:
-            reasons.append(str(error).strip().splitlines()[0])
-            continue
-        if reason := _misfit(kind, shapes, answers):
-            reasons.append(reason)
-        else:
-            return answers
-    raise ModelError(
-        f"its graph cannot be run at other sizes than it was exported for ({reasons[0]}); export "
-        f"it with dynamic batch, {'height and ' if kind == 'det' else ''}width"
-    )
-
-
-Shape = tuple[int, int, int, int]
-
-
-def _trial_shapes(given: Tensor, kind: Kind, height: int | None) -> Iterator[tuple[Shape, Shape]]:
-    """Pairs of inputs to try, the likeliest first."""
-    rows = given.shape[2] if isinstance(given.shape[2], int) else height
-    if kind == "det":
-        yield (2, 3, 64, 96), (1, 3, 96, 160)
-        return
-    if kind == "rec":
-        for row in HEIGHTS if rows is None else (rows,):
-            yield (2, 3, row, 160), (1, 3, row, 320)
-        return
-    assert rows is not None
-    of_pages = FREE_CLASSIFIERS["page_orientation"]
-    widths = {
-        height: width
-        for height, (width, _) in CLASSIFIERS.items()
-        if (height == of_pages) == (kind == "page_orientation")
-    }
-    width = widths.get(rows, 0)
-    if given.shape[3] not in (width, str(given.shape[3])) or not width:
-        known = " or ".join(f"{h}x{w}" for h, w in widths.items())
-        raise ModelError(
-            f"a classifier {rows} pixels high is not known that takes {given}; those "
-            f"of PaddleOCR take {known} (height x width)"
-        )
-    yield (2, 3, rows, width), (1, 3, rows, width)
-
-
-def _misfit(kind: Kind, shapes: Sequence[Shape], answers: Sequence[np.ndarray]) -> str:
-    """Why answers do not belong to their inputs, "" if they do."""
-    for shape, answer in zip(shapes, answers, strict=True):
-        fits = answer.ndim == {"det": 4, "rec": 3}.get(kind, 2) and len(answer) == shape[0]
-        if kind == "det":
-            fits = fits and answer.shape[1:] == (1, *shape[2:])
-        if not fits:
-            return f"{list(shape)} is answered by {list(answer.shape)}"
-        if not np.isfinite(answer).all():
-            return f"{list(shape)} is answered by numbers that are not finite"
-    if kind == "rec" and answers[0].shape[1] >= answers[1].shape[1]:
-        return f"lines of two widths are both answered by {answers[0].shape[1]} steps"
-    return ""
-
-
 def _height(model: ModelProto, known: int | None) -> int | None:
     """The input height of a recogniser or classifier, pixels.
 
@@ -317,16 +218,6 @@ def _height(model: ModelProto, known: int | None) -> int | None:
     if known not in (None, height):
         raise ModelError(f"the input height is {height} in the model, but given as {known}")
     return height
-
-
-def _is_probability(kind: Kind, answers: Sequence[np.ndarray]) -> bool:
-    """Whether answers lie between 0 and 1, and sum to 1 where they are of classes."""
-    for answer in answers:
-        if answer.min() < -ROUNDING or answer.max() > 1 + ROUNDING:
-            return False
-        if kind != "det" and np.abs(answer.sum(axis=-1) - 1).max() > ROUNDING:
-            return False
-    return True
 
 
 def _activated(model: ModelProto, operator: str) -> ModelProto:

@@ -14,7 +14,14 @@ from ppocr_converters.graph.compile import classifier_parameters
 from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import Tensor, inputs, metadata, outputs
 from ppocr_converters.repository.admission import DOOR, limit_requests
-from ppocr_converters.repository.deployment_plan import LINES_PER_CALL, ModelPlan, Plan, apply
+from ppocr_converters.repository.deployment_plan import (
+    CALLS,
+    FEW_WIDTHS,
+    ModelPlan,
+    Plan,
+    apply,
+    device_of,
+)
 from ppocr_converters.repository.tensorrt.config import add_warmup, set_up_provider
 from ppocr_converters.repository.tensorrt.shapes import Buckets, buckets_of
 from ppocr_engine.config_pbtxt import TYPES, read_config, set_parameter
@@ -192,12 +199,14 @@ def _limit_tiles(configs: Configs) -> None:
 
 
 def _configure_calls(configs: Configs, plan: Plan) -> None:
-    """Let `recognize` send as many lines in a call as suit the engine of `rec`, unless told."""
-    told = plan.models.get("recognize", ModelPlan()).parameters
-    rec = configs["rec"]
-    # Where Triton merges calls, a call is the smallest that it can merge.
-    if "rec_batch_size" in told or (rec.max_batch_size and rec.HasField("dynamic_batching")):
-        return
+    """Let `recognize` call `rec` as suits its engine and device, but for what it is told."""
+    told, rec = plan.models.get("recognize", ModelPlan()).parameters, configs["rec"]
     spec = EngineSpec.read(rec)
-    if spec is not None and spec.backend in LINES_PER_CALL:
-        set_parameter(configs["recognize"], "rec_batch_size", LINES_PER_CALL[spec.backend])
+    merged = rec.max_batch_size and rec.HasField("dynamic_batching")
+    if merged or device_of(plan, "rec") == "gpu":
+        calls = {"rec_buckets": FEW_WIDTHS}
+    else:
+        calls = CALLS.get(spec.backend, {}) if spec is not None else {}
+    for name, value in calls.items():
+        if name not in told:
+            set_parameter(configs["recognize"], name, value)
