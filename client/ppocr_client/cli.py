@@ -6,6 +6,7 @@ Exit codes: 0 everything was read, 1 some was not, 2 the command line is wrong, 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -26,7 +27,11 @@ COMMANDS = {"read": read, "watch": watch, "batch": batch, "doctor": doctor, "ser
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = build_parser()
-    args = parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0].partition("=")[0], args.parser.options, n=1)
+        hint = f", perhaps {near[0]!r}" if near else ""
+        args.parser.error(f"unknown argument {unknown[0]!r}{hint}")
     try:
         _check(args)
     except ValueError as error:
@@ -56,7 +61,7 @@ def build_parser() -> Parser:
         command = commands.add_parser(
             name, help=module.HELP, description=module.DESCRIPTION, formatter_class=HelpFormatter
         )
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, parser=command)
         module.add_arguments(command)
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -66,7 +67,12 @@ def new_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; what was written there replaces `path` at the end.
 
     When the block raises, `path` stays as it was and the temporary file is removed.
+
+    Raises:
+        FileExistsError: there is a device or a pipe, such as /dev/null, which must not be replaced.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FileExistsError(errno.EEXIST, "not a plain file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)

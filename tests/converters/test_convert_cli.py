@@ -15,7 +15,7 @@ import pytest
 from work_folders import DET, REC
 
 from ppocr_converters.cli import main
-from ppocr_converters.files import only_one
+from ppocr_converters.files import new_file, only_one
 
 HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protobuf")
 
@@ -142,6 +142,14 @@ def test_a_link_to_itself_is_one_sentence(
     assert said.count("\n") == 1
 
 
+def test_a_device_or_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileExistsError, match="not a plain file"), new_file(pipe):
+        pass
+    assert pipe.is_fifo()
+
+
 def test_wrong_usage_is_exit_code_2() -> None:
     with pytest.raises(SystemExit) as raised:
         main(["build", "--no-such-option"])
@@ -192,7 +200,7 @@ def test_every_command_says_its_version(command: str) -> None:
 def test_a_second_build_says_for_whom_it_waits(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    program = "from ppocr_converters.files import only_one\nimport sys, pathlib\n"
+    program = "from ppocr_converters.files import new_file, only_one\nimport sys, pathlib\n"
     program += "with only_one(pathlib.Path(sys.argv[1])): print(flush=True); sys.stdin.read(1)"
     command = [sys.executable, "-c", program, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:

@@ -225,7 +225,7 @@ def test_files_at_hand_are_held_to_every_digest_and_to_their_kind(
 def test_a_source_that_fails_is_followed_by_the_next(
     site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "ppocr_converters")
     site.behaviours = [error(404)]
     wrong = Source("files", site.url)
     fetch(model((wrong, Source("url", site.url))), tmp_path)
@@ -240,7 +240,7 @@ def test_a_source_that_fails_is_followed_by_the_next(
 def test_a_network_that_swallows_requests_is_waited_for_once(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "ppocr_converters")
     assert download_module.TIMEOUT <= 10
     monkeypatch.setattr(download_module, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:

@@ -233,14 +233,22 @@ def test_what_was_proven_by_other_code_is_proven_again(
         raise ProvenAgain
 
     work = work_of(repository, tmp_path / "work")
-    for module, proof in (
-        ("proof.kept", "proof.kept.prove_reading"),
-        ("repository.manifest", "repository.model_build._make"),
+    for changes, other, proof in (
+        (
+            "proof.kept.whole",
+            lambda inputs: {**inputs, "code": "other"},
+            "proof.kept.prove_reading",
+        ),
+        (
+            "repository.manifest.made_with",
+            lambda: {"code": "other"},
+            "repository.model_build._make",
+        ),
     ):
         monkeypatch.setattr(f"ppocr_converters.{proof}", prove)
         assert build(work) == 0
         with monkeypatch.context() as changed:
-            changed.setattr(f"ppocr_converters.{module}.made_with", lambda: {"code": "other"})
+            changed.setattr(f"ppocr_converters.{changes}", other)
             with pytest.raises(ProvenAgain):
                 build(work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from difflib import SequenceMatcher
 from types import SimpleNamespace
@@ -22,10 +23,10 @@ from ppocr_pipeline.orientation.find import SAMPLE
 
 pytestmark = pytest.mark.server
 PAGES: dict[str, Callable[[], Any]] = {
-    "page": lambda: render_page(8),
-    "skewed": lambda: render_layout("one_column", 2, skew=4),
-    "columns": lambda: render_layout("two_columns", 2),
-    "receipt": lambda: render_layout("receipt", 2),
+    "page": functools.cache(lambda: render_page(8)),
+    "skewed": functools.cache(lambda: render_layout("one_column", 2, skew=4)),
+    "columns": functools.cache(lambda: render_layout("two_columns", 2)),
+    "receipt": functools.cache(lambda: render_layout("receipt", 2)),
 }
 # The detector sees another picture: now and then it parts a line in two, or a text is another one.
 SAME = 0.97
@@ -71,7 +72,7 @@ def test_a_turned_page_is_read_in_order(client: OcrClient, name: str, angle: int
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 def test_words_of_a_turned_page_stand_where_they_are_written(client: OcrClient, angle: int) -> None:
-    page = render_page(8)
+    page = PAGES["page"]()
     height, width = page.image.shape[:2]
     result = client.read(turned(page.image, angle), return_words=True)
     back = upright_points(np.array([word.box for word in result.words]), angle)
@@ -107,7 +108,7 @@ def test_vertical_writing_is_no_turned_page(client: OcrClient, angle: int) -> No
 
 
 def test_a_few_lines_upside_down_are_read(client: OcrClient) -> None:
-    page = render_page(8)
+    page = PAGES["page"]()
     pixels, upside_down = page.image.copy(), (3, 9, 15)
     for index in upside_down:
         (left, top), (right, bottom) = page.lines[index].box[[0, 2]].round().astype(int)
@@ -122,7 +123,7 @@ def test_a_few_lines_upside_down_are_read(client: OcrClient) -> None:
 
 
 def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client: OcrClient) -> None:
-    data = png(render_page(8).image)
+    data = png(PAGES["page"]().image)
     with pytest.raises(OcrError, match="use_angle_cls is true, which asks the classifier for ever"):
         client.read(data, use_angle_cls=True, orientation="lines")
     with pytest.raises(OcrError, match=r"network, and this .* --page-orientation NAME"):

@@ -62,8 +62,8 @@ class PartReader:
 
     def __exit__(self, *error: object) -> None:
         self._servers.close()  # what waits for a server ends
+        self._pages.shutdown(cancel_futures=True)  # what waits for a page ends
         self._documents.shutdown(cancel_futures=True)
-        self._pages.shutdown(cancel_futures=True)
 
     def read(self, parts: Iterable[Part]) -> Iterator[PartSummary]:
         """Read each part and write its file, a row for each document in their order.

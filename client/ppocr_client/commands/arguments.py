@@ -22,6 +22,11 @@ INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as in a shell
 class Parser(argparse.ArgumentParser):
     """Says what is wrong with a command line without its usage, which has too many lines."""
 
+    @property
+    def options(self) -> list[str]:
+        """The names of its options."""
+        return list(self._option_string_actions)
+
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
         self.exit(2, f"{self.prog}: error: {message}; see `{self.prog} --help`\n")

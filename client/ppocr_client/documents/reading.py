@@ -42,7 +42,8 @@ class ReadSettings:
 class PageResult(NamedTuple):
     """A page's result, empty if it failed with `error`.
 
-    `picture` is kept if an output needs it; `pdf` is the whole file if it is a PDF file.
+    `picture` is kept if an output needs it; `pdf` is the whole file if it is a PDF file; `away`
+    says whether it failed because the server was unavailable or busy.
     """
 
     number: int
@@ -50,6 +51,7 @@ class PageResult(NamedTuple):
     picture: bytes | None = None
     pdf: bytes | None = None
     error: str | None = None
+    away: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,6 @@ class _Task(NamedTuple):
     error: str | None = None
 
 
-class _Outcome(NamedTuple):
-    task: _Task
-    page: PageResult | None
-    error: str | None = None
-    away: bool = False
-
-
 def read_documents(
     client: OcrClient, documents: Iterable[Document], settings: ReadSettings
 ) -> Iterator[DocumentResult]:
@@ -100,31 +95,32 @@ def read_documents(
     A document or page that fails does not stop the others.
     """
 
-    def read(task: _Task) -> _Outcome:
-        if task.page is None:
-            return _Outcome(task, None, task.error)
-        return _read_page(client, task, task.page, settings)
+    def read(task: _Task) -> tuple[_Task, PageResult | None]:
+        return task, _read_page(client, task.page, settings) if task.page else None
 
-    outcomes: list[_Outcome] = []
+    pages: list[PageResult] = []
     tasks = _tasks(documents, settings)
-    for outcome in map_in_threads(read, tasks, settings.concurrency, ordered=True):
-        outcomes.append(outcome)
-        if outcome.task.last:
-            yield _document_result(outcomes)
-            outcomes = []
+    for task, page in map_in_threads(read, tasks, settings.concurrency, ordered=True):
+        pages += [page] if page else []
+        if task.last:
+            yield _document_result(task, pages)
+            pages = []
 
 
-def _document_result(outcomes: Sequence[_Outcome]) -> DocumentResult:
-    task = outcomes[-1].task
-    count = task.page.count if task.page else 0
-    errors = [outcome.error for outcome in outcomes if outcome.error]
-    pages = [outcome.page for outcome in outcomes if outcome.page]
-    read = len(outcomes) - len(errors)
-    if errors and read:
-        errors.append(f"{read} of {len(outcomes)} pages were read")
-    away = any(outcome.away for outcome in outcomes)
+def _document_result(task: _Task, pages: Sequence[PageResult]) -> DocumentResult:
+    if task.page is None:
+        return DocumentResult(task.document, 0, [], task.error)
+    several = task.page.count > 1
+    failed = [page for page in pages if page.error]
+    errors = [f"page {page.number}: {page.error}" if several else page.error for page in failed]
+    if 0 < len(failed) < len(pages):
+        errors.append(f"{len(pages) - len(failed)} of {len(pages)} pages were read")
     return DocumentResult(
-        task.document, count, pages if read else [], "; ".join(errors) or None, away
+        task.document,
+        task.page.count,
+        pages if len(failed) < len(pages) else [],
+        "; ".join(filter(None, errors)) or None,
+        any(page.away for page in failed),
     )
 
 
@@ -141,7 +137,7 @@ def _tasks(documents: Iterable[Document], settings: ReadSettings) -> Iterator[_T
             yield _Task(document, page, last=page is found[-1])
 
 
-def _read_page(client: OcrClient, task: _Task, page: Page, settings: ReadSettings) -> _Outcome:
+def _read_page(client: OcrClient, page: Page, settings: ReadSettings) -> PageResult:
     picture = None
     try:
         data = page.load()
@@ -150,11 +146,9 @@ def _read_page(client: OcrClient, task: _Task, page: Page, settings: ReadSetting
             picture = as_jpeg(data) if page.pdf else data
         result = client.read(data, **settings.options)
     except (OcrError, MissingExtra) as error:
-        number = f"page {page.number}: " if page.count > 1 else ""
-        failed = PageResult(page.number, OcrResult(()), picture, page.pdf, str(error))
         away = isinstance(error, ServerUnavailable | ServerBusy)
-        return _Outcome(task, failed, f"{number}{error}", away)
-    return _Outcome(task, PageResult(page.number, result, picture, page.pdf))
+        return PageResult(page.number, OcrResult(()), picture, page.pdf, str(error), away)
+    return PageResult(page.number, result, picture, page.pdf)
 
 
 def as_jpeg(data: bytes) -> bytes:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ppocr_converters.catalogue.archives import take_files
 from ppocr_converters.catalogue.download import check_file, download
 from ppocr_converters.catalogue.entries import Asset, FileSpec, Kind, Model, Source
-from ppocr_converters.catalogue.lock import default_lock, read_lock, record, seen
+from ppocr_converters.catalogue.lock import default_lock, read_lock, record
 from ppocr_converters.errors import FetchError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.pip import run_pip
@@ -106,12 +106,13 @@ def _fetch_asset(
             _hold_to_any(asset, known, scratch, kind)
         else:
             _take_from_first(asset, known, scratch, supply, models / DOWNLOADS)
-        new = [seen(scratch / file.name, file.name) for file in known if file.sha256 is None]
+        new = [file.name for file in known if file.sha256 is None]
+        seen = [FileSpec(n, (scratch / n).stat().st_size, sha256_file(scratch / n)) for n in new]
         target.mkdir(exist_ok=True)
         for file in asset.files:
             (scratch / file.name).replace(target / names[file.name])
-    if new:
-        record(lock, asset.name, new)
+    if seen:
+        record(lock, asset.name, seen)
     logger.info("fetched %s", asset.name)
 
 
@@ -175,16 +176,24 @@ def _take_from_first(
 def _take_from_hand(
     asset: Asset, name: str, names: Mapping[str, str], scratch: Path, supply: Supply
 ) -> None:
-    """Get the files of an asset from the folder or the wheel that a user has at hand."""
-    if supply.folder is not None:
-        own = supply.folder / name
-        _take_from_folder(own if own.is_dir() else supply.folder, names, scratch)
+    """Get the files of an asset from the folder or the wheel that a user has at hand.
+
+    In a folder they may bear either of their names.
+    """
+    if supply.folder is None:
+        assert supply.wheel is not None
+        wheels = choose_sources(asset, "wheel")
+        named = [s for s in wheels if supply.wheel.match(wheel_pattern(s.address))]
+        source = (named or wheels)[0]
+        take_files(supply.wheel, source.folder, _inside(asset.files, source), scratch)
         return
-    assert supply.wheel is not None
-    wheels = choose_sources(asset, "wheel")
-    named = [s for s in wheels if supply.wheel.match(wheel_pattern(s.address))]
-    source = (named or wheels)[0]
-    take_files(supply.wheel, source.folder, _inside(asset.files, source), scratch)
+    own = supply.folder / name
+    folder = own if own.is_dir() else supply.folder
+    for called in names:
+        found = [folder / n for n in (called, names[called]) if (folder / n).is_file()]
+        if not found:
+            raise FetchError(f"{folder} does not hold {called}")
+        shutil.copyfile(found[0], scratch / called)
 
 
 def _inside(files: Sequence[FileSpec], source: Source) -> dict[str, str]:
@@ -210,15 +219,6 @@ def _hold_to_any(asset: Asset, known: list[FileSpec], scratch: Path, kind: Kind 
         from ppocr_converters.graph.model_files import kind_at
 
         expect_kind(kind_at(scratch), kind, f"what was given as {asset.name}")
-
-
-def _take_from_folder(folder: Path, names: Mapping[str, str], scratch: Path) -> None:
-    """Copy files out of a folder, where they may bear either of their names."""
-    for name in names:
-        found = [folder / n for n in (name, names[name]) if (folder / n).is_file()]
-        if not found:
-            raise FetchError(f"{folder} does not hold {name}")
-        shutil.copyfile(found[0], scratch / name)
 
 
 def _take_from_source(

@@ -12,7 +12,7 @@ import yaml
 
 from ppocr_converters.catalogue.entries import FileSpec
 from ppocr_converters.errors import FetchError
-from ppocr_converters.files import new_file, sha256_file
+from ppocr_converters.files import new_file
 
 #: Beside the folder of the models.
 LOCK = "models.lock.yml"
@@ -46,11 +46,6 @@ def read_lock(path: Path) -> Lock:
         }
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         raise FetchError(f"{path} is not a lock file of models; mend or remove it") from error
-
-
-def seen(path: Path, name: str) -> FileSpec:
-    """What there is to record of a file."""
-    return FileSpec(name, path.stat().st_size, sha256_file(path))
 
 
 def record(path: Path, entry: str, files: list[FileSpec]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,8 +15,8 @@ from ppocr_converters.proof.tensors import compare_file, precision_of
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
 from ppocr_converters.repository.manifest import (
     Manifest,
-    made_with,
     read_manifest,
+    whole,
     write_manifest,
 )
 from ppocr_converters.repository.model_build import CompiledModel
@@ -159,7 +158,7 @@ def _recall(path: Path, inputs: Manifest) -> Manifest | None:
         ProofError: what was kept is a refusal.
     """
     known = read_manifest(path)
-    if known is None or known.get("inputs") != _whole(inputs):
+    if known is None or known.get("inputs") != whole(inputs):
         return None
     if "refused" in known:
         raise ProofError(*known["refused"])
@@ -172,10 +171,4 @@ def _keep(path: Path, inputs: Manifest, result: Manifest | ProofError) -> None:
         found: Manifest = {"refused": [result.subject, result.differences]}
     else:
         found = {"proof": result}
-    write_manifest(path, {"inputs": _whole(inputs), **found})
-
-
-def _whole(inputs: Manifest) -> Manifest:
-    """Inputs with those that every result has, as they are read back."""
-    whole: Manifest = json.loads(json.dumps({**inputs, **made_with()}))
-    return whole
+    write_manifest(path, {"inputs": whole(inputs), **found})

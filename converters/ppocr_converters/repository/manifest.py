@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.files import digest_of, new_file, new_folder, sha256_file
+from ppocr_converters.files import digest_of, new_file, new_folder, sha256_file, sha256_files
 from ppocr_converters.repository.source import STEP_PACKAGES, package_folder
 
 logger = logging.getLogger(__name__)
@@ -64,19 +64,18 @@ def code_digest() -> str:
 
 def digest_packages(folders: Mapping[str, Path]) -> str:
     """One digest of the code and data in the folders of packages, by their names."""
-    return digest_of(
-        {
-            f"{name}/{path.relative_to(folder)}": sha256_file(path)
-            for name, folder in folders.items()
-            for kind in ("*.py", "*.yml")
-            for path in sorted(folder.rglob(kind))
-        }
-    )
+    return digest_of({name: sha256_files(folder) for name, folder in folders.items()})
 
 
 def made_with() -> Manifest:
     """What every result depends on: the versions of all tools and the digest of all code."""
     return {"tools": tool_versions(), "code": code_digest()}
+
+
+def whole(inputs: Manifest) -> Manifest:
+    """The inputs of a result with what every result depends on, as they are read back."""
+    found: Manifest = json.loads(json.dumps({**inputs, **made_with()}))
+    return found
 
 
 def make_once(
@@ -93,7 +92,7 @@ def make_once(
     Returns:
         The manifest, and whether the folder had to be made.
     """
-    inputs = json.loads(json.dumps({**inputs, **made_with()}))
+    inputs = whole(inputs)
     manifest = read_manifest(folder / MANIFEST)
     if manifest is not None and _is_current(manifest, inputs, folder):
         logger.info("%s is up to date", name)

@@ -33,6 +33,7 @@ READ = [
     ([], "INPUT"),
     (["a.png", "--url", "ftp://host"], "scheme 'ftp'"),
     (["a.png", "--drop-score", "2"], "drop_score is 2.0; allowed: a number from 0 to 1"),
+    (["a.png", "--formt", "text"], "'--formt', perhaps '--format'; see `ppocr-client read -"),
     (["a.png", "--use-dilation", "yes"], "neither true nor false"),
     (["a.png", "--timeout", "0"], "'0' is not a number above 0"),
     (["a.png", "b.png", "--draw", "out.png"], "name a folder"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +29,17 @@ LONG_READER = "resize_short"
 SIZES = ("triton.det_limit_type", "triton.det_limit_side_len")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """A configuration with the defaults of its service, and what there is to say, by key."""
-
-    document: Document
-    effects: Mapping[str, str] = field(default_factory=dict)
-    warnings: Mapping[str, str] = field(default_factory=dict)
-
-
-def with_origin(document: Document, kinds: Mapping[Kind, Any]) -> Origin:
+def with_origin(
+    document: Document, kinds: Mapping[Kind, Any]
+) -> tuple[Document, dict[str, str], dict[str, str]]:
     """Settle whose arithmetic is reproduced, where the file leaves that open.
 
     Args:
         document: as read; one that is settled already stays as it is.
         kinds: what its Ops do.
+
+    Returns:
+        The configuration with the defaults of its service, and effects and warnings by key.
     """
     effects: dict[str, str] = {}
     warnings: dict[str, str] = {}
@@ -57,7 +53,7 @@ def with_origin(document: Document, kinds: Mapping[Kind, Any]) -> Origin:
         found, more = _defaults(document, kinds)
         values |= {path: one for path, one in found.items() if path not in document.written}
         warnings |= more
-    return Origin(replace(document, values=values), effects, warnings)
+    return replace(document, values=values), effects, warnings
 
 
 def _signs(document: Document) -> Iterator[tuple[str, str]]:

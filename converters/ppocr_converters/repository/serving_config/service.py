@@ -73,14 +73,12 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         ConfigError: keys contradict each other, or name what does not exist.
     """
     kinds = _kinds(document)
-    origin = with_origin(document, kinds)
-    document = origin.document
+    document, effects, told = with_origin(document, kinds)
     ops = {kind: read_op(document, op, kind) for kind, op in kinds.items()}
     _check_triton(document, ops)
     plans = {kind: plan_op(op) for kind, op in ops.items()}
     networks, unavailable = _networks(document, ops)
-    warnings = _written_without_effect(document) | dict(origin.warnings)
-    effects: dict[str, str] = dict(origin.effects)
+    warnings = _written_without_effect(document) | told
     if (missing := missing_op(ops)) is not None:
         name = document[f"triton.{missing}_model"] or DEFAULT_MODELS[missing]
         warnings[f"triton.{missing}_model"] = (
