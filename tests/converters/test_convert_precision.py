@@ -187,3 +187,19 @@ def test_a_precision_that_is_not_proven_builds_nothing(
     assert main([*arguments, "--det-precision", "fp16", *bound]) == 1
     assert "the bound is 1e-07" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_nothing_is_said_of_float32_where_a_file_is_of_another_precision() -> None:
+    from types import SimpleNamespace
+
+    from ppocr_converters.commands.build import _precision_lines
+
+    rows = [{"model": name, "kind": "KIND_CPU", "precision": ""} for name in ("det", "rec")]
+
+    def said(rec: str) -> str:
+        proofs = {"det": {"precision": "fp32"}, "rec": {"precision": rec}}
+        built = SimpleNamespace(manifest={"summary": rows}, proofs=proofs)
+        return "".join(_precision_lines(built))  # type: ignore[arg-type]
+
+    assert "computes in float32" in said("fp32")
+    assert said("int8") == ""

@@ -153,11 +153,13 @@ def _precision_lines(built: Built) -> list[str]:
     rows = {row["model"]: row for row in built.manifest["summary"]}
     if any(rows[name]["kind"] != "KIND_CPU" or rows[name]["precision"] for name in ("det", "rec")):
         return []
+    if any(built.proofs[name]["precision"] != "fp32" for name in ("det", "rec")):
+        return []
     if why := no_bfloat16():
         return [
             f"computes in float32; --fast (bfloat16) is not possible here: {why}",
             "--precision int8 takes about a sixth less processor time, and now and then another "
-            "text, where its proof holds: for the set small it does, for v4 it does not",
+            "text, where its proof holds",
         ]
     return [
         "computes in float32; --fast (bfloat16) is possible here: about 1.8 times the speed for "
