@@ -45,7 +45,7 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
 def test_calls_suit_the_engine_unless_they_are_merged_or_told(
     networks: Networks, tmp_path: Path
 ) -> None:
-    def calls(name: str, **changes: ModelPlan) -> tuple[str, int]:
+    def calls(name: str, **changes: ModelPlan) -> tuple[int, int]:
         """The first width that follows 96, and the lines in a call."""
         profile = load_profile(name, cores=2)
         plan = replace(profile, models={**profile.models, **changes})

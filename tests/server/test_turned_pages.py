@@ -19,7 +19,7 @@ from ppocr_client.results import OcrResult
 from ppocr_converters.pictures.render import render_page
 from ppocr_converters.pictures.render_layouts import render_layout
 from ppocr_pipeline.order.slope import upright_points
-from ppocr_pipeline.orientation.find import SAMPLE
+from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
 
 pytestmark = pytest.mark.server
 PAGES: dict[str, Callable[[], Any]] = {
@@ -89,10 +89,12 @@ def test_words_of_a_turned_page_stand_where_they_are_written(client: OcrClient, 
 def test_few_lines_of_an_upright_page_are_asked(client: OcrClient, grpc: Any, name: str) -> None:
     data = png(PAGES[name]().image)
     before = asked(grpc)
-    lines = client.read(data)
-    assert 0 < asked(grpc) - before <= SAMPLE
+    lines = client.read(data, drop_score=0)
+    doubtful = sum(line.score < DOUBTFUL for line in lines.lines)  # one may lie upside down
+    assert doubtful <= 1
+    assert 0 < asked(grpc) - before <= SAMPLE + doubtful
     before = asked(grpc)
-    assert client.read(data, orientation="off") == lines
+    assert client.read(data, orientation="off", drop_score=0) == lines
     assert asked(grpc) == before
     client.read(data, use_angle_cls=True)
     assert asked(grpc) - before >= len(lines.lines)

@@ -58,7 +58,8 @@ def test_answers_come_in_the_order_of_the_calls_whichever_is_ready_first(
 def test_after_an_error_no_call_is_begun_and_none_goes_on(
     callers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended, made = [], []
+    ended: list[int] = []
+    made: list[int] = []
 
     def answer(call: Request) -> InferenceResponse:
         if call.inputs["CROPS"].shape[2] == 16:

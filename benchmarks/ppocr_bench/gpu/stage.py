@@ -19,6 +19,7 @@ from ppocr_bench.machine import describe
 from ppocr_bench.pictures import read_picture
 from ppocr_engine.session import import_engine
 from ppocr_server.tritonserver.locate import find_tritonserver
+from ppocr_server.tritonserver.process_guard import SHARED_MEMORY
 
 
 def main(stage: str, bundle: Path, out: Path) -> None:
@@ -51,7 +52,7 @@ def machine() -> dict[str, Any]:
         "onnxruntime": runtime.__version__,
         "providers": runtime.get_available_providers(),
         "tritonserver": str(find_tritonserver().binary),
-        "shm_free_mib": shutil.disk_usage("/dev/shm").free >> 20,
+        "shm_free_mib": shutil.disk_usage(SHARED_MEMORY).free >> 20,
     }
     if tool := shutil.which("nvidia-smi"):
         done = subprocess.run([tool], capture_output=True, text=True, timeout=20, check=False)

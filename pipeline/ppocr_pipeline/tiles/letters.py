@@ -46,7 +46,10 @@ def small_letters(pixels: np.ndarray, highest: float, fewest: int) -> float | No
 
 def _spots(mask: np.ndarray, highest: float) -> np.ndarray:
     """Left, top, width and height of what may be letters: int32 [N, 4]."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    # OpenCV's default algorithm takes half as long again.
+    _, _, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        mask, 8, cv2.CV_32S, cv2.CCL_GRANA
+    )
     width, height, area = stats[1:, 2], stats[1:, 3], stats[1:, 4]
     longer = np.maximum(width, height)
     shorter = np.minimum(width, height)

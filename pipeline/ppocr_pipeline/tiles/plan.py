@@ -21,7 +21,7 @@ SMALL, GOAL = 6.5, 9.0
 # their ends: they are shown at EASY where that costs no more than a square page.
 NEAR, EASY = 14.0, 18.0
 PAGE, WORDS = 24, 8  # letters that make tiles worth their cost, and a larger picture
-LARGEST, WORTH = 2.0, 1.1  # times its size; times the size at which it would be shown otherwise
+LARGEST, WORTH = 2.0, 1.3  # times its size; times the size at which it would be shown otherwise
 STRIP, MARGIN = 64, 32
 LOOKED_FROM = 1.5  # a picture that is squeezed less has no letters that would be lost by it
 SMALLEST_SIDE = 256  # of tiles: OVERLAP is spent on each
@@ -79,9 +79,12 @@ def plan_det(pixels: np.ndarray, options: Mapping[str, Any], limits: Limits) -> 
         scale = min(1.0, GOAL / letters)
         larger = _fitting(picture, scale, min(scale, SMALL / letters), side, limits, margin)
         return larger or replace(whole, too_small=True)
-    if squeezed or margin or (letters := small_letters(pixels, NEAR * factor, WORDS)) is None:
+    largest = min(LARGEST, side / (height * width) ** 0.5)
+    if squeezed or margin or largest * factor < WORTH:
         return whole
-    scale = min(LARGEST, EASY / letters, side / (height * width) ** 0.5)
+    if (letters := small_letters(pixels, NEAR * factor, WORDS)) is None:
+        return whole
+    scale = min(largest, EASY / letters)
     larger = _fitting(picture, scale, scale, side, limits) if scale * factor >= WORTH else None
     return larger or whole
 
