@@ -77,7 +77,7 @@ clean: ## remove what was built, keep the environment
 $(DEMO): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
 		{ echo "Python 3.10, 3.11 or 3.12 is needed; got $$($(PYTHON) --version); run make PYTHON=python3.12" >&2; exit 1; }
-	@echo "== the first run downloads 81 packages (463 MB, 1.7 GB on disk) into $(VENV) and the models (16 MB); about two minutes on two quiet cores beside the download"
+	@echo "== the first run downloads 81 packages (463 MB, 1.7 GB on disk) into $(VENV) and the models (18 MB); about two minutes on two quiet cores beside the download"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -e '.[demo]'
 	@touch $@

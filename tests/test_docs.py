@@ -71,6 +71,16 @@ def test_chinese_text_has_full_width_punctuation(page: Path) -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem.endswith("_CN")], ids=name)
+def test_tables_of_both_languages_name_the_same_things_row_by_row(page: Path) -> None:
+    def rows(page: Path) -> list[set[str]]:
+        """What stands as code in each row of the page's tables."""
+        table_rows = re.findall(r"^\|.*$", FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
+        return [{span[0] for span in CODE.finditer(row)} for row in table_rows]
+
+    assert rows(page) == rows(page.with_name(f"{page.stem.removesuffix('_CN')}.md"))
+
+
 def test_the_index_names_every_page() -> None:
     for index in (ROOT / "docs" / "index.md", ROOT / "docs" / "index_CN.md"):
         linked = {(index.parent / link).resolve() for link in LINK.findall(prose(index))}

@@ -200,7 +200,7 @@ def test_every_command_says_its_version(command: str) -> None:
 def test_a_second_build_says_for_whom_it_waits(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    program = "from ppocr_converters.files import new_file, only_one\nimport sys, pathlib\n"
+    program = "from ppocr_converters.files import only_one\nimport sys, pathlib\n"
     program += "with only_one(pathlib.Path(sys.argv[1])): print(flush=True); sys.stdin.read(1)"
     command = [sys.executable, "-c", program, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:

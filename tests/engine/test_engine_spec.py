@@ -17,7 +17,7 @@ from google.protobuf import text_format
 from server_unit.tiny_models import plus_one
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from ppocr_engine.config_pbtxt import format_config
+from ppocr_engine.config_pbtxt import format_config, read_config
 from ppocr_engine.environment import disable_telemetry
 from ppocr_engine.errors import EngineError
 from ppocr_engine.spec import ENGINES, OPENVINO_BF16, Accelerator, EngineSpec, engine_named
@@ -150,3 +150,10 @@ def test_telemetry_is_off_whatever_the_environment_said() -> None:
     environment = {"ORT_DISABLE_TELEMETRY": "0", "PATH": "/bin"}
     disable_telemetry(environment)
     assert environment == {"ORT_DISABLE_TELEMETRY": "1", "PATH": "/bin"}
+
+
+def test_a_broken_configuration_names_its_line(tmp_path: Path) -> None:
+    broken = tmp_path / "config.pbtxt"
+    broken.write_text('name: "x"\nno_such_field: 1\n')
+    with pytest.raises(EngineError, match=r"config\.pbtxt is not a valid .*line 2"):
+        read_config(broken)

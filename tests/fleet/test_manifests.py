@@ -229,6 +229,8 @@ def test_the_gateway_is_reached_unless_it_is_left_out(program: Program, wanted: 
     )
     scraped = [endpoint["port"] for endpoint in monitor["endpoints"]]
     assert scraped == ["metrics", *(["gateway"] if wanted else [])]
+    names = [endpoint.get("relabelings", []) for endpoint in monitor["endpoints"]]
+    assert names == [[], *([[{"targetLabel": "job", "replacement": "gateway"}]] if wanted else [])]
     assert [rule["port"] for rule in policy["ingress"][-1]["ports"]] == scraped
 
 

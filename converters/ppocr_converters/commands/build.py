@@ -158,12 +158,12 @@ def _precision_lines(built: Built) -> list[str]:
     if why := no_bfloat16():
         return [
             f"computes in float32; --fast (bfloat16) is not possible here: {why}",
-            "--precision int8 takes about a sixth less processor time, and now and then another "
-            "text, where its proof holds",
+            "--precision int8 takes less processor time, and now and then gives another text; its "
+            "proof bounds this",
         ]
     return [
-        "computes in float32; --fast (bfloat16) is possible here: about 1.8 times the speed for "
-        "det and 2.8 times for rec, and now and then another text or space, within proven bounds"
+        "computes in float32; --fast (bfloat16) is possible here: it takes less processor time, "
+        "and now and then gives another text or space, within proven bounds"
     ]
 
 

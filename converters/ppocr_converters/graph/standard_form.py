@@ -128,7 +128,7 @@ def _lifted(network: ModelProto) -> tuple[ModelProto, list[str]]:
         reason = str(error).strip().splitlines()[-1]
         raise ModelError(
             f"it is written in opset {before}, which cannot be brought to {LIFTED_TO}: {reason}; "
-            f"convert it again with --opset {LIFTED_TO}"
+            f"export it again with opset {LIFTED_TO}"
         ) from error
     helper.set_model_props(lifted, metadata(network))
     return lifted, [f"opset {before} becomes {LIFTED_TO}"]

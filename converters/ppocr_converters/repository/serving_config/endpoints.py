@@ -27,7 +27,7 @@ class Endpoints:
         max_message_bytes: of one request.
         max_picture_bytes: of one encoded picture.
         tracer_interval_s: seconds between two blocks of statistics, None for none.
-        profile: whether a timeline is collected.
+        profile: whether Triton writes traces.
     """
 
     name: str
