@@ -78,11 +78,11 @@ def blank() -> Picture:
     return Picture("blank.png", cv2.imencode(".png", pixels)[1].tobytes(), ())
 
 
-def rendered(seed: int, count: int, lines: int = 20) -> list[Picture]:
-    """Rendered pages of so many lines: one of each seed from `seed` on."""
+def rendered(seed: int, count: int) -> list[Picture]:
+    """So many rendered pages: one of each seed from `seed` on."""
     return [
         Picture(page.name, encode_page(page), page.lines, "pages")
-        for page in render_pages(seed, count, lines)
+        for page in render_pages(seed, count)
     ]
 
 

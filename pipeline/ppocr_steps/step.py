@@ -14,7 +14,7 @@ class Step:
     """A step of the pipeline, as Triton runs it. A subclass has `initialize` and `answer`."""
 
     def count(self, *families: Family) -> None:
-        """Make the counters of the step; `initialize` does it first."""
+        """Make the counters of the step, and what else every step has; `initialize` calls it."""
         self.counters = Counters(*families, REJECTED)
         self.refusals = Refusals(self.counters)
         self.departures = Departures()

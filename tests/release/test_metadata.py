@@ -11,6 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from release.project import PROJECT, ROOT
 
+from ppocr_bench.gpu.runtime import PACKAGES
+
 EXTRAS = PROJECT["optional-dependencies"]
 #: What only those who change or release the project install.
 TOOLS = {"dev", "fuzz", "release"}
@@ -39,6 +41,13 @@ def test_there_is_one_version() -> None:
 def test_the_client_needs_numpy_and_tritonclient_alone() -> None:
     names = {Requirement(text).name for text in PROJECT["dependencies"]}
     assert names == {"numpy", "tritonclient"}
+
+
+def test_serve_and_bench_install_what_a_bundle_without_a_runtime_needs() -> None:
+    extras = ("serve", "endpoint", "steps", "bench", "draw")
+    texts = [*PROJECT["dependencies"], *(text for name in extras for text in EXTRAS[name])]
+    names = {Requirement(text).name for text in texts} | {"packaging"}  # onnxruntime asks for it
+    assert {Requirement(text).name for text in PACKAGES} <= names
 
 
 @pytest.mark.parametrize("text", sorted(RUNTIME))
