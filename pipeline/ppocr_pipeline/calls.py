@@ -1,7 +1,7 @@
 """Calls of networks, made by whoever runs the code that yields them.
 
-A generator yields calls and is sent their answers, so that a Triton step can make them
-asynchronously and `Pipeline` one after the other, with the same code.
+A generator yields calls and is sent their answers, so that a Triton step can make several at a
+time and `Pipeline` one after the other, with the same code.
 """
 
 from __future__ import annotations

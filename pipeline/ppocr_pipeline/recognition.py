@@ -160,7 +160,10 @@ class Lines:
 
 
 def line_warnings(
-    boxes: np.ndarray, batches: Sequence[Batch], plan: RecognitionPlan, reference: str
+    boxes: np.ndarray,
+    batches: Sequence[Batch],
+    plan: RecognitionPlan,
+    options: Mapping[str, Any],
 ) -> list[str]:
     """What is likely to be read wrongly because of the widths at which lines are read.
 
@@ -168,9 +171,10 @@ def line_warnings(
         boxes: float32 [N, 4, 2].
         batches: of these boxes, see `RecognitionPlan.batches`.
         plan: that made the batches.
-        reference: of the options.
+        options: all of them, see `parse_options`.
     """
-    sizes = [crop_size(size) for size in box_sizes(boxes, reference)]
+    cut_out = with_margin(boxes, options)
+    sizes = [crop_size(size) for size in box_sizes(cut_out, options["reference"])]
     factors = [
         natural_width(sizes[index], plan.height) / batch.width
         for batch in batches

@@ -69,34 +69,50 @@ class Callers:
         Raises:
             StepError: see `call`; no further call is begun, and none goes on.
         """
-        left, taking = enumerate(calls), Lock()
-        answers: dict[int, Answer] = {}
-        helpers: list[Future[None]] = []
-
-        def make_calls() -> None:
-            nonlocal left
-            while True:
-                with taking:
-                    number, one = next(left, (0, None))
-                    if one is None:
-                        return
-                    if len(helpers) < self._others:
-                        helpers.append(self._pool.submit(make_calls))
-                try:
-                    answers[number] = call(caller, one.network, OUTPUTS, one.feeds)
-                except BaseException:
-                    with taking:
-                        left = enumerate(())
-                    raise
-
+        shared = _SharedCalls(self._pool, self._others, caller, calls)
+        shared.make()
+        wait(shared.helpers)
         try:
-            make_calls()
+            if shared.errors:
+                raise shared.errors[0]
         finally:
-            wait(helpers)
-        for helper in helpers:
-            helper.result()
-        return [answers[number] for number in range(len(answers))]
+            # Their frames refer to them: until a garbage collection they would keep the request,
+            # and what it holds of the server's shared memory.
+            shared.errors.clear()
+        return [shared.answers[number] for number in range(len(shared.answers))]
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown()
+
+
+class _SharedCalls:
+    """The calls of one picture, each made by whichever thread is free."""
+
+    def __init__(
+        self, pool: ThreadPoolExecutor, most_helpers: int, caller: Any, calls: Iterable[Call]
+    ) -> None:
+        self._pool, self._most_helpers = pool, most_helpers
+        self._caller, self._left, self._taking = caller, enumerate(calls), Lock()
+        self.answers: dict[int, Answer] = {}  # by the number of the call
+        self.errors: list[BaseException] = []
+        self.helpers: list[Future[None]] = []
+
+    def make(self) -> None:
+        """Make calls until none is left; an error leaves none."""
+        try:
+            while taken := self._take():
+                number, one = taken
+                self.answers[number] = call(self._caller, one.network, OUTPUTS, one.feeds)
+        except BaseException as error:  # noqa: BLE001 - the thread that asks raises it
+            with self._taking:
+                self._left = enumerate(())
+                self.errors.append(error)
+
+    def _take(self) -> tuple[int, Call] | None:
+        """The next call; while there is one, another thread is asked to help."""
+        with self._taking:
+            taken = next(self._left, None)
+            if taken is not None and len(self.helpers) < self._most_helpers:
+                self.helpers.append(self._pool.submit(self.make))
+        return taken

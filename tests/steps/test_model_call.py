@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from steps.alone import of_network, steps_alone
+from steps.alone import ask, of_network, steps_alone
 from steps.python_backend import Call as Request
 from steps.python_backend import InferenceResponse, TritonError
+from steps.python_backend import Request as Sent
 
 from ppocr_pipeline.calls import Call
 
@@ -89,3 +92,29 @@ def test_an_error_while_a_call_is_made_ready_is_raised(
     request = Request(inputs=[], requested_output_names=[], model_name="")
     with pytest.raises(ValueError, match="too wide"):
         callers.answers(request, unready())
+
+
+def out_of_memory(_: Request) -> InferenceResponse:
+    return InferenceResponse(error=TritonError("no memory", 1))
+
+
+@pytest.mark.parametrize("callee", [of_network, out_of_memory])
+def test_nothing_of_a_request_is_kept_until_a_garbage_collection(
+    monkeypatch: pytest.MonkeyPatch, callee: Callable[[Request], InferenceResponse]
+) -> None:
+    left, top = np.full((6, 1), 10), np.arange(10, 250, 40)[:, None]
+    corners = [(left, top), (left + 90, top), (left + 90, top + 30), (left, top + 30)]
+    boxes = np.stack([np.hstack(corner) for corner in corners], axis=1).astype(np.float32)
+    with steps_alone() as load:
+        monkeypatch.setattr(Request, "callee", callee)
+        model = load("recognize")
+        request = Sent(["TEXTS"], PIXELS=np.zeros((300, 300, 3), np.uint8), BOXES=boxes)
+        kept = weakref.ref(request)
+        gc.disable()
+        try:
+            (answer,) = ask(model, request)
+            assert answer.has_error() == (callee is out_of_memory)
+            del request, answer
+            assert kept() is None
+        finally:
+            gc.enable()

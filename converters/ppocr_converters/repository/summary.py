@@ -70,7 +70,7 @@ def summarise(configs: Configs, file_bytes: Mapping[str, int]) -> list[Served]:
     return [_row(config, networks.get(name)) for name, config in configs.items()]
 
 
-def _row(config: Any, network_mib: int | None) -> Served:
+def _row(config: Any, of_network: int | None) -> Served:
     spec, groups = EngineSpec.read(config), config.instance_group
     gpu = any(group.kind == KIND_GPU for group in groups)
     step_mib = STEP_MIB if groups else 0
@@ -82,7 +82,7 @@ def _row(config: Any, network_mib: int | None) -> Served:
         instances=sum(group.count * max(1, len(group.gpus)) for group in groups),
         precision="" if spec is None or spec.precision == "fp32" else spec.precision,
         threads=1 if spec is None else max(1, spec.threads),
-        memory_mib=step_mib if network_mib is None else None if gpu else network_mib,
+        memory_mib=step_mib if of_network is None else None if gpu else of_network,
         shared_mib=SHARED_MIB if groups else 0,
     )
 

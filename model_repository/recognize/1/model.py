@@ -77,7 +77,7 @@ class TritonPythonModel(Step):
             raise ValueError(f"BOX_SCORES has {len(box_scores)} entries for {len(boxes)} BOXES")
         page = self.read(request, pixels, boxes, batches, options)
         warned = triton_io.optional_tensor(request, "WARNINGS")
-        said = line_warnings(boxes, page.batches, self.plan, options["reference"])
+        said = line_warnings(boxes, page.batches, self.plan, options)
         warnings = triton_io.texts(said)
         sure = sure_lines(page.scores, options)
         self.counters.add(PICTURES, 1)

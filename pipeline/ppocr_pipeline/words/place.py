@@ -114,8 +114,9 @@ def lay_words(
         float(np.linalg.norm(corners[1] - corners[0]))
         for corners in (begun, begun if cut_out is None else np.roll(cut_out, -turns, axis=0))
     )
+    grown = cut / length if length else 1.0  # a triangle has a side without length
     shares = np.stack([word.box for word in words]).reshape(-1, 1, 2)
-    shares[..., 0] = np.clip((shares[..., 0] - 0.5) * (cut / length) + 0.5, 0, 1)
+    shares[..., 0] = np.clip((shares[..., 0] - 0.5) * grown + 0.5, 0, 1)
     crop = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
     boxes = cv2.perspectiveTransform(shares, cv2.getPerspectiveTransform(crop, begun))
     inside = np.clip(boxes.reshape(-1, 4, 2), box.min(axis=0), box.max(axis=0))

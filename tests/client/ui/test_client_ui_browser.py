@@ -306,7 +306,7 @@ def warnings() -> list[str]:
     options, plan, limits = parse_options({}), RecognitionPlan(48, (320,), 1), Limits()
     sizes = ((120, 3600), (48, 992))
     boxes = whole_picture(np.zeros((48, 9000, 3), np.uint8))
-    of_lines = line_warnings(boxes, plan.batches(boxes, options, limits), plan, "paddleocr")
+    of_lines = line_warnings(boxes, plan.batches(boxes, options, limits), plan, options)
     pictures = [np.zeros((*size, 3), np.uint8) for size in sizes]
     plans = [plan_det(one, parse_options({"det_limit_type": "max"}), limits) for one in pictures]
     return [

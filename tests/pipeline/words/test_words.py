@@ -124,6 +124,13 @@ def test_a_word_of_a_crop_with_a_margin_lies_in_the_box(turns: int) -> None:
     assert np.allclose(laid.box, half.box, atol=1e-4)
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_word_of_a_triangle_lies_in_it(turns: int) -> None:
+    triangle = np.array([[10, 20], [10, 20], [50, 60], [10, 60]], np.float32)
+    (laid,) = lay_words([QUARTER], triangle, turns, triangle)
+    assert ((laid.box >= (10, 20)) & (laid.box <= (50, 60))).all()
+
+
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_crop_without_ink_has_words_all_the_same(value: int) -> None:
     crop = np.full((48, 64, 3), value, np.uint8)

@@ -9,8 +9,6 @@ from ppocr_client.documents.reading import DocumentResult, PageResult
 from ppocr_client.exports.writers import FORMATS as WRITERS
 from ppocr_server.gateway.failures import Failure
 
-UTF8 = "; charset=utf-8"
-
 
 class Format(NamedTuple):
     """A format: its media type, and whether it takes several files and failed pages."""
