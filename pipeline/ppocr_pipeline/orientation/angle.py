@@ -72,12 +72,13 @@ def columns_side_by_side(crop: np.ndarray, letters: int) -> np.ndarray:
 
     Args:
         crop: uint8 [h, w, 3], the column turned by 90 degrees counterclockwise.
-        letters: into how many equal parts it is cut.
+        letters: into how many equal parts it is cut, if it has so many columns of pixels.
     """
-    edges = np.linspace(0, crop.shape[1], letters + 1).round().astype(int)
+    parts = min(letters, crop.shape[1])
+    edges = np.linspace(0, crop.shape[1], parts + 1).round().astype(int)
     width = int(np.diff(edges).min())
-    parts = [np.rot90(crop[:, start : start + width], -1) for start in edges[:-1]]
-    return np.concatenate(parts, axis=1)
+    turned = [np.rot90(crop[:, start : start + width], -1) for start in edges[:-1]]
+    return np.concatenate(turned, axis=1)
 
 
 def is_vertical(lines: Sequence[str], columns: Sequence[str]) -> bool:

@@ -110,6 +110,13 @@ def test_letters_of_a_column_are_put_side_by_side() -> None:
     assert np.array_equal(line, np.concatenate(letters, axis=1))
 
 
+@pytest.mark.parametrize("columns", [1, 4, 7])
+def test_a_column_of_more_letters_than_pixels_is_cut_into_pixels(columns: int) -> None:
+    crop = np.arange(columns * 6, dtype=np.uint8).reshape(2, columns, 3)
+    line = columns_side_by_side(crop, 40)
+    assert np.array_equal(line, np.concatenate([*np.rot90(crop, -1)[:, None]], axis=1))
+
+
 def test_only_cjk_text_is_vertical_writing() -> None:
     assert is_vertical(["春天的公园", "孩子们"], ["春天的园", "孩子门"])
     assert not is_vertical(["春天的公园", "孩子们"], ["一十二", "二"])
