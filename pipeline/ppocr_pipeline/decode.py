@@ -88,7 +88,7 @@ def decode(data: bytes, header: Header) -> np.ndarray | None:
     if header.format == "PNG":
         ended = png.check_data(data)
         data = data if ended and not header.animated else png.still(data)
-    # A scan is searched for its end once: it is most of the file.
+    # Listed once for all that follows: a scan, most of the file, is searched for its end.
     parts = list(segments(data)) if header.format == "JPEG" else []
     encoded = jpeg_data.with_end(data, parts) if parts else data
     try:
