@@ -6,7 +6,6 @@ import io
 import itertools
 import os
 import re
-import runpy
 import shlex
 import subprocess
 import sys
@@ -46,18 +45,18 @@ def served(code: str, server) -> str:
 def run_code(language: str, code: str, folder: Path, server) -> str:
     """What an example prints.
 
-    Those in Python and plain commands run in this process, since a new one takes long to start.
+    Plain commands run in this process, since a new one takes long to start. Those in Python have
+    one of their own, as with their user: event loops and threads of gRPC end with it.
     """
     code = served(code, server)
     file = folder / f"example.{SUFFIXES[language]}"
     file.write_text(code, encoding="utf-8")
     if language == "javascript":
         return _run(["node", file.name], folder)
+    if language == "python":
+        return _run([sys.executable, file.name], folder)
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
         patch.chdir(folder)
-        if language == "python":
-            runpy.run_path(file.name, run_name="__main__")
-            return printed.getvalue()
         for plain, lines in itertools.groupby(code.splitlines(), COMMAND.fullmatch):
             if plain:
                 assert [main(shlex.split(line)[1:]) for line in lines] == [0]

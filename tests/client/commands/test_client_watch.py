@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -98,7 +97,7 @@ def test_ctrl_c_ends_it_also_when_the_interrupt_is_lost(tmp_path, monkeypatch):
         calls.append("found")
         assert len(calls) == 1
         with contextlib.suppress(KeyboardInterrupt):  # as in the callback of a weak reference
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return {}
 
     calls: list[str] = []
