@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,6 @@ import pytest
 from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
 
 from ppocr_client.cli import main
-from ppocr_client.commands import watch
 from ppocr_client.documents.arrivals import ArrivalTracker, FileState
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
@@ -92,20 +92,28 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
         yield started
 
 
-def test_ctrl_c_ends_it_also_when_the_interrupt_is_lost(tmp_path, monkeypatch):
-    def lost(_) -> dict:
-        calls.append("found")
-        assert len(calls) == 1
-        with contextlib.suppress(KeyboardInterrupt):  # as in the callback of a weak reference
-            signal.raise_signal(signal.SIGINT)
-        return {}
+LOST = """
+import contextlib, signal, sys
+from ppocr_client.cli import main
+from ppocr_client.commands import watch
 
-    calls: list[str] = []
-    monkeypatch.setattr(watch, "_found", lost)
-    before = signal.getsignal(signal.SIGINT)
-    order = ["watch", str(tmp_path), "--out", str(tmp_path / "out"), "--settle", "0.01"]
-    assert main([*order, "--url", "grpc://127.0.0.1:1"]) == 0
-    assert signal.getsignal(signal.SIGINT) is before
+def lost(_):
+    with contextlib.suppress(KeyboardInterrupt):  # as in the callback of a weak reference
+        signal.raise_signal(signal.SIGINT)
+    watch._found = None  # is not called again
+    return {}
+
+watch._found = lost
+before = signal.getsignal(signal.SIGINT)
+status = main(["watch", sys.argv[1], "--out", sys.argv[2], "--url", "grpc://127.0.0.1:1"])
+print(status, signal.getsignal(signal.SIGINT) is before)
+"""
+
+
+def test_ctrl_c_ends_it_also_when_the_interrupt_is_lost(tmp_path):
+    command = [sys.executable, "-c", LOST, str(tmp_path), str(tmp_path / "out")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "0 True\n"), ended.stderr
 
 
 def eventually(condition: Callable[[], bool], watch: Watch) -> None:
