@@ -48,7 +48,7 @@ class Callers:
     """Threads that call networks.
 
     `async_exec` would start an event loop and threads of its own for every request, and wake the
-    loop for every answer: a sixth of what this step took for a sparse picture.
+    loop for every answer.
     """
 
     def __init__(self, at_a_time: int = CALLS) -> None:

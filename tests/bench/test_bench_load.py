@@ -129,7 +129,7 @@ def test_a_process_is_watched_until_it_is_gone() -> None:
         kept = b"x" * (32 << 20)
         time.sleep(0.3)
         assert 0 < watch.cpu_seconds() < time.process_time()
-    assert watch.held["memory_mib"] > before + len(kept) / 2**21 > 10
+    assert watch.held["memory_mib"] > before + len(kept) / 2**21
     assert watch.held.keys() == {"memory_mib"}  # there are no metrics to ask for GPUs
     with pytest.raises(BenchError, match="process 4194999 is not there"), Watch(4194999):
         pass

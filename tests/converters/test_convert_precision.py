@@ -192,14 +192,14 @@ def test_a_precision_that_is_not_proven_builds_nothing(
 def test_nothing_is_said_of_float32_where_a_file_is_of_another_precision() -> None:
     from types import SimpleNamespace
 
-    from ppocr_converters.commands.build import _precision_lines
+    from ppocr_converters.commands.build import precision_lines
 
     rows = [{"model": name, "kind": "KIND_CPU", "precision": ""} for name in ("det", "rec")]
 
     def said(rec: str) -> str:
         proofs = {"det": {"precision": "fp32"}, "rec": {"precision": rec}}
         built = SimpleNamespace(manifest={"summary": rows}, proofs=proofs)
-        return "".join(_precision_lines(built))  # type: ignore[arg-type]
+        return "".join(precision_lines(built))  # type: ignore[arg-type]
 
     assert "computes in float32" in said("fp32")
     assert said("int8") == ""

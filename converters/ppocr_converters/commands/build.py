@@ -134,7 +134,7 @@ def run_build(arguments: argparse.Namespace) -> None:
         f"memory; lines in {len(widths)} widths from {widths[0]} to {widths[-1]} pixels"
     )
     lines += [f"  {proof_line(name, proof)}" for name, proof in proofs.items()]
-    lines += [f"  {line}" for line in _precision_lines(built)]
+    lines += [f"  {line}" for line in precision_lines(built)]
     show(arguments, facts, "\n".join(lines))
 
 
@@ -146,7 +146,7 @@ def _summary_line(row: dict[str, Any]) -> str:
     return line.rstrip()
 
 
-def _precision_lines(built: Built) -> list[str]:
+def precision_lines(built: Built) -> list[str]:
     """What bfloat16 or int8 would give and cost, where the networks run on a CPU in float32."""
     from ppocr_converters.repository.build_checks import no_bfloat16
 

@@ -43,7 +43,7 @@ async def fetched(url: str, prefixes: Sequence[str], max_bytes: int) -> bytes:
             f"the file is an address; allowed: base64 text, and {allowed}; send the file itself, "
             "or start the gateway with --allow-url-prefix",
         )
-    import aiohttp  # a sixth of what the gateway loads, and few requests name an address
+    import aiohttp  # slow to load, and few requests name an address
 
     limit = aiohttp.ClientTimeout(total=CALL.get().seconds_left(FETCH_SECONDS))
     try:
