@@ -206,4 +206,9 @@ def nearest(name: str, pattern: str, path: str) -> str:
         return f"did you mean {start}{near[0]}?"
     if near := difflib.get_close_matches(name, elsewhere, n=1):
         return f"did you mean {elsewhere[near[0]]}?"
-    return f"allowed here: {', '.join(here)}"
+    return f"allowed here: {names(pattern)}"
+
+
+def names(pattern: str) -> str:
+    """The names that may stand below a path, for a message."""
+    return ", ".join(children(pattern))
