@@ -60,7 +60,11 @@ def test_calls_suit_the_engine_unless_they_are_merged_or_told(
     assert calls("cpu-openvino") == (128, 4, "3")
     merging = Batching(preferred_sizes=(8,))
     rec = {name: load_profile(name, cores=2).models["rec"] for name in ("cpu", "cpu-openvino")}
-    assert calls("cpu", rec=replace(rec["cpu"], batching=merging, max_batch_size=8)) == (128, 1, None)
+    assert calls("cpu", rec=replace(rec["cpu"], batching=merging, max_batch_size=8)) == (
+        128,
+        1,
+        None,
+    )
     openvino = replace(rec["cpu-openvino"], batching=merging)
     assert calls("cpu-openvino", rec=openvino) == (128, 4, "3")  # merges nothing
     recognize = load_profile("cpu-openvino", cores=2).models["recognize"]

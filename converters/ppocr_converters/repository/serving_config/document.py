@@ -80,9 +80,9 @@ def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Do
     try:
         data = _Loader(text).get_single_data()
     except yaml.constructor.ConstructorError as error:
-        raise ConfigError(f"not taken: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"not taken: {_one_line(error)}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"not YAML: {_one_line(error)}") from error
     except RecursionError as error:
         raise ConfigError("not a configuration: nested without end") from error
     found = dict(_walk({} if data is None else data, "", ""))
@@ -92,6 +92,10 @@ def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Do
     values = {path: key.parse(found.get(path), path) for path, key in keys.items()}
     written = frozenset(path for path in keys if found.get(path) is not None)
     return Document(folder, ops, values, written)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    return " ".join(str(error).split()).replace('in "<unicode string>", ', "at ")
 
 
 def expand(ops: tuple[str, ...]) -> Iterator[tuple[str, Key]]:
