@@ -42,7 +42,7 @@ def test_the_old_example_is_explained_in_numbers() -> None:
     assert rows[f"{local}.devices"].becomes == "rec: 3 on the CPU"
     assert rows["rpc_port"].becomes == "gRPC endpoint on port 18090"
     noted = {key for key, row in rows.items() if row.note}
-    assert noted == {"dag.is_thread_op"}
+    assert noted == {"dag.is_thread_op", "dag.tracer.interval_s"}
 
 
 def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
