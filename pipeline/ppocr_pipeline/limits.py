@@ -21,6 +21,21 @@ LOWEST = {
     "max_parameter_length": 32,
 }
 
+#: What the sender of a request can do about a limit that refused it.
+ADVICE = {
+    "max_image_bytes": "send a smaller file",
+    "max_image_pixels": "send a smaller picture",
+    "max_image_side": "scale it down, or send it in parts",
+    "max_image_aspect": "send it in parts",
+    "max_image_scans": "save it as a baseline JPEG",
+    "max_det_pixels": "lower det_limit_side_len or use det_limit_type max",
+    "max_lines": "send fewer boxes in each request",
+    "max_crop_pixels": "send fewer or smaller boxes in each request",
+    "max_rec_columns": "send the picture in parts",
+    "max_parameters": "send fewer",
+    "max_parameter_length": "send a shorter one",
+}
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -118,6 +133,6 @@ def check_parameters(values: Mapping[str, Any], limits: Limits) -> None:
                 raise ValueError(exceeded(what, "max_parameter_length", allowed))
 
 
-def exceeded(what: str, name: str, allowed: int, advice: str = "") -> str:
+def exceeded(what: str, name: str, allowed: int) -> str:
     """The message for a request that is beyond a limit: what was got, the limit, what to do."""
-    return f"{what}; allowed: {name} {allowed}" + (f"; {advice}" if advice else "")
+    return f"{what}; allowed: {name} {allowed}; {ADVICE[name]}"

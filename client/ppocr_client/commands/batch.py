@@ -182,6 +182,7 @@ def _report(args: argparse.Namespace, outcome: Outcome) -> int:
         log(f"and {outcome.failed - len(outcome.failures)} more, whose rows say status failed")
     if outcome.failed:
         log(f"{outcome.failed} of {outcome.inputs} failed")
+    log(f"{outcome.ok} of {outcome.inputs} were read into {args.out}")
     if outcome.stopped is not None:
         log(f"{outcome.stopped}; --resume goes on from here")
     if args.json:
@@ -199,8 +200,10 @@ def _manifest(name: str | None) -> list[str]:
     try:
         with Path(name).open(encoding="utf-8") as file:
             return names_in(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list {name}: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read the list {name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"the list {name} is not UTF-8 text: {error}") from error
 
 
 def _storage(words: Sequence[str]) -> dict[str, Any]:

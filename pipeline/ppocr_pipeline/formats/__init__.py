@@ -55,7 +55,8 @@ def format_of(data: bytes) -> str:
     raise PictureRefused(
         "format",
         f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
-        + ", ".join(FORMATS),
+        + ", ".join(FORMATS)
+        + "; convert it to PNG or JPEG",
     )
 
 
@@ -85,10 +86,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise PictureRefused(*beyond)
     if header.scans > limits.max_image_scans:
         what = f"IMAGE is a {name} of {header.scans} scans"
-        raise PictureRefused(
-            "scans",
-            exceeded(what, "max_image_scans", limits.max_image_scans, "save it without them"),
-        )
+        raise PictureRefused("scans", exceeded(what, "max_image_scans", limits.max_image_scans))
     return header
 
 
