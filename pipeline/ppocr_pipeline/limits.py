@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 SHOWN = 32  # characters of a name that is too long
+SMALLER = "make the picture smaller"
 # Lower ones would refuse what the steps themselves make: tiny pictures are padded to 32x32 pixels,
 # lines to a width of 320, and the options have names of up to 19 characters.
 LOWEST = {
@@ -89,14 +90,14 @@ def size_beyond(
     """
     long, short = max(height, width), min(height, width)
     size = f"{name} is {width}x{height} (width x height)"
-    for reason, got, what in (
-        ("side", long, size),
-        ("pixels", height * width, f"{size}, {height * width} pixels"),
-        ("aspect", long / short, f"{size}, {long / short:.6g} to 1"),
+    for reason, got, what, advice in (
+        ("side", long, size, SMALLER),
+        ("pixels", height * width, f"{size}, {height * width} pixels", SMALLER),
+        ("aspect", long / short, f"{size}, {long / short:.6g} to 1", "cut it into parts"),
     ):
         allowed = getattr(limits, f"max_image_{reason}")
         if got > allowed:
-            return reason, exceeded(what, f"max_image_{reason}", allowed)
+            return reason, exceeded(what, f"max_image_{reason}", allowed, advice)
     return None
 
 
@@ -109,15 +110,15 @@ def check_parameters(values: Mapping[str, Any], limits: Limits) -> None:
     """
     if len(values) > limits.max_parameters:
         what = f"the request has {len(values)} parameters"
-        raise ValueError(exceeded(what, "max_parameters", limits.max_parameters))
+        raise ValueError(exceeded(what, "max_parameters", limits.max_parameters, "send fewer"))
     for name, value in values.items():
         for kind, text in (("name", name), ("value", str(value))):
             if len(text) > limits.max_parameter_length:
                 what = f"the {kind} of parameter {name[:SHOWN]!r} has {len(text)} characters"
                 allowed = limits.max_parameter_length
-                raise ValueError(exceeded(what, "max_parameter_length", allowed))
+                raise ValueError(exceeded(what, "max_parameter_length", allowed, "shorten it"))
 
 
-def exceeded(what: str, name: str, allowed: int, advice: str = "") -> str:
+def exceeded(what: str, name: str, allowed: int, advice: str) -> str:
     """The message for a request that is beyond a limit: what was got, the limit, what to do."""
-    return f"{what}; allowed: {name} {allowed}" + (f"; {advice}" if advice else "")
+    return f"{what}; allowed: {name} {allowed}; {advice}, or raise the limit (docs/limits.md)"

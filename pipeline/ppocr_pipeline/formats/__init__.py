@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ppocr_pipeline.formats import bmp, jpeg, png, tiff, webp
 from ppocr_pipeline.formats.base64_text import base64_head
 from ppocr_pipeline.header import Header, PictureRefused
-from ppocr_pipeline.limits import Limits, exceeded, size_beyond
+from ppocr_pipeline.limits import SMALLER, Limits, exceeded, size_beyond
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ FORMATS = {
     "WEBP": Format((webp.MAGIC,), webp.read_webp, webp.KIND),
     "TIFF": Format(tiff.MAGICS, tiff.read_tiff),
 }
+OF_PDF = "; send PDF files to POST /read of the gateway, or draw their pages as pictures"
 
 
 def known_format(data: bytes) -> str | None:
@@ -55,7 +56,8 @@ def format_of(data: bytes) -> str:
     raise PictureRefused(
         "format",
         f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
-        + ", ".join(FORMATS),
+        + ", ".join(FORMATS)
+        + (OF_PDF if data.startswith(b"%PDF-") else "; convert the file to one of them"),
     )
 
 
@@ -71,7 +73,8 @@ def read_header(data: bytes, limits: Limits) -> Header:
         )
     if len(data) > limits.max_image_bytes:
         what = f"IMAGE has {len(data)} bytes"
-        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", limits.max_image_bytes))
+        allowed = limits.max_image_bytes
+        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", allowed, SMALLER))
     name = format_of(data)
     try:
         header = FORMATS[name].read(data)
