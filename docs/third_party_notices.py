@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = "ppocr-triton"
-EXTRAS = ("client", "draw", "pdf", "ui", "batch", "endpoint", "serve", "convert", "bench")
+EXTRAS = ("client", "draw", "pdf", "batch", "endpoint", "serve", "convert", "bench")
 PAGE = Path(__file__).parents[1] / "THIRD_PARTY_NOTICES.md"
 RULE = "| --- | --- | --- | --- |\n"
 

@@ -116,7 +116,6 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._run(self._protocol.close())
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -145,7 +144,7 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
             result: T = finished.value
             return result
         finally:
-            actions.close()  # at once, if this is interrupted: it may hold shared memory
+            actions.close()
 
     async def _do(self, action: Action) -> Any:
         if isinstance(action, Request):

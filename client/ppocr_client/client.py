@@ -209,7 +209,6 @@ class OcrClient(BaseClient[Transport]):
 
     def close(self) -> None:
         """Close the connection."""
-        self._run(self._protocol.close())
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -238,7 +237,7 @@ class OcrClient(BaseClient[Transport]):
             result: T = finished.value
             return result
         finally:
-            actions.close()  # at once, if this is interrupted: it may hold shared memory
+            actions.close()
 
     def _do(self, action: Action) -> Any:
         if isinstance(action, Request):

@@ -181,8 +181,7 @@ def check_columns(batches: Sequence[Batch], limits: Limits) -> None:
     if columns > limits.max_rec_columns:
         crops = sum(len(batch.indices) for batch in batches)
         what = f"the {crops} lines would be read as {columns} columns of pixels"
-        advice = "read the picture in parts"
-        raise ValueError(exceeded(what, "max_rec_columns", limits.max_rec_columns, advice))
+        raise ValueError(exceeded(what, "max_rec_columns", limits.max_rec_columns))
 
 
 def natural_width(size: tuple[int, int], height: int) -> int:

@@ -15,7 +15,6 @@ TALL = 1.5  # height over width from which a crop is vertical text and is turned
 TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 MARGINS = (0.15, 0.05)  # shares of the height of a line: before and after it, above and below
 MAX_SIDE = 32_767  # what OpenCV's warp can address
-FEWER = "send fewer or smaller boxes in each request"
 
 
 def crop_line(
@@ -160,7 +159,7 @@ def check_crops(sizes: Sequence[tuple[int, int]], limits: Limits) -> None:
     pixels = sum(height * width for height, width in sizes)
     if pixels > limits.max_crop_pixels:
         what = f"the {len(sizes)} boxes of BOXES hold {pixels} pixels"
-        raise ValueError(exceeded(what, "max_crop_pixels", limits.max_crop_pixels, FEWER))
+        raise ValueError(exceeded(what, "max_crop_pixels", limits.max_crop_pixels))
 
 
 def check_boxes(boxes: np.ndarray, limits: Limits) -> None:
@@ -172,7 +171,7 @@ def check_boxes(boxes: np.ndarray, limits: Limits) -> None:
     """
     if len(boxes) > limits.max_lines:
         what = f"BOXES holds {len(boxes)} boxes"
-        raise ValueError(exceeded(what, "max_lines", limits.max_lines, FEWER))
+        raise ValueError(exceeded(what, "max_lines", limits.max_lines))
     if not np.isfinite(boxes).all():
         raise ValueError("BOXES holds a coordinate that is not a finite number of pixels")
 

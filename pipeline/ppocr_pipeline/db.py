@@ -15,7 +15,7 @@ import numpy as np
 import pyclipper
 from numpy.typing import ArrayLike
 
-from ppocr_pipeline.limits import SMALLER, Limits, exceeded
+from ppocr_pipeline.limits import Limits, exceeded
 
 MIN_SIZE = 3  # pixels of the map: a shorter side is noise
 # Pixels of the picture: a box must be longer than this on both sides.
@@ -96,7 +96,7 @@ def check_map(probability: np.ndarray, height: int, width: int, max_pixels: int)
         raise ValueError(f"{what}; allowed: at least 1 pixel")
     if probability.size > max_pixels:
         what += f", {probability.size} pixels"
-        raise ValueError(exceeded(what, "max_det_pixels", max_pixels, SMALLER))
+        raise ValueError(exceeded(what, "max_det_pixels", max_pixels))
     low, high = float(probability.min()), float(probability.max())  # NaN where one value is
     if not (isfinite(low) and isfinite(high)):
         raise ValueError(f"PROBABILITY goes from {low} to {high}; allowed: finite values, 0 to 1")

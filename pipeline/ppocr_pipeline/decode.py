@@ -14,7 +14,7 @@ from ppocr_pipeline.formats.alpha import flatten
 from ppocr_pipeline.formats.jpeg import segments
 from ppocr_pipeline.formats.tiff_pixels import decode_tiff
 from ppocr_pipeline.header import Header, PictureRefused
-from ppocr_pipeline.limits import SMALLER, Limits, exceeded, size_beyond
+from ppocr_pipeline.limits import Limits, exceeded, size_beyond
 
 # How a picture stored with an EXIF orientation is brought upright; 1 is upright already.
 UPRIGHT = {
@@ -67,8 +67,7 @@ def bgr_of_rgb(pictures: np.ndarray, limits: Limits) -> np.ndarray:
         raise ValueError(f"RGB holds {pictures.shape[0]} pictures; send one in each request")
     if pictures.nbytes > limits.max_image_bytes:
         what = f"RGB has {pictures.nbytes} bytes"
-        allowed = limits.max_image_bytes
-        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", allowed, SMALLER))
+        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", limits.max_image_bytes))
     height, width = pictures.shape[1:3]
     if 0 in (height, width):
         raise PictureRefused("empty", f"RGB is {width}x{height} (width x height), without pixels")

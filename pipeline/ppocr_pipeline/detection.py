@@ -9,7 +9,7 @@ import numpy as np
 
 from ppocr_pipeline.batches import DISTORTED
 from ppocr_pipeline.db import decode_boxes
-from ppocr_pipeline.limits import SMALLER, Limits, exceeded
+from ppocr_pipeline.limits import Limits, exceeded
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.resize import Canvas
 from ppocr_pipeline.tiles.grid import join_maps
@@ -93,7 +93,7 @@ def check_tiles(
         fits = bool(like and of_maps and (ends > margin).all())
     if fits and (ends + margin).prod() > max_pixels:
         what = f"PROBABILITY is {ends[1]}x{ends[0]} (width x height), {ends.prod()} pixels"
-        raise ValueError(exceeded(what, "max_det_pixels", max_pixels, SMALLER))
+        raise ValueError(exceeded(what, "max_det_pixels", max_pixels))
     if not fits:
         raise ValueError(
             f"DET_TILES is {tiles.tolist()} for PROBABILITY of shape {list(maps.shape)}; allowed: "

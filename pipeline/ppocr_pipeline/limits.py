@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 SHOWN = 32  # characters of a name that is too long
-SMALLER = "make the picture smaller"
 # Lower ones would refuse what the steps themselves make: tiny pictures are padded to 32x32 pixels,
 # lines to a width of 320, and the options have names of up to 19 characters.
 LOWEST = {
@@ -20,6 +19,21 @@ LOWEST = {
     "max_det_pixels": 32 * 32,
     "max_rec_width": 320,
     "max_parameter_length": 32,
+}
+
+#: What the sender of a request can do about a limit that refused it.
+ADVICE = {
+    "max_image_bytes": "send a smaller file",
+    "max_image_pixels": "send a smaller picture",
+    "max_image_side": "scale it down, or send it in parts",
+    "max_image_aspect": "send it in parts",
+    "max_image_scans": "save it as a baseline JPEG",
+    "max_det_pixels": "lower det_limit_side_len or use det_limit_type max",
+    "max_lines": "send fewer boxes in each request",
+    "max_crop_pixels": "send fewer or smaller boxes in each request",
+    "max_rec_columns": "send the picture in parts",
+    "max_parameters": "send fewer",
+    "max_parameter_length": "send a shorter one",
 }
 
 
@@ -90,14 +104,14 @@ def size_beyond(
     """
     long, short = max(height, width), min(height, width)
     size = f"{name} is {width}x{height} (width x height)"
-    for reason, got, what, advice in (
-        ("side", long, size, SMALLER),
-        ("pixels", height * width, f"{size}, {height * width} pixels", SMALLER),
-        ("aspect", long / short, f"{size}, {long / short:.6g} to 1", "cut it into parts"),
+    for reason, got, what in (
+        ("side", long, size),
+        ("pixels", height * width, f"{size}, {height * width} pixels"),
+        ("aspect", long / short, f"{size}, {long / short:.6g} to 1"),
     ):
         allowed = getattr(limits, f"max_image_{reason}")
         if got > allowed:
-            return reason, exceeded(what, f"max_image_{reason}", allowed, advice)
+            return reason, exceeded(what, f"max_image_{reason}", allowed)
     return None
 
 
@@ -110,15 +124,15 @@ def check_parameters(values: Mapping[str, Any], limits: Limits) -> None:
     """
     if len(values) > limits.max_parameters:
         what = f"the request has {len(values)} parameters"
-        raise ValueError(exceeded(what, "max_parameters", limits.max_parameters, "send fewer"))
+        raise ValueError(exceeded(what, "max_parameters", limits.max_parameters))
     for name, value in values.items():
         for kind, text in (("name", name), ("value", str(value))):
             if len(text) > limits.max_parameter_length:
                 what = f"the {kind} of parameter {name[:SHOWN]!r} has {len(text)} characters"
                 allowed = limits.max_parameter_length
-                raise ValueError(exceeded(what, "max_parameter_length", allowed, "shorten it"))
+                raise ValueError(exceeded(what, "max_parameter_length", allowed))
 
 
-def exceeded(what: str, name: str, allowed: int, advice: str) -> str:
+def exceeded(what: str, name: str, allowed: int) -> str:
     """The message for a request that is beyond a limit: what was got, the limit, what to do."""
-    return f"{what}; allowed: {name} {allowed}; {advice}, or raise the limit (docs/limits.md)"
+    return f"{what}; allowed: {name} {allowed}; {ADVICE[name]}"

@@ -90,8 +90,7 @@ def det_size(
     if (pixels := resized[0] * resized[1]) > max_pixels:
         what = f"IMAGE is {width}x{height} (width x height) and would be read at "
         what += f"{resized[1]}x{resized[0]}, {pixels} pixels"
-        advice = "lower det_limit_side_len or use det_limit_type max"
-        raise ValueError(exceeded(what, "max_det_pixels", max_pixels, advice))
+        raise ValueError(exceeded(what, "max_det_pixels", max_pixels))
     return resized
 
 

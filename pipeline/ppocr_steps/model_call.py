@@ -15,7 +15,7 @@ from ppocr_pipeline.calls import Answer, Call
 from ppocr_steps.refusals import StepError
 
 OUTPUTS = ("INDICES", "PROBABILITIES")  # of every network that is called
-#: Of one picture at a time: every instance of a network on a CPU has work, and one call waits.
+#: Of one picture at a time, where `build` does not count the instances of `rec`.
 CALLS = min(32, (os.cpu_count() or 1) + 1)
 
 

@@ -16,7 +16,7 @@ from ppocr_server.errors import ServerError
 from ppocr_server.event_loop import run_loop
 from ppocr_server.paddle_serving.endpoint import serve_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
-from ppocr_server.paddle_serving.settings import OCR_OPS, EndpointSettings, TracerSettings
+from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.paddle_serving.upstream import upstream_of
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 
@@ -42,12 +42,6 @@ class Configured:
 
     service: Service
     endpoints: EndpointSettings
-
-    def tracer(self, metrics_url: str) -> TracerSettings:
-        """The settings of the tracer, for a Triton whose metrics are at "host:port"."""
-        ops = {name: OCR_OPS[kind] for name, kind in self.service.ops.items() if kind in OCR_OPS}
-        interval = self.service.endpoints.tracer_interval_s or -1
-        return TracerSettings(interval, f"http://{metrics_url}/metrics", ops)
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
@@ -114,6 +108,7 @@ def endpoint_settings(service: Service) -> EndpointSettings:
         max_picture_bytes=found.max_picture_bytes,
         model=found.model,
         answer=found.answer,
+        tracer_interval_s=found.tracer_interval_s or -1,
         options={},
     )
 
@@ -150,10 +145,10 @@ class Endpoints:
         ports: the open ports, by "http" and "rpc".
     """
 
-    def __init__(self, settings: EndpointSettings, triton: str, tracer: TracerSettings) -> None:
+    def __init__(self, settings: EndpointSettings, triton: str) -> None:
         """Describe them; nothing is opened before `start`."""
         self.ports: Mapping[str, int] = {}
-        self._settings, self._triton, self._tracer = settings, triton, tracer
+        self._settings, self._triton = settings, triton
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._error: BaseException | None = None
@@ -211,7 +206,6 @@ class Endpoints:
         await serve_endpoint(
             self._settings,
             self._triton,
-            self._tracer,
             stop=self._stop,
             started=self._started,
             grace=GRACE_SECONDS,
@@ -242,7 +236,7 @@ def old_endpoints(
     settings = replace(
         configured.endpoints, token=security.token, tls=security.tls, upstream=upstream
     )
-    endpoints = Endpoints(settings, server.grpc_url, configured.tracer(server.metrics_url))
+    endpoints = Endpoints(settings, server.grpc_url)
     endpoints.start()
     try:
         yield endpoints

@@ -1,15 +1,13 @@
-"""What the tests of the client share: connections, the local web page, a folder for examples."""
+"""What the tests of the client share: connections, a folder for examples."""
 
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from client.samples import PROGRAM, ROOT, SAMPLES, heed_interrupts
+from client.samples import ROOT, SAMPLES
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
@@ -28,19 +26,6 @@ def client(url: str) -> Iterator[OcrClient]:
     """A client that is connected to the server."""
     with OcrClient(url) as connected:
         yield connected
-
-
-@pytest.fixture(scope="session")
-def page(server: TritonServer) -> Iterator[str]:
-    """The page's address, "http://127.0.0.1:PORT/"; Ctrl-C ends it with exit code 0."""
-    words = ["serve-ui", "--port", "0", "--dpi", "100", "--url", server.grpc_url]
-    with subprocess.Popen(
-        [PROGRAM, *words], stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
-    ) as running:
-        assert running.stdout is not None
-        yield running.stdout.readline().split()[0]
-        running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 0
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def prove_form(networks: Networks, step: str, parameters: dict[str, str]) -> Rea
         kind: (file, file.path.with_name("converted.onnx")) for kind, file in networks.items()
     }
     plan = Plan("these options", {step: ModelPlan(parameters=parameters)})
-    return prove_reading(models, source_repository(), plan, [FORM])[0]
+    return prove_reading(models, source_repository(), plan, [FORM])
 
 
 @pytest.mark.parametrize(

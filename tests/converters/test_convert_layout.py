@@ -45,26 +45,31 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
 def test_calls_suit_the_engine_unless_they_are_merged_or_told(
     networks: Networks, tmp_path: Path
 ) -> None:
-    def calls(name: str, **changes: ModelPlan) -> tuple[int, int]:
-        """The first width that follows 96, and the lines in a call."""
+    def calls(name: str, **changes: ModelPlan) -> tuple[int, int, str | None]:
+        """The first width that follows 96, the lines in a call, and the calls at a time."""
         profile = load_profile(name, cores=2)
         plan = replace(profile, models={**profile.models, **changes})
         folder = tmp_path / f"{name}-{'-'.join(changes)}"
         assemble(folder, source_repository(), networks, plan)
         parameters = read_config(folder / "recognize" / "config.pbtxt").parameters
         widths = parse_buckets(parameters["rec_buckets"].string_value)
-        return widths[1], int(parameters["rec_batch_size"].string_value)
+        told = parameters["rec_calls"].string_value if "rec_calls" in parameters else None
+        return widths[1], int(parameters["rec_batch_size"].string_value), told
 
-    assert calls("cpu-onnxruntime") == (104, 1)  # a time step more
-    assert calls("cpu-openvino") == (128, 4)
+    assert calls("cpu-onnxruntime") == (104, 1, "3")  # a time step more
+    assert calls("cpu-openvino") == (128, 4, "3")
     merging = Batching(preferred_sizes=(8,))
     rec = {name: load_profile(name, cores=2).models["rec"] for name in ("cpu", "cpu-openvino")}
-    assert calls("cpu", rec=replace(rec["cpu"], batching=merging, max_batch_size=8)) == (128, 1)
+    assert calls("cpu", rec=replace(rec["cpu"], batching=merging, max_batch_size=8)) == (
+        128,
+        1,
+        None,
+    )
     openvino = replace(rec["cpu-openvino"], batching=merging)
-    assert calls("cpu-openvino", rec=openvino) == (128, 4)  # merges nothing
+    assert calls("cpu-openvino", rec=openvino) == (128, 4, "3")  # merges nothing
     recognize = load_profile("cpu-openvino", cores=2).models["recognize"]
     told = {"rec_batch_size": "2", "rec_buckets": "96,320"}
-    assert calls("cpu-openvino", recognize=replace(recognize, parameters=told)) == (320, 2)
+    assert calls("cpu-openvino", recognize=replace(recognize, parameters=told)) == (320, 2, "3")
 
 
 def test_without_counts_there_is_an_instance_for_each_core() -> None:

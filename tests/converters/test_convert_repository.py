@@ -14,7 +14,7 @@ from work_folders import CLS, DET, REC, V4, work_of
 from ppocr_converters.cli import main
 from ppocr_converters.files import sha256_file, sha256_files
 from ppocr_converters.graph.onnx_model import load_onnx
-from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
+from ppocr_converters.proof.lines import ReadingProof, compare_readings
 from ppocr_converters.proof.pictures import Picture
 from ppocr_converters.proof.tolerance import tolerance_of
 from ppocr_converters.repository.build import _folders
@@ -171,9 +171,9 @@ def test_a_detector_that_was_refused_is_not_read_again_with_any_recogniser(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     line = Line("one", 0.9, np.zeros((4, 2), np.float32), 0.8)
-    readings: list[tuple[ReadingProof, list[Found]]] = []
+    readings: list[ReadingProof] = []
 
-    def prove(*_: object) -> tuple[ReadingProof, list[Found]]:
+    def prove(*_: object) -> ReadingProof:
         picture = Picture("a", np.zeros((9, 9, 3), np.uint8))
         source, compiled = (lambda *_, lines=lines: lines for lines in ([line], []))
         readings.append(compare_readings(source, compiled, [picture], tolerance_of("fp32")))

@@ -14,7 +14,7 @@ from serving import answers, ask, eventually
 
 from ppocr_server.configured import Endpoints
 from ppocr_server.paddle_serving.protocol import ErrNo
-from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
@@ -31,8 +31,7 @@ def triton(small_repository: Path) -> Iterator[TritonServer]:
 
 @pytest.fixture
 def url(triton: TritonServer) -> Iterator[str]:
-    tracer = TracerSettings(-1, f"http://{triton.metrics_url}/metrics", {})
-    endpoints = Endpoints(SETTINGS, triton.grpc_url, tracer)
+    endpoints = Endpoints(SETTINGS, triton.grpc_url)
     endpoints.start()
     yield f"127.0.0.1:{endpoints.ports['http']}"
     endpoints.stop()

@@ -143,7 +143,7 @@ def test_several_files_are_answered_in_order_each_with_its_own_failure(
         ("?format=docx", b"x", {}, 400, "invalid_option", "json, ndjson, text"),
         ("", b"x", {"Accept": "image/png"}, 406, "not_acceptable", "application/json"),
         ("", b"", {}, 400, "empty_file", "send the file itself as the body"),
-        ("", b"GIF89a", {}, 400, "invalid_file", "WEBP, TIFF; convert the file to one of them"),
+        ("", b"GIF89a", {}, 400, "invalid_file", "WEBP, TIFF; convert it to PNG or JPEG"),
         ("", b"%PDF-1.7 garbage", {}, 400, "invalid_file", "; send the whole file"),
         ("?format=ndjson", b"garbage", {}, 400, "invalid_file", "JPEG, PNG"),
         ("", b"{", {}, 400, "invalid_request", "not JSON"),

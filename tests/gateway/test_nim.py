@@ -94,7 +94,6 @@ def test_paragraphs_hold_the_lines_that_belong_together(gateway: str, server: Tr
         ({"input": [{"type": "image_url", "url": "http://127.0.0.1/a.png"}]}, "no data URI"),
         ({"input": [{"type": "image_url", "url": "data:image/png;base64,%%"}]}, "not base64"),
         ({"input": [{"type": "image_url", "url": url(b"no picture")}]}, "[0]: IMAGE"),
-        ({"input": [{"type": "image_url", "url": url(b"%PDF-1.7")}]}, "[0]: IMAGE"),
         ({"input": [{"type": "image_url", "url": url(BLANK)}], "merge_levels": ["page"]}, "'word'"),
         (
             {"input": [{"type": "image_url", "url": url(BLANK)}], "merge_levels": ["sentence"] * 2},

@@ -50,8 +50,7 @@ def endpoint(
 ) -> Iterator[RunningEndpoint]:
     """The endpoints as they come, with a tracer."""
     logs = tmp_path_factory.mktemp("logs")
-    metrics = ("--metrics", f"http://{server.metrics_url}/metrics")
-    with endpoint_process(server.grpc_url, logs, "--tracer-interval-s", "1", *metrics) as running:
+    with endpoint_process(server.grpc_url, logs, "--tracer-interval-s", "1") as running:
         yield running
 
 

@@ -16,7 +16,7 @@ from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
 from ppocr_server.paddle_serving.protocol import Call
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.tracing.records import Records
+from ppocr_server.paddle_serving.tracer import Records
 
 
 def call(number: int, **fields: Any) -> Call:

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
 
 from ppocr_converters.pictures import render_texts
 from ppocr_converters.pictures.render import (
@@ -13,12 +9,8 @@ from ppocr_converters.pictures.render import (
     render_dense_page,
     render_page,
     render_pages,
-    write_samples,
 )
 from ppocr_converters.pictures.render_canvas import Page
-from ppocr_converters.pictures.render_samples import samples
-
-ROOT = Path(__file__).parents[2]
 
 
 def same(one, other):
@@ -89,66 +81,15 @@ def test_impossible_pages_are_refused(arguments):
         render_dense_page(1, 0)
 
 
-def test_every_sample_is_sound():
-    pages = {page.name: page for page in samples()}
-    assert len(pages) == 7
-    for page in pages.values():
-        check_boxes(page)
-    assert pages["landscape.jpg"].lines == ()
-    x, y = pages["notice_tilted.jpg"].lines[1].box[1] - pages["notice_tilted.jpg"].lines[1].box[0]
-    assert np.degrees(np.arctan2(y, x)) == pytest.approx(8.5, abs=0.1)
-    for line in pages["sign_vertical.jpg"].lines:
-        width, height = line.box[2] - line.box[0]
-        assert height > 3 * width
-
-
-def test_the_committed_samples_are_those_the_script_draws(tmp_path):
-    written = write_samples(tmp_path)
-    assert {path.name for path in written} | {"README.md", "README_CN.md"} == {
-        path.name for path in (ROOT / "samples").iterdir()
-    }
-    for path in written:
-        committed = ROOT / "samples" / path.name
-        if path.suffix == ".json":
-            assert path.read_text("utf-8") == committed.read_text("utf-8")
-            continue
-        assert committed.stat().st_size < 150_000
-        # Encoders differ by a byte here and there; the picture may not.
-        with Image.open(path) as new, Image.open(committed) as old:
-            assert new.getexif().get(0x0112) == old.getexif().get(0x0112)
-            difference = np.abs(np.asarray(new, np.int16) - np.asarray(old, np.int16))
-            assert difference.mean() < 1
-
-
-def test_the_exif_sample_is_stored_on_its_side():
-    (page,) = [page for page in samples() if page.orientation != 1]
-    with Image.open(io.BytesIO(encode_page(page))) as stored:
-        height, width = page.image.shape[:2]
-        assert stored.size == (height, width)
-        upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))[:, :, ::-1]
-    assert np.abs(upright.astype(int) - page.image).mean() < 3
-
-
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_viewers_see_the_page_upright(orientation):
-    page = render_page(2, 3, width=320)
-    stored = Page("page.png", page.image, page.lines, orientation)
-    with Image.open(io.BytesIO(encode_page(stored))) as file:
-        upright = np.asarray(ImageOps.exif_transpose(file))[:, :, ::-1]
-    assert np.array_equal(upright, page.image)
-
-
 def test_pages_are_stored_as_their_name_says():
     page = render_page(1, 1)
     assert encode_page(page).startswith(b"\x89PNG")
     with pytest.raises(ValueError, match=r"ends in '\.gif'"):
         encode_page(Page("a.gif", page.image, ()))
-    with pytest.raises(ValueError, match=r"orientation of a\.png is 2"):
-        encode_page(Page("a.png", page.image, (), 2))
 
 
 def test_only_letters_of_the_dictionary_are_written(repository):
     known = set((repository / "recognize" / "1" / "dictionary.txt").read_text("utf-8").split("\n"))
     texts = [*render_texts.CHINESE, *render_texts.ENGLISH]
-    texts += [line.text for page in [*samples(), *render_pages(0, 8)] for line in page.lines]
+    texts += [line.text for page in render_pages(0, 8) for line in page.lines]
     assert set("".join(texts)) <= known | {" "}

@@ -14,14 +14,13 @@ from tritonclient.grpc import service_pb2_grpc
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import AccessDenied
-from ppocr_client.transport.addresses import is_loopback
-from ppocr_server.access.security import ADMIN_HEADER, APIS, Security
+from ppocr_server.access.security import ADMIN_HEADER, APIS, Security, is_loopback
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
 # Named here again, so that a group which is forgotten there is missed.
-OPERATORS, MACHINE = ("model-repository", "trace", "logging"), ("shared-memory",)
+OPERATORS = ("model-repository", "trace", "logging", "shared-memory")
 OPEN_TO_ALL = ("metadata", "inference", "model-config", "statistics", "health")
 
 
@@ -38,7 +37,7 @@ def test_every_method_of_triton_is_tried() -> None:
     assert set(HTTP) == set(GRPC) == {*APIS, "health"}
 
 
-@pytest.mark.parametrize("api", OPERATORS + MACHINE)
+@pytest.mark.parametrize("api", OPERATORS)
 def test_an_operators_request_needs_the_key(
     exposed: TritonServer, channel: grpc.Channel, api: str
 ) -> None:
@@ -87,13 +86,10 @@ def test_not_even_the_key_names_a_file_to_write(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_of_this_machine_alone_shares_memory_and_nothing_else(
-    server: TritonServer,
-) -> None:
+def test_a_server_of_this_machine_alone_is_closed_as_well(server: TritonServer) -> None:
     with grpc.insecure_channel(server.grpc_url) as channel:
         for api in OPERATORS:
             assert refused(server.http_url, channel, api) == calls_of(api)
-        assert refused(server.http_url, channel, "shared-memory") == []
 
 
 def test_the_client_needs_no_key(server: TritonServer) -> None:

@@ -38,11 +38,11 @@ def test_the_old_example_is_explained_in_numbers() -> None:
     assert rows["op.det.concurrency"].becomes == count
     assert rows["op.rec.concurrency"].becomes == "instance_group.count 3 of recognize, rec"
     local = "op.rec.local_service_conf"
-    assert rows[f"{local}.thread_num"].becomes == "2 threads of each instance of rec"
+    assert rows[f"{local}.thread_num"].becomes == "threads of each instance of rec: 2"
     assert rows[f"{local}.devices"].becomes == "rec: 3 on the CPU"
     assert rows["rpc_port"].becomes == "gRPC endpoint on port 18090"
     noted = {key for key, row in rows.items() if row.note}
-    assert noted == {"dag.is_thread_op"}
+    assert noted == {"dag.is_thread_op", "dag.tracer.interval_s"}
 
 
 def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +50,13 @@ def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> Non
     text = capsys.readouterr().out
     assert "op.det.concurrency" in text
     assert text.count("nothing: Triton decides") == text.count("! nothing: Triton decides") == 1
+    assert "op.det.batch_size" not in text  # has its default
+    assert re.search(r"^build_dag_each_worker +false +off$", text, re.MULTILINE)
+    assert main(["explain", str(EXAMPLE), "--all"]) == 0
+    every = capsys.readouterr().out
+    assert len(every.splitlines()) > 100
+    left = len(every.splitlines()) - len(text.splitlines()) + 1
+    assert text.splitlines()[-1].startswith(f"{left} keys that are not written have their defaults")
     assert main(["explain", str(EXAMPLE), "--json"]) == 0
     rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["op.det.concurrency"]["value"] == 6

@@ -37,14 +37,14 @@ def test_a_classifier_is_an_op_of_its_own() -> None:
 def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
     data = small()
     data["op"]["stage"] = {}
-    another = "op.stage is an Op of another kind than det, rec and cls, which are what is served"
-    with pytest.raises(ConfigError, match=f"{another}: its name has none of them in it"):
+    another = "op.stage cannot be served: it is no Op for det, rec or cls"
+    with pytest.raises(ConfigError, match=f"{another}; its name has none of these words in it"):
         plan_service(document(data))
     data["op"]["stage"] = {"local_service_conf": {"model_config": "folder"}}
-    with pytest.raises(ConfigError, match=f"{another}: neither its name nor that of its model"):
+    with pytest.raises(ConfigError, match=f"{another}; neither its name nor that of its model"):
         plan_service(document(data, tmp_path))
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ConfigError, match=rf"{another}: of its model: .*holds no Paddle model"):
+    with pytest.raises(ConfigError, match=rf"{another}; of its model: .*holds no Paddle model"):
         plan_service(document(data, tmp_path))
 
 
@@ -52,8 +52,13 @@ def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
 def test_an_op_of_another_kind_is_told_by_its_name(name: str) -> None:
     data = small()
     data["op"][name] = {"local_service_conf": {"model_config": "/paddle/any_rec"}}
-    with pytest.raises(ConfigError, match=rf"op\.{name} is an Op of another .* something else"):
+    with pytest.raises(ConfigError, match=rf"op\.{name} cannot be served: .* something else"):
         plan_service(document(data))
+
+
+def test_a_model_of_another_kind_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"'PP-OCRv4_mobile_rec', a model for rec; .*one for det"):
+        service(op__det__local_service_conf__model_config="PP-OCRv4_mobile_rec")
 
 
 def test_a_direction_classifier_is_no_recogniser() -> None:
@@ -66,6 +71,8 @@ def test_a_model_that_is_not_there_is_told_by_key_and_not_built() -> None:
     assert "det" not in found.networks
     key = "op.det.local_service_conf.model_config"
     assert found.plan.unavailable[0].startswith(f"{key} is 'nowhere': there is no ")
+    found = service(op__det__local_service_conf__model_config="./ppocr_det_v3_serving")
+    assert found.plan.unavailable[0].endswith("ppocr_det_v3_serving; put the model's folder there")
     found = service(op__det__local_service_conf__model_config=None)
     assert found.plan.unavailable[0].startswith(f"{key} is empty; allowed: the folder")
 

@@ -116,8 +116,7 @@ def test_beyond_a_limit_nothing_is_done(alone, monkeypatch, name, model, value, 
     assert answer.has_error()
     assert answer.error().code() == INVALID_ARG
     allowed = DEFAULTS[name] if value is None else value
-    assert f"allowed: {name} {allowed}" in answer.error().message()
-    assert ", or raise the limit" in answer.error().message()
+    assert f"allowed: {name} {allowed}; {limits.ADVICE[name]}" in answer.error().message()
     assert documented(answer.error().message())
     assert not alone.calls
 

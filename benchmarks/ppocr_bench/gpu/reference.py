@@ -81,7 +81,7 @@ def compare(
     )
     # A picture is handed around by its number, since both readings were made before.
     numbers = [Read(name, np.array(number)) for number, name in enumerate(names)]
-    proof, _ = compare_readings(
+    proof = compare_readings(
         lambda number, _: expects[int(number)],
         lambda number, _: finds[int(number)],
         numbers,

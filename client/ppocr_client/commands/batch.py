@@ -199,8 +199,10 @@ def _manifest(name: str | None) -> list[str]:
     try:
         with Path(name).open(encoding="utf-8") as file:
             return names_in(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the list {name}: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read the list {name}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"the list {name} is not UTF-8 text: {error}") from error
 
 
 def _storage(words: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import numpy.typing as npt
 
 from ppocr_client.options import Value
-from ppocr_client.transport.shm_regions import SharedTensor
 
 # Each scheme's default port: Triton's own, or that of a proxy with TLS.
 SCHEMES = {"grpc": 8001, "http": 8000, "grpcs": 443, "https": 443}
@@ -79,12 +78,12 @@ class Access:
 class Infer(NamedTuple):
     """Run a model; answered by its outputs by name: dict[str, ndarray].
 
-    An encoded picture is a BYTES tensor: an object array [1] of bytes, or a `SharedTensor`. The
-    server's log and traces name the request by its id.
+    An encoded picture is a BYTES tensor: an object array [1] of bytes. The server's log and traces
+    name the request by its id.
     """
 
     model: str
-    inputs: Mapping[str, npt.NDArray[Any] | SharedTensor]
+    inputs: Mapping[str, npt.NDArray[Any]]
     parameters: Mapping[str, Value]
     request_id: str = ""
 
@@ -99,27 +98,14 @@ class Query(NamedTuple):
     """Information about the server; answered by plain values as in JSON.
 
     "server" is its name and version, "config" the configuration of `model`, "statistics" those of
-    each model that is ready, "memory" the registered shared memory regions.
+    each model that is ready.
     """
 
-    what: Literal["server", "config", "statistics", "memory"]
+    what: Literal["server", "config", "statistics"]
     model: str = ""
 
 
-class Register(NamedTuple):
-    """Register a shared memory region by its name in /dev/shm; answered by None."""
-
-    region: str
-    size: int
-
-
-class Unregister(NamedTuple):
-    """Unregister a region; answered by None."""
-
-    region: str
-
-
-Operation = Infer | Ready | Query | Register | Unregister
+Operation = Infer | Ready | Query
 
 
 class Transport(Protocol):

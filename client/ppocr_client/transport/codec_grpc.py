@@ -12,14 +12,12 @@ from tritonclient.grpc import service_pb2
 from tritonclient.utils import deserialize_bytes_tensor, np_to_triton_dtype, triton_to_np_dtype
 
 from ppocr_client.options import Value
-from ppocr_client.transport.base import Infer, Operation, Query, Ready, Register, Unregister
-from ppocr_client.transport.shm_regions import SharedTensor
+from ppocr_client.transport.base import Infer, Operation, Query, Ready
 
 QUERIES = {
     "server": ("ServerMetadata", service_pb2.ServerMetadataRequest),
     "config": ("ModelConfig", service_pb2.ModelConfigRequest),
     "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
-    "memory": ("SystemSharedMemoryStatus", service_pb2.SystemSharedMemoryStatusRequest),
 }
 #: In bytes, what begins the field `raw_input_contents` of a ModelInferRequest: 7, of a length.
 RAW_INPUT = bytes([7 << 3 | 2])
@@ -32,22 +30,9 @@ def encode(operation: Operation) -> tuple[str, Any]:
     if isinstance(operation, Query):
         method, kind = QUERIES[operation.what]
         return method, kind(name=operation.model) if operation.what == "config" else kind()
-    if isinstance(operation, Register):
-        return "SystemSharedMemoryRegister", service_pb2.SystemSharedMemoryRegisterRequest(
-            name=operation.region, key=f"/{operation.region}", byte_size=operation.size
-        )
-    if isinstance(operation, Unregister):
-        return "SystemSharedMemoryUnregister", service_pb2.SystemSharedMemoryUnregisterRequest(
-            name=operation.region
-        )
     message = service_pb2.ModelInferRequest(model_name=operation.model, id=operation.request_id)
     tensors = []
     for name, array in operation.inputs.items():
-        if isinstance(array, SharedTensor):
-            shared = message.inputs.add(name=name, datatype="BYTES", shape=[1]).parameters
-            shared["shared_memory_region"].string_param = array.region
-            shared["shared_memory_byte_size"].int64_param = array.size
-            continue
         message.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
         tensors.append(_raw(array))
     for name, value in operation.parameters.items():
@@ -84,11 +69,7 @@ def decode(operation: Operation, message: Any) -> Any:
     if isinstance(operation, Infer):
         tensors = zip(message.outputs, message.raw_output_contents, strict=True)
         return {output.name: _array(output, raw) for output, raw in tensors}
-    if isinstance(operation, Register | Unregister):
-        return None
     plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
-    if operation.what == "memory":  # a map by name
-        return list(plain.get("regions", {}).values())
     # As HTTP answers it: the configuration itself.
     return plain["config"] if operation.what == "config" else plain
 

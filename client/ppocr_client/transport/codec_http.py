@@ -10,8 +10,7 @@ from tritonclient import http as triton
 from tritonclient.utils import np_to_triton_dtype
 
 from ppocr_client.errors import error_of_http
-from ppocr_client.transport.base import Infer, Operation, Query, Ready, Register, Unregister
-from ppocr_client.transport.shm_regions import SharedTensor
+from ppocr_client.transport.base import Infer, Operation, Query, Ready
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
@@ -37,8 +36,6 @@ def encode(operation: Operation) -> HttpRequest:
     """The operation as an HTTP request."""
     if isinstance(operation, Infer):
         return _encode_infer(operation)
-    if isinstance(operation, Register | Unregister):
-        return _encode_region(operation)
     model = f"/v2/models/{quote(operation.model)}"
     if isinstance(operation, Ready):
         return HttpRequest("GET", f"{model}/ready", {}, b"")
@@ -46,7 +43,6 @@ def encode(operation: Operation) -> HttpRequest:
         "server": "/v2",
         "config": f"{model}/config",
         "statistics": "/v2/models/stats",
-        "memory": "/v2/systemsharedmemory/status",
     }
     return HttpRequest("GET", paths[operation.what], {}, b"")
 
@@ -61,8 +57,6 @@ def decode(operation: Operation, response: HttpResponse) -> Any:
         return response.code == 200
     if response.code != 200:
         raise error_of_http(response.code, _reason(response))
-    if isinstance(operation, Register | Unregister):
-        return None
     if isinstance(operation, Query):
         return json.loads(response.body)
     result = triton.InferenceServerClient.parse_response_body(
@@ -75,28 +69,13 @@ def decode(operation: Operation, response: HttpResponse) -> Any:
 def _encode_infer(operation: Infer) -> HttpRequest:
     tensors = []
     for name, array in operation.inputs.items():
-        if isinstance(array, SharedTensor):
-            tensor = triton.InferInput(name, [1], "BYTES")
-            tensor.set_shared_memory(array.region, array.size)
-            tensors.append(tensor)
-            continue
         tensor = triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
         tensors.append(tensor.set_data_from_numpy(array))
     body, header_length = triton.InferenceServerClient.generate_request_body(
         tensors, request_id=operation.request_id, parameters=dict(operation.parameters)
     )
-    headers = {"Content-Type": "application/octet-stream"}
-    if header_length is not None:  # None if all is JSON, as with shared tensors alone
-        headers[HEADER_LENGTH] = str(header_length)
+    headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(header_length)}
     return HttpRequest("POST", f"/v2/models/{quote(operation.model)}/infer", headers, body)
-
-
-def _encode_region(operation: Register | Unregister) -> HttpRequest:
-    path = f"/v2/systemsharedmemory/region/{quote(operation.region)}"
-    if isinstance(operation, Unregister):
-        return HttpRequest("POST", f"{path}/unregister", {}, b"")
-    values = {"key": f"/{operation.region}", "offset": 0, "byte_size": operation.size}
-    return HttpRequest("POST", f"{path}/register", {}, json.dumps(values).encode())
 
 
 def _reason(response: HttpResponse) -> str:

@@ -29,8 +29,6 @@ from ppocr_client.transport.server_info import (
     server_info_of,
     work_of,
 )
-from ppocr_client.transport.shm_regions import RegionPool
-from ppocr_client.transport.shm_requests import infer_shared, unregister_all
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 READY_TIMEOUT = 5.0  # seconds for one question whether the server is ready
@@ -69,7 +67,6 @@ class Protocol:
             raise ValueError(f"retries is {retries}; it must be 0 or more")
         self.model, self._detect_model, self._recognize_model = models
         self._timeout, self._retries = positive(timeout), retries
-        self.regions = RegionPool(address.host, secure=address.secure)
 
     def read(self, request: ImageRequest) -> Actions[OcrResult]:
         """Read all text of a picture."""
@@ -126,32 +123,18 @@ class Protocol:
         """What each model has done since the server started."""
         return work_of((yield from self._retried(Query("statistics"), positive(timeout))))
 
-    def close(self) -> Actions[None]:
-        """Unregister the shared memory."""
-        return unregister_all(self.regions)
-
     def _infer(
         self, model: str, inputs: Tensors, request: ImageRequest
     ) -> Actions[tuple[bytes, Tensors]]:
-        """The encoded picture and a model's outputs; large pictures travel by shared memory."""
+        """The encoded picture and a model's outputs."""
         parameters = request_parameters(request.options)
         timeout = self._timeout if request.timeout is None else positive(request.timeout)
         if isinstance(request.image, bytes):  # nothing to wait for, and a thread costs time
             data = read_image(request.image, request.colour)
         else:
             data = yield Call(lambda: read_image(request.image, request.colour))
-        infer = Infer(model, inputs, parameters, request.request_id)
-        if self.regions.suits(len(data)):
-            retried = self._retries > 0
-            try:
-                tensors = yield from infer_shared(
-                    self.regions, data, infer, timeout, retried=retried
-                )
-            except DeadlineExceeded as error:
-                raise self._too_late(timeout, error) from None
-            if tensors is not None:
-                return data, tensors
-        infer = infer._replace(inputs={"IMAGE": np.array([data], np.object_), **inputs})
+        tensors = {"IMAGE": np.array([data], np.object_), **inputs}
+        infer = Infer(model, tensors, parameters, request.request_id)
         return data, (yield from self._retried(infer, timeout))
 
     def _retried(self, operation: Operation, timeout: float) -> Actions[Any]:
@@ -165,16 +148,15 @@ class Protocol:
             try:
                 return (yield Request(operation, max(0.001, deadline - time.monotonic())))
             except DeadlineExceeded as error:
-                raise self._too_late(timeout, error) from None
+                raise DeadlineExceeded(
+                    f"no answer from {self.address} within {timeout:g} s", error.status
+                ) from None
             except (ServerUnavailable, ServerBusy):
                 pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
                 if attempt >= self._retries or time.monotonic() + pause >= deadline:
                     raise
             yield Sleep(pause)
         raise AssertionError("unreachable: the loop has no end")
-
-    def _too_late(self, timeout: float, error: DeadlineExceeded) -> DeadlineExceeded:
-        return DeadlineExceeded(f"no answer from {self.address} within {timeout:g} s", error.status)
 
 
 def _result(data: bytes, tensors: Tensors, request: ImageRequest) -> OcrResult:

@@ -33,7 +33,6 @@ def add_prove(commands: Any) -> None:
             help="compiled ONNX file, and the Paddle folder or ONNX file it was made from",
         )
     add_proof(prove)
-    prove.add_argument("--report", type=Path, metavar="OUT.html", help="also write OUT.json")
     prove.add_argument(
         "--engine",
         choices=ENGINES,
@@ -47,7 +46,6 @@ def run_prove(arguments: argparse.Namespace) -> None:
     from ppocr_converters.errors import ProofError
     from ppocr_converters.graph.onnx_model import OnnxFile
     from ppocr_converters.proof.pictures import find_pictures
-    from ppocr_converters.proof.report import write_report
     from ppocr_converters.proof.run import prove_pairs
     from ppocr_converters.repository.source import source_repository
 
@@ -63,8 +61,6 @@ def run_prove(arguments: argparse.Namespace) -> None:
         arguments.tolerance,
         engine=arguments.engine,
     )
-    if arguments.report is not None:
-        write_report(arguments.report, run)
     proofs = {name: run.facts[name] for name in (*pairs, "reading") if name in run.facts}
     text = "\n".join(proof_line(name, proof) for name, proof in proofs.items())
     show(arguments, run.facts, text)

@@ -35,6 +35,8 @@ def add_repository_commands(commands: Any) -> None:
     explain = add_command(commands, "explain", run_explain, text)
     explain.add_argument("config", type=Path, nargs="?", help="a Paddle Serving config.yml")
     add_opt(explain)
+    text = "with the keys that are not written, and their defaults"
+    explain.add_argument("--all", action="store_true", help=text)
     explain.add_argument("--keys", action="store_true", help="all keys, as a Markdown table")
     explain.add_argument("--language", choices=["en", "zh"], default="en", help="of --keys")
     explain.add_argument("--schema", action="store_true", help="the JSON schema, for editors")
@@ -93,4 +95,4 @@ def run_explain(arguments: argparse.Namespace) -> None:
     if arguments.config is None:
         raise ConvertError("name a config.yml to explain, or ask for --keys or --schema")
     rows = explain(*load_service(arguments.config, arguments.opt))
-    show(arguments, [dataclasses.asdict(row) for row in rows], table(rows))
+    show(arguments, [dataclasses.asdict(row) for row in rows], table(rows, arguments.all))

@@ -68,12 +68,9 @@ def _line_feeds(pipeline: Pipeline, pages: Iterator[Bytes]) -> Iterator[Feeds]:
 
 def _pages(pictures: Sequence[Path]) -> Iterator[Bytes]:
     from ppocr_converters.pictures.render import render_page
-    from ppocr_converters.pictures.render_samples import samples
-    from ppocr_converters.proof.pictures import read_files
+    from ppocr_converters.proof.pictures import read_files, samples
 
-    if pictures:
-        for picture in read_files(pictures):
-            yield picture.pixels
-        return
-    for page in (*samples(), *(render_page(seed, LINES_ON_PAGE) for seed in SEEDS)):
-        yield page.image
+    for picture in read_files(pictures) if pictures else samples():
+        yield picture.pixels
+    if not pictures:
+        yield from (render_page(seed, LINES_ON_PAGE).image for seed in SEEDS)

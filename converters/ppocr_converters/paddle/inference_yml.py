@@ -58,7 +58,9 @@ def read_settings(folder: Path) -> OwnSettings:
         return OwnSettings()
     try:
         return _settings(LOADER(path.read_text("utf-8")).get_single_data())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ModelError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelError(f"{path} is not of the form that PaddleX writes: {error!r}") from error

@@ -5,14 +5,11 @@ Conversion is proven on these pages, tests read them, benchmarks send them:
     page = render_page(seed=7)
     page.image          # uint8 BGR [H, W, 3]
     page.lines[0].text  # what is written there, and .box says where
-
-`write_samples` makes the files of the fixed pictures in `render_samples`, which the demo reads.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import random
 from pathlib import Path
 
@@ -28,7 +25,6 @@ from ppocr_converters.pictures.render_canvas import (
     font,
     gradient,
 )
-from ppocr_converters.pictures.render_samples import samples
 from ppocr_converters.pictures.render_texts import random_line, random_word
 
 PAPERS: tuple[Colour, ...] = (
@@ -50,14 +46,6 @@ INKS: tuple[Colour, ...] = (
 #: Letter sizes of a page, those of a dense one, pixels; the noise, levels of 255.
 SMALLEST, LARGEST, DENSE, GRAIN = 22, 44, 22, 2.0
 FACES: tuple[Face, ...] = ("sans", "serif")
-
-# EXIF orientation to the turn that a stored picture needs to become what was meant, undone here.
-_STORED_TURN = {
-    3: Image.Transpose.ROTATE_180,
-    6: Image.Transpose.ROTATE_90,
-    8: Image.Transpose.ROTATE_270,
-}
-_EXIF_ORIENTATION = 0x0112
 
 
 def render_page(seed: int, lines: int = 20, *, width: int = 960) -> Page:
@@ -135,47 +123,18 @@ def encode_page(page: Page) -> bytes:
     """The page as the bytes of a file, in the format that its name's suffix says.
 
     Raises:
-        ValueError: If the suffix is none of .png, .jpg, or the orientation none of 1, 3, 6, 8.
+        ValueError: If the suffix is none of .png, .jpg.
     """
     picture = Image.fromarray(np.ascontiguousarray(page.image[:, :, ::-1]))
-    exif = Image.Exif()
-    if page.orientation != 1:
-        if page.orientation not in _STORED_TURN:
-            raise ValueError(f"orientation of {page.name} is {page.orientation}, not 1, 3, 6 or 8")
-        picture = picture.transpose(_STORED_TURN[page.orientation])
-        exif[_EXIF_ORIENTATION] = page.orientation
     file = io.BytesIO()
     match Path(page.name).suffix:
         case ".png":
-            picture.save(file, "PNG", optimize=True, exif=exif)
+            picture.save(file, "PNG", optimize=True)
         case ".jpg":
-            picture.save(file, "JPEG", quality=88, exif=exif)
+            picture.save(file, "JPEG", quality=88)
         case suffix:
             raise ValueError(f"{page.name} ends in {suffix!r}; pages are stored as .png or .jpg")
     return file.getvalue()
-
-
-def write_samples(folder: Path) -> list[Path]:
-    """Write the sample pictures and `truth.json` into `folder`, which is made if it is not there.
-
-    `truth.json` maps each file name to its lines: `{"text": …, "box": [[x, y], …]}`.
-
-    Returns:
-        The written files, `truth.json` last.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    entries = []
-    for page in samples():
-        path = folder / page.name
-        path.write_bytes(encode_page(page))
-        paths.append(path)
-        lines = [{"text": line.text, "box": line.box.round().tolist()} for line in page.lines]
-        rows = ",\n".join(f"  {json.dumps(line, ensure_ascii=False)}" for line in lines)
-        entries.append(f"{json.dumps(page.name)}: [\n{rows}\n ]" if rows else f'"{page.name}": []')
-    path = folder / "truth.json"
-    path.write_text("{\n " + ",\n ".join(entries) + "\n}\n", encoding="utf-8")
-    return [*paths, path]
 
 
 def _fitting(text: str, face: Face, size: int, width: float) -> str:

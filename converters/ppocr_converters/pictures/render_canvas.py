@@ -47,15 +47,13 @@ class Truth:
 class Page:
     """A picture with its ground truth.
 
-    `image` is uint8 BGR [H, W, 3], upright. `name` is a file name whose suffix is the format that
-    the picture is meant to be stored in. `orientation` is the EXIF value the file gets: with one
-    other than 1 the stored pixels lie turned, and a viewer that obeys EXIF sees `image`.
+    `image` is uint8 BGR [H, W, 3]. `name` is a file name whose suffix is the format that the
+    picture is meant to be stored in.
     """
 
     name: str
     image: npt.NDArray[np.uint8]
     lines: tuple[Truth, ...]
-    orientation: int = 1
 
 
 @dataclass
@@ -84,7 +82,6 @@ class Canvas:
         *,
         ink: Colour = (30, 30, 34),
         face: Face = "sans",
-        weight: int = 0,
         anchor: str = "la",
     ) -> tuple[float, float, float, float]:
         """Write one line of text and remember it.
@@ -96,7 +93,6 @@ class Canvas:
             size: Letter size in pixels.
             ink: RGB colour.
             face: Which of the two fonts.
-            weight: Extra thickness in pixels; the fonts come in one weight only.
             anchor: Which point of the text lies at `x`, `y`; Pillow's anchors ("la" left-ascender,
                 "mm" middle, "ra" right-ascender).
 
@@ -104,8 +100,8 @@ class Canvas:
             The left, top, right and bottom edge of the line's box.
         """
         letters = font(face, size)
-        self.pen.text((x, y), text, ink, letters, anchor=anchor, stroke_width=weight)
-        ink_box = self.pen.textbbox((x, y), text, letters, anchor=anchor, stroke_width=weight)
+        self.pen.text((x, y), text, ink, letters, anchor=anchor)
+        ink_box = self.pen.textbbox((x, y), text, letters, anchor=anchor)
         left, top, right, bottom = ink_box
         if self.full_height:
             _, high, _, low = self.pen.textbbox((x, y), "国", letters, anchor=anchor)
@@ -120,7 +116,7 @@ class Canvas:
         return left, top, right, bottom
 
     def write_down(
-        self, x: float, y: float, text: str, size: int, *, ink: Colour, face: Face, weight: int = 0
+        self, x: float, y: float, text: str, size: int, *, ink: Colour, face: Face
     ) -> None:
         """Write one line downwards, each letter upright under the one before it.
 
@@ -131,8 +127,8 @@ class Canvas:
         for i, letter in enumerate(text):
             at = (x, y + (i + 0.5) * step)
             letters = font(face, size)
-            self.pen.text(at, letter, ink, letters, anchor="mm", stroke_width=weight)
-            boxes.append(self.pen.textbbox(at, letter, letters, anchor="mm", stroke_width=weight))
+            self.pen.text(at, letter, ink, letters, anchor="mm")
+            boxes.append(self.pen.textbbox(at, letter, letters, anchor="mm"))
         edges = np.array(boxes)
         (left, top), (right, bottom) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
         left, top, right, bottom = grow((left, top, right, bottom), 0.1 * size)
@@ -142,10 +138,10 @@ class Canvas:
         )
         self.lines.append(Truth(text, corners(left, top, right, bottom), words))
 
-    def page(self, name: str, *, orientation: int = 1) -> Page:
+    def page(self, name: str) -> Page:
         """The finished page."""
         bgr = np.ascontiguousarray(np.asarray(self.picture.convert("RGB"))[:, :, ::-1])
-        return Page(name, bgr, tuple(self.lines), orientation)
+        return Page(name, bgr, tuple(self.lines))
 
 
 @functools.cache

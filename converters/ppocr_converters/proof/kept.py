@@ -115,7 +115,7 @@ def _prove_set(
         _recall(boxes, of_boxes)
         logger.info("reading pictures with the source models and with the compiled ones")
         pairs = {name: (model.file, model.source.path) for name, model in models.items()}
-        proof, _ = prove_reading(pairs, source, plan, pictures, bounds)
+        proof = prove_reading(pairs, source, plan, pictures, bounds)
         if not proof.problems:
             return dataclasses.asdict(proof)
         error = ProofError("the set of compiled models", proof.problems + proof.differences)

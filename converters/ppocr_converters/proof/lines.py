@@ -15,7 +15,6 @@ from itertools import cycle
 import numpy as np
 
 from ppocr_converters.proof.differences import Comparison, Difference, compare_lines
-from ppocr_converters.proof.networks import Bytes
 from ppocr_converters.proof.pictures import Picture
 from ppocr_converters.proof.tolerance import Tolerance
 from ppocr_pipeline.pipeline import Line
@@ -66,22 +65,13 @@ class ReadingProof:
     of_boxes: bool
 
 
-@dataclass(frozen=True)
-class Found:
-    """A difference, and where: the picture's name, its pixels and the padding of its lines."""
-
-    picture: str
-    pixels: Bytes
-    padding: str
-    difference: Difference
-
-    def __str__(self) -> str:
-        return f"{self.picture}, {self.padding}: {self.difference}"
+#: A difference, and where: the picture's name and the padding of its lines.
+Found = tuple[str, Difference]
 
 
 def compare_readings(
     source: Read, compiled: Read, pictures: Iterable[Picture], tolerance: Tolerance
-) -> tuple[ReadingProof, list[Found]]:
+) -> ReadingProof:
     """Read pictures with both sets of networks.
 
     The ways of padding lines take turns: the networks are the same, the shapes are not. A picture
@@ -93,9 +83,6 @@ def compare_readings(
         compiled: reads by the compiled models.
         pictures: to read.
         tolerance: the bounds.
-
-    Returns:
-        The figures, and every difference with its picture.
     """
     found: list[Found] = []
     results: list[Comparison] = []
@@ -111,9 +98,9 @@ def compare_readings(
         result = compare_lines(expected, got, overlap=tolerance.overlap, score=tolerance.score)
         results.append(result)
         characters += sum(len(line.text) for line in expected)
-        found += [Found(picture.name, picture.pixels, padding, one) for one in result.differences]
+        found += [(f"{picture.name}, {padding}", one) for one in result.differences]
         logger.info("read %s, %d lines", picture.name, len(expected))
-    return _proof(results, false_boxes, characters, tolerance, found), found
+    return _proof(results, false_boxes, characters, tolerance, found)
 
 
 def _proof(
@@ -123,8 +110,8 @@ def _proof(
     tolerance: Tolerance,
     found: list[Found],
 ) -> ReadingProof:
-    count = Counter(one.difference.what for one in found)
-    spaces = sum(_by_spaces_alone(one.difference) for one in found)
+    count = Counter(difference.what for _, difference in found)
+    spaces = sum(_by_spaces_alone(difference) for _, difference in found)
     proof = ReadingProof(
         pictures=len(results) + len(false_boxes),
         lines=sum(result.lines for result in results),
@@ -138,7 +125,7 @@ def _proof(
         expected_false_boxes=sum(expected for expected, _ in false_boxes),
         false_boxes=sum(got for _, got in false_boxes),
         tolerance=tolerance,
-        differences=[str(one) for one in found],
+        differences=[f"{where}: {difference}" for where, difference in found],
         problems=[],
         of_boxes=False,
     )

@@ -1,14 +1,16 @@
-"""The pictures that proofs read: rendered ones, whose texts are known, or a user's own."""
+"""The pictures that proofs read: the samples and a rendered page, or a user's own."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ppocr_converters.errors import ModelError
+from ppocr_converters.repository.source import SAMPLES, package_folder
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.formats import known_format
 from ppocr_pipeline.header import PictureRefused
@@ -38,16 +40,16 @@ class Picture:
 
 
 def proof_pictures(files: Sequence[Path], *, turned: bool) -> Iterator[Picture]:
-    """The pictures of a proof: the files given, or else rendered ones.
+    """The pictures of a proof: the files given, or else the samples and a rendered page.
 
     Args:
         files: of pictures.
-        turned: whether one rendered picture shall be read upside down as well.
+        turned: whether one sample shall be read upside down as well.
 
     Raises:
         ModelError: a file is not a picture.
     """
-    return read_files(files) if files else _rendered(turned)
+    return read_files(files) if files else _own(turned)
 
 
 def find_pictures(paths: Sequence[Path]) -> list[Path]:
@@ -84,14 +86,28 @@ def read_files(files: Sequence[Path]) -> Iterator[Picture]:
             raise ModelError(f"{file} is not a picture that can be read: {error}") from error
 
 
-def _rendered(turned: bool) -> Iterator[Picture]:
+def samples() -> Iterator[Picture]:
+    """The project's sample pictures, as `truth.json` names them.
+
+    Raises:
+        RepositoryError: they were not installed.
+    """
+    folder = package_folder(SAMPLES)
+    truth: dict[str, list[object]] = json.loads((folder / "truth.json").read_text("utf-8"))
+    pictures = read_files([folder / name for name in truth])
+    for picture in pictures:
+        yield replace(picture, has_text=bool(truth[picture.name]))
+
+
+def _own(turned: bool) -> Iterator[Picture]:
     """The sample pictures and one page of random lines."""
     from ppocr_converters.pictures.render import render_page
-    from ppocr_converters.pictures.render_samples import samples
 
+    for sample in samples():
+        yield sample
+        if turned and sample.name == TURNED:
+            upside_down = np.ascontiguousarray(sample.pixels[::-1, ::-1])
+            yield Picture(f"{sample.name} upside down", upside_down)
     seed, lines = PAGE
-    for page in (*samples(), render_page(seed, lines)):
-        yield Picture(page.name, page.image, bool(page.lines))
-        if turned and page.name == TURNED:
-            upside_down = np.ascontiguousarray(page.image[::-1, ::-1])
-            yield Picture(f"{page.name} upside down", upside_down)
+    page = render_page(seed, lines)
+    yield Picture(page.name, page.image)

@@ -9,7 +9,7 @@ from onnx import ModelProto
 
 from ppocr_converters.graph.dictionary import class_names
 from ppocr_converters.graph.onnx_model import OnnxFile, metadata
-from ppocr_converters.proof.lines import Found, ReadingProof, compare_readings
+from ppocr_converters.proof.lines import ReadingProof, compare_readings
 from ppocr_converters.proof.networks import compiled_network, plain_network
 from ppocr_converters.proof.pictures import proof_pictures
 from ppocr_converters.proof.tensors import tolerance_for
@@ -29,7 +29,7 @@ def prove_reading(
     plan: Plan,
     pictures: Sequence[Path] = (),
     bounds: Sequence[str] = (),
-) -> tuple[ReadingProof, list[Found]]:
+) -> ReadingProof:
     """Read pictures with compiled models and with their sources, as the plan would serve them.
 
     The options are those that are served, but no line is dropped for its score. The source models
@@ -41,9 +41,6 @@ def prove_reading(
         plan: engines, widths, batch sizes and options.
         pictures: files to read; by default rendered pages.
         bounds: NAME=VALUE in place of those of the precisions in the set.
-
-    Returns:
-        The figures, and every difference with its picture.
 
     Raises:
         RepositoryError: a configuration of the source has a value that is not allowed.

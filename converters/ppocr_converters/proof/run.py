@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ppocr_converters.graph.kinds import expect_kind, kind_of
 from ppocr_converters.graph.model_files import kind_at
-from ppocr_converters.proof.lines import Found, ReadingProof
+from ppocr_converters.proof.lines import ReadingProof
 from ppocr_converters.proof.reading import Pair, prove_reading
 from ppocr_converters.proof.tensors import TensorProof, compare_file
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
@@ -25,14 +25,12 @@ class Run:
         models: the compiled file and the source of each kind.
         tensors: by kind.
         reading: where there is a detector and a recogniser.
-        found: every difference of the readings.
         versions: of all tools, Python and the engine included.
     """
 
     models: Mapping[str, Pair]
     tensors: Mapping[str, TensorProof]
     reading: ReadingProof | None
-    found: Sequence[Found]
     versions: Mapping[str, str]
 
     @property
@@ -44,11 +42,11 @@ class Run:
     @property
     def differences(self) -> list[str]:
         """Every difference of the readings, a sentence each."""
-        return [str(one) for one in self.found]
+        return self.reading.differences if self.reading else []
 
     @property
     def facts(self) -> dict[str, object]:
-        """All of it as JSON can hold it, the pictures of differences excepted."""
+        """All of it as JSON can hold it."""
         return {
             "proven": not self.problems,
             "problems": self.problems,
@@ -89,8 +87,8 @@ def prove_pairs(
     tensors = {
         kind: compare_file(*pair, bounds=bounds, engine=spec) for kind, pair in models.items()
     }
-    reading, found = None, list[Found]()
+    reading = None
     if {"det", "rec"} <= set(models):
         plan = Plan(f"the engine {engine}", dict.fromkeys(models, ModelPlan(engine=spec)))
-        reading, found = prove_reading(models, source, plan, pictures, bounds)
-    return Run(models, tensors, reading, found, {**tool_versions(), "engine": engine})
+        reading = prove_reading(models, source, plan, pictures, bounds)
+    return Run(models, tensors, reading, {**tool_versions(), "engine": engine})

@@ -206,7 +206,9 @@ def _configure_calls(configs: Configs, plan: Plan) -> None:
     if merged or device_of(plan, "rec") == "gpu":
         calls = {"rec_buckets": FEW_WIDTHS}
     else:
-        calls = CALLS.get(spec.backend, {}) if spec is not None else {}
+        calls = dict(CALLS.get(spec.backend, {})) if spec is not None else {}
+        # Every instance has work, and one call waits; what the host has in cores may not be ours.
+        calls["rec_calls"] = str(sum(group.count for group in rec.instance_group) + 1)
     for name, value in calls.items():
         if name not in told:
             set_parameter(configs["recognize"], name, value)

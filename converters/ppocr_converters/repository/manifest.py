@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_converters.files import digest_of, new_file, new_folder, sha256_file, sha256_files
-from ppocr_converters.repository.source import STEP_PACKAGES, package_folder
+from ppocr_converters.repository.source import SAMPLES, STEP_PACKAGES, package_folder
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ TOOLS = (
 )
 
 #: The packages whose code and data decide what a build makes and whether a proof holds.
-DECIDING = ("ppocr_converters", "ppocr_engine", *STEP_PACKAGES)
+DECIDING = ("ppocr_converters", "ppocr_engine", SAMPLES, *STEP_PACKAGES)
 
 Manifest = dict[str, Any]
 

@@ -18,6 +18,8 @@ from ppocr_converters.files import digest_of, sha256_files
 STEP_PACKAGES = ("ppocr_pipeline", "ppocr_steps")
 #: The package of the project's own steps.
 PROJECT = "ppocr_model_repository"
+#: The package of the sample pictures.
+SAMPLES = "ppocr_samples"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from ppocr_steps.metrics import (
     count_crops,
     step_seconds,
 )
-from ppocr_steps.model_call import Callers, call
+from ppocr_steps.model_call import CALLS, Callers, call
 from ppocr_steps.refusals import expect_waiting
 from ppocr_steps.step import Step
 
@@ -52,7 +52,7 @@ class TritonPythonModel(Step):
         self.characters = load_dictionary(folder / "dictionary.txt", int(parameters["rec_classes"]))
         self.seconds = step_seconds(args["model_name"], ("crop", "read", "decode"))
         self.count(PICTURES, WITHOUT_TEXT, LINES, CROPS, self.seconds)
-        self.callers = Callers()
+        self.callers = Callers(int(parameters.get("rec_calls", CALLS)))
 
     def finalize(self) -> None:
         """End the threads, and what every step ends."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ppocr_pipeline.formats import bmp, jpeg, png, tiff, webp
 from ppocr_pipeline.formats.base64_text import base64_head
 from ppocr_pipeline.header import Header, PictureRefused
-from ppocr_pipeline.limits import SMALLER, Limits, exceeded, size_beyond
+from ppocr_pipeline.limits import Limits, exceeded, size_beyond
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def format_of(data: bytes) -> str:
         "format",
         f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
         + ", ".join(FORMATS)
-        + (OF_PDF if data.startswith(b"%PDF-") else "; convert the file to one of them"),
+        + (OF_PDF if data.startswith(b"%PDF-") else "; convert it to PNG or JPEG"),
     )
 
 
@@ -73,8 +73,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
         )
     if len(data) > limits.max_image_bytes:
         what = f"IMAGE has {len(data)} bytes"
-        allowed = limits.max_image_bytes
-        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", allowed, SMALLER))
+        raise PictureRefused("bytes", exceeded(what, "max_image_bytes", limits.max_image_bytes))
     name = format_of(data)
     try:
         header = FORMATS[name].read(data)
@@ -88,10 +87,7 @@ def read_header(data: bytes, limits: Limits) -> Header:
         raise PictureRefused(*beyond)
     if header.scans > limits.max_image_scans:
         what = f"IMAGE is a {name} of {header.scans} scans"
-        raise PictureRefused(
-            "scans",
-            exceeded(what, "max_image_scans", limits.max_image_scans, "save it without them"),
-        )
+        raise PictureRefused("scans", exceeded(what, "max_image_scans", limits.max_image_scans))
     return header
 
 

@@ -212,15 +212,13 @@ def _rows(page: Boxes, ids: np.ndarray) -> list[list[int]]:
 
 def _in_row(page: Boxes, index: int, row: list[int]) -> bool:
     """Whether a box stands in a row: level with it, and not over or under one of its boxes."""
-    lower = min(page.height[other] for other in (index, *row))
-    if page.middle[index] - page.middle[row].mean() >= 0.5 * lower:
+    others, height = np.array(row), page.height[index]
+    lower = min(height, page.height[others].min())
+    if page.middle[index] - page.middle[others].mean() >= 0.5 * lower:
         return False
-    left, right, height = page.left[index], page.right[index], page.height[index]
-    return all(
-        min(page.right[other], right) - max(page.left[other], left)
-        < 0.5 * min(page.width[other], height)
-        for other in row
-    )
+    right = np.minimum(page.right[others], page.right[index])
+    left = np.maximum(page.left[others], page.left[index])
+    return bool((right - left < 0.5 * np.minimum(page.width[others], height)).all())
 
 
 def _vertical_lines(page: Boxes, ids: np.ndarray) -> list[int]:

@@ -7,11 +7,11 @@ The requests of an operator need a key. Unless one is given it is random and pri
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ppocr_client.transport.addresses import is_loopback
 from ppocr_server.access.credentials import (
     TOKEN_VARIABLE,
     Tls,
@@ -40,10 +40,9 @@ APIS = (
     "trace",
     "logging",
 )
-# They change what is served, name files that the server writes, or change what it logs.
-OPERATORS = ("model-repository", "trace", "logging")
-# Clients on this machine send large pictures this way. Clients elsewhere have no use for it.
-MACHINE = ("shared-memory",)
+# They change what is served, name files that the server writes, change what it logs, or open memory
+# of its machine.
+OPERATORS = ("model-repository", "trace", "logging", "shared-memory")
 
 # Older versions take a kilobyte for each chunk of an HTTP body and crash at a million chunks.
 FIXED_VERSION = (2, 59, 1)
@@ -59,8 +58,7 @@ class Security:
     """The access rules of one tritonserver.
 
     Attributes:
-        closed: the groups of `APIS` that need the operator's key; None for `OPERATORS`, and also
-            `MACHINE` if other machines reach the server.
+        closed: the groups of `APIS` that need the operator's key.
         admin_key: the operator's key.
         token: what clients must send with all other requests except health; None for nothing.
         tls: certificates of gRPC. Triton has none for HTTP and metrics, which then listen on this
@@ -69,7 +67,7 @@ class Security:
         metrics_host: the address of metrics, None for that of the server.
     """
 
-    closed: tuple[str, ...] | None = None
+    closed: tuple[str, ...] = OPERATORS
     admin_key: str = field(default_factory=new_key, repr=False)
     token: str | None = field(default=None, repr=False)
     tls: Tls | None = None
@@ -102,12 +100,11 @@ class Security:
             "metrics": self.metrics_host or plain,
         }
 
-    def arguments(self, host: str) -> list[str]:
-        """Arguments for a tritonserver that listens on `host`."""
-        closed = self._closed(host)
-        groups = [(closed, ADMIN_HEADER, self.admin_key)]
+    def arguments(self) -> list[str]:
+        """Arguments for tritonserver."""
+        groups = [(self.closed, ADMIN_HEADER, self.admin_key)]
         if self.token is not None:
-            asked = tuple(api for api in APIS if api not in closed)
+            asked = tuple(api for api in APIS if api not in self.closed)
             groups.append((asked, TOKEN_HEADER, bearer(self.token)))
         return [
             f"--{option}={','.join(apis)}:{header}={value}"
@@ -133,13 +130,6 @@ class Security:
             "--http-host 127.0.0.1, which leaves gRPC open, or put a proxy before it that passes "
             "on whole bodies of limited size; see SECURITY.md"
         )
-
-    def _closed(self, host: str) -> tuple[str, ...]:
-        if self.closed is not None:
-            return self.closed
-        hosts = self.hosts(host)
-        alone = is_loopback(hosts["http"]) and is_loopback(hosts["grpc"])
-        return OPERATORS if alone else OPERATORS + MACHINE
 
 
 def _tls_arguments(tls: Tls | None) -> list[str]:
@@ -169,15 +159,25 @@ def add_security_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--restrict",
         type=_apis,
+        default=OPERATORS,
         metavar="APIS",
         help=f"requests that need that key: none, or some of {', '.join(APIS)}, comma-separated "
-        f"(default: {','.join(OPERATORS)}, and {','.join(MACHINE)} if other machines reach this "
-        "server)",
+        f"(default: {','.join(OPERATORS)})",
     )
     add_arguments(group)
     plain = "address of {} alone (default: --host; with --tls-cert 127.0.0.1, as it is plain text)"
     add("--http-host", metavar="ADDRESS", help=plain.format("HTTP"))
     add("--metrics-host", metavar="ADDRESS", help=plain.format("metrics"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _apis(word: str) -> tuple[str, ...]:

@@ -22,10 +22,11 @@ from ppocr_server.gateway.contracts import nim_route, paddlex_route
 from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.middleware import Middleware, answer_failure
-from ppocr_server.gateway.page import Page, add_page
+from ppocr_server.gateway.page import add_page
 from ppocr_server.gateway.reader import Reader
 from ppocr_server.gateway.routes import capabilities, read
 from ppocr_server.gateway.settings import GatewaySettings
+from ppocr_server.page.origin_check import OriginCheck
 
 LOG = logging.getLogger(__name__)
 SHOWN = 200  # characters of a path that is not there
@@ -82,7 +83,7 @@ def routes_of(settings: GatewaySettings, reader: Reader) -> FastAPI:
 
 
 def build_app(
-    settings: GatewaySettings, reader: Reader, old: ASGIApp | None, shown: Page | None
+    settings: GatewaySettings, reader: Reader, old: ASGIApp | None, shown: OriginCheck | None
 ) -> ASGIApp:
     """The whole gateway.
 

@@ -1,4 +1,4 @@
-"""The web page of `ppocr-client serve-ui` on the gateway's port, where no token is wanted."""
+"""The web page on the gateway's port, where no token is wanted."""
 
 from __future__ import annotations
 
@@ -9,30 +9,19 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ppocr_client import OcrClient
-from ppocr_client.ui.app import STATIC, build_app
-from ppocr_client.ui.document_store import DocumentStore
 from ppocr_server.gateway.reader import connection_of
 from ppocr_server.gateway.settings import GatewaySettings
+from ppocr_server.page.app import STATIC, build_page
+from ppocr_server.page.document_store import DocumentStore
+from ppocr_server.page.origin_check import OriginCheck
 
 PATHS = ("/", "/about", "/documents", "/documents/{rest:path}")
 
 
-class Page:
-    """The page as an endpoint of routes: a class, which the router calls as an application."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await self._app(scope, receive, send)
-
-
 @contextlib.contextmanager
-def page(settings: GatewaySettings) -> Iterator[Page | None]:
+def page(settings: GatewaySettings) -> Iterator[OriginCheck | None]:
     """The page while the block runs, with a folder for what is opened in it; None with a token.
 
     A browser cannot send a token with the address of a page.
@@ -46,10 +35,10 @@ def page(settings: GatewaySettings) -> Iterator[Page | None]:
     ):
         store = DocumentStore(Path(folder), dpi=settings.dpi)
         names = {"localhost", settings.host.lower()}
-        yield Page(build_app(client, settings.model, store, names))
+        yield build_page(client, settings.model, store, names, settings.max_body_bytes)
 
 
-def add_page(app: FastAPI, shown: Page) -> None:
+def add_page(app: FastAPI, shown: OriginCheck) -> None:
     """Add the page's paths to an application; other paths are not answered by it."""
     files = [f"/{path.name}" for path in sorted(STATIC.iterdir())]
     app.router.routes.extend(Route(path, shown) for path in (*PATHS, *files))

@@ -44,7 +44,7 @@ class TritonBackend:
         """
         self.url = url
         self._channel = settings.upstream.channel(url, CHANNEL)
-        self.stub: Any = stub_of(self._channel)
+        self._stub: Any = stub_of(self._channel)
         self._settings = settings
         self._form = ANSWERS[settings.answer]
         self._constant = constant_part(settings.model, settings.options).SerializeToString()
@@ -64,7 +64,7 @@ class TritonBackend:
         request = with_tensors(message, bytes_tensor(picture))
         for tries_left in reversed(range(self._settings.retry)):
             try:
-                text, warnings = text_of(await self.stub.ModelInfer(request), self._form)
+                text, warnings = text_of(await self._stub.ModelInfer(request), self._form)
                 for warning in warnings:
                     LOG.warning("logid=%s %s", request_id, warning)
                 return text
@@ -85,7 +85,7 @@ class TritonBackend:
         """Whether Triton answers and has the model loaded."""
         asked = ModelReadyRequest(name=self._settings.model)
         try:
-            return bool((await self.stub.ModelReady(asked, timeout=READY_SECONDS)).ready)
+            return bool((await self._stub.ModelReady(asked, timeout=READY_SECONDS)).ready)
         except grpc.RpcError:
             return False
 

@@ -15,7 +15,7 @@ from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
 from ppocr_server.paddle_serving.result_text import ANSWERS
-from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
+from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.paddle_serving.upstream import add_upstream_arguments, upstream_given
 
 # The settings that have no option of their name.
@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     triton = options.triton.partition("://")[2] or options.triton
     try:
-        settings, tracer = _settings(options)
+        settings = _settings(options)
         write_logs(Path(options.log_folder) if options.log_folder else None)
-        run_endpoint(settings, triton, tracer, announce, options.grace)
+        run_endpoint(settings, triton, announce, options.grace)
     except ServerError as error:
         print(f"ppocr-serve endpoint: {error}", file=sys.stderr)
         return 1
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout-ms", type=int, metavar="MS", help="from request to answer; -1 none")
     add("--max-message-bytes", type=from_1, metavar="N", help="longest request")
     add("--max-picture-bytes", type=from_1, metavar="N", help="longest picture")
+    add("--tracer-interval-s", type=int, metavar="S", help="statistics every S seconds; -1 none")
     parser.set_defaults(**DEFAULTS)
     add(
         "--option",
@@ -86,8 +87,6 @@ def _parser() -> argparse.ArgumentParser:
         help="parameter sent to Triton with every request, instead of those that make it read "
         "like Paddle Serving",
     )
-    add("--tracer-interval-s", type=int, default=-1, metavar="S", help="statistics every S seconds")
-    add("--metrics", metavar="URL", help="Triton's metrics, for the tracer's queue lengths")
     add("--log-folder", default=LOG_FOLDER, metavar="DIR", help="empty: log to standard error")
     add("--grace", type=float, default=30.0, metavar="S", help="time to finish when stopped")
     add("--json", action="store_true", help="print the ports as one line of JSON when listening")
@@ -98,17 +97,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(options: argparse.Namespace) -> tuple[EndpointSettings, TracerSettings]:
+def _settings(options: argparse.Namespace) -> EndpointSettings:
     values = {name: getattr(options, name) for name in DEFAULTS}
     if options.option is not None:
         values["options"] = dict(options.option)
-    settings = EndpointSettings(
+    return EndpointSettings(
         **values,
         token=token_of(options),
         tls=tls_of(options),
         upstream=upstream_given(options, options.triton),
     )
-    return settings, TracerSettings(options.tracer_interval_s, options.metrics)
 
 
 def _address(word: str) -> str:

@@ -14,9 +14,8 @@ from ppocr_server.paddle_serving.http.app import http_app
 from ppocr_server.paddle_serving.http.server import HttpEndpoint
 from ppocr_server.paddle_serving.rpc import RpcEndpoint
 from ppocr_server.paddle_serving.service import PipelineService
-from ppocr_server.paddle_serving.settings import EndpointSettings, TracerSettings
-from ppocr_server.paddle_serving.tracing.records import Records
-from ppocr_server.paddle_serving.tracing.tracer import trace
+from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.tracer import Records, trace
 from ppocr_server.tritonserver.ports import choose_ports, listening
 
 WATCH_SECONDS = 1.0
@@ -25,9 +24,7 @@ WATCH_SECONDS = 1.0
 Started = Callable[[Mapping[str, int]], None]
 
 
-def run_endpoint(
-    settings: EndpointSettings, triton: str, tracer: TracerSettings, started: Started, grace: float
-) -> None:
+def run_endpoint(settings: EndpointSettings, triton: str, started: Started, grace: float) -> None:
     """Run `serve_endpoint` until SIGINT, SIGTERM or SIGHUP; only in the main thread.
 
     Raises:
@@ -38,7 +35,7 @@ def run_endpoint(
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve_endpoint(settings, triton, tracer, stop=stop, started=started, grace=grace)
+        await serve_endpoint(settings, triton, stop=stop, started=started, grace=grace)
 
     run_loop(main())
 
@@ -46,7 +43,6 @@ def run_endpoint(
 async def serve_endpoint(
     settings: EndpointSettings,
     triton: str,
-    tracer: TracerSettings,
     *,
     stop: asyncio.Event,
     started: Started,
@@ -59,7 +55,6 @@ async def serve_endpoint(
     Args:
         settings: what to listen on and how to answer.
         triton: "host:port" of Triton's gRPC endpoint.
-        tracer: the statistics block.
         stop: ends the service.
         started: called once the ports are open.
         grace: seconds to finish the requests in progress at the end. New ones find the ports
@@ -72,8 +67,8 @@ async def serve_endpoint(
     wanted = {"http": settings.http_port, "rpc": settings.rpc_port}
     ports = choose_ports(settings.host, {k: v for k, v in wanted.items() if v is not None})
     backend = TritonBackend(triton, settings)
-    tracing = tracer.interval_s >= 1
-    service = PipelineService(settings, backend.read, Records() if tracing else None)
+    records = Records() if settings.tracer_interval_s >= 1 else None
+    service = PipelineService(settings, backend.read, records)
     health = Health(backend.ready)
     ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     async with contextlib.AsyncExitStack() as at_end:
@@ -89,8 +84,9 @@ async def serve_endpoint(
             http = HttpEndpoint(app, listener, grace, settings.tls)
             ends.append(asyncio.ensure_future(http.run_until_exit()))
             at_end.push_async_callback(_exited, http, ends[-1])
-        if tracing:
-            ends.append(at_end.enter_context(background(trace(tracer, backend.stub, service))))
+        if records is not None:
+            tracing = trace(settings.tracer_interval_s, records, service.limit)
+            ends.append(at_end.enter_context(background(tracing)))
         ends.append(at_end.enter_context(background(health.watch())))
         started(ports)
         done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

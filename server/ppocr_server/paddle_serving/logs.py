@@ -6,8 +6,7 @@ import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from ppocr_server.paddle_serving import backend, service
-from ppocr_server.paddle_serving.tracing import tracer
+from ppocr_server.paddle_serving import backend, service, tracer
 
 MAX_BYTES = 512_000_000
 LINE = "%(levelname)s %(asctime)s [%(name)s] %(message)s"

@@ -18,7 +18,7 @@ from ppocr_server.paddle_serving.protocol import (
     PipelineError,
 )
 from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.tracing.records import Records
+from ppocr_server.paddle_serving.tracer import Records
 
 LOG = logging.getLogger(__name__)
 CANCELLED = "cancelled"

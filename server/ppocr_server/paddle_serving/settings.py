@@ -1,4 +1,4 @@
-"""The settings of the endpoints and their tracer."""
+"""The settings of the endpoints."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ class EndpointSettings:
         max_picture_bytes: longest encoded picture, as `max_image_bytes` of det_preprocess.
         model: Triton's name of the pipeline.
         answer: the key of an answer, of ANSWERS in result_text.py.
+        tracer_interval_s: seconds between two blocks of statistics; below 1 there are none.
         options: parameters sent to Triton with every request.
         token: that clients must send; None for none, as in Paddle Serving.
         tls: certificates of both endpoints; None for plain text, as in Paddle Serving.
@@ -60,6 +61,7 @@ class EndpointSettings:
     max_picture_bytes: int = Limits.max_image_bytes
     model: str = "ocr"
     answer: str = "result"
+    tracer_interval_s: int = -1
     options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
     token: str | None = field(default=None, repr=False)
     tls: Tls | None = None
@@ -69,41 +71,3 @@ class EndpointSettings:
 def longest_base64(max_picture_bytes: int) -> int:
     """The longest request that can carry an allowed picture as base64, in bytes."""
     return max_picture_bytes * 4 // 3 + MARGIN_BYTES
-
-
-@dataclass(frozen=True)
-class OpModels:
-    """The Triton models that do the work of one Op of the old pipeline."""
-
-    prep: tuple[str, ...]
-    midp: tuple[str, ...]
-    postp: tuple[str, ...] = ()
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """All of them, in the order of the work."""
-        return self.prep + self.midp + self.postp
-
-
-# `recognize` crops, calls `rec`, and decodes; its own counters divide its time.
-OCR_OPS: Mapping[str, OpModels] = {
-    "det": OpModels(prep=("det_preprocess",), midp=("det",), postp=("det_postprocess",)),
-    "rec": OpModels(prep=("recognize",), midp=("page_orientation", "cls", "rec")),
-}
-
-
-@dataclass(frozen=True)
-class TracerSettings:
-    """The statistics block written every so many seconds.
-
-    Attributes:
-        interval_s: seconds between two blocks; below 1 there are none, as in config.yml.
-        metrics_url: of Triton ("http://127.0.0.1:8002/metrics"). It has the lengths of the queues,
-            and divides the time of recognize into preprocessing and postprocessing. Without it
-            only the endpoints' own queue is written, and that time is not divided.
-        ops: the models of each Op; models that Triton does not have are left out.
-    """
-
-    interval_s: int = -1
-    metrics_url: str | None = None
-    ops: Mapping[str, OpModels] = field(default_factory=lambda: dict(OCR_OPS))

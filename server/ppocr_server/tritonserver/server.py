@@ -218,7 +218,7 @@ class TritonServer:
             prefix=prefix,
             log_level=self._log_level,
             exit_seconds=self._grace,
-            extra=[*self.security.arguments(self.host), *self._extra],
+            extra=[*self.security.arguments(), *self._extra],
         )
         with self._log.opened(run_folder) as log:
             header = version_line(component_versions(self.installation))

@@ -11,6 +11,13 @@ from client.samples import PROGRAM, SIGN
 from ppocr_client.cli import build_parser, main
 
 
+def test_where_the_web_page_has_gone(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve-ui", "--url", "grpc://h:1", "--port", "8090"])
+    new = "run `ppocr-serve gateway --url grpc://h:1 --host 127.0.0.1 --port 8090`"
+    assert new in capsys.readouterr().err
+
+
 def test_help_lists_the_options_and_each_default_once(monkeypatch):
     monkeypatch.setenv("PPOCR_TOKEN", "s3cret")
     ran = subprocess.run([PROGRAM, "read", "--help"], capture_output=True, text=True, check=True)

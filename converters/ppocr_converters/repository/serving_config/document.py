@@ -16,6 +16,7 @@ from ppocr_converters.repository.serving_config.keys import (
     all_keys,
     children,
     key_at,
+    names,
     nearest,
     shown,
 )
@@ -60,8 +61,10 @@ def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
     """
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error}") from error
     try:
         return parse_document(text, path.resolve().parent, overrides)
     except ConfigError as error:
@@ -77,9 +80,9 @@ def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Do
     try:
         data = _Loader(text).get_single_data()
     except yaml.constructor.ConstructorError as error:
-        raise ConfigError(f"not taken: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"not taken: {_one_line(error)}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"not YAML: {_one_line(error)}") from error
     except RecursionError as error:
         raise ConfigError("not a configuration: nested without end") from error
     found = dict(_walk({} if data is None else data, "", ""))
@@ -89,6 +92,10 @@ def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Do
     values = {path: key.parse(found.get(path), path) for path, key in keys.items()}
     written = frozenset(path for path in keys if found.get(path) is not None)
     return Document(folder, ops, values, written)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    return " ".join(str(error).split()).replace('in "<unicode string>", ', "at ")
 
 
 def expand(ops: tuple[str, ...]) -> Iterator[tuple[str, Key]]:
@@ -110,8 +117,8 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
         return
     if not isinstance(data, dict):
         where = path or "the file"
-        allowed = ", ".join(children(pattern))
-        raise ConfigError(f"{where} is {shown(data)}; allowed here: {allowed}")
+        below = "the names of Ops, such as det and rec" if path == "op" else names(pattern)
+        raise ConfigError(f"{where} is {shown(data)}; allowed: a mapping with {below}")
     for name, value in data.items():
         step = NAME if pattern == "op" else str(name)
         below = f"{pattern}.{step}" if pattern else step

@@ -52,11 +52,17 @@ def explain(document: Document, service: Service) -> list[Row]:
             path,
             document[path],
             path in document.written,
-            service.effects.get(path, key.becomes),
+            service.effects.get(path) or _becomes(key, document[path]),
             _note(path, service),
         )
         for path, key in document.entries()
     ]
+
+
+def _becomes(key: Key, value: Any) -> str:
+    """What a key does; its text says what it does when it is on."""
+    off = value == key.default and value in (False, -1) and not key.becomes.startswith("nothing")
+    return "off" if off else key.becomes
 
 
 def _note(path: str, service: Service) -> str:
@@ -65,16 +71,24 @@ def _note(path: str, service: Service) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as aligned text; values that were not written stand in brackets, notes after !."""
+def table(rows: Sequence[Row], every: bool = False) -> str:
+    """The rows as aligned text; values that were not written stand in brackets, notes after !.
+
+    Args:
+        rows: of all keys.
+        every: those too that were not written and have no note.
+    """
+    kept = [row for row in rows if every or row.written or row.note]
     cells = [("key", "value", "becomes")]
-    cells += [(row.key, _shown(row), _marked(row)) for row in rows]
+    cells += [(row.key, _shown(row), _marked(row)) for row in kept]
     widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
     lines = []
-    for cell, row in zip(cells, [None, *rows], strict=True):
+    for cell, row in zip(cells, [None, *kept], strict=True):
         lines.append(f"{cell[0]:{widths[0]}}  {cell[1]:{widths[1]}}  {cell[2]}")
         if row is not None and row.note not in ("", row.becomes):
             lines.append(f"{'':{widths[0]}}  ! {row.note}")
+    if left := len(rows) - len(kept):
+        lines.append(f"{left} keys that are not written have their defaults; --all shows them")
     return "\n".join(lines)
 
 

@@ -29,6 +29,8 @@ TYPES: dict[str, tuple[tuple[type, ...], str, str]] = {
     "strs": ((str,), "string", "a list of texts"),
 }
 
+#: What a text looks like that would be a value of another type without its quotes.
+UNQUOTED = {"int": r"0|-?[1-9]\d*", "number": r"-?(0|[1-9]\d*)(\.\d+)?", "bool": r"(?i)true|false"}
 
 #: What keys are called in PaddleOCR's own options and in Paddle Serving's commands.
 OTHER_NAMES = {
@@ -39,6 +41,9 @@ OTHER_NAMES = {
     "enable_mkldnn": "use_mkldnn",
     "cpu_threads": "thread_num",
     "model_dir": "model_config",
+    "use_lite": "device_type",
+    "use_xpu": "device_type",
+    "use_ascend_cl": "device_type",
 }
 
 
@@ -140,6 +145,12 @@ class Key:
 
     def _hint(self, value: Any) -> str:
         quote = f'; write it in quotes: "{value}"' if self._lacks_quotes(value) else ""
+        if (
+            isinstance(value, str)
+            and self.type in UNQUOTED
+            and re.fullmatch(UNQUOTED[self.type], value)
+        ):
+            quote = f"; write it without quotes: {value}"
         return f"allowed: {self.allowed}{quote}"
 
     def _lacks_quotes(self, value: Any) -> bool:
@@ -198,12 +209,18 @@ def nearest(name: str, pattern: str, path: str) -> str:
     here = children(pattern)
     start = f"{path}." if path else ""
     elsewhere: dict[str, str] = {}
+    op = path.split(".")[1] if path.startswith("op.") else NAME
     for known in all_keys():
-        elsewhere.setdefault(known.rsplit(".", 1)[-1], known)
+        elsewhere.setdefault(known.rsplit(".", 1)[-1], known.replace(NAME, op))
     if name in elsewhere:
         return f"did you mean {elsewhere[name]}?"
     if near := difflib.get_close_matches(name, here, n=1):
         return f"did you mean {start}{near[0]}?"
     if near := difflib.get_close_matches(name, elsewhere, n=1):
         return f"did you mean {elsewhere[near[0]]}?"
-    return f"allowed here: {', '.join(here)}"
+    return f"allowed here: {names(pattern)}"
+
+
+def names(pattern: str) -> str:
+    """The names that may stand below a path, for a message."""
+    return ", ".join(children(pattern))

@@ -59,7 +59,7 @@ def kind_of_op(document: Document, op: str) -> Kind:
     """
     config = document[f"op.{op}.local_service_conf.model_config"]
     names = (op.lower(), Path(config or "").name.lower())
-    why = "its name has none of them in it"
+    why = "its name has none of these words in it"
     if OTHER_WORDS.search(names[0]):
         why = "its name says something else"
     else:
@@ -70,13 +70,12 @@ def kind_of_op(document: Document, op: str) -> Kind:
             try:
                 return _kind_of_model(find_model(document, config))
             except CatalogueError:
-                why = f"neither its name nor that of its model {config!r} has one of them in it"
+                why = f"neither its name nor that of its model {config!r} has such a word in it"
             except ModelError as error:
                 why = f"of its model: {error}"
     raise ConfigError(
-        f"op.{op} is an Op of another kind than det, rec and cls, which are what is served: {why}. "
-        f"If web_service.py did not use it, which Paddle Serving ignores, remove it; if it is one "
-        f"of them, put that into its name"
+        f"op.{op} cannot be served: it is no Op for det, rec or cls; {why}. Remove it if "
+        f"web_service.py does not use it; if it is one of them, put that word into its name"
     )
 
 
@@ -96,13 +95,16 @@ def find_network(document: Document, op: str | None, kind: Kind) -> Network:
             f"{key} is empty; allowed: the folder of a Paddle model, or a name that "
             f"`ppocr-convert list` shows"
         )
+    path = override if document.values.get(override) else key
     try:
         model = find_model(document, given)
     except CatalogueError as error:
-        path = override if document.values.get(override) else key
-        raise MissingModelError(
-            f"{path} is {given!r}: there is no {document.folder / given}, and {error}"
-        ) from error
+        says = f"{path} is {given!r}: there is no {document.folder / given}"
+        if {"/", "\\"} & set(given):  # a path, which is like no name of the catalogue
+            raise MissingModelError(f"{says}; put the model's folder there") from error
+        raise MissingModelError(f"{says}, and {error}") from error
+    if isinstance(model, str) and (is_for := catalogue().find(model).kind) != kind:
+        raise ConfigError(f"{path} is {given!r}, a model for {is_for}; allowed: one for {kind}")
     folder = Path(model) if isinstance(model, Path) else None
     description = read_prototxt(folder) if folder is not None and folder.is_dir() else None
     if kind != "rec":

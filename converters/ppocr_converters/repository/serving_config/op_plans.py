@@ -209,7 +209,7 @@ def _effects(op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
     batching = models[network].batching
     effects = {
         "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
-        "thread_num": f"{models[network].threads} threads of each instance of {network}",
+        "thread_num": f"threads of each instance of {network}: {models[network].threads}",
         "device_type": f"{DEVICE_NAMES[op.device]} for {network}"
         + (f", by {engine}" if (engine := models[network].engine) else ""),
         "devices": f"{network}: {where}",

@@ -56,8 +56,8 @@ def read_op(document: Document, name: str, kind: Kind) -> Op:
     op = Op(document, name, kind)
     if op["server_endpoints"]:
         raise ConfigError(
-            f"{op.path('server_endpoints')} asks for remote inference, which there is none of: "
-            f"Triton runs the models itself; leave it empty and set {op.path('model_config')}"
+            f"{op.path('server_endpoints')} asks for remote inference, but Triton runs the models "
+            f"itself; leave it empty and set {op.path('model_config')}"
         )
     workers = document["worker_num"] if document["build_dag_each_worker"] else 1
     cards = parse_cards(op["devices"])

@@ -13,7 +13,7 @@ async function ask(path, init) {
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
-  throw Object.assign(new Failure(said.error ? errorText(said.error) : `HTTP ${answer.status}`), { status: answer.status });
+  throw Object.assign(new Failure(said.error ? errorText(said.error.message) : `HTTP ${answer.status}`), { status: answer.status });
 }
 
 const pagePath = (key, number) => `documents/${key}/pages/${number}`;

@@ -1,4 +1,4 @@
-"""The local web page: its static files and its HTTP API.
+"""The gateway's web page: its static files and its HTTP API.
 
 A document is uploaded once and gets a key. Its pages are read one by one; their pictures, and files
 in the output formats, are fetched by the key.
@@ -7,7 +7,7 @@ in the output formats, are fetched by the key.
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -22,29 +22,25 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ppocr_client.client import OcrClient
-from ppocr_client.documents.inputs import MAX_DOWNLOAD
-from ppocr_client.errors import DeadlineExceeded, InvalidRequest, MissingExtra, OcrError
+from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.exports.draw import DrawError, draw_result
 from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, ReadOptions
 from ppocr_client.timing import timed
-from ppocr_client.ui.document_store import DocumentStore, StoredDocument
-from ppocr_client.ui.origin_check import OriginCheck
-from ppocr_client.ui.pictures import shown, thumbnail
 from ppocr_pipeline.formats import known_format
+from ppocr_server.gateway.failures import Failure, failure_of
+from ppocr_server.gateway.middleware import answer_failure
+from ppocr_server.page.document_store import DocumentStore, StoredDocument
+from ppocr_server.page.origin_check import OriginCheck
+from ppocr_server.page.pictures import shown, thumbnail
 
 STATIC = Path(__file__).with_name("static")
-MAX_BYTES = MAX_DOWNLOAD  # of a document
 DRAWN = "drawn"
 
 
-def build_app(
-    client: OcrClient,
-    model: str,
-    store: DocumentStore,
-    names: Collection[str],
-    font: Path | None = None,
-) -> Callable[..., Awaitable[None]]:
+def build_page(
+    client: OcrClient, model: str, store: DocumentStore, names: Collection[str], max_bytes: int
+) -> OriginCheck:
     """The page as an ASGI application.
 
     Args:
@@ -52,9 +48,9 @@ def build_app(
         model: The pipeline's name on its server.
         store: Keeps the documents.
         names: The host names by which the page may be opened, besides any IP address.
-        font: The font of drawings; None: one of the system.
+        max_bytes: The largest document, as the page says; the gateway refuses a longer body.
     """
-    page = _Page(client, model, store, font)
+    page = _Page(client, model, store, max_bytes)
     one = "/documents/{key}/pages/{number:int}"
     app = Starlette(
         routes=[
@@ -67,29 +63,21 @@ def build_app(
             Route("/documents/{key}/files/{form}", page.file),
             Mount("/", StaticFiles(directory=STATIC)),
         ],
-        exception_handlers={
-            OcrError: _failed,
-            MissingExtra: _failed,
-            DrawError: _failed,
-            HTTPException: lambda request, error: _error(
-                cast("HTTPException", error).detail, cast("HTTPException", error).status_code
-            ),
-        },
+        exception_handlers=dict.fromkeys((OcrError, MissingExtra, DrawError, HTTPException), _why),
     )
     return OriginCheck(app, names)
 
 
 class _Page:
-    def __init__(
-        self, client: OcrClient, model: str, store: DocumentStore, font: Path | None
-    ) -> None:
-        self._client, self._model, self._store, self._font = client, model, store, font
+    def __init__(self, client: OcrClient, model: str, store: DocumentStore, max_bytes: int) -> None:
+        self._client, self._model, self._store = client, model, store
+        self._max_bytes = max_bytes
 
     def about(self, request: Request) -> Response:
         """The server, the options and the output formats."""
         about: dict[str, Any] = {
             "url": self._client.url,
-            "max_bytes": MAX_BYTES,
+            "max_bytes": self._max_bytes,
             "formats": [*FORMATS, DRAWN],
         }
         defaults: dict[str, str] = {}
@@ -115,19 +103,13 @@ class _Page:
     async def upload(self, request: Request) -> Response:
         """Store the document in the request's body; its name is in the query."""
         name = Path(request.query_params.get("name", "")).name or "picture"
-        path, size, head = self._store.new_path(), 0, b""
-        too_large = HTTPException(413, f"{name} is too large; allowed: {MAX_BYTES} bytes")
-        if int(request.headers.get("content-length", 0)) > MAX_BYTES:
-            raise too_large
+        path, head = self._store.new_path(), b""
         try:
             with path.open("wb") as file:
                 async for part in request.stream():
                     head = head or part[:16]
-                    size += len(part)
-                    if size > MAX_BYTES:
-                        raise too_large
                     file.write(part)
-            if not size:
+            if not head:
                 raise HTTPException(400, f"{name} is empty")
         except (HTTPException, ClientDisconnect):
             path.unlink()
@@ -207,7 +189,7 @@ class _Page:
         if result is None:
             raise HTTPException(409, f"page {number} of {document.name} has not been read")
         file = io.BytesIO()
-        draw_result(document.picture(int(number)), result, font=self._font).save(file, "PNG")
+        draw_result(document.picture(int(number)), result).save(file, "PNG")
         return file.getvalue()
 
     def _stored(self, request: Request) -> StoredDocument:
@@ -225,14 +207,8 @@ class _Page:
         return document, number
 
 
-def _failed(request: Request, error: Exception) -> Response:
-    """The reason, with the HTTP status nearest in meaning."""
-    if isinstance(error, MissingExtra | DrawError):
-        return _error(str(error), 501)
-    if isinstance(error, InvalidRequest):
-        return _error(str(error), 400)
-    return _error(str(error), 504 if isinstance(error, DeadlineExceeded) else 502)
-
-
-def _error(reason: str, status: int) -> Response:
-    return JSONResponse({"error": reason}, status)
+def _why(request: Request, error: Exception) -> Response:
+    """The reason in the gateway's form of an error."""
+    if isinstance(error, DrawError):
+        error = Failure(501, "not_installed", str(error))
+    return answer_failure(failure_of(error))

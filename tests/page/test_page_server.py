@@ -1,30 +1,24 @@
-"""The local web page's own server: its addresses, without a browser."""
+"""The addresses of the gateway's web page, without a browser."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import pypdfium2 as pdfium
 import pytest
 from client.samples import SIGN, SQUEEZED, STRIP, TEXTS
+from gateway.conftest import gateway_process
 from PIL import Image
+from starlette.datastructures import Headers
 
-from ppocr_client.cli import main
 from ppocr_client.options import OPTIONS
-
-pytest.importorskip("starlette")
-pytest.importorskip("uvicorn")
-pdfium = pytest.importorskip("pypdfium2")
-
-from starlette.datastructures import Headers  # noqa: E402
-
-from ppocr_client.ui.document_store import DocumentStore  # noqa: E402
-from ppocr_client.ui.origin_check import refusal  # noqa: E402
-from ppocr_client.ui.pictures import shown, thumbnail  # noqa: E402
+from ppocr_server.page.document_store import DocumentStore
+from ppocr_server.page.origin_check import refusal
+from ppocr_server.page.pictures import shown, thumbnail
 
 
 def ask(
@@ -41,7 +35,7 @@ def ask(
 
 
 def reason(answer: tuple[int, http.client.HTTPMessage, bytes]) -> tuple[int, str]:
-    return answer[0], json.loads(answer[2])["error"]
+    return answer[0], json.loads(answer[2])["error"]["message"]
 
 
 def send(page: str, data: bytes, name: str) -> dict[str, Any]:
@@ -52,7 +46,7 @@ def send(page: str, data: bytes, name: str) -> dict[str, Any]:
 
 def two_pages(path: Path) -> bytes:
     sign = Image.open(SIGN)
-    sign.save(path, save_all=True, append_images=[sign.rotate(180)], resolution=100)
+    sign.save(path, save_all=True, append_images=[sign.rotate(180)], resolution=200)
     return path.read_bytes()
 
 
@@ -128,7 +122,10 @@ def test_reasons_are_the_servers_own(page):
     assert reason(ask(page, "POST", "/documents?name=x", b"")) == (400, "x is empty")
     large = {"Content-Length": str(256 * 2**20 + 1)}
     answer = ask(page, "POST", "/documents?name=x", None, **large)
-    assert reason(answer) == (413, "x is too large; allowed: 268435456 bytes")
+    assert reason(answer) == (
+        413,
+        "the body has 268435457 bytes or more; allowed: 268435456; send less",
+    )
     status, why = reason(ask(page, "POST", "/documents?name=x.pdf", b"%PDF-1.7 broken"))
     assert status == 400
     assert "cannot open the PDF file" in why
@@ -138,7 +135,17 @@ def test_reasons_are_the_servers_own(page):
 def test_other_sites_are_refused(page):
     """By the rules of `test_who_is_refused`."""
     assert reason(ask(page, "POST", "/documents", b"x", Origin="https://evil.example"))[0] == 403
+    assert reason(ask(page, "GET", "/about", Host="rebound.example"))[0] == 403
     assert ask(page, "GET", "/", Host=f"localhost:{urlsplit(page).port}")[0] == 200
+    assert reason(ask(page, "GET", "/no-such-file.js"))[0] == 404
+
+
+@pytest.mark.server
+def test_there_is_no_page_where_a_token_is_wanted(server, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("a-token-of-twenty-four-characters")
+    with gateway_process(f"grpc://{server.grpc_url}", "--token-file", str(file)) as address:
+        assert ask(f"http://{address}/", "GET", "/")[0] == 401
 
 
 @pytest.mark.parametrize(
@@ -196,11 +203,3 @@ def test_pictures_are_made_such_that_a_browser_shows_them(tmp_path):
     (tmp_path / "small").write_bytes(small)
     assert kind == "image/webp"
     assert Image.open(tmp_path / "small").size == (180, 240)
-
-
-def test_a_port_that_is_taken_is_said(capsys):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(SystemExit, match="2"):
-            main(["serve-ui", "--port", str(port)])
-    assert f"cannot listen on 127.0.0.1, port {port}" in capsys.readouterr().err

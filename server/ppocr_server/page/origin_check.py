@@ -1,4 +1,4 @@
-"""Protection of the local page against other web sites.
+"""Protection of the page against other web sites.
 
 Any web page can send requests to this machine. They are refused by their `Origin`; those of a site
 whose name was rebound to this machine (DNS rebinding) by their `Host`.
@@ -11,8 +11,10 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ppocr_server.gateway.failures import Failure
+from ppocr_server.gateway.middleware import answer_failure
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -45,7 +47,8 @@ class OriginCheck:
         if reason is None:
             await self._app(scope, receive, send_with_headers)
         else:
-            await JSONResponse({"error": reason}, 403)(scope, receive, send_with_headers)
+            refused = answer_failure(Failure(403, "other_site", reason))
+            await refused(scope, receive, send_with_headers)
 
 
 def refusal(headers: Headers, names: Collection[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The local web page in a real browser: what a person sees and does, with mouse and keyboard."""
+"""The gateway's web page in a real browser, used with mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pypdfium2 as pdfium
 import pytest
 from chromium import CONTROL, PROGRAM, Browser, Tab
 from client.samples import SAMPLES, SIGN, STRIP, TEXTS, wait_until
@@ -26,14 +27,18 @@ from ppocr_pipeline.tiles.plan import plan_det
 
 if not PROGRAM:
     pytest.skip("no Chromium is installed", allow_module_level=True)
-for package in ("starlette", "uvicorn"):
-    pytest.importorskip(package)
-pdfium = pytest.importorskip("pypdfium2")
 
 pytestmark = pytest.mark.server
 
 POSTER = SAMPLES / "poster_zh.jpg"
 PHONE = (360, 740)
+SECOND_WORD = "递"  # of the example's first line
+DOUBLE_CLICK = """(() => {
+  const [, word] = document.querySelectorAll('#overlay path');
+  const { x, y, width, height } = word.getBoundingClientRect();
+  const at = { clientX: x + width / 2, clientY: y + height / 2, bubbles: true };
+  document.querySelector('#overlay polygon').dispatchEvent(new MouseEvent('dblclick', at));
+})()"""
 
 # Every text's colour against what lies behind it, by WCAG 2; those below 4.5 with their ratio.
 FAINT = """
@@ -171,7 +176,7 @@ def download(tab: Tab, folder: Path, index: int) -> tuple[str, bytes]:
 
 def test_a_dropped_pdf_of_two_pages_and_its_downloads(open_page, browser, tmp_path):
     sign = Image.open(SIGN)
-    sign.save(tmp_path / "two.pdf", save_all=True, append_images=[sign], resolution=100)
+    sign.save(tmp_path / "two.pdf", save_all=True, append_images=[sign], resolution=200)
     tab = open_page()
     tab.drop_files(tmp_path / "two.pdf")
     tab.wait("document.querySelectorAll('.page[data-state=done]').length === 2")
@@ -241,6 +246,21 @@ def test_an_example_bad_files_and_something_pasted(open_page, tmp_path, broken):
     assert text(tab, "#title") == "shot.png"
     # The browser itself notes that an answer had the status 400, and nothing else.
     assert all("status of 400" in complaint for complaint in tab.complaints())
+
+
+def test_the_words_of_a_line_are_outlined_and_copied(open_page, browser):
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    browser.send("Browser.grantPermissions", permissions=allowed)
+    tab = open_page()
+    tab.click("#example")
+    tab.wait("document.querySelectorAll('#lines li').length > 0")
+    tab.point("#lines li:nth-child(1)")
+    tab.wait("document.querySelectorAll('#overlay path').length > 1")
+    # A double click on one of them copies it alone.
+    tab.evaluate(DOUBLE_CLICK)
+    tab.wait(f"navigator.clipboard.readText().then((text) => text === {SECOND_WORD!r})")
+    tab.point("h1")
+    tab.wait("document.querySelectorAll('#overlay path').length === 0")
 
 
 def test_options_change_what_is_read(open_page):
@@ -336,6 +356,7 @@ def test_errors_are_chinese_too(open_page, broken):
         str(MissingExtra("PDF files", "pypdfium2", "pdf")),
         "drop_score is 2; allowed: a number from 0 to 1",
         "page 3 of a.pdf has not been read",
+        "the body has 9 bytes or more; allowed: 8; send less",
         *warnings(),
     ]
     translated = f"import('./errors.js').then((m) => {json.dumps(messages)}.map(m.inChinese))"

@@ -18,7 +18,7 @@ const CHINESE = [
   [/^page (\d+) has (\d+) x (\d+) pixels at (\S+) dpi; allowed: (\d+).*/, "第 $1 页在 $4 dpi 下有 $2 × $3 像素，最多 $5；请减小 dpi。"],
   [/^cannot (show|draw) the picture.*/, "无法显示这张图片：文件已损坏。"],
   [/^cannot read page (\d+).*/, "无法读取第 $1 页。"],
-  [/^(.+) is too large; allowed: (\d+) bytes$/, "$1 太大，最多 $2 字节。"],
+  [/^the body has (\d+) bytes or more; allowed: (\d+); send less$/, "文件太大（至少 $1 字节），最多 $2 字节。"],
   [/^(.+) is empty$/, "$1 是空文件。"],
   [/^this document was deleted.*/, "此文档已被删除以腾出空间，请重新打开。"],
   [/^nothing of (.+) has been read$/, "$1 还没有识别结果。"],

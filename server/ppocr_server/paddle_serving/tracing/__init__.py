@@ -1,1 +1,0 @@
-"""The statistics of config.yml's `dag.tracer`."""

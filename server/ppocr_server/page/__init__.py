@@ -1,0 +1,1 @@
+"""The gateway's web page, which reads pictures and PDF files."""
