@@ -82,11 +82,14 @@ def check_file(path: Path, origin: str, *, size: int | None, sha256: str | None)
     """
     if size is not None and path.stat().st_size != size:
         raise FetchError(
-            f"{origin} is damaged: it has {path.stat().st_size} bytes, {size} are recorded"
+            f"{origin} is damaged, or another file: it has {path.stat().st_size} bytes, {size} are "
+            "recorded"
         )
     found = sha256_file(path) if sha256 is not None else None
     if found != sha256:
-        raise FetchError(f"{origin} is damaged: its SHA-256 is {found}, {sha256} is recorded")
+        raise FetchError(
+            f"{origin} is damaged, or another file: its SHA-256 is {found}, {sha256} is recorded"
+        )
 
 
 def _transfer(url: str, part: Path, label: str) -> int | None:
