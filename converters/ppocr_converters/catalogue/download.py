@@ -55,8 +55,9 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
             if isinstance(error, OSError) and error.errno in LOCAL:
                 part.unlink(missing_ok=True)  # room for whatever mends it; it would not fit either
                 raise FetchError(f"cannot write {target}: {error.strerror}") from error
-            reason = str(error) or type(error).__name__
             reached = type(error) is not urllib.error.URLError  # that is of connecting alone
+            cause = error if reached else getattr(error, "reason", error)
+            reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
         else:
             if promised is None or _size(part) >= promised:
                 break
