@@ -169,10 +169,8 @@ def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(
 
 
 SHAPES = st.tuples(st.integers(0, 96), st.integers(0, 96))
-MAPS = st.one_of(
-    arrays.arrays(np.float32, SHAPES, elements=elements)
-    for elements in (st.just(0.0), st.floats(0, 1, width=32), st.floats(width=32))
-)
+VALUES = (st.just(0.0), st.floats(0, 1, width=32), st.floats(width=32))
+MAPS = st.one_of([arrays.arrays(np.float32, SHAPES, elements=values) for values in VALUES])
 BLOBS = st.lists(st.tuples(*[st.integers(0, 99)] * 4, st.integers(0, 255)), max_size=12)
 SIDES = st.integers(1, 4000)
 UNIT = st.integers(0, 255).map(lambda part: part / 255)
