@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ppocr_engine": set(),
     "model_repository": {"ppocr_pipeline", "ppocr_steps"},
     "ppocr_converters": {"ppocr_engine", "ppocr_pipeline"},
-    "ppocr_server": {"ppocr_client", "ppocr_engine", "ppocr_pipeline"},
+    "ppocr_server": {"ppocr_client", "ppocr_engine", "ppocr_pipeline", "ppocr_steps"},
     "ppocr_bench": {
         "ppocr_client",
         "ppocr_converters",

@@ -6,6 +6,7 @@ from typing import Any
 
 from ppocr_steps.counters import Counters, Family
 from ppocr_steps.departures import Departures
+from ppocr_steps.kept_memory import keep_memory
 from ppocr_steps.metrics import REJECTED
 from ppocr_steps.refusals import Refusals
 
@@ -18,6 +19,7 @@ class Step:
         self.counters = Counters(*families, REJECTED)
         self.refusals = Refusals(self.counters)
         self.departures = Departures()
+        keep_memory()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer every request on its own."""

@@ -124,9 +124,10 @@ def profile_arguments(configured: Configured, log_folder: Path | None) -> list[s
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / TRACES
     LOG.warning(
-        "ppocr-serve: use_profile is on: every request is traced into %s.0, .1, …, JSON with the "
-        "times of every model; Triton's qa/common/trace_summary.py sums them up",
-        file,
+        "ppocr-serve: use_profile is on: a JSON file with the times of every model is written to "
+        "%s.0, .1, … after each %d of them, and at the stop; Triton's qa/common/trace_summary.py "
+        "sums them up",
+        *(file, TRACES_PER_FILE),
     )
     return [
         "--trace-config=mode=triton",

@@ -32,7 +32,7 @@ def decode_answer(body: bytes) -> dict[str, Any]:
         _, end = json.JSONDecoder().raw_decode(body.decode("latin-1"))
         header = json.loads(body[:end])
     except ValueError as error:
-        raise ServerError(f"not an answer of Triton: it begins with {body[:40]!r}") from error
+        raise ServerError(f"not a whole answer of Triton: it begins with {body[:40]!r}") from error
     if "outputs" not in header:
         return dict(header)
     outputs: dict[str, Any] = {}

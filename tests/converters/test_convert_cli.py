@@ -102,7 +102,12 @@ def test_a_failure_is_one_line_and_exit_code_1(
         (["check", "FILE"], b"other.json", b'{"a": [1]}', "is not an ONNX file, or a damaged one"),
         (["check", "FILE"], b"empty", b"", "it has no nodes or no outputs"),
         (["compile", "FILE", "--out", "m"], b"m.tar", bytes(512), "is not an ONNX file"),
-        (["explain", "FILE"], b"c.yml", b"op: {det: 3}", "op.det is 3; allowed here: concurrency"),
+        (
+            ["explain", "FILE"],
+            b"c.yml",
+            b"op: {det: 3}",
+            "op.det is 3; allowed: a mapping with concurrency",
+        ),
         (["build", "--config", "FILE"], b"c.yml", b"", "in op: none; allowed: an Op for det"),
         (["build", "--dict", "FILE"], b"\xe5\xad\x97.txt", b"\xff", "not UTF-8"),
         (["build", "--images", "FILE"], b"\xff.png", b"text", "not a picture that can be read"),

@@ -89,7 +89,7 @@ def test_a_long_body_is_refused_before_it_is_sent(strict: str) -> None:
         answer = connection.getresponse()
         error = json.loads(answer.read())["error"]
     assert (answer.status, error["code"]) == (413, "body_too_large")
-    assert "allowed: 1048576" in error["message"]
+    assert "allowed: 1048576; send less" in error["message"]
 
 
 def test_too_many_pages_are_refused(strict: str, picture: bytes) -> None:
@@ -143,6 +143,14 @@ def test_without_triton_the_gateway_lives_and_says_so(picture: bytes) -> None:
             error = json.loads(body)["error"]
             assert (status, error["code"]) == (503, "unavailable")
             assert "is the server running there?" in error["message"]
+
+
+def test_a_wrong_method_is_told_and_probes_may_use_head(gateway: str) -> None:
+    status, body = ask(gateway, "GET", "/read")
+    error = json.loads(body)["error"]
+    assert (status, error["code"]) == (405, "method_not_allowed")
+    assert "GET /read is not answered; allowed: POST; /docs" in error["message"]
+    assert [ask(gateway, "HEAD", path) for path in ("/healthz", "/readyz")] == [(200, b"")] * 2
 
 
 def test_a_client_that_leaves_takes_its_work_along(gateway: str, picture: bytes) -> None:

@@ -207,7 +207,7 @@ def test_pictures_of_an_answer(gateway: str) -> None:
         ({"textDetLimitType": "mean"}, "textDetLimitType is 'mean'"),
         ({"textDetThresh": 2}, "textDetThresh is"),
         ({"file": "http://127.0.0.1:1/a.png"}, "the file is an address; allowed: base64 text"),
-        ({"file": "%%%"}, "file is not base64 text"),
+        ({"file": "%%%"}, "is not base64 text: Only base64 data is allowed; send the bytes"),
         ({"file": base64_of(b"no picture at all")}, "none of JPEG"),
     ],
 )

@@ -100,7 +100,7 @@ def test_pixels_arrive_as_they_are(width: int) -> None:
         (Call(["image"]), ErrNo.RPC_PACKAGE, "rpc package error: list index (0) out of range"),
         (Call(["a", "b"], [TEXT]), ErrNo.RPC_PACKAGE, "list index (1) out of range"),
         (Call(["image"], [""]), ErrNo.UNKNOWN, "empty"),
-        (Call(["image"], ["中文"]), ErrNo.UNKNOWN, "empty"),
+        (Call(["image"], ["中文"]), ErrNo.UNKNOWN, "is not base64"),
         (Call(["image"], ["abcde"]), ErrNo.UNKNOWN, "not base64"),
         (Call(["image"], [TEXT.rstrip("=") + "A"]), ErrNo.UNKNOWN, "not base64"),
         (Call(["image"], ["A" * 2 * LIMIT]), ErrNo.UNKNOWN, f"at most {LIMIT}"),

@@ -307,3 +307,5 @@ def test_base64_text_is_named_for_what_it_is(kind):
 def test_a_gif_is_refused_with_what_to_do():
     with pytest.raises(ValueError, match="none of JPEG, PNG, BMP, WEBP, TIFF; convert it to PNG"):
         image.decode_image(saved(Image.new("L", (4, 4)), "GIF"))
+    with pytest.raises(ValueError, match="send PDF files to POST /read"):
+        image.decode_image(b"%PDF-1.7")

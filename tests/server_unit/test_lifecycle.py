@@ -247,4 +247,4 @@ def test_decoding_on_the_command_line() -> None:
     assert (done.returncode, json.loads(done.stdout)) == (1, {"error": "x"})
     done = subprocess.run([*SERVE, "--decode"], input=b"<html>", capture_output=True)
     assert done.returncode == 1
-    assert b"not an answer of Triton" in done.stderr
+    assert b"not a whole answer of Triton" in done.stderr

@@ -182,6 +182,7 @@ def _report(args: argparse.Namespace, outcome: Outcome) -> int:
         log(f"and {outcome.failed - len(outcome.failures)} more, whose rows say status failed")
     if outcome.failed:
         log(f"{outcome.failed} of {outcome.inputs} failed")
+    log(f"{outcome.ok} of {outcome.inputs} were read into {args.out}")
     if outcome.stopped is not None:
         log(f"{outcome.stopped}; --resume goes on from here")
     if args.json:

@@ -47,7 +47,9 @@ def parse_pages(text: str) -> Ranges:
         low = int(first or 1)
         high = int(last) if last else None if dash else low
         if not (first or last) or low < 1 or (high is not None and high < low):
-            raise ValueError(f"pages {text!r}: write e.g. 1-3,7,9-")
+            raise ValueError(
+                f"pages is {text!r}; allowed: numbers from 1 and ranges, as in 1-3,7,9-"
+            )
         ranges.append((low, high))
     return ranges
 
@@ -64,7 +66,9 @@ def wanted_pages(count: int, ranges: Ranges | None, name: str = "it") -> list[in
         if ranges is None or any(low <= number <= (high or count) for low, high in ranges)
     ]
     if not wanted:
-        raise ImageError(f"{name} has {count} pages, and none of those asked for")
+        raise ImageError(
+            f"{name} has {count} pages, and none of those asked for; choose from 1 to {count}"
+        )
     return wanted
 
 

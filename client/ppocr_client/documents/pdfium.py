@@ -33,7 +33,9 @@ class PdfPages:
                         "the PDF file needs a password; decrypt it first: "
                         "qpdf --decrypt --password=… FILE NEW"
                     ) from None
-                raise ImageError(f"cannot open the PDF file: {error}") from error
+                reason = str(error).rstrip(".")
+                advice = "send the whole file, or save it anew with a PDF viewer"
+                raise ImageError(f"cannot open the PDF file: {reason}; {advice}") from error
             self.count = len(self._document)
 
     def render(self, index: int, dpi: float) -> bytes:

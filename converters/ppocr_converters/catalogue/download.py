@@ -55,8 +55,9 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
             if isinstance(error, OSError) and error.errno in LOCAL:
                 part.unlink(missing_ok=True)  # room for whatever mends it; it would not fit either
                 raise FetchError(f"cannot write {target}: {error.strerror}") from error
-            reason = str(error) or type(error).__name__
             reached = type(error) is not urllib.error.URLError  # that is of connecting alone
+            cause = error if reached else getattr(error, "reason", error)
+            reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
         else:
             if promised is None or _size(part) >= promised:
                 break
@@ -82,11 +83,14 @@ def check_file(path: Path, origin: str, *, size: int | None, sha256: str | None)
     """
     if size is not None and path.stat().st_size != size:
         raise FetchError(
-            f"{origin} is damaged: it has {path.stat().st_size} bytes, {size} are recorded"
+            f"{origin} is damaged, or another file: it has {path.stat().st_size} bytes, {size} are "
+            "recorded"
         )
     found = sha256_file(path) if sha256 is not None else None
     if found != sha256:
-        raise FetchError(f"{origin} is damaged: its SHA-256 is {found}, {sha256} is recorded")
+        raise FetchError(
+            f"{origin} is damaged, or another file: its SHA-256 is {found}, {sha256} is recorded"
+        )
 
 
 def _transfer(url: str, part: Path, label: str) -> int | None:

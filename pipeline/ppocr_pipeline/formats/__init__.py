@@ -28,6 +28,7 @@ FORMATS = {
     "WEBP": Format((webp.MAGIC,), webp.read_webp, webp.KIND),
     "TIFF": Format(tiff.MAGICS, tiff.read_tiff),
 }
+OF_PDF = "; send PDF files to POST /read of the gateway, or draw their pages as pictures"
 
 
 def known_format(data: bytes) -> str | None:
@@ -56,7 +57,7 @@ def format_of(data: bytes) -> str:
         "format",
         f"IMAGE cannot be decoded: {len(data)} bytes that begin with {data[:8]!r} are none of "
         + ", ".join(FORMATS)
-        + "; convert it to PNG or JPEG",
+        + (OF_PDF if data.startswith(b"%PDF-") else "; convert it to PNG or JPEG"),
     )
 
 

@@ -30,7 +30,6 @@ KINDS: tuple[tuple[type[Exception], int, str, int | None], ...] = (
     (errors.ModelNotFound, 502, "model_not_found", None),
     (errors.OcrError, 502, "upstream_failed", None),
 )
-OF_STATUS = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}
 
 
 class Failure(HTTPException):
@@ -52,6 +51,11 @@ class Failure(HTTPException):
         super().__init__(status, message, headers)
         self.code, self.message, self.retry_after = code, message, retry_after
 
+    def of(self, part: str, advice: str = "") -> Failure:
+        """The same, said of a part of the request."""
+        message = f"{part}: {self.message}{advice}"
+        return Failure(self.status_code, self.code, message, retry_after=self.retry_after)
+
 
 def failure_of(error: Exception) -> Failure:
     """The failure that any exception means; one that nobody foresaw is `internal`."""
@@ -62,7 +66,7 @@ def failure_of(error: Exception) -> Failure:
             return Failure(status, code, str(error), retry_after=retry_after)
     if isinstance(error, HTTPException):
         status = error.status_code
-        code = OF_STATUS.get(status, "invalid_request" if status < 500 else "internal")
+        code = "invalid_request" if status < 500 else "internal"
         failure = Failure(status, code, str(error.detail))
         failure.headers = {**(failure.headers or {}), **(error.headers or {})}
         return failure

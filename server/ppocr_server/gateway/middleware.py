@@ -177,7 +177,10 @@ def answer_failure(failure: Failure, body_of: ErrorBody = error_body) -> JSONRes
 
 def _too_large(size: int, most: int) -> Failure:
     return Failure(
-        413, "body_too_large", f"the body has {size} bytes or more; allowed: {most}; send less"
+        413,
+        "body_too_large",
+        f"the body has {size} bytes or more; allowed: {most}; send less at a time, or start the "
+        "gateway with a larger --max-body-mb",
     )
 
 

@@ -137,7 +137,7 @@ class Reader:
                 413,
                 "too_many_pages",
                 f"{len(numbers)} pages are wanted; allowed: {self.settings.max_pages} a request; "
-                "name fewer, as in pages=1-100",
+                "name fewer, as in pages=1-100, or start the gateway with a larger --max-pages",
             )
         return OpenDocument(count, numbers, load, data if PDF in data[:HEAD] else None, dpi)
 

@@ -41,13 +41,10 @@ def run_gateway(
         app = build_app(settings, reader, old, shown)
         endpoint = HttpEndpoint(app, listener, settings.grace, settings.tls)
 
-        def stop() -> None:
-            endpoint.should_exit = True
-
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, stop)
+            asyncio.get_running_loop().add_signal_handler(number, endpoint.stop)
         if watched is not None:
-            asyncio.get_running_loop().add_reader(watched, stop)
+            asyncio.get_running_loop().add_reader(watched, endpoint.stop)
         started()
         try:
             await endpoint.run_until_exit()

@@ -124,5 +124,5 @@ def background(work: Coroutine[Any, Any, Any]) -> Iterator[asyncio.Future[Any]]:
 
 
 async def _exited(http: HttpEndpoint, running: asyncio.Future[Any]) -> None:
-    http.should_exit = True
+    http.stop()
     await running

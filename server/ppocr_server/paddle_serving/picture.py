@@ -24,6 +24,8 @@ NPY_HEADERS = {(1, 0): NPY.read_array_header_1_0, (2, 0): NPY.read_array_header_
 # NumPy parses the header as Python source, which raises all of these.
 NPY_ERRORS = (LookupError, OverflowError, SyntaxError, TokenError, TypeError, ValueError)
 
+SEND_BASE64 = "send the base64 of the image file"
+
 
 def picture_of(call: Call, max_bytes: int) -> bytes:
     """Return the encoded picture that a request carries.
@@ -53,7 +55,8 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
     ((name, source),) = sources.items()
     picture = _from_base64(name, source, max_bytes) if isinstance(source, str) else source
     if not picture:
-        raise PipelineError(ErrNo.UNKNOWN, f"the picture '{name}' is empty; send an image file")
+        reason = "is not base64" if source else "is empty"
+        raise PipelineError(ErrNo.UNKNOWN, f"the value of '{name}' {reason}; {SEND_BASE64}")
     _check_size(name, len(picture), max_bytes)
     return picture
 
@@ -81,7 +84,7 @@ def _from_base64(name: str, text: str, max_bytes: int) -> bytes:
     except binascii.Error as error:
         raise PipelineError(
             ErrNo.UNKNOWN,
-            f"the value of '{name}' is not base64 ({error}); send the base64 of the image file",
+            f"the value of '{name}' is not base64 ({error}); {SEND_BASE64}",
         ) from None
 
 

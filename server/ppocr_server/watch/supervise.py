@@ -1,4 +1,4 @@
-"""Restart a server that ended, lost a stub process, or may have given one up.
+"""Restart a server that ended, lost a stub process, or may take a living one for dead.
 
 A stub process is a process in which Triton's Python backend runs an instance of a model. Triton
 2.51 gives up a living one that has a request and gives no heartbeat for a second of the wall clock

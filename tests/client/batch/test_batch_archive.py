@@ -52,6 +52,7 @@ def test_one_server_of_two_dies_and_every_input_has_one_row(
         killer.join()
     said, err = capsys.readouterr()
     assert code == 0, err
+    assert f"60 of 60 were read into {out}" in err
     summary = json.loads(said)
     assert (summary["inputs"], summary["ok"], summary["failed"]) == (60, 60, 0)
     assert [path.name for path in sorted(out.iterdir())] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from client.samples import BLANK, SIGN, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
 from PIL import Image
 
+from ppocr_client.batch import LISTED
 from ppocr_client.batch.endpoints import Endpoints, NoServer
 from ppocr_client.batch.files import check_output, find_files, names_in
 from ppocr_client.batch.job import Job
 from ppocr_client.batch.parts import scan_output, split_parts
 from ppocr_client.batch.reader import PartReader
 from ppocr_client.batch.rows import TABLES, Row
+from ppocr_client.cli import main
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.errors import ImageError, ModelNotFound
 
@@ -86,7 +89,10 @@ def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form
 def test_a_page_that_fails_is_named_and_the_others_kept(server, archive, tmp_path):
     job = Job((server.grpc_url,), ranges=[(3, None)])
     summary, _ = read_part(job, [str(archive / "d.pdf")], tmp_path)
-    assert summary.failures[0].error == "it has 2 pages, and none of those asked for"
+    assert (
+        summary.failures[0].error
+        == "it has 2 pages, and none of those asked for; choose from 1 to 2"
+    )
     job = Job((server.grpc_url,), dpi=100)
     source = pdf_with_a_huge_page(archive / "two.pdf")
     summary, _ = read_part(job, [str(source)], tmp_path)
@@ -180,3 +186,20 @@ def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
         names[4:],
     ]
     assert split_parts(names, 5, "s3://b", "jsonl", 3)[0].name == "s3://b/part-000003.jsonl"
+
+
+def test_failures_beyond_those_listed_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(250):
+        (tmp_path / "in" / f"{number:03}.png").touch()
+    out = str(tmp_path / "out")
+    assert main(["batch", str(tmp_path / "in"), "--out", out, "--url", NOBODY, "--json"]) == 1
+    said, err = capsys.readouterr()
+    summary = json.loads(said)
+    assert (summary["ok"], summary["failed"], len(summary["failures"])) == (0, 250, LISTED)
+    assert err.count(".png is empty") == LISTED
+    assert f"and {250 - LISTED} more, whose rows say status failed" in err
+    assert f"250 of 250 failed\nppocr-client: 0 of 250 were read into {out}\n" in err
+    assert [row.error is not None for row in scan_output(out, "parquet", {}).rows] == [True] * 250

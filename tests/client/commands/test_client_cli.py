@@ -50,7 +50,7 @@ READ = [
     (["x/a.png", "y/a.png", "--out", "out"], "same name"),
     (["a.png", "b.png", "--format", "pdf"], "--format pdf of 2 inputs needs --out FOLDER"),
     (["a.png", "--resume"], "give --out FOLDER"),
-    (["a.png", "--pages", "3-1"], "write e.g. 1-3,7,9-"),
+    (["a.png", "--pages", "3-1"], "allowed: numbers from 1 and ranges, as in 1-3,7,9-"),
     (["nothing-*.png"], "no file matches 'nothing-*.png'"),
     (["a.png", "--ca", "ca.pem"], "not encrypted"),
     (["a.png", "--url", "https://h", "--key", "k.pem"], "go together"),

@@ -76,8 +76,8 @@ def _judge(signs: Mapping[str, str]) -> tuple[str, str]:
     """The service that the surest sign speaks for, and why; with ! where the user should look."""
     if not signs:
         return SERVING, (
-            f"!nothing tells {NAMES[SERVING]} from {NAMES[PDSERVING]} here; {SERVING} is "
-            f"taken. Write triton: reference: with the one it was"
+            f"!the file may be of {NAMES[SERVING]} or of {NAMES[PDSERVING]}; {SERVING} is "
+            f"taken. To be sure, write triton: reference: {SERVING}, or {PDSERVING}"
         )
     chosen = next(iter(signs.values()))
     other = PDSERVING if chosen == SERVING else SERVING

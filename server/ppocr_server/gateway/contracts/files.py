@@ -14,11 +14,18 @@ from ppocr_server.gateway.failures import Failure
 
 ADDRESS = ("http://", "https://")
 FETCH_SECONDS = 30.0
+SHOWN = 24  # characters of what is no base64 text
+HOW = "send the bytes of the file itself, encoded in base64"
 PORTS = {"http": 80, "https": 443}
 
 
-def file_of_base64(text: str, name: str) -> bytes:
+def file_of_base64(text: str, name: str, status: int = 422) -> bytes:
     """The bytes that base64 text stands for, in any of its spellings; see `standard`.
+
+    Args:
+        text: as sent.
+        name: of the field, for the message.
+        status: of the failure.
 
     Raises:
         Failure: it is no base64 text.
@@ -26,7 +33,8 @@ def file_of_base64(text: str, name: str) -> bytes:
     try:
         return base64.b64decode("".join(standard(text).split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Failure(422, "invalid_file", f"{name} is not base64 text: {error}") from None
+        message = f"{name} begins with {text[:SHOWN]!r} and is not base64 text: {error}; {HOW}"
+        raise Failure(status, "invalid_file", message) from None
 
 
 async def fetched(url: str, prefixes: Sequence[str], max_bytes: int) -> bytes:

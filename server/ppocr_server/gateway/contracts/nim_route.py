@@ -31,7 +31,7 @@ async def ocr(body: NimRequest, request: Request) -> JSONResponse:
     reader = request.app.state.reader
     levels = nim.levels_of(body)
     if len(body.input) > (most := request.app.state.settings.max_pages):
-        message = f"{len(body.input)} pictures are sent; allowed: {most} a request"
+        message = f"{len(body.input)} pictures are sent; allowed: {most} a request; send fewer"
         raise Failure(413, "too_many_pages", message)
     pictures = await asyncio.to_thread(
         lambda: [nim.picture_of(one, index) for index, one in enumerate(body.input)]
@@ -43,7 +43,7 @@ async def ocr(body: NimRequest, request: Request) -> JSONResponse:
     async with contextlib.aclosing(reader.pages(document, options)) as read:
         async for page in read:
             if page.failure is not None:
-                raise page.failure
+                raise page.failure.of(f"input[{page.number - 1}]")
             results.append(page.result)
     size = sum(map(len, pictures))
     read_by = await _model(request)

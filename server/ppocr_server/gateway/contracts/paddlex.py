@@ -34,7 +34,7 @@ NAMES = {
 #: What of PaddleX is not served, and what to do.
 NOT_SERVED = {
     "useDocUnwarping": "curved pages are not flattened",
-    "useDocOrientationClassify": "turned pages are read, and boxes stay in the picture as sent,",
+    "useDocOrientationClassify": "turned pages are read without it, boxes in the picture as sent",
 }
 #: Longest sides of the pictures in an answer, and pixels per inch of a PDF file's pages.
 MAX_PICTURE, DPI = (2000, 2000), 144
@@ -92,7 +92,7 @@ def options_of(request: PaddleXRequest, info: ServerInfo) -> ReadOptions:
     """
     for name, reason in NOT_SERVED.items():
         if getattr(request, name):
-            message = f"{name} is true; {reason} here: send false, or leave it out"
+            message = f"{name} is true; allowed: false or null: {reason}"
             raise Failure(422, "invalid_option", message)
     if request.useTextlineOrientation and "cls" not in info.models:
         raise Failure(

@@ -92,6 +92,7 @@ async def capabilities(request: Request) -> Capabilities:
     )
 
 
+@ROUTER.head("/healthz", include_in_schema=False)
 @ROUTER.get(
     "/healthz",
     tags=["operation"],
@@ -103,6 +104,7 @@ async def healthz() -> Response:
     return PlainTextResponse("ok\n")
 
 
+@ROUTER.head("/readyz", include_in_schema=False)
 @ROUTER.get(
     "/readyz",
     tags=["operation"],

@@ -170,12 +170,7 @@ async def _exported(reader: Reader, file: Upload, parameters: ReadParameters) ->
 def _of_page(failure: Failure, number: int, document: OpenDocument) -> Failure:
     if document.count == 1:
         return failure
-    return Failure(
-        failure.status_code,
-        failure.code,
-        f"page {number}: {failure.message}; format=json answers with the pages that can be read",
-        retry_after=failure.retry_after,
-    )
+    return failure.of(f"page {number}", "; format=json answers with the pages that can be read")
 
 
 async def _streamed(reader: Reader, files: list[Upload], parameters: ReadParameters) -> Response:

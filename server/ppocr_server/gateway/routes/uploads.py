@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from typing import Any, NamedTuple
 
@@ -11,10 +9,11 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from ppocr_pipeline.formats.base64_text import standard
+from ppocr_server.gateway.contracts.files import file_of_base64
 from ppocr_server.gateway.failures import Failure
 
 MAX_FILES = 1000
+SHOWN = 80  # characters of the names in a JSON body
 FORM = "multipart/form-data"
 HOW = (
     'send the file itself as the body, a form with files, or {"file": "<base64 of the file>"} '
@@ -66,7 +65,8 @@ async def _files_of_form(request: Request) -> Sent:
     except Failure:
         raise
     except HTTPException as error:
-        raise Failure(400, "invalid_request", f"the form is damaged: {error.detail}") from None
+        reason = str(error.detail).rstrip(".")
+        raise Failure(400, "invalid_request", f"the form is damaged: {reason}; {HOW}") from None
     return files, fields
 
 
@@ -76,22 +76,16 @@ def _files_of_json(body: bytes) -> Sent:
     except (ValueError, RecursionError) as error:
         raise Failure(400, "invalid_request", f"the body is not JSON: {error}; {HOW}") from None
     if not isinstance(sent, dict) or ("file" in sent) == ("files" in sent):
-        raise Failure(400, "invalid_request", f"the JSON holds no 'file' and no 'files'; {HOW}")
+        got = ", ".join(map(repr, sent))[:SHOWN] if isinstance(sent, dict) else type(sent).__name__
+        message = f"the JSON holds {got or 'nothing'}; allowed: 'file' or 'files'; {HOW}"
+        raise Failure(400, "invalid_request", message)
     texts = sent.pop("files", None) if "files" in sent else [sent.pop("file")]
     if not isinstance(texts, list) or len(texts) > MAX_FILES:
         raise Failure(400, "invalid_request", f"'files' is no list of at most {MAX_FILES}; {HOW}")
-    return [Upload("", from_base64(text)) for text in texts], list(sent.items())
+    return [Upload("", _from_base64(text)) for text in texts], list(sent.items())
 
 
-def from_base64(text: Any) -> bytes:
-    """The bytes of base64 text, in each of the ways in which clients write it.
-
-    Raises:
-        Failure: it is no text, or no base64.
-    """
+def _from_base64(text: Any) -> bytes:
     if not isinstance(text, str):
         raise Failure(400, "invalid_request", f"a file is a JSON {type(text).__name__}; {HOW}")
-    try:
-        return base64.b64decode("".join(standard(text).split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Failure(400, "invalid_file", f"a file is not base64: {error}; {HOW}") from None
+    return file_of_base64(text, "a file", 400)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -16,6 +17,7 @@ from ppocr_server.paddle_serving.http.app import App
 BACKLOG = 2048
 # Balancers and old clients expect idle connections to last this long.
 KEEP_ALIVE_SECONDS = 75
+DATE_SECONDS = 1.0  # of the header
 
 
 def _certificates(tls: Tls) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def _certificates(tls: Tls) -> dict[str, Any]:
 
 
 class HttpEndpoint(uvicorn.Server):
-    """A server that handles no signals and ends when `should_exit` is set."""
+    """A server that handles no signals and runs until `stop`."""
 
     def __init__(
         self, app: App, listener: socket.socket, grace: float, tls: Tls | None = None
@@ -50,14 +52,25 @@ class HttpEndpoint(uvicorn.Server):
                 **({} if tls is None else _certificates(tls)),
             )
         )
-        self._socket = listener
+        self._socket, self._stopped = listener, asyncio.Event()
         # Clients can connect from here on; they are answered once the server runs.
         self._socket.listen(BACKLOG)
 
     async def run_until_exit(self) -> None:
-        """Answer until `should_exit` is set and the requests in progress have ended."""
+        """Answer until `stop` is called and the requests in progress have ended."""
         with self._socket:
             await self.serve(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        self.should_exit = True
+        self._stopped.set()
+
+    async def main_loop(self) -> None:
+        """Keep the date; uvicorn's own loop also looks ten times a second whether to stop."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), DATE_SECONDS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
