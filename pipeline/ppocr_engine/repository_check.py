@@ -14,8 +14,6 @@ from ppocr_engine.reader import backend_of
 from ppocr_engine.spec import DEFAULT_FILES, EngineSpec
 from ppocr_engine.tensorrt_engines import check_engines
 
-BUILD_HINT = "run `ppocr-convert build`"
-
 
 @dataclass(frozen=True)
 class Repository:
@@ -56,8 +54,8 @@ def check_repository(repository: Path) -> Repository:
     if missing:
         names = ", ".join(dict.fromkeys(f"'{path.parts[-3]}'" for path in missing))
         raise RepositoryError(
-            f"incomplete models ({names}): {missing[0]} does not exist; {BUILD_HINT}, "
-            "or name a built repository with --model-repository"
+            f"incomplete models ({names}): {missing[0]} does not exist; run "
+            "`ppocr-convert build`, or name a built repository with --model-repository"
         )
     check_engines(repository)
     specs = {model.name: _spec(found) for model, found in fields.items()}
@@ -79,11 +77,12 @@ def read_configs(repository: Path) -> list[tuple[Path, Any]]:
     Raises:
         RepositoryError: no such folder, no model in it, or a `config.pbtxt` that is not valid.
     """
+    here = f"run `ppocr-convert build --out {repository}`"
     if not repository.is_dir():
-        raise RepositoryError(f"there is no model repository at {repository}; {BUILD_HINT}")
+        raise RepositoryError(f"there is no model repository at {repository}; {here}")
     models = sorted(path for path in repository.iterdir() if path.is_dir())
     if not models:
-        raise RepositoryError(f"the model repository {repository} is empty; {BUILD_HINT}")
+        raise RepositoryError(f"the model repository {repository} is empty; {here}")
     return [(model, _read_config(model)) for model in models]
 
 

@@ -224,7 +224,10 @@ def test_missing_step_code_is_named(tmp_path: Path) -> None:
 
 
 def test_no_repository_and_an_empty_one(tmp_path: Path) -> None:
-    with pytest.raises(RepositoryError, match="there is no model repository"):
+    with pytest.raises(
+        RepositoryError,
+        match=r"there is no model repository at (\S+); run `ppocr-convert build --out \1`$",
+    ):
         check_repository(tmp_path / "absent")
     with pytest.raises(RepositoryError, match="is empty"):
         check_repository(tmp_path)
