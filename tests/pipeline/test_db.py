@@ -77,7 +77,7 @@ def test_growing_by_shape_undoes_the_shrinking_of_the_training(width, height, ra
 
 
 def test_a_long_line_grows_by_shape_as_far_as_the_reference():
-    line = np.float32([[[20, 20], [4020, 20], [4020, 40], [20, 40]]])
+    line = np.array([[[20, 20], [4020, 20], [4020, 40], [20, 40]]], np.float32)
     assert np.abs(db.grow_by_shape(line, 1.4)[0] - db.grow(line, 1.4)[0]).max() <= 2
 
 
