@@ -28,9 +28,9 @@ CROPS = Tensor("CROPS", "uint8", ("batch", 48, "width", 3))
 WIDTHS = Tensor("WIDTHS", "int32", ("batch", 1))
 #: Of the operators that NVIDIA lists as supported by the ONNX parser, those that are used.
 SUPPORTED = """
-Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose Div Erf Gather Gemm
-GlobalAveragePool HardSigmoid HardSwish Less MatMul MaxPool Mul Pow Range ReduceMean Relu Reshape
-Resize Shape Sigmoid Slice Softmax Sqrt Squeeze Sub TopK Transpose Unsqueeze
+Add AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose DepthToSpace Div Erf Gather
+Gemm GlobalAveragePool HardSigmoid HardSwish Less MatMul MaxPool Mul Pow Range ReduceMean Relu
+Reshape Resize Shape Sigmoid Slice Softmax Sqrt Squeeze Sub TopK Transpose Unsqueeze
 """
 H200 = Machine(("NVIDIA H200",), ("9.0",), "10.3.0")
 L4 = Machine(("NVIDIA L4",), ("8.9",), "10.3.0")

@@ -146,10 +146,11 @@ def test_without_triton_the_gateway_lives_and_says_so(picture: bytes) -> None:
 
 
 def test_a_wrong_method_is_told_and_probes_may_use_head(gateway: str) -> None:
-    status, body = ask(gateway, "GET", "/read")
-    error = json.loads(body)["error"]
-    assert (status, error["code"]) == (405, "method_not_allowed")
-    assert "GET /read is not answered; allowed: POST; /docs" in error["message"]
+    for asked, allowed in ("GET /read", "POST"), ("POST /about", "GET, HEAD"):
+        status, body = ask(gateway, *asked.split())
+        error = json.loads(body)["error"]
+        assert (status, error["code"]) == (405, "method_not_allowed")
+        assert f"{asked} is not answered; allowed: {allowed}; /docs" in error["message"]
     assert [ask(gateway, "HEAD", path) for path in ("/healthz", "/readyz")] == [(200, b"")] * 2
 
 

@@ -122,10 +122,9 @@ def test_reasons_are_the_servers_own(page):
     assert reason(ask(page, "POST", "/documents?name=x", b"")) == (400, "x is empty")
     large = {"Content-Length": str(256 * 2**20 + 1)}
     answer = ask(page, "POST", "/documents?name=x", None, **large)
-    assert reason(answer) == (
-        413,
-        "the body has 268435457 bytes or more; allowed: 268435456; send less",
-    )
+    status, why = reason(answer)
+    assert status == 413
+    assert "has 268435457 bytes or more; allowed: 268435456; send less" in why
     status, why = reason(ask(page, "POST", "/documents?name=x.pdf", b"%PDF-1.7 broken"))
     assert status == 400
     assert "cannot open the PDF file" in why

@@ -66,9 +66,8 @@ def wanted_pages(count: int, ranges: Ranges | None, name: str = "it") -> list[in
         if ranges is None or any(low <= number <= (high or count) for low, high in ranges)
     ]
     if not wanted:
-        raise ImageError(
-            f"{name} has {count} pages, and none of those asked for; choose from 1 to {count}"
-        )
+        pages = "1 page" if count == 1 else f"{count} pages"
+        raise ImageError(f"{name} has {pages}, none of those asked for; choose from 1 to {count}")
     return wanted
 
 

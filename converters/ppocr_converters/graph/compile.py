@@ -45,6 +45,7 @@ from ppocr_converters.graph.onnx_model import (
     metadata,
     outputs,
 )
+from ppocr_converters.graph.pixel_head import flatten_head
 from ppocr_converters.graph.standard_form import Standard, standard_form
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,7 @@ def tidy(model: ModelProto) -> ModelProto:
         graph.remove_identities,
         affine.fold_forward,
         affine.fold_backward,
+        flatten_head,
         graph.remove_unused,
     )
     return reduce(lambda current, one_pass: one_pass(current), passes, model)

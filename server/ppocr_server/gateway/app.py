@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_server.gateway.contracts import nim_route, paddlex_route
-from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of
+from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of, reason_of
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.middleware import Middleware, answer_failure
 from ppocr_server.gateway.page import add_page
@@ -29,12 +29,6 @@ from ppocr_server.gateway.settings import GatewaySettings
 from ppocr_server.page.origin_check import OriginCheck
 
 LOG = logging.getLogger(__name__)
-SHOWN = 200  # characters of a path that is not there
-#: Why no route answers, by status: a code, and the reason in words.
-UNROUTED = {
-    404: ("not_found", "there is no {path}; files are read by POST /read"),
-    405: ("method_not_allowed", "{method} {path} is not answered; allowed: {allowed}"),
-}
 FAULTS = (500, 501, 502)  # of this side, and not passing: they are logged
 DOCS = "static-offline-docs"
 PROBES = ("healthz", "readyz", "metrics", "health", "v1/health/live", "v1/health/ready")
@@ -121,9 +115,7 @@ def _answer_errors(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> JSONResponse:
         if isinstance(error, RequestValidationError):
             error = Failure(422, "invalid_request", f"{_said(error)}; /docs describes the body")
-        elif isinstance(error, HTTPException) and error.status_code in UNROUTED:
-            error = _unrouted(request, error)
-        failure = failure_of(error)
+        failure = failure_of(error, request)
         request.scope["failure"] = failure.code
         if failure.status_code in FAULTS:
             unforeseen = error if failure.status_code == 500 else None
@@ -135,22 +127,11 @@ def _answer_errors(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-def _unrouted(request: Request, error: HTTPException) -> Failure:
-    """Which path or method no route has, and where those are listed that there are."""
-    (code, reason), headers = UNROUTED[error.status_code], dict(error.headers or {})
-    asked = {"method": request.method, "path": request.url.path[:SHOWN]}
-    said = reason.format(**asked, allowed=headers.get("Allow"))
-    failure = Failure(error.status_code, code, f"{said}; /docs lists all paths")
-    failure.headers = headers
-    return failure
-
-
 def _said(error: RequestValidationError) -> str:
     """What is wrong with a body, by field."""
 
     def line(found: Any) -> str:
-        if found["type"] == "json_invalid":
-            return f"the body is not JSON: {found['ctx']['error']} at character {found['loc'][1]}"
-        return f"{'.'.join(str(part) for part in found['loc'][1:]) or 'the body'}: {found['msg']}"
+        parts = () if found["type"] == "json_invalid" else found["loc"][1:]
+        return ": ".join(filter(None, [".".join(map(str, parts)), reason_of(found)]))
 
     return "; ".join(line(found) for found in error.errors())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from ppocr_client import errors
 
@@ -30,6 +30,14 @@ KINDS: tuple[tuple[type[Exception], int, str, int | None], ...] = (
     (errors.ModelNotFound, 502, "model_not_found", None),
     (errors.OcrError, 502, "upstream_failed", None),
 )
+OF_STATUS = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}
+#: What is said where no route answers; the router says "Not Found" and "Method Not Allowed".
+UNROUTED = {
+    "Not Found": "there is no {path}; files are read by POST /read; /docs lists all paths",
+    "Method Not Allowed": "{method} {path} is not answered; allowed: {allow}; /docs lists all",
+}
+SEND_JSON = "send a JSON object, with the header Content-Type: application/json"
+SHOWN = 200  # characters of a path
 
 
 class Failure(HTTPException):
@@ -57,8 +65,8 @@ class Failure(HTTPException):
         return Failure(self.status_code, self.code, message, retry_after=self.retry_after)
 
 
-def failure_of(error: Exception) -> Failure:
-    """The failure that any exception means; one that nobody foresaw is `internal`."""
+def failure_of(error: Exception, request: Request | None = None) -> Failure:
+    """The failure that any exception of a request means; one that nobody foresaw is `internal`."""
     if isinstance(error, Failure):
         return error
     for kind, status, code, retry_after in KINDS:
@@ -66,11 +74,23 @@ def failure_of(error: Exception) -> Failure:
             return Failure(status, code, str(error), retry_after=retry_after)
     if isinstance(error, HTTPException):
         status = error.status_code
-        code = "invalid_request" if status < 500 else "internal"
-        failure = Failure(status, code, str(error.detail))
-        failure.headers = {**(failure.headers or {}), **(error.headers or {})}
+        code = OF_STATUS.get(status, "invalid_request" if status < 500 else "internal")
+        headers, said = dict(error.headers or {}), str(error.detail)
+        if request is not None and said in UNROUTED:
+            asked = {"method": request.method, "path": request.url.path[:SHOWN]}
+            allow = headers.get("Allow", "GET, HEAD")  # files of the page are answered without it
+            said = UNROUTED[said].format(**asked, allow=allow)
+        failure = Failure(status, code, said)
+        failure.headers = {**(failure.headers or {}), **headers}
         return failure
     return Failure(500, "internal", "the gateway failed; its log says why")
+
+
+def reason_of(found: Mapping[str, Any]) -> str:
+    """Why pydantic refuses a part of a body, and what to send where it refuses the whole."""
+    if found["type"] == "json_invalid":
+        return f"the body is not JSON: {found['ctx']['error']} at character {found['loc'][1]}"
+    return str(found["msg"]) + (f"; {SEND_JSON}" if found["loc"] == ("body",) else "")
 
 
 def error_body(failure: Failure) -> dict[str, Any]:

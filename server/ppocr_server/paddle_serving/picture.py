@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from ppocr_pipeline.formats.base64_text import standard
-from ppocr_server.paddle_serving.protocol import PROFILE_KEY, Call, ErrNo, PipelineError
+from ppocr_server.paddle_serving.protocol import (
+    ONE_PICTURE,
+    PROFILE_KEY,
+    Call,
+    ErrNo,
+    PipelineError,
+)
 
 # Numbers of elem_type.
 UINT8, STRING, BYTES = 7, 12, 13
@@ -49,8 +55,7 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
     if len(sources) != 1:
         raise PipelineError(
             ErrNo.UNKNOWN,
-            f"the request holds {len(sources)} pictures; send one, as "
-            '{"key": ["image"], "value": ["<base64 of the image file>"]}',
+            f"the request holds {len(sources)} pictures; send one, as {ONE_PICTURE}",
         )
     ((name, source),) = sources.items()
     picture = _from_base64(name, source, max_bytes) if isinstance(source, str) else source

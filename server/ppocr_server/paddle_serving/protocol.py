@@ -9,6 +9,7 @@ from typing import Any
 
 # A key that asks for timings and names no picture.
 PROFILE_KEY = "pipeline.profile"
+ONE_PICTURE = '{"key": ["image"], "value": ["<base64 of the image file>"]}'
 SERVICE_NAME_ERROR = "Failed to inference: Service name error."
 
 

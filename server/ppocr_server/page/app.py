@@ -211,4 +211,4 @@ def _why(request: Request, error: Exception) -> Response:
     """The reason in the gateway's form of an error."""
     if isinstance(error, DrawError):
         error = Failure(501, "not_installed", str(error))
-    return answer_failure(failure_of(error))
+    return answer_failure(failure_of(error, request))

@@ -203,3 +203,40 @@ def test_opset_is_that_of_the_standard_domain() -> None:
     model = make([helper.make_node("Relu", ["x"], ["y"])], {})
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     assert graph.opset(model) == 14
+
+
+def head(between: str = "Relu", channels: int = 1, **given: list[int]) -> ModelProto:
+    """The end of a detector: each transposed convolution makes 2x2 pixels of one."""
+    rng = np.random.default_rng(7)
+    shapes = {"w1": (CHANNELS, 5, 2, 2), "b1": (5,), "w2": (5, channels, 2, 2), "b2": (channels,)}
+    blocks = {"strides": [2, 2], **given}
+    nodes = [
+        helper.make_node("ConvTranspose", ["x", "w1", "b1"], ["a"], **blocks),
+        helper.make_node(between, ["a"], ["b"]),
+        helper.make_node("ConvTranspose", ["b", "w2", "b2"], ["y"], **blocks),
+    ]
+    return make(nodes, {name: floats(rng, *shape) for name, shape in shapes.items()})
+
+
+def test_two_upsampling_convolutions_become_two_of_one_pixel() -> None:
+    model, x = head(), floats(np.random.default_rng(8), 2, CHANNELS, 3, 5)
+    flat = tidy(model)
+    assert kinds(flat) == ["Conv", "Relu", "Conv", "DepthToSpace"]
+    np.testing.assert_allclose(run(flat, x), run(model, x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("between", "channels", "given"),
+    [
+        ("Tanh", 1, {}),
+        ("Relu", 2, {}),
+        ("Relu", 1, {"pads": [1, 1, 0, 0]}),
+        ("Relu", 1, {"output_padding": [1, 1]}),
+        ("Relu", 1, {"strides": [1, 1]}),
+    ],
+)
+def test_any_other_end_of_a_detector_is_left_as_it_is(
+    between: str, channels: int, given: dict[str, list[int]]
+) -> None:
+    model = head(between, channels, **given)
+    assert kinds(tidy(model)) == kinds(model)

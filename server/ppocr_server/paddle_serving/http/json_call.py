@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
-from ppocr_server.paddle_serving.protocol import Answer, Call
+from ppocr_server.paddle_serving.protocol import ONE_PICTURE, Answer, Call
 
 INT64 = range(-(2**63), 2**63)
 # Numbers of gRPC's status codes.
@@ -44,11 +44,11 @@ def call_of_body(body: bytes, name: str, method: str) -> Call:
     try:
         fields = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text)[0] if text else {}
     except (ValueError, RecursionError) as error:
-        raise BodyError(f"the body is not JSON: {error}") from None
+        raise BodyError(f"the body is not JSON: {error}; send {ONE_PICTURE}") from None
     if fields is None:
         fields = {}
     if not isinstance(fields, dict):
-        raise BodyError(f"the body is a JSON {_kind(fields)}; send an object")
+        raise BodyError(f"the body is a JSON {_kind(fields)}; send {ONE_PICTURE}")
     return Call(
         key=_strings(fields, "key"),
         value=_strings(fields, "value"),
