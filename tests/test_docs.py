@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
-from importlib.metadata import requires
+from functools import cache
+from importlib.metadata import entry_points, requires
 from pathlib import Path
 
 import pytest
@@ -128,3 +131,27 @@ def test_the_size_of_a_demo_is_told_alike_everywhere() -> None:
         said[name] = found[0] if found else None
     assert set(said.values()) == {said["Makefile"]}
     assert said["Makefile"]
+
+
+COMMAND = re.compile(r"\b(ppocr-[a-z]+)((?: [a-z][a-z-]*(?![\w=./:-]))*)((?: [^\n`|;&#()，。]+)?)")
+PROGRAMS = {one.name: one for one in entry_points(group="console_scripts")}
+
+
+@cache
+def help_of(program: str, *words: str) -> str:
+    """What a command says of its options; nothing of one that there is not."""
+    said = io.StringIO()
+    streams = contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO())
+    with streams[0], streams[1], contextlib.suppress(SystemExit):
+        PROGRAMS[program].load()([*words, "--help"])
+    return said.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_options_in_commands_exist(page: Path) -> None:
+    text = page.read_text("utf-8").replace("\\\n", " ") if "CHANGELOG" not in page.name else ""
+    for program, words, rest in COMMAND.findall(text):
+        if program in PROGRAMS:
+            said = help_of(program, *words.split())
+            given = re.findall(r" (--[a-z][a-z-]+)", rest.partition(" -- ")[0])
+            assert [one for one in given if not re.search(rf"{one}(?![a-z-])", said)] == [], words

@@ -73,15 +73,29 @@ def with_margin(boxes: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
     """
     if options["rec_padding"] == "paddle":
         return boxes
-    right, down = boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 0]
-    width, height = (np.linalg.norm(side, axis=1, keepdims=True) for side in (right, down))
-    shares = np.where(width >= height, MARGINS, MARGINS[::-1])
-    room = (MAX_SIDE - np.hstack([width, height])) // 2
-    margins = np.clip(np.round(shares * np.minimum(width, height)), 0, np.maximum(room, 0))
-    right = right / np.maximum(width, 1) * margins[:, :1]
-    down = down / np.maximum(height, 1) * margins[:, 1:]
-    outwards = np.stack([-right - down, right - down, right + down, down - right], axis=1)
-    return (boxes + outwards).astype(np.float32)
+    sides = np.linalg.norm(boxes[:, [1, 3]] - boxes[:, :1], axis=2)
+    shares = np.where(sides[:, :1] >= sides[:, 1:], MARGINS, MARGINS[::-1])
+    room = (MAX_SIDE - sides) // 2
+    margins = np.round(shares * sides.min(axis=1, keepdims=True))
+    return widened(boxes, np.clip(margins, 0, np.maximum(room, 0)))
+
+
+def widened(boxes: np.ndarray, margins: np.ndarray) -> np.ndarray:
+    """Boxes with a margin.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels, clockwise from top-left.
+        margins: [N, 2], pixels: before and after, above and below each box.
+
+    Returns:
+        float32 [N, 4, 2].
+    """
+    sides = boxes[:, [1, 3]] - boxes[:, :1]
+    lengths = np.linalg.norm(sides, axis=2)
+    outwards = sides * (margins / np.maximum(lengths, 1))[..., None]
+    right, down = outwards[:, 0], outwards[:, 1]
+    steps = np.stack([-right - down, right - down, right + down, down - right], axis=1)
+    return (boxes + steps).astype(np.float32)
 
 
 def upright_part(pixels: np.ndarray, box: np.ndarray, height: int, width: int) -> np.ndarray | None:

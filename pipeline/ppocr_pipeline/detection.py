@@ -139,6 +139,7 @@ def find_boxes(
         max_candidates=limits.max_lines,
         reference=options["reference"],
         max_pixels=limits.max_det_pixels,
+        by_shape=options["rec_padding"] == "crop",
         exact=options["reference_exact"],
     )
     order = reading_order(boxes, options)

@@ -112,14 +112,13 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("ppocr_converters").setLevel(logging.INFO)
     configured = read_config(options.config, options.opt)
-    triton = configured.service.triton
-    of_config = {"http": triton.http, "grpc": triton.grpc, "metrics": triton.metrics}
+    host, ports = configured.service.document["triton.host"], configured.service.triton_ports
     repository = options.model_repository or build_repository(configured.service, options.work)
     logs = Path(options.log_folder) if options.log_folder else None
     options.triton_argument += profile_arguments(configured, logs)
     with (
-        gateway_process(options.gateway_port, options.host or triton.host) as gateway,
-        _server(options, repository, show, triton.host, of_config) as server,
+        gateway_process(options.gateway_port, options.host or host) as gateway,
+        _server(options, repository, show, host, ports) as server,
         old_endpoints(configured, server, logs) as endpoints,
         in_front_of(server, gateway, options, configured.endpoints),
     ):

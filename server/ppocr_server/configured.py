@@ -66,7 +66,8 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
         _, service = load_service(path, overrides)
     except (ConvertError, EngineError) as error:
         raise ServerError(str(error)) from error
-    endpoints = endpoint_settings(service)
+    # The repository is built with the options of the configuration, so requests carry none.
+    endpoints = EndpointSettings(**service.endpoints, options={})
     wanted = {"http": endpoints.http_port, "rpc": endpoints.rpc_port}
     given = {name: port for name, port in wanted.items() if port is not None}
     choose_ports(endpoints.host, given, setting=f"{{}}_port in {path}")
@@ -90,35 +91,12 @@ def build_repository(service: Service, work: Path) -> Path:
         raise ServerError(str(error)) from error
 
 
-def endpoint_settings(service: Service) -> EndpointSettings:
-    """The old endpoints as a configuration describes them.
-
-    The repository is built with the options of the configuration, so requests carry none.
-    """
-    found = service.endpoints
-    return EndpointSettings(
-        name=found.name,
-        http_port=found.http_port,
-        rpc_port=found.rpc_port,
-        host=found.host,
-        worker_num=found.in_progress,
-        retry=found.tries,
-        timeout_ms=-1 if found.deadline_s is None else round(found.deadline_s * 1000),
-        max_message_bytes=found.max_message_bytes,
-        max_picture_bytes=found.max_picture_bytes,
-        model=found.model,
-        answer=found.answer,
-        tracer_interval_s=found.tracer_interval_s or -1,
-        options={},
-    )
-
-
 def profile_arguments(configured: Configured, log_folder: Path | None) -> list[str]:
     """Arguments that make tritonserver write traces, if dag.use_profile asks for them.
 
     The files lie beside the other logs and are named in a message.
     """
-    if not configured.service.endpoints.profile:
+    if not configured.service.document["dag.use_profile"]:
         return []
     folder = (log_folder or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)

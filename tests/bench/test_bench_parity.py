@@ -88,9 +88,7 @@ def test_samples_and_pages_are_read_as_paddleocr_reads_them(
 ) -> None:
     command = ["parity", "--json", "--url", f"grpc://{server.grpc_url}", "--pages", "2"]
     folders = ["--samples", ROOT / "samples", "--environments", ROOT / "build"]
-    models = ROOT / "build" / "models"
-    folders += ["--det-model", models / "PP-OCRv4_mobile_det"]
-    folders += ["--rec-model", models / "PP-OCRv4_mobile_rec"]
+    folders += ["--models", ROOT / "build" / "models"]
     code = main([*command, *map(str, folders)])
     report = json.loads(capsys.readouterr().out)
     assert report["settings"]["different"] == 0, report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import struct
@@ -114,7 +115,8 @@ def test_the_internals_of_the_stubs_are_as_expected(small_server: TritonServer) 
     after = beats_of(pid)
     assert before is not None
     assert after is not None
-    assert 5 <= after - before <= 12
+    assert after[0] == before[0]
+    assert 5 <= after[1] - before[1] <= 12
 
 
 @pytest.mark.server
@@ -221,7 +223,7 @@ def test_the_time_without_a_sign(before: float, elapsed: float, beats: int, afte
 )
 def test_who_stood_still(looks: list[tuple[float, int, int]], found: list[int]) -> None:
     now, beats = [0.0], {7: 10, 8: 10}
-    heartbeats = Heartbeats(lambda pid: beats[pid], lambda: now[0])
+    heartbeats = Heartbeats(lambda pid: (pid, beats[pid]), lambda: now[0])
     for number, (seconds, *gained) in enumerate(looks, 1):
         now[0] += seconds
         beats = {pid: beats[pid] + more for pid, more in zip(beats, gained, strict=True)}
@@ -231,14 +233,22 @@ def test_who_stood_still(looks: list[tuple[float, int, int]], found: list[int]) 
 def test_a_watcher_held_up_while_it_counts_takes_that_for_no_silence() -> None:
     now, beats, pause = [0.0], {7: 0, 8: 0}, [0.0]
 
-    def count(pid: int) -> int:
+    def count(pid: int) -> tuple[int, int]:
         if pid == 8:  # held up between the two, who both go on
             now[0] += pause[0]
             beats.update({each: beats[each] + int(pause[0] / BEAT_SECONDS) for each in beats})
-        return beats[pid]
+        return pid, beats[pid]
 
     heartbeats = Heartbeats(count, lambda: now[0])
     for gained, pause[0] in ((0, 0.0), (1, 0.0), (0, 1.5), (0, 0.0)):
         now[0] += 0.1
         beats.update({each: beats[each] + gained for each in beats})
         assert heartbeats.stopped([7, 8]) == []
+
+
+def test_a_process_that_triton_ends_is_not_taken_for_a_stopped_one() -> None:
+    # The thread of the heartbeats ends; the one that is second then has hardly slept, or never.
+    looks = [(1, 60), (1, 61), *[(2, 1)] * 3, *[(2, 2)] * 10]
+    seen = iter(looks)
+    heartbeats = Heartbeats(lambda _: next(seen), itertools.count(0, 0.2).__next__)
+    assert [heartbeats.stopped([7]) for _ in looks] == [[]] * len(looks)

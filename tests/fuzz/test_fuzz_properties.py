@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -163,6 +166,86 @@ def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(
         assert 1 <= text <= width
         assert (row[:, :text] == 50 + index).all()
         assert not row[:, text:].any()
+
+
+SHAPES = st.tuples(st.integers(0, 96), st.integers(0, 96))
+VALUES = (st.just(0.0), st.floats(0, 1, width=32), st.floats(width=32))
+MAPS = st.one_of([arrays.arrays(np.float32, SHAPES, elements=values) for values in VALUES])
+BLOBS = st.lists(st.tuples(*[st.integers(0, 99)] * 4, st.integers(0, 255)), max_size=12)
+SIDES = st.integers(1, 4000)
+UNIT = st.integers(0, 255).map(lambda part: part / 255)
+DECODING = st.fixed_dictionaries(
+    {
+        "thresh": UNIT,
+        "box_thresh": UNIT,
+        "unclip_ratio": st.floats(0.1, 10),
+        "score_mode": st.sampled_from(["fast", "slow"]),
+        "use_dilation": st.booleans(),
+        "reference": REFERENCES,
+    }
+)
+USUAL = {"thresh": 0.3, "box_thresh": 0.4, "unclip_ratio": 1.6}
+
+
+@given(MAPS, BLOBS, SIDES, SIDES, DECODING)
+@example(np.zeros((0, 32), np.float32), [], 32, 32, {**USUAL, "use_dilation": True})
+@example(np.array([[1, 1, 1, np.inf]] * 32, np.float32), [], 32, 32, USUAL)
+def test_any_map_becomes_boxes_of_the_picture_in_an_order_or_is_refused(
+    probability: np.ndarray,
+    blobs: list[tuple[int, ...]],
+    height: int,
+    width: int,
+    settings: dict[str, Any],
+) -> None:
+    for x, y, across, down, angle in blobs if probability.size else []:
+        corners = cv2.boxPoints(((x, y), (across, down), angle)).astype(np.int32)
+        cv2.fillPoly(probability, [corners], 0.5 + angle / 512)
+    try:
+        boxes, scores = db.decode_boxes(probability, height, width, **settings)
+    except ValueError as error:
+        assert "allowed" in str(error)  # noqa: PT017
+        return
+    assert boxes.shape == (len(scores), 4, 2)
+    assert boxes.dtype == scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    assert ((boxes >= 0) & (boxes <= [width - 1, height - 1])).all()
+    assert (boxes == boxes.round()).all()
+    order = row_order(boxes, settings.get("reference", "paddleocr"))
+    assert sorted(order) == list(range(len(boxes)))
+
+
+@given(st.sampled_from([3, 4, 2**31 - 1]), SEEDS, st.integers(0, 8), st.integers(0, 16))
+def test_any_classes_become_texts_or_are_refused(
+    highest: int, seed: int, rows: int, steps: int
+) -> None:
+    random = np.random.default_rng(seed)
+    classes = random.integers(min(0, 3 - highest), highest, (rows, steps), np.int32, endpoint=True)
+    probabilities = random.random((rows, steps), np.float32)
+    try:
+        texts, scores = ctc.ctc_decode(classes, probabilities, ["a", "bc", " "])
+    except ValueError as error:
+        assert "allowed" in str(error)  # noqa: PT017
+        return
+    assert len(texts) == len(scores) == rows
+    assert scores.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+    for text, score, row in zip(texts, scores, classes, strict=True):
+        assert (score == 0) or row.any()
+        # A repeat is one character, so there are never more of them than steps.
+        assert len(text) <= np.count_nonzero(row) * 2
+
+
+@given(st.binary(max_size=60) | st.text(max_size=30).map(str.encode), st.integers(0, 40))
+@example(b"\xff\n", 2)
+def test_any_dictionary_is_loaded_or_refused_by_name(data: bytes, classes: int) -> None:
+    with NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(data)
+        try:
+            characters = ctc.load_dictionary(Path(file.name), classes)
+        except ValueError as error:
+            assert file.name in str(error)  # noqa: PT017
+        else:
+            assert len(characters) + 1 == classes
 
 
 JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9))

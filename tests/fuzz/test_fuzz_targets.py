@@ -11,7 +11,7 @@ from fuzz.harness import NAMES, bounded, kept_cases, load_target, mutants, one_i
 
 ROOT = Path(__file__).parents[2]
 # Some seconds each: the steps of a picture and a page of YAML take longest.
-COUNTS = {"image": 2500, "db": 1200, "ctc": 1500, "config": 200, "http": 2000, "rpc": 3000}
+COUNTS = {"image": 2500, "config": 200, "http": 2000, "rpc": 3000}
 NIGHTLY_SECONDS = 120
 
 

@@ -89,7 +89,7 @@ def test_paragraphs_hold_the_lines_that_belong_together(gateway: str, server: Tr
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"input": []}, "input"),
+        ({"input": []}, "input: List should have"),
         ({"input": [{"type": "text", "url": url(BLANK)}]}, "type"),
         ({"input": [{"type": "image_url", "url": "http://127.0.0.1/a.png"}]}, "no data URI"),
         ({"input": [{"type": "image_url", "url": "data:image/png;base64,%%"}]}, "not base64"),

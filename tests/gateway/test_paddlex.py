@@ -236,6 +236,14 @@ def test_bodies_are_refused_as_by_paddlex(gateway: str) -> None:
         assert found["logId"] == expected["logId"] or "logId" not in one["body"]
 
 
+def test_json_that_is_not_said_to_be_json_is_told(gateway: str) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl -d sends it
+    for path in ("/ocr", "/v1/ocr"):
+        status, answer = ask(gateway, "POST", path, b'{"file": ""}', form)
+        assert status == 422
+        assert "with the header Content-Type: application/json" in answer.decode()
+
+
 def test_a_body_that_is_no_text_is_refused(gateway: str) -> None:
     status, answer = ask(gateway, "POST", "/ocr", b"\xfe\xff", JSON)
     jsonschema.validate(json.loads(answer), RECORDED["schemas"]["error"])

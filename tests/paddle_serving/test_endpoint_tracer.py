@@ -55,7 +55,7 @@ def test_nothing_to_tell_is_not_told() -> None:
 def test_use_profile_writes_traces_and_says_where(
     small_repository: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service: Any = SimpleNamespace(endpoints=SimpleNamespace(profile=True))
+    service: Any = SimpleNamespace(document={"dag.use_profile": True})
     arguments = profile_arguments(Configured(service, EndpointSettings()), tmp_path / "logs")
     file = tmp_path / "logs" / "triton.trace"
     assert f"{file}.0" in caplog.text

@@ -65,21 +65,45 @@ def test_paddle_serving_begins_a_leaning_column_elsewhere():
     assert theirs[0].tolist() == boxes[0, [1, 2, 3, 0]].tolist()
 
 
+@given(st.floats(8, 40), st.floats(8, 900), st.floats(0.1, 2))
+def test_growing_by_shape_undoes_the_shrinking_of_the_training(width, height, ratio):
+    shrunk = ratio / (1 + ratio) * width * height / (2 * (width + height))
+    size = np.array([width, height]) - 2 * shrunk
+    middles = np.array([[[0, 0], [1, 0], [1, 1], [0, 1]]]) * (size - 1)
+    grown, kept = db.grow_by_shape(middles.astype(np.float32), ratio)
+    assert kept.tolist() == [0]
+    assert grown[0, 2] - grown[0, 0] == pytest.approx([width, height], abs=0.01)
+    assert grown[0, 2] + grown[0, 0] == pytest.approx(size, abs=0.01)
+
+
+def test_a_long_line_grows_by_shape_as_far_as_the_reference():
+    line = np.array([[[20, 20], [4020, 20], [4020, 40], [20, 40]]], np.float32)
+    assert np.abs(db.grow_by_shape(line, 1.4)[0] - db.grow(line, 1.4)[0]).max() <= 2
+
+
+def test_text_is_found_among_the_specks_of_a_blank_page():
+    probability = blob_map((600, 600), ((300, 40), (200, 20), 0, 0.9))
+    probability[100::4, ::4] = 0.4
+    assert len(db.decode_boxes(probability, 600, 600)[0]) == 0
+    boxes, _ = db.decode_boxes(probability, 600, 600, by_shape=True)
+    assert np.abs(boxes.mean(axis=1) - [300, 40]).max() <= 1
+
+
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 3),
     st.integers(1, 3),
     st.integers(1, 500),
     st.integers(1, 500),
-    st.sampled_from(["fast", "slow"]),
+    st.fixed_dictionaries(
+        {"score_mode": st.sampled_from(["fast", "slow"]), "by_shape": st.booleans()}
+    ),
 )
-def test_any_map_gives_boxes_inside_the_picture(seed, rows, columns, height, width, score_mode):
+def test_any_map_gives_boxes_inside_the_picture(seed, rows, columns, height, width, how):
     noise = np.random.default_rng(seed).random((32 * rows, 32 * columns), np.float32)
     probability = cv2.GaussianBlur(noise, (0, 0), 2)
     probability = (probability - probability.min()) / max(float(np.ptp(probability)), 1e-6)
-    boxes, scores = db.decode_boxes(
-        probability, height, width, thresh=0.4, box_thresh=0.3, score_mode=score_mode
-    )
+    boxes, scores = db.decode_boxes(probability, height, width, thresh=0.4, box_thresh=0.3, **how)
     assert len(boxes) == len(scores)
     assert ((boxes >= 0) & (boxes <= [width - 1, height - 1])).all()
     assert ((scores >= 0.3) & (scores <= 1)).all()

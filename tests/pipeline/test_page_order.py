@@ -95,3 +95,18 @@ def test_no_boxes() -> None:
     found = row_order(np.zeros((0, 4, 2), np.float32))
     assert found.shape == (0,)
     assert found.dtype == np.int64
+
+
+def test_level_boxes_of_short_words_do_not_hide_that_a_table_is_skewed() -> None:
+    cells = [(60, 110, 50), (410, 45, 45), (755, 75, 45)]  # left, width and height of each column
+    table = [
+        [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
+        for y in range(0, 420, 70)
+        for x, width, height in cells
+    ]
+    boxes, angle = np.array(table, np.float32), np.deg2rad(3)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = (boxes @ turn).astype(np.float32)
+    level = boxes - boxes.mean(axis=1, keepdims=True) + turned.mean(axis=1, keepdims=True)
+    turned[9:], turned[1::3] = level[9:], level[1::3]
+    assert page_order(turned).tolist() == list(range(18))

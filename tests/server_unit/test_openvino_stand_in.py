@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import ModelProto, helper
-from server_unit.stand_ins import MERGE_TWO, infer, infer_at_once, log_of, stub_processes
+from server_unit.stand_ins import infer, infer_at_once, log_of, stub_processes
 from server_unit.tiny_models import (
     FLOAT,
     add_model,
-    batch_size,
     config,
     graph_model,
     parameter,
@@ -43,7 +42,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     repository = tmp_path_factory.mktemp("openvino")
     shared = PADDED + parameter("INFERENCE_NUM_THREADS", "2") + parameter("NUM_STREAMS", "2")
     add_model(repository, "pair", config("openvino", more=shared, count=2), plus_one())
-    add_model(repository, "merged", config("openvino", more=PADDED + MERGE_TWO), batch_size())
     half = PADDED + parameter("HINT_BF16", "YES") + parameter("INFERENCE_NUM_THREADS", "1")
     add_model(repository, "half", config("openvino", more=half), plus_one())
     three = config("openvino", more=PADDED).replace(
@@ -72,11 +70,6 @@ def test_every_instance_is_a_process_with_its_part_of_the_threads(
 def test_bfloat16_is_said_and_a_processor_without_it_named(running: TritonServer) -> None:
     assert "INFERENCE_PRECISION_HINT=bf16" in log_of(running, "half_0_0")
     assert ("HINT_BF16: this processor has no bfloat16" in running.log()) == (not has_bfloat16())
-
-
-def test_concurrent_requests_are_one_run(client: Any) -> None:
-    answers = infer_at_once(client, "merged", [np.zeros((1, 3), np.float32)] * 2)
-    assert [answer.tolist() for answer in answers] == [[[2.0] * 3]] * 2
 
 
 def test_only_the_bad_request_fails(client: Any) -> None:

@@ -87,7 +87,7 @@ def test_one_op_alone_is_completed_and_answers_its_own_way(
     data = small(op__det__concurrency=3, op__rec__concurrency=3)
     del data["op"][other]
     found = plan_service(document(data))
-    assert (found.endpoints.model, found.endpoints.answer) == (model, answer)
+    assert (found.endpoints["model"], found.endpoints["answer"]) == (model, answer)
     assert set(found.networks) == {"det", "rec"}
     counts = [found.plan.models[kind].instances[0].count for kind in (left, other)]
     assert counts == [3, 1]
@@ -95,7 +95,7 @@ def test_one_op_alone_is_completed_and_answers_its_own_way(
 
 
 def test_an_answer_must_be_one_that_the_service_has() -> None:
-    assert service(triton__answer="res").endpoints.answer == "res"
+    assert service(triton__answer="res").endpoints["answer"] == "res"
     data = small(triton__answer="result")
     del data["op"]["rec"]
     with pytest.raises(ConfigError, match=r"answer is result; a service of det answers dt_boxes"):

@@ -26,17 +26,11 @@ from ppocr_pipeline.pipeline import Line
 # Boxes and texts must be equal. Scores are means of float32 softmax values that two libraries
 # compute in another order: 0.0005 was the largest difference on 4,283 lines.
 SCORE_TOLERANCE = 1e-3
-FOLDER = Path("build/models")
-MODELS = {
-    "--det-model": (Path, FOLDER / "PP-OCRv4_mobile_det", "Paddle folder of the detector", "DIR"),
-    "--rec-model": (Path, FOLDER / "PP-OCRv4_mobile_rec", "and of the recogniser", "DIR"),
-    "--dictionary": (Path, None, "its characters (default: dictionary.txt in its folder)", "FILE"),
-    "--rec-height": (int, 48, "its input height, pixels"),
-}
+DET, REC = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec"
 OPTIONS = {
     **TARGET,
     **picture_options(8),
-    **MODELS,
+    "--models": (Path, Path("build/models"), f"the folder of {DET} and {REC}", "DIR"),
     "--environments": (Path, Path("build"), "where PaddleOCR is installed", "DIR"),
 }
 
@@ -58,20 +52,14 @@ def run(args: argparse.Namespace) -> Result:
         ]
     served = [[read_line(one.text, one.score, one.box) for one in r.lines] for r in results]
     python = ensure_environment("paddleocr", args.environments / "paddleocr-env")
-    settings = {**model_settings(args), "mkldnn": False}
+    models = args.models.absolute()
+    settings = {"det_model": models / DET, "rec_model": models / REC}
     with tempfile.TemporaryDirectory(prefix="ppocr-bench-") as folder:
         paths = [plain_file(picture, Path(folder, str(i))) for i, picture in enumerate(pictures)]
         with children(1, python, "paddleocr", settings) as (ask, _, versions):
             theirs = list(map(ask, paths))
     names = [picture.name for picture in pictures]
     return judge(names, list(map(compare, theirs, served)), versions)
-
-
-def model_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What PaddleOCR is told of `MODELS`."""
-    dictionary = args.dictionary or args.rec_model / "dictionary.txt"
-    files = {"det_model": args.det_model, "rec_model": args.rec_model, "dictionary": dictionary}
-    return {name: path.absolute() for name, path in files.items()} | {"rec_height": args.rec_height}
 
 
 def compare(paddleocr: Sequence[Line], served: Sequence[Line]) -> Comparison:

@@ -170,6 +170,17 @@ def tall(language: str, rng: random.Random) -> Canvas:
     return canvas
 
 
+def dark(language: str, rng: random.Random) -> Canvas:
+    """A dark screen of 380x600 pixels: short texts at the top, nothing below."""
+    canvas = Canvas(Image.new("RGB", (380, 600), (18, 18, 20)))
+    for row, size in enumerate((28, 14, 15, 14, 16, 14)):
+        words = rng.choice(sentences()[language]).split()
+        text = words[0][:6] if language in CHINESE_TOO else " ".join(words[:2])
+        canvas.write(30, 36 + 36 * row, text.strip(",;:"), size, ink=(232, 232, 236))
+        canvas.write(350, 36 + 36 * row, random_number(rng), 14, ink=(170, 174, 190), anchor="ra")
+    return canvas
+
+
 def turned(language: str, rng: random.Random, quarters: int) -> Canvas:
     """A page that lies on its side or on its head: so many quarter turns clockwise."""
     canvas = plain(language, rng)
@@ -225,6 +236,7 @@ KINDS: dict[str, list[tuple[Draw, Sequence[str]]]] = {
     "long_line": [(long_line, ("zh", "zh-TW", "ja", "en", "de", "fr"))],
     "gaps": [(gaps, ("zh", "zh-TW", "ja", "en", "pt"))],
     "small": [(small, ("zh", "en"))],
+    "dark": [(dark, ("zh", "ja", "en", "de"))],
     "tall": [(tall, ("ja", "de"))],
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,7 +71,7 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan:
             shutil.copyfile(file.path, folder / name / WEIGHTS)
     write_dictionary(folder / DICTIONARY, class_names(metadata(models["rec"])))
     sizes = {name: (folder / name / WEIGHTS).stat().st_size for name in networks}
-    rows = [dataclasses.asdict(row) for row in summarise(configs, sizes)]
+    rows = summarise(configs, sizes)
     return {
         "summary": rows,
         "expected": totals(rows),

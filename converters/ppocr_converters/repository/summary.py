@@ -12,7 +12,6 @@ been measured. Shared memory: 140 MiB of 12 instances, 8 of which had grown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ppocr_converters.repository.configuration import Configs, served_widths
@@ -30,37 +29,18 @@ SHARED_MIB = 17
 KIND_GPU = 1  # of the enumeration in Triton's ModelInstanceGroup
 
 
-@dataclass(frozen=True)
-class Served:
-    """One row of a repository's summary.
-
-    Attributes:
-        model: its name.
-        backend: or "ensemble".
-        kind: where the instances run, "" where there are none.
-        instances: on all devices together; those on every GPU there is count once.
-        precision: that the engine computes in where it is not the file's, "" otherwise.
-        threads: of each instance.
-        memory_mib: expected for each instance, None on a GPU.
-        shared_mib: shared memory expected for each instance, MiB.
-    """
-
-    model: str
-    backend: str
-    kind: str
-    instances: int
-    precision: str
-    threads: int
-    memory_mib: int | None
-    shared_mib: int
-
-
-def summarise(configs: Configs, file_bytes: Mapping[str, int]) -> list[Served]:
+def summarise(configs: Configs, file_bytes: Mapping[str, int]) -> list[dict[str, Any]]:
     """A row for each model.
 
     Args:
         configs: of all models.
         file_bytes: the size of each network's file, by the name of its model.
+
+    Returns:
+        `model`; `backend` or "ensemble"; `kind`, where the instances run, "" where there are none;
+        `instances` on all devices together, those on every GPU there is count once; `precision`
+        that the engine computes in where it is not the file's; `threads` of each instance;
+        `memory_mib` expected for each instance, None on a GPU; `shared_mib`, its shared memory.
     """
     parameters = {n: v.string_value for n, v in configs["recognize"].parameters.items()}
     widest = served_widths(configs)[-1]
@@ -70,21 +50,21 @@ def summarise(configs: Configs, file_bytes: Mapping[str, int]) -> list[Served]:
     return [_row(config, networks.get(name)) for name, config in configs.items()]
 
 
-def _row(config: Any, of_network: int | None) -> Served:
+def _row(config: Any, of_network: int | None) -> dict[str, Any]:
     spec, groups = EngineSpec.read(config), config.instance_group
     gpu = any(group.kind == KIND_GPU for group in groups)
     step_mib = STEP_MIB if groups else 0
     kind = "KIND_GPU" if gpu else "KIND_CPU"
-    return Served(
-        model=config.name,
-        backend=config.backend or config.platform,
-        kind=kind if groups else "",
-        instances=sum(group.count * max(1, len(group.gpus)) for group in groups),
-        precision="" if spec is None or spec.precision == "fp32" else spec.precision,
-        threads=1 if spec is None else max(1, spec.threads),
-        memory_mib=step_mib if of_network is None else None if gpu else of_network,
-        shared_mib=SHARED_MIB if groups else 0,
-    )
+    return {
+        "model": config.name,
+        "backend": config.backend or config.platform,
+        "kind": kind if groups else "",
+        "instances": sum(group.count * max(1, len(group.gpus)) for group in groups),
+        "precision": "" if spec is None or spec.precision == "fp32" else spec.precision,
+        "threads": 1 if spec is None else max(1, spec.threads),
+        "memory_mib": step_mib if of_network is None else None if gpu else of_network,
+        "shared_mib": SHARED_MIB if groups else 0,
+    }
 
 
 def network_mib(name: str, file_bytes: int, parameters: Mapping[str, str], widest: int) -> int:

@@ -7,6 +7,9 @@ import numpy as np
 LONG = 1.5  # sides of a box whose direction counts, at least
 ODD = 0.2  # a slope further from the page's own is that of another text, such as a stamp
 STIFFNESS = 1e-2  # of the field, so that a few short boxes do not bend it
+# Boxes that all rise or all fall: so many, with this share of the weight, may be right where the
+# others are exactly level. They are if that leaves this share of the rows' unevenness, or less.
+LEANING, LEANING_SHARE, EVENER = 5, 0.2, 0.9
 
 
 def upright_points(boxes: np.ndarray, angle: int) -> np.ndarray:
@@ -24,7 +27,8 @@ def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Boxes where they would lie on a level page.
 
     The slope of rows is a linear field over the page, fitted to the long boxes, each weighted by
-    its length. It follows skew, and to the first order perspective.
+    its length. It follows skew, and to the first order perspective. Detectors find many a short
+    word exactly level on a skewed page; such boxes do not count where rows are more even without.
 
     Args:
         boxes: float32 [N, 4, 2], pixels, clockwise from top-left; N at least 1.
@@ -40,14 +44,37 @@ def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     directions = np.where((heights > widths)[:, None], down[:, ::-1] * [1, -1], along)
     length = np.maximum(widths, heights)
     counts = (length >= LONG * np.minimum(widths, heights)) & (directions[:, 0] > 0)
-    middle = centers.mean(axis=0)
-    if counts.any():
-        slopes = directions[counts, 1] / directions[counts, 0]
-        scaled = (centers - middle) / np.maximum(centers.std(axis=0), 1.0)
-        local, constant = _field(scaled, counts, slopes, length[counts] ** 2)
-        x, y = (centers - middle).T
-        centers = np.column_stack([x + constant * y, y - local * x])
-    return centers, widths, heights
+    if not counts.any():
+        return centers, widths, heights
+    slopes = np.divide(directions[:, 1], directions[:, 0], np.zeros(len(boxes)), where=counts)
+    weights = length**2
+    level = _levelled(centers, counts, slopes, weights)
+    leaning = counts & (slopes != 0)
+    alike = abs(np.sign(slopes[leaning]).sum()) == leaning.sum() >= LEANING
+    if alike and weights[leaning].sum() >= LEANING_SHARE * weights[counts].sum():
+        other, row = (
+            _levelled(centers, leaning, slopes, weights),
+            np.median(np.minimum(widths, heights)),
+        )
+        if _unevenness(other, row) < EVENER * _unevenness(level, row):
+            level = other
+    return level, widths, heights
+
+
+def _levelled(
+    centers: np.ndarray, counts: np.ndarray, slopes: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Where centers lie on a level page, by the slopes of those boxes that count."""
+    points = centers - centers.mean(axis=0)
+    scaled = points / np.maximum(centers.std(axis=0), 1.0)
+    local, constant = _field(scaled, counts, slopes[counts], weights[counts])
+    x, y = points.T
+    return np.column_stack([x + constant * y, y - local * x])
+
+
+def _unevenness(centers: np.ndarray, row: float) -> float:
+    """How far boxes of one row differ in height: small where rows are level, pixels."""
+    return float(np.minimum(np.diff(np.sort(centers[:, 1])), row / 2).mean())
 
 
 def _field(

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_server.gateway.contracts import nim_route, paddlex_route
-from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of
+from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of, reason_of
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.middleware import Middleware, answer_failure
 from ppocr_server.gateway.page import add_page
@@ -131,8 +131,7 @@ def _said(error: RequestValidationError) -> str:
     """What is wrong with a body, by field."""
 
     def line(found: Any) -> str:
-        if found["type"] == "json_invalid":
-            return f"the body is not JSON: {found['ctx']['error']} at character {found['loc'][1]}"
-        return f"{'.'.join(str(part) for part in found['loc'][1:]) or 'the body'}: {found['msg']}"
+        parts = () if found["type"] == "json_invalid" else found["loc"][1:]
+        return ": ".join(filter(None, [".".join(map(str, parts)), reason_of(found)]))
 
     return "; ".join(line(found) for found in error.errors())

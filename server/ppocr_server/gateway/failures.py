@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -36,6 +36,7 @@ UNROUTED = {
     "Not Found": "there is no {path}; files are read by POST /read; /docs lists all paths",
     "Method Not Allowed": "{method} {path} is not answered; allowed: {allow}; /docs lists all",
 }
+SEND_JSON = "send a JSON object, with the header Content-Type: application/json"
 SHOWN = 200  # characters of a path
 
 
@@ -83,6 +84,13 @@ def failure_of(error: Exception, request: Request | None = None) -> Failure:
         failure.headers = {**(failure.headers or {}), **headers}
         return failure
     return Failure(500, "internal", "the gateway failed; its log says why")
+
+
+def reason_of(found: Mapping[str, Any]) -> str:
+    """Why pydantic refuses a part of a body, and what to send where it refuses the whole."""
+    if found["type"] == "json_invalid":
+        return f"the body is not JSON: {found['ctx']['error']} at character {found['loc'][1]}"
+    return str(found["msg"]) + (f"; {SEND_JSON}" if found["loc"] == ("body",) else "")
 
 
 def error_body(failure: Failure) -> dict[str, Any]:

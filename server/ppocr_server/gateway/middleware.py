@@ -122,7 +122,7 @@ class _Exchange:
             if closes_after(self.scope):
                 with contextlib.suppress(ClientGone):
                     await read_body(self.receive_plain, 0, to_its_end=True)
-            raise _too_large(int(announced), self._max)
+            raise too_large(int(announced), self._max)
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application; cancel it when the client goes."""
@@ -147,7 +147,7 @@ class _Exchange:
         message = await self.receive_plain()
         self._size += len(message.get("body", b""))
         if self._size > self._max:
-            raise _too_large(self._size, self._max)
+            raise too_large(self._size, self._max)
         if not message.get("more_body", False) and self._work is not None:
             self._gone = asyncio.ensure_future(self.receive_plain())
             self._gone.add_done_callback(self._cancel)
@@ -175,7 +175,8 @@ def answer_failure(failure: Failure, body_of: ErrorBody = error_body) -> JSONRes
     return JSONResponse(body_of(failure), failure.status_code, failure.headers)
 
 
-def _too_large(size: int, most: int) -> Failure:
+def too_large(size: int, most: int) -> Failure:
+    """The refusal of a body of at least `size` bytes."""
     return Failure(
         413,
         "body_too_large",

@@ -33,17 +33,19 @@ def silence(before: float, elapsed: float, beats: int) -> float:
     return before + elapsed if not beats else max(0.0, elapsed - beats * BEAT_SECONDS)
 
 
-def beats_of(pid: int) -> int | None:
-    """How often the thread that gives the heartbeats has gone to sleep; None if there is none.
+def beats_of(pid: int) -> tuple[int, int] | None:
+    """The thread that gives the heartbeats, and how often it has gone to sleep; None without one.
 
     It is the second thread of the process: the stub starts it before it loads the model, and the
-    kernel lists threads in the order of their creation.
+    kernel lists threads in the order of their creation. While Triton ends the process, that
+    thread ends first, and another one is the second.
     """
     with contextlib.suppress(OSError, IndexError, StopIteration):
         with os.scandir(f"/proc/{pid}/task") as tasks:
             second = next(itertools.islice(tasks, 1, None)).path
         status = Path(second, "status").read_text()
-        return int(status.partition(FIELD)[2].split(maxsplit=1)[0])
+        count = int(status.partition(FIELD)[2].split(maxsplit=1)[0])
+        return int(Path(second).name), count
     return None
 
 
@@ -52,11 +54,12 @@ class Heartbeats:
 
     def __init__(
         self,
-        count: Callable[[int], int | None] = beats_of,
+        count: Callable[[int], tuple[int, int] | None] = beats_of,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Watch nothing yet; tests pass a counter and a clock of their own."""
         self._count, self._clock = count, clock
+        self._threads: dict[int, int] = {}
         self._beats: dict[int, int] = {}
         self._silent: dict[int, float] = {}
         self._last = clock()
@@ -64,14 +67,17 @@ class Heartbeats:
     def stopped(self, pids: Iterable[int]) -> list[int]:
         """The process ids without a heartbeat for `SILENCE_SECONDS`.
 
-        To be called several times a second. A process is reported only after its first heartbeat.
+        To be called several times a second. A process is reported only after its first heartbeat,
+        and not while Triton ends it.
         If all processes and the caller were stopped (a paused virtual machine), Triton was stopped
         too, and nothing is reported.
         """
         # Counting takes no part of the interval: a pause during it must not look like silence.
         elapsed = self._clock() - self._last
-        beats = {pid: count for pid in pids if (count := self._count(pid)) is not None}
+        found = {pid: one for pid in pids if (one := self._count(pid)) is not None}
         self._last = self._clock()
+        self._threads = {pid: self._threads.get(pid, thread) for pid, (thread, _) in found.items()}
+        beats = {pid: n for pid, (thread, n) in found.items() if thread == self._threads[pid]}
         gained = {pid: beats[pid] - self._beats[pid] for pid in beats.keys() & self._beats.keys()}
         self._beats = beats
         self._silent = {
@@ -79,8 +85,8 @@ class Heartbeats:
             for pid in gained
             if gained[pid] or pid in self._silent
         }
-        found = sorted(pid for pid, seconds in self._silent.items() if seconds >= SILENCE_SECONDS)
-        if elapsed > LATE_SECONDS and len(found) == len(self._silent):
+        silent = sorted(pid for pid, seconds in self._silent.items() if seconds >= SILENCE_SECONDS)
+        if elapsed > LATE_SECONDS and len(silent) == len(self._silent):
             self._silent = dict.fromkeys(self._silent, 0.0)
             return []
-        return found
+        return silent

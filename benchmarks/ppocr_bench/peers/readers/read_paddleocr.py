@@ -19,19 +19,19 @@ PACKAGES = ("paddleocr", "paddlepaddle", "opencv-python", "numpy")
 
 
 def make(settings: dict[str, Any]) -> Callable[[str], list[tuple[str, float, Any]]]:
-    """Settings: `det_model` and `rec_model` (folders), `dictionary` (file), `rec_height`."""
+    """Settings: `det_model` and `rec_model` (folders of PP-OCRv4)."""
     if "avx512f" not in Path("/proc/cpuinfo").read_text():
         keep_off_avx512()
     ocr = paddleocr.PaddleOCR(
         det_model_dir=settings["det_model"],
         rec_model_dir=settings["rec_model"],
         cls_model_dir=settings["rec_model"],  # not loaded; without a folder PaddleOCR downloads one
-        rec_char_dict_path=settings["dictionary"],
-        rec_image_shape=f"3, {settings['rec_height']}, 320",
+        rec_char_dict_path=str(Path(settings["rec_model"], "dictionary.txt")),
+        rec_image_shape="3, 48, 320",
         use_space_char=True,
         use_angle_cls=False,
         use_gpu=False,
-        enable_mkldnn=settings["mkldnn"],
+        enable_mkldnn=False,
         cpu_threads=os.cpu_count(),
         show_log=False,
     )

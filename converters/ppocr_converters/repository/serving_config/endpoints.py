@@ -3,57 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container
-from dataclasses import dataclass
+from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """The old endpoints.
-
-    Attributes:
-        name: of the service, as in POST /NAME/prediction.
-        host: address they listen on.
-        http_port: None without HTTP.
-        rpc_port: of gRPC.
-        in_progress: requests that are worked on at a time; more wait.
-        tries: of a request that fails, 1 is no retry.
-        deadline_s: of a request in seconds, None without one.
-        model: Triton's name of what answers: `ocr`; of a service of one Op `detect`, `recognize`.
-        answer: the form of an answer, a word of `triton.answer`.
-        max_message_bytes: of one request.
-        max_picture_bytes: of one encoded picture.
-        tracer_interval_s: seconds between two blocks of statistics, None for none.
-        profile: whether Triton writes traces.
-    """
-
-    name: str
-    host: str
-    http_port: int | None
-    rpc_port: int
-    in_progress: int
-    tries: int
-    deadline_s: float | None
-    model: str
-    answer: str
-    max_message_bytes: int
-    max_picture_bytes: int
-    tracer_interval_s: int | None
-    profile: bool
-
-
-@dataclass(frozen=True)
-class TritonPorts:
-    """Where Triton itself listens; port 0 picks a free one."""
-
-    host: str
-    http: int
-    grpc: int
-    metrics: int
-
 
 #: The models that answer, by the Op that a service lacks, and the forms of their answers.
 MODELS: dict[Kind | None, tuple[str, tuple[str, ...]]] = {
@@ -74,8 +28,8 @@ def missing_op(kinds: Container[Kind]) -> Kind | None:
     return next((kind for kind in both if kind not in kinds), None)
 
 
-def endpoints_of(document: Document, kinds: Collection[Kind]) -> Endpoints:
-    """The old endpoints.
+def endpoints_of(document: Document, kinds: Collection[Kind]) -> dict[str, Any]:
+    """The old endpoints, as fields of the server's `EndpointSettings`.
 
     Args:
         document: the configuration.
@@ -96,22 +50,20 @@ def endpoints_of(document: Document, kinds: Collection[Kind]) -> Endpoints:
         document[f"{op}.retry" if f"{op}.retry" in document.written else "dag.retry"]
         for op in paths
     ]
-    interval = document["dag.tracer.interval_s"]
-    return Endpoints(
-        name=document["triton.service_name"],
-        host=document["triton.service_host"],
-        http_port=http,
-        rpc_port=rpc,
-        in_progress=document["worker_num"],
-        tries=max(retries),
-        deadline_s=sum(limits) / 1000 if all(limit > 0 for limit in limits) else None,
-        model=model,
-        answer=answer,
-        max_message_bytes=document["triton.max_message_bytes"],
-        max_picture_bytes=document["triton.max_image_bytes"],
-        tracer_interval_s=interval if interval > 0 else None,
-        profile=document["dag.use_profile"],
-    )
+    return {
+        "name": document["triton.service_name"],
+        "host": document["triton.service_host"],
+        "http_port": http,
+        "rpc_port": rpc,
+        "worker_num": document["worker_num"],
+        "retry": max(retries),
+        "timeout_ms": sum(limits) if all(limit > 0 for limit in limits) else -1,
+        "model": model,
+        "answer": answer,
+        "max_message_bytes": document["triton.max_message_bytes"],
+        "max_picture_bytes": document["triton.max_image_bytes"],
+        "tracer_interval_s": document["dag.tracer.interval_s"],
+    }
 
 
 def _serving_ports(document: Document) -> tuple[int | None, int]:
@@ -149,7 +101,6 @@ def port_effects(document: Document) -> dict[str, str]:
     return effects
 
 
-def triton_ports(document: Document) -> TritonPorts:
-    """Triton's own ports."""
-    http, grpc, metrics = (document[name] for name in TRITON_PORTS)
-    return TritonPorts(document["triton.host"], http, grpc, metrics)
+def triton_ports(document: Document) -> dict[str, int]:
+    """Triton's own ports by what they speak; 0 picks a free one."""
+    return {path[len("triton.") : -len("_port")]: document[path] for path in TRITON_PORTS}

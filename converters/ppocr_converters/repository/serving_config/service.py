@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.admission import with_limit
@@ -12,8 +13,6 @@ from ppocr_converters.repository.profiles import models_of_op
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.endpoints import (
     ANSWERS,
-    Endpoints,
-    TritonPorts,
     endpoints_of,
     missing_op,
     port_effects,
@@ -44,8 +43,8 @@ class Service:
         networks: what det, rec and cls are made from; those that are there.
         precisions: what each is converted to.
         ops: what each Op of the file is, by its name.
-        endpoints: the old ones.
-        triton: Triton's own.
+        endpoints: the old ones, see `endpoints_of`.
+        triton_ports: Triton's own.
         effects: what keys became in this very configuration, by path.
         warnings: what to know about a key, by path: what was done instead, or what to change.
         document: the configuration with the defaults of the service that it was.
@@ -55,8 +54,8 @@ class Service:
     networks: Mapping[Kind, Network]
     precisions: Mapping[str, str]
     ops: Mapping[str, Kind]
-    endpoints: Endpoints
-    triton: TritonPorts
+    endpoints: Mapping[str, Any]
+    triton_ports: Mapping[str, int]
     document: Document
     effects: Mapping[str, str] = field(default_factory=dict)
     warnings: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +85,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
             f"instance, for Triton's own `ocr`"
         )
     endpoints = endpoints_of(document, ops)
-    effects["triton.answer"] = ANSWERS[endpoints.answer].format(model=endpoints.model)
+    effects["triton.answer"] = ANSWERS[endpoints["answer"]].format(model=endpoints["model"])
     for op_plan in plans.values():
         effects |= op_plan.effects
         warnings |= op_plan.warnings
@@ -103,7 +102,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         precisions=precisions,
         ops={op.name: kind for kind, op in ops.items()},
         endpoints=endpoints,
-        triton=triton_ports(document),
+        triton_ports=triton_ports(document),
         effects=effects | port_effects(document),
         warnings=warnings,
         document=document,

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from ppocr_client import OcrResult, ServerInfo
 from ppocr_client.options import ReadOptions
 from ppocr_pipeline.options import OPTIONS
-from ppocr_server.gateway.failures import Failure
+from ppocr_server.gateway.failures import Failure, reason_of
 
 #: Names of options in PaddleX and here.
 NAMES = {
@@ -125,9 +125,9 @@ def error_body(failure: Failure, log_id: str) -> dict[str, Any]:
 
 
 def validation_message(errors: Sequence[Any]) -> str:
-    """What is wrong with a body, as PaddleX writes it: a list in JSON."""
+    """What is wrong with a body: a list in JSON as PaddleX writes it, whose messages say more."""
     return json.dumps(
-        [{"type": e["type"], "loc": _location(e["loc"]), "msg": e["msg"]} for e in errors]
+        [{"type": e["type"], "loc": _location(e["loc"]), "msg": reason_of(e)} for e in errors]
     )
 
 
