@@ -70,7 +70,7 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
         if "engine" in entry
         else None,
         file_precision=entry.get("file_precision", "fp32"),
-        threads=min(entry.get("threads", 0), cores),
+        threads=entry.get("threads", 0),
         parameters=_strings(entry.get("parameters", {})),
         shapes=None
         if shapes is None
