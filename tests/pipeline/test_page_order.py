@@ -97,16 +97,32 @@ def test_no_boxes() -> None:
     assert found.dtype == np.int64
 
 
-def test_level_boxes_of_short_words_do_not_hide_that_a_table_is_skewed() -> None:
+def table_and_turned(degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """A level table of three columns of short cells, and the same table turned."""
     cells = [(60, 110, 50), (410, 45, 45), (755, 75, 45)]  # left, width and height of each column
     table = [
         [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
         for y in range(0, 420, 70)
         for x, width, height in cells
     ]
-    boxes, angle = np.array(table, np.float32), np.deg2rad(3)
+    boxes, angle = np.array(table, np.float32), np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turned = (boxes @ turn).astype(np.float32)
-    level = boxes - boxes.mean(axis=1, keepdims=True) + turned.mean(axis=1, keepdims=True)
+    return boxes, (boxes @ turn).astype(np.float32)
+
+
+def moved(boxes: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """Boxes with their centers where those of others are."""
+    return boxes - boxes.mean(axis=1, keepdims=True) + to.mean(axis=1, keepdims=True)
+
+
+def test_level_boxes_of_short_words_do_not_hide_that_a_table_is_skewed() -> None:
+    boxes, turned = table_and_turned(3)
+    level = moved(boxes, turned)
     turned[9:], turned[1::3] = level[9:], level[1::3]
     assert page_order(turned).tolist() == list(range(18))
+
+
+def test_a_column_of_leaning_boxes_does_not_turn_a_level_table() -> None:
+    boxes, turned = table_and_turned(8)
+    boxes[::3] = moved(turned, boxes)[::3]
+    assert page_order(boxes).tolist() == list(range(18))

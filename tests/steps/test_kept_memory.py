@@ -23,7 +23,10 @@ def measure():
 
 """
 KEEPERS = {
-    "the gateway": "from ppocr_steps.kept_memory import keep_memory\nkeep_memory()\nmeasure()",
+    "the gateway": """from ppocr_server.event_loop import run_loop
+async def main():
+    measure()
+run_loop(main())""",
     "a step": """from steps.alone import steps_alone
 with steps_alone() as load:
     load("det_postprocess")

@@ -205,7 +205,7 @@ def test_opset_is_that_of_the_standard_domain() -> None:
     assert graph.opset(model) == 14
 
 
-def head(between: str = "Relu", channels: int = 1, **given: list[int]) -> ModelProto:
+def head(between: str = "Relu", channels: int = 1, **given: list[int] | int) -> ModelProto:
     """The end of a detector: each transposed convolution makes 2x2 pixels of one."""
     rng = np.random.default_rng(7)
     shapes = {"w1": (CHANNELS, 5, 2, 2), "b1": (5,), "w2": (5, channels, 2, 2), "b2": (channels,)}
@@ -234,10 +234,11 @@ def test_two_upsampling_convolutions_become_two_of_one_pixel() -> None:
         ("Relu", 1, {"output_padding": [1, 1]}),
         ("Relu", 1, {"strides": [1, 1]}),
         ("Relu", 1, {"dilations": [2, 2]}),
+        ("Relu", 1, {"group": 5}),
     ],
 )
 def test_any_other_end_of_a_detector_is_left_as_it_is(
-    between: str, channels: int, given: dict[str, list[int]]
+    between: str, channels: int, given: dict[str, list[int] | int]
 ) -> None:
     model = head(between, channels, **given)
     assert kinds(tidy(model)) == kinds(model)
@@ -252,3 +253,10 @@ def test_a_convolution_after_a_node_with_an_output_that_nobody_reads_is_left_as_
     ]
     weights = {"w": floats(rng, CHANNELS // 2, 1, 2, 2), "v": floats(rng, 1)}
     assert kinds(tidy(make(nodes, weights))) == ["Split", "Relu", "ConvTranspose"]
+
+
+def test_a_map_that_is_read_elsewhere_too_is_left_as_it_is() -> None:
+    model = head()
+    model.graph.node.append(helper.make_node("Neg", ["b"], ["c"]))
+    model.graph.output.append(helper.make_tensor_value_info("c", TensorProto.FLOAT, None))
+    assert kinds(tidy(model)) == kinds(model)
