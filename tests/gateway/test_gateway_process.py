@@ -14,6 +14,7 @@ from serving import FREE, SERVE, answers, ask, eventually, serving
 
 from ppocr_server.gateway import serve
 from ppocr_server.gateway.settings import GatewaySettings
+from ppocr_server.paddle_serving.http.server import HttpEndpoint
 
 pytestmark = pytest.mark.server
 ANY = ("--gateway-port", "0", "--grace", "5")
@@ -52,7 +53,7 @@ def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_reposit
 def test_it_is_told_once_that_ppocr_serve_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     stops = []
 
-    class Counted(serve.HttpEndpoint):
+    class Counted(HttpEndpoint):
         def stop(self) -> None:
             stops.append(self)
             super().stop()
