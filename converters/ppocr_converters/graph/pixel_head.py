@@ -36,9 +36,10 @@ def flatten_head(model: ModelProto) -> ModelProto:
     for last in [node for node in nodes if _makes_blocks(node, known)]:
         relu = made_by.get(last.input[0], NodeProto())
         first = made_by.get(relu.input[0], NodeProto()) if relu.op_type == "Relu" else NodeProto()
-        alone = all(len(used_by[one]) == 1 for one in (*first.output, *relu.output))
-        (weight, bias) = (known[name] for name in last.input[1:])
-        if not (_makes_blocks(first, known) and alone and len(bias) == 1):
+        weight, bias = (known[name] for name in last.input[1:])
+        if not _makes_blocks(first, known) or len(bias) > 1:
+            continue
+        if any(len(used_by[one]) > 1 for one in (*first.output, *relu.output)):
             continue
         before, before_bias = (known[name] for name in first.input[1:])
         pixels = BLOCK * BLOCK
@@ -63,6 +64,7 @@ def _makes_blocks(node: NodeProto, known: dict[str, Array]) -> bool:
         return False
     given, block = attributes(node), [BLOCK, BLOCK]
     plain = not any([*given.get("pads", ()), *given.get("output_padding", ())])
+    plain = plain and set(given.get("dilations", ())) <= {1}
     plain = plain and given.get("group", 1) == 1 and "output_shape" not in given
     shape = list(known[node.input[1]].shape[2:])
     return plain and shape == block and list(given.get("strides", ())) == block

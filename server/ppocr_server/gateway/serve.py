@@ -41,10 +41,16 @@ def run_gateway(
         app = build_app(settings, reader, old, shown)
         endpoint = HttpEndpoint(app, listener, settings.grace, settings.tls)
 
+        loop = asyncio.get_running_loop()
+
+        def starter_ended(closed: int) -> None:
+            loop.remove_reader(closed)  # or it is called without end: it can be read from now on
+            endpoint.stop()
+
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, endpoint.stop)
+            loop.add_signal_handler(number, endpoint.stop)
         if watched is not None:
-            asyncio.get_running_loop().add_reader(watched, endpoint.stop)
+            loop.add_reader(watched, starter_ended, watched)
         started()
         try:
             await endpoint.run_until_exit()

@@ -233,6 +233,7 @@ def test_two_upsampling_convolutions_become_two_of_one_pixel() -> None:
         ("Relu", 1, {"pads": [1, 1, 0, 0]}),
         ("Relu", 1, {"output_padding": [1, 1]}),
         ("Relu", 1, {"strides": [1, 1]}),
+        ("Relu", 1, {"dilations": [2, 2]}),
         ("Relu", 1, {"group": 5}),
     ],
 )
@@ -241,6 +242,17 @@ def test_any_other_end_of_a_detector_is_left_as_it_is(
 ) -> None:
     model = head(between, channels, **given)
     assert kinds(tidy(model)) == kinds(model)
+
+
+def test_a_convolution_after_a_node_with_an_output_that_nobody_reads_is_left_as_it_is() -> None:
+    rng = np.random.default_rng(9)
+    nodes = [
+        helper.make_node("Split", ["x"], ["a", "unread"], axis=1),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("ConvTranspose", ["b", "w", "v"], ["y"], strides=[2, 2]),
+    ]
+    weights = {"w": floats(rng, CHANNELS // 2, 1, 2, 2), "v": floats(rng, 1)}
+    assert kinds(tidy(make(nodes, weights))) == ["Split", "Relu", "ConvTranspose"]
 
 
 def test_a_map_that_is_read_elsewhere_too_is_left_as_it_is() -> None:
