@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ppocr_client.commands.arguments import add_connection
+from ppocr_client.commands.arguments import add_connection, add_dpi, add_font
 from ppocr_client.documents.inputs import InputError
 
 HELP = "moved to `ppocr-serve gateway`"
@@ -12,9 +12,11 @@ DESCRIPTION = "The web page is the gateway's: `ppocr-serve gateway --url grpc://
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of before that the gateway has too."""
+    """Add the arguments of before, so that each of its old commands is told."""
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=8080, metavar="N", help="0: any free port")
+    add_dpi(parser)
+    add_font(parser)
     add_connection(parser)
 
 
