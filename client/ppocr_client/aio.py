@@ -143,8 +143,6 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
         except StopIteration as finished:
             result: T = finished.value
             return result
-        finally:
-            actions.close()
 
     async def _do(self, action: Action) -> Any:
         if isinstance(action, Request):

@@ -236,8 +236,6 @@ class OcrClient(BaseClient[Transport]):
         except StopIteration as finished:
             result: T = finished.value
             return result
-        finally:
-            actions.close()
 
     def _do(self, action: Action) -> Any:
         if isinstance(action, Request):

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,19 @@ def test_models_are_converted_for_the_device(program: Program) -> None:
     (convert,) = pod["initContainers"]
     assert convert["image"] == "registry.example/ppocr:convert"
     assert "--profile=gpu" in convert["args"]
+
+
+def test_every_option_of_the_containers_exists(program: Program) -> None:
+    values = "models.from=convert", "oldEndpoint.enabled=true", "traces.url=http://collector:4318"
+    pod = pod_of(render(program("helm"), *values))
+    for part in (*pod["initContainers"], *pod["containers"]):
+        # As docker/image/entrypoint.sh: options alone are those of ppocr-serve.
+        command = list(takewhile(lambda word: word[0] != "-", part["args"])) or ["ppocr-serve"]
+        done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+        given = [word.partition("=")[0] for word in part["args"] if word.startswith("--")]
+        known = set(re.findall(r"--[a-z-]+", done.stdout))
+        assert given, part["name"]
+        assert [option for option in given if option not in known] == [], command
 
 
 def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -> None:

@@ -52,10 +52,8 @@ def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     leaning = counts & (slopes != 0)
     alike = abs(np.sign(slopes[leaning]).sum()) == leaning.sum() >= LEANING
     if alike and weights[leaning].sum() >= LEANING_SHARE * weights[counts].sum():
-        other, row = (
-            _levelled(centers, leaning, slopes, weights),
-            np.median(np.minimum(widths, heights)),
-        )
+        other = _levelled(centers, leaning, slopes, weights)
+        row = float(np.median(np.minimum(widths, heights)))
         if _unevenness(other, row) < EVENER * _unevenness(level, row):
             level = other
     return level, widths, heights

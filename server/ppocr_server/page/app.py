@@ -157,7 +157,7 @@ class _Page:
         document, number = self._stored_page(request)
         make = thumbnail if "small" in request.query_params else shown
         content, media_type = make(document.picture(number))
-        return Response(content, media_type=media_type, headers={"Cache-Control": "max-age=3600"})
+        return Response(content, media_type=media_type)
 
     def file(self, request: Request) -> Response:
         """A file in one of the output formats, or a page's drawing."""
