@@ -2,7 +2,8 @@
 
 A transposed convolution whose stride is its kernel makes a block of pixels of one pixel alone. Two
 of them with Relu between are therefore two 1x1 convolutions, whose channels are laid out as pixels.
-ONNX Runtime runs those several times as fast, and the map between is a quarter as high and wide.
+On a CPU, ONNX Runtime and OpenVINO run those in half to two thirds of the time: they compute more,
+but no map between is written at twice the height and width.
 """
 
 from __future__ import annotations
