@@ -58,6 +58,21 @@ def test_answers_come_in_the_order_of_the_calls_whichever_is_ready_first(
     assert most == 3
 
 
+def test_as_many_calls_are_made_at_a_time_as_build_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = 33  # more than without its word, on any machine
+    all_asked = threading.Barrier(many, timeout=20)
+
+    def answer(call: Request) -> InferenceResponse:
+        all_asked.wait()
+        return of_network(call)
+
+    request = Request(inputs=[], requested_output_names=[], model_name="")
+    with steps_alone() as load:
+        monkeypatch.setattr(Request, "callee", answer)
+        callers = load("recognize", rec_calls=str(many)).callers
+        assert len(callers.answers(request, calls(many))) == many
+
+
 def test_after_an_error_no_call_is_begun_and_none_goes_on(
     callers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
