@@ -168,9 +168,18 @@ def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(
         assert not row[:, text:].any()
 
 
+def clouds(seed: int) -> np.ndarray:
+    """A map of many shapes of every outline, from 0 to 1."""
+    noise = cv2.GaussianBlur(np.random.default_rng(seed).random((64, 96), np.float32), (0, 0), 2)
+    return (noise - noise.min()) / np.ptp(noise)
+
+
 SHAPES = st.tuples(st.integers(0, 96), st.integers(0, 96))
 VALUES = (st.just(0.0), st.floats(0, 1, width=32), st.floats(width=32))
-MAPS = st.one_of([arrays.arrays(np.float32, SHAPES, elements=values) for values in VALUES])
+MAPS = st.one_of(
+    *[arrays.arrays(np.float32, SHAPES, elements=values) for values in VALUES],
+    SEEDS.map(clouds),
+)
 BLOBS = st.lists(st.tuples(*[st.integers(0, 99)] * 4, st.integers(0, 255)), max_size=12)
 SIDES = st.integers(1, 4000)
 UNIT = st.integers(0, 255).map(lambda part: part / 255)
@@ -209,6 +218,8 @@ def test_any_map_becomes_boxes_of_the_picture_in_an_order_or_is_refused(
     assert boxes.shape == (len(scores), 4, 2)
     assert boxes.dtype == scores.dtype == np.float32
     assert np.isfinite(scores).all()
+    if ((probability >= 0) & (probability <= 1)).all():
+        assert ((scores >= np.float32(settings["box_thresh"])) & (scores <= 1)).all()
     assert ((boxes >= 0) & (boxes <= [width - 1, height - 1])).all()
     assert (boxes == boxes.round()).all()
     order = row_order(boxes, settings.get("reference", "paddleocr"))

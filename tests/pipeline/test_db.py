@@ -87,23 +87,3 @@ def test_text_is_found_among_the_specks_of_a_blank_page():
     assert len(db.decode_boxes(probability, 600, 600)[0]) == 0
     boxes, _ = db.decode_boxes(probability, 600, 600, by_shape=True)
     assert np.abs(boxes.mean(axis=1) - [300, 40]).max() <= 1
-
-
-@given(
-    st.integers(0, 2**32 - 1),
-    st.integers(1, 3),
-    st.integers(1, 3),
-    st.integers(1, 500),
-    st.integers(1, 500),
-    st.fixed_dictionaries(
-        {"score_mode": st.sampled_from(["fast", "slow"]), "by_shape": st.booleans()}
-    ),
-)
-def test_any_map_gives_boxes_inside_the_picture(seed, rows, columns, height, width, how):
-    noise = np.random.default_rng(seed).random((32 * rows, 32 * columns), np.float32)
-    probability = cv2.GaussianBlur(noise, (0, 0), 2)
-    probability = (probability - probability.min()) / max(float(np.ptp(probability)), 1e-6)
-    boxes, scores = db.decode_boxes(probability, height, width, thresh=0.4, box_thresh=0.3, **how)
-    assert len(boxes) == len(scores)
-    assert ((boxes >= 0) & (boxes <= [width - 1, height - 1])).all()
-    assert ((scores >= 0.3) & (scores <= 1)).all()
