@@ -14,6 +14,7 @@ import yaml
 from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
 from ppocr_bench.errors import BenchError
+from ppocr_converters.repository.configuration import calls_of
 from ppocr_engine.config_pbtxt import read_config, write_config
 from ppocr_engine.spec import EngineSpec
 
@@ -75,6 +76,8 @@ def with_setting(repository: Path, setting: Setting) -> Iterator[Path]:
         parameters = configs["recognize"].parameters
         parameters["rec_batch_size"].string_value = str(setting.rec_batch_size)
         parameters["rec_buckets"].string_value = setting.rec_buckets
+        if "rec_calls" in parameters:
+            parameters["rec_calls"].string_value = calls_of(configs["rec"])
         for name, config in configs.items():
             write_config(variant / name / "config.pbtxt", config)
         yield variant

@@ -16,7 +16,15 @@ from ppocr_bench import machine
 from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import Disturbance
 from ppocr_bench.pictures import Picture, blank
-from ppocr_bench.tune_setting import Setting, read_setting, section, shares, steps, with_setting
+from ppocr_bench.tune_setting import (
+    Setting,
+    read_configs,
+    read_setting,
+    section,
+    shares,
+    steps,
+    with_setting,
+)
 from ppocr_bench.verbs import tune
 from ppocr_bench.verbs.tune import Trial, choose, search, side_by_side
 
@@ -94,6 +102,8 @@ def test_a_setting_is_read_as_it_was_written(repository: Path) -> None:
     with with_setting(repository, wanted) as changed, with_setting(changed, BASE) as back:
         assert read_setting(changed) == wanted
         assert read_setting(back) == BASE
+        calls = [read_configs(one)["recognize"].parameters["rec_calls"] for one in (changed, back)]
+        assert [one.string_value for one in calls] == ["2", "3"]  # as `build` writes them
     assert read_setting(repository) == before
 
 

@@ -190,6 +190,14 @@ def _languages(rec: ModelProto) -> str:
     return ",".join(known.languages) if known else ""
 
 
+def calls_of(rec: Any) -> str:
+    """How many calls of `rec` are made at a time: every instance has work, and one call waits.
+
+    The cores of the host say nothing: a container may have few of them.
+    """
+    return str(sum(group.count for group in rec.instance_group) + 1)
+
+
 def _limit_tiles(configs: Configs) -> None:
     """Let no picture be read in more tiles than `det` takes in one run."""
     rows, parameters = configs["det"].max_batch_size, configs["det_preprocess"].parameters
@@ -207,8 +215,7 @@ def _configure_calls(configs: Configs, plan: Plan) -> None:
         calls = {"rec_buckets": FEW_WIDTHS}
     else:
         calls = dict(CALLS.get(spec.backend, {})) if spec is not None else {}
-        # Every instance has work, and one call waits; what the host has in cores may not be ours.
-        calls["rec_calls"] = str(sum(group.count for group in rec.instance_group) + 1)
+        calls["rec_calls"] = calls_of(rec)
     for name, value in calls.items():
         if name not in told:
             set_parameter(configs["recognize"], name, value)
