@@ -38,6 +38,7 @@ def decode_boxes(
     max_pixels: int = Limits.max_det_pixels,
     *,
     by_shape: bool = False,
+    largest: bool = False,
     exact: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the text boxes of one picture.
@@ -54,7 +55,9 @@ def decode_boxes(
         max_candidates: contours looked at, at the most: the first ones.
         reference: whose rounding and filter of boxes is used, a key of MIN_SIDE.
         max_pixels: of the map.
-        by_shape: boxes grow by `grow_by_shape`, and of too many contours the largest count.
+        by_shape: boxes grow by `grow_by_shape`.
+        largest: of too many contours the largest count, not the first. A blank tile has thousands
+            of specks with PP-OCRv6.
         exact: corners begin where the reference's begin, see `place_in_picture`.
 
     Returns:
@@ -70,8 +73,7 @@ def decode_boxes(
     if use_dilation:
         bitmap = cv2.dilate(bitmap, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    if by_shape and len(contours) > max_candidates:
-        # PP-OCRv6 sees thousands of specks on blank paper. Text is larger.
+    if largest and len(contours) > max_candidates:
         contours = sorted(contours, key=cv2.contourArea, reverse=True)
     found, scores = [], []
     for contour in contours[:max_candidates]:

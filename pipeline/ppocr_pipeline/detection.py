@@ -127,6 +127,7 @@ def find_boxes(
         ValueError: see `decode_boxes` and `check_tiles`.
     """
     check_tiles(maps, tiles, limits.max_det_pixels)
+    by_shape = options["rec_padding"] == "crop"
     boxes, scores = decode_boxes(
         join_maps(maps, tiles),
         height,
@@ -139,7 +140,8 @@ def find_boxes(
         max_candidates=limits.max_lines,
         reference=options["reference"],
         max_pixels=limits.max_det_pixels,
-        by_shape=options["rec_padding"] == "crop",
+        by_shape=by_shape,
+        largest=by_shape and len(tiles) > 1,
         exact=options["reference_exact"],
     )
     order = reading_order(boxes, options)

@@ -1,6 +1,8 @@
 """The load generator, and the arithmetic on what it records."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -124,12 +126,21 @@ def test_processor_time_is_counted_by_process() -> None:
 
 
 def test_a_process_is_watched_until_it_is_gone() -> None:
-    with Watch(os.getpid(), every=0.01) as watch:
+    grows = "import sys; input(); kept = b'x' * (32 << 20); print(flush=True); sys.stdin.read()"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", grows], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child,
+        Watch(child.pid, every=0.01) as watch,
+    ):
         before = watch.held["memory_mib"]
-        kept = b"x" * (32 << 20)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        print(file=child.stdin, flush=True)
+        child.stdout.readline()
         time.sleep(0.3)
         assert 0 < watch.cpu_seconds() < time.process_time()
-    assert watch.held["memory_mib"] > before + len(kept) / 2**21
+        assert watch.held["memory_mib"] > before + 16
     assert watch.held.keys() == {"memory_mib"}  # there are no metrics to ask for GPUs
     with pytest.raises(BenchError, match="process 4194999 is not there"), Watch(4194999):
         pass

@@ -191,6 +191,7 @@ DECODING = st.fixed_dictionaries(
         "score_mode": st.sampled_from(["fast", "slow"]),
         "use_dilation": st.booleans(),
         "by_shape": st.booleans(),
+        "largest": st.booleans(),
         "reference": REFERENCES,
     }
 )

@@ -81,9 +81,9 @@ def test_a_long_line_grows_by_shape_as_far_as_the_reference():
     assert np.abs(db.grow_by_shape(line, 1.4)[0] - db.grow(line, 1.4)[0]).max() <= 2
 
 
-def test_text_is_found_among_the_specks_of_a_blank_page():
+def test_text_is_found_among_the_specks_of_a_blank_tile():
     probability = blob_map((600, 600), ((300, 40), (200, 20), 0, 0.9))
     probability[100::4, ::4] = 0.4
     assert len(db.decode_boxes(probability, 600, 600)[0]) == 0
-    boxes, _ = db.decode_boxes(probability, 600, 600, by_shape=True)
+    boxes, _ = db.decode_boxes(probability, 600, 600, largest=True)
     assert np.abs(boxes.mean(axis=1) - [300, 40]).max() <= 1

@@ -53,7 +53,7 @@ def test_an_error_is_returned_as_it_is() -> None:
 
 
 def test_what_is_no_answer() -> None:
-    with pytest.raises(ServerError, match="not an answer"):
+    with pytest.raises(ServerError, match="not a whole answer of Triton"):
         decode_answer(b"<html>")
     with pytest.raises(ServerError, match="cut short: SCORES should have 8 bytes, 3"):
         decode_answer(body(("SCORES", "FP32", [2], bytes(8)))[:-5])
