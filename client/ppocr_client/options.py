@@ -56,7 +56,7 @@ HELP = {
     "drop_score": "score below which a line is left out",
     "reading_order": "as a person reads (page) or by rows of pixels as the reference (rows)",
     "return_words": "words of each line with their boxes, of Chinese and Japanese its characters",
-    "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
+    "rec_padding": "box and pad each line by itself (crop), or as PaddleOCR does (paddle)",
     "reference": "whose results to reproduce: PaddleOCR's, those of Paddle Serving's OCR example, "
     "or those of PaddleOCR's deploy/pdserving",
     "reference_exact": "reproduce the reference's faults too: order of corners, lost transparency",

@@ -80,7 +80,7 @@ const ZH_OPTIONS = {
   cls_thresh: "判定为倒置行的概率下限",
   drop_score: "置信度低于此值的行不返回",
   reading_order: "按版面阅读（page），或按参照的像素行（rows）",
-  rec_padding: "逐行补边（crop），或按 PaddleOCR 的分组补边（paddle）",
+  rec_padding: "逐行取框和补边（crop），或与 PaddleOCR 相同（paddle）",
   reference: "以谁的读法为准：PaddleOCR、Paddle Serving 的 OCR 示例，或 PaddleOCR 的 deploy/pdserving",
   return_words: "给出每行的词及其位置，中文和日文给出每个字符",
   reference_exact: "连参照的缺陷也复现：角点顺序、丢失的透明度",
