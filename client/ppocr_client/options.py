@@ -27,6 +27,7 @@ class ReadOptions(TypedDict, total=False):
     det_db_thresh: float
     det_db_box_thresh: float
     det_db_unclip_ratio: float
+    det_db_unclip_mode: Literal["area", "shape"]
     det_db_score_mode: Literal["fast", "slow"]
     use_dilation: bool
     orientation: Literal["off", "lines", "page"]
@@ -47,6 +48,8 @@ HELP = {
     "det_db_thresh": "probability from which a pixel counts as text",
     "det_db_box_thresh": "mean probability from which a box is kept",
     "det_db_unclip_ratio": "how much boxes are expanded",
+    "det_db_unclip_mode": "expand boxes as PaddleOCR does (area), or by as much as the detector was "
+    "trained to shrink them (shape)",
     "det_db_score_mode": "box score over its rectangle (fast) or its outline (slow)",
     "use_dilation": "thicken the detected regions before boxes are made",
     "orientation": "find out by how much the page is turned: not at all (off), from a few of its "
@@ -56,7 +59,7 @@ HELP = {
     "drop_score": "score below which a line is left out",
     "reading_order": "as a person reads (page) or by rows of pixels as the reference (rows)",
     "return_words": "words of each line with their boxes, of Chinese and Japanese its characters",
-    "rec_padding": "box and pad each line by itself (crop), or as PaddleOCR does (paddle)",
+    "rec_padding": "pad each line by itself (crop) or in PaddleOCR's groups (paddle)",
     "reference": "whose results to reproduce: PaddleOCR's, those of Paddle Serving's OCR example, "
     "or those of PaddleOCR's deploy/pdserving",
     "reference_exact": "reproduce the reference's faults too: order of corners, lost transparency",

@@ -37,7 +37,7 @@ def decode_boxes(
     reference: str = "paddleocr",
     max_pixels: int = Limits.max_det_pixels,
     *,
-    by_shape: bool = False,
+    unclip_mode: str = "area",
     largest: bool = False,
     exact: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ def decode_boxes(
         max_candidates: contours looked at, at the most: the first ones.
         reference: whose rounding and filter of boxes is used, a key of MIN_SIDE.
         max_pixels: of the map.
-        by_shape: boxes grow by `grow_by_shape`.
+        unclip_mode: boxes grow by `grow` ("area") or by `grow_by_shape` ("shape").
         largest: of too many contours the largest count, not the first. A blank tile has thousands
             of specks with PP-OCRv6.
         exact: corners begin where the reference's begin, see `place_in_picture`.
@@ -85,7 +85,7 @@ def decode_boxes(
             found.append(box)
             scores.append(score)
     boxes = np.array(found, np.float32).reshape(-1, 4, 2)
-    grown, kept = (grow_by_shape if by_shape else grow)(boxes, unclip_ratio)
+    grown, kept = (grow if unclip_mode == "area" else grow_by_shape)(boxes, unclip_ratio)
     placed, long_enough = place_in_picture(
         grown, probability.shape, height, width, reference, exact=exact
     )

@@ -127,7 +127,6 @@ def find_boxes(
         ValueError: see `decode_boxes` and `check_tiles`.
     """
     check_tiles(maps, tiles, limits.max_det_pixels)
-    by_shape = options["rec_padding"] == "crop"
     boxes, scores = decode_boxes(
         join_maps(maps, tiles),
         height,
@@ -140,8 +139,8 @@ def find_boxes(
         max_candidates=limits.max_lines,
         reference=options["reference"],
         max_pixels=limits.max_det_pixels,
-        by_shape=by_shape,
-        largest=by_shape and len(tiles) > 1,
+        unclip_mode=options["det_db_unclip_mode"],
+        largest=len(tiles) > 1,
         exact=options["reference_exact"],
     )
     order = reading_order(boxes, options)

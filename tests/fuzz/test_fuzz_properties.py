@@ -190,7 +190,7 @@ DECODING = st.fixed_dictionaries(
         "unclip_ratio": st.floats(0.1, 10),
         "score_mode": st.sampled_from(["fast", "slow"]),
         "use_dilation": st.booleans(),
-        "by_shape": st.booleans(),
+        "unclip_mode": st.sampled_from(["area", "shape"]),
         "largest": st.booleans(),
         "reference": REFERENCES,
     }

@@ -15,6 +15,7 @@ def test_defaults_are_paddleocrs():
         "det_db_thresh": 0.3,
         "det_db_box_thresh": 0.6,
         "det_db_unclip_ratio": 1.5,
+        "det_db_unclip_mode": "area",
         "det_db_score_mode": "fast",
         "use_dilation": False,
         "reading_order": "page",

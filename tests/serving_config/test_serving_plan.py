@@ -94,7 +94,7 @@ PADDLE = dict.fromkeys(("det_preprocess", "det_postprocess", "recognize"), "padd
         ({f"{LOCAL}mem_optim": False}, "enable_mem_arena", {"det": "0", "rec": ""}),
         ({f"{LOCAL}mem_optim": False}, "enable_mem_pattern", {"det": "0"}),
         ({}, "reference", PADDLE),
-        ({}, "rec_padding", {"det_postprocess": "paddle", "recognize": "paddle"}),
+        ({}, "rec_padding", {"recognize": "paddle"}),
         ({}, "drop_score", {"recognize": "0"}),
         ({"triton__reference": "paddleocr"}, "reference", {"det_postprocess": "paddleocr"}),
         (

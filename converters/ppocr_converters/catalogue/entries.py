@@ -93,7 +93,8 @@ class Model:
         space: whether a recogniser has a space as its last class.
         height: of the input of a recogniser or classifier, pixels.
         normalisation: where it is not that of its kind and its files do not say so.
-        thresholds: of a detector, in place of PaddleOCR's, where its files do not say so.
+        thresholds: of a detector, and how its boxes grow, in place of PaddleOCR's; what its own
+            files say goes before.
     """
 
     asset: Asset
@@ -108,7 +109,7 @@ class Model:
     space: bool = True
     height: int | None = None
     normalisation: Normalisation | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

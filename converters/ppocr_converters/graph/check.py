@@ -74,7 +74,7 @@ class Report:
     dictionary: str | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    thresholds: dict[str, float] = field(default_factory=dict)
+    thresholds: dict[str, float | str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

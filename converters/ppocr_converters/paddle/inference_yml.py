@@ -44,7 +44,7 @@ class OwnSettings:
     characters: tuple[str, ...] = ()
     height: int | None = None
     normalisation: Normalisation | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float | str] = field(default_factory=dict)
 
 
 def read_settings(folder: Path) -> OwnSettings:

@@ -187,5 +187,5 @@ def known_settings(known: Model, own: OwnSettings) -> OwnSettings:
     return dataclasses.replace(
         own,
         normalisation=own.normalisation or known.normalisation,
-        thresholds=own.thresholds or known.thresholds,
+        thresholds={**known.thresholds, **own.thresholds},
     )

@@ -18,6 +18,7 @@ MARGIN_BYTES = 4 << 20
 PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
     "det_limit_type": "max",
+    "det_db_unclip_mode": "area",
     "rec_padding": "paddle",
     "drop_score": "0",
     "reading_order": "rows",
