@@ -48,8 +48,8 @@ HELP = {
     "det_db_thresh": "probability from which a pixel counts as text",
     "det_db_box_thresh": "mean probability from which a box is kept",
     "det_db_unclip_ratio": "how much boxes are expanded",
-    "det_db_unclip_mode": "expand boxes as PaddleOCR does (area), or by as much as the detector was "
-    "trained to shrink them (shape)",
+    "det_db_unclip_mode": "expand boxes as PaddleOCR does (area), or by as much as the "
+    "detector was trained to shrink them (shape)",
     "det_db_score_mode": "box score over its rectangle (fast) or its outline (slow)",
     "use_dilation": "thicken the detected regions before boxes are made",
     "orientation": "find out by how much the page is turned: not at all (off), from a few of its "
