@@ -57,6 +57,28 @@ def test_boxes_of_joined_maps_are_those_of_the_whole(
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_of_too_many_contours_the_largest_count_in_tiles_alone() -> None:
+    whole = np.zeros((600, 600), np.float32)
+    whole[30:50, 200:400] = 0.9
+    whole[100::4, ::4] = 0.4
+    one = np.array([(0, 0, 600, 600)], np.int32)
+    assert len(find_boxes(whole[None], one, 600, 600, OPTIONS, LIMITS)[0]) == 0
+    tiles = tile_grid(600, 600, 320)
+    assert len(find_boxes(cut(whole, tiles), tiles, 600, 600, OPTIONS, LIMITS)[0]) == 1
+
+
+def test_the_option_decides_how_boxes_grow() -> None:
+    whole = np.zeros((320, 320), np.float32)
+    whole[100:120, 100:140] = 0.9
+    one = np.array([(0, 0, 320, 320)], np.int32)
+    widths = {}
+    for mode in ("area", "shape"):
+        options = parse_options({"det_db_unclip_mode": mode})
+        (box,) = find_boxes(whole[None], one, 320, 320, options, LIMITS)[0]
+        widths[mode] = np.ptp(box[:, 0])
+    assert 40 < widths["shape"] < widths["area"]
+
+
 def test_what_the_edge_of_a_tile_spoils_does_not_count() -> None:
     tiles = tile_grid(400, 2000, 960)
     maps = np.ones((len(tiles), 400, tiles[0, 3]), np.float32)
