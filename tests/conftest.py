@@ -1,7 +1,5 @@
 """The built repository and one running server, shared by every test that needs them."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

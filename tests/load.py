@@ -1,7 +1,5 @@
 """Clients that send one request after another, and what became of each."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 import time

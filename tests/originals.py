@@ -1,7 +1,5 @@
 """Environments of their own for the programs that use the server, in `build/`."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The pages: links, Chinese pages and their punctuation, tables that repeat what the code says."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

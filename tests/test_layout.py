@@ -1,7 +1,5 @@
 """The folders: which may import which, and how many files of code each may hold."""
 
-from __future__ import annotations
-
 import ast
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A web server that belongs to a test."""
 
-from __future__ import annotations
-
 import ssl
 import threading
 from collections.abc import Callable, Iterator

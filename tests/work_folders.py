@@ -1,7 +1,5 @@
 """Work folders for builds that must leave what the other tests share as it is."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Plans, from results with small made-up figures: none of them was measured anywhere."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

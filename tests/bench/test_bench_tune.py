@@ -1,7 +1,5 @@
 """The search for the fastest setting: what is tried, what is kept, and what is written."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import time

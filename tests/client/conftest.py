@@ -1,7 +1,5 @@
 """What the tests of the client share: connections, a folder for examples."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The examples of the documentation's pages, run as they are printed."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import os

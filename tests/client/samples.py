@@ -1,7 +1,5 @@
 """Pictures and programs that several tests of the client use."""
 
-from __future__ import annotations
-
 import signal
 import sys
 import time

@@ -1,7 +1,5 @@
 """The real PP-OCRv4 models, fetched and converted once for all sessions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

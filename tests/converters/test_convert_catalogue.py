@@ -1,7 +1,5 @@
 """The catalogue: what it says of every model, and what is said of a name that it does not have."""
 
-from __future__ import annotations
-
 import pytest
 
 from ppocr_converters.catalogue.entries import catalogue, parse_catalogue

@@ -1,7 +1,5 @@
 """The command line: quick help, exit codes, output for people and machines."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Compiled models: what they take, what they answer, and that it is exactly what it was."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable

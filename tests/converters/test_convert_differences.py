@@ -1,7 +1,5 @@
 """Readings compared line by line, and how far a precision may be from its source."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Which engine serves, and how far it may be from the source."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Fetching: resumed, checked, and never half-written."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import socket

@@ -1,7 +1,5 @@
 """Every form a model comes in, saved by Paddle itself, is found, explained and converted."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

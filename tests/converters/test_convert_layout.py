@@ -1,7 +1,5 @@
 """A repository laid out: what is in it, and what is refused."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Conversion and proof with the real Paddle."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Lower precisions: what is made, what stays exact, and that only a kept proof lets it through."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The build: complete or not at all, nothing twice, and what is in it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

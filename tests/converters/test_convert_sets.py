@@ -1,7 +1,5 @@
 """Sets of models: what there is, the first way that can be had, and settings as their files say."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re

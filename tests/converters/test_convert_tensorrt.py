@@ -1,7 +1,5 @@
 """TensorRT without a GPU: the exact shapes, configurations and commands; an engine is never run."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

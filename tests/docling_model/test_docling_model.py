@@ -1,7 +1,5 @@
 """The model `docling`: the pipeline `ocr` for requests as Docling's remote OCR sends them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Docling's own remote OCR, from its published package, reads scans by the model `docling`."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every setting of a built repository stands where Triton's C++ backends read it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

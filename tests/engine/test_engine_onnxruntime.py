@@ -1,7 +1,5 @@
 """What a configuration asks of ONNX Runtime, translated with the C++ backend's meaning."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """What a configuration asks of OpenVINO, translated with the C++ backend's meaning."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """EngineSpec: what is read from a config.pbtxt and written into it is the same; opened, it runs."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Cores: the affinity mask and the quotas of control groups, whichever is least."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

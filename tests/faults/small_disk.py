@@ -1,7 +1,5 @@
 """A mount of a few megabytes that nobody else sees."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Clients that are slow, go away or never read do no harm to the others."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

@@ -1,7 +1,5 @@
 """The clock on the wall is set while a server is up, and while it is being replaced."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import signal

@@ -1,7 +1,5 @@
 """Durations and deadlines of this project do not follow the clock on the wall."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A disk that is full while a repository is built."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A /dev/shm that is too small from the start, and one that a large picture fills."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

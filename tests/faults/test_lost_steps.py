@@ -1,7 +1,5 @@
 """A process is killed under load: what is lost, and that all is well again."""
 
-from __future__ import annotations
-
 import os
 import signal
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The ports of Paddle Serving stay open while tritonserver is away, and say that it is."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

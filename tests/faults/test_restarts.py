@@ -1,7 +1,5 @@
 """A tritonserver that ends by itself is started again, within bounds, on the same ports."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

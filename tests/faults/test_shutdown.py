@@ -1,7 +1,5 @@
 """A signal to end, with many requests on their way."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

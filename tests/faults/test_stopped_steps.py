@@ -1,7 +1,5 @@
 """A process stands still, as on a machine whose processor somebody else has."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

@@ -1,7 +1,5 @@
 """Weights that change on disk while they are served."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path

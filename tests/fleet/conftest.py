@@ -1,7 +1,5 @@
 """The programs and schemas that the files under docker/ are checked with."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Repositories that tests may change."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Validate manifests against the schemas that docker/checks/tools.py gets."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

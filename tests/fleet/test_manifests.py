@@ -1,7 +1,5 @@
 """Images, compose, charts and manifests, each held to what reads it: linters, helm, schemas."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Metrics, rules, dashboard and traces, on a real server under a real Prometheus."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

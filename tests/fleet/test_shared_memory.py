@@ -1,7 +1,5 @@
 """How much of /dev/shm a repository is said to need, beside what a real server takes."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

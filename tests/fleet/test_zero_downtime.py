@@ -1,7 +1,5 @@
 """Two servers behind Envoy: one is killed, both are updated, a canary takes over, unnoticed."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """What a fuzz target is, and the bounds that every input is put through it in."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import logging

@@ -1,7 +1,5 @@
 """Small changes to bytes and to lists of parts, each decided by a random number generator alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
 from typing import TypeVar

@@ -4,8 +4,6 @@ Inputs that reach new code are kept in build/fuzz/TARGET/corpus, where the next 
 input that is a defect is written to build/fuzz/TARGET, and ends the run with its traceback.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import logging

@@ -1,7 +1,5 @@
 """What holds for pictures, boxes and lines of any shape."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from tempfile import NamedTemporaryFile

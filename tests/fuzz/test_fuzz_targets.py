@@ -1,7 +1,5 @@
 """Every target: good inputs, inputs that once were a defect, and a bounded number of others."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The gateway in a process of its own, before the shared tritonserver."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess

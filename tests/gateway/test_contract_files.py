@@ -1,7 +1,5 @@
 """Which addresses a gateway fetches, and which base64 text it takes."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

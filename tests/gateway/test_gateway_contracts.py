@@ -1,7 +1,5 @@
 """What the gateway says about itself, and that it keeps to it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

@@ -1,7 +1,5 @@
 """The layer around all routes: ids, tokens, limits, deadlines, back-pressure, disconnects."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import re

@@ -1,7 +1,5 @@
 """The gateway that `ppocr-serve` starts: its port, its end, its return."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

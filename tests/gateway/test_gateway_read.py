@@ -1,7 +1,5 @@
 """POST /read: what is sent, what is answered."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 import io

@@ -1,7 +1,5 @@
 """POST /v1/ocr: what clients of NVIDIA's NIM for image OCR send."""
 
-from __future__ import annotations
-
 import base64
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """nv-ingest's client of NVIDIA's NIM for image OCR, from its published package, reads pictures."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

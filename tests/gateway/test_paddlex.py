@@ -1,7 +1,5 @@
 """POST /ocr: what clients of PaddleX's basic serving send, and its forms of answers."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import io

@@ -6,8 +6,6 @@ It makes an environment with PaddleOCR under build/, as `ppocr-bench parity` doe
 pictures both ways.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 from pathlib import Path

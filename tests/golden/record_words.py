@@ -5,8 +5,6 @@
 Unlike the other recordings, these are of this project itself: a change shows in the file.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The server answers the words that it answered when record_words.py asked it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The server reads the samples as PaddleOCR 2.10.0 read them when record_readings.py asked it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

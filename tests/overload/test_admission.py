@@ -1,7 +1,5 @@
 """The limits of a repository, and who gets a place in the pipeline."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from random import Random

@@ -1,7 +1,5 @@
 """Good and bad requests leave the memory as it was, and a step that leaks is found."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 from shutil import copytree

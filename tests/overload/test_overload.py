@@ -1,7 +1,5 @@
 """Ten times as many requests as may wait: most are refused at once, the others are read."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median

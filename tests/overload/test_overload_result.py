@@ -1,7 +1,5 @@
 """What `ppocr-bench overload` makes of what it has seen, and the whole verb on the real server."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

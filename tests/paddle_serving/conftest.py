@@ -1,7 +1,5 @@
 """The endpoints in a process of their own, beside the real tritonserver."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Each form of an answer, over both old ports, from each model that can give it."""
 
-from __future__ import annotations
-
 import ast
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An HTTP endpoint without requests sleeps, and ends as soon as it is told to."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from typing import Any

@@ -1,7 +1,5 @@
 """Bodies that the old gateway takes and refuses; each was put to paddle-serving-server 0.9.0."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -5,8 +5,6 @@ once, under build/. What the client sends is tried without it in test_endpoint_p
 test_endpoint_server.py.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import os

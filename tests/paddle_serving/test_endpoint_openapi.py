@@ -1,7 +1,5 @@
 """The running endpoint answers as docs/openapi.yaml says, whatever is sent."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which requests carry a picture, and what is answered to the others."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

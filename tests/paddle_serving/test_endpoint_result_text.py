@@ -1,7 +1,5 @@
 """The result's text is a Python literal, whatever was read."""
 
-from __future__ import annotations
-
 import ast
 
 import numpy as np

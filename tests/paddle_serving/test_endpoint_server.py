@@ -1,7 +1,5 @@
 """Paddle Serving's clients on the real server: every good and every malformed request."""
 
-from __future__ import annotations
-
 import ast
 import base64
 import http.client

@@ -1,7 +1,5 @@
 """Turns, deadlines, cancelling and closing, with a reader that this test holds in its hand."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib

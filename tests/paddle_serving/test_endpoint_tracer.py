@@ -1,7 +1,5 @@
 """The tracer's block: its lines, and the figures in them; the traces of `use_profile`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import SimpleNamespace

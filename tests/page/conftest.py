@@ -1,7 +1,5 @@
 """The page of a gateway before the shared tritonserver."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

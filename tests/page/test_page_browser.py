@@ -1,7 +1,5 @@
 """The gateway's web page in a real browser, used with mouse and keyboard."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

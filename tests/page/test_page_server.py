@@ -1,7 +1,5 @@
 """The addresses of the gateway's web page, without a browser."""
 
-from __future__ import annotations
-
 import http.client
 import json
 from pathlib import Path

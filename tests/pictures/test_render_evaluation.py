@@ -1,7 +1,5 @@
 """The pictures on which accuracy is measured."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Picture files in memory, and the parts that their formats are made of."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

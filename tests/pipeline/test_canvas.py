@@ -1,7 +1,5 @@
 """Canvases: where a picture lies on one, and how its part of the map is found again."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Small files that would become large ones: refused, or read, in bounded memory."""
 
-from __future__ import annotations
-
 import multiprocessing
 import resource
 import struct

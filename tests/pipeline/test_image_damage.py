@@ -1,7 +1,5 @@
 """Files that are cut or lie about themselves are refused, never read by half."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

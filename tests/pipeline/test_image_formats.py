@@ -1,7 +1,5 @@
 """What every kind of file decodes to: the pixels that Pillow decodes from the whole file."""
 
-from __future__ import annotations
-
 import base64
 import io
 import struct

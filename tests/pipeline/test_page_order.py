@@ -1,7 +1,5 @@
 """The order of a page's lines is that in which a person reads them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

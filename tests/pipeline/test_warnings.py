@@ -1,7 +1,5 @@
 """An answer says when a picture or a line was squeezed so much that text may be missing."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The project's metadata as `pyproject.toml` has it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

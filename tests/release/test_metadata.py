@@ -1,7 +1,5 @@
 """What the package says of itself: one version, bounds around what is tested, a small client."""
 
-from __future__ import annotations
-
 import re
 from importlib.util import find_spec
 

@@ -1,7 +1,5 @@
 """`make dist`, and its wheel without pinned versions in an empty environment and folder."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

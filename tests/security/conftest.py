@@ -1,7 +1,5 @@
 """Certificates made for one run, and servers with every bound drawn."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass

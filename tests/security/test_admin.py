@@ -1,7 +1,5 @@
 """What only an operator does, tried without and with the operator's key."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

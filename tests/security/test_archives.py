@@ -1,7 +1,5 @@
 """Archives made to do harm: none writes outside its folder, fills the disk or the memory."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import tarfile

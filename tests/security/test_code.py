@@ -1,7 +1,5 @@
 """What no file of this project does, found in their syntax."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Models, addresses and configurations that reach for what is not theirs."""
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler

@@ -1,7 +1,5 @@
 """Names that climb out of where they belong, in requests to every server there is."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

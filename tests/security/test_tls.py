@@ -1,7 +1,5 @@
 """Encrypted connections, tried with every certificate that is not the right one."""
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import http.client

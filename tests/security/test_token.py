@@ -1,7 +1,5 @@
 """A token, missing, wrong and right: at Triton's own ports and at Paddle Serving's old ones."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """One command line with everything on: certificates both ways, a token, old ports and new ones."""
 
-from __future__ import annotations
-
 import base64
 import json
 import subprocess

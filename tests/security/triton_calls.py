@@ -1,7 +1,5 @@
 """Every request that Triton answers, by its group, as an attacker would send it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

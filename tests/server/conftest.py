@@ -1,7 +1,5 @@
 """Clients of the shared server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

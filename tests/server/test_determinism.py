@@ -1,7 +1,5 @@
 """The same line gives the same answer: alone, in any batch, under any load."""
 
-from __future__ import annotations
-
 import threading
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The default set, and ready-made ONNX of older generations as packages hold it, read."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

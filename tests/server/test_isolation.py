@@ -1,7 +1,5 @@
 """Nothing of one request is seen by another: many at a time get what each gets alone."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Two photographs read by Paddle Serving 0.9.0 itself, and read here with its arithmetic."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A page orientation network of an own package says by how much pages are turned."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The served pipeline, asked over gRPC and HTTP as any Triton client asks."""
 
-from __future__ import annotations
-
 import json
 import struct
 import subprocess

@@ -1,7 +1,5 @@
 """Pages that are turned by a quarter or a half, as the default build reads them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from difflib import SequenceMatcher

@@ -1,7 +1,5 @@
 """Every line is shown to the direction classifier, as by PaddleOCR's `use_angle_cls`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the tests of every stand-in need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ask a model of a running server, and look at the processes that serve it."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any

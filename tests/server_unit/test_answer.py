@@ -1,7 +1,5 @@
 """Reading the binary answer of a raw request."""
 
-from __future__ import annotations
-
 import json
 import struct
 from typing import Any

@@ -1,7 +1,5 @@
 """What is found out before tritonserver is started: itself, the repository, the ports."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import shutil

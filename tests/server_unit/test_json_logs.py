@@ -1,7 +1,5 @@
 """Triton's log as JSON."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

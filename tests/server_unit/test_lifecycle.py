@@ -1,7 +1,5 @@
 """Starting and stopping the real tritonserver: whatever happens, nothing is left behind."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Models that cannot be served: each named with its reason, all found in one start."""
 
-from __future__ import annotations
-
 import pytest
 from onnx import ModelProto, helper
 from server_unit.tiny_models import (

@@ -1,7 +1,5 @@
 """The openvino stand-in inside the real tritonserver."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The stand-in backend inside the real tritonserver, one model for every field."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Merging requests: few runs, every row back to its request, errors where they belong."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

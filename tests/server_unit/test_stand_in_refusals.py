@@ -1,7 +1,5 @@
 """What no Python stand-in can do is refused when the model is loaded."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from types import ModuleType

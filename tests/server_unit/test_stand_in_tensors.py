@@ -1,7 +1,5 @@
 """Declared tensors against the graph's: what fits, and what is said when it does not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Tiny ONNX models and model repositories, made for one test."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

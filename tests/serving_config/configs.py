@@ -1,7 +1,5 @@
 """Configurations to start from, and what they become."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

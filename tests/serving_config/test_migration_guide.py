@@ -1,7 +1,5 @@
 """The guide's worked examples and commands, taken from its text and tried."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re

@@ -1,7 +1,5 @@
 """Configurations built for real: what is in config.pbtxt, and what Triton says it runs."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from collections.abc import Iterable

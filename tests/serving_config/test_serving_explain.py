@@ -1,7 +1,5 @@
 """The tables for people, machines and editors hold every key."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every key: its default, what is allowed, and what is said of everything else."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What each Op runs: its kind, its network, and what Paddle Serving wrote beside that."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whose service a file was, and files of every shape that Paddle Serving takes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

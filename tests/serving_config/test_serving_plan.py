@@ -1,7 +1,5 @@
 """What a configuration becomes: instances, devices, batching, queues, engine, ports."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

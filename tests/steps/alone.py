@@ -3,8 +3,6 @@
 `rec` and `cls` answer as networks would that read nothing; `det_preprocess` is the real one.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ shows follows triton-inference-server/python_backend, r24.10 to main: `PbTensor:
 (src/python_be.cc).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -85,7 +83,7 @@ class Tensor:
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0) if self.device is None else (2, self.device)
 
-    def put_on(self, device: int | None) -> Tensor:
+    def put_on(self, device: int | None) -> "Tensor":
         """Move it into a GPU's memory; texts, which are BYTES, always stay in the CPU's."""
         self.device = None if self._is_text() else device
         return self
@@ -224,7 +222,7 @@ def output_of(response: InferenceResponse, name: str) -> Tensor | None:
 class Call(Request):
     """A request that a step sends to another model, which `callee` answers."""
 
-    callee: ClassVar[Callable[[Call], InferenceResponse]]
+    callee: ClassVar[Callable[["Call"], InferenceResponse]]
 
     def __init__(
         self,

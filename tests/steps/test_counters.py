@@ -1,7 +1,5 @@
 """What the steps count and log, and when Triton hears of it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Whoever is admitted leaves once, by whichever step it leaves, and no departure is undone."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from typing import Any

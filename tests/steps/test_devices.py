@@ -1,7 +1,5 @@
 """Networks on the CPU and on a GPU: every step gets its arrays, wherever they are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The fake Python backend says what the real one says, as far as that runs without a GPU."""
 
-from __future__ import annotations
-
 import json
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """A process that passes pictures on keeps freed memory for the next one."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

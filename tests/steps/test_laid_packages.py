@@ -1,7 +1,5 @@
 """A built step imports the packages that lie beside it, whatever else is installed."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

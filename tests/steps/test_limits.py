@@ -1,7 +1,5 @@
 """Every limit is checked before the work, names itself, and stands in the documentation."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

@@ -1,7 +1,5 @@
 """Calls of networks are made several at a time; an error ends them all, and none goes on."""
 
-from __future__ import annotations
-
 import gc
 import threading
 import time

@@ -1,7 +1,5 @@
 """A request changes nothing that the next one sees, also one that shares a call with bad ones."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 

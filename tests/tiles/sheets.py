@@ -1,7 +1,5 @@
 """Sheets of any size with letters of one size: strips, tall screenshots, scans with small print."""
 
-from __future__ import annotations
-
 import random
 
 from PIL import Image

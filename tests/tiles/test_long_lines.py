@@ -1,7 +1,5 @@
 """A line that is read in parts is answered as if the recogniser had seen the whole of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Tiles cover a picture, and a map joined of theirs gives the boxes of the whole map."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Which pictures are read in tiles or with a margin, and that the others are read as ever."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Strips, tall screenshots and small print are read whole by the real server."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

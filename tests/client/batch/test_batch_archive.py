@@ -1,7 +1,5 @@
 """`ppocr-client batch` with a server that dies, and from bucket to bucket."""
 
-from __future__ import annotations
-
 import json
 import threading
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Documents into rows, through servers that come and go."""
 
-from __future__ import annotations
-
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor

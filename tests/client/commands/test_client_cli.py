@@ -1,7 +1,5 @@
 """The command line: help, usage errors, and no server."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 

@@ -1,7 +1,5 @@
 """Every example of the client's pages, run as it is printed, in its order."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

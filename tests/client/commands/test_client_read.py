@@ -1,7 +1,5 @@
 """`ppocr-client read` of folders, documents and everything else that has pages."""
 
-from __future__ import annotations
-
 import functools
 import http.server
 import io

@@ -1,7 +1,5 @@
 """`ppocr-client watch`: files that arrive slowly, at once, broken, again, and without a server."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import signal

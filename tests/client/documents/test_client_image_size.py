@@ -1,7 +1,5 @@
 """A picture's size before it is sent, against Pillow, and the pages of a TIFF file."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

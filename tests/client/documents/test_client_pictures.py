@@ -1,7 +1,5 @@
 """Pictures as arrays, Pillow images, files: what the server will decode is what was given."""
 
-from __future__ import annotations
-
 import base64
 import io
 

@@ -1,7 +1,5 @@
 """Results as files of other programs, read back by other programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import shutil

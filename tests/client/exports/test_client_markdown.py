@@ -1,7 +1,5 @@
 """Paragraphs and tables as a Markdown reader sees them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from client.samples import rectangle

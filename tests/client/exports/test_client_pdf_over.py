@@ -1,7 +1,5 @@
 """Searchable PDF of a PDF file: its pages are kept, and the text is found where it is seen."""
 
-from __future__ import annotations
-
 import io
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Words in files of other programs."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """What the plugins share, and what they say where their program is not installed."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib.util import find_spec

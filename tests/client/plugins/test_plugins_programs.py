@@ -1,7 +1,5 @@
 """The plugins in the published OCRmyPDF, LangChain and Haystack, in an environment of their own."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Many pictures at a time: order, bounds, and leaving early."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import threading

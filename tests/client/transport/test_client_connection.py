@@ -1,7 +1,5 @@
 """Addresses, and servers that do not answer as they should."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import socketserver

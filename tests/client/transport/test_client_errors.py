@@ -1,7 +1,5 @@
 """The server's status codes and reasons as the client's errors."""
 
-from __future__ import annotations
-
 import pickle
 
 import pytest

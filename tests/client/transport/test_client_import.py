@@ -1,7 +1,5 @@
 """The base install stays light: what `import ppocr_client` may load."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

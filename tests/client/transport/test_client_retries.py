@@ -1,7 +1,5 @@
 """Retries, deadlines, credentials: the clients against servers that answer as told."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

@@ -1,7 +1,5 @@
 """The client on the real server, over both protocols."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

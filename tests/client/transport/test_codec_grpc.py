@@ -1,7 +1,5 @@
 """ModelInfer's message, written without protobuf's own copies, is the message that it would be."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2

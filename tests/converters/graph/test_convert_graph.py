@@ -1,7 +1,5 @@
 """The graph passes compute the same as before, borders included."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import onnxruntime

@@ -1,7 +1,5 @@
 """Networks of any exporter: what `check` passes is compiled and proven, the rest is named."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -10,8 +10,6 @@ logits      the same network without its softmax
 odd         an own small detector with an operator that ONNX has nothing for
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path

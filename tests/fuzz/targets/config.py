@@ -1,7 +1,5 @@
 """Any config.yml becomes a table of its keys, or is refused with the key and what is allowed."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Any bytes on a connection get answers of the old gateway's numbers, or none; never a 500."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

@@ -1,7 +1,5 @@
 """Any file is decoded to upright pixels within the limits, or refused with a reason."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

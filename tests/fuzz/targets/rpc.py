@@ -1,7 +1,5 @@
 """Any message of the gRPC endpoint is answered with an error number of the old service's."""
 
-from __future__ import annotations
-
 import ast
 import asyncio
 import base64

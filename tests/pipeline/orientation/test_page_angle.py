@@ -1,7 +1,5 @@
 """What the angle of a page does to its crops, its boxes and their order."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

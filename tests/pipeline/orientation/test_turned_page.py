@@ -3,8 +3,6 @@
 A line of these pages is dark where it begins and bright where it ends.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
