@@ -47,6 +47,8 @@ PEERS: dict[str, Row] = {
     # Its classifier is not in the package.
     "rapidocrlite": Row("RapidOCRLite", "rapidocrlite", "rapidocr", {"use_cls": False}),
     "rusto": Row("rusto", "rusto", "rusto"),
+    # Its own default networks, PP-OCRv6 medium, are in no package; nor are those of orientation.
+    "paddleocr": Row("PaddleOCR 3", "paddleocr3", "paddleocr3"),
 }
 #: What is read with, and where others are.
 PLACES = {
