@@ -3,10 +3,11 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from serving_config.configs import DET, EXAMPLE, HERE, REC
+from serving_config.configs import DET, EXAMPLE, HERE, REC, document, small
 
 from ppocr_converters.cli import main
 from ppocr_converters.repository.serving_config.build import load_service
@@ -41,6 +42,40 @@ def test_the_old_example_is_explained_in_numbers() -> None:
     assert rows["rpc_port"].becomes == "gRPC endpoint on port 18090"
     noted = {key for key, row in rows.items() if row.note}
     assert noted == {"dag.is_thread_op", "dag.tracer.interval_s"}
+
+
+LOCAL = "op__det__local_service_conf__"
+SUBGRAPHS = "without effect: only TensorRT (device_type 2) has subgraphs"
+
+
+@pytest.mark.parametrize(
+    ("changes", "becomes", "warned"),
+    [
+        ({"dag__channel_size": 0}, "no limit of a queue, as there; only max_requests", False),
+        ({"dag__tracer__interval_s": 0}, "off", False),
+        ({"op__det__timeout": 0}, "off", False),
+        ({"dag__retry": 1}, "a failed request is not tried again", False),
+        ({"op__rec__retry": 3}, "3 tries at the endpoints, the most of any Op, of the", True),
+        ({"worker_num": 4}, "4 requests in progress at the endpoints; more wait", False),
+        ({"op__det__timeout": 5}, "no deadline at the endpoints, as there is no timeout of", True),
+        ({"op__det__timeout": 5, "op__rec__timeout": 7}, "12 ms, is the deadline at the", True),
+        ({"op__rec__batch_size": 4, "triton__rec_batch_size": 2}, "size 8 of rec: 4 times 2", None),
+        ({f"{LOCAL}min_subgraph_size": 3}, SUBGRAPHS, False),
+        ({f"{LOCAL}min_subgraph_size": 4}, SUBGRAPHS, True),
+        ({f"{LOCAL}mem_optim": False}, "no memory arena and no pattern", False),
+        ({f"{LOCAL}precision": "fp16"}, "the network is converted to fp16", False),
+        ({f"{LOCAL}precision": "bf16"}, "OpenVINO computes in bf16", False),
+        ({f"{LOCAL}fetch_list": ["a"]}, "not checked: the model has no", True),
+    ],
+)
+def test_a_value_is_explained_by_what_it_does(
+    changes: dict[str, Any], becomes: str, warned: bool | None
+) -> None:
+    found = document(small(**changes))
+    path = next(iter(changes)).replace("__", ".")
+    (row,) = (row for row in explain(found, plan_service(found)) if row.key == path)
+    assert becomes in row.becomes
+    assert warned is None or row.note == (row.becomes if warned else "")
 
 
 def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:

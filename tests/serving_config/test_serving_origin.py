@@ -88,4 +88,5 @@ def test_the_example_is_known_by_its_port_and_a_file_without_signs_is_not() -> N
     says = "looks like Paddle Serving's OCR example (http_port 9999, rpc_port 18090)"
     assert says in found.effects["triton.reference"]
     assert "triton.reference" not in found.warnings
+    assert service(rpc_port=9998).effects["triton.reference"].endswith("example (http_port 9999)")
     assert "the file may be of" in service(http_port=1234).warnings["triton.reference"]

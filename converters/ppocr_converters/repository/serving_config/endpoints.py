@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
@@ -89,15 +89,35 @@ def _serving_ports(document: Document) -> tuple[int | None, int]:
 TRITON_PORTS = ("triton.http_port", "triton.grpc_port", "triton.metrics_port")
 
 
-def port_effects(document: Document) -> dict[str, str]:
-    """What the ports become, by key."""
-    http, rpc = _serving_ports(document)
-    effects = {"rpc_port": f"gRPC endpoint on port {rpc}", "http_port": "no HTTP endpoint"}
+def service_effects(document: Document, endpoints: Mapping[str, Any]) -> dict[str, str]:
+    """What the keys of the whole service become, by path.
+
+    Args:
+        document: the configuration.
+        endpoints: see `endpoints_of`.
+    """
+    http, rpc = endpoints["http_port"], endpoints["rpc_port"]
+    tries = endpoints["retry"]
+    retry = "a failed request is not tried again"
+    if tries > 1:
+        retry = f"{tries} tries at the endpoints, the most of any Op, of the request as a whole"
+    effects = {
+        "rpc_port": f"gRPC endpoint on port {rpc}",
+        "http_port": "no HTTP endpoint",
+        "worker_num": f"{endpoints['worker_num']} requests in progress at the endpoints; more wait",
+        "triton.answer": ANSWERS[endpoints["answer"]].format(model=endpoints["model"]),
+        **dict.fromkeys(("dag.retry", *(f"op.{name}.retry" for name in document.ops)), retry),
+    }
     if document["rpc_port"] is None:
         effects["rpc_port"] += ", which is http_port + 1"
     if http is not None:
-        name = document["triton.service_name"]
-        effects["http_port"] = f"HTTP endpoint POST /{name}/prediction on port {http}"
+        effects["http_port"] = f"HTTP endpoint POST /{endpoints['name']}/prediction on port {http}"
+    if endpoints["tracer_interval_s"] < 1:
+        effects["dag.tracer.interval_s"] = "off"
+    if not document["dag.channel_size"]:
+        effects["dag.channel_size"] = (
+            "no limit of a queue, as there; only max_requests of admit bounds what waits"
+        )
     return effects
 
 

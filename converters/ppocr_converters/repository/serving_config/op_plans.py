@@ -16,11 +16,11 @@ from ppocr_converters.repository.deployment_plan import (
 )
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.keys import ConfigError
+from ppocr_converters.repository.serving_config.op_effects import effects_of
 from ppocr_converters.repository.serving_config.ops import (
     ARM,
     CPU,
     CUDA,
-    DEVICE_NAMES,
     TENSORRT,
     Op,
     warnings_of,
@@ -65,7 +65,7 @@ def plan_op(op: Op) -> OpPlan:
     by_file = op["precision"] in ("fp16", "int8")
     return OpPlan(
         models,
-        _effects(op, models),
+        effects_of(op, models),
         warnings_of(op) | ({op.path("batch_size"): UNMERGED} if unmerged else {}),
         op["precision"] if by_file else "fp32",
     )
@@ -196,38 +196,3 @@ def _accelerators(op: Op) -> tuple[Accelerator, ...]:
 
 def _parameters(op: Op) -> Mapping[str, str]:
     return {} if op["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
-
-
-def _effects(op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
-    """What the Op's keys became, in numbers."""
-    network = op.kind
-    groups = models[network].instances
-    where = ", ".join(
-        f"{group.count} on {'GPU ' + str(group.gpus[0]) if group.gpus else 'the CPU'}"
-        for group in groups
-    )
-    batching = models[network].batching
-    effects = {
-        "concurrency": f"instance_group.count {op.instances} of {', '.join(models)}",
-        "thread_num": f"threads of each instance of {network}: {models[network].threads}",
-        "device_type": f"{DEVICE_NAMES[op.device]} for {network}"
-        + (f", by {engine}" if (engine := models[network].engine) else ""),
-        "devices": f"{network}: {where}",
-        "model_config": f"the network {network}",
-        "ir_optim": "no graph optimisation (level 2)"
-        if models[network].graph_level == GRAPH_AS_WRITTEN
-        else "all graph optimisations",
-        "batch_size": f"preferred_batch_size {batching.preferred_sizes[0]} of {network}"
-        if batching and batching.preferred_sizes
-        else "no merging of requests",
-    }
-    if batching and batching.delay_us:
-        effects["auto_batching_timeout"] = (
-            f"max_queue_delay_microseconds {batching.delay_us} of {network}"
-        )
-    if batching and batching.timeout_us:
-        effects["timeout"] = (
-            f"default_timeout_microseconds {batching.timeout_us} in the queues of "
-            f"{', '.join(models)}; part of the request's deadline"
-        )
-    return {op.path(name): text for name, text in effects.items()}

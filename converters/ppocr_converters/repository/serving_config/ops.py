@@ -7,10 +7,11 @@ from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.serving_config.document import Document
-from ppocr_converters.repository.serving_config.keys import ConfigError
+from ppocr_converters.repository.serving_config.keys import ConfigError, all_keys
 
 CPU, CUDA, TENSORRT, ARM = 0, 1, 2, 3
 DEVICE_NAMES = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT", ARM: "Arm CPU"}
+IDLE_SUBGRAPHS = "without effect: only TensorRT (device_type 2) has subgraphs"
 PRECISIONS = {"cpu": ("fp32", "fp16", "bf16"), "gpu": ("fp32", "fp16", "int8")}
 
 
@@ -45,6 +46,11 @@ class Op:
     def is_written(self, name: str) -> bool:
         """Whether the key has a value of its own."""
         return self.path(name) in self.document.written
+
+    def is_changed(self, name: str) -> bool:
+        """Whether the key has a value other than its default."""
+        default = all_keys()[self.path(name).replace(f"op.{self.name}.", "op.NAME.", 1)].default
+        return bool(self[name] != default)
 
 
 def read_op(document: Document, name: str, kind: Kind) -> Op:
@@ -93,8 +99,8 @@ def warnings_of(op: Op) -> dict[str, str]:
         found["use_calib"] = "without effect: calibration is for precision int8"
     if op["precision"] == "int8" and not op["use_calib"]:
         found["use_calib"] = "int8 is always calibrated, on rendered pages or --images"
-    if op.is_written("min_subgraph_size") and op.device != TENSORRT:
-        found["min_subgraph_size"] = "without effect: only TensorRT (device_type 2) has subgraphs"
+    if op.is_changed("min_subgraph_size") and op.device != TENSORRT:
+        found["min_subgraph_size"] = IDLE_SUBGRAPHS
     if op["batch_size"] > 1 and op["auto_batching_timeout"] < 1:
         found["auto_batching_timeout"] = (
             "a batch does not wait for ever to fill: it goes as soon as an instance is free"

@@ -20,7 +20,12 @@ from ppocr_converters.repository.serving_config.document import Document
 SERVING, PDSERVING = "paddle_serving", "paddleocr_pdserving"
 NAMES = {SERVING: "Paddle Serving's OCR example", PDSERVING: "PaddleOCR's deploy/pdserving"}
 REFERENCE = "triton.reference"
-PORTS = {9999: SERVING, 18090: SERVING, 9998: PDSERVING, 18091: PDSERVING}
+PORTS = {
+    ("http_port", 9999): SERVING,
+    ("rpc_port", 18090): SERVING,
+    ("http_port", 9998): PDSERVING,
+    ("rpc_port", 18091): PDSERVING,
+}
 #: Names of model folders, as each README has them converted.
 MODELS = {r"ppocr_(det|rec|cls)_.*": PDSERVING, r"ocr_(det|rec)_model": SERVING}
 READER = "ocr_reader.py"
@@ -67,9 +72,9 @@ def _signs(document: Document) -> Iterator[tuple[str, str]]:
         for pattern, service in MODELS.items():
             if any(re.fullmatch(pattern, part) for part in Path(config).parts):
                 yield f"model_config {config}", service
-    for name in ("http_port", "rpc_port"):
-        if document[name] in PORTS:
-            yield f"{name} {document[name]}", PORTS[document[name]]
+    for (name, port), service in PORTS.items():
+        if document[name] == port:
+            yield f"{name} {port}", service
 
 
 def _judge(signs: Mapping[str, str]) -> tuple[str, str]:

@@ -12,10 +12,9 @@ from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
 from ppocr_converters.repository.profiles import models_of_op
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.endpoints import (
-    ANSWERS,
     endpoints_of,
     missing_op,
-    port_effects,
+    service_effects,
     triton_ports,
 )
 from ppocr_converters.repository.serving_config.keys import ConfigError
@@ -77,7 +76,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     _check_triton(document, ops)
     plans = {kind: plan_op(op) for kind, op in ops.items()}
     networks, unavailable = _networks(document, ops)
-    warnings = _written_without_effect(document) | told
+    warnings = dict(told)
     if (missing := missing_op(ops)) is not None:
         name = document[f"triton.{missing}_model"] or DEFAULT_MODELS[missing]
         warnings[f"triton.{missing}_model"] = (
@@ -85,14 +84,17 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
             f"instance, for Triton's own `ocr`"
         )
     endpoints = endpoints_of(document, ops)
-    effects["triton.answer"] = ANSWERS[endpoints["answer"]].format(model=endpoints["model"])
+    effects |= service_effects(document, endpoints)
     for op_plan in plans.values():
         effects |= op_plan.effects
         warnings |= op_plan.warnings
+    warnings = _written_without_effect(document, effects) | warnings
     precisions: dict[str, str] = {kind: op_plan.precision for kind, op_plan in plans.items()}
     for kind, op in ops.items():
         if kind in networks:
-            warnings |= _fetch_warnings(document, op.name, networks[kind])
+            unchecked = _fetch_warnings(document, op.name, networks[kind])
+            effects |= unchecked
+            warnings |= unchecked
     return Service(
         plan=with_limit(
             Plan(name, _merge_models(document, ops, plans), tuple(unavailable)),
@@ -103,7 +105,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         ops={op.name: kind for kind, op in ops.items()},
         endpoints=endpoints,
         triton_ports=triton_ports(document),
-        effects=effects | port_effects(document),
+        effects=effects,
         warnings=warnings,
         document=document,
     )
@@ -219,14 +221,15 @@ def parameter_text(value: object) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _written_without_effect(document: Document) -> dict[str, str]:
+def _written_without_effect(document: Document, effects: Mapping[str, str]) -> dict[str, str]:
     """What was done instead, for keys that were written and have no exact equivalent."""
     return {
-        path: key.becomes
+        path: effects.get(path, key.becomes)
         for path, key in document.entries()
         if path in document.written
         and key.effect != "exact"
         and document[path] not in (key.default, ())
+        and effects.get(path) != "off"
     }
 
 
