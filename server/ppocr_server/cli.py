@@ -107,10 +107,17 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
         profile_arguments,
         read_config,
     )
+    from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
 
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("ppocr_converters").setLevel(logging.INFO)
+    if options.model_repository and not Path(options.model_repository).is_dir():
+        raise ServerError(
+            f"there is no model repository at {options.model_repository}; leave --model-repository "
+            f"out to have it built, or run `ppocr-convert build --config {options.config} --out "
+            f"{options.model_repository}`"
+        )
     configured = read_config(options.config, options.opt)
     host, ports = configured.service.document["triton.host"], configured.service.triton_ports
     repository = options.model_repository or build_repository(configured.service, options.work)

@@ -201,11 +201,19 @@ def test_a_command_that_does_not_exist(small_server: TritonServer) -> None:
         run_while_serving(small_server, ["no-such-command"])
 
 
+NO_GATEWAY = ("--gateway-port", "none")  # its own port may be taken here
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--model-repository", "/nonexistent"], 1, ["/nonexistent", "ppocr-convert build"]),
-        (["--tritonserver", "/nonexistent"], 1, ["--tritonserver /nonexistent"]),
+        ([*NO_GATEWAY, "--model-repository", "/none"], 1, ["/none; run `ppocr-convert build"]),
+        (
+            ["--config", "a.yml", "--model-repository", "/none"],
+            1,
+            ["at /none; leave", "run `ppocr-convert build --config a.yml --out /none`"],
+        ),
+        ([*NO_GATEWAY, "--tritonserver", "/nonexistent"], 1, ["--tritonserver /nonexistent"]),
         (["--no-such-option"], 2, ["--no-such-option"]),
         (["gatway", "--", "--port=0"], 2, ["'gatway' is neither", "endpoint, gateway"]),
         (["endpoint", "--rpc-port", "abc"], 2, ["'abc' is no port"]),
