@@ -42,10 +42,11 @@ def check_dictionary(characters: Sequence[str], space: bool, classes: int) -> No
     count = 1 + len(characters) + int(space)
     if count != classes:
         parts = f"{len(characters)} characters + blank{' + space' if space else ''}"
+        cut = " (one line is missing: often the last, a lone space)" if count + 1 == classes else ""
         raise DictionaryError(
             f"the dictionary does not fit the recogniser: {parts} = {count} classes, but the model "
-            f"has {classes}; give the dictionary that the model was trained with (--dict FILE, and "
-            f"--no-space when it was trained without use_space_char)"
+            f"has {classes}{cut}; give the dictionary that the model was trained with (--dict FILE "
+            f"and --no-space when it was trained without use_space_char)"
         )
 
 
