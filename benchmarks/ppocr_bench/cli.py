@@ -89,9 +89,6 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         prog="ppocr-bench",
         description="Measure the served pipeline, and hold it to what it is compared with.",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
-    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name in [*VERBS, *OLD]:
         own, changed = OLD.get(name, (name, {}))
@@ -107,4 +104,8 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
             verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
         add_options(verb, module.OPTIONS)
         verb.set_defaults(**changed)
+    for one in (parser, *verbs.choices.values()):
+        one.add_argument(
+            "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
+        )
     return parser

@@ -53,9 +53,6 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="ppocr-client", description="Read text from pictures with PaddleOCR on Triton."
     )
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
-    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, module in COMMANDS.items():
         command = commands.add_parser(
@@ -63,6 +60,10 @@ def build_parser() -> Parser:
         )
         command.set_defaults(run=module.run, parser=command)
         module.add_arguments(command)
+    for one in (parser, *commands.choices.values()):
+        one.add_argument(
+            "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
+        )
     return parser
 
 

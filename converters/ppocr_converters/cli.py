@@ -52,12 +52,13 @@ def _told(error: OSError) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ppocr-convert", description=__doc__)
-    parser.add_argument(
-        "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
-    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_model_commands(commands)
     add_prove(commands)
     add_build(commands)
     add_repository_commands(commands)
+    for one in (parser, *commands.choices.values()):
+        one.add_argument(
+            "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"
+        )
     return parser

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     disable_telemetry()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given and given[0] in SUBCOMMANDS:
+    if given and given[0] in SUBCOMMANDS and given[1:] != ["--version"]:
         module = importlib.import_module(SUBCOMMANDS[given[0]])
         return int(module.main(given[1:]))
     options = parser().parse_args(given)

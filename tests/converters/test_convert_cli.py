@@ -193,11 +193,21 @@ def test_compile_uses_what_lies_beside_a_model(
     assert "is that of a text recogniser" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["convert", "client", "serve", "bench"])
-def test_every_command_says_its_version(command: str) -> None:
-    name = f"ppocr-{command}"
-    done = subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"{name} {metadata.version('ppocr-triton')}\n"
+@pytest.mark.parametrize(
+    ("command", "verbs"),
+    [
+        ("convert", ["", "check", "tensorrt"]),
+        ("client", ["", "read"]),
+        ("bench", ["", "sweep"]),
+        ("serve", ["", "gateway", "endpoint", "shm-size"]),
+    ],
+)
+def test_every_command_says_its_version(command: str, verbs: list[str]) -> None:
+    for verb in verbs:
+        words = [f"ppocr-{command}", *filter(None, [verb]), "--version"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith(f"ppocr-{command}")
+        assert done.stdout.endswith(f" {metadata.version('ppocr-triton')}\n")
 
 
 def test_a_second_build_says_for_whom_it_waits(
