@@ -84,7 +84,8 @@ def test_one_op_alone_is_completed_and_answers_its_own_way(
 ) -> None:
     data = small(op__det__concurrency=3, op__rec__concurrency=3)
     del data["op"][other]
-    found = plan_service(document(data))
+    found = plan_service(document(data), "mine.yml")
+    assert found.plan.name == "mine.yml"
     assert (found.endpoints["model"], found.endpoints["answer"]) == (model, answer)
     assert set(found.networks) == {"det", "rec"}
     counts = [found.plan.models[kind].instances[0].count for kind in (left, other)]

@@ -78,9 +78,9 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
     networks, unavailable = _networks(document, ops)
     warnings = dict(told)
     if (missing := missing_op(ops)) is not None:
-        name = document[f"triton.{missing}_model"] or DEFAULT_MODELS[missing]
+        added = document[f"triton.{missing}_model"] or DEFAULT_MODELS[missing]
         warnings[f"triton.{missing}_model"] = (
-            f"a service without an Op for {missing}: the repository is completed with {name}, one "
+            f"a service without an Op for {missing}: the repository is completed with {added}, one "
             f"instance, for Triton's own `ocr`"
         )
     endpoints = endpoints_of(document, ops)
