@@ -41,7 +41,8 @@ export async function read(server, picture, options = {}) {
   });
   const body = await answer.arrayBuffer();
   if (!answer.ok) {
-    throw new Error(`HTTP ${answer.status}: ${new TextDecoder().decode(body)}`);
+    const said = new TextDecoder().decode(body).replace("in ensemble 'ocr', ", "");
+    throw new Error(`HTTP ${answer.status}: ${said}`);
   }
   const { BOXES, TEXTS, SCORES, BOX_SCORES } = tensors(body, Number(answer.headers.get(HEADER_LENGTH)));
   return TEXTS.map((text, index) => ({

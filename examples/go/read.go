@@ -62,7 +62,8 @@ func Read(server string, picture []byte, options map[string]string) ([]Line, err
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", answer.Status, data)
+		said := bytes.Replace(data, []byte("in ensemble 'ocr', "), nil, 1)
+		return nil, fmt.Errorf("%s: %s", answer.Status, said)
 	}
 	end, err := strconv.Atoi(answer.Header.Get(headerLength))
 	if err != nil {

@@ -8,8 +8,10 @@ LONG = 1.5  # sides of a box whose direction counts, at least
 ODD = 0.2  # a slope further from the page's own is that of another text, such as a stamp
 STIFFNESS = 1e-2  # of the field, so that a few short boxes do not bend it
 # Boxes that all rise or all fall: so many, with this share of the weight, may be right where the
-# others are exactly level. They are if that leaves this share of the rows' unevenness, or less.
+# others are exactly level. They are if that leaves this share of the rows' unevenness, or less. So
+# few need not lie all over the page: one slope for all of it, from among theirs, is tried as well.
 LEANING, LEANING_SHARE, EVENER = 5, 0.2, 0.9
+TRIED_SLOPES = np.linspace(0.1, 0.9, 9)  # quantiles
 
 
 def upright_points(boxes: np.ndarray, angle: int) -> np.ndarray:
@@ -52,8 +54,11 @@ def straighten(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     leaning = counts & (slopes != 0)
     alike = abs(np.sign(slopes[leaning]).sum()) == leaning.sum() >= LEANING
     if alike and weights[leaning].sum() >= LEANING_SHARE * weights[counts].sum():
-        other = _levelled(centers, leaning, slopes, weights)
+        others = [_levelled(centers, leaning, slopes, weights)]
+        for slope in np.quantile(slopes[leaning], TRIED_SLOPES):
+            others.append(_sheared(centers - centers.mean(axis=0), slope, float(slope)))
         row = float(np.median(np.minimum(widths, heights)))
+        other = min(others, key=lambda one: _unevenness(one, row))
         if _unevenness(other, row) < EVENER * _unevenness(level, row):
             level = other
     return level, widths, heights
@@ -65,7 +70,11 @@ def _levelled(
     """Where centers lie on a level page, by the slopes of those boxes that count."""
     points = centers - centers.mean(axis=0)
     scaled = points / np.maximum(centers.std(axis=0), 1.0)
-    local, constant = _field(scaled, counts, slopes[counts], weights[counts])
+    return _sheared(points, *_field(scaled, counts, slopes[counts], weights[counts]))
+
+
+def _sheared(points: np.ndarray, local: np.ndarray, constant: float) -> np.ndarray:
+    """Points around (0, 0) after their rows are levelled by the slope at each, and on average."""
     x, y = points.T
     return np.column_stack([x + constant * y, y - local * x])
 

@@ -70,8 +70,9 @@ def test_reading_with_javascript(server, folder):
     as_module, as_command = (run_code(*block, folder, server) for block in blocks)
     assert all(text in as_module for text in TEXTS)
     assert [line.split("\t")[0] for line in as_command.splitlines()] == TEXTS
-    with pytest.raises(AssertionError, match=r"HTTP 400.*did you mean 'drop_score'"):
+    with pytest.raises(AssertionError, match=r"HTTP 400.*did you mean 'drop_score'") as refused:
         run_code("sh", blocks[1][1].replace("score=", "scor="), folder, server)
+    assert "in ensemble" not in str(refused.value)
 
 
 @pytest.mark.server
