@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ppocr_client import OcrClient
+from ppocr_converters.pictures.render_layouts import render_layout
 
 # Not part of the project: a folder beside the checkout, where there is one.
 PICTURES = Path(__file__).parents[3] / "shared" / "data" / "images"
@@ -76,3 +77,16 @@ def test_small_text_reads_as_each_kind_of_service_read_it(server, reference, opt
         result = client.read(picture, reference=reference, rec_padding="paddle", **options)
     assert [line.text for line in result.lines[:2]] == texts
     assert len(result.lines) == (4 if options is FIXED else 5)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("exact", [False, True])
+def test_columns_that_lean_are_read_unless_the_faults_are_wanted_too(server, exact):
+    page = render_layout("poem", 3, skew=8)
+    options = {"reference": "paddle_serving", "rec_padding": "paddle", "det_limit_type": "max"}
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        result = client.read(
+            page.image, colour="BGR", orientation="off", reference_exact=exact, **options
+        )
+    read = {line.text.replace(",", "") for line in result.lines}
+    assert (read == {line.text.replace("，", "") for line in page.lines}) is not exact

@@ -142,7 +142,7 @@ def _check_onnx(path: Path, space: bool, height: int | None) -> Report:
         return report
     if _find_kind(report, inputs(model), known_outputs(model)):
         _try_out(report, model, height)
-    if "character" in facts:
+    if report.kind == "rec" and "character" in facts:  # of a classifier these are its labels
         report.dictionary = "metadata of the file"
         characters = facts["character"].removesuffix("\n").split("\n")
         _check_characters(report, characters, space)
