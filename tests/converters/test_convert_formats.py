@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from work_folders import CLS, REC
 
+from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph.check import check
@@ -31,8 +32,9 @@ NO_PROBABILITIES = "numbers that are no probabilities"
 def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all models that paddle_models/forms.py saves, by their forms."""
     folder = tmp_path_factory.mktemp("saved")
-    own = dict.fromkeys(("crnn", "odd", "isnan", "logits"), "")
+    own = dict.fromkeys(("crnn", "odd", "isnan", "logits", "fixed", "textline"), "")
     sources = {"scattered": models / CLS, "pir": models / REC, **own}
+    sources |= {"textline_pir": folder / "textline"}
     wanted = [f"{form}={source}" for form, source in sources.items()]
     command = [sys.executable, "-W", "ignore", str(SAVE), str(folder), *wanted]
     subprocess.run(command, check=True, capture_output=True)
@@ -213,6 +215,28 @@ def test_what_check_passes_of_paddles_own_is_built(
     choice = ModelChoice(str(saved / form), dictionary=dictionary)
     proof = build_model(find_model_source(choice, tmp_path), tmp_path / "m")
     assert 0.5 < proof.manifest["proof"]["max_probability"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "height", "said"),
+    [
+        ("fixed", "det", None, ["height 960 and width 960, which it declares, are set free"]),
+        ("textline", "cls", 80, []),
+        ("textline_pir", "cls", 80, []),
+    ],
+)
+def test_sizes_that_paddle_declares_are_free_or_the_classifiers_own(
+    saved: Path, tmp_path: Path, form: str, kind: Kind, height: int | None, said: list[str]
+) -> None:
+    report = check(saved / form)
+    assert (report.kind, report.height, report.problems) == (kind, height, [])
+    assert report.notes[1:] == said
+    source = find_model_source(ModelChoice(str(saved / form)), tmp_path, kind=kind)
+    made = build_model(source, tmp_path / "made").manifest
+    assert made["proof"]["problems"] == []
+    converted = convert(saved / form, tmp_path / "m.onnx")
+    for size in ((320, 416), (64, 32)) if kind == "det" else ((80, 160),):
+        assert difference(saved / form, converted, 2, 3, *size) < 1e-5
 
 
 @pytest.mark.parametrize("operator", ["quantize_linear", "fake_quantize_dequantize_abs_max"])

@@ -83,10 +83,15 @@ def test_small_text_reads_as_each_kind_of_service_read_it(server, reference, opt
 @pytest.mark.parametrize("exact", [False, True])
 def test_columns_that_lean_are_read_unless_the_faults_are_wanted_too(server, exact):
     page = render_layout("poem", 3, skew=8)
-    options = {"reference": "paddle_serving", "rec_padding": "paddle", "det_limit_type": "max"}
     with OcrClient(f"grpc://{server.grpc_url}") as client:
         result = client.read(
-            page.image, colour="BGR", orientation="off", reference_exact=exact, **options
+            page.image,
+            colour="BGR",
+            reference="paddle_serving",
+            reference_exact=exact,
+            det_limit_type="max",
+            rec_padding="paddle",
+            orientation="off",
         )
     read = {line.text.replace(",", "") for line in result.lines}
     assert (read == {line.text.replace("，", "") for line in page.lines}) is not exact

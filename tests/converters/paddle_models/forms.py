@@ -8,6 +8,10 @@ crnn        an own small recogniser as PP-OCRv2's: 32 high, LSTM, softmax inside
 isnan       the same network with isnan_v2 and where at its end, as newer PaddleOCR saves them
 logits      the same network without its softmax
 odd         an own small detector with an operator that ONNX has nothing for
+fixed       an own small detector that declares 960x960, as some of PP-OCRv3 do
+textline    an own small classifier of lines of 80x160, as PP-LCNet_x0_25_textline_ori
+
+pir takes any Paddle 2 model, one of these forms too.
 """
 
 import shutil
@@ -20,6 +24,8 @@ from paddle.base.layer_helper import LayerHelper
 from paddle.nn import functional
 
 SEED = 7
+#: Height and width that a network declares; -1 is any.
+SIZES = {"odd": (-1, -1), "fixed": (960, 960), "textline": (80, 160)}
 
 
 def save(form: str, target: Path, source: Path) -> None:
@@ -60,7 +66,7 @@ def translate(program: static.Program, _: Path, target: Path, executor: static.E
 def build(form: str, target: Path, executor: static.Executor) -> None:
     program, start = static.Program(), static.Program()
     with static.program_guard(program, start):
-        picture = static.data("x", [-1, 3, -1 if form == "odd" else 32, -1], "float32")
+        picture = static.data("x", [-1, 3, *SIZES.get(form, (32, -1))], "float32")
         answer = OWN[form](picture)
     executor.run(start)
     static.save_inference_model(
@@ -74,10 +80,14 @@ def crnn(picture: static.Variable) -> static.Variable:
 
 def isnan(picture: static.Variable) -> static.Variable:
     answer = crnn(picture)
-    helper = LayerHelper("isnan_v2")
-    wrong = helper.create_variable_for_type_inference("bool")
-    helper.append_op(type="isnan_v2", inputs={"X": answer}, outputs={"Out": wrong})
-    return paddle.where(wrong, paddle.zeros_like(answer), answer)
+    return paddle.where(operator("isnan_v2", answer, "bool"), paddle.zeros_like(answer), answer)
+
+
+def operator(name: str, value: static.Variable, dtype: str = "float32") -> static.Variable:
+    helper = LayerHelper(name)
+    answer = helper.create_variable_for_type_inference(dtype)
+    helper.append_op(type=name, inputs={"X": value}, outputs={"Out": answer})
+    return answer
 
 
 def logits(picture: static.Variable) -> static.Variable:
@@ -97,7 +107,25 @@ def odd(picture: static.Variable) -> static.Variable:
     return paddle.lgamma(paddle.nn.Conv2D(3, 1, 3, padding=1)(picture))
 
 
-OWN = {"crnn": crnn, "isnan": isnan, "logits": logits, "odd": odd}
+def fixed(picture: static.Variable) -> static.Variable:
+    half = functional.relu(paddle.nn.Conv2D(3, 4, 3, stride=2, padding=1)(picture))
+    return operator("sigmoid", paddle.nn.Conv2DTranspose(4, 1, 2, stride=2)(half))
+
+
+def textline(picture: static.Variable) -> static.Variable:
+    values = functional.relu(paddle.nn.Conv2D(3, 8, 3, stride=2, padding=1)(picture))
+    pooled = paddle.flatten(functional.adaptive_avg_pool2d(values, 1), 1)
+    return functional.softmax(paddle.nn.Linear(8, 2)(pooled), axis=1)
+
+
+OWN = {
+    "crnn": crnn,
+    "isnan": isnan,
+    "logits": logits,
+    "odd": odd,
+    "fixed": fixed,
+    "textline": textline,
+}
 
 
 def main(folder: Path, *wanted: str) -> None:
