@@ -100,11 +100,7 @@ def test_weights_are_those_from_which_the_repository_was_built(tmp_path: Path) -
 
 
 def peer(
-    name: str,
-    ask: Callable[[Path], str],
-    *,
-    ours: str | None = None,
-    alone: bool | None = None,
+    name: str, ask: Callable[[Path], str], *, ours: str | None = None, alone: bool | None = None
 ) -> Peer:
     """A peer that reads one line of each picture."""
 

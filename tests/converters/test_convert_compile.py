@@ -16,13 +16,7 @@ from ppocr_converters.errors import DictionaryError, ModelError
 from ppocr_converters.graph.compile import compile_model
 from ppocr_converters.graph.dictionary import read_dictionary
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
-from ppocr_converters.proof.networks import (
-    Ints,
-    compiled_network,
-    mask,
-    normalise,
-    onnx_network,
-)
+from ppocr_converters.proof.networks import Ints, compiled_network, mask, normalise, onnx_network
 from ppocr_converters.proof.tensors import random_pictures
 from ppocr_engine.spec import EngineSpec
 

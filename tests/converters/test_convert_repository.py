@@ -38,10 +38,7 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
     first = sha256_file(out / "manifest.json"), (out / "manifest.json").stat().st_mtime_ns
     proofs = {p: p.stat().st_mtime_ns for p in (work / "onnx").rglob("*") if p.is_file()}
     assert build(work) == 0
-    assert first == (
-        sha256_file(out / "manifest.json"),
-        (out / "manifest.json").stat().st_mtime_ns,
-    )
+    assert first == (sha256_file(out / "manifest.json"), (out / "manifest.json").stat().st_mtime_ns)
     assert build(work, "--det-concurrency", "5") == 0
     assert {p: p.stat().st_mtime_ns for p in (work / "onnx").rglob("*") if p.is_file()} == proofs
     said = capsys.readouterr().out

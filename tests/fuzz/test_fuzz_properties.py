@@ -12,16 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ppocr_pipeline import (
-    batches,
-    crop,
-    ctc,
-    db,
-    detection,
-    limits,
-    options,
-    resize,
-)
+from ppocr_pipeline import batches, crop, ctc, db, detection, limits, options, resize
 from ppocr_pipeline.order.rows import row_order
 
 LIMITS = limits.Limits()
@@ -175,8 +166,7 @@ def clouds(seed: int) -> np.ndarray:
 SHAPES = st.tuples(st.integers(0, 96), st.integers(0, 96))
 VALUES = (st.just(0.0), st.floats(0, 1, width=32), st.floats(width=32))
 MAPS = st.one_of(
-    *[arrays.arrays(np.float32, SHAPES, elements=values) for values in VALUES],
-    SEEDS.map(clouds),
+    *[arrays.arrays(np.float32, SHAPES, elements=values) for values in VALUES], SEEDS.map(clouds)
 )
 BLOBS = st.lists(st.tuples(*[st.integers(0, 99)] * 4, st.integers(0, 255)), max_size=12)
 SIDES = st.integers(1, 4000)

@@ -19,12 +19,7 @@ def call(body: bytes | str) -> Call:
 
 def test_a_whole_request() -> None:
     got = call('{"key": ["image"], "value": ["YWI="], "logid": 7, "clientip": "10.0.0.1"}')
-    assert (got.key, got.value, got.name, got.method) == (
-        ["image"],
-        ["YWI="],
-        "ocr",
-        "prediction",
-    )
+    assert (got.key, got.value, got.name, got.method) == (["image"], ["YWI="], "ocr", "prediction")
     assert (got.logid, got.clientip) == (7, "10.0.0.1")
 
 

@@ -56,9 +56,7 @@ def test_any_text_is_a_valid_literal(text: str) -> None:
     assert parsed == [[(text, 1e-7), BOX[0].tolist()]]
 
 
-@given(
-    st.lists(st.tuples(st.text(), st.floats(0, 1, width=32)), max_size=5),
-)
+@given(st.lists(st.tuples(st.text(), st.floats(0, 1, width=32)), max_size=5))
 def test_texts_and_scores_come_back(lines: list[tuple[str, float]]) -> None:
     scores = np.array([score for _, score in lines], np.float32)
     boxes = np.repeat(BOX, len(lines), 0)

@@ -307,10 +307,7 @@ def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body:
 def test_requests_in_progress_end_well_when_the_service_stops(
     server: TritonServer, tmp_path: Path, good_body: bytes
 ) -> None:
-    with (
-        endpoint_process(server.grpc_url, tmp_path) as stopping,
-        ThreadPoolExecutor(8) as clients,
-    ):
+    with endpoint_process(server.grpc_url, tmp_path) as stopping, ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(post, stopping.http_port, good_body) for _ in range(8)]
         asked[0].result()
         stopping.process.terminate()

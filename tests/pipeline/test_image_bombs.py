@@ -84,8 +84,7 @@ BOMBS = {
     "png of more data": (lambda: png(10, 10, size=300 << 20), "it holds more data"),
     "png of text": (
         lambda: png(
-            *(10, 10, (b"zTXt", b"Raw profile type exif\0\0" + squeezed(300 << 20))),
-            size=1 << 20,
+            *(10, 10, (b"zTXt", b"Raw profile type exif\0\0" + squeezed(300 << 20))), size=1 << 20
         ),
         None,
     ),
@@ -121,10 +120,7 @@ BOMBS = {
         ),
         "are larger than the page",
     ),
-    "tiff of zeros": (
-        lambda: tiff(10, 10, squeezed(300 << 20), (259, 4, 1, 8)),
-        None,
-    ),
+    "tiff of zeros": (lambda: tiff(10, 10, squeezed(300 << 20), (259, 4, 1, 8)), None),
     "bmp 60000x60000": (
         lambda: (
             b"BM" + bytes(12) + struct.pack("<IiiHHI", 40, 60_000, 60_000, 1, 24, 0) + bytes(20)

@@ -109,9 +109,7 @@ def test_the_client_speaks_mutual_tls(
         ClientTls(ca=certificates.ca),
         client_tls(certificates, ca=certificates.other_ca),
         client_tls(
-            certificates,
-            certificate=certificates.other_client,
-            key=certificates.other_client_key,
+            certificates, certificate=certificates.other_client, key=certificates.other_client_key
         ),
     ):
         with OcrClient(url, model="small", tls=wrong, retries=0) as client:

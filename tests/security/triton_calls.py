@@ -111,10 +111,7 @@ def calls_of(api: str) -> list[str]:
 
 
 def refused(
-    http_url: str,
-    channel: grpc.Channel | None,
-    api: str,
-    headers: Mapping[str, str] | None = None,
+    http_url: str, channel: grpc.Channel | None, api: str, headers: Mapping[str, str] | None = None
 ) -> list[str]:
     """The requests of a group that are refused for want of a header, over HTTP and gRPC.
 

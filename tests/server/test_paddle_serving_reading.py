@@ -12,10 +12,7 @@ from ppocr_converters.pictures.render_layouts import render_layout
 PICTURES = Path(__file__).parents[3] / "shared" / "data" / "images"
 # The texts, and the scores of the first ones.
 THEIRS = {
-    "campus_sign.jpg": (
-        ["土地整治与土壤修复研究中心", "华南农业大学—东园"],
-        [0.982, 0.882],
-    ),
+    "campus_sign.jpg": (["土地整治与土壤修复研究中心", "华南农业大学—东园"], [0.982, 0.882]),
     "ch_en_num.jpg": (
         [
             "正品促销",

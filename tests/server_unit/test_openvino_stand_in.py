@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, helper
 from server_unit.stand_ins import infer, infer_at_once, log_of, stub_processes
-from server_unit.tiny_models import (
-    FLOAT,
-    add_model,
-    config,
-    graph_model,
-    parameter,
-    plus_one,
-)
+from server_unit.tiny_models import FLOAT, add_model, config, graph_model, parameter, plus_one
 from tritonclient.utils import InferenceServerException
 
 from ppocr_engine.machine import has_bfloat16

@@ -68,10 +68,7 @@ def test_pdserving_computes_with_its_own_defaults_unless_told(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("reader", "sizes"),
-    [
-        ("if 'resize_short' in kwargs:", ["long", 960]),
-        ("self.limit_side_len = 736", ["min", 736]),
-    ],
+    [("if 'resize_short' in kwargs:", ["long", 960]), ("self.limit_side_len = 736", ["min", 736])],
 )
 def test_the_reader_beside_the_file_tells_how_pictures_were_sized(
     reader: str, sizes: list[Any], tmp_path: Path

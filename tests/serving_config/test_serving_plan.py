@@ -95,11 +95,7 @@ PADDLE = dict.fromkeys(("det_preprocess", "det_postprocess", "recognize"), "padd
         ({}, "rec_padding", {"recognize": "paddle"}),
         ({}, "drop_score", {"recognize": "0"}),
         ({"triton__reference": "paddleocr"}, "reference", {"det_postprocess": "paddleocr"}),
-        (
-            {"triton__det_db_box_thresh": 0.45},
-            "det_db_box_thresh",
-            {"det_postprocess": "0.45"},
-        ),
+        ({"triton__det_db_box_thresh": 0.45}, "det_db_box_thresh", {"det_postprocess": "0.45"}),
         ({"triton__use_dilation": True}, "use_dilation", {"det_postprocess": "true"}),
         ({"triton__rec_buckets": "160,320"}, "rec_buckets", {"recognize": "160,320"}),
         ({"triton__max_image_side": 5000}, "max_image_side", {"det_preprocess": "5000"}),
@@ -121,11 +117,7 @@ def test_keys_become_parameters_of_their_models(
         ({"triton__profile": "cpu-openvino-bf16"}, "openvino-bf16", "openvino-bf16"),
         ({f"{LOCAL}precision": "bf16"}, "openvino-bf16", "onnxruntime"),
         ({f"{LOCAL}devices": "0"}, "None", "onnxruntime"),
-        (
-            {f"{LOCAL}ir_optim": False, "triton__profile": "cpu-openvino"},
-            "onnxruntime",
-            "openvino",
-        ),
+        ({f"{LOCAL}ir_optim": False, "triton__profile": "cpu-openvino"}, "onnxruntime", "openvino"),
     ],
 )
 def test_the_engine_is_onnx_runtime_unless_profile_or_precision_names_another(

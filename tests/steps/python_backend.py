@@ -136,10 +136,7 @@ class Request:
     device: int | None = None
 
     def __init__(
-        self,
-        outputs: list[str],
-        parameters: Mapping[str, Any] | None = None,
-        **inputs: np.ndarray,
+        self, outputs: list[str], parameters: Mapping[str, Any] | None = None, **inputs: np.ndarray
     ) -> None:
         self._outputs, self._parameters, self.inputs = outputs, parameters or {}, inputs
         self.cancelled = False

@@ -59,9 +59,7 @@ def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(
     model = alone("recognize", **parameters)
     called = alone.fake.InferenceRequest
     monkeypatch.setattr(
-        alone.fake,
-        "InferenceRequest",
-        lambda preferred_memory, **others: called(**others),
+        alone.fake, "InferenceRequest", lambda preferred_memory, **others: called(**others)
     )
     (answer,) = ask(model, READ)
     if alone.gpu is None:

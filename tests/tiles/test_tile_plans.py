@@ -108,10 +108,7 @@ def test_a_page_that_needs_more_tiles_is_read_as_by_the_reference_and_the_answer
     assert plan_det(SCREENSHOT, AUTO, Limits(max_det_pixels=1_000_000)).too_small
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"det_limit_type": "max"}, {"reference_exact": True}],
-)
+@pytest.mark.parametrize("options", [{"det_limit_type": "max"}, {"reference_exact": True}])
 def test_tiles_are_of_auto_alone(options: dict[str, object]) -> None:
     for pixels in (SCREENSHOT, np.zeros((48, 992, 3), np.uint8)):
         plan = plan_det(pixels, parse_options(options), LIMITS)

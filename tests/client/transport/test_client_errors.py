@@ -48,10 +48,7 @@ def test_reasons_decide_the_kind(status, reason, kind):
         ("ipv4:1.2.3.4:1: connect: Connection refused (111)", "h:1: connection refused; is the"),
         ("Connect call failed ('127.0.0.1', 1)", "h:1: connection refused; is the server running"),
         ("[Errno -2] Name or service not known", "h:1: the host name cannot be resolved; is"),
-        (
-            "certificate verify failed",
-            "h:1: certificate verify failed; is the",
-        ),
+        ("certificate verify failed", "h:1: certificate verify failed; is the"),
     ],
 )
 def test_a_failed_connection_says_what_to_do_next(detail, said):

@@ -175,10 +175,7 @@ def test_constants_become_weights_and_what_nobody_needs_goes() -> None:
 
 def test_a_multiplication_by_one_that_widens_the_shape_stays() -> None:
     ones = {"one": np.ones((1, 1, 1, 1, 1), np.float32)}
-    nodes = [
-        helper.make_node("Mul", ["x", "one"], ["a"]),
-        helper.make_node("Relu", ["a"], ["y"]),
-    ]
+    nodes = [helper.make_node("Mul", ["x", "one"], ["a"]), helper.make_node("Relu", ["a"], ["y"])]
     assert kinds(tidy(make(nodes, ones, rank=5))) == ["Mul", "Relu"]
 
 

@@ -64,10 +64,7 @@ def network(
             node("Reshape", ["conv", "flat"], ["f"]),
             node("Transpose", ["f"], ["s"], perm=[0, 2, 1]),
         ]
-        pooled = [
-            node("GlobalAveragePool", ["conv"], ["f"]),
-            node("Reshape", ["f", "two"], ["s"]),
-        ]
+        pooled = [node("GlobalAveragePool", ["conv"], ["f"]), node("Reshape", ["f", "two"], ["s"])]
         nodes += steps if kind == "rec" else pooled
         axis = {"axis": 2 if kind == "rec" else 1} if sure else {}
         last = node("Softmax" if sure else "Identity", ["s"], ["last"], **axis)

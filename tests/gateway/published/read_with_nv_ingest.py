@@ -12,9 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from nv_ingest_api.internal.primitives.nim.model_interface.ocr import (
-    NemoRetrieverOCRModelInterface,
-)
+from nv_ingest_api.internal.primitives.nim.model_interface.ocr import NemoRetrieverOCRModelInterface
 from nv_ingest_api.internal.primitives.nim.nim_client import NimClient
 
 endpoint, *pictures = sys.argv[1:]

@@ -21,10 +21,7 @@ from fastapi.testclient import TestClient
 from paddlex.inference.pipelines.ocr.result import OCRResult
 from paddlex.inference.serving.basic_serving._pipeline_apps.ocr import create_pipeline_app
 from paddlex.inference.serving.infra.config import AppConfig
-from paddlex.inference.serving.infra.models import (
-    AIStudioNoResultResponse,
-    AIStudioResultResponse,
-)
+from paddlex.inference.serving.infra.models import AIStudioNoResultResponse, AIStudioResultResponse
 from paddlex.inference.serving.schemas.ocr import InferRequest, InferResult
 
 VERSION = version("paddlex")

@@ -28,12 +28,9 @@ def turned(angle: int) -> tuple[np.ndarray, np.ndarray]:
     pixels = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     boxes = np.array([corners(*box) for box in UPRIGHT], np.float32)
     x, y = boxes[..., 0], boxes[..., 1]
-    where = {
-        0: (x, y),
-        90: (HEIGHT - y, x),
-        180: (WIDTH - x, HEIGHT - y),
-        270: (y, WIDTH - x),
-    }[angle]
+    where = {0: (x, y), 90: (HEIGHT - y, x), 180: (WIDTH - x, HEIGHT - y), 270: (y, WIDTH - x)}[
+        angle
+    ]
     moved = np.stack(where, axis=-1)
     low, high = moved.min(axis=1), moved.max(axis=1)
     sent = [corners(*a, *b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
