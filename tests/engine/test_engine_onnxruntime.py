@@ -11,6 +11,9 @@ from ppocr_engine.onnxruntime_session import graph_level, providers
 from ppocr_engine.spec import EngineSpec
 
 ON_CPU, ON_GPU = [{"kind": "KIND_CPU"}], [{"kind": "KIND_GPU"}]
+CPU_ALONE = [("CPUExecutionProvider", {})]
+SHRINKAGE = "memory.enable_memory_arena_shrinkage"
+ALLOCATOR = "session.use_device_allocator_for_initializers"
 
 
 def settings(kind: str = "CPU", device: int = 0, **config: Any) -> EngineSpec:
@@ -28,41 +31,33 @@ def with_parameters(**parameters: str) -> EngineSpec:
 
 
 def accelerated(kind: str, name: str, on: str = "CPU", **parameters: str) -> EngineSpec:
-    entry = {"name": name, "parameters": parameters}
-    return settings(
-        on, 1, optimization={"execution_accelerators": {f"{kind}_execution_accelerator": [entry]}}
-    )
+    entries = {f"{kind}_execution_accelerator": [{"name": name, "parameters": parameters}]}
+    return settings(on, 1, optimization={"execution_accelerators": entries})
 
 
 def test_an_empty_configuration_means_the_defaults_of_the_cpp_backend() -> None:
     assert settings() == EngineSpec()
-    assert providers(settings()) == [("CPUExecutionProvider", {})]
+    assert providers(settings()) == CPU_ALONE
 
 
-@pytest.mark.parametrize(
-    ("level", "name"),
-    [
-        (-1, "ORT_ENABLE_BASIC"),
-        (0, "ORT_ENABLE_ALL"),
-        (1, "ORT_ENABLE_EXTENDED"),
-        (2, "ORT_DISABLE_ALL"),
-        (99, "ORT_ENABLE_ALL"),
-    ],
-)
-def test_graph_level(level: int, name: str) -> None:
-    assert graph_level(settings(optimization={"graph": {"level": level}})) == name
+def test_graph_level() -> None:
+    levels = {-1: "BASIC", 0: "ALL", 1: "EXTENDED", 99: "ALL"}
+    for level, name in levels.items():
+        found = settings(optimization={"graph": {"level": level}})
+        assert graph_level(found) == f"ORT_ENABLE_{name}"
+    assert graph_level(settings(optimization={"graph": {"level": 2}})) == "ORT_DISABLE_ALL"
 
 
-def test_threads_and_execution_mode() -> None:
-    found = with_parameters(
-        intra_op_thread_count="3", inter_op_thread_count="2", execution_mode="1"
-    )
+def test_parameters_of_the_engine_are_read_and_those_of_others_none_of_our_business() -> None:
+    threads = {"intra_op_thread_count": "3", "inter_op_thread_count": "2", "execution_mode": "1"}
+    found = with_parameters(**threads)
     assert (found.threads, found.parameters["inter_op_thread_count"]) == (3, "2")
     assert found.execution_mode == "parallel"
-
-
-def test_zero_threads_leave_the_choice_to_onnxruntime() -> None:
-    assert with_parameters(intra_op_thread_count="0").threads == 0
+    assert with_parameters(intra_op_thread_count="0").threads == 0  # ONNX Runtime chooses
+    kept = {"enable_mem_arena": "0", "enable_mem_pattern": "TRUE", SHRINKAGE: "cpu:0"}
+    for given in (kept, {ALLOCATOR: "1"}):
+        assert with_parameters(**given).parameters == given
+    assert with_parameters(ppocr_buckets="160,320") == settings()
 
 
 @pytest.mark.parametrize(
@@ -75,27 +70,15 @@ def test_zero_threads_leave_the_choice_to_onnxruntime() -> None:
         ),
         ("intra_op_thread_count", "two", "failed to convert 'two' to integral number (parameter "),
         ("intra_op_thread_count", "1_000", "failed to convert '1_000' to integral number ("),
-        (
-            "enable_mem_arena",
-            "maybe",
-            "failed to convert 'maybe' to boolean (parameter enable_mem_",
-        ),
-        (
-            "cudnn_conv_algo_search",
-            "3",
-            "unsupported cudnn_conv_algo_search value '3' is requested",
-        ),
+        ("enable_mem_arena", "maybe", "failed to convert 'maybe' to boolean (parameter enable_"),
+        ("cudnn_conv_algo_search", "3", "unsupported cudnn_conv_algo_search value '3' is request"),
         (
             "arena_extend_strategy",
             "2",
             "unsupported arena_extend_strategy value '2' is requested (",
         ),
         ("gpu_mem_limit", "-1", "failed to convert '-1' to unsigned long long integral number ("),
-        (
-            "do_copy_in_default_stream",
-            "ON",
-            "failed to convert 'ON' to boolean (parameter do_copy_",
-        ),
+        ("do_copy_in_default_stream", "ON", "failed to convert 'ON' to boolean (parameter do_c"),
     ],
 )
 def test_a_bad_value_is_refused_in_the_words_of_the_cpp_backend(
@@ -113,7 +96,7 @@ def test_what_concerns_gpus_is_not_looked_at_for_instances_on_a_cpu() -> None:
         "optimization": accelerators,
     }
     found = settings(instance_group=ON_CPU, **wrong)
-    assert providers(found) == [("CPUExecutionProvider", {})]
+    assert providers(found) == CPU_ALONE
     assert found.notes == (
         "accelerator no such thing: no instance is on a GPU",
         "accelerator cuda: no instance is on a GPU",
@@ -124,12 +107,8 @@ def test_what_concerns_gpus_is_not_looked_at_for_instances_on_a_cpu() -> None:
 
 
 def test_parameters_that_this_backend_does_not_read_are_named() -> None:
-    found = settings(
-        parameters=stored(
-            enable_cuda_graph="1", trt_dla_core="0", NUM_STREAMS="1", rec_height="48"
-        ),
-        optimization={"cuda": {"graphs": True}},
-    )
+    others = {"enable_cuda_graph": "1", "trt_dla_core": "0", "NUM_STREAMS": "1", "rec_height": "48"}
+    found = settings(parameters=stored(**others), optimization={"cuda": {"graphs": True}})
     assert found.parameters == {}
     assert found.notes == (
         "optimization.cuda: only the tensorrt backend reads it",
@@ -139,50 +118,20 @@ def test_parameters_that_this_backend_does_not_read_are_named() -> None:
     )
 
 
-def test_memory_options() -> None:
-    key = "memory.enable_memory_arena_shrinkage"
-    found = with_parameters(enable_mem_arena="0", enable_mem_pattern="TRUE", **{key: "cpu:0"})
-    assert found.parameters == {"enable_mem_arena": "0", "enable_mem_pattern": "TRUE", key: "cpu:0"}
-
-
-def test_device_allocator_for_initializers() -> None:
-    key = "session.use_device_allocator_for_initializers"
-    assert with_parameters(**{key: "1"}).parameters == {key: "1"}
-
-
-def test_parameters_of_others_are_none_of_our_business() -> None:
-    assert with_parameters(ppocr_buckets="160,320") == settings()
-
-
-def test_a_gpu_instance_gets_cuda_on_its_device() -> None:
+def test_a_gpu_instance_gets_cuda_on_its_device_and_its_accelerators() -> None:
     (name, options), *_ = providers(settings("GPU", 2))
     assert (name, options["device_id"]) == ("CUDAExecutionProvider", "2")
-
-
-def test_gpu_accelerators_are_for_gpu_instances_only() -> None:
-    assert providers(accelerated("gpu", "tensorrt")) == [("CPUExecutionProvider", {})]
+    assert providers(accelerated("gpu", "tensorrt")) == CPU_ALONE
 
 
 def test_tensorrt_comes_before_cuda_with_its_options_translated() -> None:
-    found = accelerated(
-        "gpu",
-        "tensorrt",
-        "GPU",
-        precision_mode="FP16",
-        max_workspace_size_bytes="1024",
-        trt_engine_cache_enable="1",
-    )
-    assert [name for name, _ in providers(found)] == [
-        "TensorrtExecutionProvider",
-        "CUDAExecutionProvider",
-        "CPUExecutionProvider",
-    ]
-    assert providers(found)[0][1] == {
-        "trt_fp16_enable": "1",
-        "trt_max_workspace_size": "1024",
-        "trt_engine_cache_enable": "1",
-        "device_id": "1",
-    }
+    given = {"precision_mode": "FP16", "max_workspace_size_bytes": "1024"}
+    cache = {"trt_engine_cache_enable": "1"}
+    (first, options), *others = providers(accelerated("gpu", "tensorrt", "GPU", **given, **cache))
+    names = [first, *(name for name, _ in others)]
+    assert names == [f"{name}ExecutionProvider" for name in ("Tensorrt", "CUDA", "CPU")]
+    translated = {"trt_fp16_enable": "1", "trt_max_workspace_size": "1024", "device_id": "1"}
+    assert options == translated | cache
 
 
 CUDA_BY_PARAMETERS = {
@@ -204,64 +153,70 @@ def test_parameters_and_their_defaults_win_over_the_cuda_accelerator(
     """As in Triton: an option of these is taken from `parameters` alone."""
     default, number, name = values
     assert cuda_options(settings("GPU"))[option] == default
-    accelerator = {"name": "cuda", "parameters": {option: name}}
-    both = {"execution_accelerators": {"gpu_execution_accelerator": [accelerator]}}
-    found = settings("GPU", optimization=both)
+    found = accelerated("gpu", "cuda", "GPU", **{option: name})
     assert cuda_options(found)[option] == default
-    assert found.notes == (
-        f"{option} of the cuda accelerator: the model's parameters win, set it there",
-    )
-    found = settings("GPU", parameters=stored(**{option: number}), optimization=both)
+    told = f"{option} of the cuda accelerator: the model's parameters win, set it there"
+    assert found.notes == (told,)
+    found = settings("GPU", parameters=stored(**{option: number}))
     assert cuda_options(found)[option] == name
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        (
-            "use_ep_level_unified_stream",
-            "yes",
-            "failed to convert 'yes' to boolean (cuda's use_ep_",
-        ),
-        ("enable_cuda_graph", "on", "failed to convert 'on' to boolean (cuda's enable_cuda_graph;"),
-        (
-            "cuda_graph",
-            "1",
-            'Unknown provider option: "cuda_graph". (parameters of cuda; allowed: ',
-        ),
-        ("fuse_conv_bias", "1", 'Unknown provider option: "fuse_conv_bias". ('),
-    ],
-)
-def test_options_of_the_cuda_accelerator_are_checked(name: str, value: str, said: str) -> None:
-    with pytest.raises(EngineError, match="^" + re.escape(said)):
-        accelerated("gpu", "cuda", "GPU", **{name: value})
-
-
-def test_what_triton_sets_itself_and_empty_values_do_not_arrive() -> None:
+def test_what_triton_sets_itself_and_empty_values_do_not_arrive_and_others_do() -> None:
     given = {"device_id": "7", "has_user_compute_stream": "0", "enable_cuda_graph": "1"}
-    found = accelerated("gpu", "cuda", "GPU", **given)
-    assert cuda_options(found)["device_id"] == "1"
-    assert "has_user_compute_stream" not in cuda_options(found)
-    assert cuda_options(found)["enable_cuda_graph"] == "1"
+    found = accelerated("gpu", "cuda", "GPU", **given, use_ep_level_unified_stream="1")
+    arrived = cuda_options(found)
+    assert "has_user_compute_stream" not in arrived
+    assert (arrived["device_id"], arrived["enable_cuda_graph"]) == ("1", "1")
+    assert arrived["use_ep_level_unified_stream"] == "1"
     assert [note.split(" ")[0] for note in found.notes] == ["device_id", "has_user_compute_stream"]
     empty = accelerated("gpu", "tensorrt", "GPU", trt_engine_cache_path="")
     assert providers(empty)[0][1] == {"device_id": "1"}
 
 
-def test_other_options_of_the_cuda_accelerator_arrive() -> None:
-    found = cuda_options(accelerated("gpu", "cuda", "GPU", use_ep_level_unified_stream="1"))
-    assert (found["use_ep_level_unified_stream"], found["device_id"]) == ("1", "1")
-
-
-def test_openvino_on_the_cpu() -> None:
-    assert providers(accelerated("cpu", "openvino")) == [
-        ("OpenVINOExecutionProvider", {"device_type": "CPU"}),
-        ("CPUExecutionProvider", {}),
-    ]
-
-
-def test_openvino_parameters_are_named_as_without_effect() -> None:
+def test_openvino_on_the_cpu_takes_no_parameters() -> None:
+    accelerator = ("OpenVINOExecutionProvider", {"device_type": "CPU"})
+    assert providers(accelerated("cpu", "openvino")) == [accelerator, *CPU_ALONE]
     assert "openvino" in accelerated("cpu", "openvino", precision="BF16").notes[0]
+
+
+UNKNOWN = "unknown parameter '{}' is provided for TensorRT Execution Accelerator "
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "name", "value", "said"),
+    [
+        (
+            "cuda",
+            "use_ep_level_unified_stream",
+            "yes",
+            "failed to convert 'yes' to boolean (cuda's",
+        ),
+        ("cuda", "enable_cuda_graph", "on", "failed to convert 'on' to boolean (cuda's enable_cud"),
+        ("cuda", "cuda_graph", "1", 'Unknown provider option: "cuda_graph". (parameters of cuda; '),
+        ("cuda", "fuse_conv_bias", "1", 'Unknown provider option: "fuse_conv_bias". ('),
+        *(
+            ("tensorrt", name, "1", UNKNOWN.format(name))
+            for name in ("workspace", "trt_engine_hw_compatible", "trt_no_such_option")
+        ),
+        ("tensorrt", "precision_mode", "BF16", "unsupported precision mode 'BF16' is requested"),
+        ("tensorrt", "precision_mode", "fp16", "unsupported precision mode 'fp16' is requested"),
+        ("tensorrt", "trt_engine_cache_enable", "perhaps", "failed to convert 'perhaps' to bool"),
+        (
+            "tensorrt",
+            "trt_min_subgraph_size",
+            "five",
+            "failed to convert 'five' to integral number",
+        ),
+        ("tensorrt", "max_workspace_size_bytes", "-1", "failed to convert '-1' to unsigned long l"),
+    ],
+)
+def test_options_of_an_accelerator_are_checked(
+    accelerator: str, name: str, value: str, said: str
+) -> None:
+    with pytest.raises(EngineError, match="^" + re.escape(said)) as refused:
+        accelerated("gpu", accelerator, "GPU", **{name: value})
+    named = f"({accelerator}'s {name}; allowed: " in str(refused.value)
+    assert named == (not said.lower().startswith("unknown"))
 
 
 @pytest.mark.parametrize(
@@ -271,25 +226,3 @@ def test_an_unknown_accelerator_is_refused(kind: str, name: str, on: str) -> Non
     said = rf"^unknown Execution Accelerator '{name}' is requested \({kind}_execution_accelerator;"
     with pytest.raises(EngineError, match=said):
         accelerated(kind, name, on)
-
-
-@pytest.mark.parametrize("name", ["workspace", "trt_engine_hw_compatible", "trt_no_such_option"])
-def test_an_unknown_tensorrt_parameter_is_refused(name: str) -> None:
-    said = f"^unknown parameter '{name}' is provided for TensorRT Execution Accelerator "
-    with pytest.raises(EngineError, match=said):
-        accelerated("gpu", "tensorrt", "GPU", **{name: "1"})
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("precision_mode", "BF16", "unsupported precision mode 'BF16' is requested"),
-        ("precision_mode", "fp16", "unsupported precision mode 'fp16' is requested"),
-        ("trt_engine_cache_enable", "perhaps", "failed to convert 'perhaps' to boolean"),
-        ("trt_min_subgraph_size", "five", "failed to convert 'five' to integral number"),
-        ("max_workspace_size_bytes", "-1", "failed to convert '-1' to unsigned long long"),
-    ],
-)
-def test_a_bad_tensorrt_value_is_named(name: str, value: str, said: str) -> None:
-    with pytest.raises(EngineError, match=rf"^{said}.* \(tensorrt's {name}; allowed: "):
-        accelerated("gpu", "tensorrt", "GPU", **{name: value})

@@ -118,19 +118,6 @@ async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
 
 
 @in_a_loop
-async def test_the_services_name() -> None:
-    reader = Reader()
-    service = PipelineService(EndpointSettings(name="ocr"), reader)
-    for _ in range(2):
-        reader.go.release()
-    assert (await service.answer(call(1, name="ocr", method="any"))).err_no == 0
-    assert (await service.answer(call(1, name=""))).err_no == 0  # as stock RPC clients send it
-    answer = await service.answer(call(1, name="OCR"))
-    assert answer.err_no == 3002
-    assert answer.err_msg == "Failed to inference: Service name error."
-
-
-@in_a_loop
 async def test_nothing_in_a_request_breaks_a_line_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

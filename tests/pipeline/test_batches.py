@@ -74,11 +74,6 @@ def test_paddle_serving_pads_to_the_widest_of_the_picture(sizes, batch_size):
     assert all(len(batch.indices) <= batch_size for batch in plan)
 
 
-def test_no_crops_make_no_batches():
-    assert batches.plan_by_bucket([], 48, BUCKETS, 4) == []
-    assert batches.plan_like_paddle([], 48) == []
-
-
 def test_a_crop_wider_than_its_batch_is_squeezed():
     _, widths = batches.fill_batch(
         [np.zeros((10, 5000, 3), np.uint8)], batches.Batch((0,), 640), 48

@@ -30,13 +30,6 @@ def test_only_blanks_are_no_text_of_score_zero():
     assert decode([0, 0, 0]) == ("", 0.0)
 
 
-def test_an_empty_batch_and_an_empty_row():
-    assert ctc.ctc_decode(np.zeros((0, 5), np.int32), np.zeros((0, 5), np.float32), ["a"])[0] == []
-    assert ctc.ctc_decode(np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32), ["a"])[0] == [
-        ""
-    ]
-
-
 @given(st.lists(st.lists(st.integers(0, 3), min_size=7, max_size=7), min_size=1, max_size=9))
 def test_a_row_decodes_the_same_alone_and_in_any_batch(rows):
     indices = np.array(rows, np.int32)

@@ -1,8 +1,5 @@
 """The served pipeline, asked over gRPC and HTTP as any Triton client asks."""
 
-import json
-import struct
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,35 +50,6 @@ def test_every_sample_reads_as_it_was_written(server, samples, protocol):
             assert read == [text.replace(" ", "") for text in texts], name
 
 
-def test_curl_sends_the_file_as_it_is(server, samples):
-    name = "poster_zh.jpg"
-    answer = subprocess.run(
-        [
-            *("curl", "--silent", "--show-error", "--fail-with-body", "--dump-header", "-"),
-            *("--data-binary", f"@{SAMPLES / name}"),
-            *("--header", "Content-Type: application/octet-stream"),
-            *("--header", "Inference-Header-Content-Length: 0"),
-            f"http://{server.http_url}/v2/models/ocr/infer",
-        ],
-        capture_output=True,
-        check=True,
-    ).stdout
-    head, body = answer.split(b"\r\n\r\n", 1)
-    headers = dict(line.split(": ", 1) for line in head.decode().lower().splitlines()[1:])
-    split = int(headers["inference-header-content-length"])
-    described, rest = json.loads(body[:split]), body[split:]
-    arrays = {}
-    for output in described["outputs"]:
-        size = output["parameters"]["binary_data_size"]
-        arrays[output["name"]], rest = rest[:size], rest[size:]
-    texts, data = [], arrays["TEXTS"]
-    while data:
-        (length,) = struct.unpack("<I", data[:4])
-        texts.append(data[4 : 4 + length].decode())
-        data = data[4 + length :]
-    assert texts == samples[name]
-
-
 def test_no_text_is_an_ordinary_answer(grpc, http):
     data = (SAMPLES / NO_TEXT).read_bytes()
     for client in (grpc, http):
@@ -110,13 +78,6 @@ def test_the_interface_is_the_documented_one(grpc):
         "WORD_SCORES": ("FP32", [-1]),
         "WORD_LINES": ("INT32", [-1]),
     }
-
-
-def test_detect_gives_the_boxes_alone(grpc):
-    data = (SAMPLES / "poster_zh.jpg").read_bytes()
-    found, whole = ask(grpc, data, "detect"), ask(grpc, data, "ocr", drop_score=0)
-    assert np.array_equal(found["BOXES"], whole["BOXES"])
-    assert np.array_equal(found["BOX_SCORES"], whole["BOX_SCORES"])
 
 
 @pytest.mark.parametrize("count", [0, 1, 70, pytest.param(500, marks=pytest.mark.nightly)])
@@ -190,32 +151,6 @@ def test_tritons_timeout_is_heeded_in_the_queue(grpc, http):
         with pytest.raises(InferenceServerException, match="Request timeout expired"):
             client.infer("ocr", [image_input(module, data)], timeout=1)
         client.infer("ocr", [image_input(module, data)], timeout=60_000_000)
-
-
-def test_options_change_the_answer_of_their_request_alone(grpc):
-    data = (SAMPLES / "poster_zh.jpg").read_bytes()
-    before = ask(grpc, data)
-    nothing = ask(grpc, data, det_db_box_thresh="1", det_db_thresh="0.99")
-    strict = ask(grpc, data, drop_score="0.999")
-    assert len(nothing["TEXTS"]) == 0
-    assert len(strict["TEXTS"]) < len(before["TEXTS"])
-    assert len(ask(grpc, data)["TEXTS"]) == len(before["TEXTS"])
-
-
-def test_paddle_servings_reading_is_another_one(grpc):
-    data = (SAMPLES / "photo_exif.jpg").read_bytes()
-    theirs = ask(
-        grpc,
-        data,
-        reference="paddle_serving",
-        rec_padding="paddle",
-        drop_score="0",
-        reading_order="rows",
-        orientation="off",
-    )
-    ours = ask(grpc, data)
-    assert len(theirs["TEXTS"]) == len(ours["TEXTS"])
-    assert not np.array_equal(theirs["BOXES"], ours["BOXES"])
 
 
 def test_pixels_and_image_together_are_refused(grpc):
