@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-import cv2  # noqa: F401 - it cannot be imported a second time, by a step
+import cv2
 import numpy as np
 from steps.python_backend import (
     Call,
@@ -35,6 +35,8 @@ from ppocr_engine.config_pbtxt import read_config
 MODULE = "triton_python_backend_utils"
 FORCE_CPU = "FORCE_CPU_ONLY_INPUT_TENSORS"
 CLASSES = 6624
+# An empty map of the detector, and the size of its picture.
+MAP, SIZE = np.zeros((1, 64, 64), np.float32), np.array([64, 64], np.int32)
 INTERFACE = {
     **{"Tensor": Tensor, "TritonError": TritonError, "Logger": Logger},
     **{"InferenceResponse": InferenceResponse, "MetricFamily": MetricFamily},
@@ -151,6 +153,11 @@ def load(step: str) -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def png(pixels: np.ndarray) -> np.ndarray:
+    """A picture as IMAGE takes it."""
+    return np.array([cv2.imencode(".png", pixels)[1].tobytes()], np.object_)
 
 
 def ask(model: Any, *requests: Request) -> list[InferenceResponse]:

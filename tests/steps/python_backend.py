@@ -1,9 +1,8 @@
 """As much of Triton's Python backend as the steps use, as strict as the real one.
 
 `test_interface.py` compares it with the real one, which runs here without a GPU. What only a GPU
-shows follows triton-inference-server/python_backend, r24.10 to main: `PbTensor::AsNumpy` and
-`ToDLPack` (src/pb_tensor.cc), `ResponseAlloc` (src/request_executor.cc), `GetInputTensor`
-(src/python_be.cc).
+shows follows triton-inference-server/python_backend, r24.10 to main: `PbTensor::AsNumpy`
+(src/pb_tensor.cc), `ResponseAlloc` (src/request_executor.cc), `GetInputTensor` (src/python_be.cc).
 """
 
 import json
@@ -67,29 +66,15 @@ class Tensor:
     def name(self) -> str:
         return self._name
 
-    def is_cpu(self) -> bool:
-        return self.device is None
-
     def as_numpy(self) -> np.ndarray:
-        if not self.is_cpu():
+        if self.device is not None:
             raise TritonModelException("Tensor is stored in GPU and cannot be converted to NumPy.")
         return self._array
 
-    def to_dlpack(self) -> Any:
-        if self._is_text():
-            raise TritonModelException("DLPack does not have support for string tensors.")
-        return np.array(self.as_numpy()).__dlpack__()  # of a GPU there is no memory to hand out
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0) if self.device is None else (2, self.device)
-
     def put_on(self, device: int | None) -> "Tensor":
         """Move it into a GPU's memory; texts, which are BYTES, always stay in the CPU's."""
-        self.device = None if self._is_text() else device
+        self.device = None if self._array.dtype.kind in "SO" else device
         return self
-
-    def _is_text(self) -> bool:
-        return self._array.dtype.kind in "SO"
 
 
 class TritonError:

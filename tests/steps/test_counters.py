@@ -2,18 +2,16 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from steps.alone import ask, steps_alone
+from steps.alone import MAP, SIZE, ask, png
 from steps.python_backend import Logger, MetricFamily, Request
 
 PIXELS = np.zeros((40, 60, 3), np.uint8)
-FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)
-MAP, SIZE = np.zeros((1, 64, 64), np.float32), np.array([64, 64], np.int32)
+FILE = png(PIXELS)
 # A request of each step that is refused, and the reason that it is counted under.
 REFUSED = [
     ("det_preprocess", "format", Request(["PIXELS"], IMAGE=np.array([b"no picture"], np.object_))),
@@ -21,12 +19,6 @@ REFUSED = [
     ("det_postprocess", "option", Request(["BOXES"], PROBABILITY=MAP, IMAGE_SIZE=SIZE * 0)),
     ("recognize", "option", Request(["TEXTS"])),
 ]
-
-
-@pytest.fixture
-def alone() -> Iterator[Any]:
-    with steps_alone() as load:
-        yield load
 
 
 def counted(name: str, **labels: str) -> float:

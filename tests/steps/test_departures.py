@@ -1,19 +1,17 @@
 """Whoever is admitted leaves once, by whichever step it leaves, and no departure is undone."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from steps.alone import ask, steps_alone
+from steps.alone import MAP, SIZE, ask, png
 from steps.python_backend import CANCELLED, INTERNAL, INVALID_ARG, Metric, MetricFamily, Request
 
 from ppocr_steps.slots import SLOTS, admission_id_at
 
-FILE = np.array([cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes()], np.object_)
-MAP, SIZE = np.zeros((1, 64, 64), np.float32), np.array([64, 64], np.int32)
+FILE = png(np.zeros((40, 60, 3), np.uint8))
 IDS = ["ADMISSION_ID"]
 # A model, whether its picture stays in the pipeline, what is asked for and what is sent.
 PASSAGES = [
@@ -27,11 +25,9 @@ PASSAGES = [
 ]
 
 
-@pytest.fixture
-def alone() -> Iterator[Any]:
-    with steps_alone() as load:
-        load("det_preprocess")
-        yield load
+@pytest.fixture(autouse=True)
+def _pictures_are_decoded(alone: Any) -> None:
+    alone("det_preprocess")
 
 
 def now(slot: int = 1) -> int:

@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from steps.alone import FORCE_CPU, ask, steps_alone
+from steps.alone import FORCE_CPU, ask, png, steps_alone
 from steps.python_backend import INTERNAL, Request, TritonModelException
 
 from ppocr_converters.repository.source import STEP_PACKAGES, package_folder, source_repository
 
 PIXELS = np.zeros((64, 200, 3), np.uint8)
-FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)
+FILE = png(PIXELS)
 BOXES = np.array([[[5, 5], [150, 5], [150, 40], [5, 40]]], np.float32)
 MAP, SIZE = np.zeros((1, 64, 224), np.float32), np.array([64, 200], np.int32)
 CLASSIFIER = {"cls_height": "48", "cls_width": "192", "cls_resize": "pad", "cls_batch_size": "1"}

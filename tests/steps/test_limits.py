@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from steps.alone import ask, steps_alone
+from steps.alone import ask, png
 from steps.python_backend import INVALID_ARG, Request
 
 from ppocr_converters.repository.serving_config.keys import all_keys
@@ -21,10 +21,6 @@ ROOT = Path(__file__).parents[2]
 STEPS = ("det_preprocess", "det_postprocess", "recognize")
 DEFAULTS = dataclasses.asdict(limits.Limits())
 SHORT, LONG = np.zeros((40, 60, 3), np.uint8), np.zeros((32, 3200, 3), np.uint8)
-
-
-def png(pixels):
-    return np.array([cv2.imencode(".png", pixels)[1].tobytes()], np.object_)
 
 
 def progressive():
@@ -84,12 +80,6 @@ BEYOND = [
         for model in STEPS
     ),
 ]
-
-
-@pytest.fixture
-def alone():
-    with steps_alone() as model:
-        yield model
 
 
 def forbid_work(monkeypatch):

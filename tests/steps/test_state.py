@@ -3,14 +3,13 @@
 import copy
 import pickle
 
-import cv2
 import numpy as np
 import pytest
-from steps.alone import ask, steps_alone
+from steps.alone import ask, png, steps_alone
 from steps.python_backend import INVALID_ARG, Request
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (64, 200, 3), np.uint8)
-FILE = np.array([cv2.imencode(".png", PIXELS)[1].tobytes()], np.object_)
+FILE = png(PIXELS)
 BOXES = np.array([[[5, 5], [150, 5], [150, 40], [5, 40]]] * 2, np.float32)
 MAP = np.zeros((1, 64, 224), np.float32)
 MAP[0, 20:40, 20:160] = 0.9
