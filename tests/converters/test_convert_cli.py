@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+from cases import cases
 from work_folders import DET, REC
 
 from ppocr_converters.cli import main
@@ -59,25 +60,7 @@ def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
-    [
-        (["fetch", "PP-OCRv9"], "no model is called 'PP-OCRv9'"),
-        (["convert", "nowhere", "--out", "x.onnx"], "nowhere is not a folder"),
-        (["check", "nowhere.onnx"], "there is no file or folder 'nowhere.onnx', and no model is"),
-        (["prove"], "nothing to prove"),
-        (["build", "--profile", "tpu"], "no profile is called 'tpu'"),
-        (["build", "--fast", "--profile", "gpu"], "--fast is --profile cpu-openvino-bf16"),
-        (["build", "--fast", "--config", "c.yml"], "--fast cannot go with --config"),
-        (["build", "--det", DET, "--rec", DET], f"{DET} is a det model, but was given as rec"),
-        (["build", "--rec-precision", "int8", "--profile", "cpu-openvino"], "made for onnxruntime"),
-        (["build", "--tolerance", "speed=1"], "the bounds are max_difference"),
-        (["build", "--source", "nowhere"], "nowhere holds no models"),
-        (["steps", "--out", "/"], "/ is not empty; name a new folder with --out"),
-        (["build", "--images", "nowhere"], "there is no picture in nowhere"),
-        (["build", "--dict", "nowhere.txt"], "cannot read the dictionary nowhere.txt"),
-        (["build", "--rec", __file__], "is not an ONNX file"),
-        (["list", "--family", "ppocrv5"], "did you mean 'PP-OCRv5'?"),
-        (["check", "PP-OCRV5_MOBILE_DETT"], "did you mean 'PP-OCRv5_mobile_det'?"),
-    ],
+    [*cases(__file__)["one_line"], (["build", "--rec", __file__], "is not an ONNX file")],
 )
 def test_a_failure_is_one_line_and_exit_code_1(
     arguments: list[str],

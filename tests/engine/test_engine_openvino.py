@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from cases import cases
 
 from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import available_cores
 from ppocr_engine.openvino_session import properties
 from ppocr_engine.reader import declared_shapes
 from ppocr_engine.spec import EngineSpec
+
+CASES = cases(__file__)
 
 
 def settings(
@@ -32,18 +35,7 @@ def test_an_empty_configuration_is_float32_and_leaves_threads_to_openvino() -> N
     assert properties(settings())["CPU_RUNTIME_CACHE_CAPACITY"] < 5000  # OpenVINO's own
 
 
-@pytest.mark.parametrize(
-    ("threads", "streams", "instances", "own"),
-    [
-        ("2", "2", 2, 1),
-        ("8", "4", 4, 2),
-        ("1", "4", 4, 1),
-        ("8", "AUTO", 4, 2),
-        ("8", "numa", 2, 4),
-        ("6", "", 3, 2),
-        ("6", "1", 3, 6),
-    ],
-)
+@pytest.mark.parametrize(("threads", "streams", "instances", "own"), CASES["threads"])
 def test_an_instance_gets_its_part_of_the_threads(
     threads: str, streams: str, instances: int, own: int
 ) -> None:
@@ -88,17 +80,7 @@ def test_batches_need_neither_padding_nor_reshaping() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "said"),
-    [
-        ("HINT_BF16", "NO", "YES, got no"),
-        ("NUM_STREAMS", "many", "either AUTO/NUMA/<int_value>, got many"),
-        ("NUM_STREAMS", "0", "either AUTO/NUMA/<int_value>, got 0"),
-        ("INFERENCE_NUM_THREADS", "two", "a non-negative number, got two"),
-        ("COMPILATION_NUM_THREADS", "-1", "a non-negative number, got -1"),
-        ("PERFORMANCE_HINT", "FAST", "LATENCY/THROUGHPUT/CUMULATIVE_THROUGHPUT, got fast"),
-    ],
-)
+@pytest.mark.parametrize(("key", "value", "said"), CASES["refused"])
 def test_a_bad_value_is_refused_in_the_words_of_the_cpp_backend(
     key: str, value: str, said: str
 ) -> None:

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from cases import cases
 
 from ppocr_server.gateway.contracts.files import file_of_base64, is_allowed
 from ppocr_server.gateway.failures import Failure
@@ -10,27 +11,7 @@ from ppocr_server.gateway.failures import Failure
 PREFIXES = ("https://example.org/scans/", "http://10.0.0.1:8080")
 
 
-@pytest.mark.parametrize(
-    ("url", "allowed"),
-    [
-        ("https://example.org/scans/a.png", True),
-        ("https://EXAMPLE.org:443/scans/a.png?x=1", True),
-        ("http://10.0.0.1:8080/any.pdf", True),
-        ("https://example.org/scansx/a.png", False),
-        ("https://example.org/scans/../a.png", False),
-        ("https://example.org/scans/%2e%2e/a.png", False),
-        ("https://example.org/scans/%252e%252e/a.png", False),
-        ("https://example.org/scans/..\\a.png", False),
-        ("http://example.org/scans/a.png", False),
-        ("https://example.org:8443/scans/a.png", False),
-        ("https://example.org@10.0.0.2/scans/a.png", False),
-        ("https://example.org.evil.net/scans/a.png", False),
-        ("http://10.0.0.1/any.pdf", False),
-        ("file:///etc/passwd", False),
-        ("https://example.org:port/scans/a.png", False),
-        ("http://[::1/scans/", False),
-    ],
-)
+@pytest.mark.parametrize(("url", "allowed"), cases(__file__)["addresses"])
 def test_only_addresses_below_a_prefix_are_allowed(url: str, allowed: bool) -> None:
     assert is_allowed(url, PREFIXES) is allowed
     assert not is_allowed(url, ())

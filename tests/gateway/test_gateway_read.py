@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 from PIL import Image
 from serving import ask
 
@@ -128,45 +129,10 @@ def test_several_files_are_answered_in_order_each_with_its_own_failure(
 
 
 @pytest.mark.parametrize(
-    ("query", "body", "headers", "status", "code", "words"),
-    [
-        ("?det_db_tresh=1", b"x", {}, 400, "invalid_option", "did you mean 'det_db_thresh'"),
-        ("?formt=pdf", b"x", {}, 400, "invalid_option", "did you mean 'format'"),
-        ("?drop_score=2", b"x", {}, 400, "invalid_option", "a number from 0 to 1"),
-        ("?pages=7", b"x", {}, 400, "invalid_file", "has 1 page, none of those asked for; choose"),
-        ("/ocr", b"x", {}, 404, "not_found", "there is no /read/ocr; files are read by POST /read"),
-        ("?dpi=5", b"x", {}, 400, "invalid_option", "a number from 20 to 1200"),
-        ("?pages=x", b"x", {}, 400, "invalid_option", "1-3,7,9-"),
-        ("?timeout=0", b"x", {}, 400, "invalid_option", "seconds above 0"),
-        ("?format=docx", b"x", {}, 400, "invalid_option", "json, ndjson, text"),
-        ("", b"x", {"Accept": "image/png"}, 406, "not_acceptable", "application/json"),
-        ("", b"", {}, 400, "empty_file", "send the file itself as the body"),
-        ("", b"GIF89a", {}, 400, "invalid_file", "WEBP, TIFF; convert it to PNG or JPEG"),
-        ("", b"%PDF-1.7 garbage", {}, 400, "invalid_file", "; send the whole file"),
-        ("?format=ndjson", b"garbage", {}, 400, "invalid_file", "JPEG, PNG"),
-        ("", b"{", {}, 400, "invalid_request", "not JSON"),
-        ("", b'{"file": "a.png"}', JSON, 400, "invalid_file", "begins with 'a.png'"),
-        ("", b'{"file": 7}', JSON, 400, "invalid_request", "a JSON int"),
-        ("", b"[]", JSON, 400, "invalid_request", "holds list; allowed: 'file' or 'files'"),
-        ("", b'{"image": 1}', JSON, 400, "invalid_request", "holds 'image'; allowed"),
-        (
-            "",
-            b"--x",
-            {"Content-Type": "multipart/form-data"},
-            400,
-            "invalid_request",
-            "; send the file",
-        ),
-    ],
+    ("query", "body", "headers", "status", "code", "words"), cases(__file__)["wrong"]
 )
 def test_what_is_wrong_is_said(
-    gateway: str,
-    query: str,
-    body: bytes,
-    headers: dict[str, str],
-    status: int,
-    code: str,
-    words: str,
+    gateway: str, query: str, body: str, headers: dict[str, str], status: int, code: str, words: str
 ) -> None:
     got, answer = ask(gateway, "POST", f"/read{query}", body, headers)
     error = json.loads(answer)["error"]

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from cases import cases
 from gateway.conftest import gateway_process
 from PIL import Image
 from serving import ask
@@ -19,6 +20,8 @@ from ppocr_client.options import ReadOptions
 from ppocr_server.gateway.contracts.paddlex import PaddleXRequest, options_of
 from ppocr_server.gateway.failures import Failure
 from ppocr_server.tritonserver.server import TritonServer
+
+CASES = cases(__file__)
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 POSTER = (SAMPLES / "poster_zh.jpg").read_bytes()
@@ -31,30 +34,11 @@ pytestmark = pytest.mark.server
 # What callers in the wild send beside the file, and their headers.
 PADDLEX_SAMPLE: dict[str, Any] = {"fileType": 1}
 # maxinger15/paperless-paddleocr, src/paperless_paddleocr/client.py, `ocr_image`: a page as PNG.
-PAPERLESS = {
-    "fileType": 1,
-    "visualize": False,
-    "useDocOrientationClassify": False,
-    "useDocUnwarping": False,
-    "useTextlineOrientation": False,
-}
+PAPERLESS = CASES["paperless"]
 PAPERLESS_HEADERS = {"Accept": "application/json", "Authorization": "Bearer key"}
 # langgenius/dify-official-plugins, tools/paddleocr: what tools/text_recognition.py sends with the
 # defaults of its .yaml, `fileType` "auto"; headers of tools/utils.py, `make_paddleocr_api_request`.
-DIFY = {
-    "fileType": None,
-    "useDocOrientationClassify": False,
-    "useDocUnwarping": False,
-    "useTextlineOrientation": True,
-    "textDetLimitSideLen": 64,
-    "textDetLimitType": "min",
-    "textDetThresh": 0.3,
-    "textDetBoxThresh": 0.6,
-    "textDetUnclipRatio": 1.5,
-    "textRecScoreThresh": 0.0,
-    "returnWordBox": False,
-    "visualize": False,
-}
+DIFY = CASES["dify"]
 DIFY_HEADERS = {"Client-Platform": "dify", "Authorization": "token secret"}
 DIFY_OPTIONS: ReadOptions = {
     "use_angle_cls": True,

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import pypdfium2 as pdfium
 import pytest
+from cases import cases
 from client.samples import SIGN, SQUEEZED, STRIP, TEXTS
 from gateway.conftest import gateway_process
 from PIL import Image
@@ -145,27 +146,7 @@ def test_there_is_no_page_where_a_token_is_wanted(server, tmp_path):
         assert ask(f"http://{address}/", "GET", "/")[0] == 401
 
 
-@pytest.mark.parametrize(
-    ("headers", "refused"),
-    [
-        ({"host": "127.0.0.1:8080"}, False),
-        ({"host": "[::1]:8080"}, False),
-        ({"host": "192.168.1.4"}, False),
-        ({"host": "ocr.local:1"}, False),
-        ({"host": "localhost.evil.example"}, True),
-        ({"host": "127.0.0.1.evil.example:8080"}, True),
-        ({"host": "[broken"}, True),
-        ({}, True),
-        ({"host": "127.0.0.1:8080", "origin": "null"}, True),
-        ({"host": "127.0.0.1:8080", "origin": "http://127.0.0.1:9"}, True),
-        ({"host": "127.0.0.1:8080", "sec-fetch-site": "same-site"}, True),
-        ({"host": "127.0.0.1", "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}, True),
-        (
-            {"host": "127.0.0.1", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
-            False,
-        ),
-    ],
-)
+@pytest.mark.parametrize(("headers", "refused"), cases(__file__)["headers"])
 def test_who_is_refused(headers, refused):
     assert (refusal(Headers(headers), {"localhost", "ocr.local"}) is not None) is refused
 

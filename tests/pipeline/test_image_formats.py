@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from cases import cases
 from PIL import Image
 from pipeline.picture_files import png_file, saved
 
@@ -248,19 +249,7 @@ def lines_on_clear(*inks, under=0):
     return pixels
 
 
-@pytest.mark.parametrize(
-    ("inks", "ground"),
-    [
-        ((0, 255), 128),
-        ((0, 0, 0, 0, 0, 255), 128),
-        ((20, 240, 250), 128),
-        ((0, 128), 255),
-        ((128, 255), 0),
-        ((200,), 0),
-        ((100,), 255),
-        ((0, 40, 90, 128, 170, 220), 255),
-    ],
-)
+@pytest.mark.parametrize(("inks", "ground"), cases(__file__)["grounds"])
 @pytest.mark.parametrize("under", [0, 255])
 def test_the_ground_is_one_on_which_the_visible_is_seen(inks, ground, under):
     flat = image.decode_image(saved(Image.fromarray(lines_on_clear(*inks, under=under)), "PNG"))

@@ -4,51 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
+from cases import cases
 from serving import ask
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_server.access.security import GRPC_PREFIX
 
-REGION = '{"key": "/x", "offset": 0, "byte_size": 8}'
 # By group: method, path and body, as of version 2.51.
-HTTP: Mapping[str, list[tuple[str, str, str]]] = {
-    "model-repository": [
-        ("POST", "/v2/repository/index", ""),
-        ("POST", "/v2/repository/models/small/load", ""),
-        ("POST", "/v2/repository/models/small/unload", ""),
-    ],
-    "trace": [
-        ("GET", "/v2/trace/setting", ""),
-        ("POST", "/v2/trace/setting", '{"trace_level": ["TIMESTAMPS"]}'),
-        ("GET", "/v2/models/small/trace/setting", ""),
-        ("POST", "/v2/models/small/trace/setting", '{"trace_rate": "1"}'),
-    ],
-    "logging": [("GET", "/v2/logging", ""), ("POST", "/v2/logging", '{"log_verbose_level": 1}')],
-    "shared-memory": [
-        ("GET", "/v2/systemsharedmemory/status", ""),
-        ("GET", "/v2/systemsharedmemory/region/x/status", ""),
-        ("POST", "/v2/systemsharedmemory/region/x/register", REGION),
-        ("POST", "/v2/systemsharedmemory/region/x/unregister", ""),
-        ("POST", "/v2/systemsharedmemory/unregister", ""),
-        ("GET", "/v2/cudasharedmemory/status", ""),
-        ("POST", "/v2/cudasharedmemory/region/x/register", "{}"),
-        ("POST", "/v2/cudasharedmemory/unregister", ""),
-    ],
-    "model-config": [("GET", "/v2/models/small/config", "")],
-    "statistics": [("GET", "/v2/models/stats", ""), ("GET", "/v2/models/small/stats", "")],
-    "metadata": [("GET", "/v2", ""), ("GET", "/v2/models/small", "")],
-    "inference": [
-        ("POST", "/v2/models/small/infer", "{}"),
-        ("POST", "/v2/models/small/versions/1/infer", "{}"),
-        ("POST", "/v2/models/small/generate", "{}"),
-        ("POST", "/v2/models/small/generate_stream", "{}"),
-    ],
-    "health": [
-        ("GET", "/v2/health/live", ""),
-        ("GET", "/v2/health/ready", ""),
-        ("GET", "/v2/models/small/ready", ""),
-    ],
-}
+HTTP: Mapping[str, list[tuple[str, str, str]]] = cases(__file__)["http"]
 # By group: the methods of GRPCInferenceService.
 GRPC: Mapping[str, list[tuple[str, Any]]] = {
     "model-repository": [

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_layouts import render_layout
@@ -11,30 +12,7 @@ from ppocr_converters.pictures.render_layouts import render_layout
 # Not part of the project: a folder beside the checkout, where there is one.
 PICTURES = Path(__file__).parents[3] / "shared" / "data" / "images"
 # The texts, and the scores of the first ones.
-THEIRS = {
-    "campus_sign.jpg": (["土地整治与土壤修复研究中心", "华南农业大学—东园"], [0.982, 0.882]),
-    "ch_en_num.jpg": (
-        [
-            "正品促销",
-            "大桶装更划算",
-            "强力去污符合国标",
-            "-40°℃深度防冻不结冰",
-            "10.0起",
-            "直击",
-            "10.0起",
-            "底价",
-            "5.8",
-            "券后价￥",
-            "起",
-            "惊喜福利不容错过",
-            "极速发货",
-            "冰点标准",
-            "破损就赔",
-            "假一赔十",
-        ],
-        [],
-    ),
-}
+THEIRS = cases(__file__)["photographs"]
 
 
 @pytest.mark.server

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 from serving_config.configs import document, put, small
 
 from ppocr_converters.repository.serving_config.document import parse_document, read_document
@@ -23,50 +24,7 @@ WRONG: dict[str, list[Any]] = {
     "strs": ["x", [1], 5, [None]],
 }
 # Paddle Serving's defaults, as its documentation has them.
-PADDLE_SERVING = {
-    "rpc_port": None,
-    "http_port": None,
-    "worker_num": 1,
-    "build_dag_each_worker": False,
-    "grpc_gateway_port": None,
-    "dag.is_thread_op": True,
-    "dag.retry": 1,
-    "dag.client_type": "brpc",
-    "dag.use_profile": False,
-    "dag.tracer.interval_s": -1,
-    "dag.channel_size": 0,
-    "dag.enable_prometheus": False,
-    "dag.prometheus_port": None,
-    "dag.channel_recv_frist_arrive": False,
-    "op.NAME.concurrency": 1,
-    "op.NAME.timeout": -1,
-    "op.NAME.retry": 1,
-    "op.NAME.batch_size": 1,
-    "op.NAME.auto_batching_timeout": -1,
-    "op.NAME.server_endpoints": None,
-    "op.NAME.client_config": None,
-    "op.NAME.client_type": None,
-    "op.NAME.use_encryption_model": False,
-    "op.NAME.encryption_key": None,
-    "op.NAME.fetch_list": None,
-    "op.NAME.local_service_conf.client_type": "local_predictor",
-    "op.NAME.local_service_conf.model_config": None,
-    "op.NAME.local_service_conf.workdir": "",
-    "op.NAME.local_service_conf.thread_num": 2,
-    "op.NAME.local_service_conf.device_type": -1,
-    "op.NAME.local_service_conf.devices": "",
-    "op.NAME.local_service_conf.fetch_list": None,
-    "op.NAME.local_service_conf.precision": "fp32",
-    "op.NAME.local_service_conf.use_calib": False,
-    "op.NAME.local_service_conf.mem_optim": True,
-    "op.NAME.local_service_conf.ir_optim": False,
-    "op.NAME.local_service_conf.use_mkldnn": False,
-    "op.NAME.local_service_conf.mkldnn_cache_capacity": 0,
-    "op.NAME.local_service_conf.mkldnn_op_list": None,
-    "op.NAME.local_service_conf.mkldnn_bf16_op_list": None,
-    "op.NAME.local_service_conf.use_trt": False,
-    "op.NAME.local_service_conf.min_subgraph_size": 3,
-}
+PADDLE_SERVING = cases(__file__)["paddle_serving"]
 
 
 def written(path: str) -> str:

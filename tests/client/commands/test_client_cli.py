@@ -4,6 +4,7 @@ import argparse
 import subprocess
 
 import pytest
+from cases import cases
 from client.samples import PROGRAM, SIGN
 
 from ppocr_client.cli import build_parser, main
@@ -34,46 +35,7 @@ def test_help_lists_the_options_and_each_default_once(monkeypatch):
         assert ") (default" not in said
 
 
-READ = [
-    ([], "INPUT"),
-    (["a.png", "--url", "ftp://host"], "scheme 'ftp'"),
-    (["a.png", "--drop-score", "2"], "drop_score is 2.0; allowed: a number from 0 to 1"),
-    (["a.png", "--formt", "text"], "'--formt', perhaps '--format'; see `ppocr-client read -"),
-    (["a.png", "--use-dilation", "yes"], "neither true nor false"),
-    (["a.png", "--timeout", "0"], "'0' is not a number above 0"),
-    (["a.png", "b.png", "--draw", "out.png"], "name a folder"),
-    (["a.png", "--timeout", "inf"], "not a number above 0"),
-    (["a.png", "--concurrency", "0"], "not a whole number from 1"),
-    (["x/a.png", "y/a.png", "--draw", "out"], "same name to one file: x/a.png and y/a.png"),
-    (["x/a.png", "y/a.png", "--out", "out"], "same name"),
-    (["a.png", "b.png", "--format", "pdf"], "--format pdf of 2 inputs needs --out FOLDER"),
-    (["a.png", "--resume"], "give --out FOLDER"),
-    (["a.png", "--pages", "3-1"], "allowed: numbers from 1 and ranges, as in 1-3,7,9-"),
-    (["nothing-*.png"], "no file matches 'nothing-*.png'"),
-    (["a.png", "--ca", "ca.pem"], "not encrypted"),
-    (["a.png", "--url", "https://h", "--key", "k.pem"], "go together"),
-    (["a.png", "--url", "grpcs://h", "--ca", "missing.pem"], "No such file"),
-]
-WATCH = [
-    (["missing", "--out", "out"], "missing is not a folder"),
-    (["in", "--out", "file"], "--out file is a file"),
-    (["in", "--out", "in", "--format", "pdf"], "where its .pdf files would be read as well"),
-    (["in", "--out", "out", "--draw", "in/deep", "--recursive"], "its .png files"),
-    (["in", "--out", "out", "--drop-score", "2"], "drop_score is 2.0; allowed"),
-    (["in", "--out", "out", "--settle", "0"], "not a number above 0"),
-    (["in"], "--out"),
-]
-BATCH = [
-    (["--out", "o"], "nothing to read; name an INPUT, or a --manifest"),
-    (["nothing-*.jpg", "--out", "o"], "no file matches 'nothing-*.jpg'"),
-    (["a.jpg", "--out", "sftp://h/o"], "seen before they are complete; allowed: a local folder"),
-    (["gs://bucket/x", "--out", "o"], "pip install gcsfs"),
-    (["what://bucket/x", "--out", "o"], "Protocol not known: what"),
-    (["--manifest", "missing.txt", "--out", "o"], "cannot read the list missing.txt"),
-    (["a.jpg", "--out", "o", "--storage", "anon"], "write KEY=VALUE"),
-    (["a.jpg", "--out", "o", "--url", "grpc://h", "--url", "ftp://h"], "scheme 'ftp'"),
-]
-REFUSED = {"read": READ, "watch": WATCH, "batch": BATCH}
+REFUSED = cases(__file__)
 
 
 @pytest.mark.parametrize(
