@@ -11,7 +11,7 @@ from ppocr_engine.onnxruntime_session import graph_level, providers
 from ppocr_engine.spec import EngineSpec
 
 ON_CPU, ON_GPU = [{"kind": "KIND_CPU"}], [{"kind": "KIND_GPU"}]
-CPU_ALONE = [("CPUExecutionProvider", {})]
+CPU_ALONE: list[tuple[str, dict[str, str]]] = [("CPUExecutionProvider", {})]
 SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 ALLOCATOR = "session.use_device_allocator_for_initializers"
 
