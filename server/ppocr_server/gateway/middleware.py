@@ -71,6 +71,7 @@ class Middleware:
             await self._answered(exchange)
         finally:
             self._metrics.in_progress.dec()
+            scope = exchange.scope
             route = getattr(scope.get("route"), "path", OLD if self._is_old(scope) else "other")
             self._metrics.count(route, exchange.status, time.monotonic() - began)
             if code := scope.get("failure"):
@@ -106,14 +107,17 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
-        self.scope, self.headers, self.status = scope, Headers(scope=scope), CLIENT_GONE
+        # What answers GET answers HEAD too; the server leaves the body out.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        self.scope = {**scope, "method": method}
+        self.headers, self.status = Headers(scope=scope), CLIENT_GONE
         self.receive_plain, self._send, self._max = receive, send, max_body_bytes
         self._size = 0
-        self._work: asyncio.Future[None] | None = None
+        self._work: asyncio.Task[None] | None = None
         self._gone: asyncio.Future[Message] | None = None
         given = self.headers.get("x-request-id", "")
         self.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        scope["request_id"] = self.request_id
+        self.scope["request_id"] = self.request_id
 
     async def check_size(self) -> None:
         """Refuse a body that announces to be too long, before it is read."""
@@ -126,17 +130,15 @@ class _Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application; cancel it when the client goes."""
-        self._work = asyncio.ensure_future(app(self.scope, self.receive, self.send))
+        self._work = asyncio.current_task()
         try:
-            await self._work
+            await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
             if self._gone is None or not self._gone.done():
-                self._work.cancel()  # the server stops
-                with contextlib.suppress(asyncio.CancelledError):
-                    await self._work
-                raise
+                raise  # the server stops
             self.scope["failure"] = "cancelled"
         finally:
+            self._work = None
             if self._gone is not None:
                 self._gone.cancel()
 

@@ -92,7 +92,6 @@ async def capabilities(request: Request) -> Capabilities:
     )
 
 
-@ROUTER.head("/healthz", include_in_schema=False)
 @ROUTER.get(
     "/healthz",
     tags=["operation"],
@@ -104,7 +103,6 @@ async def healthz() -> Response:
     return PlainTextResponse("ok\n")
 
 
-@ROUTER.head("/readyz", include_in_schema=False)
 @ROUTER.get(
     "/readyz",
     tags=["operation"],

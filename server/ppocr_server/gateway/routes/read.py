@@ -92,12 +92,13 @@ async def read(request: Request) -> Response:
     reader: Reader = request.app.state.reader
     query = request.query_params.multi_items()
     accept = request.headers.get("accept", "")
-    read_parameters(query, accept)  # what is wrong with them is said before the body is read
+    parameters = read_parameters(query, accept)  # before the body is read
     files, fields = await files_of(request)
     for name, value in fields:
         if name == "timeout":
             CALL.set(replace(CALL.get(), deadline=deadline_after(value)))
-    parameters = read_parameters([*query, *fields], accept)
+    if fields:
+        parameters = read_parameters([*query, *fields], accept)
     form = FORMATS[parameters.format]
     if len(files) > 1 and not form.several:
         raise Failure(
