@@ -96,7 +96,9 @@ async function read(page) {
 
 function fail(page, error) {
   if (!(error instanceof server.Failure)) throw error;
-  Object.assign(page, { state: "failed", error: error.message });
+  // What the server refuses (4xx) it refuses again, but a deleted document can be sent once more.
+  const passing = !(error.status < 500) || error.status === 410;
+  Object.assign(page, { state: "failed", error: error.message, passing });
   // The shown page has the reason on it.
   alarm(t("announce-failed", { name: page.owner.name, reason: error.message }), page !== current);
 }
@@ -150,7 +152,8 @@ function showState(page) {
   $("download").querySelector("summary").setAttribute("aria-disabled", String(!done));
   $("state").dataset.state = state;
   if (state === "failed") {
-    $("state").replaceChildren(h("p", { textContent: page.error }), h("button", { textContent: t("again"), onclick: () => readAgain([page]) }));
+    const again = h("button", { textContent: t("again"), onclick: () => readAgain([page]) });
+    $("state").replaceChildren(h("p", { textContent: page.error }), ...(page.passing ? [again] : []));
   } else if (done) {
     const said = [...(result.lines.length ? [] : [t("no-text")]), ...(result.warnings ?? []).map(errorText)];
     $("state").replaceChildren(...said.map((textContent) => h("p", { textContent })));

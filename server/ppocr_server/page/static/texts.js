@@ -94,7 +94,8 @@ export function t(key, values = {}) {
   return texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-export const errorText = (message) => (chinese ? inChinese(message) : message);
+// IMAGE is Triton's name of what was sent.
+export const errorText = (message) => (chinese ? inChinese(message) : message.replace(/^IMAGE\b/, "The picture"));
 
 export const optionTitle = ({ name }) => (chinese ? ZH_TITLES : EN_TITLES)[name] ?? name;
 
