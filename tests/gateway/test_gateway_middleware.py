@@ -187,3 +187,15 @@ def test_answers_are_counted_by_route_and_errors_by_code(gateway: str, picture: 
     ask(gateway, "POST", "/read", picture)
     ask(gateway, "POST", "/read", b"garbage")
     assert (metric(gateway, right), metric(gateway, wrong)) == (before[0] + 1, before[1] + 1)
+
+
+def test_the_first_page_comes_while_the_others_are_read(gateway: str, picture: bytes) -> None:
+    file = to_pdf([(picture, OcrResult(()))] * 40)
+    with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
+        connection.request("POST", "/read?dpi=72&format=ndjson", file)
+        with connection.getresponse() as answer:
+            pages = [json.loads(answer.readline())["page"]]
+            # This one, and that of the metrics.
+            assert metric(gateway, "ppocr_gateway_requests_in_progress") == 2
+            pages += [json.loads(line)["page"] for line in answer]
+    assert pages == [*range(1, 41)]

@@ -94,8 +94,9 @@ def test_what_callers_send_is_read_as_by_the_client(
 ) -> None:
     png = io.BytesIO()
     Image.open(io.BytesIO(POSTER)).save(png, "PNG")
-    body = json.dumps({"file": base64_of(png.getvalue()), **fields})
-    status, answer = ask(gateway, "POST", "/ocr", body, {**JSON, **headers})
+    request = {"file": base64_of(png.getvalue()), **fields}
+    jsonschema.validate(request, RECORDED["schemas"]["request"])
+    status, answer = ask(gateway, "POST", "/ocr", json.dumps(request), {**JSON, **headers})
     assert status == 200, answer
     (page,) = json.loads(answer)["result"]["ocrResults"]
     with OcrClient(f"grpc://{server.grpc_url}") as client:
@@ -111,6 +112,10 @@ def test_what_callers_send_is_read_as_by_the_client(
     assert [left, top] == lines[0].box.min(axis=0).round().tolist()
     assert [right, bottom] == lines[0].box.max(axis=0).round().tolist()
     assert {"ocrImage", "inputImage"} <= set(page) or fields.get("visualize") is False
+
+
+def test_a_request_has_the_fields_of_paddlex() -> None:
+    assert set(PaddleXRequest.model_fields) == set(RECORDED["schemas"]["request"]["properties"])
 
 
 def test_a_result_has_the_fields_of_paddlex(gateway: str, server: TritonServer) -> None:
