@@ -7,8 +7,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+from work_folders import V4, work_of
 
 from ppocr_converters.catalogue.entries import catalogue
+from ppocr_converters.cli import main
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph.check import check
 from ppocr_converters.graph.compile import compile_model
@@ -133,7 +135,9 @@ def test_what_check_passes_is_compiled_and_proven(
     assert metadata(model).get("ppocr_precision") == ("fp16" if half else None)
 
 
-def test_a_height_that_nothing_says_is_asked_for(tmp_path: Path) -> None:
+def test_a_height_that_nothing_says_is_asked_for(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = tmp_path / "rec.onnx"
     onnx.save(network("rec", shape=["n", 3, "h", "w"]), source)
     (tmp_path / "dictionary.txt").write_text("\n".join(CHARACTERS), "utf-8")
@@ -141,6 +145,13 @@ def test_a_height_that_nothing_says_is_asked_for(tmp_path: Path) -> None:
     assert check(source, height=48).problems == []
     wrong = "cannot be run at other sizes than it was exported for"
     assert wrong in check(source, height=32).problems[0]
+    work = work_of(repository, tmp_path / "work")
+    for verb in (["compile", str(source)], ["build", "--work", str(work), "--rec", str(source)]):
+        command = [*verb, "--out", str(tmp_path / "out"), *(V4 if verb[0] == "build" else ())]
+        assert main(command) == 1
+        assert "give it with --height (48" in capsys.readouterr().err
+        assert main([*command, "--height", "32"]) == 1
+        assert wrong in capsys.readouterr().err
 
 
 def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one() -> None:
