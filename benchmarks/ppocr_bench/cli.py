@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.options import add_options
@@ -24,7 +23,6 @@ VERBS = {
     "accuracy": "boxes, texts, order and words against what is known, beside other readers",
     "latency": "what one request takes, beside the bare networks on the same tensors",
     "sweep": "throughput and latency under rising load, over every port; processor time by step",
-    "input-data": "pictures as an input file of Triton's own load generator, perf_analyzer",
     "consistency": "many clients get, to the byte, the answers that one gets alone",
     "overload": "far more requests than can be served; the peak is kept, the rest refused at once",
     "peers": "the same pictures and weights through every way to serve them, side by side",
@@ -34,14 +32,12 @@ VERBS = {
     "gpu": "a bundle for a GPU machine without a network: answers, load, and the networks' bound",
     "report": "one HTML page from the results that --out wrote",
 }
-#: Old names: the verb that it is now, and what differs from that verb's defaults.
-LINES = {"lines": [1, 10, 50, 100, 300, 1000], "no_samples": True, "pages": 0, "rounds": 5}
-ENDPOINT = {"protocol": ["grpc", "paddle-rpc", "paddle-http"], "blank": True, "concurrency": [8]}
-GATEWAY = {"protocol": ["grpc", "gateway"], "concurrency": [1]}
-OLD: dict[str, tuple[str, dict[str, Any]]] = {
-    "lines": ("latency", LINES),
-    "endpoint": ("sweep", ENDPOINT | {"rounds": 7, "seconds": 2.0}),
-    "gateway": ("sweep", GATEWAY),
+#: Old names, and the words that stand for them now.
+OLD = {
+    "lines": "latency --no-samples --pages 0 --rounds 5 --lines 1,10,50,100,300,1000",
+    "endpoint": "sweep --protocol grpc,paddle-rpc,paddle-http --blank --rounds 7 --seconds 2 "
+    "--concurrency 8",
+    "gateway": "sweep --protocol grpc,gateway --concurrency 1",
 }
 
 
@@ -59,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    if words and words[0] in OLD:
+        words = [*OLD[words[0]].split(), *words[1:]]
+        print(f"ppocr-bench: this is now `{' '.join(words)}`", file=sys.stderr)
     args = build_parser(next(iter(words), "")).parse_args(words)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     from ppocr_bench.machine import describe, describe_lines
@@ -90,20 +89,17 @@ def build_parser(wanted: str) -> argparse.ArgumentParser:
         description="Measure the served pipeline, and hold it to what it is compared with.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name in [*VERBS, *OLD]:
-        own, changed = OLD.get(name, (name, {}))
-        verb = verbs.add_parser(name, help=VERBS.get(name, f"old name of a use of `{own}`"))
+    for name, said in VERBS.items():
+        verb = verbs.add_parser(name, help=said)
         if name != wanted:
             continue
-        folder = "gpu.command" if name == "gpu" else f"verbs.{own.replace('-', '_')}"
-        module = import_module(f"ppocr_bench.{folder}")
+        module = import_module(f"ppocr_bench.verbs.{name}")
         verb.description = str(module.__doc__)
         verb.add_argument("--json", action="store_true", help="print one JSON object")
-        verb.set_defaults(run=module.run, verb=own, save=None)
+        verb.set_defaults(run=module.run, verb=name, save=None)
         if "--out" not in module.OPTIONS:
             verb.add_argument("--out", type=Path, dest="save", metavar="FILE", help="for `report`")
         add_options(verb, module.OPTIONS)
-        verb.set_defaults(**changed)
     for one in (parser, *verbs.choices.values()):
         one.add_argument(
             "--version", action="version", version=f"%(prog)s {metadata.version('ppocr-triton')}"

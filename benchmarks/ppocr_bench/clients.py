@@ -8,19 +8,20 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from ppocr_bench.load import closed_loop
 from ppocr_bench.pictures import Picture
-from ppocr_bench.processes import Watch, cpu_seconds, cpu_since, cpu_snapshot
+from ppocr_bench.processes import cpu_seconds, cpu_since, cpu_snapshot, memory_mib, merge
 from ppocr_bench.record import Run
-from ppocr_bench.server_statistics import Totals, between, read_metrics, totals
+from ppocr_bench.server_statistics import Totals, between, gpus, read_metrics, totals
 from ppocr_bench.target import Serving, sender, told
 from ppocr_engine.machine import available_cores
 
 #: Clients that one process can keep busy, and how many processes there may be.
 CLIENTS_A_PROCESS, PROCESSES = 8, 4
+LOOK_SECONDS = 1.0  # between two looks at memory and GPUs
 
 
 class Turn(NamedTuple):
@@ -59,23 +60,31 @@ def take(found: Serving, load: Load, clients: int, seconds: float, pool: Executo
     def counted() -> Totals:
         return totals(read_metrics(found.metrics_url)) if found.metrics_url else {}
 
-    front = found.fronts.get(load.url, 0)
-    with Watch(found.pid, found.metrics_url) as watch:
-        before, begin, cpu = counted(), time.monotonic(), cpu_snapshot(found.pid)
-        looking = watch.cpu_seconds()
-        front_before = cpu_seconds(front) if front else 0.0
-        parts = [pool.submit(ask, load, share, seconds) for share in shares_of(clients, pool)]
-        done = [part.result() for part in parts]
-        looking = watch.cpu_seconds() - looking
-        used, whole = cpu_since(found.pid, cpu), time.monotonic() - begin
-        front_used = cpu_seconds(front) - front_before if front else 0.0
-        run = joined([run for run, _ in done], used)
+    front, seen = found.fronts.get(load.url, 0), [look(found)]
+    before, begin, cpu = counted(), time.monotonic(), cpu_snapshot(found.pid)
+    looking, front_used = time.thread_time(), -cpu_seconds(front) if front else 0.0
+    parts = [pool.submit(ask, load, share, seconds) for share in shares_of(clients, pool)]
+    try:
+        while wait(parts, LOOK_SECONDS).not_done:
+            seen.append(look(found))
+    finally:
+        wait(parts)
+    done, looking = [part.result() for part in parts], time.thread_time() - looking
+    used, whole = cpu_since(found.pid, cpu), time.monotonic() - begin
+    front_used += cpu_seconds(front) if front else 0.0
+    run = joined([run for run, _ in done], used)
     sent, spent = max(1, len(run.answers)), sum(spent for _, spent in done)
     # A client in this process is not to blame for what looking at the server takes.
     spent -= looking if isinstance(pool, ThreadPoolExecutor) else 0.0
     own = {"client_cpu_ms": spent * 1e3 / sent}
     own |= {"front_cpu_ms": front_used * 1e3 / sent} if front else {}
-    return Turn(run, between(before, counted()), whole, own | watch.held)
+    return Turn(run, between(before, counted()), whole, own | merge(seen))
+
+
+def look(found: Serving) -> dict[str, float]:
+    """What is held now: memory, and of GPUs the number, their utilisation and memory."""
+    memory = {} if found.pid is None else {"memory_mib": memory_mib(found.pid)}
+    return memory | gpus(read_metrics(found.metrics_url) if found.metrics_url else "")
 
 
 def shares_of(clients: int, pool: Executor) -> list[int]:

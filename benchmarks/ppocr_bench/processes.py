@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 import psutil
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.server_statistics import gpus, read_metrics
 from ppocr_server.watch.stub_processes import stub_of
 
 
@@ -93,49 +90,3 @@ def merge(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
         name: (max if name.endswith("_mib") else fmean)(one[name] for one in figures)
         for name in names
     }
-
-
-class Watch:
-    """Looks at a server's memory and GPUs in the background; what is None is not looked at.
-
-    Entering and leaving raise BenchError where process or metrics are not there (any more).
-    """
-
-    def __init__(self, pid: int | None, metrics_url: str | None = None, every: float = 1.0) -> None:
-        self._pid, self._metrics_url, self._every = pid, metrics_url, every
-        self._seen: list[dict[str, float]] = []
-        self._thread: int | None = None
-        self._over, self._pool = threading.Event(), ThreadPoolExecutor(1)
-
-    def __enter__(self) -> Watch:
-        """Look once, which shows that it can be done, and go on looking."""
-        self._look()
-        self._looking = self._pool.submit(self._keep_looking)
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        """Stop looking."""
-        self._over.set()
-        self._pool.shutdown()
-        if kind is None:
-            self._looking.result()
-
-    @property
-    def held(self) -> dict[str, float]:
-        """The most memory; of GPUs the number, mean utilisation in percent, and most memory."""
-        return merge(self._seen)
-
-    def cpu_seconds(self) -> float:
-        """The processor time that looking in the background has taken; while it is entered."""
-        thread = self._thread
-        return 0.0 if thread is None else time.clock_gettime(time.pthread_getcpuclockid(thread))
-
-    def _look(self) -> None:
-        memory = {} if self._pid is None else {"memory_mib": memory_mib(self._pid)}
-        metrics = "" if self._metrics_url is None else read_metrics(self._metrics_url)
-        self._seen.append(memory | gpus(metrics))
-
-    def _keep_looking(self) -> None:
-        self._thread = threading.get_ident()
-        while not self._over.wait(self._every):
-            self._look()

@@ -8,15 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ppocr_bench import fronts
 from ppocr_bench.load import Send, Status
 from ppocr_bench.options import Options
 from ppocr_bench.pictures import Picture
 from ppocr_bench.record import OK
+from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError
-from ppocr_client.transport.base import Infer, Transport, connect, parse_url
 from ppocr_server.tritonserver.server import TritonServer
 
 DEFAULT_REPOSITORY = Path("build/model_repository")
@@ -28,8 +26,6 @@ SAID = "grpc://HOST:PORT or http://HOST:PORT of a running server; without it one
 TARGET: Options = {"--url": ([str], None, SAID, "URL"), **REPOSITORY}
 PID: Options = {"--pid": (int, None, "tritonserver's process id, with --url")}
 TIMEOUT = 300.0  # seconds for one answer: a dense page waits long behind others
-
-Bytes = dict[str, bytes]
 
 
 class Serving(NamedTuple):
@@ -65,13 +61,6 @@ def serving(
 
 
 @contextlib.contextmanager
-def connected(url: str) -> Iterator[Transport]:
-    """A connection; several threads may send over it."""
-    with contextlib.closing(connect(parse_url(url))) as transport:
-        yield transport
-
-
-@contextlib.contextmanager
 def sender(
     url: str,
     pictures: Sequence[Picture],
@@ -83,10 +72,9 @@ def sender(
         with fronts.asked(url) as ask:
             yield lambda number: bool(ask(pictures[number % len(pictures)].data))
         return
-    images = [np.array([one.data], np.object_) for one in pictures]
-    requests = [Infer("ocr", {"IMAGE": image}, parameters or {}) for image in images]
-    with connected(url) as transport:
-        yield lambda number: bool(transport.send(requests[number % len(requests)], timeout))
+    options = parameters or {}
+    with OcrClient(url, timeout=timeout, retries=0) as client:
+        yield lambda n: bool(client.read(pictures[n % len(pictures)].data, **options))
 
 
 def told(send: Send) -> Send:
@@ -104,21 +92,3 @@ def told(send: Send) -> Send:
         return Status(OK)
 
     return ask
-
-
-def infer(
-    transport: Transport,
-    data: bytes,
-    parameters: Mapping[str, Any] | None = None,
-    timeout: float = TIMEOUT,
-) -> Bytes:
-    """Ask for a picture; the bytes of every tensor of the answer, or one of OcrClient's errors."""
-    image = np.array([data], np.object_)
-    answer = transport.send(Infer("ocr", {"IMAGE": image}, parameters or {}), timeout)
-    return {name: raw(array) for name, array in sorted(answer.items())}
-
-
-def raw(array: np.ndarray) -> bytes:
-    """Type, shape and content; texts with their lengths, so that no two are taken for one."""
-    content = array.tolist() if array.dtype.hasobject else array.tobytes()
-    return repr((array.dtype.str, array.shape, content)).encode()

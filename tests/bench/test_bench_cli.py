@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ppocr_bench.cli import build_parser, main
+from ppocr_bench.cli import OLD, build_parser, main
 from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
@@ -32,15 +32,16 @@ def test_wrong_usage_ends_with_2(command: list[str]) -> None:
     assert ended.value.code == 2
 
 
-def test_old_names_of_verbs_have_their_old_defaults() -> None:
-    args = build_parser("lines").parse_args(["lines", "--rounds", "2"])
-    assert (args.verb, args.rounds, args.pages, args.no_samples) == ("latency", 2, 0, True)
-    assert args.lines[-1] == 1000
-    args = build_parser("endpoint").parse_args(["endpoint"])
-    assert (args.verb, args.blank) == ("sweep", True)
-    assert args.protocol == ["grpc", "paddle-rpc", "paddle-http"]
-    args = build_parser("gateway").parse_args(["gateway"])
-    assert (args.verb, args.protocol, args.concurrency) == ("sweep", ["grpc", "gateway"], [1])
+@pytest.mark.parametrize("name", OLD)
+def test_old_names_of_verbs_stand_for_words_of_now(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = OLD[name].split()
+    assert build_parser(words[0]).parse_args(words).verb == words[0]
+    assert main([name, "--rounds", "1", "--no-samples", "--repository", "nothing"]) == 1
+    said = capsys.readouterr().err
+    assert f"this is now `{OLD[name]} --rounds 1" in said
+    assert "nothing" in said or "there are no pictures" in said
 
 
 def test_a_package_that_is_missing_is_named_with_the_extra(

@@ -9,10 +9,12 @@ from functools import partial
 
 import pytest
 
+from ppocr_bench.clients import look
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Status, closed_loop, in_turns, open_loop
-from ppocr_bench.processes import Watch, cpu_since, cpu_snapshot
+from ppocr_bench.processes import cpu_since, cpu_snapshot
 from ppocr_bench.record import Answer, Run, percentile_ms, summarise
+from ppocr_bench.target import Serving
 
 RUN = Run(
     10.0,
@@ -125,22 +127,18 @@ def test_processor_time_is_counted_by_process() -> None:
     assert cpu_since(None, {}) == {}
 
 
-def test_a_process_is_watched_until_it_is_gone() -> None:
+def test_what_a_process_holds_is_seen_until_it_is_gone() -> None:
     grows = "import sys; input(); kept = b'x' * (32 << 20); print(flush=True); sys.stdin.read()"
-    with (
-        subprocess.Popen(
-            [sys.executable, "-c", grows], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as child,
-        Watch(child.pid, every=0.01) as watch,
-    ):
-        before = watch.held["memory_mib"]
+    with subprocess.Popen(
+        [sys.executable, "-c", grows], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        before = look(Serving([], child.pid))["memory_mib"]
         assert child.stdin is not None
         assert child.stdout is not None
         print(file=child.stdin, flush=True)
         child.stdout.readline()
-        time.sleep(0.3)
-        assert 0 < watch.cpu_seconds() < time.process_time()
-        assert watch.held["memory_mib"] > before + 16
-    assert watch.held.keys() == {"memory_mib"}  # there are no metrics to ask for GPUs
-    with pytest.raises(BenchError, match="process 4194999 is not there"), Watch(4194999):
-        pass
+        after = look(Serving([], child.pid))
+        assert after["memory_mib"] > before + 16
+    assert after.keys() == {"memory_mib"}  # there are no metrics to ask for GPUs
+    with pytest.raises(BenchError, match="process 4194999 is not there"):
+        look(Serving([], 4194999))

@@ -1,6 +1,5 @@
 """A short sweep of the real server and its old ports, a plan made of it, and the sweep's parts."""
 
-import base64
 import json
 from collections import Counter
 from pathlib import Path
@@ -14,11 +13,10 @@ from ppocr_bench.cli import main
 from ppocr_bench.clients import Turn, joined
 from ppocr_bench.errors import BenchError
 from ppocr_bench.fronts import OLD_PORTS, endpoint
-from ppocr_bench.pictures import blank
+from ppocr_bench.pictures import Picture, blank
 from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
 from ppocr_bench.target import Serving
-from ppocr_bench.verbs.input_data import input_data
 from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -40,13 +38,6 @@ nv_gpu_utilization{gpu_uuid="GPU-2"} 0.5
 nv_gpu_memory_used_bytes{gpu_uuid="GPU-1"} 3221225472.000000
 nv_cpu_utilization 0.4
 """
-
-
-def test_a_picture_is_sent_with_its_length_before_it() -> None:
-    rows = json.loads(input_data([b"first", b"second picture"]))["data"]
-    sent = [base64.b64decode(row["IMAGE"]["b64"]) for row in rows]
-    assert sent == [b"\5\0\0\0first", b"\16\0\0\0second picture"]
-    assert all(row["IMAGE"]["shape"] == [1] for row in rows)
 
 
 def test_steps_are_told_for_a_picture() -> None:
@@ -109,14 +100,14 @@ def test_many_clients_ask_from_several_processes(
         assert clients.shares_of(7, pool) == [7]
         load = clients.Load(f"grpc://{server.grpc_url}", [blank()])
         found = clients.take(Serving([], server.pid), load, 17, 0.2, pool)
-        wrong = clients.Load(load.url, load.pictures, {"drop_score": 7})
+        wrong = clients.Load(load.url, [Picture("no picture", b"text")])
         refused = clients.take(Serving([]), wrong, 1, 0.0, pool)
     assert set(found.run.statuses) == {"OK"}
     assert len(found.run.answers) > 17
     assert min(found.held["client_cpu_ms"], found.run.cpu["det"]) > 0
     told = point("grpc", 1, [refused])
     assert told["failed"] == len(refused.run.answers)
-    assert "drop_score" in told["error"]
+    assert "JPEG" in told["error"]
 
 
 @pytest.fixture(scope="module")

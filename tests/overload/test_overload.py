@@ -12,7 +12,7 @@ from ppocr_bench.record import OK, Run
 from ppocr_bench.server_statistics import read_metrics, totals
 from ppocr_bench.target import sender, told
 from ppocr_bench.verbs.overload import REFUSALS, alone
-from ppocr_client import OcrClient
+from ppocr_client import OcrClient, OcrResult
 from ppocr_client.errors import ServerBusy
 from ppocr_converters.pictures.render import encode_page, render_page
 from ppocr_engine.config_pbtxt import read_config
@@ -46,7 +46,7 @@ def executions(server: TritonServer, model: str) -> int:
     return totals(read_metrics(f"http://{server.metrics_url}/metrics"))[model]["executions"]
 
 
-def answer_alone(server: TritonServer, picture: bytes) -> dict[str, bytes]:
+def answer_alone(server: TritonServer, picture: bytes) -> OcrResult:
     return alone(f"grpc://{server.grpc_url}", picture)
 
 

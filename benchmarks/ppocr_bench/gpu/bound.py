@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.gpu.command import CUDA
 from ppocr_bench.gpu.reference import Facts, Keep
+from ppocr_bench.verbs.gpu import CUDA
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.errors import EngineError
 from ppocr_engine.onnxruntime_session import open_inference_session, runtime_errors

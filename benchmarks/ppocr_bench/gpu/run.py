@@ -37,11 +37,9 @@ def run_bundle(args: argparse.Namespace) -> Result:
     """
     if args.out is None:
         raise BenchError("name a folder for the results with --out")
-    if (args.bundle / RUN).is_file():
-        return unpacked(args)
     facts = read(args.bundle / "bundle.json")
     if not facts:
-        raise BenchError(f"{args.bundle} is no bundle: it has neither {RUN} nor bundle.json")
+        raise BenchError(f"{args.bundle} is no bundle that is unpacked; its {RUN} does that")
     args.out.mkdir(parents=True, exist_ok=True)
     job = {"clients": args.clients, "seconds": args.seconds}
     job |= {"provider": args.provider or facts["provider"]}
@@ -52,19 +50,6 @@ def run_bundle(args: argparse.Namespace) -> Result:
     for stage in stages:
         run_stage(stage, args, job, end - time.monotonic())
     return result({stage: read(args.out / f"{stage}.json") for stage in stages}, facts["scenes"])
-
-
-def unpacked(args: argparse.Namespace) -> Result:
-    """Unpack a bundle and run it by its own Python."""
-    options = ["--minutes", args.minutes, "--seconds", args.seconds]
-    options += ["--clients", ",".join(map(str, args.clients))]
-    options += ["--scenes", ",".join(args.scenes)] if args.scenes else []
-    options += ["--provider", args.provider] if args.provider else []
-    command = ["sh", str(args.bundle / RUN), str(args.out), "--json", *map(str, options)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if not done.stdout:
-        raise BenchError(f"{args.bundle / RUN} ended with status {done.returncode}; see above")
-    return Result.from_dict(json.loads(done.stdout))
 
 
 def run_stage(stage: str, args: argparse.Namespace, job: Mapping[str, Any], left: float) -> None:

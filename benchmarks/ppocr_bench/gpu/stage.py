@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_bench.gpu.bound import bound
-from ppocr_bench.gpu.command import CPU
 from ppocr_bench.gpu.reference import on_cpu
 from ppocr_bench.gpu.run import read, write
 from ppocr_bench.gpu.serve import serve
 from ppocr_bench.machine import describe
 from ppocr_bench.pictures import read_picture
+from ppocr_bench.verbs.gpu import CPU
 from ppocr_engine.session import import_engine
 from ppocr_server.tritonserver.locate import find_tritonserver
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY

@@ -9,7 +9,8 @@ from ppocr_bench.load import closed_loop
 from ppocr_bench.options import at_least, one_of
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.record import Result
-from ppocr_bench.target import TARGET, connected, infer, serving
+from ppocr_bench.target import TARGET, TIMEOUT, serving
+from ppocr_client import OcrClient
 
 OPTIONS = {
     **TARGET,
@@ -25,8 +26,8 @@ def run(args: argparse.Namespace) -> Result:
     """Ask alone, then all at once, at the first of the given addresses."""
     pictures = gather(args)[: args.pictures]
     files = [picture.data for picture in pictures]
-    with serving(args) as found, connected(found.urls[0]) as transport:
-        ask = partial(infer, transport, parameters={"rec_padding": args.rec_padding})
+    with serving(args) as found, OcrClient(found.urls[0], timeout=TIMEOUT) as client:
+        ask = partial(client.read, rec_padding=args.rec_padding)
         alone = list(map(ask, files))
         load = closed_loop(
             lambda number: ask(files[number % len(files)]), args.clients, requests=args.requests
@@ -34,10 +35,8 @@ def run(args: argparse.Namespace) -> Result:
     differences = []
     for index, expected in enumerate(alone):
         got = [one.value for one in load.answers if one.number % len(files) == index]
-        for tensor, content in expected.items():
-            if count := sum(answer[tensor] != content for answer in got):
-                said = f"{tensor} differs in {count} of {len(got)} answers"
-                differences.append(f"{pictures[index].name}: {said}")
+        if count := sum(answer != expected for answer in got):
+            differences.append(f"{pictures[index].name}: {count} of {len(got)} answers differ")
     return Result(
         f"{len(load.answers)} answers to {args.clients} clients for {len(pictures)} pictures on "
         f"{found.urls[0].partition(':')[0]}, compared to the byte with those got alone; "

@@ -19,7 +19,8 @@ from ppocr_bench.load import closed_loop, open_loop
 from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.record import OK, Result, Row, Run, Table, percentile_ms
-from ppocr_bench.target import PID, TARGET, Bytes, connected, infer, sender, serving, told
+from ppocr_bench.target import PID, TARGET, sender, serving, told
+from ppocr_client import OcrClient, OcrResult
 
 #: What a server with too much to do may answer.
 REFUSALS = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
@@ -67,10 +68,10 @@ def run(args: argparse.Namespace) -> Result:
     return judge(loads, recoveries, same, {"picture": picture.name, "times": args.times})
 
 
-def alone(url: str, data: bytes) -> Bytes:
+def alone(url: str, data: bytes) -> OcrResult:
     """The answer to a single request."""
-    with connected(url) as transport:
-        return infer(transport, data)
+    with OcrClient(url, timeout=TIMEOUT, retries=0) as client:
+        return client.read(data)
 
 
 def figures(kind: str, load: Run) -> dict[str, Any]:

@@ -19,20 +19,15 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.options import REQUIRED, at_least, list_of, positive
 from ppocr_bench.record import Result, Row, Table, read_result
 
-DAY = 86_400  # seconds
 SERVER = "tritonserver"
 NETWORKS = ("det", "cls", "rec")
 BY_THE_LINE = ("recognize", "cls", "rec")
 SEVERAL = "of a picture; several are taken to be equally frequent"
 OPTIONS = {
-    "--rate": (positive, None, "pictures a second, at the peak", "R"),
-    "--pages-per-day": (positive, None, "the same, spread over the whole day", "N"),
+    "--rate": (positive, REQUIRED, "pictures a second, at the peak", "R"),
     "--lines": (list_of(at_least(0)), REQUIRED, SEVERAL, "N,…"),
     "--costs": (Path, REQUIRED, "a result of `sweep`, by --out", "FILE"),
     "--cores": (at_least(1), REQUIRED, "of a replica, as those that were measured", "N"),
-    "--gpus": (at_least(0), 0, "of a replica", "N"),
-    "--speed": (positive, 1.0, "of a core, beside one that was measured"),
-    "--price-per-hour": (positive, None, "of a replica, for the price of a million pages"),
     "--utilisation": (positive, 0.7, "to which processors are filled"),
     "--max-p99-ms": (positive, None, "in which 99 of 100 are to be answered", "MS"),
     "--redundancy": (at_least(0), 1, "replicas that may be lost: N + K", "K"),
@@ -44,10 +39,9 @@ HOW = (
 
 
 class Costs(NamedTuple):
-    """What a page takes of a core and of a GPU by step; p99_ms and used share of cores by load."""
+    """What a page takes of a core by step; p99_ms and used share of cores by load."""
 
     cpu_ms: Mapping[str, float]
-    gpu_ms: Mapping[str, float]
     measured_lines: float
     memory_gib_a_core: float
     loads: Sequence[tuple[float, float]]
@@ -55,47 +49,30 @@ class Costs(NamedTuple):
 
 def run(args: argparse.Namespace) -> Result:
     """Divide the load by what one replica can do."""
-    if (args.rate is None) == (args.pages_per_day is None):
-        raise BenchError("give either --rate or --pages-per-day")
     lines = fmean(args.lines)
     costs = read_costs(args.costs, lines)
-    if costs.gpu_ms and not args.gpus:
-        raise BenchError("the costs were measured on a GPU: say how many a replica has, --gpus")
-    limits = {"cores": args.cores * args.speed * 1e3 / sum(costs.cpu_ms.values())}
-    limits |= {"GPUs": args.gpus * 1e3 / sum(costs.gpu_ms.values())} if costs.gpu_ms else {}
+    most = args.cores * 1e3 / sum(costs.cpu_ms.values())
     within = [used for p99, used in costs.loads if p99 <= (args.max_p99_ms or math.inf)]
     utilisation = min(args.utilisation, max(within, default=1) if args.max_p99_ms else 1)
-    rate = args.rate or args.pages_per_day / DAY
-    working = max(1, math.ceil(rate / (min(limits.values()) * utilisation) - 1e-9))
+    working = max(1, math.ceil(args.rate / (most * utilisation) - 1e-9))
     replicas, memory = working + args.redundancy, costs.memory_gib_a_core * args.cores
-    price = replicas * args.price_per_hour * 1e6 / (rate * 3600) if args.price_per_hour else None
-    parts = [
-        {"part": part, "most_per_second": most, "used_percent": 100 * rate / working / most}
-        for part, most in sorted(limits.items(), key=lambda item: item[1])
-    ]
-    steps = [
-        {"step": step, "cpu_ms": costs.cpu_ms.get(step), "gpu_ms": costs.gpu_ms.get(step)}
-        for step in {**costs.cpu_ms, **costs.gpu_ms}
-    ]
+    used = args.rate / working / most
+    steps = [{"step": step, "cpu_ms": ms} for step, ms in costs.cpu_ms.items()]
     late = f"no load that was measured was answered within {args.max_p99_ms} ms"
     return Result(
-        f"{rate:g} pictures/s of {lines:g} lines take {replicas} replicas ({working} and "
-        f"{args.redundancy} spare): {replicas * args.cores} cores, {replicas * args.gpus} GPUs, "
-        f"{memory:.1f} GiB a replica; processors filled to {utilisation:.0%} at most"
-        f"{f'; a million pages cost {price:.2f}' if price else ''}",
+        f"{args.rate:g} pictures/s of {lines:g} lines take {replicas} replicas ({working} and "
+        f"{args.redundancy} spare): {replicas * args.cores} cores, {memory:.1f} GiB a replica; "
+        f"processors filled to {used:.0%}, at most {utilisation:.0%}",
         ok=bool(within),
         settings={
             "measured_lines": costs.measured_lines,
             "utilisation": utilisation,
+            "most_per_second": most,
             "working": working,
             "replicas": replicas,
             "memory_gib_a_replica": memory,
-            "price_of_a_million_pages": price,
         },
-        tables={
-            "steps": Table(steps, list(steps[0]), f"Work of a page with {lines:g} lines"),
-            "parts": Table(parts, list(parts[0]), "One replica, what fills up first at the top"),
-        },
+        tables={"steps": Table(steps, list(steps[0]), f"Work of a page with {lines:g} lines")},
         notes=[] if within else [late],
     )
 
@@ -113,32 +90,26 @@ def read_costs(path: Path, lines: float) -> Costs:
 def costs_of(result: Mapping[str, Any], lines: float) -> Costs:
     """The costs at the point of the highest throughput.
 
-    Networks without a process of their own share what the server's process used, or else the GPU,
-    by the time they worked.
+    Networks without a process of their own share what the server's process used, by the time they
+    worked.
     """
     rows: Sequence[Row] = result["tables"]["points"]["rows"]
     points = [row for row in rows if not row["error"]]
     if not points or any(row["cpu_ms"] is None for row in points):
         raise BenchError("no processor time of requests at once: name the process with --pid")
-    best = max(points, key=lambda row: row["pictures_per_second"])
+    if any("gpus" in row for row in points):
+        raise BenchError("the networks ran on a GPU, and cores alone are planned: see docs/gpu.md")
     steps = {row["step"]: row for row in result["tables"]["steps"]["rows"]}
     if not {"det", "rec"} <= steps.keys():
         raise BenchError("no text was read, or the metrics were not: name --metrics-url")
     measured = steps["rec"]["calls"] * steps["rec"]["batch"]
     cpu = {name: row["cpu_ms"] for name, row in steps.items() if row["cpu_ms"] is not None}
     inside = {n: steps[n]["work_ms"] for n in NETWORKS if n in steps and n not in cpu}
-    gpu: dict[str, float] = {}
-    if inside and "gpus" in best:
-        used = best["gpu_percent"] / 100 * best["gpus"] * 1e3 / best["pictures_per_second"]
-        gpu = {name: used * work / sum(inside.values()) for name, work in inside.items()}
-    elif inside:
+    if inside:
         used = cpu.pop(SERVER)
         cpu |= {name: used * work / sum(inside.values()) for name, work in inside.items()}
     cores = result["settings"]["cores"] or result["machine"]["cores"]
-
-    def scaled(costs: Mapping[str, float]) -> dict[str, float]:
-        return {n: ms * (lines / measured if n in BY_THE_LINE else 1) for n, ms in costs.items()}
-
+    by_page = {n: ms * (lines / measured if n in BY_THE_LINE else 1) for n, ms in cpu.items()}
     memory = max(row["memory_mib"] for row in points) / 1024 / cores
     loads = [(row["p99_ms"], row["cores"] / cores) for row in points]
-    return Costs(scaled(cpu), scaled(gpu), measured, memory, loads)
+    return Costs(by_page, measured, memory, loads)

@@ -1,8 +1,8 @@
 """Pack a bundle for a GPU machine without a network; check, load and bound the pipeline there.
 
 `gpu pack BUNDLE` makes the folder BUNDLE, whose files are no larger than --piece-mb. On the other
-machine, `sh BUNDLE/run.sh DIR` needs neither Python nor packages; with this package installed it
-is `gpu run BUNDLE --out DIR`. A run that ended early goes on where it stopped.
+machine, `sh BUNDLE/run.sh DIR` needs neither Python nor packages. It unpacks into DIR/bundle and
+calls `gpu run DIR/bundle --out DIR`. A run that ended early goes on where it stopped.
 """
 
 from __future__ import annotations
