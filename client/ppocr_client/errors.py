@@ -145,10 +145,8 @@ _CONNECTION_REASONS = {
         "resolving|DNS resolution failed|name resolution|Name or service not known", re.IGNORECASE
     ),
 }
-# What does not speak the protocol of an address, as gRPC, http.client and aiohttp say.
-_OTHER_PROTOCOL = re.compile(
-    "BadStatusLine|Bad status line|Expected HTTP/|Socket closed|Failed parsing HTTP/2"
-)
+# What does not speak the protocol of an address, as gRPC and http.client say.
+_OTHER_PROTOCOL = re.compile("BadStatusLine|Socket closed|Failed parsing HTTP/2")
 
 
 def error_of_status(status: str, reason: str) -> OcrError:

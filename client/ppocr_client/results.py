@@ -65,12 +65,6 @@ class OcrResult:
         count = f"{len(self.lines)} line{'' if len(self.lines) == 1 else 's'}"
         return f"OcrResult({': '.join([count, ', '.join(shown)] if shown else [count])})"
 
-    def _repr_html_(self) -> str:
-        """The result in a notebook."""
-        from ppocr_client.exports.html import to_html
-
-        return to_html(self)
-
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values that JSON can hold; "schema" is `SCHEMA`."""
         size = {} if self.size is None else {"width": self.size.width, "height": self.size.height}

@@ -135,5 +135,3 @@ def _add_output_arguments(options: argparse.ArgumentParser) -> None:
         "--log-level", choices=tuple(LOG_LEVELS), default="info", help="what goes into Triton's log"
     )
     add("--json", action="store_true", help="print the endpoints as one line of JSON when ready")
-    decode_help = "decode the body of a raw /infer answer on standard input, and exit"
-    add("--decode", action="store_true", help=decode_help)

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
     try:
-        return _decode() if options.decode else _serve(options)
+        return _serve(options)
     except ServerError as error:
         print(f"ppocr-serve: {error}", file=sys.stderr)
         return 1
@@ -239,36 +239,11 @@ def _hint(server: TritonServer, gateway: GatewayProcess | None) -> str:
         return ""
     pictures = sorted(path for path in Path(SAMPLES).glob("*") if path.suffix in PICTURES)
     picture = next(iter(pictures), Path("picture.jpg"))
-    token = server.security.token is not None
     if gateway is None:
-        return f"Try      {curl_line(server.http_url, picture, token=token)}\n"
-    bearer = f"{BEARER} " if token else ""
+        url = f"{server.security.scheme}://{server.grpc_url}"
+        return f"Try      ppocr-client read --url {url} {picture}\n"
+    bearer = f"{BEARER} " if server.security.token is not None else ""
     return f"Try      curl {bearer}--data-binary @{picture} {gateway.url}/read\n"
-
-
-def curl_line(http_url: str, picture: Path, *, token: bool = False) -> str:
-    """A request that works as printed and decodes the answer; the token is a shell variable.
-
-    Triton always answers a request whose body is the bare picture in binary. A JSON request cannot
-    carry a picture, because JSON strings are text.
-    """
-    bearer = f"{BEARER} " if token else ""
-    return (
-        f"curl -s --data-binary @{picture} -H 'Content-Type: application/octet-stream' "
-        f"{bearer}-H 'Inference-Header-Content-Length: 0' http://{http_url}/v2/models/ocr/infer "
-        "| ppocr-serve --decode"
-    )
-
-
-def _decode() -> int:
-    from ppocr_server.decode_response import decode_answer
-
-    answer = decode_answer(sys.stdin.buffer.read())
-    try:
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
-    except BrokenPipeError:  # the reader has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1 if "error" in answer else 0
 
 
 class _Progress:

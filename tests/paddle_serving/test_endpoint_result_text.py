@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tritonclient.grpc.service_pb2 import ModelInferResponse
-from tritonclient.utils import serialize_byte_tensor
 
-from ppocr_server.paddle_serving.backend import text_of
+from ppocr_server.paddle_serving.backend import text_of, texts_of
 from ppocr_server.paddle_serving.protocol import PipelineError
 from ppocr_server.paddle_serving.result_text import ANSWERS, boxes_text, result_text
 
@@ -35,12 +33,11 @@ def test_boxes_alone_are_written_as_numpy_prints_them() -> None:
 
 
 def test_a_model_without_warnings_is_read_and_one_without_texts_named() -> None:
-    answer = ModelInferResponse(model_name="old")
-    answer.outputs.add(name="TEXTS")
-    answer.raw_output_contents.append(serialize_byte_tensor(np.array([b"a"], np.object_)).item())
-    assert text_of(answer, ANSWERS["res"]) == ("['a']", [])
+    answer = {"TEXTS": np.array([b"a"], np.object_)}
+    assert text_of(answer, ANSWERS["res"], "old") == "['a']"
+    assert texts_of(answer, "WARNINGS") == []
     with pytest.raises(PipelineError, match="the model 'old' has no output SCORES, BOXES, only"):
-        text_of(answer, ANSWERS["result"])
+        text_of(answer, ANSWERS["result"], "old")
 
 
 def test_no_lines() -> None:

@@ -11,7 +11,8 @@ from paddle_serving.conftest import RunningEndpoint, endpoint_process
 from security.triton_calls import RESTRICTED, ask_grpc, ask_http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from ppocr_server.access.security import ADMIN_HEADER, GRPC_PREFIX
+from ppocr_client.transport.over_grpc import TRITON_PREFIX
+from ppocr_server.access.security import ADMIN_HEADER
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
@@ -68,7 +69,7 @@ def test_files_sent_with_a_model_stay_in_its_folder(
     explicit: TritonServer, tmp_path: Path, inside: str
 ) -> None:
     """The operator may send a model's files along; a name of one is no way to any other."""
-    key = {GRPC_PREFIX + ADMIN_HEADER: explicit.security.admin_key}
+    key = {TRITON_PREFIX + ADMIN_HEADER: explicit.security.admin_key}
     load = service_pb2.RepositoryModelLoadRequest(model_name="sent")
     load.parameters["config"].string_param = '{"backend": "onnxruntime"}'
     load.parameters[f"file:{inside}"].bytes_param = b"evil"
@@ -89,7 +90,7 @@ def test_the_repository_is_as_it_was(explicit: TritonServer, small_repository: P
 def test_a_region_of_shared_memory_is_no_file(exposed: TritonServer, key: str) -> None:
     with grpc.insecure_channel(exposed.grpc_url) as channel:
         register = service_pb2.SystemSharedMemoryRegisterRequest(name="x", key=key, byte_size=8)
-        sent = {GRPC_PREFIX + ADMIN_HEADER: exposed.security.admin_key}
+        sent = {TRITON_PREFIX + ADMIN_HEADER: exposed.security.admin_key}
         assert "shared memory" in ask_grpc(channel, "SystemSharedMemoryRegister", register, sent)
 
 

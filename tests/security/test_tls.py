@@ -203,8 +203,9 @@ def test_options_that_would_encrypt_nothing_are_refused(
 
 
 def test_a_certificate_of_triton_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(ServerError, match=r"cannot read /no/ca\.pem: No such file"):
-        Upstream(True, Path("/no/ca.pem")).channel("127.0.0.1:1", [])
+    settings = EndpointSettings(upstream=Upstream(True, Path("/no/ca.pem")))
+    with pytest.raises(ServerError, match=r"certificates .*No such file.*/no/ca\.pem"):
+        TritonBackend("127.0.0.1:1", settings)
 
 
 def post(port: int, context: ssl.SSLContext | None) -> int:

@@ -13,8 +13,9 @@ from security.conftest import Certificates, grpc_credentials
 from security.triton_calls import HTTP, RESTRICTED, ask_http, calls_of, refused
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from ppocr_client.transport.over_grpc import TRITON_PREFIX
 from ppocr_server.access.credentials import admits, bearer, read_secret
-from ppocr_server.access.security import ADMIN_HEADER, GRPC_PREFIX, TOKEN_HEADER
+from ppocr_server.access.security import ADMIN_HEADER, TOKEN_HEADER
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
 from ppocr_server.tritonserver.server import TritonServer
@@ -58,7 +59,7 @@ def test_a_stream_wants_the_token(channel: grpc.Channel, token: str) -> None:
             return str(error.details())
         return str(answers[0].error_message)
 
-    name = GRPC_PREFIX + TOKEN_HEADER
+    name = TRITON_PREFIX + TOKEN_HEADER
     for wrong in wrong_values(token):
         assert RESTRICTED in reason((name, wrong)), wrong
     assert RESTRICTED in reason()

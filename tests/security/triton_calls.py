@@ -8,7 +8,7 @@ from cases import cases
 from serving import ask
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from ppocr_server.access.security import GRPC_PREFIX
+from ppocr_client.transport.over_grpc import TRITON_PREFIX
 
 # By group: method, path and body, as of version 2.51.
 HTTP: Mapping[str, list[tuple[str, str, str]]] = cases(__file__)["http"]
@@ -89,7 +89,7 @@ def refused(
         status, answer = ask_http(http_url, method, path, body, headers)
         assert (status == 403) == (RESTRICTED in answer), (path, status, answer)
         found += [path] * (status == 403)
-    sent = {GRPC_PREFIX + name: value for name, value in (headers or {}).items()}
+    sent = {TRITON_PREFIX + name: value for name, value in (headers or {}).items()}
     for method, message in GRPC[api] if channel is not None else ():
         found += [method] * (RESTRICTED in ask_grpc(channel, method, message, sent))
     return found

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -239,18 +238,3 @@ def test_help_names_defaults_once(words: list[str], capsys: pytest.CaptureFixtur
     assert "None" not in text.replace("none", "")
     assert "default" in text
     assert not re.search(r"\(default[^)]*\) \(default", text)
-
-
-def test_a_reader_that_leaves_ends_no_decoding_in_a_traceback() -> None:
-    body = b'{"error": "%s"}' % (b"x" * (1 << 20))
-    command = f"{shlex.join(SERVE)} --decode | head -c 1"
-    done = subprocess.run(["sh", "-c", command], input=body, capture_output=True)
-    assert (done.stdout, done.stderr) == (b"{", b"")
-
-
-def test_decoding_on_the_command_line() -> None:
-    done = subprocess.run([*SERVE, "--decode"], input=b'{"error": "x"}', capture_output=True)
-    assert (done.returncode, json.loads(done.stdout)) == (1, {"error": "x"})
-    done = subprocess.run([*SERVE, "--decode"], input=b"<html>", capture_output=True)
-    assert done.returncode == 1
-    assert b"not a whole answer of Triton" in done.stderr

@@ -18,7 +18,7 @@ from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero
 from ppocr_client.commands.arguments import client_of, log, log_failure, read_settings
 from ppocr_client.commands.read import result_path, write
-from ppocr_client.documents.arrivals import ArrivalTracker, FileState, file_state
+from ppocr_client.documents.arrivals import Arrivals, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
 from ppocr_client.errors import OcrError
@@ -65,37 +65,36 @@ def run(args: argparse.Namespace) -> int:
         InputError: If the command line asks for what cannot be done; nothing was read.
     """
     _check(args)
-    arrivals = ArrivalTracker(args.settle)
-    with _interrupted() as interrupted, client_of(args) as client:
+
+    def was_read(document: Document) -> bool:
+        return is_current(result_path(args, document, several=True), document)
+
+    arrivals = Arrivals(args.settle, was_read)
+    with client_of(args) as client:
         try:
             if args.wait is not None:
                 client.wait_ready(args.wait)
-            _watch(client, arrivals, args, interrupted)
-        except KeyboardInterrupt:
-            pass  # the way to end it
+            with _interrupted() as interrupted:
+                _watch(client, arrivals, args, interrupted)
         except OcrError as error:  # the server refuses every request, for example a wrong token
             log(str(error))
             return 1
         except FileNotFoundError as error:
             log(f"{args.folder} is gone: {error}")
             return 1
-        return _report(arrivals)
+    return _report(arrivals)
 
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """An event set at Ctrl-C, beside KeyboardInterrupt, which is lost in the midst of a clean-up.
-
-    Python drops what is raised in a weak reference's callback, as thread pools have.
-    """
-    event = threading.Event()
+    """An event that Ctrl-C sets; a second one ends the command at once."""
+    event, before = threading.Event(), signal.getsignal(signal.SIGINT)
 
     def interrupt(*_: object) -> None:
-        if not event.is_set():  # do not interrupt the shutdown
-            event.set()
-            raise KeyboardInterrupt
+        event.set()
+        signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield event
     finally:
@@ -121,35 +120,29 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _watch(
-    client: OcrClient,
-    arrivals: ArrivalTracker,
-    args: argparse.Namespace,
-    interrupted: threading.Event,
+    client: OcrClient, arrivals: Arrivals, args: argparse.Namespace, interrupted: threading.Event
 ) -> None:
-    def was_read(document: Document) -> bool:
-        return is_current(result_path(args, document, several=True), document)
-
     while not interrupted.is_set():
         start = time.monotonic()
-        arrivals.update(_found(args), was_read, start)
+        documents = folder_documents(args.folder, recursive=args.recursive)
+        states = {document: file_state(document) for document in documents}
+        arrivals.update({d: state for d, state in states.items() if state is not None}, start)
         listing = time.monotonic() - start
-        if not _read(client, arrivals, args):
+        if not _read(client, arrivals, args, interrupted):
             _wait_for(client, interrupted)
-        if args.once and not arrivals.waiting():
+        if args.once and not arrivals.waiting:
             return
-        time.sleep(max(args.settle / 2, QUIET * listing))
+        interrupted.wait(max(args.settle / 2, QUIET * listing))
 
 
-def _found(args: argparse.Namespace) -> dict[Document, FileState]:
-    documents = folder_documents(args.folder, recursive=args.recursive)
-    states = {document: file_state(document) for document in documents}
-    return {document: state for document, state in states.items() if state is not None}
-
-
-def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace) -> bool:
+def _read(
+    client: OcrClient, arrivals: Arrivals, args: argparse.Namespace, interrupted: threading.Event
+) -> bool:
     """Read what is complete; False if the server is away, and the rest is still to be read."""
     complete = arrivals.complete(time.monotonic())
     for read in read_documents(client, complete, read_settings(args)):
+        if interrupted.is_set():
+            break
         if read.error and (read.away or not client.server_ready()):
             return False
         document, state = read.document, complete[read.document]
@@ -168,17 +161,15 @@ def _read(client: OcrClient, arrivals: ArrivalTracker, args: argparse.Namespace)
 def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
     log(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
-        time.sleep(backoff(attempt, random.random()))  # nosec B311 # not for secrets
-        if interrupted.is_set() or client.server_ready():
+        pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
+        if interrupted.wait(pause) or client.server_ready():
             return
 
 
-def _report(arrivals: ArrivalTracker) -> int:
+def _report(arrivals: Arrivals) -> int:
     """Log the counts, and once more what failed."""
-    waiting = arrivals.waiting()
-    for document, reason in arrivals.failures.items():
-        if document not in waiting:
-            log_failure(document.source, reason)
-    failed = len(arrivals.failures.keys() - waiting.keys())
-    log(f"{arrivals.read} read, {failed} failed, {len(waiting)} not read yet")
-    return 1 if failed or waiting else 0
+    failures, waiting = arrivals.failures, arrivals.waiting
+    for document, reason in failures.items():
+        log_failure(document.source, reason)
+    log(f"{arrivals.read} read, {len(failures)} failed, {len(waiting)} not read yet")
+    return 1 if failures or waiting else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,63 +26,49 @@ def file_state(document: Document) -> FileState | None:
     return FileState(found.st_size, found.st_mtime_ns, found.st_ino)
 
 
-@dataclass
-class ArrivalTracker:
+class Arrivals:
     """The documents of a folder as of the last update.
 
     Attributes:
-        settle: Seconds for which a file must not change to count as complete.
-        since: Each document's state, and the time at which it was first seen so.
-        finished: The state in which a document was read, or failed.
-        failures: Why it failed.
         read: How many were read.
     """
 
-    settle: float
-    since: dict[Document, tuple[FileState, float]] = field(default_factory=dict)
-    finished: dict[Document, FileState] = field(default_factory=dict)
-    failures: dict[Document, str] = field(default_factory=dict)
-    read: int = 0
+    def __init__(self, settle: float, was_read: Callable[[Document], bool]) -> None:
+        """A file is complete after `settle` seconds without change, unless it `was_read` before."""
+        self._settle, self._was_read, self.read = settle, was_read, 0
+        # Its state with the time at which it was first seen so, and with why it failed.
+        self._seen: dict[Document, tuple[FileState, float]] = {}
+        self._finished: dict[Document, tuple[FileState, str | None]] = {}
 
-    def update(
-        self,
-        found: Mapping[Document, FileState],
-        was_read: Callable[[Document], bool],
-        now: float,
-    ) -> None:
-        """Note the folder's files at `now`; `was_read`: whether an earlier run read one."""
+    def update(self, found: Mapping[Document, FileState], now: float) -> None:
+        """Note the folder's files at `now`."""
+        before, self._seen = self._seen, {}
         for document, state in found.items():
-            if document not in self.since and was_read(document):
-                self.finished[document] = state
-        before, self.since = self.since, {}
-        for document, state in found.items():
+            if document not in before and self._was_read(document):
+                self._finished[document] = state, None
             known, since = before.get(document, (None, now))
-            self.since[document] = state, since if known == state else now
-        for finished in (self.finished, self.failures):
-            for gone in finished.keys() - found.keys():
-                del finished[gone]
+            self._seen[document] = state, since if known == state else now
+        for gone in self._finished.keys() - found.keys():
+            del self._finished[gone]
 
+    @property
     def waiting(self) -> dict[Document, FileState]:
         """What is to be read, complete or not."""
-        return {
-            document: state
-            for document, (state, _) in self.since.items()
-            if self.finished.get(document) != state
-        }
+        done = {document: state for document, (state, _) in self._finished.items()}
+        return {d: state for d, (state, _) in self._seen.items() if done.get(d) != state}
+
+    @property
+    def failures(self) -> dict[Document, str]:
+        """Why documents failed that have not changed since."""
+        failed = self._finished.keys() - self.waiting.keys()
+        return {d: reason for d, (_, reason) in self._finished.items() if reason and d in failed}
 
     def complete(self, now: float) -> dict[Document, FileState]:
         """What is to be read and complete."""
-        return {
-            document: state
-            for document, state in self.waiting().items()
-            if now - self.since[document][1] >= self.settle
-        }
+        settled = now - self._settle
+        return {d: state for d, state in self.waiting.items() if self._seen[d][1] <= settled}
 
     def finish(self, document: Document, state: FileState, error: str | None) -> None:
         """A document in this state was read, or failed; it is left alone until it changes."""
-        self.finished[document] = state
-        self.failures.pop(document, None)
-        if error is None:
-            self.read += 1
-        else:
-            self.failures[document] = error
+        self._finished[document] = state, error
+        self.read += error is None

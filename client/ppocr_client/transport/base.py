@@ -177,7 +177,7 @@ def connect_async(address: Address, access: Access = Access()) -> AsyncTransport
             from ppocr_client.transport.over_grpc import AsyncGrpcTransport
 
             return AsyncGrpcTransport(address, access)
-        from ppocr_client.transport.over_aiohttp import AsyncHttpTransport
+        from ppocr_client.transport.over_http import AsyncHttpTransport
 
         return AsyncHttpTransport(address, access)
     except OSError as error:

@@ -1,14 +1,16 @@
-"""A transport over HTTP for threads.
+"""Transports over HTTP, for threads and for an event loop.
 
-Its connections are the standard library's: those of tritonclient cannot be shared between threads
+Their connections are the standard library's: those of tritonclient cannot be shared between threads
 and have no timeout for a single request.
 """
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ppocr_client.errors import DeadlineExceeded, connection_error
@@ -20,6 +22,8 @@ from ppocr_client.transport.codec_http import (
     decode,
     encode,
 )
+
+MOST_THREADS = 256  # of an event loop's requests in flight
 
 
 class HttpTransport:
@@ -81,6 +85,24 @@ class HttpTransport:
         if not response.will_close:
             self._idle.append(connection)
         return whole
+
+
+class AsyncHttpTransport:
+    """The same for tasks: requests wait in threads, and one that is cancelled is still answered."""
+
+    def __init__(self, address: Address, access: Access) -> None:
+        self._transport = HttpTransport(address, access)
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="ppocr-client")
+
+    async def send(self, operation: Operation, timeout: float) -> Any:
+        """See `Transport.send`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._transport.send, operation, timeout)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._transport.close()
 
 
 def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:

@@ -25,9 +25,8 @@ from ppocr_server.errors import ServerError
 
 LOOPBACK = "127.0.0.1"
 ADMIN_VARIABLE = "PPOCR_ADMIN_KEY"
-# Names of HTTP headers; in gRPC metadata they have a prefix.
+# Names of HTTP headers; in gRPC metadata they have a prefix, which `ppocr_client` adds.
 ADMIN_HEADER, TOKEN_HEADER = "ppocr-admin-key", "authorization"
-GRPC_PREFIX = "triton-grpc-protocol-"
 
 # Triton's groups of requests. "health" is always open, because balancers and probes have no key.
 APIS = (

@@ -6,13 +6,13 @@ import base64
 import binascii
 import io
 import math
-import struct
 from collections.abc import Iterator
 from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
+from ppocr_client.documents.pictures import encode_pixels
 from ppocr_pipeline.formats.base64_text import standard
 from ppocr_server.paddle_serving.protocol import (
     ONE_PICTURE,
@@ -44,7 +44,7 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
         max_bytes: of a picture; larger ones are refused before decoding.
 
     Returns:
-        A whole picture file. Pixels sent as a tensor become a BMP.
+        A whole picture file. Pixels sent as a tensor become a BMP, or a PNG if that is too large.
 
     Raises:
         PipelineError: 8000 if the request cannot be unpacked; 10000 if it holds no picture or more
@@ -149,7 +149,7 @@ def _from_npy(name: str, data: bytes) -> bytes:
 
 
 def _from_pixels(name: str, array: np.ndarray) -> bytes:
-    """Pixels as a BMP; a row of bytes is returned as an encoded file."""
+    """Pixels as a file; a row of bytes is one already."""
     if array.dtype == np.uint8 and array.ndim == 1:
         return array.tobytes()
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
@@ -158,19 +158,4 @@ def _from_pixels(name: str, array: np.ndarray) -> bytes:
             f"tensor '{name}' is {array.dtype} {list(array.shape)}; "
             "send uint8 [H, W, 3] in BGR order, or a uint8 row that is an image file",
         )
-    return bmp_of(array)
-
-
-def bmp_of(pixels: np.ndarray) -> bytes:
-    """Return pixels as an uncompressed BMP file.
-
-    Args:
-        pixels: uint8 [H, W, 3], BGR.
-    """
-    height, width, _ = pixels.shape
-    stride = (3 * width + 3) // 4 * 4
-    rows = np.zeros((height, stride), np.uint8)
-    rows[:, : 3 * width] = pixels[::-1].reshape(height, 3 * width)  # the bottom row comes first
-    head = struct.pack("<2sIHHI", b"BM", 54 + rows.size, 0, 0, 54)
-    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, rows.size, 0, 0, 0, 0)
-    return head + info + rows.tobytes()
+    return encode_pixels(array, "BGR")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
-
-from ppocr_server.access.credentials import Tls, bearer, read_secret
-from ppocr_server.access.security import GRPC_PREFIX, TOKEN_HEADER, Security
+from ppocr_server.access.credentials import Tls, read_secret
+from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
 
 UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"
@@ -38,40 +35,6 @@ class Upstream:
     key: Path | None = None
     name: str | None = None
     token: str | None = field(default=None, repr=False)
-
-    def channel(self, url: str, options: list[tuple[str, Any]]) -> Any:
-        """An asynchronous channel to "host:port"; must be called in a running event loop.
-
-        Raises:
-            ServerError: a certificate cannot be read.
-        """
-        interceptors = [] if self.token is None else [_Token(self.token)]
-        if not self.secure:
-            return grpc.aio.insecure_channel(url, options, interceptors=interceptors)
-        try:
-            read = [path and path.read_bytes() for path in (self.ca, self.key, self.certificate)]
-        except OSError as error:
-            raise ServerError(f"cannot read {error.filename}: {error.strerror}") from error
-        named = [] if self.name is None else [("grpc.ssl_target_name_override", self.name)]
-        credentials = grpc.ssl_channel_credentials(*read)
-        return grpc.aio.secure_channel(
-            url, credentials, [*options, *named], interceptors=interceptors
-        )
-
-
-class _Token(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpc is untyped
-    """Adds a token to the metadata of every call, for Triton and for a proxy before it."""
-
-    def __init__(self, token: str) -> None:
-        names = (TOKEN_HEADER, GRPC_PREFIX + TOKEN_HEADER)
-        self._metadata = tuple((name, bearer(token)) for name in names)
-
-    async def intercept_unary_unary(
-        self, continuation: Callable[[Any, Any], Awaitable[Any]], details: Any, request: Any
-    ) -> Any:
-        """Go on with the call."""
-        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._metadata)
-        return await continuation(details._replace(metadata=metadata), request)
 
 
 def add_upstream_arguments(group: argparse._ArgumentGroup) -> None:

@@ -14,7 +14,7 @@ import pytest
 from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
 
 from ppocr_client.cli import main
-from ppocr_client.documents.arrivals import ArrivalTracker, FileState
+from ppocr_client.documents.arrivals import Arrivals, FileState
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -23,29 +23,32 @@ A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
 
 
 def test_a_file_is_ready_when_it_has_been_the_same_for_a_while():
-    arrivals, first, second = ArrivalTracker(settle=1), FileState(10, 1, 7), FileState(20, 2, 7)
-    arrivals.update({A: first}, lambda _: False, now=0)
-    assert arrivals.waiting() == {A: first}
+    arrivals, first, second = Arrivals(1, lambda _: False), FileState(10, 1, 7), FileState(20, 2, 7)
+    arrivals.update({A: first}, now=0)
+    assert arrivals.waiting == {A: first}
     assert not arrivals.complete(0.9)
-    arrivals.update({A: second}, lambda _: False, now=1)
+    arrivals.update({A: second}, now=1)
     assert not arrivals.complete(1.9)
     assert arrivals.complete(2) == {A: second}
     arrivals.finish(A, second, None)
-    assert not arrivals.waiting()
+    assert (arrivals.waiting, arrivals.failures, arrivals.read) == ({}, {}, 1)
 
 
 def test_what_failed_is_left_alone_until_it_changes_and_forgotten_when_it_goes():
-    arrivals, first, second = ArrivalTracker(settle=1), FileState(10, 1, 7), FileState(10, 1, 8)
-    arrivals.update({A: first, B: first}, lambda document: document == B, now=0)
+    first, second = FileState(10, 1, 7), FileState(10, 1, 8)
+    arrivals = Arrivals(1, lambda document: document == B)
+    arrivals.update({A: first, B: first}, now=0)
     assert arrivals.complete(1) == {A: first}
     arrivals.finish(A, first, "damaged")
-    arrivals.update({A: first, B: second}, lambda _: True, now=5)
+    arrivals.update({A: first, B: second}, now=5)
+    assert arrivals.failures == {A: "damaged"}
     # Another file under the same name is read even if it is older than what was written.
-    assert arrivals.waiting() == {B: second}
-    arrivals.update({A: second, B: second}, lambda _: True, now=6)
-    assert set(arrivals.waiting()) == {A, B}
-    arrivals.update({}, lambda _: False, now=7)
-    assert (arrivals.waiting(), arrivals.failures, arrivals.finished) == ({}, {}, {})
+    assert arrivals.waiting == {B: second}
+    arrivals.update({A: second, B: second}, now=6)
+    assert (set(arrivals.waiting), arrivals.failures) == ({A, B}, {})
+    arrivals.update({}, now=7)
+    arrivals.update({A: first}, now=8)  # it is another one
+    assert (arrivals.waiting, arrivals.failures) == ({A: first}, {})
 
 
 class Watch:
@@ -90,26 +93,25 @@ def start(tmp_path) -> Iterator[Callable[[str], Watch]]:
         yield started
 
 
-LOST = """
-import contextlib, signal, sys
+ENDED = """
+import signal, sys
 from ppocr_client.cli import main
 from ppocr_client.commands import watch
 
-def lost(_):
-    with contextlib.suppress(KeyboardInterrupt):  # as in the callback of a weak reference
-        signal.raise_signal(signal.SIGINT)
-    watch._found = None  # is not called again
-    return {}
+def once(*_, **__):
+    signal.raise_signal(signal.SIGINT)
+    watch.folder_documents = None  # is not called again
+    return []
 
-watch._found = lost
+watch.folder_documents = once
 before = signal.getsignal(signal.SIGINT)
 status = main(["watch", sys.argv[1], "--out", sys.argv[2], "--url", "grpc://127.0.0.1:1"])
 print(status, signal.getsignal(signal.SIGINT) is before)
 """
 
 
-def test_ctrl_c_ends_it_also_when_the_interrupt_is_lost(tmp_path):
-    command = [sys.executable, "-c", LOST, str(tmp_path), str(tmp_path / "out")]
+def test_ctrl_c_ends_it_in_order(tmp_path):
+    command = [sys.executable, "-c", ENDED, str(tmp_path), str(tmp_path / "out")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (0, "0 True\n"), ended.stderr
 

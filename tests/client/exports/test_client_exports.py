@@ -232,17 +232,6 @@ def test_a_result_has_all_of_them():
     assert OcrResult.from_dict(result.to_dict()) == result
 
 
-def test_a_notebook_shows_boxes_and_texts():
-    html = OcrResult((line("<b>&", rectangle(1, 2, 30, 9)),), Size(40, 20))._repr_html_()
-    root = etree.fromstring(html)
-    assert root.xpath("//svg/@viewBox") == ["0 0 40 20"]
-    assert root.xpath("//polygon/title/text()") == ["<b>& (0.988)"]
-    assert root.xpath("//td/text()") == ["1", "<b>&", "0.988"]
-    many = OcrResult((line("x", rectangle(0, 0, 1, 1)),) * 203)
-    assert "… and 3 more" in many._repr_html_()
-    assert "<table>" in OcrResult(())._repr_html_()
-
-
 def test_a_size_that_is_not_known_is_the_smallest_that_holds_the_boxes():
     assert OcrResult((line("x", rectangle(5, 5, 40.2, 9)),)).extent == Size(41, 9)
     assert OcrResult(()).extent == Size(1, 1)
