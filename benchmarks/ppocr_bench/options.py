@@ -31,28 +31,6 @@ def add_options(parser: argparse._ActionsContainer, options: Options) -> None:
         parser.add_argument(flag, **named, **({"metavar": metavar[0]} if metavar else {}))
 
 
-def at_least(low: int) -> Callable[[str], int]:
-    """A type for whole numbers from `low` on."""
-
-    def parse(text: str) -> int:
-        if not text.strip().isdecimal() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {low} on")
-        return int(text)
-
-    return parse
-
-
-def positive(text: str) -> float:
-    """A type for numbers above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return number
-
-
 def one_of(names: Sequence[str]) -> Callable[[str], str]:
     """A type for one of several names."""
 

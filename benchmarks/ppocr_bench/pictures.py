@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.options import Options, at_least
+from ppocr_bench.options import Options
+from ppocr_client.commands.argument_types import at_least
 from ppocr_converters.pictures.render import encode_page, render_pages
 from ppocr_converters.pictures.render_canvas import Truth
 from ppocr_converters.pictures.render_evaluation import KINDS, evaluation_pages

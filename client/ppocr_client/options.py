@@ -5,16 +5,13 @@ The server has defaults for all of them; only those that are given are sent, as 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast
 
-import numpy as np
-
 from ppocr_client.errors import OptionError
 from ppocr_pipeline.options import OPTIONS as RULES
-from ppocr_pipeline.options import Choice, Number, Switch
+from ppocr_pipeline.options import Choice, Number, Switch, parse_options
 
 Value = str | int | bool
 
@@ -80,24 +77,6 @@ class Option:
             return int if self.rule.integer else float
         return bool if isinstance(self.rule, Switch) else str
 
-    def encode(self, value: object) -> Value | None:
-        """The value as a request parameter, or None if it is not allowed; text is not a number.
-
-        Floats become text: older servers have no float parameters, and the pipeline parses text.
-        """
-        rule = self.rule
-        if isinstance(rule, Choice):
-            return str(value) if value in rule.words else None
-        if isinstance(rule, Switch) or isinstance(value, bool):
-            return value if isinstance(rule, Switch) and isinstance(value, bool) else None
-        if not isinstance(value, int | float | np.integer | np.floating):
-            return None
-        if not rule.low <= float(value) <= rule.high:
-            return None
-        if not rule.integer:
-            return repr(float(value))
-        return int(value) if isinstance(value, int | np.integer) else None
-
 
 OPTIONS = {name: Option(text, RULES[name]) for name, text in HELP.items()}
 
@@ -105,25 +84,20 @@ OPTIONS = {name: Option(text, RULES[name]) for name, text in HELP.items()}
 def request_parameters(options: Mapping[str, object]) -> dict[str, Value]:
     """The options as parameters of a Triton request, without those that are None.
 
+    Floats become text: older servers have no float parameters, and the pipeline parses text.
+
     Raises:
         OptionError: If a name is unknown (the nearest is named) or a value is not allowed.
     """
-    parameters: dict[str, Value] = {}
-    for name, value in options.items():
-        if name not in OPTIONS:
-            raise OptionError(f"unknown option {name!r}{_hint(name)}")
-        if value is None:
-            continue
-        encoded = OPTIONS[name].encode(value)
-        if encoded is None:
-            raise OptionError(f"{name} is {value!r}; allowed: {OPTIONS[name].rule.allowed}")
-        parameters[name] = encoded
-    return parameters
-
-
-def _hint(name: str) -> str:
-    near = difflib.get_close_matches(name, OPTIONS, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(OPTIONS)}"
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        parsed = parse_options(given)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+    return {
+        name: repr(parsed[name]) if isinstance(parsed[name], float) else parsed[name]
+        for name in given
+    }
 
 
 def given_options(values: Mapping[str, Any]) -> ReadOptions:

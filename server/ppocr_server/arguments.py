@@ -6,6 +6,7 @@ import argparse
 from importlib import metadata
 from pathlib import Path
 
+from ppocr_client.commands.argument_types import whole
 from ppocr_server.access.security import add_security_arguments
 from ppocr_server.tritonserver.launch import LOG_LEVELS
 
@@ -87,13 +88,6 @@ def _add_gateway(group: argparse._ArgumentGroup) -> None:
     add_gateway_arguments(group)
 
 
-def from_1(word: str) -> int:
-    """A whole number from 1 on, of a command line."""
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is no whole number from 1 on")
-    return int(word)
-
-
 def port_or_none(word: str) -> int | None:
     """A port of a command line; None for `none`."""
     if word in ("none", "off"):
@@ -106,8 +100,8 @@ def port_or_none(word: str) -> int | None:
 def add_gateway_arguments(group: argparse._ArgumentGroup) -> None:
     """Add the limits of the gateway, for it alone and for `ppocr-serve`."""
     add = group.add_argument
-    add("--max-body-mb", type=from_1, default=256, metavar="N", help="longest request, in MiB")
-    add("--max-pages", type=from_1, default=1000, metavar="N", help="most pages of a request")
+    add("--max-body-mb", type=whole, default=256, metavar="N", help="longest request, in MiB")
+    add("--max-pages", type=whole, default=1000, metavar="N", help="most pages of a request")
     prefix_help = "fetch the file of a request from addresses below this one; may be repeated"
     add("--allow-url-prefix", action="append", default=[], metavar="URL", help=prefix_help)
     cors_help = "web pages of this origin may ask, as in https://example.org; may be repeated"

@@ -6,11 +6,12 @@ import argparse
 from functools import partial
 
 from ppocr_bench.load import closed_loop
-from ppocr_bench.options import at_least, one_of
+from ppocr_bench.options import one_of
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.record import Result
 from ppocr_bench.target import TARGET, TIMEOUT, serving
 from ppocr_client import OcrClient
+from ppocr_client.commands.argument_types import at_least
 
 OPTIONS = {
     **TARGET,

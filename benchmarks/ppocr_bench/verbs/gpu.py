@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ppocr_bench.options import REQUIRED, Options, at_least, list_of, one_of, positive
+from ppocr_bench.options import REQUIRED, Options, list_of, one_of
 from ppocr_bench.record import Result
+from ppocr_client.commands.argument_types import above_zero, at_least
 
 CLIENTS, MINUTES, SECONDS = [1, 8, 32, 96], 7.5, 2.5
 CUDA, CPU = "cuda", "cpu"
@@ -27,8 +28,8 @@ OPTIONS: Options = {
     "--no-runtime": (bool, False, "pack: leave out Python and packages, which are there"),
     "--out": (Path, None, "run: folder of the results and of what is unpacked", "DIR"),
     "--clients": (list_of(at_least(1)), CLIENTS, "run: requests under way", "N,…"),
-    "--seconds": (positive, SECONDS, "run: of each load"),
-    "--minutes": (positive, MINUTES, "run: what does not fit is left out, and said"),
+    "--seconds": (above_zero, SECONDS, "run: of each load"),
+    "--minutes": (above_zero, MINUTES, "run: what does not fit is left out, and said"),
 }
 
 

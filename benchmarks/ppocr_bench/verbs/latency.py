@@ -15,10 +15,11 @@ from typing import Any
 
 from ppocr_bench.load import closed_loop, in_turns
 from ppocr_bench.networks import Networks, describe, lines_of
-from ppocr_bench.options import Options, at_least, list_of
+from ppocr_bench.options import Options, list_of
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Chart, Result, Row, Table, percentile_ms
 from ppocr_bench.target import TARGET, sender, serving
+from ppocr_client.commands.argument_types import at_least
 from ppocr_converters.pictures.render import encode_page, render_dense_page
 
 OPTIONS: Options = {

@@ -16,11 +16,11 @@ from typing import Any
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop, open_loop
-from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import gather, picture_options
 from ppocr_bench.record import OK, Result, Row, Run, Table, percentile_ms
 from ppocr_bench.target import PID, TARGET, sender, serving, told
 from ppocr_client import OcrClient, OcrResult
+from ppocr_client.commands.argument_types import above_zero, at_least
 
 #: What a server with too much to do may answer.
 REFUSALS = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
@@ -34,10 +34,10 @@ OPTIONS = {
     **TARGET,
     **picture_options(0),
     **PID,
-    "--times": (positive, 10.0, "the peak is offered"),
+    "--times": (above_zero, 10.0, "the peak is offered"),
     "--clients": (at_least(1), 8, "at the peak"),
     "--rounds": (at_least(1), 3, "of overload"),
-    "--seconds": (positive, 10.0, "of each load"),
+    "--seconds": (above_zero, 10.0, "of each load"),
 }
 
 

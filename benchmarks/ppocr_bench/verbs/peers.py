@@ -15,13 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.options import at_least, list_of, one_of, positive
+from ppocr_bench.options import list_of, one_of
 from ppocr_bench.peers.children import Peer
 from ppocr_bench.peers.rounds import Rounds
 from ppocr_bench.peers.table import CORES, OURS, PEERS, PLACES, old, other, ours, weights_of
 from ppocr_bench.pictures import evaluation
 from ppocr_bench.record import Chart, Result, Table
 from ppocr_bench.target import DEFAULT_REPOSITORY
+from ppocr_client.commands.argument_types import above_zero, at_least
 from ppocr_converters.pictures.render_evaluation import KINDS
 
 REPOSITORIES = "built ones, told apart by the folder's name; the first one's weights are compared"
@@ -40,7 +41,7 @@ OPTIONS = {
     "--limit": (at_least(1), 1, "pictures of a kind", "N"),
     "--clients": (list_of(at_least(1)), [1, 4, 8], "at the same time", "N,…"),
     "--rounds": (at_least(1), 3, "that are counted"),
-    "--seconds": (positive, 5.0, "of a turn, at least"),
+    "--seconds": (above_zero, 5.0, "of a turn, at least"),
     "--resume": (Path, None, "keeps the turns, and goes on from them", "FILE"),
     **PLACES,
 }

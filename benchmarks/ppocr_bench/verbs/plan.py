@@ -16,20 +16,21 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from ppocr_bench.errors import BenchError
-from ppocr_bench.options import REQUIRED, at_least, list_of, positive
+from ppocr_bench.options import REQUIRED, list_of
 from ppocr_bench.record import Result, Row, Table, read_result
+from ppocr_client.commands.argument_types import above_zero, at_least
 
 SERVER = "tritonserver"
 NETWORKS = ("det", "cls", "rec")
 BY_THE_LINE = ("recognize", "cls", "rec")
 SEVERAL = "of a picture; several are taken to be equally frequent"
 OPTIONS = {
-    "--rate": (positive, REQUIRED, "pictures a second, at the peak", "R"),
+    "--rate": (above_zero, REQUIRED, "pictures a second, at the peak", "R"),
     "--lines": (list_of(at_least(0)), REQUIRED, SEVERAL, "N,…"),
     "--costs": (Path, REQUIRED, "a result of `sweep`, by --out", "FILE"),
     "--cores": (at_least(1), REQUIRED, "of a replica, as those that were measured", "N"),
-    "--utilisation": (positive, 0.7, "to which processors are filled"),
-    "--max-p99-ms": (positive, None, "in which 99 of 100 are to be answered", "MS"),
+    "--utilisation": (above_zero, 0.7, "to which processors are filled"),
+    "--max-p99-ms": (above_zero, None, "in which 99 of 100 are to be answered", "MS"),
     "--redundancy": (at_least(0), 1, "replicas that may be lost: N + K", "K"),
 }
 HOW = (

@@ -20,12 +20,13 @@ from ppocr_bench import fronts
 from ppocr_bench.clients import Load, Turn, client_processes, take
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import in_turns
-from ppocr_bench.options import at_least, list_of, one_of, positive
+from ppocr_bench.options import list_of, one_of
 from ppocr_bench.pictures import blank, gather, picture_options
 from ppocr_bench.processes import merge
 from ppocr_bench.record import OK, Chart, Result, Row, Table, summarise
 from ppocr_bench.server_statistics import steps
 from ppocr_bench.target import PID, TARGET, Serving, serving
+from ppocr_client.commands.argument_types import above_zero, at_least
 from ppocr_client.errors import OcrError
 from ppocr_engine.machine import available_cores
 from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
@@ -44,7 +45,7 @@ OPTIONS = {
     "--protocol": (*CHOICES, f"of the server started here: {', '.join(PROTOCOLS)}", "NAME,…"),
     "--blank": (bool, False, "one white picture of 32x32 in place of all others"),
     "--concurrency": (list_of(at_least(1)), CONCURRENCY, "requests under way", "N,…"),
-    "--seconds": (positive, 5.0, "of a turn"),
+    "--seconds": (above_zero, 5.0, "of a turn"),
     "--rounds": (at_least(1), 3, "of all loads in turn"),
 }
 POINT_KEYS = ["protocol", "concurrency", "pictures_per_second", "rounds"]

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Send, closed_loop, in_turns
 from ppocr_bench.machine import disturbance
-from ppocr_bench.options import at_least, positive
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Result, Row, Run, Table, summarise
 from ppocr_bench.target import REPOSITORY, sender
 from ppocr_bench.tune_setting import Setting, read_setting, section, steps, with_setting
+from ppocr_client.commands.argument_types import above_zero, at_least
 from ppocr_engine.machine import available_cores
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -33,8 +33,8 @@ OPTIONS = {
     **picture_options(2),
     **REPOSITORY,
     "--clients": (at_least(1), 4, "at the same time"),
-    "--max-p99-ms": (positive, None, "in which 99 of 100 requests must be answered", "MS"),
-    "--seconds": (positive, 5.0, "of each round, at least"),
+    "--max-p99-ms": (above_zero, None, "in which 99 of 100 requests must be answered", "MS"),
+    "--seconds": (above_zero, 5.0, "of each round, at least"),
     "--rounds": (at_least(1), 3, "of each setting"),
     "--force": (bool, False, "also on a machine that is too busy to time"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 SWITCH = {"true": True, "false": False}
 
@@ -25,8 +26,15 @@ def above_zero(word: str) -> float:
     return number
 
 
-def whole(word: str) -> int:
-    """A whole number from 1."""
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from 1")
-    return int(word)
+def at_least(low: int) -> Callable[[str], int]:
+    """A type for whole numbers from `low` on."""
+
+    def parse(word: str) -> int:
+        if not word.strip().isdecimal() or int(word) < low:
+            raise argparse.ArgumentTypeError(f"{word!r} is not a whole number from {low} on")
+        return int(word)
+
+    return parse
+
+
+whole = at_least(1)

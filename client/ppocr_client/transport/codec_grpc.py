@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,11 +52,6 @@ def with_tensors(message: bytes, *tensors: Sequence[bytes]) -> bytes:
     return b"".join([message, *(piece for field in fields for piece in field)])
 
 
-def bytes_tensor(text: bytes) -> tuple[bytes, bytes]:
-    """The pieces of a BYTES tensor of one element."""
-    return len(text).to_bytes(4, "little"), text
-
-
 def _varint(number: int) -> bytes:
     """A number as protobuf writes it: seven bits a byte, the lowest first."""
     groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
@@ -76,7 +72,7 @@ def decode(operation: Operation, message: Any) -> Any:
 
 def _raw(array: npt.NDArray[Any]) -> Sequence[bytes]:
     if array.dtype == np.object_:
-        return [piece for text in array.ravel() for piece in bytes_tensor(text)]
+        return [piece for text in array.ravel() for piece in (struct.pack("<I", len(text)), text)]
     return (array.tobytes(),)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from ppocr_client.commands.argument_types import whole
 from ppocr_server.access.credentials import add_arguments, tls_of, token_of
-from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp, from_1, port_or_none
+from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp, port_or_none
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
@@ -71,12 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", help="address to listen on; the default is all of them")
     add("--http-port", type=port_or_none, metavar="PORT", help="0 a free one, none for none")
     add("--rpc-port", type=port_or_none, metavar="PORT", help="0 a free one, none for none")
-    add("--worker-num", type=from_1, metavar="N", help="requests in progress")
+    add("--worker-num", type=whole, metavar="N", help="requests in progress")
     add("--max-waiting", type=int, metavar="N", help="requests that may wait")
-    add("--retry", type=from_1, metavar="N", help="tries of a request; 1 is no retry")
+    add("--retry", type=whole, metavar="N", help="tries of a request; 1 is no retry")
     add("--timeout-ms", type=int, metavar="MS", help="from request to answer; -1 none")
-    add("--max-message-bytes", type=from_1, metavar="N", help="longest request")
-    add("--max-picture-bytes", type=from_1, metavar="N", help="longest picture")
+    add("--max-message-bytes", type=whole, metavar="N", help="longest request")
+    add("--max-picture-bytes", type=whole, metavar="N", help="longest picture")
     add("--tracer-interval-s", type=int, metavar="S", help="statistics every S seconds; -1 none")
     parser.set_defaults(**DEFAULTS)
     add(

@@ -13,6 +13,8 @@ def test_values_are_sent_as_triton_parameters():
     numbers = {"det_limit_side_len": np.int64(1280), "det_db_thresh": 0.25, "drop_score": 0}
     sent = {"det_limit_side_len": 1280, "det_db_thresh": "0.25", "drop_score": "0.0"}
     assert request_parameters({**numbers, **same, "cls_thresh": None}) == {**sent, **same}
+    words = {"det_limit_side_len": "960", "use_dilation": 1}  # as the server takes them
+    assert request_parameters(words) == {"det_limit_side_len": 960, "use_dilation": True}
 
 
 @pytest.mark.parametrize(
@@ -21,13 +23,13 @@ def test_values_are_sent_as_triton_parameters():
         ("det_limit_side_len", 31, "a whole number from 32 to 4096"),
         ("det_limit_side_len", 960.5, "a whole number from 32 to 4096"),
         ("det_limit_side_len", True, "a whole number from 32 to 4096"),
-        ("det_limit_side_len", "960", "a whole number from 32 to 4096"),
+        ("det_limit_side_len", "wide", "a whole number from 32 to 4096"),
         ("det_db_thresh", 1.01, "a number from 0 to 1"),
         ("det_db_thresh", float("nan"), "a number from 0 to 1"),
         ("det_db_unclip_ratio", 0, "a number from 0.1 to 10"),
         ("det_limit_type", "longest", "one of auto, max, min, long"),
         ("det_limit_type", ["max"], "one of auto, max, min, long"),
-        ("use_dilation", 1, "true or false"),
+        ("use_dilation", 2, "true or false"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_what_is(name, value, allowed):
@@ -40,8 +42,10 @@ def test_a_value_that_is_not_allowed_is_named_with_what_is(name, value, allowed)
 def test_an_unknown_option_gets_the_nearest_one():
     with pytest.raises(OptionError, match="'det_db_tresh'; did you mean 'det_db_thresh'"):
         request_parameters({"det_db_tresh": 0.3})
-    with pytest.raises(OptionError, match="unknown option 'zzz'; allowed: det_limit_side_len, "):
+    with pytest.raises(OptionError, match="unknown option 'zzz'; allowed: reference, "):
         request_parameters({"zzz": 1})
+    with pytest.raises(OptionError, match=r"use_angle_cls is true.*send one of them"):
+        request_parameters({"use_angle_cls": True, "orientation": "lines"})
 
 
 def test_the_client_sends_every_option_of_the_pipeline():
