@@ -14,7 +14,8 @@ from importlib import metadata
 
 from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import batch, doctor, read, ui, watch
-from ppocr_client.commands.arguments import INTERRUPTED, HelpFormatter, Parser
+from ppocr_client.commands.argument_types import HelpFormatter
+from ppocr_client.commands.arguments import INTERRUPTED, Parser
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.options import given_options, request_parameters

@@ -129,15 +129,15 @@ STATUS_OF_HTTP: dict[int, str] = {
 ENSEMBLE = re.compile(r"(?:^|(?<=: ))(in ensemble '[^']*', )+(\[request id: [^\]]*\] )?")
 # How the pipeline's reasons about a picture begin.
 _ABOUT_THE_IMAGE = re.compile(r"IMAGE\b")
-_TOO_LARGE = re.compile(r"message larger than max", re.IGNORECASE)
-# Triton's UNAVAILABLE by gRPC if a key or a token is missing.
-_RESTRICTED = re.compile(r"is restricted, expecting header")
-# Triton's UNAVAILABLE if the queue is full.
-_FULL = re.compile(r"Exceeds maximum queue size")
-# Triton's UNAVAILABLE if a request's own `timeout` has passed in the queue.
-_EXPIRED = re.compile(r"Request timeout expired")
-# Triton's NOT_FOUND for a model that is being unloaded or reloaded.
-_UNLOADED = re.compile(r"has no available versions")
+FULL = "Exceeds maximum queue size"
+# What Triton's and gRPC's own words say beyond the status.
+SAID: tuple[tuple[str, str, type[OcrError]], ...] = (
+    ("RESOURCE_EXHAUSTED", "message larger than max", InvalidRequest),  # waiting does not help
+    ("UNAVAILABLE", "is restricted, expecting header", AccessDenied),  # a key or token is missing
+    ("UNAVAILABLE", FULL, ServerBusy),
+    ("UNAVAILABLE", "Request timeout expired", DeadlineExceeded),  # its own, in the queue
+    ("NOT_FOUND", "has no available versions", ServerUnavailable),  # unloaded, or being reloaded
+)
 # Why a connection failed, and how gRPC and Python's sockets say so.
 _CONNECTION_REASONS = {
     "connection refused": re.compile("refused|connect call failed", re.IGNORECASE),
@@ -152,21 +152,14 @@ _OTHER_PROTOCOL = re.compile("BadStatusLine|Socket closed|Failed parsing HTTP/2"
 def error_of_status(status: str, reason: str) -> OcrError:
     """The error for a gRPC status name and the server's reason."""
     reason = ENSEMBLE.sub("", reason)
-    if status == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(reason):
-        # Waiting does not help: the message is too large.
-        return InvalidRequest(reason, status)
-    if status == "UNAVAILABLE" and _RESTRICTED.search(reason):
-        return AccessDenied(reason, status)
-    if status == "UNAVAILABLE" and _FULL.search(reason):
-        return ServerBusy(f"{reason}: as many requests as max_requests lets in", status)
-    if status == "UNAVAILABLE" and _EXPIRED.search(reason):
-        return DeadlineExceeded(reason, status)
-    if status == "NOT_FOUND" and _UNLOADED.search(reason):
-        return ServerUnavailable(reason, status)
     kind = BY_STATUS.get(status, ServerError)
+    for of, words, other in SAID:
+        if status == of and words.lower() in reason.lower():
+            kind = other
     if kind is InvalidRequest and _ABOUT_THE_IMAGE.match(reason):
         kind = ImageError
-    return kind(reason, status)
+    more = ": as many requests as max_requests lets in" if FULL in reason else ""
+    return kind(reason + more, status)
 
 
 def error_of_http(code: int, reason: str) -> OcrError:

@@ -6,7 +6,7 @@ import argparse
 from importlib import metadata
 from pathlib import Path
 
-from ppocr_client.commands.argument_types import whole
+from ppocr_client.commands.argument_types import HelpFormatter, whole
 from ppocr_server.access.security import add_security_arguments
 from ppocr_server.tritonserver.launch import LOG_LEVELS
 
@@ -21,17 +21,6 @@ TIMEOUT_HELP = (
     "where TensorRT builds engines)"
 )
 LOG_FOLDER = "PipelineServingLogs"
-NO_DEFAULT: tuple[object, ...] = (None, False, [], argparse.SUPPRESS)
-
-
-class DefaultsHelp(argparse.HelpFormatter):
-    """Adds the default of an option to its help, if it has one that the help does not name."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        text = action.help or ""
-        if not action.option_strings or "default" in text or action.default in NO_DEFAULT:
-            return text
-        return f"{text} (default: %(default)s)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="ppocr-serve",
         description="Serve a model repository with NVIDIA Triton until Ctrl-C.",
-        formatter_class=DefaultsHelp,
+        formatter_class=HelpFormatter,
         epilog="Subcommands, each with its own --help: `ppocr-serve gateway` answers plain HTTP "
         "before a running Triton, `ppocr-serve endpoint` the clients of Paddle Serving, "
         "`ppocr-serve shm-size` says how much shared memory a repository needs.",

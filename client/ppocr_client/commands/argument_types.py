@@ -1,11 +1,22 @@
-"""Types of command line arguments."""
+"""Types of command line arguments, and their help."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
 
+NO_DEFAULT: tuple[object, ...] = (None, False, [], argparse.SUPPRESS)
 SWITCH = {"true": True, "false": False}
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Adds the default of an option to its help, if it has one that the help does not name."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        if not action.option_strings or "default" in text or action.default in NO_DEFAULT:
+            return text
+        return f"{text} (default: %(default)s)"
 
 
 def switch(word: str) -> bool:

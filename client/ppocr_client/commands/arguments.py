@@ -32,14 +32,6 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}; see `{self.prog} --help`\n")
 
 
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds `(default: …)` to the help of each option that has a default."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        has_default = action.default not in (None, False) and action.default != []
-        return super()._get_help_string(action) if has_default else action.help
-
-
 def add_pages(group: argparse._ArgumentGroup) -> None:
     """Add `--pages` and `--dpi`."""
     group.add_argument("--pages", metavar="1-3,7,9-", help="pages of PDF and TIFF files")

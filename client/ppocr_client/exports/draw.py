@@ -10,12 +10,10 @@ import functools
 import importlib.util
 import io
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ppocr_client.documents.pictures import ImageSource, read_image
 from ppocr_client.errors import ImageError
@@ -23,7 +21,7 @@ from ppocr_client.lines import TALL, Line
 from ppocr_client.results import OcrResult
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageFont
 
 # Colours that are distinct on white, used in turn.
 COLOURS = (
@@ -121,53 +119,49 @@ def find_font(font: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _paste_text(sheet: Image.Image, line: Line, shift: int, font_file: str) -> None:
-    """Write a line's text into its box, `shift` pixels to the right, rotated as the box is."""
+    """Write a line's text into its box, `shift` pixels to the right, turned as the box is.
+
+    Of a box much higher than wide, plain Latin runs along it and other letters below each other.
+    """
     from PIL import Image, ImageDraw
 
-    top_left, top_right, _, bottom_left = line.box
-    across = float(np.linalg.norm(top_right - top_left))
-    down = float(np.linalg.norm(bottom_left - top_left))
-    tall = down >= TALL * across
-    stacked = tall and not line.text.isascii()
-    length, thickness = (down, across) if tall else (across, down)
+    stacked = not line.text.isascii()
+    box = line.box if stacked else line.reading_box
+    across, down = (float(np.linalg.norm(box[corner] - box[0])) for corner in (1, 3))
     if min(across, down) < 2 or not line.text.strip():
         return
+    text = "\n".join(line.text) if stacked and down >= TALL * across else line.text
     label = Image.new("L", (max(1, round(across)), max(1, round(down))))
-    if stacked:
-        _write_stacked(ImageDraw.Draw(label), line.text, label.size, font_file)
-    else:
-        strip = Image.new("L", (max(1, round(length)), max(1, round(thickness))))
-        letters = _fitting_font(line.text, strip.width, strip.height, font_file)
-        middle = strip.width / 2, strip.height / 2
-        ImageDraw.Draw(strip).text(middle, line.text, 255, letters, anchor="mm")
-        label = strip.transpose(Image.Transpose.ROTATE_270) if tall else strip
-    left, top = np.floor(line.box.min(axis=0)).astype(int).tolist()
-    right, bottom = np.ceil(line.box.max(axis=0)).astype(int).tolist()
+    letters, middle = (
+        _fitting_font(text, label.size, font_file),
+        (label.width / 2, label.height / 2),
+    )
+    pen = ImageDraw.Draw(label)
+    pen.text(middle, text, 255, letters, anchor="mm", align="center", spacing=0)
+    left, top = np.floor(box.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(box.max(axis=0)).astype(int).tolist()
+    # Three corners of the box, and where they are on the label, give Pillow's six coefficients.
+    corners = np.column_stack([box[[0, 1, 3]] - (left, top), np.ones(3)])
+    places = np.array([(0, 0), (label.width, 0), (0, label.height)])
     placed = label.transform(
         (right - left + 1, bottom - top + 1),
-        Image.Transform.PERSPECTIVE,
-        _perspective(line.box - np.array([left, top]), label.size),
+        Image.Transform.AFFINE,
+        np.linalg.solve(corners, places).T.ravel().tolist(),
         Image.Resampling.BICUBIC,
     )
     sheet.paste((24, 24, 28), (left + shift, top), placed)
 
 
-def _write_stacked(
-    pen: ImageDraw.ImageDraw, text: str, size: tuple[int, int], font_file: str
-) -> None:
-    """Write the characters below each other so that they fill the size."""
-    width, height = size
-    step = height / len(text)
-    letters = _font(font_file, max(1, round(min(0.9 * width, 0.95 * step))))
-    for i, letter in enumerate(text):
-        pen.text((width / 2, (i + 0.5) * step), letter, 255, letters, anchor="mm")
+def _fitting_font(text: str, size: tuple[int, int], font_file: str) -> ImageFont.FreeTypeFont:
+    """The font in the largest size in which the text fits."""
+    from PIL import Image, ImageDraw
 
-
-def _fitting_font(text: str, width: int, height: int, font_file: str) -> ImageFont.FreeTypeFont:
-    """The font in the largest size in which the text fits into width and height."""
-    size = max(1, round(0.9 * height))
-    needed = _font(font_file, size).getlength(text)
-    return _font(font_file, max(1, int(size * min(1.0, width / needed))) if needed else size)
+    lines = text.count("\n") + 1
+    largest = max(1, round(0.9 * min(size[1] / lines, size[0] if lines > 1 else size[1])))
+    pen, letters = ImageDraw.Draw(Image.new("L", (1, 1))), _font(font_file, largest)
+    left, top, right, bottom = pen.multiline_textbbox((0, 0), text, letters, spacing=0)
+    fits = min(1.0, size[0] / max(1, right - left), size[1] / max(1, bottom - top))
+    return _font(font_file, max(1, int(largest * fits)))
 
 
 @functools.lru_cache(maxsize=256)
@@ -175,19 +169,6 @@ def _font(font_file: str, size: int) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
     return ImageFont.truetype(font_file, size)
-
-
-def _perspective(box: npt.NDArray[np.float32], size: tuple[int, int]) -> Sequence[float]:
-    """The eight coefficients with which Pillow maps `box` to a label of `size`."""
-    width, height = size
-    label = [(0, 0), (width, 0), (width, height), (0, height)]
-    rows = []
-    for (x, y), (u, v) in zip(box.tolist(), label, strict=True):
-        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
-        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
-    targets = np.array(label, np.float64).ravel()
-    numbers: list[float] = np.linalg.lstsq(np.array(rows), targets, rcond=None)[0].tolist()
-    return numbers
 
 
 def _tint(colour: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -7,8 +7,9 @@ import json
 import sys
 from collections.abc import Sequence
 
+from ppocr_client.commands.argument_types import HelpFormatter
 from ppocr_server.access.credentials import add_arguments, tls_of, token_of
-from ppocr_server.arguments import GATEWAY_PORT, DefaultsHelp, add_gateway_arguments
+from ppocr_server.arguments import GATEWAY_PORT, add_gateway_arguments
 from ppocr_server.errors import ServerError
 
 
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ppocr-serve gateway",
         description="Plain HTTP in front of a running Triton: POST /read, and what other clients "
         "of OCR services send.",
-        formatter_class=DefaultsHelp,
+        formatter_class=HelpFormatter,
     )
     add = parser.add_argument
     add(

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from ppocr_client.commands.argument_types import whole
+from ppocr_client.commands.argument_types import HelpFormatter, whole
 from ppocr_server.access.credentials import add_arguments, tls_of, token_of
-from ppocr_server.arguments import LOG_FOLDER, DefaultsHelp, port_or_none
+from ppocr_server.arguments import LOG_FOLDER, port_or_none
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint
 from ppocr_server.paddle_serving.logs import write_logs
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ppocr-serve endpoint",
         description="Answer the HTTP and gRPC clients of Paddle Serving from a running Triton.",
-        formatter_class=DefaultsHelp,
+        formatter_class=HelpFormatter,
     )
     add = parser.add_argument
     add(
