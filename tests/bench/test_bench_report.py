@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
-from ppocr_bench.report.charts import HEIGHT, TOP, draw, picture, ticks
+from ppocr_bench.report.charts import HEIGHT, TOP, draw, ticks
 from ppocr_bench.verbs import report
 from ppocr_bench.verbs.machine import loads
 
@@ -68,14 +68,14 @@ def test_dots_are_as_high_as_their_values() -> None:
     assert draw(CURVE, [{"pictures_per_second": None, "p50_ms": 1.0}]) == ""
 
 
-def test_a_picture_of_a_chart_says_what_its_lines_and_axes_are(tmp_path: Path) -> None:
+def test_a_chart_says_what_its_lines_and_axes_are(tmp_path: Path) -> None:
     rows = [{"label": f"p{n} (9{n} %)", "p50_ms": 10 * n, "pictures_per_second": n} for n in (1, 2)]
     chart = Chart("peers", "p50_ms", ["pictures_per_second"], "Two <peers>.", "label")
-    drawn = ElementTree.fromstring(picture(chart, rows))
+    drawn = ElementTree.fromstring(draw(chart, rows))
     said = [one.text for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"p50 ms", "pictures/s", "p1 (91 %)", "p2 (92 %)", "Two <peers>."} <= set(said)
-    assert "prefers-color-scheme: dark" in picture(chart, rows)
-    assert picture(chart, []) == ""
+    assert "prefers-color-scheme: dark" in draw(chart, rows)
+    assert draw(chart, []) == ""
     saved = result()
     for name, charts in (("with", saved["charts"]), ("without", [])):
         (tmp_path / f"{name}.json").write_text(json.dumps(saved | {"charts": charts}))

@@ -64,13 +64,17 @@ def runtime_files(provider: str, made: Path) -> Files:
     _install(packages, held, [*PACKAGES, RUNTIMES[provider]])
     # Of the server's wheel the files alone are used, so nothing that it asks for.
     _install(packages, held, ["--no-deps", WHEEL])
+    own = metadata.distribution("ppocr-triton")
+    about = packages / f"ppocr_triton-{own.version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(own.read_text("METADATA") or "", "utf-8")
     found |= _tree(packages, "packages", OF_PACKAGES)
     for name in OWN:
         spec = find_spec(f"ppocr_{name}")
         assert spec is not None
         assert spec.submodule_search_locations
-        own = Path(spec.submodule_search_locations[0])
-        found |= _tree(own, f"packages/ppocr_{name}", OF_PACKAGES)
+        folder = Path(spec.submodule_search_locations[0])
+        found |= _tree(folder, f"packages/ppocr_{name}", OF_PACKAGES)
     return found | _libraries(found.values())
 
 

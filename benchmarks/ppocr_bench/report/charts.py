@@ -1,4 +1,4 @@
-"""Charts as HTML and SVG, drawn for the width of a phone; colours follow light and dark.
+"""Charts as SVG, drawn for the width of a phone; colours follow light and dark.
 
 A chart is WIDTH user units wide and its text 13 units high, so that it can be read where it is
 shown at that many pixels; the page lets it grow to a half more. The classes c0 … c7 in `chart.css`
@@ -32,17 +32,7 @@ def ticks(high: float, wanted: int = 5) -> list[float]:
 
 
 def draw(chart: Chart, rows: Sequence[Row]) -> str:
-    """The chart for a page, its legend above it; "" where no row has its values."""
-    if not (series := series_of(chart, rows)):
-        return ""
-    keys = (f'<span class="c{i % COLOURS}">{escape(name)}</span>' for i, name in enumerate(series))
-    box = f'viewBox="0 0 {WIDTH} {TOP + HEIGHT + BOTTOM}" role="img"'
-    plot = "".join(lines(chart, series))
-    return f'<p class="legend">{"".join(keys)}</p><svg {box}>{plot}</svg>'
-
-
-def picture(chart: Chart, rows: Sequence[Row]) -> str:
-    """The chart as an SVG file, its legend and caption below it; "" where no row has its values."""
+    """The chart as SVG, its legend and caption below it; "" where no row has its values."""
     series = series_of(chart, rows)
     if not series:
         return ""

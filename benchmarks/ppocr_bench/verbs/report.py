@@ -13,7 +13,7 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import describe_lines
 from ppocr_bench.options import REQUIRED
 from ppocr_bench.record import Result, Table, cells, read_result, save
-from ppocr_bench.report.charts import draw, picture
+from ppocr_bench.report.charts import draw
 
 OPTIONS = {
     "results": ([Path], REQUIRED, "of any verbs, by --out", "RESULT.json"),
@@ -42,8 +42,12 @@ def run(args: argparse.Namespace) -> Result:
 def first_chart(saved: Mapping[str, Any]) -> str:
     """A result's first chart as an SVG file, "" where it has none."""
     result = Result.from_dict(saved)
-    charts = (picture(chart, result.tables[chart.table].rows) for chart in result.charts)
-    return next(filter(None, charts), "")
+    return next(filter(None, drawings(result)), "")
+
+
+def drawings(result: Result) -> Iterator[str]:
+    """A result's charts as SVG."""
+    return (draw(chart, result.tables[chart.table].rows) for chart in result.charts)
 
 
 def html(saved: Sequence[Mapping[str, Any]]) -> str:
@@ -82,9 +86,7 @@ def _section(saved: Mapping[str, Any]) -> Iterator[str]:
     yield f"<h2>{escape(title[:1].upper() + title[1:])}</h2>"
     yield f'<p class="{kind}">{escape(result.summary)}</p>' if result.summary else ""
     yield from (f'<p class="note">{escape(note)}</p>' for note in result.notes)
-    for chart in result.charts:
-        if drawn := draw(chart, result.tables[chart.table].rows):
-            yield f"<figure>{drawn}<figcaption>{escape(chart.caption)}</figcaption></figure>"
+    yield from (f"<figure>{drawn}</figure>" for drawn in filter(None, drawings(result)))
     yield from (_table(table) for table in result.tables.values() if table.keys and table.rows)
     machine = escape("\n".join(describe_lines(saved["machine"])))
     yield f"<details><summary>Measured on</summary><pre>{machine}</pre></details>"
