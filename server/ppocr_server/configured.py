@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,10 +128,9 @@ class Endpoints:
     def __init__(self, settings: EndpointSettings, triton: str) -> None:
         """Describe them; nothing is opened before `start`."""
         self.ports: Mapping[str, int] = {}
-        self._settings, self._triton = settings, triton
-        self._ready, self._stop = threading.Event(), asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._error: BaseException | None = None
+        self._settings, self._triton, self._stop = settings, triton, asyncio.Event()
+        self._started: Future[asyncio.AbstractEventLoop] = Future()
+        self._error: ServerError | None = None
         self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
 
     def start(self) -> None:
@@ -140,8 +140,7 @@ class Endpoints:
             ServerError: they cannot be opened.
         """
         self._thread.start()
-        self._ready.wait()
-        self.check()
+        self._loop = self._started.result()
 
     def check(self) -> None:
         """Check that they still answer.
@@ -149,10 +148,8 @@ class Endpoints:
         Raises:
             ServerError: they ended; the message has the reason.
         """
-        if isinstance(self._error, ServerError):
-            raise self._error
         if not self._thread.is_alive():
-            raise ServerError(f"the old endpoints ended: {self._error!r}")
+            raise self._error or ServerError("the old endpoints ended")
 
     def urls(self) -> dict[str, str]:
         """Where the old endpoints answer on this machine, by "http" and "rpc"."""
@@ -168,7 +165,7 @@ class Endpoints:
 
     def stop(self) -> None:
         """Answer the requests in progress, then close the ports."""
-        if self._loop is not None and self._thread.is_alive():
+        if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
@@ -176,23 +173,19 @@ class Endpoints:
         try:
             run_loop(self._serve())
         except Exception as error:  # noqa: BLE001  the main thread raises it
-            self._error = error
-        finally:
-            self._ready.set()
+            ended = ServerError(f"the old endpoints ended: {error!r}")
+            self._error = error if isinstance(error, ServerError) else ended
+            if not self._started.done():
+                self._started.set_exception(self._error)
 
     async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await serve_endpoint(
-            self._settings,
-            self._triton,
-            stop=self._stop,
-            started=self._started,
-            grace=GRACE_SECONDS,
-        )
+        def started(ports: Mapping[str, int]) -> None:
+            self.ports = dict(ports)
+            self._started.set_result(asyncio.get_running_loop())
 
-    def _started(self, ports: Mapping[str, int]) -> None:
-        self.ports = dict(ports)
-        self._ready.set()
+        await serve_endpoint(
+            self._settings, self._triton, stop=self._stop, started=started, grace=GRACE_SECONDS
+        )
 
 
 @contextmanager

@@ -83,17 +83,12 @@ def ended(process: subprocess.Popen[bytes], limit: float) -> str:
     """What was wrong with a process, nothing if it ended well; it is gone then."""
     try:
         status = process.wait(limit)
-        said = f"ended with status {status}; its log has the reason"
-        return said if status else ""
     except subprocess.TimeoutExpired:
         # The server's guard stops the server when the process that started it is gone.
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(TO_STOP)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         return f"it was stopped at its limit of {limit:.0f} s; what was measured is kept"
+    return f"ended with status {status}; its log has the reason" if status else ""
 
 
 def result(stages: Mapping[str, Mapping[str, Any]], scenes: Mapping[str, Sequence[str]]) -> Result:
