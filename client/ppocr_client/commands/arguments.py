@@ -127,7 +127,6 @@ def read_settings(args: argparse.Namespace) -> ReadSettings:
         dpi=args.dpi,
         ranges=parse_pages(args.pages) if args.pages else None,
         keep=args.format == "pdf" or args.draw is not None,
-        timeout=args.timeout,
     )
 
 

@@ -35,7 +35,7 @@ PARTIAL = ".partial"  # the suffix of a file that lacks the pages that failed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     group = parser.add_argument_group("what to read")
-    text = "a file, a folder, a quoted pattern, an http(s) address, or - for standard input"
+    text = "a file, a folder, a quoted pattern, or - for standard input"
     group.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
     group.add_argument("--recursive", action="store_true", help="read the folders of folders too")
     arguments.add_pages(group)

@@ -1,15 +1,12 @@
-"""The documents that a command line names: files, folders, patterns, addresses, standard input."""
+"""The documents that a command line names: files, folders, patterns, standard input."""
 
 from __future__ import annotations
 
 import glob
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from ppocr_client.documents.pictures import read_image
 from ppocr_client.errors import ImageError
@@ -18,7 +15,6 @@ from ppocr_client.errors import ImageError
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pdf"}
 STDIN = "-"
 HEAD = 1024  # bytes within which a PDF file's signature stands
-MAX_DOWNLOAD = 256 * 2**20
 WEB = ("http://", "https://")
 
 
@@ -31,7 +27,7 @@ class Document:
     """One input.
 
     Attributes:
-        source: A path, an address, or "-" for standard input.
+        source: A path, or "-" for standard input.
         name: The name of its output: a file's name, with its path below a given folder.
     """
 
@@ -45,7 +41,7 @@ def find_documents(words: Iterable[str], *, recursive: bool) -> list[Document]:
     A file that does not exist is a document too: reading it fails, and the others are read.
 
     Raises:
-        InputError: If a folder or a pattern holds nothing to read.
+        InputError: If a folder or a pattern holds nothing to read, or a word is an address.
     """
     found: dict[str, Document] = {}
     for word in words:
@@ -61,16 +57,14 @@ def folder_documents(folder: Path, *, recursive: bool) -> list[Document]:
     return [Document(str(path), path.relative_to(folder).as_posix()) for path in files]
 
 
-def read_head(document: Document, timeout: float) -> bytes:
-    """The first bytes of a file; all bytes of standard input and of an address.
+def read_head(document: Document) -> bytes:
+    """The first bytes of a file; all bytes of standard input.
 
     Raises:
-        ImageError: If it cannot be read within `timeout` seconds.
+        ImageError: If it cannot be read.
     """
     if document.source == STDIN:
         return read_image(sys.stdin.buffer)
-    if document.source.startswith(WEB):
-        return _download(document.source, timeout)
     try:
         with Path(document.source).open("rb") as file:
             return file.read(HEAD)
@@ -80,17 +74,14 @@ def read_head(document: Document, timeout: float) -> bytes:
 
 def read_all(document: Document, head: bytes) -> bytes:
     """All bytes of a document whose `read_head` is given."""
-    if document.source == STDIN or document.source.startswith(WEB):
-        return head
-    return read_image(document.source)
+    return head if document.source == STDIN else read_image(document.source)
 
 
 def _documents_of(word: str, recursive: bool) -> Iterator[Document]:
     if word == STDIN:
         yield Document(word, "stdin")
     elif word.startswith(WEB):
-        parts = urlsplit(word)
-        yield Document(word, unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.netloc)
+        raise InputError(f"{word} is an address: curl -sf '{word}' | ppocr-client read - reads it")
     elif Path(word).is_dir():
         found = folder_documents(Path(word), recursive=recursive)
         if not found:
@@ -107,17 +98,3 @@ def _documents_of(word: str, recursive: bool) -> Iterator[Document]:
             yield Document(str(path), path.name)
     else:
         yield Document(word, Path(word).name)
-
-
-def _download(url: str, timeout: float) -> bytes:
-    request = urllib.request.Request(url, headers={"User-Agent": "ppocr-client"})
-    try:
-        # Only http(s) addresses come here, and urllib follows no redirect to a file.
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # nosec B310
-            data: bytes = answer.read(MAX_DOWNLOAD + 1)
-    except OSError as error:
-        reason = error.reason if type(error) is urllib.error.URLError else error
-        raise ImageError(f"cannot fetch {url}: {reason}") from error
-    if len(data) > MAX_DOWNLOAD:
-        raise ImageError(f"{url} is larger than {MAX_DOWNLOAD} bytes")
-    return data

@@ -71,22 +71,19 @@ def wanted_pages(count: int, ranges: Ranges | None, name: str = "it") -> list[in
     return wanted
 
 
-def pages_of(
-    document: Document, *, dpi: float, ranges: Ranges | None, timeout: float
-) -> list[Page]:
+def pages_of(document: Document, *, dpi: float, ranges: Ranges | None) -> list[Page]:
     """The pages of a document; a picture has one, and is read only when it is loaded.
 
     Args:
         document: The document.
         dpi: Pixels per inch for the pages of a PDF file.
         ranges: The wanted pages (see `parse_pages`); None for all.
-        timeout: Seconds for an address to answer.
 
     Raises:
         ImageError: If it cannot be read, or has none of the wanted pages.
         MissingExtra: If a package is missing that opens such a document.
     """
-    head = read_head(document, timeout)
+    head = read_head(document)
     pdf = None
     if PDF in head or head[:2] in (b"II", b"MM"):
         whole = read_all(document, head)

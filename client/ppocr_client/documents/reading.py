@@ -28,7 +28,6 @@ class ReadSettings:
         dpi: Pixels per inch for the pages of PDF files.
         ranges: The wanted pages of a document; see `parse_pages`.
         keep: Whether the results come with their pictures.
-        timeout: Seconds for an address to answer; a page has the client's own timeout.
     """
 
     options: ReadOptions = field(default_factory=lambda: ReadOptions())
@@ -36,7 +35,6 @@ class ReadSettings:
     dpi: float = 200
     ranges: Ranges | None = None
     keep: bool = False
-    timeout: float = 60
 
 
 class PageResult(NamedTuple):
@@ -127,9 +125,7 @@ def _document_result(task: _Task, pages: Sequence[PageResult]) -> DocumentResult
 def _tasks(documents: Iterable[Document], settings: ReadSettings) -> Iterator[_Task]:
     for document in documents:
         try:
-            found = pages_of(
-                document, dpi=settings.dpi, ranges=settings.ranges, timeout=settings.timeout
-            )
+            found = pages_of(document, dpi=settings.dpi, ranges=settings.ranges)
         except (OcrError, MissingExtra) as error:
             yield _Task(document, None, last=True, error=str(error))
             continue

@@ -122,7 +122,7 @@ def is_current(path: Path, document: Document) -> bool:
         return False
     try:
         return Path(document.source).stat().st_mtime_ns <= written
-    except OSError:  # standard input, an address, or a file that is gone
+    except OSError:  # standard input, or a file that is gone
         return True
 
 

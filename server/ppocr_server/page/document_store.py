@@ -68,7 +68,7 @@ class DocumentStore:
             MissingExtra: If a package is missing for that.
         """
         try:
-            pages = pages_of(Document(str(path), name), dpi=self.dpi, ranges=None, timeout=1)
+            pages = pages_of(Document(str(path), name), dpi=self.dpi, ranges=None)
         except BaseException:
             path.unlink()
             raise

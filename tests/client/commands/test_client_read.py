@@ -1,7 +1,5 @@
 """`ppocr-client read` of folders, documents and everything else that has pages."""
 
-import functools
-import http.server
 import io
 import json
 import signal
@@ -25,11 +23,10 @@ from client.samples import (
     wait_until,
 )
 from PIL import Image
-from web_server import listening
 
 from ppocr_client.cli import main
 from ppocr_client.commands.progress import describe
-from ppocr_client.documents.inputs import find_documents
+from ppocr_client.documents.inputs import InputError, find_documents
 from ppocr_client.documents.pages import parse_pages
 
 pdfium = pytest.importorskip("pypdfium2")
@@ -62,11 +59,9 @@ def test_folders_patterns_and_names(folder, monkeypatch):
     assert names(str(folder), recursive=True) == ["a.BMP", "b.jpg", "deep/a.BMP"]
     assert names(str(folder / "*.jpg"), str(folder / "b.jpg")) == ["b.jpg"]
     assert names(str(folder / "**" / "*.BMP")) == ["a.BMP", "a.BMP"]
-    assert names("http://h/x/scan%201.png?size=2", "https://h:1/", "-") == [
-        "scan 1.png",
-        "h:1",
-        "stdin",
-    ]
+    assert names("-") == ["stdin"]
+    with pytest.raises(InputError, match=r"is an address: curl -sf 'http://h/a.png' \| ppocr"):
+        names("http://h/a.png")
 
 
 @pytest.mark.parametrize(
@@ -157,19 +152,10 @@ def test_chosen_pages_of_a_tiff_are_drawn_and_numbered(server, tmp_path, capsys)
 
 
 @pytest.mark.server
-def test_standard_input_and_addresses(server, capsys, monkeypatch, tmp_path):
+def test_standard_input(server, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SIGN.read_bytes())))
     assert main(["read", "-", "--url", server.grpc_url, "--format", "text"]) == 0
     assert capsys.readouterr().out.splitlines() == TEXTS
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(SAMPLES))
-    with listening(handler) as port:
-        address = f"http://127.0.0.1:{port}"
-        words = [f"{address}/{SIGN.name}", f"{address}/missing.jpg"]
-        assert main(["read", *words, "--url", server.grpc_url, "--format", "text"]) == 1
-    out, err = capsys.readouterr()
-    assert out.splitlines() == [f"== {words[0]}", *TEXTS]
-    assert f"cannot fetch {words[1]}: HTTP Error 404" in err
-    assert "1 of 2 failed" in err
 
 
 @pytest.mark.server
