@@ -6,6 +6,7 @@ Python runs one thread of a process at a time: many clients of a fast server nee
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -62,20 +63,18 @@ def take(found: Serving, load: Load, clients: int, seconds: float, pool: Executo
 
     front, seen = found.fronts.get(load.url, 0), [look(found)]
     before, begin, cpu = counted(), time.monotonic(), cpu_snapshot(found.pid)
-    looking, front_used = time.thread_time(), -cpu_seconds(front) if front else 0.0
+    front_used = -cpu_seconds(front) if front else 0.0
     parts = [pool.submit(ask, load, share, seconds) for share in shares_of(clients, pool)]
     try:
         while wait(parts, LOOK_SECONDS).not_done:
             seen.append(look(found))
     finally:
         wait(parts)
-    done, looking = [part.result() for part in parts], time.thread_time() - looking
-    used, whole = cpu_since(found.pid, cpu), time.monotonic() - begin
+    done = [part.result() for part in parts]
     front_used += cpu_seconds(front) if front else 0.0
-    run = joined([run for run, _ in done], used)
+    run = joined([run for run, _ in done], cpu_since(found.pid, cpu))
+    whole = max(answer.answered for answer in run.answers) - begin
     sent, spent = max(1, len(run.answers)), sum(spent for _, spent in done)
-    # A client in this process is not to blame for what looking at the server takes.
-    spent -= looking if isinstance(pool, ThreadPoolExecutor) else 0.0
     own = {"client_cpu_ms": spent * 1e3 / sent}
     own |= {"front_cpu_ms": front_used * 1e3 / sent} if front else {}
     return Turn(run, between(before, counted()), whole, own | merge(seen))
@@ -96,10 +95,18 @@ def shares_of(clients: int, pool: Executor) -> list[int]:
 
 def ask(load: Load, clients: int, seconds: float) -> tuple[Run, float]:
     """Clients in one process, and the processor seconds that they took."""
-    spent = time.process_time()
+    spent = own_seconds()
     with sender(load.url, load.pictures, load.options) as send:
         run = closed_loop(told(send), clients, seconds=seconds, items=len(load.pictures))
-    return run, time.process_time() - spent
+    return run, own_seconds() - spent
+
+
+def own_seconds() -> float:
+    """Processor seconds of this process, without a main thread that only looks at the server."""
+    looker, used = threading.main_thread(), time.process_time()
+    if looker is threading.current_thread():
+        return used
+    return used - time.clock_gettime(time.pthread_getcpuclockid(looker.ident or 0))
 
 
 def joined(runs: Sequence[Run], cpu: Mapping[str, float]) -> Run:

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from ppocr_bench.clients import look
+from ppocr_bench.clients import look, own_seconds
 from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Status, closed_loop, in_turns, open_loop
 from ppocr_bench.processes import cpu_since, cpu_snapshot
@@ -125,6 +126,19 @@ def test_processor_time_is_counted_by_process() -> None:
     sum(range(3_000_000))
     assert cpu_since(os.getpid(), before)["tritonserver"] > 0.01
     assert cpu_since(None, {}) == {}
+
+
+def test_who_looks_at_the_server_is_no_client() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        before, began = pool.submit(own_seconds).result(), time.thread_time()
+        sum(range(3_000_000))
+        looked = time.thread_time() - began
+        assert pool.submit(own_seconds).result() - before < looked / 2
+        worked = pool.submit(lambda: (own_seconds(), sum(range(3_000_000)), own_seconds())).result()
+    assert worked[2] - worked[0] > 0.01
+    begin = own_seconds()
+    sum(range(3_000_000))
+    assert own_seconds() - begin > 0.01
 
 
 def test_what_a_process_holds_is_seen_until_it_is_gone() -> None:
