@@ -71,6 +71,7 @@ def plan_by_bucket(
     buckets: Sequence[int],
     batch_size: int,
     max_width: int = Limits.max_rec_width,
+    columns: int = Limits.max_rec_columns,
 ) -> list[Batch]:
     """Pad every crop to the first bucket that holds it at the model's height.
 
@@ -81,6 +82,7 @@ def plan_by_bucket(
             read in parts where characters would be lost by that.
         batch_size: crops in one batch, at the most.
         max_width: pixels; a crop that would be wider is squeezed into it.
+        columns: of a batch of several crops, at the most.
 
     Returns:
         Batches, the widest first: the longest work starts first.
@@ -95,9 +97,10 @@ def plan_by_bucket(
             continue
         members[buckets[min(bisect_left(buckets, width), len(buckets) - 1)]].append(index)
     return long + [
-        Batch(tuple(members[bucket][start : start + batch_size]), bucket)
+        Batch(tuple(members[bucket][start : start + rows]), bucket)
         for bucket in sorted(members, reverse=True)
-        for start in range(0, len(members[bucket]), batch_size)
+        for rows in [max(1, min(batch_size, columns // bucket))]
+        for start in range(0, len(members[bucket]), rows)
     ]
 
 

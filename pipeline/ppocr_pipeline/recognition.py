@@ -51,6 +51,7 @@ class RecognitionPlan:
         batch_size: crops in one call of the recogniser, at the most.
         classifier: of crops that are upside down, None without one.
         page_orientation_size: of the input of the page orientation network, pixels; None without.
+        batch_columns: of a call of several crops, pixels, at the most.
     """
 
     height: int
@@ -58,6 +59,7 @@ class RecognitionPlan:
     batch_size: int
     classifier: Classifier | None = None
     page_orientation_size: int | None = None
+    batch_columns: int = Limits.max_rec_columns
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> RecognitionPlan:
@@ -74,6 +76,7 @@ class RecognitionPlan:
             batch_size=int(parameters["rec_batch_size"]),
             classifier=read_classifier(parameters),
             page_orientation_size=None if size is None else int(size),
+            batch_columns=int(parameters.get("rec_batch_columns", cls.batch_columns)),
         )
 
     def options(self, base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +127,8 @@ class RecognitionPlan:
     ) -> list[Batch]:
         """The batches in which crops of these heights and widths are read."""
         if options["rec_padding"] == "crop":
-            return plan_by_bucket(sizes, self.height, self.buckets, self.batch_size, max_width)
+            rows, columns = self.batch_size, self.batch_columns
+            return plan_by_bucket(sizes, self.height, self.buckets, rows, max_width, columns)
         if options["reference"] == "paddleocr":
             return plan_like_paddle(sizes, self.height, max_width)
         if options["reference"] == "paddleocr_pdserving":

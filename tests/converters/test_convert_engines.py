@@ -19,7 +19,7 @@ from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.machine import has_bfloat16
-from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, EngineSpec, Precision
+from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, Backend, EngineSpec, Precision
 
 Networks = dict[str, OnnxFile]
 FORM = Path(__file__).parents[2] / "samples" / "form_mixed.png"
@@ -88,18 +88,22 @@ def test_options_that_cannot_be_served_are_not_proven(networks: Networks) -> Non
         prove_form(networks, "det_postprocess", {"det_db_thresh": "2"})
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_openvino_answers_the_same_in_any_batch(repository: Path, precision: Precision) -> None:
+@pytest.mark.parametrize(
+    ("backend", "precision"), [("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")]
+)
+def test_a_line_is_answered_the_same_in_any_batch(
+    repository: Path, backend: Backend, precision: Precision
+) -> None:
     if precision == "bf16" and not has_bfloat16():
         pytest.skip("this processor has no bfloat16")
-    spec = EngineSpec("openvino", precision, threads=1)
+    spec = EngineSpec(backend, precision, threads=1)
     session = spec.open(repository / "rec" / "1" / "model.onnx")
 
     def read(crops: np.ndarray, widths: np.ndarray) -> list[np.ndarray]:
         return session({"CROPS": crops, "WIDTHS": widths})
 
     random = np.random.default_rng(5)
-    lines = int(CALLS["openvino"]["rec_batch_size"])
+    lines = int(CALLS[backend]["rec_batch_size"])
     for width in (96, 320, 736):
         crops = random.integers(0, 256, (lines, 48, width, 3), np.uint8)
         widths = random.integers(width - 31, width + 1, (lines, 1)).astype(np.int32)

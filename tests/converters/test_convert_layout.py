@@ -16,6 +16,7 @@ from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import format_config, read_config, write_config
 from ppocr_pipeline.batches import parse_buckets
 from ppocr_pipeline.ctc import load_dictionary
+from ppocr_pipeline.orientation.find import SAMPLE
 
 Networks = dict[str, OnnxFile]
 
@@ -51,10 +52,11 @@ def test_calls_suit_the_engine_unless_they_are_merged_or_told(
         assemble(folder, source_repository(), networks, plan)
         parameters = read_config(folder / "recognize" / "config.pbtxt").parameters
         widths = parse_buckets(parameters["rec_buckets"].string_value)
+        assert int(parameters["cls_batch_size"].string_value) == SAMPLE  # asked first, in one call
         told = parameters["rec_calls"].string_value if "rec_calls" in parameters else None
         return widths[1], int(parameters["rec_batch_size"].string_value), told
 
-    assert calls("cpu-onnxruntime") == (104, 1, "3")  # a time step more
+    assert calls("cpu-onnxruntime") == (104, 4, "3")  # a time step more
     assert calls("cpu-openvino") == (128, 4, "3")
     merging = Batching(preferred_sizes=(8,))
     rec = {name: load_profile(name, cores=2).models["rec"] for name in ("cpu", "cpu-openvino")}

@@ -24,12 +24,14 @@ def test_a_crop_is_padded_to_the_first_bucket_that_holds_it(size, width):
     assert padded_width(size) == width
 
 
-@given(SIZES, st.integers(1, 8))
-def test_the_padding_of_a_crop_is_its_own(sizes, batch_size):
-    plan = batches.plan_by_bucket(sizes, 48, BUCKETS, batch_size)
+@given(SIZES, st.integers(1, 8), st.integers(1, 2000))
+def test_the_padding_of_a_crop_is_its_own(sizes, batch_size, columns):
+    plan = batches.plan_by_bucket(sizes, 48, BUCKETS, batch_size, columns=columns)
     widths = {index: batch.width for batch in plan for index in batch.indices}
     assert widths == {index: padded_width(size) for index, size in enumerate(sizes)}
     assert all(1 <= len(batch.indices) <= batch_size for batch in plan)
+    several = [batch for batch in plan if len(batch.indices) > 1]
+    assert all(len(batch.indices) * batch.width <= columns for batch in several)
 
 
 def test_buckets_are_spelt_singly_or_in_steps():

@@ -157,6 +157,7 @@ def tidy(model: ModelProto) -> ModelProto:
         affine.fold_forward,
         affine.fold_backward,
         flatten_head,
+        graph.keep_rows_equal,
         graph.remove_unused,
     )
     return reduce(lambda current, one_pass: one_pass(current), passes, model)

@@ -17,6 +17,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from ppocr_converters.errors import ModelError
 
 Array = npt.NDArray[Any]
+CHANNELS_LAST = [0, 2, 1]  # of the transposition from [N, C, T] to [N, T, C]
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
@@ -103,6 +104,34 @@ def remove_unused(model: ModelProto) -> ModelProto:
     model.graph.initializer.extend(weights)
     del model.graph.value_info[:]
     return with_nodes(model, reversed(kept))
+
+
+def keep_rows_equal(model: ModelProto) -> ModelProto:
+    """Let lines that are read together be answered as each of them alone, bit for bit.
+
+    ONNX Runtime moves a transposition behind the mean over channels that reads it. Of a single line
+    that mean adds up in another order than of several. Nothing is moved across a Reshape, even one
+    to the same shape.
+    """
+    model = copy_model(model)
+    known, used_by = constants(model), readers(model)
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        last = node.op_type == "Transpose" and attributes(node).get("perm") == CHANNELS_LAST
+        if last and any(_is_mean_of_channels(one, known) for one in used_by[node.output[0]]):
+            answer, node.output[0] = node.output[0], f"{node.output[0]}.transposed"
+            shape = add_initializer(model, f"{answer}.shape", np.array([0, 0, -1], np.int64))
+            nodes.append(helper.make_node("Reshape", [node.output[0], shape], [answer]))
+    return with_nodes(model, nodes)
+
+
+def _is_mean_of_channels(node: NodeProto, known: dict[str, Array]) -> bool:
+    """Whether a node is the mean over the last axis of three; a newer one reads its axes."""
+    if node.op_type != "ReduceMean":
+        return False
+    axes = known.get(node.input[1]) if len(node.input) > 1 else attributes(node).get("axes")
+    return axes is not None and list(axes) in ([-1], [2])
 
 
 def sort_nodes(model: ModelProto) -> ModelProto:

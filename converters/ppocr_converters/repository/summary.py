@@ -81,7 +81,10 @@ def network_mib(name: str, file_bytes: int, parameters: Mapping[str, str], wides
         pixels = int(parameters["page_orientation_size"]) ** 2
     elif name != "det":
         width = widest if name == "rec" else int(parameters["cls_width"])
-        pixels = int(parameters[f"{name}_batch_size"]) * int(parameters[f"{name}_height"]) * width
+        columns = int(parameters[f"{name}_batch_size"]) * width
+        if name == "rec" and "rec_batch_columns" in parameters:
+            columns = max(width, min(columns, int(parameters["rec_batch_columns"])))
+        pixels = columns * int(parameters[f"{name}_height"])
     return round(LOADED_MIB + (FILE_FACTOR * file_bytes + BYTES_PER_PIXEL[name] * pixels) / MIB)
 
 
