@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cases import cases
 
 from ppocr_engine.machine import available_cores, processor
 
@@ -28,17 +29,7 @@ def test_without_control_groups_the_mask_counts(tmp_path: Path) -> None:
     assert available_cores(tmp_path) == 8
 
 
-@pytest.mark.parametrize(
-    ("quota", "cores"),
-    [
-        ("200000 100000", 2),
-        ("350000 100000", 3),
-        ("20000 100000", 1),
-        ("25000 5000", 5),
-        ("1600000 100000", 8),
-        ("max 100000", 8),
-    ],
-)
+@pytest.mark.parametrize(("quota", "cores"), cases(__file__)["quotas"])
 def test_a_quota_is_rounded_down_to_at_least_one(tmp_path: Path, quota: str, cores: int) -> None:
     root = tree(tmp_path, "0::/", **{"cpu.max": quota})
     assert available_cores(root) == cores

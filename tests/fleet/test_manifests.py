@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from cases import cases
 from fleet.schemas import Schemas
+
+CASES = cases(__file__)
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -168,29 +171,14 @@ def test_chart_refuses_wrong_values(program: Program, value: str) -> None:
     assert value.split("=")[0].split(".")[-1] in refused.value.stderr
 
 
-@pytest.mark.parametrize(
-    ("value", "asked"),
-    [
-        ("models.from=claim", "set models.claim.name"),
-        ("image.repository=", "push yours and name it, as --set image.repository="),
-    ],
-)
+@pytest.mark.parametrize(("value", "asked"), CASES["asked"])
 def test_chart_asks_for_what_it_cannot_know(program: Program, value: str, asked: str) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         render(program("helm"), value)
     assert asked in refused.value.stderr
 
 
-@pytest.mark.parametrize(
-    ("values", "image"),
-    [
-        ([], "cpu-baked"),
-        (["device=gpu"], "gpu-baked"),
-        (["models.from=convert"], "cpu"),
-        (["models.from=claim", "models.claim.name=models"], "cpu"),
-        (["image.tag=mine"], "mine"),
-    ],
-)
+@pytest.mark.parametrize(("values", "image"), CASES["images"])
 def test_image_has_models_unless_they_come_from_elsewhere(
     program: Program, values: list[str], image: str
 ) -> None:

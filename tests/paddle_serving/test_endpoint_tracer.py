@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 from server_unit.stand_ins import infer
 from tritonclient.grpc import InferenceServerClient
 
@@ -24,25 +25,10 @@ def block(records: Records) -> list[str]:
 
 
 def test_the_services_figures() -> None:
-    assert block(Records([float(n) for n in range(100, 0, -1)], ["7", "9"])) == [
-        "==================== TRACER ======================",
-        "DAGExecutor:",
-        "\tQuery count[100]",
-        "\tQPS[50.0 q/s]",
-        "\tSucc[0.98]",
-        "\tError req[7, 9]",
-        "\tLatency:",
-        "\t\tave[50.5 ms]",
-        "\t\t.50[51.0 ms]",
-        "\t\t.60[61.0 ms]",
-        "\t\t.70[71.0 ms]",
-        "\t\t.80[81.0 ms]",
-        "\t\t.90[91.0 ms]",
-        "\t\t.95[96.0 ms]",
-        "\t\t.99[100.0 ms]",
-        "Channel (server worker num[20]):",
-        "\tendpoint(In: ['client'], Out: ['endpoint']) size[4/1000]",
-    ]
+    assert (
+        block(Records([float(n) for n in range(100, 0, -1)], ["7", "9"]))
+        == cases(__file__)["block"]
+    )
 
 
 def test_nothing_to_tell_is_not_told() -> None:

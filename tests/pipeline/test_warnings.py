@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 
 from ppocr_pipeline.crop import whole_picture
 from ppocr_pipeline.detection import squeeze_warnings
@@ -11,17 +12,7 @@ from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
 from ppocr_pipeline.tiles.plan import plan_det
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "said"),
-    [
-        (120, 3600, "squeezed 3.8 times"),
-        (4000, 1080, "squeezed 4.2 times"),
-        (48, 992, "one side squeezed 1.5 times as much"),
-        (2339, 1654, None),
-        (640, 640, None),
-        (48, 300, None),
-    ],
-)
+@pytest.mark.parametrize(("height", "width", "said"), cases(__file__)["squeezed"])
 def test_a_squeezed_picture_is_told(height, width, said):
     options = parse_options({"det_limit_type": "max"})
     plan = plan_det(np.zeros((height, width, 3), np.uint8), options, Limits())

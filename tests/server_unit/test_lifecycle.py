@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cases import cases
 from server_unit.tiny_models import add_model, config, plus_one
 from serving import FREE, SERVE, eventually, get, is_gone, serving
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -203,21 +204,7 @@ def test_a_command_that_does_not_exist(small_server: TritonServer) -> None:
 NO_GATEWAY = ("--gateway-port", "none")  # its own port may be taken here
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "words"),
-    [
-        ([*NO_GATEWAY, "--model-repository", "/none"], 1, ["/none; run `ppocr-convert build"]),
-        (
-            ["--config", "a.yml", "--model-repository", "/none"],
-            1,
-            ["at /none; leave", "run `ppocr-convert build --config a.yml --out /none`"],
-        ),
-        ([*NO_GATEWAY, "--tritonserver", "/nonexistent"], 1, ["--tritonserver /nonexistent"]),
-        (["--no-such-option"], 2, ["--no-such-option"]),
-        (["gatway", "--", "--port=0"], 2, ["'gatway' is neither", "endpoint, gateway"]),
-        (["endpoint", "--rpc-port", "abc"], 2, ["'abc' is no port"]),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "status", "words"), cases(__file__)["failures"])
 def test_failures_are_one_line_and_a_status(
     arguments: list[str], status: int, words: list[str]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cases import cases
 from serving_config.configs import DET, EXAMPLE, HERE, REC, document, small
 
 from ppocr_converters.cli import main
@@ -48,26 +49,7 @@ LOCAL = "op__det__local_service_conf__"
 SUBGRAPHS = "without effect: only TensorRT (device_type 2) has subgraphs"
 
 
-@pytest.mark.parametrize(
-    ("changes", "becomes", "warned"),
-    [
-        ({"dag__channel_size": 0}, "no limit of a queue, as there; only max_requests", False),
-        ({"dag__tracer__interval_s": 0}, "off", False),
-        ({"op__det__timeout": 0}, "off", False),
-        ({"dag__retry": 1}, "a failed request is not tried again", False),
-        ({"op__rec__retry": 3}, "3 tries at the endpoints, the most of any Op, of the", True),
-        ({"worker_num": 4}, "4 requests in progress at the endpoints; more wait", False),
-        ({"op__det__timeout": 5}, "no deadline at the endpoints, as there is no timeout of", True),
-        ({"op__det__timeout": 5, "op__rec__timeout": 7}, "12 ms, is the deadline at the", True),
-        ({"op__rec__batch_size": 4, "triton__rec_batch_size": 2}, "size 8 of rec: 4 times 2", None),
-        ({f"{LOCAL}min_subgraph_size": 3}, SUBGRAPHS, False),
-        ({f"{LOCAL}min_subgraph_size": 4}, SUBGRAPHS, True),
-        ({f"{LOCAL}mem_optim": False}, "no memory arena and no pattern", False),
-        ({f"{LOCAL}precision": "fp16"}, "the network is converted to fp16", False),
-        ({f"{LOCAL}precision": "bf16"}, "OpenVINO computes in bf16", False),
-        ({f"{LOCAL}fetch_list": ["a"]}, "not checked: the model has no", True),
-    ],
-)
+@pytest.mark.parametrize(("changes", "becomes", "warned"), cases(__file__)["becomes"])
 def test_a_value_is_explained_by_what_it_does(
     changes: dict[str, Any], becomes: str, warned: bool | None
 ) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from serving_config.configs import service
@@ -16,6 +17,8 @@ from ppocr_converters.repository.serving_config.ops import parse_cards
 from ppocr_converters.repository.serving_config.service import Service
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
+
+CASES = cases(__file__)
 
 DET_OP = ("det_preprocess", "det", "det_postprocess")
 REC_OP = ("recognize", "rec")
@@ -57,15 +60,7 @@ def test_cards_are_read_from_text() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "counts"),
-    [
-        ({"op__det__concurrency": 6, "op__rec__concurrency": 3}, (6, 6, 6, 3, 3)),
-        ({"op__det__concurrency": 6, "triton__det_instances": 1}, (6, 1, 6, 1, 1)),
-        ({"worker_num": 4}, (1, 1, 1, 1, 1)),
-        (
-            {"worker_num": 4, "build_dag_each_worker": True, "op__det__concurrency": 3},
-            (12, 12, 12, 4, 4),
-        ),
-    ],
+    CASES["instances"],
     ids=["of the op", "of the network", "workers share", "of each worker"],
 )
 def test_instances_are_those_of_the_op_its_network_or_each_worker(
@@ -80,27 +75,7 @@ def test_instances_are_those_of_the_op_its_network_or_each_worker(
 PADDLE = dict.fromkeys(("det_preprocess", "det_postprocess", "recognize"), "paddle_serving")
 
 
-@pytest.mark.parametrize(
-    ("changes", "name", "values"),
-    [
-        ({}, "intra_op_thread_count", {"det": "2", "rec": "2"}),
-        ({f"{LOCAL}thread_num": 5}, "intra_op_thread_count", {"det": "5", "rec": "2"}),
-        ({f"{LOCAL}thread_num": 5}, "inter_op_thread_count", {"det": "1"}),
-        ({"triton__det_threads": 4}, "intra_op_thread_count", {"det": "4", "rec": "2"}),
-        ({"triton__rec_threads": 3}, "intra_op_thread_count", {"det": "2", "rec": "3"}),
-        ({}, "enable_mem_arena", {"det": ""}),
-        ({f"{LOCAL}mem_optim": False}, "enable_mem_arena", {"det": "0", "rec": ""}),
-        ({f"{LOCAL}mem_optim": False}, "enable_mem_pattern", {"det": "0"}),
-        ({}, "reference", PADDLE),
-        ({}, "rec_padding", {"recognize": "paddle"}),
-        ({}, "drop_score", {"recognize": "0"}),
-        ({"triton__reference": "paddleocr"}, "reference", {"det_postprocess": "paddleocr"}),
-        ({"triton__det_db_box_thresh": 0.45}, "det_db_box_thresh", {"det_postprocess": "0.45"}),
-        ({"triton__use_dilation": True}, "use_dilation", {"det_postprocess": "true"}),
-        ({"triton__rec_buckets": "160,320"}, "rec_buckets", {"recognize": "160,320"}),
-        ({"triton__max_image_side": 5000}, "max_image_side", {"det_preprocess": "5000"}),
-    ],
-)
+@pytest.mark.parametrize(("changes", "name", "values"), CASES["parameters"])
 def test_keys_become_parameters_of_their_models(
     changes: dict[str, Any], name: str, values: dict[str, str]
 ) -> None:
@@ -108,18 +83,7 @@ def test_keys_become_parameters_of_their_models(
     assert {model: parameter(found, model, name) for model in values} == values
 
 
-@pytest.mark.parametrize(
-    ("changes", "det", "rec"),
-    [
-        ({}, "onnxruntime", "onnxruntime"),
-        ({"triton__profile": "cpu"}, "onnxruntime", "onnxruntime"),
-        ({"triton__profile": "cpu-openvino"}, "openvino", "openvino"),
-        ({"triton__profile": "cpu-openvino-bf16"}, "openvino-bf16", "openvino-bf16"),
-        ({f"{LOCAL}precision": "bf16"}, "openvino-bf16", "onnxruntime"),
-        ({f"{LOCAL}devices": "0"}, "None", "onnxruntime"),
-        ({f"{LOCAL}ir_optim": False, "triton__profile": "cpu-openvino"}, "onnxruntime", "openvino"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "det", "rec"), CASES["engines"])
 def test_the_engine_is_onnx_runtime_unless_profile_or_precision_names_another(
     changes: dict[str, Any], det: str, rec: str
 ) -> None:
@@ -128,26 +92,7 @@ def test_the_engine_is_onnx_runtime_unless_profile_or_precision_names_another(
     assert engines == [det, rec, "None"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, {"name": "ocr", "host": "0.0.0.0", "worker_num": 1, "retry": 1}),
-        ({}, {"tracer_interval_s": -1, "max_message_bytes": 256 << 20}),
-        ({"worker_num": 20}, {"worker_num": 20}),
-        ({"triton__service_name": "a-b"}, {"name": "a-b"}),
-        ({"dag__tracer__interval_s": 10}, {"tracer_interval_s": 10}),
-        ({"op__det__timeout": 1500}, {"timeout_ms": -1}),
-        ({"op__det__timeout": 1500, "op__rec__timeout": 500}, {"timeout_ms": 2000}),
-        ({"op__det__timeout": 0, "op__rec__timeout": 500}, {"timeout_ms": -1}),
-        ({"op__det__server_endpoints": []}, {"retry": 1}),
-        ({"dag__retry": 3}, {"retry": 3}),
-        ({"dag__retry": 3, "op__det__retry": 1, "op__rec__retry": 2}, {"retry": 2}),
-        ({"op__det__retry": 5}, {"retry": 5}),
-        ({"rpc_port": 18090}, {"http_port": 9999, "rpc_port": 18090}),
-        ({"rpc_port": None}, {"http_port": 9999, "rpc_port": 10000}),
-        ({"http_port": None, "rpc_port": 18090}, {"http_port": None, "rpc_port": 18090}),
-    ],
-)
+@pytest.mark.parametrize(("changes", "expected"), CASES["endpoints"])
 def test_the_old_endpoints_are_what_the_keys_say(
     changes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
@@ -155,45 +100,7 @@ def test_the_old_endpoints_are_what_the_keys_say(
     assert {name: endpoints[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"http_port": None}, "both empty"),
-        ({"http_port": 65535}, r"http_port \+ 1 = 65536"),
-        ({"http_port": 9999, "rpc_port": 9999}, "http_port and rpc_port are both 9999"),
-        ({"http_port": 8000}, "http_port and triton.http_port are both 8000"),
-        ({"http_port": 8000, "triton__http_port": 7000}, "rpc_port and triton.grpc_port"),
-        ({"triton__http_port": 8001}, "triton.http_port and triton.grpc_port are both 8001"),
-        ({f"{LOCAL}device_type": 1}, "devices is empty; name the cards"),
-        ({f"{LOCAL}device_type": 2}, "devices is empty; name the cards"),
-        (
-            {f"{LOCAL}precision": "bf16", f"{LOCAL}devices": "0"},
-            "precision is 'bf16'; allowed on .*: fp32, fp16, int8",
-        ),
-        (
-            {f"{LOCAL}precision": "int8", f"{LOCAL}devices": ""},
-            "precision is 'int8'; allowed on .*: fp32, fp16, bf16",
-        ),
-        (
-            {f"{LOCAL}precision": "fp32", "triton__profile": "cpu-openvino-bf16"},
-            r"precision is fp32, but triton\.profile is 'cpu-openvino",
-        ),
-        ({"triton__rec_buckets": "320,160"}, "rec_buckets is .*increasing"),
-        ({"triton__det_canvases": "640x650"}, "det_canvases is .*multiples of 32"),
-        ({"op__det__server_endpoints": ["127.0.0.1:9293"]}, "endpoints asks for remote inference"),
-        ({"triton__use_angle_cls": True}, "use_angle_cls is true; it needs an Op for cls"),
-        ({"triton__orientation": "lines"}, "orientation is lines; it needs an Op for cls"),
-        ({"triton__orientation": "page"}, "orientation is page; a config.yml has no Op for"),
-        (
-            {
-                "op__cls__local_service_conf__model_config": "ch_ppocr_mobile_v2.0_cls",
-                "triton__orientation": "lines",
-                "triton__use_angle_cls": True,
-            },
-            "use_angle_cls is true, which asks for every line, and .* leave one of them out",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("changes", "reason"), CASES["refused"])
 def test_what_cannot_be_is_refused(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         service(**changes)
@@ -208,17 +115,7 @@ def test_calls_of_the_recogniser_wait_as_told(delay: int, merged: bool) -> None:
     assert not config_of(found, "det").HasField("dynamic_batching")
 
 
-@pytest.mark.parametrize(
-    ("device_type", "devices", "kind"),
-    [
-        (-1, "", "CPU"),
-        (-1, "1", "GPU"),
-        (0, "1", "CPU"),
-        (1, "1", "GPU"),
-        (2, "1", "GPU"),
-        (3, "", "CPU"),
-    ],
-)
+@pytest.mark.parametrize(("device_type", "devices", "kind"), CASES["devices"])
 def test_device_type_decides_or_leaves_it_to_devices(
     device_type: int, devices: str, kind: str
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from cases import cases
 from steps.alone import ask, png
 from steps.python_backend import INVALID_ARG, Request
 
@@ -156,17 +157,7 @@ def test_limits_come_from_the_configuration():
     assert made == limits.Limits(max_image_side=77)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("max_lines", "many", "max_lines is 'many'; allowed: a whole number from 1"),
-        ("max_lines", "0", "max_lines is '0'; allowed: a whole number from 1"),
-        ("max_lines", "-5", "max_lines is '-5'"),
-        ("max_lines", "1.5", "max_lines is '1.5'"),
-        ("max_image_side", "31", "max_image_side is '31'; allowed: a whole number from 32"),
-        ("max_image_byte", "1", "unknown limit 'max_image_byte'; did you mean max_image_bytes?"),
-    ],
-)
+@pytest.mark.parametrize(("name", "text", "said"), cases(__file__)["wrong"])
 def test_a_wrong_limit_stops_the_model(name, text, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         limits.Limits.from_parameters({name: text})

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,18 +96,7 @@ def test_a_margin_is_cut_off() -> None:
     assert cv2.minMaxLoc(joined)[1::2] == (1.0, (0, 0))
 
 
-@pytest.mark.parametrize(
-    "tiles",
-    [
-        [],
-        [(0, 0, 64, 64)],
-        [(0, 0, 64, 64), (0, 32, 64, 32)],
-        [(0, 0, 64, 96), (0, 32, 64, 96)],
-        [(0, 0, 0, 64), (0, 32, 0, 64)],
-        [(-(2**31), 0, 64, 64), (0, 32, 64, 64)],
-        [(-50, 0, 64, 64), (-40, 0, 64, 64)],
-    ],
-)
+@pytest.mark.parametrize("tiles", cases(__file__)["wrong"])
 def test_tiles_that_are_not_of_the_maps_are_refused(tiles: list[tuple[int, ...]]) -> None:
     maps = np.zeros((2, 64, 64), np.float32)
     with pytest.raises(ValueError, match=r"DET_TILES is .* as det_preprocess answers"):

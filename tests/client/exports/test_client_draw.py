@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from cases import cases
 from client.samples import rectangle
 from PIL import Image
 
@@ -25,17 +26,7 @@ def ink(sheet):
     return columns.min(), rows.min(), columns.max(), rows.max()
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("Hello", (20, 30, 150, 60)),
-        ("你好世界", (20, 30, 150, 60)),
-        ("高塔文字", (80, 4, 104, 116)),
-        ("竖排一二三四五六七八九十", (80, 4, 104, 116)),
-        ("TALL TEXT", (80, 4, 104, 116)),
-        ("a long line in a box that is too short for it", (10, 50, 190, 66)),
-    ],
-)
+@pytest.mark.parametrize(("text", "place"), cases(__file__)["places"])
 def test_text_stands_where_it_was_read(text, place):
     sheet = draw_result(picture(), OcrResult((Line(text, 0.9, rectangle(*place), 0.9),)))
     assert sheet.size == (400, 120)

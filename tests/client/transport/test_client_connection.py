@@ -7,35 +7,21 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from cases import cases
 from web_server import listening
 
 from ppocr_client import AsyncOcrClient, OcrClient
 from ppocr_client.errors import DeadlineExceeded, ModelNotFound, ServerUnavailable
 
+CASES = cases(__file__)
 
-@pytest.mark.parametrize(
-    ("url", "whole"),
-    [
-        ("localhost", "grpc://localhost:8001"),
-        ("10.0.0.7:9001", "grpc://10.0.0.7:9001"),
-        ("http://ocr.example", "http://ocr.example:8000"),
-        ("http://ocr.example:80/v1/", "http://ocr.example:80/v1"),
-        ("grpc://[::1]:7", "grpc://[::1]:7"),
-    ],
-)
+
+@pytest.mark.parametrize(("url", "whole"), CASES["addresses"])
 def test_an_address_is_completed(url, whole):
     assert OcrClient(url).url == whole
 
 
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        ("ftp://host:1", "scheme 'ftp'; allowed: grpc://HOST:PORT, http://HOST:PORT"),
-        ("grpc://:8001", "names no host"),
-        ("http://host:99999", "Port out of range"),
-        ("grpc://host:8001/ocr", "has a path"),
-    ],
-)
+@pytest.mark.parametrize(("url", "reason"), CASES["wrong"])
 def test_an_impossible_address_says_why(url, reason):
     with pytest.raises(ValueError, match=reason):
         OcrClient(url)

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
@@ -220,18 +221,7 @@ def test_two_upsampling_convolutions_become_two_of_one_pixel() -> None:
     np.testing.assert_allclose(run(flat, x), run(model, x), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("between", "channels", "given"),
-    [
-        ("Tanh", 1, {}),
-        ("Relu", 2, {}),
-        ("Relu", 1, {"pads": [1, 1, 0, 0]}),
-        ("Relu", 1, {"output_padding": [1, 1]}),
-        ("Relu", 1, {"strides": [1, 1]}),
-        ("Relu", 1, {"dilations": [2, 2]}),
-        ("Relu", 1, {"group": 5}),
-    ],
-)
+@pytest.mark.parametrize(("between", "channels", "given"), cases(__file__)["ends"])
 def test_any_other_end_of_a_detector_is_left_as_it_is(
     between: str, channels: int, given: dict[str, list[int] | int]
 ) -> None:

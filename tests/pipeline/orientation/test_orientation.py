@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from cases import cases
 
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation import classifier as orientation
@@ -120,22 +121,10 @@ def test_asking_a_page_network_that_is_not_built_is_refused():
         RecognitionPlan(48, (320,), 1).options({}, options)
 
 
-@pytest.mark.parametrize(
-    ("base", "sent", "asked"),
-    [
-        ({}, {}, ("lines", False)),
-        ({}, {"use_angle_cls": True}, ("off", True)),
-        ({}, {"use_angle_cls": False}, ("lines", False)),
-        ({}, {"orientation": "off"}, ("off", False)),
-        ({}, {"orientation": "off", "use_angle_cls": True}, ("off", True)),
-        ({"orientation": "off", "use_angle_cls": True}, {}, ("off", True)),
-        ({"orientation": "off", "use_angle_cls": True}, {"orientation": "lines"}, ("lines", False)),
-        ({}, {"orientation": "page", "use_angle_cls": True}, ("page", True)),
-    ],
-)
+@pytest.mark.parametrize(("base", "sent", "asked"), cases(__file__)["asked"])
 def test_what_a_request_says_stands_above_the_defaults(base, sent, asked):
     found = parse_options(sent, base)
-    assert (found["orientation"], found["use_angle_cls"]) == asked
+    assert [found["orientation"], found["use_angle_cls"]] == asked
 
 
 def test_every_line_and_a_few_of_them_contradict_each_other():

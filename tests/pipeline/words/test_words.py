@@ -3,29 +3,21 @@
 import cv2
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ppocr_pipeline.words.place import Word, column_contrast, crop_words, lay_words
 from ppocr_pipeline.words.split import split_words
 
+CASES = cases(__file__)
+
 
 def words_of(text: str) -> list[str]:
     return [text[start:stop] for start, stop in split_words(text)]
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", []),
-        ("Total:  12.50 EUR", ["Total:", "12.50", "EUR"]),
-        ("买三斤送一斤", [*"买三斤送一斤"]),
-        ("第3号楼No.5A室，", ["第", "3", "号", "楼", "No.5A", "室", "，"]),
-        ("カメラ と ﾃｽﾄ", [*"カメラとﾃｽﾄ"]),
-        ("안녕 세계", ["안녕", "세계"]),
-        ("ＡＢ㐀𠀀x", [*"ＡＢ㐀𠀀x"]),
-    ],
-)
+@pytest.mark.parametrize(("text", "words"), CASES["words"])
 def test_words_are_parted_at_spaces_and_at_every_character_of_chinese(
     text: str, words: list[str]
 ) -> None:
@@ -88,15 +80,7 @@ QUARTER = Word("a", 1.0, np.array([[0, 0], [0.25, 0], [0.25, 1], [0, 1]], np.flo
 BOX = np.array([[10, 20], [50, 20], [50, 30], [10, 30]], np.float32)
 
 
-@pytest.mark.parametrize(
-    ("turns", "box"),
-    [
-        (0, [[10, 20], [20, 20], [20, 30], [10, 30]]),
-        (1, [[50, 20], [50, 22.5], [10, 22.5], [10, 20]]),
-        (2, [[50, 30], [40, 30], [40, 20], [50, 20]]),
-        (3, [[10, 30], [10, 27.5], [50, 27.5], [50, 30]]),
-    ],
-)
+@pytest.mark.parametrize(("turns", "box"), CASES["turned"])
 def test_a_word_begins_where_its_turned_crop_was_read_from(
     turns: int, box: list[list[float]]
 ) -> None:
