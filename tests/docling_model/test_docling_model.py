@@ -1,5 +1,7 @@
 """The model `docling`: the pipeline `ocr` for requests as Docling's remote OCR sends them."""
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
+from originals import environment
 from tritonclient.utils import InferenceServerException
 
 from ppocr_converters.repository.source import source_repository
@@ -112,3 +115,34 @@ def test_it_is_the_pipeline_of_ocr_under_other_names() -> None:
     assert dict(last.output_map) == {ours: name for name, ours in NAMES.items()}
     sent = [name for step in docling.ensemble_scheduling.step for name in step.input_map.values()]
     assert [sent.count(name) for name in own.values()] == [1, 1]
+
+
+ROOT = Path(__file__).parents[2]
+#: Its remote OCR and PDF backend; without its local models, which would need PyTorch.
+PACKAGE = "docling-slim[convert-core,format-pdf-pypdfium2,models-remote]==2.143.0"
+SCRIPT = Path(__file__).with_name("read_with_docling.py")
+PICTURES = ("poster_zh.jpg", "landscape.jpg")
+
+
+@pytest.mark.server
+@pytest.mark.nightly
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+def test_docling_reads_scans(
+    transport: str, server: TritonServer, samples: dict[str, list[str]]
+) -> None:
+    python = environment("docling", PACKAGE)
+    url = server.grpc_url if transport == "grpc" else server.http_url
+    files = [str(ROOT / "samples" / name) for name in PICTURES]
+    for language, reads in (("english", True), ("klingon", False)):
+        done = subprocess.run(
+            [python, SCRIPT, transport, url, language, *files], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        for page in json.loads(done.stdout):
+            texts = [cell["text"] for cell in page["cells"]]
+            if reads:
+                assert texts == samples.get(page["picture"], [])
+                assert page["errors"] == []
+            else:
+                assert texts == []
+                assert "the language is 'klingon'" in page["errors"][0]

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from gateway.conftest import gateway_process
+from originals import environment
 from serving import ask
 
 from ppocr_client import OcrClient
@@ -114,3 +116,35 @@ def test_health_needs_no_token_but_reading_does(server: TritonServer, tmp_path: 
             assert (status, json.loads(answer)) == (200, expected)
         assert post(gateway, BLANK)[0] == 401
         assert ask(gateway, "GET", "/v1/models")[0] == 401
+
+
+PICTURES = ("poster_zh.jpg", "landscape.jpg")
+SCRIPT = Path(__file__).parent / "published" / "read_with_nv_ingest.py"
+PACKAGES = (
+    "nv-ingest-api==26.3.0",
+    "opencv-python-headless",
+    "pillow",
+    "requests",
+    "tritonclient[grpc]",
+)
+
+
+@pytest.mark.nightly
+def test_nv_ingest_reads_pictures(gateway: str, server: TritonServer) -> None:
+    python = environment("nv_ingest", *PACKAGES)
+    files = [str(SAMPLES / name) for name in PICTURES]
+    done = subprocess.run(
+        [python, SCRIPT, f"http://{gateway}/v1/ocr", *files], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        result = client.read(files[0])
+    (boxes, texts, scores), blank = found["sentence"]
+    assert texts == [line.text for line in result.lines]
+    assert scores == pytest.approx([line.score for line in result.lines])
+    assert [corner for box in boxes for corner in box] == [
+        pytest.approx(corner) for line in result.lines for corner in line.box.tolist()
+    ]
+    assert len(found["paragraph"][0][1]) == len(paragraphs(result))
+    assert blank == [[], [], []]

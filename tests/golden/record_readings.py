@@ -1,4 +1,4 @@
-"""Record what PaddleOCR 2.10.0 reads in the samples, for test_readings.py to hold the server to.
+"""Record what PaddleOCR 2.10.0 reads in the samples, as test_golden_served.py compares.
 
     python tests/golden/record_readings.py
 

@@ -1,4 +1,4 @@
-"""Record the words that a server answers for some samples, for test_golden_words.py to hold it to.
+"""Record the words that a server answers for some samples, for test_golden_served.py to hold it to.
 
     python tests/golden/record_words.py build/test_repository
 

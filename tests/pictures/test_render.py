@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +9,8 @@ from ppocr_converters.pictures.render import (
     render_page,
     render_pages,
 )
-from ppocr_converters.pictures.render_canvas import Page
+from ppocr_converters.pictures.render_canvas import WORD, Page
+from ppocr_converters.pictures.render_evaluation import KINDS, evaluation_pages, sentences
 
 
 def same(one, other):
@@ -91,3 +93,82 @@ def test_only_letters_of_the_dictionary_are_written(repository):
     texts = [*render_texts.CHINESE, *render_texts.ENGLISH]
     texts += [line.text for page in render_pages(0, 8) for line in page.lines]
     assert set("".join(texts)) <= known | {" "}
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return list(evaluation_pages(limit=1))
+
+
+def inside(box, outer):
+    return all(cv2.pointPolygonTest(outer, tuple(map(float, one)), True) > -1.5 for one in box)
+
+
+def test_there_are_ten_languages_and_about_ninety_pictures():
+    assert len(sentences()) == 10
+    assert all(len(texts) >= 12 for texts in sentences().values())
+    drawn = [language for rows in KINDS.values() for _, some in rows for language in some]
+    assert 80 <= len(drawn) <= 120
+    assert set(drawn) == set(sentences())
+
+
+def test_every_kind_is_drawn_with_sound_truth(pages):
+    assert [kind for kind, _ in pages] == list(KINDS)
+    for kind, page in pages:
+        high, wide = page.image.shape[:2]
+        assert page.lines, kind
+        for line in page.lines:
+            assert line.box.dtype == np.float32
+            assert np.all((line.box >= -1) & (line.box <= [wide + 1, high + 1])), line
+            left, top = np.maximum(line.box.min(axis=0), 0).astype(int)
+            right, bottom = line.box.max(axis=0).astype(int)
+            ink = page.image[top:bottom, left:right]
+            assert int(ink.max()) - int(ink.min()) > 30, (kind, line.text)
+            assert "".join(word.text for word in line.words) == line.text.replace(" ", "")
+            # A letter may begin a little left of its pen's place, or end right of it.
+            middles = [word.box.mean(axis=0) for word in line.words]
+            assert inside(middles, line.box), (kind, line.text)
+
+
+def test_words_are_the_characters_of_chinese_and_the_words_of_others():
+    found = WORD.findall("编号XH-2309，共 two 元です")
+    assert found == ["编", "号", "XH-2309", "，", "共", "two", "元", "で", "す"]
+
+
+def test_words_lie_on_their_ink():
+    ((_, page),) = evaluation_pages(["plain"], 1)
+    blank = page.image.max(axis=(0, 1)).astype(int)
+    for line in page.lines:
+        for word in line.words:
+            (left, top), (right, bottom) = word.box[0].astype(int), word.box[2].astype(int)
+            ink = (
+                np.abs(page.image[top:bottom, left : right + 1].astype(int) - blank).max(axis=2)
+                > 60
+            )
+            columns = np.flatnonzero(ink.any(axis=0))
+            if word.text[0].isalnum():  # full-width punctuation is half empty
+                assert columns[0] <= 0.2 * (bottom - top)
+            if word.text[-1].isalnum():
+                assert columns[-1] >= right - left - 0.2 * (bottom - top)
+
+
+def test_the_same_arguments_give_the_same_pictures(pages):
+    kinds = ["noise", "skew"]
+    again = dict(evaluation_pages(kinds, 1))
+    for kind in kinds:
+        first = dict(pages)[kind]
+        assert np.array_equal(first.image, again[kind].image)
+        assert all(
+            np.array_equal(a.box, b.box)
+            for a, b in zip(first.lines, again[kind].lines, strict=True)
+        )
+        ((_, other),) = evaluation_pages([kind], 1, seed=1)
+        assert [line.text for line in other.lines] != [line.text for line in first.lines]
+
+
+def test_a_turned_page_begins_each_box_at_the_corner_of_the_line(pages):
+    turned = dict(pages)["turned"]
+    for line in turned.lines:
+        along, down = line.box[1] - line.box[0], line.box[3] - line.box[0]
+        assert along[1] > 5 * abs(along[0])  # a quarter turn clockwise: text runs downwards
+        assert down[0] < 0

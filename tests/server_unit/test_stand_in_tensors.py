@@ -1,5 +1,8 @@
-"""Declared tensors against the graph's: what fits, and what is said when it does not."""
+"""What a stand-in can load: tensors that fit the graph's, fields that it serves, its device."""
 
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from ppocr_engine import onnxruntime_session, openvino_session
 from ppocr_engine.errors import EngineError
 from ppocr_engine.session import Tensor, graph_tensors
+from ppocr_engine.spec import EngineSpec
 from ppocr_server.backends.common.tensors import (
     check_complete,
     check_tensors,
@@ -103,3 +107,38 @@ def test_declarations_leave_the_batch_out() -> None:
 def test_one_value_a_row_cannot_be_filled_in() -> None:
     with pytest.raises(EngineError, match="output 'S' is one value a row"):
         declarations("output", [Tensor("S", "TYPE_FP32", (-1,))], 4)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"sequence_batching": {"direct": {}, "max_sequence_idle_microseconds": 1}},
+        {"batch_input": [{"kind": "BATCH_ELEMENT_COUNT"}]},
+        {"batch_output": [{"kind": "BATCH_SCATTER_WITH_INPUT_SHAPE"}]},
+        {"model_transaction_policy": {"decoupled": True}},
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    monkeypatch: pytest.MonkeyPatch, backend: str, config: dict[str, Any]
+) -> None:
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
+    from ppocr_server.backends.common.stand_in import refuse_unsupported
+
+    with pytest.raises(EngineError, match=rf"not supported by .*{backend}"):
+        refuse_unsupported(config, backend)
+
+
+@pytest.mark.parametrize(("kind", "device"), [("CPU", 0), ("GPU", 0), ("GPU", 1)])
+def test_each_instance_opens_its_network_on_its_own_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, device: int
+) -> None:
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
+    from ppocr_server.backends.onnxruntime.model import TritonPythonModel
+
+    (tmp_path / "model.onnx").touch()
+    opened: list[EngineSpec] = []
+    monkeypatch.setattr(EngineSpec, "open", lambda spec, _: opened.append(spec))
+    config = {"instance_group": [{"kind": "KIND_GPU", "gpus": [0, 1]}]}
+    TritonPythonModel.open_session(tmp_path, config, kind=kind, device=device)
+    assert [(spec.device, spec.device_id) for spec in opened] == [(kind.lower(), device)]
