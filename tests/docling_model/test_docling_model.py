@@ -11,6 +11,7 @@ import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 from originals import environment
+from server_unit.stand_ins import sent
 from tritonclient.utils import InferenceServerException
 
 from ppocr_converters.repository.source import source_repository
@@ -28,13 +29,10 @@ NAMES = {"boxes": "BOXES", "txts": "TEXTS", "scores": "SCORES"}
 
 def ask_docling(module: Any, url: str, rgb: np.ndarray, language: str = ENGLISH, **options: Any):
     """The answer to a request with Docling's tensors, in its order, and its outputs alone."""
-    sent = [module.InferInput("lang_type", [1, 1], "BYTES")]
-    sent[0].set_data_from_numpy(np.array([[language]], np.object_))
-    sent.append(module.InferInput("image", list(rgb.shape), "UINT8"))
-    sent[1].set_data_from_numpy(rgb)
+    inputs = sent({"lang_type": np.array([[language]], np.object_), "image": rgb}, module)
     wanted = [module.InferRequestedOutput(name) for name in NAMES]
     with module.InferenceServerClient(url) as client:
-        answer = client.infer("docling", sent, outputs=wanted, parameters=options or None)
+        answer = client.infer("docling", inputs, outputs=wanted, parameters=options or None)
     return {name: answer.as_numpy(name) for name in NAMES}
 
 
@@ -53,10 +51,9 @@ def docling(request: pytest.FixtureRequest, server: TritonServer) -> Any:
 
 def of_ocr(server: TritonServer, bgr: np.ndarray, **options: Any) -> Any:
     """What `ocr` answers to the same pixels as a file."""
-    file = grpcclient.InferInput("IMAGE", [1], "BYTES")
-    file.set_data_from_numpy(np.array([cv2.imencode(".png", bgr)[1].tobytes()], np.object_))
+    file = sent({"IMAGE": np.array([cv2.imencode(".png", bgr)[1].tobytes()], np.object_)})
     with grpcclient.InferenceServerClient(server.grpc_url) as client:
-        return client.infer("ocr", [file], parameters=options or None)
+        return client.infer("ocr", file, parameters=options or None)
 
 
 @pytest.mark.server

@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cases import cases
 
 from ppocr_engine.errors import EngineError
 from ppocr_engine.onnxruntime_session import graph_level, providers
 from ppocr_engine.spec import EngineSpec
+
+CASES = cases(__file__)
 
 ON_CPU, ON_GPU = [{"kind": "KIND_CPU"}], [{"kind": "KIND_GPU"}]
 CPU_ALONE: list[tuple[str, dict[str, str]]] = [("CPUExecutionProvider", {})]
@@ -60,27 +63,7 @@ def test_parameters_of_the_engine_are_read_and_those_of_others_none_of_our_busin
     assert with_parameters(ppocr_buckets="160,320") == settings()
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "said"),
-    [
-        (
-            *("execution_mode", "7"),
-            "Invalid configuration value provided. Expected values for  execution_mode are 0 or 1 "
-            "but got 7 . (parameter execution_mode; allowed: 0 and 1)",
-        ),
-        ("intra_op_thread_count", "two", "failed to convert 'two' to integral number (parameter "),
-        ("intra_op_thread_count", "1_000", "failed to convert '1_000' to integral number ("),
-        ("enable_mem_arena", "maybe", "failed to convert 'maybe' to boolean (parameter enable_"),
-        ("cudnn_conv_algo_search", "3", "unsupported cudnn_conv_algo_search value '3' is request"),
-        (
-            "arena_extend_strategy",
-            "2",
-            "unsupported arena_extend_strategy value '2' is requested (",
-        ),
-        ("gpu_mem_limit", "-1", "failed to convert '-1' to unsigned long long integral number ("),
-        ("do_copy_in_default_stream", "ON", "failed to convert 'ON' to boolean (parameter do_c"),
-    ],
-)
+@pytest.mark.parametrize(("key", "value", "said"), CASES["values"])
 def test_a_bad_value_is_refused_in_the_words_of_the_cpp_backend(
     key: str, value: str, said: str
 ) -> None:
@@ -182,34 +165,7 @@ def test_openvino_on_the_cpu_takes_no_parameters() -> None:
 UNKNOWN = "unknown parameter '{}' is provided for TensorRT Execution Accelerator "
 
 
-@pytest.mark.parametrize(
-    ("accelerator", "name", "value", "said"),
-    [
-        (
-            "cuda",
-            "use_ep_level_unified_stream",
-            "yes",
-            "failed to convert 'yes' to boolean (cuda's",
-        ),
-        ("cuda", "enable_cuda_graph", "on", "failed to convert 'on' to boolean (cuda's enable_cud"),
-        ("cuda", "cuda_graph", "1", 'Unknown provider option: "cuda_graph". (parameters of cuda; '),
-        ("cuda", "fuse_conv_bias", "1", 'Unknown provider option: "fuse_conv_bias". ('),
-        *(
-            ("tensorrt", name, "1", UNKNOWN.format(name))
-            for name in ("workspace", "trt_engine_hw_compatible", "trt_no_such_option")
-        ),
-        ("tensorrt", "precision_mode", "BF16", "unsupported precision mode 'BF16' is requested"),
-        ("tensorrt", "precision_mode", "fp16", "unsupported precision mode 'fp16' is requested"),
-        ("tensorrt", "trt_engine_cache_enable", "perhaps", "failed to convert 'perhaps' to bool"),
-        (
-            "tensorrt",
-            "trt_min_subgraph_size",
-            "five",
-            "failed to convert 'five' to integral number",
-        ),
-        ("tensorrt", "max_workspace_size_bytes", "-1", "failed to convert '-1' to unsigned long l"),
-    ],
-)
+@pytest.mark.parametrize(("accelerator", "name", "value", "said"), CASES["options"])
 def test_options_of_an_accelerator_are_checked(
     accelerator: str, name: str, value: str, said: str
 ) -> None:

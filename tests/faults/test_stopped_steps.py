@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 from load import CLIENTS, SLOW, add_slow_model, numbers_sent, under_load
-from server_unit.stand_ins import infer
+from server_unit.stand_ins import infer, sent
 from serving import answers, eventually, instances, serving
 
 from ppocr_client import OcrClient
@@ -135,15 +135,8 @@ def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path: Path) -> Non
             assert active()  # it has ended since the last call
             assert eventually(lambda: not active())
             with stopped(pid):
-                call = client.async_infer(
-                    SLOW,
-                    [
-                        grpcclient.InferInput("X", [1], "FP32").set_data_from_numpy(
-                            np.zeros(1, np.float32)
-                        )
-                    ],
-                    lambda result, error: None,
-                )
+                number = sent({"X": np.zeros(1, np.float32)})
+                call = client.async_infer(SLOW, number, lambda result, error: None)
                 assert eventually(active)
                 assert active()
                 call.cancel()

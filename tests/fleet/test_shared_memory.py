@@ -25,15 +25,8 @@ def sizes_of(repository: Path, pixels: int | None = None) -> dict[str, int]:
 
 
 def test_only_models_in_processes_have_regions(repository):
-    assert set(sizes_of(repository)) == {
-        "admit",
-        "cls",
-        "det_preprocess",
-        "det",
-        "det_postprocess",
-        "rec",
-        "recognize",
-    }
+    names = " ".join(sorted(sizes_of(repository)))
+    assert names == "admit cls det det_postprocess det_preprocess rec recognize"
 
 
 def test_larger_pictures_need_more_where_whole_pictures_pass(repository):

@@ -18,8 +18,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from paddle_serving.conftest import RunningEndpoint, endpoint_process
 from PIL import Image
+from server_unit.stand_ins import sent
 from serving import ask, eventually
-from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.grpc import InferenceServerClient
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
 from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
@@ -52,11 +53,9 @@ def rpc(endpoint: RunningEndpoint) -> Iterator[Rpc]:
 @pytest.fixture(scope="module")
 def expected(server: TritonServer, picture: bytes) -> list[Any]:
     """The lines of the picture, asked of Triton directly."""
-    image = InferInput("IMAGE", [1], "BYTES")
-    image.set_data_from_numpy(np.array([picture], np.object_))
-    options = dict(PADDLE_SERVING_OPTIONS)
+    image, options = np.array([picture], np.object_), dict(PADDLE_SERVING_OPTIONS)
     with InferenceServerClient(server.grpc_url) as client:
-        answer = client.infer("ocr", [image], parameters=options)
+        answer = client.infer("ocr", sent({"IMAGE": image}), parameters=options)
     texts, scores, boxes = (answer.as_numpy(name) for name in ("TEXTS", "SCORES", "BOXES"))
     assert len(texts)
     return [
@@ -260,9 +259,9 @@ def test_a_client_that_goes_away_is_not_served_further(
 ) -> None:
     began = len((endpoint.logs / "pipeline.log").read_text())
     head = f"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good_body)}\r\n\r\n"
-    for sent in (good_body, good_body[:-100]):  # in mid-work, and in mid-sending
+    for data in (good_body, good_body[:-100]):  # in mid-work, and in mid-sending
         with socket.create_connection(("127.0.0.1", endpoint.http_port)) as client:
-            client.sendall(head.encode() + sent)
+            client.sendall(head.encode() + data)
             time.sleep(0.05)
     value = base64.b64encode(picture).decode()
     with pytest.raises(grpc.RpcError) as caught:

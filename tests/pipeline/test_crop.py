@@ -17,8 +17,9 @@ def quad(left, top, right, bottom):
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
-def test_an_upright_box_is_cut_out_exactly():
-    cut = crop.crop_line(PIXELS, quad(20, 30, 120, 60))
+@pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
+def test_an_upright_box_is_cut_out_exactly(reference):
+    cut = crop.crop_line(PIXELS, quad(20, 30, 120, 60), reference)
     assert np.array_equal(cut, PIXELS[30:60, 20:120])
 
 
@@ -52,13 +53,6 @@ def test_paddle_serving_measures_the_upper_and_the_left_side():
     box = np.array([[20, 20], [60, 20], [90, 60], [20, 50]], np.float32)
     assert crop.crop_line(PIXELS, box).shape == (50, 70, 3)
     assert crop.crop_line(PIXELS, box, "paddle_serving").shape == (30, 40, 3)
-
-
-def test_paddle_serving_cuts_an_upright_box_like_paddleocr():
-    box = quad(20, 30, 120, 60)
-    assert np.array_equal(
-        crop.crop_line(PIXELS, box, "paddle_serving"), crop.crop_line(PIXELS, box)
-    )
 
 
 def test_a_box_beyond_the_edge_repeats_the_edge():

@@ -1,32 +1,15 @@
 """Options: defaults, ranges, and what a wrong one is told."""
 
-import math
-
 import pytest
+from cases import cases
 
 from ppocr_pipeline import options
 
+CASES = cases(__file__)
+
 
 def test_defaults_are_paddleocrs():
-    assert options.parse_options({}) == {
-        "reference": "paddleocr",
-        "det_limit_side_len": 960,
-        "det_limit_type": "auto",
-        "det_db_thresh": 0.3,
-        "det_db_box_thresh": 0.6,
-        "det_db_unclip_ratio": 1.5,
-        "det_db_unclip_mode": "area",
-        "det_db_score_mode": "fast",
-        "use_dilation": False,
-        "reading_order": "page",
-        "orientation": "lines",
-        "use_angle_cls": False,
-        "cls_thresh": 0.9,
-        "rec_padding": "crop",
-        "drop_score": 0.5,
-        "return_words": False,
-        "reference_exact": False,
-    }
+    assert options.parse_options({}) == CASES["defaults"]
 
 
 def test_the_request_goes_before_the_configuration():
@@ -37,37 +20,12 @@ def test_the_request_goes_before_the_configuration():
     assert (parsed["drop_score"], parsed["det_db_thresh"]) == (0.1, 0.2)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "parsed"),
-    [
-        ("det_limit_side_len", "1280", 1280),
-        ("det_limit_side_len", 640.0, 640),
-        ("drop_score", 0, 0.0),
-        ("use_dilation", "True", True),
-        ("use_dilation", 0, False),
-        ("rec_padding", "paddle", "paddle"),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "parsed"), CASES["values"])
 def test_values_in_the_forms_clients_send(name, value, parsed):
     assert options.parse_options({name: value})[name] == parsed
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("det_limit_side_len", 31),
-        ("det_limit_side_len", 640.5),
-        ("det_db_thresh", 1.01),
-        ("det_db_thresh", True),
-        ("drop_score", math.nan),
-        ("drop_score", "high"),
-        ("drop_score", None),
-        ("det_limit_side_len", math.inf),
-        ("use_dilation", "yes"),
-        ("rec_padding", "Paddle"),
-        ("rec_padding", ["crop"]),
-    ],
-)
+@pytest.mark.parametrize(("name", "value"), CASES["wrong"])
 def test_a_value_out_of_range_names_itself_and_what_is_allowed(name, value):
     with pytest.raises(ValueError, match=f"^{name} is .*; allowed: "):
         options.parse_options({name: value})

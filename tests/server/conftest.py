@@ -7,6 +7,7 @@ import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 
+from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
 
 
@@ -19,4 +20,10 @@ def grpc(server: TritonServer) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def http(server: TritonServer) -> Iterator[Any]:
     with httpclient.InferenceServerClient(server.http_url, network_timeout=300) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def client(server: TritonServer) -> Iterator[OcrClient]:
+    with OcrClient(server.grpc_url) as client:
         yield client

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from server_unit.stand_ins import sent
 from tritonclient.utils import InferenceServerException
 
 from ppocr_converters.pictures.render import render_page
@@ -27,15 +29,7 @@ OUTPUTS = {
     "rec": ("INDICES", "PROBABILITIES"),
 }
 # Beside a limit that keeps the detector quick, an option of each kind.
-OPTIONS: tuple[dict, ...] = (
-    {},
-    {"drop_score": "0.9"},
-    {"rec_padding": "paddle", "drop_score": 0},
-    {"reference": "paddle_serving", "rec_padding": "paddle"},
-    {"reference": "paddleocr_pdserving", "rec_padding": "paddle", "det_limit_type": "long"},
-    {"det_db_thresh": "0.2", "det_db_unclip_ratio": "2.2", "use_dilation": True},
-    {"det_limit_type": "min", "det_limit_side_len": 64, "det_db_score_mode": "slow"},
-)
+OPTIONS: tuple[dict, ...] = cases(__file__)["options"]
 QUICK = {"det_limit_side_len": 224}
 
 
@@ -87,13 +81,8 @@ def good_and_bad():
 def ask(client, module, request):
     """What a request is answered: every output to the bit, or the error's words and status."""
     model, arrays, parameters = request
-    inputs = []
-    for name, array in arrays.items():
-        kind = {"O": "BYTES", "u": "UINT8", "f": "FP32", "i": "INT32"}[array.dtype.kind]
-        inputs.append(module.InferInput(name, list(array.shape), kind))
-        inputs[-1].set_data_from_numpy(array)
     try:
-        answer = client.infer(model, inputs, parameters=parameters or None)
+        answer = client.infer(model, sent(arrays, module), parameters=parameters or None)
     except InferenceServerException as error:
         return error.message()
     found = {name: answer.as_numpy(name) for name in OUTPUTS[model]}
@@ -168,10 +157,7 @@ def page(grpc):
 
 
 def recognize(grpc, pixels, boxes):
-    inputs = []
-    for name, array, kind in (("PIXELS", pixels, "UINT8"), ("BOXES", boxes, "FP32")):
-        inputs.append(grpcclient.InferInput(name, list(array.shape), kind))
-        inputs[-1].set_data_from_numpy(np.ascontiguousarray(array))
+    inputs = sent({"PIXELS": pixels, "BOXES": boxes})
     answer = grpc.infer("recognize", inputs, parameters={"drop_score": "0"})
     return list(zip(answer.as_numpy("TEXTS"), answer.as_numpy("SCORES"), strict=True))
 

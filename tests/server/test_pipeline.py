@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
+from server_unit.stand_ins import sent
 from tritonclient.utils import InferenceServerException
 
 from ppocr_client import OcrClient
@@ -28,9 +29,7 @@ pytestmark = pytest.mark.server
 
 
 def image_input(module, data: bytes):
-    tensor = module.InferInput("IMAGE", [1], "BYTES")
-    tensor.set_data_from_numpy(np.array([data], np.object_))
-    return tensor
+    return sent({"IMAGE": np.array([data], np.object_)}, module)[0]
 
 
 def ask(client, data: bytes, model: str = "ocr", **parameters):
@@ -85,9 +84,7 @@ def test_any_number_of_boxes_is_read(grpc, count):
     data = (SAMPLES / "receipt_en.jpg").read_bytes()
     box = ask(grpc, data)["BOXES"][:1]
     boxes = np.repeat(box, count, axis=0)
-    sent = grpcclient.InferInput("BOXES", list(boxes.shape), "FP32")
-    sent.set_data_from_numpy(boxes)
-    answer = grpc.infer("recognize", [image_input(grpcclient, data), sent])
+    answer = grpc.infer("recognize", [image_input(grpcclient, data), *sent({"BOXES": boxes})])
     texts = answer.as_numpy("TEXTS")
     assert texts.shape == (count,)
     assert len(set(texts.tolist())) == min(count, 1)
@@ -99,9 +96,7 @@ def test_a_picture_without_boxes_given_is_one_line(grpc):
     left, top = truth.box.min(axis=0).astype(int) - 4
     right, bottom = truth.box.max(axis=0).astype(int) + 4
     line = np.ascontiguousarray(page.image[max(top, 0) : bottom, max(left, 0) : right])
-    sent = grpcclient.InferInput("PIXELS", list(line.shape), "UINT8")
-    sent.set_data_from_numpy(line)
-    answer = grpc.infer("recognize", [sent])
+    answer = grpc.infer("recognize", sent({"PIXELS": line}))
     (text,) = answer.as_numpy("TEXTS")
     assert text.decode().replace(" ", "") == truth.text.replace(" ", "")
     height, width = line.shape[:2]
@@ -155,10 +150,9 @@ def test_tritons_timeout_is_heeded_in_the_queue(grpc, http):
 
 def test_pixels_and_image_together_are_refused(grpc):
     pixels = np.zeros((48, 100, 3), np.uint8)
-    sent = grpcclient.InferInput("PIXELS", list(pixels.shape), "UINT8")
-    sent.set_data_from_numpy(pixels)
+    both = [*sent({"PIXELS": pixels}), image_input(grpcclient, b"x")]
     with pytest.raises(InferenceServerException, match="exactly one of them"):
-        grpc.infer("recognize", [sent, image_input(grpcclient, b"x")])
+        grpc.infer("recognize", both)
 
 
 @pytest.mark.parametrize(

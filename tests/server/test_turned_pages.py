@@ -35,12 +35,6 @@ PAGES: dict[str, Callable[[], Any]] = {
 SAME = 0.97
 
 
-@pytest.fixture(scope="module")
-def client(server: Any) -> Any:
-    with OcrClient(server.grpc_url) as client:
-        yield client
-
-
 def png(pixels: np.ndarray) -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
 

@@ -1,12 +1,12 @@
 """Every line is shown to the direction classifier, as by PaddleOCR's `use_angle_cls`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
+from server_unit.stand_ins import sent
 
 from ppocr_client import OcrClient
 from ppocr_client.options import ReadOptions
@@ -18,12 +18,6 @@ ROOT = Path(__file__).parents[2]
 PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
 EVERY: ReadOptions = {"use_angle_cls": True}
 AS_PADDLE: ReadOptions = {"use_angle_cls": True, "rec_padding": "paddle"}
-
-
-@pytest.fixture(scope="module")
-def client(server: TritonServer) -> Iterator[OcrClient]:
-    with OcrClient(server.grpc_url) as client:
-        yield client
 
 
 def turned(name: str) -> bytes:
@@ -67,14 +61,9 @@ def test_text_depends_on_its_crop_alone(server: TritonServer, client: OcrClient)
     upside_down = box[[2, 3, 0, 1]]  # clockwise from what is the bottom right of the text
 
     def read(boxes: list[np.ndarray]) -> list[tuple[bytes, float]]:
-        sent = [
-            grpcclient.InferInput("PIXELS", list(pixels.shape), "UINT8"),
-            grpcclient.InferInput("BOXES", [len(boxes), 4, 2], "FP32"),
-        ]
-        sent[0].set_data_from_numpy(pixels)
-        sent[1].set_data_from_numpy(np.stack(boxes))
+        inputs = sent({"PIXELS": pixels, "BOXES": np.stack(boxes)})
         with grpcclient.InferenceServerClient(server.grpc_url) as triton:
-            answer = triton.infer("recognize", sent, parameters={"drop_score": "0", **EVERY})
+            answer = triton.infer("recognize", inputs, parameters={"drop_score": "0", **EVERY})
         return list(zip(answer.as_numpy("TEXTS"), answer.as_numpy("SCORES"), strict=True))
 
     (alone,) = read([upside_down])

@@ -1,5 +1,6 @@
 """Ask a model of a running server, and look at the processes that serve it."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,26 @@ import tritonclient.grpc as grpcclient
 
 from ppocr_server.tritonserver.server import TritonServer
 
+KINDS = {"float32": "FP32", "int64": "INT64", "int32": "INT32", "uint8": "UINT8", "object": "BYTES"}
 MERGE_TWO = "dynamic_batching { preferred_batch_size: 2 max_queue_delay_microseconds: 3000000 }"
+
+
+def sent(arrays: Mapping[str, np.ndarray], module: Any = grpcclient) -> list[Any]:
+    """The inputs of a request, for a client of one of Triton's modules."""
+    inputs = [
+        module.InferInput(name, list(array.shape), KINDS[array.dtype.name])
+        for name, array in arrays.items()
+    ]
+    for one, array in zip(inputs, arrays.values(), strict=True):
+        one.set_data_from_numpy(np.ascontiguousarray(array))
+    return inputs
 
 
 def infer(
     client: Any, model: str, outputs: tuple[str, ...] = ("Y",), **inputs: np.ndarray
 ) -> list[np.ndarray]:
-    tensors = []
-    for name, array in inputs.items():
-        kind = {"float32": "FP32", "int64": "INT64"}[array.dtype.name]
-        tensors.append(grpcclient.InferInput(name, array.shape, kind))
-        tensors[-1].set_data_from_numpy(array)
     wanted = [grpcclient.InferRequestedOutput(name) for name in outputs]
-    result = client.infer(model, tensors, outputs=wanted)
+    result = client.infer(model, sent(inputs), outputs=wanted)
     return [result.as_numpy(name) for name in outputs]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 import yaml
+from server_unit.stand_ins import sent
 from serving_config.configs import EXAMPLE
 from work_folders import ONE_PICTURE, work_of
 
@@ -100,10 +101,9 @@ def test_the_worked_examples_do_what_the_guide_says(examples: Path) -> None:
 def brightened(client: triton.InferenceServerClient) -> np.ndarray:
     """What det_preprocess makes of a picture whose every value is 100."""
     _, png = cv2.imencode(".png", np.full((64, 64, 3), 100, np.uint8))
-    image = triton.InferInput("IMAGE", [1], "BYTES")
-    image.set_data_from_numpy(np.array([png.tobytes()], np.object_))
+    image = sent({"IMAGE": np.array([png.tobytes()], np.object_)}, triton)
     wanted = [triton.InferRequestedOutput("PIXELS")]
-    pixels = client.infer("det_preprocess", [image], outputs=wanted).as_numpy("PIXELS")
+    pixels = client.infer("det_preprocess", image, outputs=wanted).as_numpy("PIXELS")
     assert pixels is not None
     return pixels
 
@@ -111,9 +111,8 @@ def brightened(client: triton.InferenceServerClient) -> np.ndarray:
 def ask(
     client: triton.InferenceServerClient, picture: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    image = triton.InferInput("IMAGE", [1], "BYTES")
-    image.set_data_from_numpy(np.array([picture.read_bytes()], np.object_))
-    answer = client.infer("ocr", [image])
+    image = np.array([picture.read_bytes()], np.object_)
+    answer = client.infer("ocr", sent({"IMAGE": image}, triton))
     boxes, scores, size = (answer.as_numpy(n) for n in ("BOXES", "BOX_SCORES", "IMAGE_SIZE"))
     assert boxes is not None
     assert scores is not None

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from steps.alone import FORCE_CPU, ask, png, steps_alone
-from steps.python_backend import INTERNAL, Request, TritonModelException
+from steps.alone import ask, png, steps_alone
+from steps.python_backend import INTERNAL, Request
 
 from ppocr_converters.repository.source import STEP_PACKAGES, package_folder, source_repository
 
@@ -31,12 +31,6 @@ ON_GPU = "Tensor is stored in GPU and cannot be converted to NumPy."
 @pytest.fixture(params=[None, 1], ids=["cpu", "gpu"])
 def alone(request: pytest.FixtureRequest) -> Iterator[Any]:
     with steps_alone(request.param) as load:
-        yield load
-
-
-@pytest.fixture
-def on_gpu() -> Iterator[Any]:
-    with steps_alone(0) as load:
         yield load
 
 
@@ -66,25 +60,6 @@ def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(
     else:
         assert answer.error().code() == INTERNAL
         assert answer.error().message() == f"the step failed: TritonModelException: {ON_GPU}"
-
-
-def test_a_call_can_ask_for_memory_of_a_gpu(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, fake = alone("recognize"), alone.fake
-    monkeypatch.setattr(fake, "TRITONSERVER_MEMORY_CPU", fake.TRITONSERVER_MEMORY_GPU)
-    (answer,) = ask(model, READ)
-    assert ON_GPU in answer.error().message()
-
-
-def test_inputs_are_copied_to_the_cpu_unless_the_model_says_no(on_gpu: Any) -> None:
-    sent = STEPS[2][2]
-    for value, failed in (("yes", False), ("no", True)):
-        (answer,) = ask(on_gpu("det_postprocess", **{FORCE_CPU: value}), sent)
-        assert answer.has_error() == failed
-    assert ON_GPU in answer.error().message()
-    (answer,) = ask(on_gpu("det_preprocess", **{FORCE_CPU: "no"}), STEPS[1][2])
-    assert not answer.has_error()  # BYTES are never on a GPU
-    with pytest.raises(TritonModelException, match="Incorrect value for FORCE_CPU_ONLY"):
-        on_gpu("det_postprocess", **{FORCE_CPU: "maybe"})
 
 
 def test_all_calls_are_made_in_one_place() -> None:

@@ -2,6 +2,7 @@ import typing
 
 import numpy as np
 import pytest
+from cases import cases
 
 from ppocr_client.errors import OptionError
 from ppocr_client.options import OPTIONS, ReadOptions, request_parameters
@@ -17,21 +18,7 @@ def test_values_are_sent_as_triton_parameters():
     assert request_parameters(words) == {"det_limit_side_len": 960, "use_dilation": True}
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
-        ("det_limit_side_len", 31, "a whole number from 32 to 4096"),
-        ("det_limit_side_len", 960.5, "a whole number from 32 to 4096"),
-        ("det_limit_side_len", True, "a whole number from 32 to 4096"),
-        ("det_limit_side_len", "wide", "a whole number from 32 to 4096"),
-        ("det_db_thresh", 1.01, "a number from 0 to 1"),
-        ("det_db_thresh", float("nan"), "a number from 0 to 1"),
-        ("det_db_unclip_ratio", 0, "a number from 0.1 to 10"),
-        ("det_limit_type", "longest", "one of auto, max, min, long"),
-        ("det_limit_type", ["max"], "one of auto, max, min, long"),
-        ("use_dilation", 2, "true or false"),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "allowed"), cases(__file__)["wrong"])
 def test_a_value_that_is_not_allowed_is_named_with_what_is(name, value, allowed):
     with pytest.raises(OptionError) as raised:
         request_parameters({name: value})

@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+from cases import cases
 
 from ppocr_client import errors
 from ppocr_client.errors import STATUS_OF_HTTP, connection_error, error_of_http, error_of_status
@@ -18,26 +19,10 @@ def test_both_protocols_give_the_same_error():
         assert by_grpc.status == by_http.status == status
 
 
-@pytest.mark.parametrize(
-    ("status", "reason", "kind"),
-    [
-        ("DATA_LOSS", "why", errors.ServerError),
-        ("INVALID_ARGUMENT", DAMAGED, errors.ImageError),
-        ("INVALID_ARGUMENT", f"in ensemble 'ocr', in ensemble 'x', {DAMAGED}", errors.ImageError),
-        ("INTERNAL", DAMAGED, errors.ServerError),
-        ("INVALID_ARGUMENT", "unexpected shape for input 'IMAGE'", errors.InvalidRequest),
-        # Waiting does not make a message fit, but a model that is being reloaded comes back.
-        ("RESOURCE_EXHAUSTED", "Received message larger than max (5 vs. 4)", errors.InvalidRequest),
-        ("NOT_FOUND", "unknown model: 'ocr' has no available versions", errors.ServerUnavailable),
-        ("NOT_FOUND", "unknown model: 'orc' is not found", errors.ModelNotFound),
-        ("UNAVAILABLE", "is restricted, expecting header", errors.AccessDenied),
-        ("UNAVAILABLE", "in ensemble 'ocr', Request timeout expired", errors.DeadlineExceeded),
-        ("UNAVAILABLE", "grpc://h:1: in ensemble 'ocr', not ready", errors.ServerUnavailable),
-    ],
-)
+@pytest.mark.parametrize(("status", "reason", "kind"), cases(__file__)["reasons"])
 def test_reasons_decide_the_kind(status, reason, kind):
     error = error_of_status(status, reason)
-    assert type(error) is kind
+    assert type(error) is getattr(errors, kind)
     assert "in ensemble" not in str(error)
     assert type(error_of_http(418, "why")) is errors.ServerError
 
