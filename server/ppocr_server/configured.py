@@ -64,7 +64,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
             f"--config needs the converters ({error}); pip install 'ppocr-triton[convert,serve]'"
         ) from error
     try:
-        _, service = load_service(path, overrides)
+        service = load_service(path, overrides)
     except (ConvertError, EngineError) as error:
         raise ServerError(str(error)) from error
     # The repository is built with the options of the configuration, so requests carry none.

@@ -25,15 +25,15 @@ MODELS = {"det": DET, "rec": REC}
 
 @pytest.mark.parametrize("path", [EXAMPLE, DEFAULT])
 def test_every_key_has_a_row_that_says_what_it_becomes(path: Path) -> None:
-    document, service = load_service(path)
-    rows = explain(document, service)
+    service = load_service(path)
+    rows = explain(service)
     assert [row.key for row in rows] == [path for path, _ in expand(("det", "rec"))]
     assert all(row.becomes for row in rows)
-    assert {row.key for row in rows if row.written} == document.written
+    assert {row.key for row in rows if row.written} == service.document.written
 
 
 def test_the_old_example_is_explained_in_numbers() -> None:
-    rows = {row.key: row for row in explain(*load_service(EXAMPLE))}
+    rows = {row.key: row for row in explain(load_service(EXAMPLE))}
     count = "instance_group.count 6 of det_preprocess, det, det_postprocess"
     assert rows["op.det.concurrency"].becomes == count
     assert rows["op.rec.concurrency"].becomes == "instance_group.count 3 of recognize, rec"

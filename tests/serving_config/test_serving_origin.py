@@ -23,7 +23,7 @@ def test_a_file_that_paddle_serving_takes_is_explained_without_an_idle_word(
             (tmp_path / part).mkdir(parents=True, exist_ok=True)
     path = tmp_path / "config.yml"
     path.write_text(text, "utf-8")
-    rows = explain(*load_service(path))
+    rows = explain(load_service(path))
     (says,) = (line.split()[2:] for line in text.splitlines() if line.startswith("# says:"))
     expected = set(says) - {"!"}
     if "!" in says:
@@ -46,7 +46,7 @@ def served(folder: Path, text: str) -> Any:
         for op in ("det", "rec")
     )
     path.write_text(f"{text}\nop: {{{ops}}}\n", "utf-8")
-    return load_service(path)[1]
+    return load_service(path)
 
 
 def test_pdserving_computes_with_its_own_defaults_unless_told(tmp_path: Path) -> None:

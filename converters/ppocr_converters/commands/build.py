@@ -174,7 +174,7 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
     given = [name for name in OF_CONFIG if getattr(arguments, name) not in left_out]
     if given := [f"--{name.replace('_', '-')}" for name in given]:
         raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
-    _, service = load_service(arguments.config, arguments.opt)
+    service = load_service(arguments.config, arguments.opt)
     return build_service(service, arguments.work, **_common(arguments))
 
 

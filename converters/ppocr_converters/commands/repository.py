@@ -94,5 +94,5 @@ def run_explain(arguments: argparse.Namespace) -> None:
         return
     if arguments.config is None:
         raise ConvertError("name a config.yml to explain, or ask for --keys or --schema")
-    rows = explain(*load_service(arguments.config, arguments.opt))
+    rows = explain(load_service(arguments.config, arguments.opt))
     show(arguments, [dataclasses.asdict(row) for row in rows], table(rows, arguments.all))

@@ -210,7 +210,9 @@ def _check_conf(report: Report, path: Path, program: Program) -> None:
         report.problems.append(str(error))
         return
     assert conf is not None
-    report.aliases = {variable.name: variable.alias for variable in (*conf.feeds, *conf.fetches)}
+    report.aliases = {
+        variable.name: variable.alias_name for variable in (*conf.feed_var, *conf.fetch_var)
+    }
     there = {tensor.name for tensor in (*program.inputs, *program.outputs)}
     for name in report.aliases:
         if name not in there:

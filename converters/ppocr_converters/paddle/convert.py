@@ -82,8 +82,8 @@ def _finish(model: ModelProto, source: PaddleModel, tool: Tool) -> ModelProto:
     model = scalars_to_vectors(model)
     conf = read_prototxt(source.program.parent)
     if conf is not None:
-        model = keep_outputs(model, [fetch.name for fetch in conf.fetches])
-        model = rename(model, {v.name: v.alias for v in (*conf.feeds, *conf.fetches)})
+        model = keep_outputs(model, [fetch.name for fetch in conf.fetch_var])
+        model = rename(model, {v.name: v.alias_name for v in (*conf.feed_var, *conf.fetch_var)})
     if opset(model) != OPSET:
         raise ModelError(f"{source.program} came out in opset {opset(model)}, not {OPSET}")
     model.ir_version = IR_VERSION

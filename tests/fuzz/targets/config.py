@@ -51,7 +51,7 @@ def one_input(data: bytes) -> None:
         # Printed, so it must be text, and of a length that somebody reads.
         assert len(str(error).encode()) < LONGEST_MESSAGE + len(data)
         return
-    rows = explain(document, service)
+    rows = explain(service)
     assert len(rows) == len(list(document.entries()))
     assert table(rows).encode()
 

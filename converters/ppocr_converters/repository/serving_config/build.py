@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ppocr_converters.repository.build import BuildRequest, Built, build
-from ppocr_converters.repository.serving_config.document import Document, read_document
+from ppocr_converters.repository.serving_config.document import read_document
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.service import Service, plan_service
 
 logger = logging.getLogger(__name__)
 
 
-def load_service(path: Path, overrides: Sequence[str] = ()) -> tuple[Document, Service]:
+def load_service(path: Path, overrides: Sequence[str] = ()) -> Service:
     """Read a config.yml and work out what it becomes.
-
-    Args:
-        path: of the file.
-        overrides: see `read_document`.
-
-    Returns:
-        The configuration, with the defaults of the service that it was, and what it becomes.
 
     Raises:
         ConfigError: it says something that is not allowed; file, key and value are named.
     """
     document = read_document(path, overrides)
     try:
-        service = plan_service(document, str(path))
-        return service.document, service
+        return plan_service(document, str(path))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -50,5 +41,7 @@ def build_service(service: Service, work: Path, **more: Any) -> Built:
     """
     for path, text in service.warnings.items():
         logger.warning("%s: %s: %s", service.plan.name, path, text)
-    request = BuildRequest(work, [service.networks], service.plan, precisions=service.precisions)
-    return build(replace(request, **more))
+    precisions = service.precisions
+    return build(
+        BuildRequest(work, [service.networks], service.plan, precisions=precisions, **more)
+    )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import Key, all_keys
 from ppocr_converters.repository.serving_config.service import Service
 
@@ -45,8 +44,9 @@ class Row:
     note: str
 
 
-def explain(document: Document, service: Service) -> list[Row]:
+def explain(service: Service) -> list[Row]:
     """A row for every key, those of Ops once for each Op, in the order of keys.yml."""
+    document = service.document
     return [
         Row(
             path,

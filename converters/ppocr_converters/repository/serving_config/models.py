@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import DICTIONARY
@@ -13,7 +13,7 @@ from ppocr_converters.errors import CatalogueError, ModelError
 from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.prototxt import Prototxt, read_prototxt
+from ppocr_converters.repository.serving_config.prototxt import read_prototxt
 
 #: Names of dictionaries beside a model or a config.yml; the second is Paddle Serving's.
 DICTIONARIES = (DICTIONARY, "ppocr_keys_v1.txt")
@@ -38,17 +38,6 @@ DEFAULT_MODELS: dict[Kind, str] = {"det": "PP-OCRv4_mobile_det", "rec": "PP-OCRv
 
 class MissingModelError(ConfigError):
     """The model of an Op is not there, or none is named; the message begins with the key."""
-
-
-@dataclass(frozen=True)
-class Network(ModelChoice):
-    """What an Op's network is made from.
-
-    Attributes:
-        description: what is written beside a model saved for Paddle Serving, if anything is.
-    """
-
-    description: Prototxt | None = None
 
 
 def kind_of_op(document: Document, op: str) -> Kind:
@@ -79,7 +68,7 @@ def kind_of_op(document: Document, op: str) -> Kind:
     )
 
 
-def find_network(document: Document, op: str | None, kind: Kind) -> Network:
+def find_network(document: Document, op: str | None, kind: Kind) -> ModelChoice:
     """The network of an Op, or the one that completes a service without an Op of that kind.
 
     Raises:
@@ -105,17 +94,12 @@ def find_network(document: Document, op: str | None, kind: Kind) -> Network:
         raise MissingModelError(f"{says}, and {error}") from error
     if isinstance(model, str) and (is_for := catalogue().find(model).kind) != kind:
         raise ConfigError(f"{path} is {given!r}, a model for {is_for}; allowed: one for {kind}")
-    folder = Path(model) if isinstance(model, Path) else None
-    description = read_prototxt(folder) if folder is not None and folder.is_dir() else None
+    folder = model if isinstance(model, Path) else None
+    description = None if folder is None else read_prototxt(folder)
     if kind != "rec":
-        return Network(str(model), description=description)
-    return Network(
-        str(model),
-        _dictionary(document, folder),
-        document["triton.rec_space"],
-        _height(description),
-        description,
-    )
+        return ModelChoice(str(model))
+    dictionary, space = _dictionary(document, folder), document["triton.rec_space"]
+    return ModelChoice(str(model), dictionary, space, _height(description))
 
 
 def find_model(document: Document, given: str) -> Path | str:
@@ -164,7 +148,7 @@ def _dictionary(document: Document, folder: Path | None) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _height(description: Prototxt | None) -> int | None:
+def _height(description: Any) -> int | None:
     """The height of the one input [3, H, W] where it is fixed."""
-    shape = description.feeds[0].shape if description is not None and description.feeds else ()
+    shape: Sequence[int] = () if description is None else description.feed_var[0].shape
     return shape[-2] if len(shape) >= 3 and shape[-2] > 0 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.deployment_plan import (
@@ -16,59 +16,29 @@ from ppocr_converters.repository.deployment_plan import (
 )
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.op_effects import effects_of
 from ppocr_converters.repository.serving_config.ops import (
     ARM,
     CPU,
     CUDA,
     TENSORRT,
     Op,
-    warnings_of,
 )
-from ppocr_engine.spec import (
-    GRAPH_AS_WRITTEN,
-    ONNXRUNTIME,
-    OPENVINO_BF16,
-    Accelerator,
-    EngineSpec,
-)
+from ppocr_engine.spec import GRAPH_AS_WRITTEN, ONNXRUNTIME, OPENVINO_BF16, Accelerator, EngineSpec
 
 #: The model of each Op that its requests come to first: the queue before the Op.
 ENTRANCE: dict[Kind, str] = {"det": "det_preprocess", "rec": "recognize", "cls": "cls"}
-UNMERGED = "without effect: Triton's OpenVINO backend runs each request by itself"
 #: The profile of each device.
 PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 
 
-@dataclass(frozen=True)
-class OpPlan:
-    """The plans of an Op's models, and what there is to say about its keys, by path.
-
-    `precision` is what its network is converted to; OpenVINO rounds to bf16 by itself.
-    """
-
-    models: Mapping[str, ModelPlan]
-    effects: Mapping[str, str]
-    warnings: Mapping[str, str]
-    precision: str
-
-
-def plan_op(op: Op) -> OpPlan:
+def plan_op(op: Op) -> dict[str, ModelPlan]:
     """The plans of an Op's models; the network among them is called like the kind of Op."""
     models = {
         name: ModelPlan((Instances(op.instances),), _batching(op, name))
         for name in models_of_op(op.kind)
     }
     models[op.kind] = _network_plan(op, models[op.kind].batching)
-    engine = models[op.kind].engine
-    unmerged = engine is not None and engine.backend == "openvino" and op["batch_size"] > 1
-    by_file = op["precision"] in ("fp16", "int8")
-    return OpPlan(
-        models,
-        effects_of(op, models),
-        warnings_of(op) | ({op.path("batch_size"): UNMERGED} if unmerged else {}),
-        op["precision"] if by_file else "fp32",
-    )
+    return models
 
 
 def _network_plan(op: Op, batching: Batching | None) -> ModelPlan:

@@ -8,10 +8,12 @@ from typing import Any
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError, all_keys
+from ppocr_engine.spec import EngineSpec
 
 CPU, CUDA, TENSORRT, ARM = 0, 1, 2, 3
 DEVICE_NAMES = {CPU: "CPU", CUDA: "CUDA", TENSORRT: "TensorRT", ARM: "Arm CPU"}
 IDLE_SUBGRAPHS = "without effect: only TensorRT (device_type 2) has subgraphs"
+UNMERGED = "without effect: Triton's OpenVINO backend runs each request by itself"
 PRECISIONS = {"cpu": ("fp32", "fp16", "bf16"), "gpu": ("fp32", "fp16", "int8")}
 
 
@@ -42,6 +44,12 @@ class Op:
 
     def __getitem__(self, name: str) -> Any:
         return self.document[self.path(name)]
+
+    @property
+    def file_precision(self) -> str:
+        """What the network's file is converted to; OpenVINO rounds to bf16 by itself."""
+        precision: str = self["precision"]
+        return precision if precision in ("fp16", "int8") else "fp32"
 
     def is_written(self, name: str) -> bool:
         """Whether the key has a value of its own."""
@@ -90,9 +98,11 @@ def parse_cards(devices: str) -> tuple[int, ...]:
     return tuple(int(card) for card in devices.split(",")) if devices.strip() else ()
 
 
-def warnings_of(op: Op) -> dict[str, str]:
+def warnings_of(op: Op, engine: EngineSpec | None) -> dict[str, str]:
     """Keys that contradict others so that they are without effect, and limits of promises."""
     found = {}
+    if engine is not None and engine.backend == "openvino" and op["batch_size"] > 1:
+        found["batch_size"] = UNMERGED
     if not op.cards and op["devices"].strip():
         found["devices"] = f"without effect: device_type {op.device} is {DEVICE_NAMES[op.device]}"
     if op["use_calib"] and op["precision"] != "int8":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,25 +17,10 @@ Variable: name 1 string, alias_name 2 string, shape 5 int64*
 """
 
 
-@dataclass(frozen=True)
-class Variable:
-    """An input or output: its name, its alias, and its shape without the batch axis."""
+def read_prototxt(folder: Path) -> Any:
+    """The `ModelConf` in a model's folder, None where there is none.
 
-    name: str
-    alias: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Prototxt:
-    """What the model is fed and what it returns."""
-
-    feeds: tuple[Variable, ...]
-    fetches: tuple[Variable, ...]
-
-
-def read_prototxt(folder: Path) -> Prototxt | None:
-    """The description in a model's folder, or None where there is none.
+    The shape of a variable is without the batch axis; one without an alias has its name for it.
 
     Raises:
         ConfigError: it is malformed, or names no input or no output.
@@ -54,19 +38,16 @@ def read_prototxt(folder: Path) -> Prototxt | None:
         raise ConfigError(f"{path} is malformed: {error}") from error
     if not found.feed_var or not found.fetch_var:
         raise ConfigError(f"{path} names no input or no output (feed_var, fetch_var)")
-    return Prototxt(_variables(found.feed_var), _variables(found.fetch_var))
+    for variable in (*found.feed_var, *found.fetch_var):
+        variable.alias_name = variable.alias_name or variable.name
+    return found
 
 
-def check_fetch_list(path: str, wanted: Sequence[str], found: Prototxt | None) -> str | None:
-    """See that a fetch_list names outputs of the model, by name or alias.
-
-    Args:
-        path: of the key, for messages.
-        wanted: the list.
-        found: the model's description.
+def check_fetch_list(path: str, wanted: Sequence[str], found: Any) -> str | None:
+    """See that a fetch_list at a path names outputs of the model, by name or alias.
 
     Returns:
-        A warning where there is no description to check against.
+        A warning where the model has no description to check against.
 
     Raises:
         ConfigError: an entry is neither the name nor the alias of an output.
@@ -75,18 +56,11 @@ def check_fetch_list(path: str, wanted: Sequence[str], found: Prototxt | None) -
         return None
     if found is None:
         return f"not checked: the model has no {FILE}; its network's one output is served"
-    known = {name for fetch in found.fetches for name in (fetch.name, fetch.alias)}
+    known = {name for fetch in found.fetch_var for name in (fetch.name, fetch.alias_name)}
     for name in wanted:
         if name not in known:
             raise ConfigError(f"{path} names {name!r}; the model has {', '.join(sorted(known))}")
     return None
-
-
-def _variables(messages: Any) -> tuple[Variable, ...]:
-    return tuple(
-        Variable(message.name, message.alias_name or message.name, tuple(message.shape))
-        for message in messages
-    )
 
 
 @cache

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.admission import with_limit
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
+from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.profiles import models_of_op
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.endpoints import (
@@ -21,14 +23,14 @@ from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.models import (
     DEFAULT_MODELS,
     MissingModelError,
-    Network,
     find_network,
     kind_of_op,
 )
-from ppocr_converters.repository.serving_config.op_plans import OpPlan, plan_op, profile_of
-from ppocr_converters.repository.serving_config.ops import Op, read_op
+from ppocr_converters.repository.serving_config.op_effects import effects_of
+from ppocr_converters.repository.serving_config.op_plans import plan_op, profile_of
+from ppocr_converters.repository.serving_config.ops import Op, read_op, warnings_of
 from ppocr_converters.repository.serving_config.origin import with_origin
-from ppocr_converters.repository.serving_config.prototxt import check_fetch_list
+from ppocr_converters.repository.serving_config.prototxt import check_fetch_list, read_prototxt
 from ppocr_pipeline.batches import parse_buckets
 from ppocr_pipeline.resize import parse_canvases
 
@@ -50,7 +52,7 @@ class Service:
     """
 
     plan: Plan
-    networks: Mapping[Kind, Network]
+    networks: Mapping[Kind, ModelChoice]
     precisions: Mapping[str, str]
     ops: Mapping[str, Kind]
     endpoints: Mapping[str, Any]
@@ -85,14 +87,13 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         )
     endpoints = endpoints_of(document, ops)
     effects |= service_effects(document, endpoints)
-    for op_plan in plans.values():
-        effects |= op_plan.effects
-        warnings |= op_plan.warnings
+    for kind, op in ops.items():
+        effects |= effects_of(op, plans[kind])
+        warnings |= warnings_of(op, plans[kind][kind].engine)
     warnings = _written_without_effect(document, effects) | warnings
-    precisions: dict[str, str] = {kind: op_plan.precision for kind, op_plan in plans.items()}
     for kind, op in ops.items():
         if kind in networks:
-            unchecked = _fetch_warnings(document, op.name, networks[kind])
+            unchecked = _fetch_warnings(op, networks[kind])
             effects |= unchecked
             warnings |= unchecked
     return Service(
@@ -101,7 +102,7 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
             document["triton.max_requests"],
         ),
         networks=networks,
-        precisions=precisions,
+        precisions={kind: op.file_precision for kind, op in ops.items()},
         ops={op.name: kind for kind, op in ops.items()},
         endpoints=endpoints,
         triton_ports=triton_ports(document),
@@ -128,12 +129,14 @@ def _kinds(document: Document) -> dict[Kind, str]:
     return kinds
 
 
-def _networks(document: Document, ops: Mapping[Kind, Op]) -> tuple[dict[Kind, Network], list[str]]:
+def _networks(
+    document: Document, ops: Mapping[Kind, Op]
+) -> tuple[dict[Kind, ModelChoice], list[str]]:
     """The network of every Op, and of the one that is lacking; and which are not there."""
     names: dict[Kind, str | None] = {kind: op.name for kind, op in ops.items()}
     if (missing := missing_op(ops)) is not None:
         names[missing] = None
-    networks: dict[Kind, Network] = {}
+    networks: dict[Kind, ModelChoice] = {}
     unavailable = []
     for kind, name in names.items():
         try:
@@ -169,13 +172,13 @@ def _check_triton(document: Document, ops: Mapping[Kind, Op]) -> None:
 
 
 def _merge_models(
-    document: Document, ops: Mapping[Kind, Op], plans: Mapping[Kind, OpPlan]
+    document: Document, ops: Mapping[Kind, Op], plans: Mapping[Kind, Mapping[str, ModelPlan]]
 ) -> dict[str, ModelPlan]:
     """The plans of all models: the Ops' over their profile's, and the steps' own parameters."""
     models: dict[str, ModelPlan] = {}
-    for kind, op_plan in plans.items():
+    for kind, of_op in plans.items():
         base = profile_of(ops[kind]).models
-        for name, plan in op_plan.models.items():
+        for name, plan in of_op.items():
             models[name] = _over(base[name], plan) if name in base else plan
     if (missing := missing_op(ops)) is not None:
         (present,) = set(ops) - {"cls"}
@@ -233,10 +236,8 @@ def _written_without_effect(document: Document, effects: Mapping[str, str]) -> d
     }
 
 
-def _fetch_warnings(document: Document, op: str, network: Network) -> dict[str, str]:
-    warnings = {}
-    for path in (f"op.{op}.fetch_list", f"op.{op}.local_service_conf.fetch_list"):
-        warning = check_fetch_list(path, document[path] or (), network.description)
-        if warning is not None:
-            warnings[path] = warning
-    return warnings
+def _fetch_warnings(op: Op, network: ModelChoice) -> dict[str, str]:
+    description = read_prototxt(Path(network.model))
+    paths = [f"op.{op.name}.fetch_list", f"op.{op.name}.local_service_conf.fetch_list"]
+    told = {path: check_fetch_list(path, op.document[path] or (), description) for path in paths}
+    return {path: warning for path, warning in told.items() if warning is not None}
