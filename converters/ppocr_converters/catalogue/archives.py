@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import io
+import mmap
 import shutil
 import stat
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -25,7 +26,7 @@ MOST_TIMES = 100
 HARMLESS = 64 << 20
 
 GZIP = b"\x1f\x8b"
-
+BLOCK = 1 << 20
 
 #: A member's path, its size, and what opens it; None where it is no plain file.
 Member = tuple[str, int, Callable[[], IO[bytes] | None] | None]
@@ -62,16 +63,11 @@ def take_files(
         raise FetchError(f"{archive.name} does not hold {', '.join(missing)} as plain files")
 
 
-#: What Python's readers raise; the last two for zip files that are locked, or packed in a way that
-#: it does not know.
+#: What Python's readers raise: of sizes that lead out of the file ValueError and OverflowError, of
+#: zip files that are locked, or packed in a way that it does not know, the last two.
 DAMAGED = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    gzip.BadGzipFile,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError),
+    *(ValueError, OverflowError, RuntimeError, NotImplementedError),
 )
 
 
@@ -119,11 +115,29 @@ def _take(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
-    with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
-        for member in tar:
-            # The holes of a sparse file are bytes that no bound on the archive sees.
-            plain = member.isreg() and not member.issparse()
-            yield member.name, member.size, partial(tar.extractfile, member) if plain else None
+    with archive.open("rb") as file, tempfile.TemporaryFile(prefix="ppocr-") as scratch:
+        plain = _unpack(archive, scratch) if file.read(len(GZIP)) == GZIP else file
+        # tarfile reads as much as a header says, a map no more than there is.
+        with (
+            mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            tarfile.open(fileobj=content, mode="r:") as tar,
+        ):
+            for member in tar:
+                # The holes of a sparse file are bytes that no bound on the archive sees.
+                taken = member.isreg() and not member.issparse()
+                yield member.name, member.size, partial(tar.extractfile, member) if taken else None
+
+
+def _unpack(archive: Path, target: IO[bytes]) -> IO[bytes]:
+    """Unpack a gzip file, if it does not grow beyond all measure; headers are bounded as well."""
+    most = _allowance(archive)
+    with gzip.open(archive) as packed:
+        while block := packed.read(BLOCK):
+            if target.tell() + len(block) > most:
+                raise _too_much(archive, f"more than {most} bytes")
+            target.write(block)
+    target.flush()
+    return target
 
 
 def _zip_members(archive: Path) -> Iterator[Member]:
@@ -131,44 +145,6 @@ def _zip_members(archive: Path) -> Iterator[Member]:
         for member in packed.infolist():
             opened = partial(packed.open, member) if _is_plain(member) else None
             yield member.filename, member.file_size, opened
-
-
-class _Bounded(io.RawIOBase):
-    """An unpacked tar file that ends in an error where it grows beyond all measure.
-
-    Headers are bounded as well: tarfile reads a long name into memory as a whole.
-    """
-
-    def __init__(self, archive: Path) -> None:
-        with archive.open("rb") as file:
-            packed = file.read(len(GZIP)) == GZIP
-        self._stream: io.BufferedIOBase = gzip.GzipFile(archive) if packed else archive.open("rb")
-        self._archive, self._most = archive, _allowance(archive)
-
-    def read(self, size: int = -1) -> bytes:
-        """As of any file, if it does not reach too far; so are the others."""
-        size = self._most if size < 0 else size
-        self._check(self.tell() + size)
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """See `read`; only from the start."""
-        assert whence == io.SEEK_SET
-        self._check(offset)
-        return self._stream.seek(offset)
-
-    def tell(self) -> int:
-        """How many bytes have been unpacked."""
-        return self._stream.tell()
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._stream.close()
-        super().close()
-
-    def _check(self, end: int) -> None:
-        if end > self._most:
-            raise _too_much(self._archive, f"more than {self._most} bytes")
 
 
 def _is_plain(member: zipfile.ZipInfo) -> bool:
