@@ -15,12 +15,9 @@ OPENVINO_TELEMETRY = "openvino_telemetry"
 
 
 def disable_telemetry(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Keep ONNX Runtime and OpenVINO from recording and sending usage data.
+    """Keep ONNX Runtime and OpenVINO from recording and sending usage data, in children as well.
 
     Call it before either is imported. `import_engine` does so, in child processes as well.
-
-    Args:
-        environment: to change; by default this process's own, which children inherit.
     """
     environment.update(TELEMETRY_OFF)
     # An import of a module that is None fails; OpenVINO then takes a stub that does nothing.

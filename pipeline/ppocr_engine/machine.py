@@ -19,9 +19,6 @@ def available_cores(root: Path = ROOT) -> int:
 
     The smallest of the affinity mask and the CPU quota of every control group above the process
     (cgroup v2 `cpu.max`, cgroup v1 `cpu.cfs_quota_us`). CPU shares and weights are no limits.
-
-    Args:
-        root: of the file system, for tests.
     """
     mask = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, int(min([mask or 1, *_quotas(root)])))

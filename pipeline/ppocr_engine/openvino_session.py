@@ -44,12 +44,7 @@ ERRORS = (RuntimeError, ValueError)
 
 
 def open_openvino(path: Path, spec: EngineSpec, *, streams: int = 1) -> Session:
-    """Load a file, of any format that OpenVINO reads.
-
-    Args:
-        path: the file.
-        spec: what it is opened with.
-        streams: runs at the same time that there shall be threads for.
+    """Load a file of any format that OpenVINO reads, with threads for so many runs at a time.
 
     Raises:
         EngineError: OpenVINO is not installed, or cannot load the file.
@@ -131,11 +126,7 @@ def _precision_note(compiled: openvino.CompiledModel, spec: EngineSpec) -> list[
 
 
 def _node(port: Any) -> tuple[str, str, list[int]]:
-    """Name, type and dimensions of an input or output; -1 where variable.
-
-    Raises:
-        EngineError: not even the number of dimensions is known.
-    """
+    """Name, type and dimensions of an input or output; -1 where variable."""
     shape = port.partial_shape
     if shape.rank.is_dynamic:
         raise EngineError(

@@ -183,13 +183,7 @@ UNKNOWN_ACCELERATOR = "unknown Execution Accelerator '{name}' is requested"
 
 
 def check(what: str, name: str, value: str, kind: Kind) -> None:
-    """See that a value is allowed.
-
-    Args:
-        what: of which it is one, such as "parameter".
-        name: of the setting.
-        value: as the configuration has it.
-        kind: of the tables above.
+    """See that the value of a setting is allowed; `what` it is of, such as "parameter", is told.
 
     Raises:
         EngineError: it is not allowed; says what the C++ backend says, and what is.

@@ -78,7 +78,6 @@ def _parameters(fields: Fields, backend: str) -> dict[str, str]:
 
 
 def _stored(fields: Fields) -> dict[str, str]:
-    """The `parameters` of a configuration."""
     stored: Mapping[str, Mapping[str, str]] = fields.get("parameters", {})
     return {name: value.get("string_value", "") for name, value in stored.items()}
 
@@ -111,15 +110,7 @@ def _read_onnxruntime(fields: Fields, parameters: dict[str, str]) -> EngineSpec:
 
 
 def _accelerators(stored: Mapping[str, Any], *, on_gpu: bool) -> tuple[Accelerator, ...]:
-    """The execution accelerators of a configuration.
-
-    Args:
-        stored: its `execution_accelerators`.
-        on_gpu: whether those of GPUs are looked at.
-
-    Raises:
-        EngineError: one of them, or one of its parameters, is not known.
-    """
+    """The execution accelerators of a configuration."""
     found = []
     for device, known in ACCELERATORS.items():
         for entry in stored.get(f"{device}_execution_accelerator", ()):

@@ -44,7 +44,6 @@ class EngineSpec:
     """What runs a network, with the meaning that Triton's C++ backends give each field.
 
     Attributes:
-        backend: the engine.
         precision: of the arithmetic where it is not that of the file.
         threads: of one run; 0 leaves the number to the engine.
         device: where the instances run.
@@ -52,7 +51,6 @@ class EngineSpec:
         file_name: in the version's folder.
         graph_level: of ONNX Runtime's optimisation as Triton numbers it: -1 basic, 1 extended,
             2 off, anything else all.
-        execution_mode: of ONNX Runtime.
         accelerators: most wanted first.
         parameters: the engine's other entries of `parameters`.
         custom_ops: libraries of custom operators.
@@ -83,10 +81,7 @@ class EngineSpec:
 
     @classmethod
     def read(cls, config: Any) -> EngineSpec | None:
-        """The engine that a configuration names, None of a Python step or an ensemble.
-
-        Args:
-            config: a `ModelConfig`, or the JSON form of one.
+        """The engine that a `ModelConfig`, or its JSON form, names; None of steps and ensembles.
 
         Raises:
             EngineError: a value is not allowed; names it and what is.
@@ -100,9 +95,6 @@ class EngineSpec:
 
         All other fields stay, and entries of `parameters` that no engine reads. Triton's OpenVINO
         backend counts the threads of all instances together; each instance is one of its streams.
-
-        Args:
-            config: whose instance groups are set.
         """
         for name in [name for names in PARAMETERS.values() for name in names]:
             config.parameters.pop(name, None)
@@ -115,11 +107,7 @@ class EngineSpec:
         _write_optimization(config, self)
 
     def open(self, path: Path, *, streams: int = 1) -> Session:
-        """Load a network.
-
-        Args:
-            path: the file.
-            streams: runs at the same time that OpenVINO shall provide threads for.
+        """Load a network; OpenVINO provides threads for so many streams at the same time.
 
         Raises:
             EngineError: the engine is not installed, or refuses the file or a setting.

@@ -80,11 +80,7 @@ def built_with(machine: Machine) -> dict[str, Any]:
 
 
 def check_engines(repository: Path, machine: Machine | None = None) -> None:
-    """Refuse a repository whose engines were built for another GPU or TensorRT.
-
-    Args:
-        repository: with a manifest; one without native engines is fine anywhere.
-        machine: by default the one that this runs on.
+    """Refuse a repository whose engines were built for another GPU or TensorRT, if it has any.
 
     Raises:
         RepositoryError: names both, and how to build the engines again.

@@ -58,7 +58,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
     """
     try:
         from ppocr_converters.errors import ConvertError
-        from ppocr_converters.repository.serving_config.build import load_service
+        from ppocr_converters.repository.serving_config.service import load_service
     except ModuleNotFoundError as error:
         raise ServerError(
             f"--config needs the converters ({error}); pip install 'ppocr-triton[convert,serve]'"
@@ -83,7 +83,7 @@ def build_repository(service: Service, work: Path) -> Path:
     """
     from ppocr_converters.errors import ConvertError
     from ppocr_converters.files import only_one
-    from ppocr_converters.repository.serving_config.build import build_service
+    from ppocr_converters.repository.serving_config.service import build_service
 
     try:
         with only_one(work):

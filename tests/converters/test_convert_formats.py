@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checking import check
 from work_folders import CLS, REC
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.errors import ModelError
-from ppocr_converters.graph.check import check
+from ppocr_converters.graph.check import check as explain
 from ppocr_converters.graph.dictionary import write_dictionary
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, outputs
 from ppocr_converters.paddle.convert import convert
@@ -199,8 +200,7 @@ def test_real_models_of_the_package_index_are_built(
     made = build_model(source, tmp_path / "m")
     assert made.manifest["proof"]["problems"] == []
     assert made.manifest["proof"]["max_probability"] > 0.9
-    report = check(source.path, dictionary=source.dictionary, height=source.height, own=source.own)
-    assert report.problems == []
+    assert explain(source).problems == []
 
 
 @pytest.mark.parametrize(("form", "said"), [("isnan", None), ("logits", "Softmax is added")])

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from checking import check
 from work_folders import CLS, DET, REC
 
 from ppocr_converters.errors import ModelError, ProofError
-from ppocr_converters.graph.check import check
 from ppocr_converters.graph.onnx_model import OnnxFile, load_onnx
 from ppocr_converters.paddle.convert import convert
 from ppocr_converters.paddle.model_folder import find_paddle_model

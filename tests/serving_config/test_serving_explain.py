@@ -11,12 +11,11 @@ from cases import cases
 from serving_config.configs import DET, EXAMPLE, HERE, REC, document, small
 
 from ppocr_converters.cli import main
-from ppocr_converters.repository.serving_config.build import load_service
 from ppocr_converters.repository.serving_config.document import expand, parse_document
 from ppocr_converters.repository.serving_config.explain import EFFECTS, explain, key_table
 from ppocr_converters.repository.serving_config.keys import ConfigError, all_keys, key_at
 from ppocr_converters.repository.serving_config.schema import schema
-from ppocr_converters.repository.serving_config.service import plan_service
+from ppocr_converters.repository.serving_config.service import load_service, plan_service
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "config.yml"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from serving_config.configs import HERE, service
 
-from ppocr_converters.repository.serving_config.build import load_service
 from ppocr_converters.repository.serving_config.explain import explain, table
+from ppocr_converters.repository.serving_config.service import load_service
 
 ACCEPTED = (HERE / "accepted.yml").read_text("utf-8").split("\n---\n")
 SIZES = ("triton.det_limit_type", "triton.det_limit_side_len", "triton.drop_score")

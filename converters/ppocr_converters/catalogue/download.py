@@ -33,12 +33,6 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
     The bytes are collected in `<target>.part`, which stays there when the connection fails for
     good, so that the next call goes on from it. A complete but wrong file is removed.
 
-    Args:
-        url: http or https.
-        target: where the file goes.
-        size: its recorded size in bytes.
-        sha256: its recorded SHA-256, in hexadecimal.
-
     Raises:
         FetchError: unreachable, refused, led astray, broken off too often, endless, or not what
             was recorded; then both sizes or both digests are named.

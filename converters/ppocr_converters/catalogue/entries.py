@@ -81,12 +81,8 @@ class Model:
     """A model of the catalogue.
 
     Attributes:
-        asset: its files.
-        kind: det, rec, cls or page_orientation.
         family: the generation of PP-OCR it belongs to.
-        format: of its files.
         languages: that it reads, by PaddleOCR's codes.
-        licence: of its weights.
         aliases: other names of it.
         megabytes: of its files, about, where their sizes are not recorded.
         dictionary: of a recogniser that has none inside.

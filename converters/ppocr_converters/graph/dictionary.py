@@ -50,6 +50,11 @@ def check_dictionary(characters: Sequence[str], space: bool, classes: int) -> No
         )
 
 
+def stored_characters(text: str) -> list[str]:
+    """The characters in a network's own metadata, where some exporters put them."""
+    return text.removesuffix("\n").split("\n")
+
+
 def class_names(facts: Mapping[str, str]) -> list[str]:
     """The character of class 1, 2, ..., by the metadata of a compiled recogniser.
 

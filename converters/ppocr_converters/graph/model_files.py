@@ -14,10 +14,7 @@ from ppocr_converters.paddle.program import read_program
 
 
 def find_model(path: Path) -> PaddleModel | Path:
-    """Find what there is to serve: the Paddle model of a folder, or an ONNX file.
-
-    Args:
-        path: an ONNX file, or a folder with a Paddle model or with one ONNX file.
+    """Find what there is to serve: the Paddle model or one ONNX file of a folder, or an ONNX file.
 
     Raises:
         ModelError: there is neither, or more than one.

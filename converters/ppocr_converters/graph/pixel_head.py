@@ -11,16 +11,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import ModelProto, NodeProto, helper
 
-from ppocr_converters.graph.edit import (
-    Array,
-    add_initializer,
-    attributes,
-    constants,
-    copy_model,
-    readers,
-    with_nodes,
-    writers,
-)
+from ppocr_converters.graph import edit
+from ppocr_converters.graph.edit import Array
 
 BLOCK = 2  # sides of both kernels, and both strides
 
@@ -31,8 +23,8 @@ def flatten_head(model: ModelProto) -> ModelProto:
     Each of the channels between becomes four, one for each pixel of a block, and each of these
     answers four pixels. All other products of the second convolution are with 0: the sums stay.
     """
-    model = copy_model(model)
-    known, made_by, used_by = constants(model), writers(model), readers(model)
+    model = edit.copy_model(model)
+    known, made_by, used_by = edit.constants(model), edit.writers(model), edit.readers(model)
     nodes = list(model.graph.node)
     for last in [node for node in nodes if _makes_blocks(node, known)]:
         relu = made_by.get(last.input[0], NodeProto())
@@ -54,7 +46,7 @@ def flatten_head(model: ModelProto) -> ModelProto:
         _replace(model, last, spread, np.repeat(bias, pixels * pixels))
         laid_out = helper.make_node("DepthToSpace", last.output, [answer], blocksize=pixels)
         nodes.insert(nodes.index(last) + 1, laid_out)
-    return with_nodes(model, nodes)
+    return edit.with_nodes(model, nodes)
 
 
 def _makes_blocks(node: NodeProto, known: dict[str, Array]) -> bool:
@@ -63,7 +55,7 @@ def _makes_blocks(node: NodeProto, known: dict[str, Array]) -> bool:
         return False
     if not all(name in known for name in node.input[1:]):
         return False
-    given, block = attributes(node), [BLOCK, BLOCK]
+    given, block = edit.attributes(node), [BLOCK, BLOCK]
     plain = not any([*given.get("pads", ()), *given.get("output_padding", ())])
     plain = plain and set(given.get("dilations", ())) <= {1}
     plain = plain and given.get("group", 1) == 1 and "output_shape" not in given
@@ -74,7 +66,7 @@ def _makes_blocks(node: NodeProto, known: dict[str, Array]) -> bool:
 def _replace(model: ModelProto, node: NodeProto, weight: Array, bias: Array) -> None:
     """Make a transposed convolution a 1x1 convolution with these weights."""
     names = (
-        add_initializer(model, f"{node.output[0]}.{part}", value)
+        edit.add_initializer(model, f"{node.output[0]}.{part}", value)
         for part, value in (("weight", weight), ("bias", bias))
     )
     inputs = [node.input[0], *names]

@@ -12,7 +12,9 @@ import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,7 +47,6 @@ class Calibration:
     """What int8 is calibrated with.
 
     Attributes:
-        device: where the network shall run.
         detector: a compiled detector in float32: it finds the lines to calibrate on.
         parameters: of the steps that will serve: widths, batch sizes, options and limits.
         pictures: what it is calibrated on; by default rendered pages.
@@ -64,13 +65,9 @@ def lower(
     *,
     bounds: Sequence[str] = (),
 ) -> CompiledModel:
-    """Make a compiled model's version of lower precision, and prove it; nothing is done twice.
+    """Bring a compiled float32 model to int8, or without calibration to float16, and prove it.
 
-    Args:
-        model: the float32 model.
-        folder: gets model.onnx and manifest.json.
-        calibration: for int8; without, the precision is float16.
-        bounds: NAME=VALUE in place of those of the precision.
+    The folder gets model.onnx and manifest.json; nothing is done twice.
 
     Raises:
         ConvertError: it cannot be made.
@@ -127,10 +124,7 @@ def lower_model(model: ModelProto, calibration: Calibration | None = None) -> Mo
 
 def to_float16(model: ModelProto) -> ModelProto:
     """Weights and activations in float16; inputs, outputs and the nodes of `compile` stay."""
-    from onnxruntime.transformers.float16 import (
-        DEFAULT_OP_BLOCK_LIST,
-        convert_float_to_float16,
-    )
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
     named = name_nodes(model)
     blocked = [node.name for node in named.graph.node if _is_own(node)]
@@ -147,7 +141,7 @@ def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelP
     """Convolutions and matrix products in int8, with scales from what they see in `feeds`."""
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    reader = _Reader(feeds)
+    reader = SimpleNamespace(get_next=partial(next, feeds, None))
     # CPUs multiply unsigned activations with signed weights, TensorRT and CUDA signed ones with a
     # zero point of 0.
     signed = device == "gpu"
@@ -197,14 +191,3 @@ def _is_own(node: Any) -> bool:
     """Whether `compile` added the node."""
     names = {"INDICES", "PROBABILITIES", "PROBABILITY"}
     return any(name.startswith(PREFIX) or name in names for name in (*node.input, *node.output))
-
-
-class _Reader:
-    """Feeds as the quantiser wants to be given them."""
-
-    def __init__(self, feeds: Iterator[Feeds]) -> None:
-        self.feeds = feeds
-
-    def get_next(self) -> Feeds | None:
-        """The next feed, None at the end."""
-        return next(self.feeds, None)

@@ -16,13 +16,7 @@ from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.kinds import FREE_CLASSIFIERS, detect_kind
-from ppocr_converters.graph.onnx_model import (
-    Dimension,
-    inputs,
-    known_outputs,
-    metadata,
-    outputs,
-)
+from ppocr_converters.graph.onnx_model import Dimension, inputs, known_outputs, metadata, outputs
 from ppocr_converters.graph.trial import answers_to_noise, are_probabilities
 
 #: The first opset in which weights are quantised by channel, and the one that older files get.
@@ -56,8 +50,6 @@ class Standard:
     """A network in the standard form.
 
     Attributes:
-        model: the network.
-        kind: of it.
         output: which of its outputs is served.
         activation: the operator that was added, "" where the answers are probabilities.
         height: of the input of a recogniser or classifier, None where nothing says it.
@@ -75,11 +67,9 @@ class Standard:
 
 
 def standard_form(network: ModelProto, *, height: int | None = None) -> Standard:
-    """Bring a network into the standard form, and see that it runs.
+    """Bring a network of any opset and exporter into the standard form, and see that it runs.
 
-    Args:
-        network: of any opset and exporter.
-        height: of the input of a recogniser or classifier, where the graph is silent.
+    `height` is that of a recogniser or classifier, where the graph is silent.
 
     Raises:
         ModelError: of none of the kinds, or of a form that cannot be brought into it; says why.
@@ -207,11 +197,7 @@ def _rename(model: ModelProto, old: str, new: str) -> None:
 
 
 def _height(model: ModelProto, known: int | None) -> int | None:
-    """The input height of a recogniser or classifier, pixels.
-
-    Raises:
-        ModelError: it is another one than is known.
-    """
+    """The input height of a recogniser or classifier, pixels."""
     height = inputs(model)[0].shape[2]
     if isinstance(height, str):
         return known

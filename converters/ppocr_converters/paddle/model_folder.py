@@ -42,7 +42,6 @@ class PaddleModel:
     """The files of a Paddle inference model.
 
     Attributes:
-        program: the network.
         weights: one file of all, or one of each variable in the order of their names.
         format: "pdmodel" or "pir".
         conf: Paddle Serving's names of inputs and outputs, where there are any.

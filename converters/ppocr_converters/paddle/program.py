@@ -49,8 +49,6 @@ class Program:
     """A network's description.
 
     Attributes:
-        inputs: that a caller feeds.
-        outputs: that a caller gets.
         weights: the names of all persistable variables, sorted.
         operators: the types of all operators.
     """

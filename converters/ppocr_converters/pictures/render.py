@@ -16,15 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ppocr_converters.pictures.render_canvas import (
-    Canvas,
-    Colour,
-    Face,
-    Page,
-    add_grain,
-    font,
-    gradient,
-)
+from ppocr_converters.pictures import render_canvas as drawing
+from ppocr_converters.pictures.render_canvas import Canvas, Colour, Face, Page
 from ppocr_converters.pictures.render_texts import random_line, random_word
 
 PAPERS: tuple[Colour, ...] = (
@@ -71,7 +64,9 @@ def render_page(seed: int, lines: int = 20, *, width: int = 960) -> Page:
     # Lines side by side leave room at the bottom, as at the end of a letter.
     height = max(64, 2 * LARGEST + sum(round(1.7 * size) for size in sizes))
     paper = rng.choice(PAPERS)
-    canvas = Canvas(gradient(width, height, (paper, _shade(paper, rng.randint(0, 12)))))
+    levels = rng.randint(0, 12)
+    red, green, blue = (max(0, channel - levels) for channel in paper)
+    canvas = Canvas(drawing.gradient(width, height, (paper, (red, green, blue))))
     x, y, row = LARGEST, LARGEST, 0
     for size in sizes:
         face, ink = rng.choice(FACES), rng.choice(INKS)
@@ -84,16 +79,12 @@ def render_page(seed: int, lines: int = 20, *, width: int = 960) -> Page:
             x = start
         else:
             x, y, row = LARGEST, y + round(1.7 * row), 0
-    canvas.picture = add_grain(canvas.picture, seed, GRAIN)
+    canvas.picture = drawing.add_grain(canvas.picture, seed, GRAIN)
     return canvas.page(f"page_{seed}_{lines}.png")
 
 
 def render_dense_page(seed: int, lines: int = 1000) -> Page:
     """A random page with very many short lines in a grid, such as a table or an index has.
-
-    Args:
-        seed: Which page.
-        lines: How many lines, 1 or more.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -139,13 +130,8 @@ def encode_page(page: Page) -> bytes:
 
 def _fitting(text: str, face: Face, size: int, width: float) -> str:
     """The text without the end that does not fit into `width` pixels, and without a cut word."""
-    letters = font(face, size)
+    letters = drawing.font(face, size)
     while letters.getlength(text) > width and len(text) > 1:
         cut = max(text.rfind(" "), 0) if text.isascii() else len(text) - 1
         text = text[: cut or len(text) - 1]
     return text.rstrip("，、：, ")
-
-
-def _shade(colour: Colour, levels: int) -> Colour:
-    red, green, blue = (max(0, channel - levels) for channel in colour)
-    return red, green, blue

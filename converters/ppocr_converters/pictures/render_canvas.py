@@ -198,12 +198,9 @@ def tilt(canvas: Canvas, degrees: float, background: Colour) -> Canvas:
 
 
 def from_one_side(canvas: Canvas, background: Colour, shorter: float) -> Canvas:
-    """The canvas photographed from its left: the right edge is `shorter` at either end.
+    """The canvas photographed from its left: the right edge is shorter at either end.
 
-    Args:
-        canvas: what is photographed.
-        background: what is seen beside it.
-        shorter: in heights of the canvas.
+    `shorter` is in heights of the canvas; `background` is seen beside it.
     """
     width, height = canvas.picture.size
     far = shorter * height

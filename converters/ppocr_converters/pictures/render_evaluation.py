@@ -3,8 +3,8 @@
     for kind, page in evaluation_pages(kinds=["skew"]):
         page.lines   # in reading order, with boxes, texts and words
 
-Texts are in `sentences.yml`. The pictures of a kind differ by language and seed; the same arguments
-give the same pictures.
+Texts are in `sentences.yml`, kinds in `evaluation.yml`. The pictures of a kind differ by language
+and seed; the same arguments give the same pictures.
 """
 
 from __future__ import annotations
@@ -15,22 +15,14 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import yaml
 from PIL import Image, ImageFilter
 
-from ppocr_converters.pictures.render_canvas import (
-    Canvas,
-    Colour,
-    Face,
-    Page,
-    add_grain,
-    font,
-    from_one_side,
-    gradient,
-    tilt,
-)
+from ppocr_converters.pictures import render_canvas as drawing
+from ppocr_converters.pictures.render_canvas import Canvas, Colour, Face, Page
 from ppocr_converters.pictures.render_layouts import render_layout
 from ppocr_converters.pictures.render_texts import random_number
 
@@ -38,16 +30,18 @@ PAPER: Colour = (250, 249, 245)
 DESK: Colour = (104, 96, 88)
 INKS: tuple[Colour, ...] = ((22, 22, 26), (26, 44, 104), (122, 24, 30), (20, 82, 52))
 FACES: tuple[Face, ...] = ("sans", "serif")
-SPACED = ("en", "fr", "de", "es", "it", "pt", "sv")
 CHINESE_TOO = ("zh", "zh-TW", "ja")
 
 
 @functools.cache
 def sentences() -> Mapping[str, Sequence[str]]:
     """Sentences by language, as IETF tags name it."""
-    text = resources.files("ppocr_converters.pictures").joinpath("sentences.yml").read_text("utf-8")
-    languages: dict[str, list[str]] = yaml.safe_load(text)
+    languages: dict[str, list[str]] = _read("sentences.yml")
     return languages
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load(resources.files(__package__).joinpath(name).read_text("utf-8"))
 
 
 def plain(language: str, rng: random.Random, *, paper: Colour = PAPER, contrast: int = 0) -> Canvas:
@@ -60,7 +54,7 @@ def plain(language: str, rng: random.Random, *, paper: Colour = PAPER, contrast:
         red, green, blue = (channel - contrast for channel in paper)
         ink = (red, green, blue) if contrast else rng.choice(INKS)
         face = rng.choice(FACES)
-        while font(face, size).getlength(text) > 880:
+        while drawing.font(face, size).getlength(text) > 880:
             size -= 1
         canvas.write(50 + rng.choice((0, 0, 24)), y, text, size, ink=ink, face=face)
         y += round(1.7 * size)
@@ -70,7 +64,7 @@ def plain(language: str, rng: random.Random, *, paper: Colour = PAPER, contrast:
 def noise(language: str, rng: random.Random) -> Canvas:
     """The grain of a dark room."""
     canvas = plain(language, rng)
-    canvas.picture = add_grain(canvas.picture, rng.randrange(1000), 34)
+    canvas.picture = drawing.add_grain(canvas.picture, rng.randrange(1000), 34)
     return canvas
 
 
@@ -86,7 +80,7 @@ def low_contrast(language: str, rng: random.Random) -> Canvas:
     canvas = plain(language, rng, paper=(196, 194, 188), contrast=rng.randint(36, 60))
     shade = np.linspace(1, 0.6, canvas.picture.height)[:, None, None]
     canvas.picture = Image.fromarray((np.asarray(canvas.picture) * shade).astype(np.uint8))
-    canvas.picture = add_grain(canvas.picture, rng.randrange(1000), 4)
+    canvas.picture = drawing.add_grain(canvas.picture, rng.randrange(1000), 4)
     return canvas
 
 
@@ -94,7 +88,7 @@ def background(language: str, rng: random.Random) -> Canvas:
     """Light letters on dark stripes and spots of colour."""
     stops = [(rng.randint(10, 90), rng.randint(10, 90), rng.randint(20, 110)) for _ in range(3)]
     wide, high = 1000, 760
-    canvas = Canvas(gradient(wide, high, stops), full_height=True)
+    canvas = Canvas(drawing.gradient(wide, high, stops), full_height=True)
     for _ in range(60):
         x, y, r = rng.randrange(wide), rng.randrange(high), rng.randint(10, 90)
         colour = tuple(rng.randint(20, 120) for _ in range(3))
@@ -108,12 +102,12 @@ def background(language: str, rng: random.Random) -> Canvas:
 
 def skew(language: str, rng: random.Random) -> Canvas:
     """A sheet that lies askew, up to 15 degrees either way."""
-    return tilt(plain(language, rng), rng.choice((-15, -8, -4, 3, 6, 12)), DESK)
+    return drawing.tilt(plain(language, rng), rng.choice((-15, -8, -4, 3, 6, 12)), DESK)
 
 
 def perspective(language: str, rng: random.Random) -> Canvas:
     """A sheet photographed from one side."""
-    return from_one_side(plain(language, rng), DESK, rng.uniform(0.06, 0.14))
+    return drawing.from_one_side(plain(language, rng), DESK, rng.uniform(0.06, 0.14))
 
 
 def strip(language: str, rng: random.Random) -> Canvas:
@@ -130,7 +124,7 @@ def long_line(language: str, rng: random.Random) -> Canvas:
     canvas = Canvas(Image.new("RGB", (wide, 330), PAPER), full_height=True)
     for row in range(3):
         text, size = "", rng.randint(34, 44)
-        while font("sans", size).getlength(text) < wide - 900:
+        while drawing.font("sans", size).getlength(text) < wide - 900:
             other = rng.choice((language, language, "en", "zh"))
             text += rng.choice(sentences()[other]) + " " + random_number(rng) + " "
         canvas.write(40, 40 + 90 * row, _fitting(text.rstrip(), size, wide - 80), size)
@@ -198,58 +192,26 @@ def layout(language: str, rng: random.Random, name: str, **how: float) -> Canvas
 
 
 Draw = Callable[[str, random.Random], Canvas]
-EVERY = (*CHINESE_TOO, *SPACED)
+DRAWS: tuple[Callable[..., Canvas], ...] = (
+    *(plain, noise, blur, low_contrast, background, skew, perspective, strip, long_line),
+    *(gaps, small, tall, dark, turned, layout),
+)
+BY_NAME = {draw.__name__: draw for draw in DRAWS}
+
+
+def _row(kind: str, row: dict[str, Any]) -> tuple[Draw, Sequence[str]]:
+    draw, languages = BY_NAME[row.pop("draw", kind)], row.pop("in")
+    return functools.partial(draw, **row), languages
+
+
 #: By kind: how it is drawn, and in which languages, one picture each.
-KINDS: dict[str, list[tuple[Draw, Sequence[str]]]] = {
-    "plain": [(plain, EVERY)],
-    "noise": [(noise, ("zh", "ja", "en", "fr", "it"))],
-    "blur": [(blur, ("zh-TW", "en", "de", "sv"))],
-    "low_contrast": [(low_contrast, ("zh", "ja", "en", "es", "pt"))],
-    "background": [(background, ("zh", "zh-TW", "en", "fr", "de"))],
-    "skew": [(skew, ("zh", "ja", "en", "de", "es", "sv"))],
-    "perspective": [(perspective, ("zh", "zh-TW", "en", "fr", "it"))],
-    "columns": [
-        (functools.partial(layout, name="two_columns"), ("zh", "en", "fr")),
-        (functools.partial(layout, name="three_columns"), ("ja",)),
-        (functools.partial(layout, name="newspaper"), ("zh-TW",)),
-    ],
-    "receipt": [
-        (functools.partial(layout, name="receipt"), ("zh",)),
-        (functools.partial(layout, name="receipt", skew=5), ("zh", "en")),
-        (functools.partial(layout, name="receipt", perspective=True), ("zh", "en")),
-    ],
-    "table": [
-        (functools.partial(layout, name="table"), ("zh",)),
-        (functools.partial(layout, name="form"), ("zh", "es")),
-        (functools.partial(layout, name="table", skew=-3), ("en",)),
-    ],
-    "vertical": [
-        (functools.partial(layout, name="poem"), ("zh", "ja")),
-        (functools.partial(layout, name="mixed"), ("zh-TW",)),
-    ],
-    "turned": [
-        (functools.partial(turned, quarters=1), ("zh", "en", "fr")),
-        (functools.partial(turned, quarters=2), ("ja", "en", "de")),
-        (functools.partial(turned, quarters=3), ("zh-TW", "en", "es")),
-    ],
-    "strip": [(strip, EVERY)],
-    "long_line": [(long_line, ("zh", "zh-TW", "ja", "en", "de", "fr"))],
-    "gaps": [(gaps, ("zh", "zh-TW", "ja", "en", "pt"))],
-    "small": [(small, ("zh", "en"))],
-    "dark": [(dark, ("zh", "ja", "en", "de"))],
-    "tall": [(tall, ("ja", "de"))],
-}
+KINDS = {k: [_row(k, row) for row in rows] for k, rows in _read("evaluation.yml").items()}
 
 
 def evaluation_pages(
     kinds: Sequence[str] | None = None, limit: int | None = None, seed: int = 0
 ) -> Iterator[tuple[str, Page]]:
-    """The pictures of some kinds, each with its kind.
-
-    Args:
-        kinds: of `KINDS`; all without it.
-        limit: at most so many pictures of each kind.
-        seed: other pictures of the same kinds.
+    """The pictures of some kinds or all, each with its kind; at most `limit` of each.
 
     Raises:
         KeyError: there is no such kind.
@@ -267,7 +229,7 @@ def evaluation_pages(
 
 def _fitting(text: str, size: int, width: float) -> str:
     """The text without the words at its end that do not fit."""
-    while font("sans", size).getlength(text) > width:
+    while drawing.font("sans", size).getlength(text) > width:
         text = text[: text.rfind(" ")] if " " in text else text[:-1]
     return text
 

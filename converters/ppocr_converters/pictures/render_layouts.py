@@ -11,14 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ppocr_converters.pictures.render_canvas import (
-    Canvas,
-    Colour,
-    Page,
-    font,
-    from_one_side,
-    tilt,
-)
+from ppocr_converters.pictures.render_canvas import Canvas, Colour, Page, font, from_one_side, tilt
 from ppocr_converters.pictures.render_texts import CHINESE, ENGLISH, random_word
 
 PAPER: Colour = (252, 250, 246)
@@ -136,7 +129,7 @@ def _table(page: _Writer) -> None:
 
 def _form(page: _Writer) -> None:
     page.write(500, 50, "登记表 REGISTRATION", 40, "ma")
-    labels = (
+    labels = [
         "姓名",
         "出生日期",
         "Address",
@@ -145,7 +138,7 @@ def _form(page: _Writer) -> None:
         "职业",
         "Date of issue",
         "签发机关",
-    )
+    ]
     for row in range(16):
         y = 150 + row * 62
         page.write(MARGIN, y, labels[row % len(labels)])
@@ -167,13 +160,9 @@ def _mixed(page: _Writer) -> None:
 
 
 LAYOUTS: dict[str, Callable[[_Writer], None]] = {
-    "one_column": _one_column,
-    "two_columns": _two_columns,
-    "three_columns": _three_columns,
-    "newspaper": _newspaper,
-    "receipt": _receipt,
-    "table": _table,
-    "form": _form,
-    "poem": _poem,
-    "mixed": _mixed,
+    draw.__name__[1:]: draw
+    for draw in (
+        *(_one_column, _two_columns, _three_columns, _newspaper),
+        *(_receipt, _table, _form, _poem, _mixed),
+    )
 }

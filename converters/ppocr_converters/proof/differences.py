@@ -62,7 +62,6 @@ class Comparison:
     Attributes:
         lines: expected.
         paired: in both readings.
-        differences: every one.
         score: the largest difference of a score of lines with the same text.
         box_score: the largest difference of a box's score.
     """
@@ -152,5 +151,4 @@ def box_overlap(a: Floats, b: Floats) -> float:
 
 
 def _near(a: Floats, b: Floats) -> bool:
-    """Whether the bounding rectangles touch."""
     return bool((a.min(0) <= b.max(0)).all() and (b.min(0) <= a.max(0)).all())

@@ -13,12 +13,7 @@ from ppocr_converters.graph.onnx_model import metadata
 from ppocr_converters.proof.reading import planned_parameters, prove_reading
 from ppocr_converters.proof.tensors import compare_file, precision_of
 from ppocr_converters.repository.deployment_plan import Plan, engine_of
-from ppocr_converters.repository.manifest import (
-    Manifest,
-    read_manifest,
-    whole,
-    write_manifest,
-)
+from ppocr_converters.repository.manifest import Manifest, read_manifest, whole, write_manifest
 from ppocr_converters.repository.model_build import CompiledModel
 from ppocr_engine.machine import processor
 from ppocr_engine.spec import EngineSpec
@@ -38,14 +33,6 @@ def prove_served(
     bounds: Sequence[str] = (),
 ) -> dict[str, Manifest]:
     """Prove a set as it will be served: each network by its engine, then all of them on pictures.
-
-    Args:
-        models: "det", "rec" and, where there is one, "cls".
-        plan: engines, threads, widths, batch sizes and options.
-        source: the repository whose configurations are served.
-        work: where proofs are kept.
-        pictures: files to read; by default rendered pages.
-        bounds: NAME=VALUE in place of those of the precisions in the set.
 
     Returns:
         The figures of the tensors by network, and those of "reading".
@@ -91,7 +78,6 @@ def _prove_set(
     pictures: Sequence[Path],
     bounds: Sequence[str],
 ) -> Manifest:
-    """Prove that a set reads as the models that it was made from."""
     stored = {name: model.file.model for name, model in models.items()}
     spelled = {name: f"{engine}-{engine.threads}" for name, engine in engines.items()}
     parameters = planned_parameters(source, stored, plan)
@@ -152,11 +138,7 @@ def _kept(path: Path, inputs: Manifest, prove: Callable[[], Manifest]) -> Manife
 
 
 def _recall(path: Path, inputs: Manifest) -> Manifest | None:
-    """The figures that were kept of these inputs.
-
-    Raises:
-        ProofError: what was kept is a refusal.
-    """
+    """The figures that were kept of these inputs; a refusal that was kept is raised."""
     known = read_manifest(path)
     if known is None or known.get("inputs") != whole(inputs):
         return None

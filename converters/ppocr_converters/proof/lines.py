@@ -31,7 +31,6 @@ class ReadingProof:
     """What was read, and how far it differs.
 
     Attributes:
-        pictures: how many.
         lines: expected on all pictures with text.
         characters: in all of these lines.
         other_boxes: boxes on them that are missing, too many, moved or in another order.
@@ -42,8 +41,6 @@ class ReadingProof:
         textless: pictures without text among them, counted in nothing above but `pictures`.
         expected_false_boxes: that the source models find on those.
         false_boxes: that the compiled models find on those.
-        tolerance: the bounds.
-        differences: every one, a sentence each.
         problems: every bound that is not kept, a sentence each.
         of_boxes: whether one of them is of boxes, which no recogniser has a part in.
     """
@@ -77,12 +74,6 @@ def compare_readings(
     The ways of padding lines take turns: the networks are the same, the shapes are not. A picture
     has no text if that is known of it, or if the source models read none. Of the false boxes on it
     only the number counts: a trifle moves them, and nobody reads them.
-
-    Args:
-        source: reads by the networks that the models were made from.
-        compiled: reads by the compiled models.
-        pictures: to read.
-        tolerance: the bounds.
     """
     found: list[Found] = []
     results: list[Comparison] = []

@@ -47,10 +47,7 @@ def source_network(
 ) -> PlainNetwork:
     """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime.
 
-    Args:
-        path: the folder or file.
-        threads: of one run.
-        facts: the metadata of the compiled model: which output is served, and what was added.
+    `facts` are the metadata of the compiled model: which output is served, and what was added.
     """
     facts = facts or {}
     output = int(facts.get("ppocr_output", "0"))
@@ -125,11 +122,7 @@ def onnx_network(path: Path, *, threads: int, output: int = 0) -> PlainNetwork:
 
 
 def compiled_network(path: Path, spec: EngineSpec) -> Session:
-    """A compiled network as the server runs it.
-
-    Args:
-        path: the file.
-        spec: engine and threads, 0 for one a core.
+    """A compiled network as the server runs it; 0 threads are one a core.
 
     Raises:
         ModelError: the engine refuses the file, or is not here.
@@ -146,12 +139,7 @@ def compiled_network(path: Path, spec: EngineSpec) -> Session:
 
 
 def plain_network(path: Path, model: ModelProto) -> Network:
-    """The network that a compiled one was made from, fed as that and answering as it.
-
-    Args:
-        path: see `source_network`.
-        model: the compiled model.
-    """
+    """The network that a compiled one was made from, fed as that and answering as it."""
     network = source_network(path, threads=available_cores(), facts=metadata(model))
     if kind_of(model) == "det":
         norm = normalisation_of(model)

@@ -42,9 +42,7 @@ class Picture:
 def proof_pictures(files: Sequence[Path], *, turned: bool) -> Iterator[Picture]:
     """The pictures of a proof: the files given, or else the samples and a rendered page.
 
-    Args:
-        files: of pictures.
-        turned: whether one sample shall be read upside down as well.
+    With `turned`, one sample is read upside down as well.
 
     Raises:
         ModelError: a file is not a picture.

@@ -18,16 +18,8 @@ from ppocr_converters.catalogue.entries import Kind, Normalisation
 from ppocr_converters.errors import ModelError, ProofError
 from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import OnnxFile, inputs, is_compiled, metadata
-from ppocr_converters.proof.networks import (
-    Bytes,
-    Floats,
-    PlainNetwork,
-    compiled_network,
-    normalisation_of,
-    normalise,
-    plain_classes,
-    source_network,
-)
+from ppocr_converters.proof import networks
+from ppocr_converters.proof.networks import Bytes, Floats, PlainNetwork
 from ppocr_converters.proof.tolerance import Tolerance, loosest, tolerance_of
 from ppocr_engine.machine import available_cores
 from ppocr_engine.onnxruntime_session import runtime_errors
@@ -55,7 +47,6 @@ class TensorProof:
         mean_difference: the mean absolute difference.
         max_probability: the largest one seen; a proof on which nothing is found proves little.
         other_classes: how many best classes differ.
-        tolerance: the bounds.
         problems: every bound that is not kept, a sentence each.
     """
 
@@ -89,12 +80,6 @@ def compare_file(
 ) -> TensorProof:
     """Compare a compiled file with what it was made from on random pictures.
 
-    Args:
-        compiled: the compiled file.
-        source: the Paddle folder or the ONNX file that it was made from.
-        bounds: NAME=VALUE in place of those of the precisions of model and engine.
-        engine: that runs the compiled model.
-
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
     """
@@ -105,12 +90,12 @@ def compare_file(
         )
     kind, rng = kind_of(model), np.random.default_rng(SEED)
     precision, tolerance = tolerance_for(metadata(model), str(engine), bounds)
-    network = source_network(source, threads=available_cores(), facts=metadata(model))
-    served = compiled_network(compiled.path, engine)
+    network = networks.source_network(source, threads=available_cores(), facts=metadata(model))
+    served = networks.compiled_network(compiled.path, engine)
     if kind == "det":
-        compare = _compare_maps(served, network, normalisation_of(model))
+        compare = _compare_maps(served, network, networks.normalisation_of(model))
     else:
-        classes = plain_classes(network, model)
+        classes = networks.plain_classes(network, model)
         compare = _compare_classes(served, classes, rng, tolerance.max_difference)
     shapes = _shapes(kind, inputs(model)[0].shape)
     results = [_run(compare, random_pictures(rng, shape)) for shape in shapes]
@@ -134,11 +119,7 @@ def compare_file(
 
 
 def _run(compare: Comparison, pictures: Bytes) -> Compared:
-    """One comparison.
-
-    Raises:
-        ModelError: a network does not run at this size.
-    """
+    """One comparison."""
     try:
         return compare(pictures)
     except runtime_errors() as error:
@@ -151,10 +132,7 @@ def tolerance_for(
 ) -> tuple[str, Tolerance]:
     """The precision of a compiled model as an engine runs it, and how far that may differ.
 
-    Args:
-        facts: the model's metadata.
-        engine: see `networks.ENGINES`; one may compute in a precision of its own.
-        bounds: NAME=VALUE in place of those of the precision.
+    An engine, see `ENGINES`, may compute in a precision of its own.
     """
     stored, _, own = precision_of(facts), *engine.partition("-")[1:]
     precisions = [name for name in (stored, own) if name and name != "fp32"] or ["fp32"]
@@ -199,9 +177,7 @@ def _problems(result: Compared, bounds: Tolerance) -> list[str]:
 def random_pictures(rng: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
     """Random pictures that networks react to: words in many sizes on uneven, noisy ground.
 
-    Args:
-        rng: decides everything.
-        shape: N, H, W, 3.
+    `shape` is N, H, W, 3.
 
     Returns:
         uint8 [N, H, W, 3].
@@ -245,7 +221,7 @@ Comparison = Callable[[Bytes], Compared]
 
 def _compare_maps(served: Network, network: PlainNetwork, norm: Normalisation) -> Comparison:
     def compare(pixels: Bytes) -> Compared:
-        expected = network(normalise(pixels, norm))[:, 0]
+        expected = network(networks.normalise(pixels, norm))[:, 0]
         return Compared(expected, np.abs(served({"DET_INPUT": pixels})[0] - expected))
 
     return compare

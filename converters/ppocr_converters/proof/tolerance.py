@@ -38,11 +38,7 @@ def precisions() -> Mapping[str, Tolerance]:
 
 
 def tolerance_of(precision: str, given: Iterable[str] = ()) -> Tolerance:
-    """The bounds of a precision, some of them replaced.
-
-    Args:
-        precision: a name in precisions.yml.
-        given: bounds as a user writes them, NAME=VALUE.
+    """The bounds of a precision in precisions.yml, some of them replaced: NAME=VALUE.
 
     Raises:
         ConvertError: no such precision or bound, or a value that is not allowed.

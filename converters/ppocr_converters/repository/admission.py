@@ -32,10 +32,7 @@ def with_limit(plan: Plan, requests: int | None) -> Plan:
 
 
 def limit_requests(configs: Mapping[str, Any]) -> None:
-    """Work out the limits of a repository and write them into the configuration of `admit`.
-
-    Args:
-        configs: by model, otherwise complete; those without `admit` stay as they are.
+    """Work out the limits of a repository and write them into the configuration of `admit`, if any.
 
     Raises:
         RepositoryError: `max_requests` is no whole number from 1 on.
@@ -55,11 +52,7 @@ def limit_requests(configs: Mapping[str, Any]) -> None:
 
 
 def _limit(config: Any) -> int:
-    """What the plan asks for, 0 where it leaves that to the number of instances.
-
-    Raises:
-        RepositoryError: it is no whole number from 1 on.
-    """
+    """What the plan asks for, 0 where it leaves that to the number of instances."""
     text = config.parameters[LIMIT].string_value
     if text and not (text.isdecimal() and int(text)):
         raise RepositoryError(f"{LIMIT} is {text!r}; allowed: whole numbers from 1 on")

@@ -32,7 +32,6 @@ class BuildRequest:
         work: where fetched, converted and compiled models are kept, a folder each.
         ways: to get the models, the best first; each has "det", "rec" and, for lines that are
             upside down, "cls". See `find_sources`.
-        plan: instances, devices, batching and engine of every model.
         out: the folder to serve, `<work>/model_repository` by default; one that is there is
             replaced only by a complete one.
         precisions: of "det" and "rec", a name in precisions.yml each, in place of the plan's.
@@ -40,7 +39,6 @@ class BuildRequest:
         source: the repository without weights to start from; by default the project's.
         pictures: files to prove the reading on, and to calibrate int8 models on; by default
             rendered pages.
-        supply: where models of the catalogue are fetched from.
     """
 
     work: Path
@@ -59,7 +57,6 @@ class Built:
     """A repository.
 
     Attributes:
-        folder: where it is.
         manifest: what it was made from and holds; the same on every machine of an architecture,
             numbers of instances aside.
         proofs: the figures that were measured on this machine: of each network, and of "reading".
@@ -161,7 +158,6 @@ def _lowered(
     precisions: Mapping[str, str],
     source: Path,
 ) -> dict[str, CompiledModel]:
-    """Some of the models in a lower precision."""
     from ppocr_converters.graph.precision import Calibration, lower
     from ppocr_converters.proof.reading import planned_parameters
 
@@ -191,7 +187,6 @@ def _record(model: CompiledModel) -> Manifest:
 def _make(
     folder: Path, *, models: Mapping[str, CompiledModel], plan: Plan, steps: Steps
 ) -> Manifest:
-    """Fill an empty folder with the repository."""
     from ppocr_converters.repository.layout import assemble
 
     logger.info("writing the repository")

@@ -18,11 +18,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def check_plan(plan: Plan, precisions: Mapping[str, str]) -> None:
-    """See that a plan can be built, and that its engines can run its networks here.
-
-    Args:
-        plan: of the repository.
-        precisions: of the files of networks, by name.
+    """See that a plan can be built, and that its engines can run its networks in these precisions.
 
     Raises:
         RepositoryError: it cannot; says what to change.
@@ -76,18 +72,12 @@ def check_target(out: Path, steps: Steps) -> None:
             f"{out} is not empty and was not built by ppocr-convert (it has no {MANIFEST}); "
             f"choose another folder with --out, or remove it"
         )
-    if other := _other_steps(out, steps):
+    made_from = (read_manifest(out / MANIFEST) or {}).get("steps", {"source": PROJECT})
+    other = made_from["source"]
+    # Steps that are named are meant.
+    if PROJECT == steps.source != other and made_from["digest"] != steps.digest:
         raise RepositoryError(
             f"{out} was built from the steps in {other}; this build would replace them by the "
             f"project's own. To keep them, build with --source {other}; to give them up, "
             f"remove {out} first"
         )
-
-
-def _other_steps(out: Path, steps: Steps) -> str:
-    """The folder of the steps that `out` was built from and that a build would lose, or ""."""
-    manifest = read_manifest(out / MANIFEST) or {}
-    made_from = manifest.get("steps", {"source": PROJECT})
-    if steps.source != PROJECT or made_from["source"] == PROJECT:
-        return ""  # steps that are named are meant
-    return "" if made_from["digest"] == steps.digest else str(made_from["source"])

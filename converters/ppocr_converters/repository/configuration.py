@@ -40,11 +40,8 @@ Configs = dict[str, Any]
 def configure(source: Path, networks: Mapping[str, ModelProto], plan: Plan) -> Configs:
     """The configuration of every model, as it is served.
 
-    Args:
-        source: the repository without weights that the configurations begin with.
-        networks: compiled, by the name of the model that serves them: "det", "rec", and "cls"
-            where lines that are upside down shall be turned.
-        plan: instances, devices, batching and engine of every model.
+    `networks` are compiled, by the name of the model that serves them; a repository can do without
+    those in `OPTIONAL`.
 
     Raises:
         RepositoryError: a configuration does not fit the others, the plan names a model that is
@@ -132,11 +129,7 @@ def has_tensorrt(plan: Plan, name: str) -> bool:
 
 
 def _check_ensembles(configs: Configs) -> None:
-    """See that every step of every ensemble exists.
-
-    Raises:
-        RepositoryError: a model is missing.
-    """
+    """See that every step of every ensemble exists."""
     for name, config in configs.items():
         missing = {step.model_name for step in config.ensemble_scheduling.step} - set(configs)
         if missing:
@@ -144,7 +137,6 @@ def _check_ensembles(configs: Configs) -> None:
 
 
 def _declare_tensors(config: Any, model: ModelProto) -> None:
-    """Take names, types and dims of a network's tensors from its graph."""
     del config.input[:]
     del config.output[:]
     for tensor in inputs(model):

@@ -107,7 +107,6 @@ class Plan:
 
     Attributes:
         name: for messages: of the profile or the configuration file.
-        models: by the name under which Triton serves them.
         unavailable: models that are named and not there, a sentence each.
         cores: of the machine that the instances were counted for, None where all are written out.
     """

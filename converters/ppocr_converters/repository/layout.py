@@ -12,11 +12,7 @@ from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.added_nodes import cast_first
 from ppocr_converters.graph.dictionary import class_names, write_dictionary
 from ppocr_converters.graph.kinds import expect_kind, kind_of
-from ppocr_converters.graph.onnx_model import (
-    OnnxFile,
-    is_compiled,
-    metadata,
-)
+from ppocr_converters.graph.onnx_model import OnnxFile, is_compiled, metadata
 from ppocr_converters.repository.configuration import (
     CONFIG,
     configure,
@@ -38,13 +34,7 @@ NOT_COPIED = shutil.ignore_patterns(
 
 
 def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan: Plan) -> Manifest:
-    """Fill a folder with a repository that can be served.
-
-    Args:
-        folder: where the models go.
-        source: the repository without weights that is copied.
-        networks: compiled ONNX files, see `configure`.
-        plan: instances, devices, batching and engine of every model.
+    """Fill a folder with a copy of the source and the compiled networks, see `configure`.
 
     Returns:
         For the manifest: a row for each model, the memory of all, the widths that the recogniser
@@ -56,7 +46,11 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan:
             names a model that is not there, or its limits are not possible.
     """
     for name, file in networks.items():
-        _check(name, file)
+        if not is_compiled(file.model):
+            raise RepositoryError(
+                f"{file.path} is not compiled; run `ppocr-convert compile` on it first"
+            )
+        expect_kind(kind_of(file.model), name, str(file.path))
     models = {name: file.model for name, file in networks.items()}
     configs = configure(source, models, plan)
     for name, config in configs.items():
@@ -78,12 +72,3 @@ def assemble(folder: Path, source: Path, networks: Mapping[str, OnnxFile], plan:
         "buckets": served_widths(configs),
         "shapes": served_buckets(configs, models, plan),
     }
-
-
-def _check(name: str, file: OnnxFile) -> None:
-    """See that a network is compiled and of the kind that its place needs."""
-    if not is_compiled(file.model):
-        raise RepositoryError(
-            f"{file.path} is not compiled; run `ppocr-convert compile` on it first"
-        )
-    expect_kind(kind_of(file.model), name, str(file.path))

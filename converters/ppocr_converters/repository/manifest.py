@@ -120,7 +120,6 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def _is_current(manifest: Manifest, inputs: Manifest, folder: Path) -> bool:
-    """Whether a manifest was made from these inputs and its files are still as it says."""
     files: dict[str, str] = manifest.get("files", {})
     return (
         manifest.get("inputs") == inputs

@@ -41,11 +41,9 @@ class CompiledModel:
 
 
 def build_model(source: ModelSource, folder: Path) -> CompiledModel:
-    """Convert, compile and prove a model into a folder; nothing is done twice.
+    """Convert, compile and prove a model; nothing is done twice.
 
-    Args:
-        source: what it is made from.
-        folder: gets model.onnx (compiled), converted.onnx and manifest.json.
+    The folder gets model.onnx (compiled), converted.onnx and manifest.json.
 
     Raises:
         ModelError: it cannot be converted or compiled.

@@ -43,11 +43,8 @@ class ModelSource:
     """What a model is made from.
 
     Attributes:
-        name: under which it is built.
         path: a folder in Paddle's format, or an ONNX file.
         kind: what it must be, or None to read it from the graph.
-        dictionary: the characters of a recogniser, if any.
-        space: whether a recogniser has a space as its last class.
         height: of the input of a recogniser or classifier, pixels, where the graph is silent.
         own: what the model's own files, or else the catalogue, say of it.
     """
@@ -83,11 +80,6 @@ def find_sources(
 ) -> dict[Kind, ModelSource]:
     """The models of the first way that can be had whole; one that is fetched already comes first.
 
-    Args:
-        ways: the models by their kind, each way to get them, the best first.
-        models: see `find_model_source`.
-        supply: see `find_model_source`.
-
     Raises:
         CatalogueError: see `find_model_source`.
         FetchError: no way leads to them; what each lacks is named.
@@ -118,13 +110,7 @@ def _is_here(way: Mapping[Kind, ModelChoice], models: Path) -> bool:
 def find_model_source(
     choice: ModelChoice, models: Path, *, kind: Kind | None = None, supply: Supply | None = None
 ) -> ModelSource:
-    """Find a model by its name in the catalogue, which fetches it, or by its path.
-
-    Args:
-        choice: the model, and what is said of it.
-        models: where fetched models are kept.
-        kind: what the model must be.
-        supply: where a model of the catalogue is fetched from.
+    """Find a model by its name in the catalogue, which fetches it into `models`, or by its path.
 
     Raises:
         CatalogueError: neither a path nor a known name.
@@ -171,11 +157,7 @@ def check_choice(choice: ModelChoice, kind: Kind) -> None:
 
 
 def _known(name: str) -> Model:
-    """A model of the catalogue that is asked for where there is no such path.
-
-    Raises:
-        CatalogueError: there is no such model either.
-    """
+    """A model of the catalogue that is asked for where there is no such path."""
     try:
         return catalogue().find(name)
     except CatalogueError as error:

@@ -10,13 +10,7 @@ from typing import Any
 import yaml
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import (
-    Batching,
-    Instances,
-    ModelPlan,
-    Plan,
-    Shapes,
-)
+from ppocr_converters.repository.deployment_plan import Batching, Instances, ModelPlan, Plan, Shapes
 from ppocr_engine.machine import available_cores
 from ppocr_engine.spec import Accelerator, EngineSpec
 
@@ -55,7 +49,6 @@ def load_profile(
 
 
 def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
-    """One model's entry in a profile."""
     count = cores if entry["instances"] == "cores" else entry["instances"]
     shapes = entry.get("shapes")
     return ModelPlan(

@@ -19,11 +19,7 @@ STEPS = ("det_preprocess", "det_postprocess", "recognize")
 
 
 def served_pipeline(repository: Path, networks: Mapping[str, Network]) -> Pipeline:
-    """The pipeline that a repository serves.
-
-    Args:
-        repository: as `ppocr-convert build` writes it.
-        networks: see `Pipeline`; without "cls", lines that are upside down are not turned.
+    """The pipeline that a repository serves; without "cls", lines upside down are not turned.
 
     Raises:
         RepositoryError: a configuration cannot be read, or has a value that is not allowed.

@@ -27,9 +27,7 @@ class Steps:
     """The steps and configurations that a repository is built from.
 
     Attributes:
-        folder: where they are.
         source: how a repository remembers them: `PROJECT`, or their folder.
-        digest: of all of their files.
     """
 
     folder: Path
@@ -91,10 +89,7 @@ def package_folder(name: str) -> Path:
 
 
 def lay_packages(version: Path) -> None:
-    """Copy the packages that a Python step imports beside its model.py.
-
-    Args:
-        version: the step's version folder.
+    """Copy the packages that a Python step imports beside its model.py, in its version folder.
 
     Raises:
         RepositoryError: there is another copy already, which would not be the one that is proven.

@@ -30,11 +30,7 @@ KIND_GPU = 1  # of the enumeration in Triton's ModelInstanceGroup
 
 
 def summarise(configs: Configs, file_bytes: Mapping[str, int]) -> list[dict[str, Any]]:
-    """A row for each model.
-
-    Args:
-        configs: of all models.
-        file_bytes: the size of each network's file, by the name of its model.
+    """A row for each model, by its configuration and the size of its network's file.
 
     Returns:
         `model`; `backend` or "ensemble"; `kind`, where the instances run, "" where there are none;
@@ -70,11 +66,7 @@ def _row(config: Any, of_network: int | None) -> dict[str, Any]:
 def network_mib(name: str, file_bytes: int, parameters: Mapping[str, str], widest: int) -> int:
     """The memory of one instance of a network on a CPU, MiB, in the largest run of a request.
 
-    Args:
-        name: "det", "rec", "cls" or "page_orientation".
-        file_bytes: the size of its file.
-        parameters: of `recognize`.
-        widest: of the recogniser's buckets, pixels.
+    `parameters` are those of `recognize`, `widest` the recogniser's widest bucket, pixels.
     """
     pixels = DET_PIXELS
     if name == "page_orientation":

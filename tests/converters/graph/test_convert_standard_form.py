@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from checking import check
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from work_folders import V4, work_of
 
 from ppocr_converters.catalogue.entries import catalogue
 from ppocr_converters.cli import main
 from ppocr_converters.errors import ModelError
-from ppocr_converters.graph.check import check
 from ppocr_converters.graph.compile import compile_model
 from ppocr_converters.graph.kinds import detect_kind
 from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx, metadata

@@ -9,17 +9,8 @@ from typing import Any
 
 import yaml
 
-from ppocr_converters.repository.serving_config.keys import (
-    NAME,
-    ConfigError,
-    Key,
-    all_keys,
-    children,
-    key_at,
-    names,
-    nearest,
-    shown,
-)
+from ppocr_converters.repository.serving_config import keys as table
+from ppocr_converters.repository.serving_config.keys import NAME, ConfigError, Key, all_keys, shown
 
 MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 
@@ -30,7 +21,6 @@ class Document:
 
     Attributes:
         folder: that relative paths in it start from: its own.
-        ops: names of the Ops, in the order written.
         values: of every key by its path, the defaults where nothing was written.
         written: paths of the keys with a value of their own.
     """
@@ -50,11 +40,7 @@ class Document:
 
 
 def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
-    """Read a config.yml.
-
-    Args:
-        path: of the file.
-        overrides: `KEY.OF.PATH=VALUE` in place of what it says, see `--opt`.
+    """Read a config.yml, with `KEY.OF.PATH=VALUE` in place of what it says, see `--opt`.
 
     Raises:
         ConfigError: it cannot be read, is no YAML, or holds a key or a value that is not allowed.
@@ -117,7 +103,7 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
         return
     if not isinstance(data, dict):
         where = path or "the file"
-        below = "the names of Ops, such as det and rec" if path == "op" else names(pattern)
+        below = "the names of Ops, such as det and rec" if path == "op" else table.names(pattern)
         raise ConfigError(f"{where} is {shown(data)}; allowed: a mapping with {below}")
     for name, value in data.items():
         step = NAME if pattern == "op" else str(name)
@@ -125,12 +111,12 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
         here = f"{path}.{name}" if path else str(name)
         if below in all_keys():
             yield here, value
-        elif children(below):
+        elif table.children(below):
             if pattern == "op" and "." in str(name):
                 raise ConfigError(f"{here}: the name of an Op cannot have a dot in it")
             yield from _walk(value, below, here)
         else:
-            raise ConfigError(f"unknown key {here}; {nearest(str(name), pattern, path)}")
+            raise ConfigError(f"unknown key {here}; {table.nearest(str(name), pattern, path)}")
 
 
 def _override(given: str) -> tuple[str, Any]:
@@ -139,10 +125,10 @@ def _override(given: str) -> tuple[str, Any]:
     path = path.strip()
     if not equals:
         raise ConfigError(f"--opt {given}: write KEY.OF.PATH=VALUE, as in op.det.concurrency=1")
-    pattern, key = key_at(path)
+    pattern, key = table.key_at(path)
     if key is None:
         parent = pattern.rpartition(".")[0]
-        hint = nearest(path.rpartition(".")[2], parent, path.rpartition(".")[0])
+        hint = table.nearest(path.rpartition(".")[2], parent, path.rpartition(".")[0])
         raise ConfigError(f"--opt {given}: unknown key {path}; {hint}")
     if key.type == "str":
         return path, text.strip()

@@ -29,11 +29,7 @@ def missing_op(kinds: Container[Kind]) -> Kind | None:
 
 
 def endpoints_of(document: Document, kinds: Collection[Kind]) -> dict[str, Any]:
-    """The old endpoints, as fields of the server's `EndpointSettings`.
-
-    Args:
-        document: the configuration.
-        kinds: what its Ops do.
+    """The old endpoints, as fields of the server's `EndpointSettings`, of Ops of these kinds.
 
     Raises:
         ConfigError: keys contradict each other, or ask for an answer that there is none of.

@@ -30,10 +30,7 @@ class Row:
     """One key of a configuration.
 
     Attributes:
-        key: its path.
         value: as used, the default where nothing was written.
-        written: whether it was written.
-        becomes: what it is turned into.
         note: a warning; empty when there is nothing to say.
     """
 
@@ -74,31 +71,23 @@ def _note(path: str, service: Service) -> str:
 def table(rows: Sequence[Row], every: bool = False) -> str:
     """The rows as aligned text; values that were not written stand in brackets, notes after !.
 
-    Args:
-        rows: of all keys.
-        every: those too that were not written and have no note.
+    Without `every`, rows that were not written and have no note are left out.
     """
     kept = [row for row in rows if every or row.written or row.note]
-    cells = [("key", "value", "becomes")]
-    cells += [(row.key, _shown(row), _marked(row)) for row in kept]
-    widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
+    cells = [("key", "value", "becomes", "")]
+    for row in kept:
+        value, said = as_yaml(row.value), row.note == row.becomes
+        marked = f"! {row.becomes}" if said else row.becomes
+        note = "" if said else row.note
+        cells.append((row.key, value if row.written else f"[{value}]", marked, note))
+    first, second = (max(len(cell[column]) for cell in cells) for column in (0, 1))
     lines = []
-    for cell, row in zip(cells, [None, *kept], strict=True):
-        lines.append(f"{cell[0]:{widths[0]}}  {cell[1]:{widths[1]}}  {cell[2]}")
-        if row is not None and row.note not in ("", row.becomes):
-            lines.append(f"{'':{widths[0]}}  ! {row.note}")
+    for key, value, becomes, note in cells:
+        lines.append(f"{key:{first}}  {value:{second}}  {becomes}")
+        lines += [f"{'':{first}}  ! {note}"] if note else []
     if left := len(rows) - len(kept):
         lines.append(f"{left} keys that are not written have their defaults; --all shows them")
     return "\n".join(lines)
-
-
-def _marked(row: Row) -> str:
-    return f"! {row.becomes}" if row.note == row.becomes else row.becomes
-
-
-def _shown(row: Row) -> str:
-    text = as_yaml(row.value)
-    return text if row.written else f"[{text}]"
 
 
 def as_yaml(value: Any) -> str:

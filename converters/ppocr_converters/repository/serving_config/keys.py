@@ -102,11 +102,7 @@ class Key:
         return " ".join([words, *limits])
 
     def parse(self, value: Any, path: str) -> Any:
-        """A value as it is used, a list as a tuple; an empty one is the default.
-
-        Args:
-            value: as YAML gives it.
-            path: for messages, with the Op's name in it.
+        """A value of YAML as it is used, a list as a tuple; an empty one is the default.
 
         Raises:
             ConfigError: a wrong type, out of range, or known and refused.
@@ -144,7 +140,8 @@ class Key:
         )
 
     def _hint(self, value: Any) -> str:
-        quote = f'; write it in quotes: "{value}"' if self._lacks_quotes(value) else ""
+        number = isinstance(value, int) and not isinstance(value, bool)
+        quote = f'; write it in quotes: "{value}"' if self.type == "str" and number else ""
         if (
             isinstance(value, str)
             and self.type in UNQUOTED
@@ -152,9 +149,6 @@ class Key:
         ):
             quote = f"; write it without quotes: {value}"
         return f"allowed: {self.allowed}{quote}"
-
-    def _lacks_quotes(self, value: Any) -> bool:
-        return self.type == "str" and isinstance(value, int) and not isinstance(value, bool)
 
 
 def shown(value: Any) -> str:
@@ -196,14 +190,9 @@ def children(prefix: str) -> list[str]:
 
 
 def nearest(name: str, pattern: str, path: str) -> str:
-    """A sentence that helps whoever wrote an unknown name below a path.
+    """A sentence that helps whoever wrote an unknown name below a path (`pattern`: with NAME).
 
     The same name elsewhere wins, then the nearest one here, then the nearest one elsewhere.
-
-    Args:
-        name: as written.
-        pattern: where, with NAME for the name of an Op.
-        path: where, as written.
     """
     name = OTHER_NAMES.get(name, name)
     here = children(pattern)

@@ -106,13 +106,9 @@ def _of_network(op: Op, name: str, default: int) -> int:
 
 
 def profile_of(op: Op, counts: Mapping[str, int] | None = None) -> Plan:
-    """What a kind of machine wants, where no key says otherwise.
+    """What the kind of machine of an Op wants, where no key says otherwise.
 
     It is the profile that is named, unless that has the Op's network on another kind of device.
-
-    Args:
-        op: whose device counts.
-        counts: instances of Ops, see `load_profile`.
     """
     own = PROFILES[op.device]
     named = load_profile(op.document["triton.profile"] or own, counts)
@@ -121,7 +117,6 @@ def profile_of(op: Op, counts: Mapping[str, int] | None = None) -> Plan:
 
 
 def _rows(op: Op) -> int:
-    """Lines in one call of the recogniser."""
     own = op.document["triton.rec_batch_size"]
     default = profile_of(op).models["recognize"].parameters.get("rec_batch_size", "1")
     return int(default) if own is None else own

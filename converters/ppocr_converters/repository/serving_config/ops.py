@@ -22,9 +22,6 @@ class Op:
     """An Op: its keys under their short names, and what is decided from several of them.
 
     Attributes:
-        document: the configuration.
-        name: as written.
-        kind: what it does.
         instances: of each of its models.
         device: 0 CPU, 1 CUDA, 2 TensorRT, 3 Arm CPU.
         cards: the GPUs, none for the CPU.

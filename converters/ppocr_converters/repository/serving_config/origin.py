@@ -39,9 +39,7 @@ def with_origin(
 ) -> tuple[Document, dict[str, str], dict[str, str]]:
     """Settle whose arithmetic is reproduced, where the file leaves that open.
 
-    Args:
-        document: as read; one that is settled already stays as it is.
-        kinds: what its Ops do.
+    `kinds` is what the Ops do; a document that is settled already stays as it is.
 
     Returns:
         The configuration with the defaults of its service, and effects and warnings by key.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.repository.admission import with_limit
+from ppocr_converters.repository.build import BuildRequest, Built, build
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
 from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.profiles import models_of_op
-from ppocr_converters.repository.serving_config.document import Document
+from ppocr_converters.repository.serving_config.document import Document, read_document
 from ppocr_converters.repository.serving_config.endpoints import (
     endpoints_of,
     missing_op,
@@ -34,18 +36,16 @@ from ppocr_converters.repository.serving_config.prototxt import check_fetch_list
 from ppocr_pipeline.batches import parse_buckets
 from ppocr_pipeline.resize import parse_canvases
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Service:
     """Everything that a config.yml becomes.
 
     Attributes:
-        plan: of the model repository.
         networks: what det, rec and cls are made from; those that are there.
-        precisions: what each is converted to.
-        ops: what each Op of the file is, by its name.
         endpoints: the old ones, see `endpoints_of`.
-        triton_ports: Triton's own.
         effects: what keys became in this very configuration, by path.
         warnings: what to know about a key, by path: what was done instead, or what to change.
         document: the configuration with the defaults of the service that it was.
@@ -63,11 +63,7 @@ class Service:
 
 
 def plan_service(document: Document, name: str = "config.yml") -> Service:
-    """Work out what a configuration becomes.
-
-    Args:
-        document: the configuration.
-        name: of the file, for messages.
+    """Work out what a configuration becomes; the name of its file is for messages.
 
     Raises:
         ConfigError: keys contradict each other, or name what does not exist.
@@ -109,6 +105,35 @@ def plan_service(document: Document, name: str = "config.yml") -> Service:
         effects=effects,
         warnings=warnings,
         document=document,
+    )
+
+
+def load_service(path: Path, overrides: Sequence[str] = ()) -> Service:
+    """Read a config.yml and work out what it becomes.
+
+    Raises:
+        ConfigError: it says something that is not allowed; file, key and value are named.
+    """
+    document = read_document(path, overrides)
+    try:
+        return plan_service(document, str(path))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def build_service(service: Service, work: Path, **more: Any) -> Built:
+    """Build exactly what a configuration says; its warnings go to the log.
+
+    `more` are fields of `BuildRequest` that no configuration decides.
+
+    Raises:
+        ConvertError: it asks for what cannot be built, or a step failed; `out` is as it was.
+    """
+    for path, text in service.warnings.items():
+        logger.warning("%s: %s: %s", service.plan.name, path, text)
+    precisions = service.precisions
+    return build(
+        BuildRequest(work, [service.networks], service.plan, precisions=precisions, **more)
     )
 
 

@@ -33,10 +33,7 @@ def plan_commands(
 ) -> dict[str, list[str]]:
     """The command that builds the engine of each network of a repository.
 
-    Args:
-        repository: built with a profile that names shapes, "tensorrt" or "gpu".
-        trtexec: the program.
-        timing_cache: by default a file beside the repository.
+    The timing cache is a file beside the repository unless another one is named.
 
     Raises:
         RepositoryError: it was built without shapes.
@@ -63,11 +60,7 @@ def build_engines(
 ) -> Manifest:
     """Build the engines of a repository on this machine, into a repository of their own.
 
-    Args:
-        repository: see `plan_commands`.
-        out: the folder to serve; replaced only by a complete one.
-        trtexec: see `plan_commands`.
-        machine: what the engines are recorded to be built with; by default this machine.
+    `machine` is what they are recorded to be built with; by default this machine.
 
     Returns:
         The manifest of `out`.
@@ -103,11 +96,7 @@ def build_engines(
 
 
 def _read(repository: Path) -> Manifest:
-    """The manifest of a repository that engines can be built for.
-
-    Raises:
-        RepositoryError: none, or one without shapes.
-    """
+    """The manifest of a repository that engines can be built for."""
     manifest = read_manifest(repository / MANIFEST)
     if manifest is None:
         raise RepositoryError(f"{repository} was not built by ppocr-convert (it has no {MANIFEST})")
@@ -132,13 +121,6 @@ def build_command(
 
     Every layer computes in the types of the file. TensorRT 10 must be told so; TensorRT 11 knows
     nothing else and takes the flag as well.
-
-    Args:
-        onnx: the compiled network.
-        plan: where the engine goes.
-        buckets: see `shapes.buckets_of`.
-        timing_cache: measurements kept from one build for the next.
-        trtexec: the program.
     """
     profiles = [
         part

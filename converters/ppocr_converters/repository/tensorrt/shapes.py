@@ -34,14 +34,7 @@ def buckets_of(
     widths: Sequence[int],
     canvases: Sequence[Canvas] = (),
 ) -> Buckets:
-    """The buckets of one compiled network, by their names.
-
-    Args:
-        kind: of the network.
-        inputs: of the compiled file.
-        shapes: the rows, and for a detector the sides, that the plan serves.
-        widths: of the recogniser's buckets, pixels, increasing.
-        canvases: of the detector; without, it has the sides of the plan.
+    """The buckets of one compiled network, by their names; widths, canvases and sides in pixels.
 
     Returns:
         For a detector one for each canvas or range of sides; for a recogniser one for each width,
@@ -111,11 +104,9 @@ def whole(buckets: Buckets) -> Bucket:
     }
 
 
-def spell(shapes: Mapping[str, Dims]) -> str:
-    """Shapes as trtexec and ONNX Runtime write them: CROPS:1x48x320x3,WIDTHS:1x1."""
-    return ",".join(f"{name}:{'x'.join(map(str, dims))}" for name, dims in shapes.items())
-
-
 def spelled(bucket: Bucket) -> dict[str, str]:
-    """The min, opt and max shapes of a bucket, spelled."""
-    return {b: spell({name: range_[b] for name, range_ in bucket.items()}) for b in BOUNDS}
+    """The min, opt and max shapes of a bucket, as trtexec has them: CROPS:1x48x320x3,WIDTHS:1x1."""
+    return {
+        bound: ",".join(f"{n}:{'x'.join(map(str, range_[bound]))}" for n, range_ in bucket.items())
+        for bound in BOUNDS
+    }
