@@ -120,17 +120,18 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
         )
     configured = read_config(options.config, options.opt)
     host, ports = configured.service.document["triton.host"], configured.service.triton_ports
-    repository = options.model_repository or build_repository(configured.service, options.work)
     logs = Path(options.log_folder) if options.log_folder else None
-    options.triton_argument += profile_arguments(configured, logs)
-    with (
-        gateway_process(options.gateway_port, options.host or host) as gateway,
-        _server(options, repository, show, host, ports) as server,
-        old_endpoints(configured, server, logs) as endpoints,
-        in_front_of(server, gateway, options, configured.endpoints),
-    ):
-        show.finish()
-        return _run(options, server, gateway, endpoints)
+    with gateway_process(options.gateway_port, options.host or host) as gateway:
+        given = options.model_repository
+        repository = given or build_repository(configured.service, options.work)
+        options.triton_argument += profile_arguments(configured, logs)
+        with (
+            _server(options, repository, show, host, ports) as server,
+            old_endpoints(configured, server, logs) as endpoints,
+            in_front_of(server, gateway, options, configured.endpoints),
+        ):
+            show.finish()
+            return _run(options, server, gateway, endpoints)
 
 
 def _server(

@@ -175,12 +175,22 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
     assert "err_no=0" in (tmp_path / "logs" / "pipeline.log").read_text("utf-8")
 
 
-def test_a_taken_old_port_is_told_before_anything_is_built(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("said", "options"),
+    [
+        ("on 0.0.0.0", ["--opt", "http_port={port}", "rpc_port="]),
+        ("on 127.0.0.1", ["--gateway-port", "{port}", "--opt", "http_port={free}", "rpc_port="]),
+    ],
+)
+def test_a_taken_port_is_told_before_anything_is_built(
+    tmp_path: Path, said: str, options: list[str]
+) -> None:
+    (free,) = free_ports(1)
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         command = ["ppocr-serve", "--config", str(EXAMPLE), "--work", str(tmp_path / "work")]
-        command += ["--opt", f"http_port={port}", "rpc_port="]
+        command += [option.format(port=port, free=free) for option in options]
         done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"port {port} on 0.0.0.0 is already in use" in done.stderr
+    assert f"port {port} {said} is already in use" in done.stderr
     assert not (tmp_path / "work").exists()
