@@ -25,6 +25,7 @@ class ReadOptions(TypedDict, total=False):
     det_db_box_thresh: float
     det_db_unclip_ratio: float
     det_db_unclip_mode: Literal["area", "shape"]
+    det_split_gap: float
     det_db_score_mode: Literal["fast", "slow"]
     use_dilation: bool
     orientation: Literal["off", "lines", "page"]
@@ -47,6 +48,7 @@ HELP = {
     "det_db_unclip_ratio": "how much boxes are expanded",
     "det_db_unclip_mode": "expand boxes as PaddleOCR does (area), or by as much as the "
     "detector was trained to shrink them (shape)",
+    "det_split_gap": "part a box where nothing stands in it for so many times its height; 0: never",
     "det_db_score_mode": "box score over its rectangle (fast) or its outline (slow)",
     "use_dilation": "thicken the detected regions before boxes are made",
     "orientation": "find out by how much the page is turned: not at all (off), from a few of its "

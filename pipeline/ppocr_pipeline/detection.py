@@ -14,6 +14,7 @@ from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.resize import Canvas
 from ppocr_pipeline.tiles.grid import join_maps
 from ppocr_pipeline.tiles.plan import DetPlan, plan_det, show
+from ppocr_pipeline.words.gaps import part_at_gaps
 
 # From this factor on an answer says that the picture was squeezed. A page of 200 dpi stays below.
 SQUEEZED = 2.5
@@ -108,6 +109,7 @@ def find_boxes(
     width: int,
     options: Mapping[str, Any],
     limits: Limits,
+    pixels: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The text boxes of one picture, in reading order.
 
@@ -118,6 +120,7 @@ def find_boxes(
         width: of the picture, pixels.
         options: all of them, see `parse_options`.
         limits: of a request.
+        pixels: uint8 [height, width, 3], the picture; without it no box is parted at its gaps.
 
     Returns:
         boxes float32 [N, 4, 2], pixels of the picture, clockwise from top-left, and their scores
@@ -143,5 +146,10 @@ def find_boxes(
         largest=len(tiles) > 1,
         exact=options["reference_exact"],
     )
+    if pixels is not None and options["det_split_gap"]:
+        gap, reference = options["det_split_gap"], options["reference"]
+        parts, of = part_at_gaps(pixels, boxes, gap, reference)
+        if len(parts) <= limits.max_lines:
+            boxes, scores = parts, scores[of]
     order = reading_order(boxes, options)
     return boxes[order], scores[order]

@@ -90,6 +90,7 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
     "det_db_box_thresh": Number(0.6, 0, 1),
     "det_db_unclip_ratio": Number(1.5, 0.1, 10),
     "det_db_unclip_mode": Choice("area", ("area", "shape")),
+    "det_split_gap": Number(0, 0, 100),
     "det_db_score_mode": Choice("fast", ("fast", "slow")),
     "use_dilation": Switch(False),
     "reading_order": Choice("page", ("page", "rows")),

@@ -105,7 +105,7 @@ class Pipeline:
         shown, plan = det_input(pixels, chosen, self.limits, self.canvases)
         (maps,) = self.networks["det"]({"DET_INPUT": shown})
         height, width = pixels.shape[:2]
-        return find_boxes(maps, plan.tiles, height, width, chosen, self.limits)
+        return find_boxes(maps, plan.tiles, height, width, chosen, self.limits, pixels)
 
     def recognize(
         self, pixels: np.ndarray, boxes: np.ndarray, options: Mapping[str, Any] | None = None

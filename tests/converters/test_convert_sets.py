@@ -105,9 +105,11 @@ def test_what_the_catalogue_says_is_what_the_models_own_file_says(
     own = settings_of(model.name.removesuffix("_onnx"), tmp_path)
     told = known_settings(model, OwnSettings())
     kinds = catalogue().kinds
-    # How boxes grow is in no file of PaddleOCR's.
-    numbers = {k: v for k, v in told.thresholds.items() if k != "det_db_unclip_mode"}
+    numbers = dict(told.thresholds)
+    # How boxes grow and where they are parted is in no file of PaddleOCR's.
+    boxes = {name: numbers.pop(name, None) for name in ("det_db_unclip_mode", "det_split_gap")}
     assert numbers == (own.thresholds if model.format == "onnx" else {})
-    assert (told.thresholds.get("det_db_unclip_mode") == "shape") is (model.family == "PP-OCRv6")
+    assert (boxes["det_db_unclip_mode"] == "shape") is (model.family == "PP-OCRv6")
+    assert (boxes["det_split_gap"] == 1.1) is (model.family == "PP-OCRv6")
     assert (told.normalisation or kinds[model.kind]) == own.normalisation
     assert own.height in (None, model.height)

@@ -32,9 +32,18 @@ def test_layouts_are_read_in_order(name: str, skew: float, perspective: bool) ->
     assert error <= 0.1 * by_rows if name != "one_column" else error <= by_rows
 
 
-def test_a_narrow_character_is_no_vertical_text() -> None:
-    word = [[[60, 0], [260, 0], [260, 30], [60, 30]], [[20, 0], [32, 0], [32, 30], [20, 30]]]
-    assert page_order(np.array(word, np.float32)).tolist() == [1, 0]
+@pytest.mark.parametrize(
+    "sides",  # left, top, right and bottom of each box, in order
+    [
+        [(20, 0, 32, 30), (60, 0, 260, 30)],  # a narrow character is no vertical text
+        # A number beside a larger heading, and what stands below both.
+        [(31, 45, 186, 71), (305, 39, 351, 57), (30, 76, 102, 92), (308, 75, 351, 91)],
+    ],
+)
+def test_boxes_of_one_row_come_from_left_to_right(sides: list[tuple[int, ...]]) -> None:
+    boxes = [[(x, y), (right, y), (right, low), (x, low)] for x, y, right, low in sides]
+    backwards = np.array(boxes[::-1], np.float32)
+    assert page_order(backwards).tolist() == list(range(len(sides)))[::-1]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -152,8 +152,8 @@ def _port(tensor: Tensor) -> dict[str, Any]:
 
 
 def _configure_detection(config: Any, det: ModelProto) -> None:
-    """Give `det_postprocess` the thresholds that its detector's own files name, if any."""
-    for name in [name for name in config.parameters if name.startswith("det_db_")]:
+    """Give `det_postprocess` the thresholds that its detector is known to want, if any."""
+    for name in [name for name in config.parameters if name.startswith("det_")]:
         if (value := metadata(det).get(f"ppocr_{name}")) is not None:
             set_parameter(config, name, value)
 

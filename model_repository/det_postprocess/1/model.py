@@ -1,4 +1,7 @@
-"""det_postprocess: PROBABILITY, DET_TILES and IMAGE_SIZE become BOXES and BOX_SCORES, in order."""
+"""det_postprocess: PROBABILITY, DET_TILES and IMAGE_SIZE become BOXES and BOX_SCORES, in order.
+
+With PIXELS as well, boxes are parted at gaps that are empty in the picture.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,12 @@ class TritonPythonModel(Step):
                 raise ValueError(f"PROBABILITY holds {len(maps)} maps; send DET_TILES with them")
             tiles = np.array([(0, 0, *maps.shape[1:])], np.int32)
         height, width = triton_io.tensor(request, "IMAGE_SIZE").tolist()
-        boxes, scores = find_boxes(maps, tiles, height, width, options, self.limits)
+        pixels = triton_io.optional_tensor(request, "PIXELS")
+        if pixels is not None and pixels.shape != (height, width, 3):
+            raise ValueError(
+                f"PIXELS has shape {list(pixels.shape)} and IMAGE_SIZE is {height}, {width} "
+                "(height, width); send both of one picture"
+            )
+        boxes, scores = find_boxes(maps, tiles, height, width, options, self.limits, pixels)
         handed_on = self.departures.hand_on(request)
         return triton_io.response(BOXES=boxes, BOX_SCORES=scores, **handed_on)

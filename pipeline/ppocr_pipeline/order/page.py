@@ -211,10 +211,11 @@ def _rows(page: Boxes, ids: np.ndarray) -> list[list[int]]:
 
 
 def _in_row(page: Boxes, index: int, row: list[int]) -> bool:
-    """Whether a box stands in a row: level with it, and not over or under one of its boxes."""
+    """Whether a box stands in a row: beside it by half the lower, and over or under none of it."""
     others, height = np.array(row), page.height[index]
     lower = min(height, page.height[others].min())
-    if page.middle[index] - page.middle[others].mean() >= 0.5 * lower:
+    touching = (height + page.height[others].mean()) / 2
+    if page.middle[index] - page.middle[others].mean() >= touching - 0.5 * lower:
         return False
     right = np.minimum(page.right[others], page.right[index])
     left = np.maximum(page.left[others], page.left[index])

@@ -1,1 +1,1 @@
-"""Where the words of a line stand, from the recogniser's time steps."""
+"""Where the words of a line stand, and at which gaps lines are parted."""

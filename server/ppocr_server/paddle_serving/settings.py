@@ -19,6 +19,7 @@ PADDLE_SERVING_OPTIONS: Mapping[str, OptionValue] = {
     "reference": "paddle_serving",
     "det_limit_type": "max",
     "det_db_unclip_mode": "area",
+    "det_split_gap": "0",
     "rec_padding": "paddle",
     "drop_score": "0",
     "reading_order": "rows",

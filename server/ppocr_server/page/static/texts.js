@@ -54,14 +54,14 @@ const ZH = {
 const EN_TITLES = {
   det_limit_side_len: "Side length for detection", det_limit_type: "Which side it limits",
   det_db_thresh: "Pixel threshold", det_db_box_thresh: "Box threshold", det_db_unclip_ratio: "Box expansion",
-  det_db_unclip_mode: "How boxes expand", det_db_score_mode: "Box score", use_dilation: "Thicken regions", orientation: "Turned pages", use_angle_cls: "Ask for every line",
+  det_db_unclip_mode: "How boxes expand", det_split_gap: "Gap between texts", det_db_score_mode: "Box score", use_dilation: "Thicken regions", orientation: "Turned pages", use_angle_cls: "Ask for every line",
   cls_thresh: "Upside-down threshold", drop_score: "Lowest line score", reading_order: "Reading order", rec_padding: "Line padding", reference: "Reference",
   reference_exact: "Reference’s faults", return_words: "Words",
 };
 const ZH_TITLES = {
   det_limit_side_len: "检测边长", det_limit_type: "限制哪一边",
   det_db_thresh: "像素阈值", det_db_box_thresh: "文本框阈值", det_db_unclip_ratio: "文本框外扩",
-  det_db_unclip_mode: "外扩方式", det_db_score_mode: "文本框得分", use_dilation: "加粗区域", orientation: "旋转的页面", use_angle_cls: "逐行判断方向",
+  det_db_unclip_mode: "外扩方式", det_split_gap: "文字间的空白", det_db_score_mode: "文本框得分", use_dilation: "加粗区域", orientation: "旋转的页面", use_angle_cls: "逐行判断方向",
   cls_thresh: "倒置阈值", drop_score: "最低行得分", reading_order: "阅读顺序", rec_padding: "行补边", reference: "参照",
   reference_exact: "参照的缺陷", return_words: "词",
 };
@@ -74,6 +74,7 @@ const ZH_OPTIONS = {
   det_db_box_thresh: "文本框保留所需的平均概率",
   det_db_unclip_ratio: "文本框外扩的程度",
   det_db_unclip_mode: "与 PaddleOCR 相同地外扩（area），或按训练时的收缩量外扩（shape）",
+  det_split_gap: "框内空白达到框高的这么多倍时在此断开，0 为不断开",
   det_db_score_mode: "框的得分取外接矩形（fast）或轮廓（slow）",
   use_dilation: "成框之前先加粗检测区域",
   orientation: "页面旋转的角度：不判断（off），由几行判断（lines），由专门的网络判断（page）",
