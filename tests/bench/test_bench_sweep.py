@@ -21,23 +21,7 @@ from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
 #: Triton's metrics in its own format; there is no GPU here to ask.
-METRICS = """# TYPE nv_inference_count counter
-nv_inference_request_success{model="rec",version="1"} 20
-nv_inference_request_failure{model="rec",version="1",reason="OTHER"} 1
-nv_inference_count{model="rec",version="1"} 50
-nv_inference_count{model="rec",version="2"} 10
-nv_inference_exec_count{model="rec",version="1"} 20
-nv_inference_queue_duration_us{model="rec",version="1"} 40000
-nv_inference_compute_input_duration_us{model="rec",version="1"} 2000
-nv_inference_compute_infer_duration_us{model="rec",version="1"} 100000
-nv_inference_compute_output_duration_us{model="rec",version="1"} 4000
-nv_inference_request_success{model="ocr",version="1"} 10
-nv_inference_request_success{model="detect",version="1"} 0
-nv_gpu_utilization{gpu_uuid="GPU-1"} 0.93
-nv_gpu_utilization{gpu_uuid="GPU-2"} 0.5
-nv_gpu_memory_used_bytes{gpu_uuid="GPU-1"} 3221225472.000000
-nv_cpu_utilization 0.4
-"""
+METRICS = Path(__file__).with_name("metrics.txt").read_text("utf-8")
 
 
 def test_steps_are_told_for_a_picture() -> None:

@@ -162,9 +162,6 @@ def test_openvino_on_the_cpu_takes_no_parameters() -> None:
     assert "openvino" in accelerated("cpu", "openvino", precision="BF16").notes[0]
 
 
-UNKNOWN = "unknown parameter '{}' is provided for TensorRT Execution Accelerator "
-
-
 @pytest.mark.parametrize(("accelerator", "name", "value", "said"), CASES["options"])
 def test_options_of_an_accelerator_are_checked(
     accelerator: str, name: str, value: str, said: str

@@ -28,7 +28,6 @@ OBSERVABILITY = ROOT / "docker" / "observability"
 DASHBOARD = OBSERVABILITY / "grafana" / "dashboards" / "ppocr.json"
 SAMPLES = ROOT / "samples"
 TOLD = 5.0  # seconds after which every count of the steps has reached Triton
-SCRAPES = 8
 REQUEST_ID = "page-7"
 MODELS = ("admit", "ocr")
 NEEDS_GPU = ("nv_gpu_utilization", "nv_gpu_memory_used_bytes", "nv_gpu_power_usage")

@@ -201,9 +201,6 @@ def test_a_command_that_does_not_exist(small_server: TritonServer) -> None:
         run_while_serving(small_server, ["no-such-command"])
 
 
-NO_GATEWAY = ("--gateway-port", "none")  # its own port may be taken here
-
-
 @pytest.mark.parametrize(("arguments", "status", "words"), cases(__file__)["failures"])
 def test_failures_are_one_line_and_a_status(
     arguments: list[str], status: int, words: list[str]

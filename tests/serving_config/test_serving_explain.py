@@ -45,7 +45,6 @@ def test_the_old_example_is_explained_in_numbers() -> None:
 
 
 LOCAL = "op__det__local_service_conf__"
-SUBGRAPHS = "without effect: only TensorRT (device_type 2) has subgraphs"
 
 
 @pytest.mark.parametrize(("changes", "becomes", "warned"), cases(__file__)["becomes"])

@@ -199,16 +199,7 @@ def test_an_override_is_read_by_the_type_of_its_key() -> None:
     assert "rpc_port" not in found.written
 
 
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ("op.det.concurrency", "write KEY.OF.PATH=VALUE, as in op.det.concurrency=1"),
-        ("op.det.concurency=1", "unknown key op.det.concurency; did you mean op.det.concurrency"),
-        ("op.det=1", "unknown key op.det; allowed here"),
-        ("worker_num=[", "'\\[' is no YAML"),
-        ("worker_num=0", "worker_num is 0; allowed: a whole number from 1"),
-    ],
-)
+@pytest.mark.parametrize(("given", "reason"), cases(__file__)["overrides"])
 def test_an_override_that_is_none_is_refused(given: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         parse_document("http_port: 9999\n", Path(), [given])

@@ -72,9 +72,6 @@ def test_instances_are_those_of_the_op_its_network_or_each_worker(
     assert set(found.plan.models) == set(models)
 
 
-PADDLE = dict.fromkeys(("det_preprocess", "det_postprocess", "recognize"), "paddle_serving")
-
-
 @pytest.mark.parametrize(("changes", "name", "values"), CASES["parameters"])
 def test_keys_become_parameters_of_their_models(
     changes: dict[str, Any], name: str, values: dict[str, str]

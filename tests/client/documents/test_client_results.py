@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -102,16 +103,7 @@ def test_results_of_older_versions_are_read_and_of_newer_ones_refused():
         OcrResult.from_dict({**values, "schema": 2})
 
 
-@pytest.mark.parametrize(
-    ("text", "words", "pieces"),
-    [
-        ("a bc", ["a", "bc"], ["a ", "bc"]),
-        (" a  a ", ["a", "a"], [" a  ", "a "]),
-        ("第3号 x", ["第", "3", "号", "x"], ["第", "3", "号 ", "x"]),
-        ("ab", [], ["ab"]),
-        ("", [], [""]),
-    ],
-)
+@pytest.mark.parametrize(("text", "words", "pieces"), cases(__file__)["pieces"])
 def test_the_pieces_of_a_line_begin_with_its_words(text, words, pieces):
     box = np.zeros((4, 2), np.float32)
     line = Line(text, 1, box, 1, tuple(Word(word, 1, box) for word in words))

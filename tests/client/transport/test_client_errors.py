@@ -8,8 +8,6 @@ from cases import cases
 from ppocr_client import errors
 from ppocr_client.errors import STATUS_OF_HTTP, connection_error, error_of_http, error_of_status
 
-DAMAGED = "IMAGE is a damaged or truncated JPEG of 12 bytes; send the whole file"
-
 
 def test_both_protocols_give_the_same_error():
     for code, status in STATUS_OF_HTTP.items():
