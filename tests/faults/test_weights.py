@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import tritonclient.grpc as grpcclient
 from server_unit.stand_ins import infer
-from server_unit.tiny_models import FLOAT, add_model, config, graph_model, plus_one
+from server_unit.tiny_models import add_model, config, plus_one
 from serving import ask
 
 from ppocr_server.tritonserver.server import TritonServer
@@ -17,16 +16,6 @@ from ppocr_server.tritonserver.server import TritonServer
 pytestmark = pytest.mark.server
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
 ENGINES = ("onnxruntime", "openvino")
-
-
-def plus_two() -> onnx.ModelProto:
-    """Y = X + 2, float32 [N, W]."""
-    return graph_model(
-        [onnx.helper.make_node("Add", ["X", "two"], ["Y"])],
-        {"X": (FLOAT, ["N", "W"])},
-        {"Y": (FLOAT, ["N", "W"])},
-        [onnx.helper.make_tensor("two", FLOAT, [1], [2.0])],
-    )
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +60,7 @@ def test_what_is_loaded_stays_until_something_better_is(
     assert f"cannot load {weights}" in reason
     assert added(model) == 1.0
 
-    weights.write_bytes(plus_two().SerializeToString())
+    weights.write_bytes(plus_one(added=2.0).SerializeToString())
     assert added(model) == 1.0
     assert load(server, model) == ""
     assert added(model) == 2.0

@@ -5,9 +5,8 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 import yaml
 from fleet.copies import small_copy
 from load import CLIENTS, under_load
+from serving import eventually
 
 from ppocr_server.tritonserver.ports import choose_ports
 from ppocr_server.tritonserver.server import TritonServer
@@ -53,7 +53,7 @@ def running_envoy(envoy: Path, config: str, folder: Path, admin: int) -> Iterato
         command = [str(envoy), "-c", str(file), "--disable-hot-restart", "--concurrency", "1"]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_until(lambda: healthy_servers(admin) == 3, "Envoy sees all servers")
+        assert eventually(lambda: healthy_servers(admin) == 3, 30), "Envoy sees all servers"
         yield
     finally:
         process.terminate()
@@ -79,13 +79,6 @@ def on_their_way(admin: int) -> int:
     """Requests of the stable group that Envoy waits for."""
     name = "cluster.stable.upstream_rq_active$"
     return int(ask(f"http://127.0.0.1:{admin}/stats?filter={name}").split(":")[1])
-
-
-def wait_until(reached: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not reached():
-        assert time.monotonic() < deadline, f"not reached in 30 s: {what}"
-        time.sleep(0.1)
 
 
 def pages_of(server: TritonServer) -> int:
@@ -135,7 +128,7 @@ def test_no_request_fails_while_servers_die_and_models_change(repository, progra
             load.pass_requests(8)
             b.stop()
             b = start("b")
-            wait_until(lambda: healthy_servers(ports["admin"]) == 3, "the new server is taken in")
+            assert eventually(lambda: healthy_servers(ports["admin"]) == 3, 30), "not taken in"
             load.pass_requests(8)
             assert pages_of(b) > 0
 
@@ -148,7 +141,7 @@ def test_no_request_fails_while_servers_die_and_models_change(repository, progra
 
             weights = "ocr.stable=0&ocr.canary=100"
             ask(f"http://127.0.0.1:{ports['admin']}/runtime_modify?{weights}", "POST")
-            wait_until(lambda: on_their_way(ports["admin"]) == 0, "stable has answered all it had")
+            assert eventually(lambda: on_their_way(ports["admin"]) == 0, 30), "stable still works"
             load.pass_requests(CLIENTS)
             before = pages_of(a), pages_of(b)
             load.pass_requests(4)

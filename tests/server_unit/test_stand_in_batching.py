@@ -66,6 +66,13 @@ def test_answers_of_a_merged_run_are_contiguous() -> None:
         assert result["Y"].flags["C_CONTIGUOUS"]
 
 
+def test_only_the_request_at_fault_gets_the_error() -> None:
+    good, bad, other = answer([rows(1, 4, 1), rows(1, 4, -1), rows(1, 4, 2)], Recorder())
+    assert isinstance(bad, ValueError)
+    assert not isinstance(good, Exception)
+    assert not isinstance(other, Exception)
+
+
 def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer() -> None:
     def run(feeds: Feeds) -> Mapping[str, Array]:
         return {"Y": feeds["X"].sum(axis=0)}

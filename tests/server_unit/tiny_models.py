@@ -29,13 +29,15 @@ def graph_model(
     return model
 
 
-def plus_one(width: int | str = "W", batch: int | str = "N") -> onnx.ModelProto:
-    """Y = X + 1, float32 [N, W]."""
+def plus_one(
+    width: int | str = "W", batch: int | str = "N", *, added: float = 1.0
+) -> onnx.ModelProto:
+    """Y = X + 1, or another number, float32 [N, W]."""
     return graph_model(
         [helper.make_node("Add", ["X", "one"], ["Y"])],
         {"X": (FLOAT, [batch, width])},
         {"Y": (FLOAT, [batch, width])},
-        [helper.make_tensor("one", FLOAT, [1], [1.0])],
+        [helper.make_tensor("one", FLOAT, [1], [added])],
     )
 
 

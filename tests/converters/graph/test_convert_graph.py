@@ -1,5 +1,7 @@
 """The graph passes compute the same as before, borders included."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -31,6 +33,16 @@ def make(nodes: list[NodeProto], weights: Weights, rank: int = 4) -> ModelProto:
     )
     checker.check_model(made)
     return made
+
+
+def nodes_of(text: str, **attributes: Any) -> list[NodeProto]:
+    """Nodes as in "Mul x s > a; Conv a w > y"; the attributes are those of convolutions."""
+    nodes = []
+    for one in text.split(";"):
+        kind, *names = one.replace(">", "").split()
+        given = attributes if "Conv" in kind else {}
+        nodes.append(helper.make_node(kind, names[:-1], names[-1:], **given))
+    return nodes
 
 
 def run(model: ModelProto, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -101,11 +113,7 @@ def test_folding_around_a_convolution_is_exact(
 
 def test_a_shift_before_a_padded_convolution_is_kept() -> None:
     rng = np.random.default_rng(1)
-    nodes = [
-        helper.make_node("Mul", ["x", "s"], ["a"]),
-        helper.make_node("Add", ["a", "t"], ["b"]),
-        helper.make_node("Conv", ["b", "w"], ["y"], pads=[1] * 4),
-    ]
+    nodes = nodes_of("Mul x s > a; Add a t > b; Conv b w > y", pads=[1] * 4)
     weights = {"s": floats(rng, 1), "t": floats(rng, 1), "w": floats(rng, 3, CHANNELS, 3, 3)}
     model = make(nodes, weights)
     folded = affine.fold_backward(model)
@@ -116,26 +124,15 @@ def test_a_shift_before_a_padded_convolution_is_kept() -> None:
 
 def test_a_scale_that_two_read_is_not_folded() -> None:
     rng = np.random.default_rng(2)
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["a"]),
-        helper.make_node("Mul", ["a", "s"], ["b"]),
-        helper.make_node("Add", ["a", "b"], ["y"]),
-    ]
+    nodes = nodes_of("Conv x w > a; Mul a s > b; Add a b > y")
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
     assert kinds(tidy(model)) == ["Conv", "Mul", "Add"]
 
 
 def test_gelu_before_a_convolution_stays_whole() -> None:
     rng = np.random.default_rng(5)
-    nodes = [
-        helper.make_node("Identity", ["x"], ["i"]),
-        helper.make_node("Div", ["i", "root"], ["d"]),
-        helper.make_node("Erf", ["d"], ["e"]),
-        helper.make_node("Add", ["e", "one"], ["a"]),
-        helper.make_node("Mul", ["i", "a"], ["m"]),
-        helper.make_node("Mul", ["m", "half"], ["g"]),
-        helper.make_node("Conv", ["g", "w"], ["y"]),
-    ]
+    gelu = "Identity x > i; Div i root > d; Erf d > e; Add e one > a; Mul i a > m; Mul m half > g"
+    nodes = nodes_of(f"{gelu}; Conv g w > y")
     numbers = {"root": np.sqrt(2), "one": 1, "half": 0.5}
     weights = {name: np.array(value, np.float32) for name, value in numbers.items()}
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), **weights})
@@ -147,12 +144,7 @@ def test_gelu_before_a_convolution_stays_whole() -> None:
 
 def test_weights_that_two_convolutions_share_are_not_spoilt() -> None:
     rng = np.random.default_rng(3)
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["a"]),
-        helper.make_node("Conv", ["x", "w"], ["b"]),
-        helper.make_node("Mul", ["a", "s"], ["c"]),
-        helper.make_node("Add", ["b", "c"], ["y"]),
-    ]
+    nodes = nodes_of("Conv x w > a; Conv x w > b; Mul a s > c; Add b c > y")
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
     x = floats(rng, 1, CHANNELS, 2, 2)
     folded = tidy(model)
@@ -162,13 +154,9 @@ def test_weights_that_two_convolutions_share_are_not_spoilt() -> None:
 
 def test_constants_become_weights_and_what_nobody_needs_goes() -> None:
     value = numpy_helper.from_array(np.array([1.0], np.float32), "one")
-    nodes = [
-        helper.make_node("Constant", [], ["one"], value=value),
-        helper.make_node("Mul", ["x", "one"], ["a"]),
-        helper.make_node("Relu", ["x"], ["unused"]),
-        helper.make_node("Relu", ["a"], ["y"]),
-    ]
-    model = tidy(make(nodes, {}))
+    constant = helper.make_node("Constant", [], ["one"], value=value)
+    nodes = nodes_of("Mul x one > a; Relu x > unused; Relu a > y")
+    model = tidy(make([constant, *nodes], {}))
     assert kinds(model) == ["Relu"]
     assert not model.graph.initializer
     assert model.graph.node[0].input == ["x"]
@@ -176,18 +164,13 @@ def test_constants_become_weights_and_what_nobody_needs_goes() -> None:
 
 def test_a_multiplication_by_one_that_widens_the_shape_stays() -> None:
     ones = {"one": np.ones((1, 1, 1, 1, 1), np.float32)}
-    nodes = [helper.make_node("Mul", ["x", "one"], ["a"]), helper.make_node("Relu", ["a"], ["y"])]
-    assert kinds(tidy(make(nodes, ones, rank=5))) == ["Mul", "Relu"]
+    assert kinds(tidy(make(nodes_of("Mul x one > a; Relu a > y"), ones, rank=5))) == ["Mul", "Relu"]
 
 
 @pytest.mark.parametrize("one_pass", [affine.fold_forward, affine.fold_backward])
 def test_a_pass_leaves_its_argument_alone(one_pass: object) -> None:
     rng = np.random.default_rng(4)
-    nodes = [
-        helper.make_node("Mul", ["x", "s"], ["a"]),
-        helper.make_node("Conv", ["a", "w"], ["b"]),
-        helper.make_node("Mul", ["b", "s"], ["y"]),
-    ]
+    nodes = nodes_of("Mul x s > a; Conv a w > b; Mul b s > y")
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
     before = model.SerializeToString(deterministic=True)
     assert callable(one_pass)
@@ -206,11 +189,8 @@ def head(between: str = "Relu", channels: int = 1, **given: list[int] | int) -> 
     rng = np.random.default_rng(7)
     shapes = {"w1": (CHANNELS, 5, 2, 2), "b1": (5,), "w2": (5, channels, 2, 2), "b2": (channels,)}
     blocks = {"strides": [2, 2], **given}
-    nodes = [
-        helper.make_node("ConvTranspose", ["x", "w1", "b1"], ["a"], **blocks),
-        helper.make_node(between, ["a"], ["b"]),
-        helper.make_node("ConvTranspose", ["b", "w2", "b2"], ["y"], **blocks),
-    ]
+    convolutions = f"ConvTranspose x w1 b1 > a; {between} a > b; ConvTranspose b w2 b2 > y"
+    nodes = nodes_of(convolutions, **blocks)
     return make(nodes, {name: floats(rng, *shape) for name, shape in shapes.items()})
 
 
@@ -231,11 +211,8 @@ def test_any_other_end_of_a_detector_is_left_as_it_is(
 
 def test_a_convolution_after_a_node_with_an_output_that_nobody_reads_is_left_as_it_is() -> None:
     rng = np.random.default_rng(9)
-    nodes = [
-        helper.make_node("Split", ["x"], ["a", "unread"], axis=1),
-        helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("ConvTranspose", ["b", "w", "v"], ["y"], strides=[2, 2]),
-    ]
+    split = helper.make_node("Split", ["x"], ["a", "unread"], axis=1)
+    nodes = [split, *nodes_of("Relu a > b; ConvTranspose b w v > y", strides=[2, 2])]
     weights = {"w": floats(rng, CHANNELS // 2, 1, 2, 2), "v": floats(rng, 1)}
     assert kinds(tidy(make(nodes, weights))) == ["Split", "Relu", "ConvTranspose"]
 
