@@ -108,13 +108,14 @@ def test_accuracy_of_both_paddings_and_goes_on_from_what_was_read(
 ) -> None:
     kept = tmp_path / "kept.jsonl"
     command = ["accuracy", "--json", "--readers", "ours", "--url", f"grpc://{server.grpc_url}"]
-    command += ["--with-options", "rec_padding=paddle", "--kinds", "plain", "strip", "--limit", "1"]
+    options = "rec_padding=paddle,orientation=off"  # YAML would take "off" for false
+    command += ["--with-options", options, "--kinds", "plain", "strip", "--limit", "1"]
     command += ["--labelled", str(labelled), "--resume", str(kept)]
     assert main(command) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["settings"] == {"pictures": 4, "lines": 26}
     rows = report["tables"]["readers"]["rows"]
-    assert [row["reader"] for row in rows] == ["ours", "ours rec_padding=paddle"]
+    assert [row["reader"] for row in rows] == ["ours", f"ours {options}"]
     for rates in rows:
         assert rates["hmean_percent"] > 90
         assert rates["folded_cer_percent"] < 10

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from ppocr_bench.accuracy.metrics import assign, compare, order_error, percent, word_overlap
 from ppocr_bench.accuracy.reading import Reading, read_all
@@ -98,9 +97,7 @@ def readers(args: argparse.Namespace, opened: contextlib.ExitStack) -> Iterator[
         pids = [] if found.pid is None else [found.pid]
         for text in ("", *args.with_options):
             pairs = [pair.partition("=") for pair in text.split(",") if pair]
-            options = {"return_words": True} | {
-                name: yaml.safe_load(value) for name, _, value in pairs
-            }
+            options = {"return_words": True} | {name: value for name, _, value in pairs}
             start = partial(asking, found.urls[0], options, pids)
             yield Peer(" ".join(filter(None, [OURS, text])), "as built", start, ours=OURS)
     for name in wanted:
