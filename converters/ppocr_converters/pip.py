@@ -7,13 +7,7 @@ import sys
 
 
 def run_pip(command: str, package: str, *options: str) -> str | None:
-    """Run one command of pip on one package; returns the reason when it fails, else None.
-
-    Args:
-        command: "download" or "install".
-        package: as pip takes it, with its version.
-        options: of the command.
-    """
+    """Run `pip download` or `pip install` on one package; returns the reason when it fails."""
     line = [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check"]
     line += ["--no-deps", "--only-binary", ":all:", *options, package]
     done = subprocess.run(line, capture_output=True, text=True, check=False)

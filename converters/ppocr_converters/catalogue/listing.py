@@ -45,14 +45,15 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _row(model: Model) -> tuple[str, ...]:
+    more = len(model.languages) - NAMED
     return (
         model.name,
         model.kind,
         model.family,
         model.format,
         _size(model),
-        _languages(model.languages),
-        _dictionary(model),
+        " ".join(model.languages[:NAMED]) + (f" +{more}" if more > 0 else ""),
+        "" if model.kind != "rec" else model.dictionary.name if model.dictionary else "inside",
         model.licence,
         " ".join(s.origin + ("" if s.confirmed else "?") for s in model.asset.sources),
     )
@@ -62,14 +63,3 @@ def _size(model: Model) -> str:
     if model.asset.size is not None:
         return f"{model.asset.size / 1e6:.1f}"
     return "" if model.megabytes is None else f"~{model.megabytes:g}"
-
-
-def _languages(languages: tuple[str, ...]) -> str:
-    more = len(languages) - NAMED
-    return " ".join(languages[:NAMED]) + (f" +{more}" if more > 0 else "")
-
-
-def _dictionary(model: Model) -> str:
-    if model.kind != "rec":
-        return ""
-    return "inside" if model.dictionary is None else model.dictionary.name

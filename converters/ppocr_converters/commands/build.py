@@ -21,27 +21,10 @@ if TYPE_CHECKING:
 NO_MODEL = "none"
 OF_SET = ""  # of `--cls` alone
 PROFILE, FAST = "cpu", "cpu-openvino-bf16"
-#: Options of `build` that a config.yml stands for.
-OF_CONFIG = (
-    "set",
-    "det",
-    "rec",
-    "cls",
-    "page_orientation",
-    "profile",
-    "fast",
-    "cores",
-    "det_concurrency",
-    "rec_concurrency",
-    "max_requests",
-    "det_canvases",
-    "dict",
-    "no_space",
-    "precision",
-    "height",
-    "det_precision",
-    "rec_precision",
-    "tolerance",
+#: What can be said beside a config.yml; it stands for all other options of `build`.
+WITH_CONFIG = frozenset(
+    {"config", "opt", "out", "work", "source", "images", "from_wheel", "from_dir", "mirror"}
+    | {"json", "quiet", "run"}
 )
 
 
@@ -160,7 +143,7 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
     from ppocr_converters.repository.serving_config.service import build_service, load_service
 
     left_out: tuple[object, ...] = (None, False, [])
-    given = [name for name in OF_CONFIG if getattr(arguments, name) not in left_out]
+    given = [n for n, v in vars(arguments).items() if n not in WITH_CONFIG and v not in left_out]
     if given := [f"--{name.replace('_', '-')}" for name in given]:
         raise ConvertError(f"{', '.join(given)} cannot go with --config, which says it all")
     service = load_service(arguments.config, arguments.opt)

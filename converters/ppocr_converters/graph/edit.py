@@ -6,7 +6,7 @@ Every pass takes a model and returns a new one that computes the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,41 @@ def _is_mean_of_channels(node: NodeProto, known: dict[str, Array]) -> bool:
         return False
     axes = known.get(node.input[1]) if len(node.input) > 1 else attributes(node).get("axes")
     return axes is not None and list(axes) in ([-1], [2])
+
+
+def keep_outputs(model: ModelProto, names: Sequence[str]) -> ModelProto:
+    """Keep these outputs, in this order, and what they need.
+
+    Raises:
+        ModelError: the model has no such output.
+    """
+    there = {output.name: output for output in model.graph.output}
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise ModelError(
+            f"the model has no output {', '.join(unknown)}; its outputs are {', '.join(there)}"
+        )
+    kept = [there[name] for name in names]
+    model = copy_model(model)
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    return remove_unused(model)
+
+
+def rename(model: ModelProto, names: Mapping[str, str]) -> ModelProto:
+    """Rename tensors, inputs and outputs among them."""
+    model = rename_in_nodes(copy_model(model), names)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        value.name = names.get(value.name, value.name)
+    return model
+
+
+def rename_in_nodes(model: ModelProto, names: Mapping[str, str]) -> ModelProto:
+    """Rename tensors in all nodes of a model (in place); the graph's own ends keep theirs."""
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    return model
 
 
 def sort_nodes(model: ModelProto) -> ModelProto:

@@ -83,7 +83,7 @@ def standard_form(network: ModelProto, *, height: int | None = None) -> Standard
     if len(known) > 1:
         others = ", ".join(tensor.name for at, tensor in enumerate(known) if at != output)
         changes += [f"the output {known[output].name} is served, not {others}"]
-    model = _with_one_output(model, output)
+        model = graph.keep_outputs(model, [known[output].name])
     changes += freed(kind, inputs(model)[0].shape)
     model = free_sizes(model, kind)
     model, said = _float_ends(model)
@@ -122,15 +122,6 @@ def _lifted(network: ModelProto) -> tuple[ModelProto, list[str]]:
         ) from error
     helper.set_model_props(lifted, metadata(network))
     return lifted, [f"opset {before} becomes {LIFTED_TO}"]
-
-
-def _with_one_output(model: ModelProto, output: int) -> ModelProto:
-    kept = model.graph.output[output]
-    if len(model.graph.output) > 1:
-        del model.graph.output[:]
-        model.graph.output.append(kept)
-        model = graph.remove_unused(model)
-    return model
 
 
 def free_sizes(model: ModelProto, kind: Kind) -> ModelProto:
@@ -174,7 +165,7 @@ def _float_ends(model: ModelProto) -> tuple[ModelProto, list[str]]:
             continue
         changes.append(f"its {what} is cast from {tensor.dtype}")
         inner = f"{tensor.name}.{tensor.dtype}"
-        _rename(model, tensor.name, inner)
+        graph.rename_in_nodes(model, {tensor.name: inner})
         ends, to = ([tensor.name], [inner]), FLOATS[tensor.dtype]
         if what == "output":
             ends, to = ([inner], [tensor.name]), TensorProto.FLOAT
@@ -187,13 +178,6 @@ def _float_ends(model: ModelProto) -> tuple[ModelProto, list[str]]:
             if value.name == tensor.name:
                 value.type.tensor_type.elem_type = TensorProto.FLOAT
     return model, changes
-
-
-def _rename(model: ModelProto, old: str, new: str) -> None:
-    """Give a tensor another name in all nodes; the graph's own ends keep theirs."""
-    for node in model.graph.node:
-        node.input[:] = [new if name == old else name for name in node.input]
-        node.output[:] = [new if name == old else name for name in node.output]
 
 
 def _height(model: ModelProto, known: int | None) -> int | None:
@@ -210,7 +194,7 @@ def _activated(model: ModelProto, operator: str) -> ModelProto:
     """The network with one more operator at its end, under the name of its output."""
     name = outputs(model)[0].name
     raw = f"{name}.raw"
-    _rename(model, name, raw)
+    graph.rename_in_nodes(model, {name: raw})
     axis = {"axis": -1} if operator == "Softmax" else {}
     return graph.with_nodes(
         model, [*model.graph.node, helper.make_node(operator, [raw], [name], **axis)]

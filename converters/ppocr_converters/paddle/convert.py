@@ -18,7 +18,7 @@ from onnx import ModelProto
 
 from ppocr_converters.errors import ModelError
 from ppocr_converters.files import new_file
-from ppocr_converters.graph.edit import opset
+from ppocr_converters.graph.edit import keep_outputs, opset, rename
 from ppocr_converters.graph.onnx_model import load_onnx
 from ppocr_converters.graph.standard_form import free_sizes, standard_form
 from ppocr_converters.paddle.model_folder import (
@@ -27,7 +27,7 @@ from ppocr_converters.paddle.model_folder import (
     combined,
     find_paddle_model,
 )
-from ppocr_converters.paddle.paddle2onnx_fixes import keep_outputs, rename, scalars_to_vectors
+from ppocr_converters.paddle.paddle2onnx_fixes import scalars_to_vectors
 from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, Tool, paddle2onnx_for
 from ppocr_converters.paddle.program import ISNAN, read_program, without_isnan
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-from ppocr_converters.errors import ModelError
-from ppocr_converters.graph.edit import copy_model, remove_unused, with_nodes
+from ppocr_converters.graph.edit import copy_model, with_nodes
 
 ONE = "ppocr.one_dimension"
 
@@ -57,33 +56,3 @@ def _insert_reshapes(model: ModelProto, parts: Sequence[tuple[NodeProto, int]]) 
         nodes.insert(nodes.index(node), reshape)
         node.input[place] = name
     with_nodes(model, nodes)
-
-
-def keep_outputs(model: ModelProto, names: Sequence[str]) -> ModelProto:
-    """Keep these outputs, in this order, and what they need.
-
-    Raises:
-        ModelError: the model has no such output.
-    """
-    there = {output.name: output for output in model.graph.output}
-    unknown = [name for name in names if name not in there]
-    if unknown:
-        raise ModelError(
-            f"the model has no output {', '.join(unknown)}; its outputs are {', '.join(there)}"
-        )
-    kept = [there[name] for name in names]
-    model = copy_model(model)
-    del model.graph.output[:]
-    model.graph.output.extend(kept)
-    return remove_unused(model)
-
-
-def rename(model: ModelProto, names: Mapping[str, str]) -> ModelProto:
-    """Rename tensors, inputs and outputs among them."""
-    model = copy_model(model)
-    for node in model.graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
-        value.name = names.get(value.name, value.name)
-    return model

@@ -45,12 +45,7 @@ def render_page(seed: int, lines: int = 20, *, width: int = 960) -> Page:
     """A random page; the same arguments give the same page.
 
     Lines of mixed language, size, font and colour stand under each other, now and then two side
-    by side, on light paper. The page is as high as its lines need.
-
-    Args:
-        seed: Which page.
-        lines: How many lines, 0 or more.
-        width: Width of the page in pixels, at least 320.
+    by side, on light paper. The page is `width` pixels wide, at least 320, and as high as it must.
 
     Raises:
         ValueError: If an argument is out of its range.

@@ -84,17 +84,7 @@ class Canvas:
         face: Face = "sans",
         anchor: str = "la",
     ) -> tuple[float, float, float, float]:
-        """Write one line of text and remember it.
-
-        Args:
-            x: Where the anchor lies, in pixels.
-            y: As `x`, downwards.
-            text: What to write, one line.
-            size: Letter size in pixels.
-            ink: RGB colour.
-            face: Which of the two fonts.
-            anchor: Which point of the text lies at `x`, `y`; Pillow's anchors ("la" left-ascender,
-                "mm" middle, "ra" right-ascender).
+        """Write one line of text and remember it; its anchor, one of Pillow's, is at `x`, `y`.
 
         Returns:
             The left, top, right and bottom edge of the line's box.

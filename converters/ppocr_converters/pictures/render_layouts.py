@@ -30,14 +30,9 @@ def render_layout(
     perspective: bool = False,
     texts: Sequence[str] = CHINESE,
 ) -> Page:
-    """One page of a layout; the same arguments give the same page.
+    """One page of one of `LAYOUTS`; the same arguments give the same page.
 
-    Args:
-        name: one of `LAYOUTS`.
-        seed: which page.
-        skew: turned clockwise by so many degrees.
-        perspective: photographed from one side; rows then run towards each other.
-        texts: of which running text is made.
+    It is turned clockwise by `skew` degrees. In perspective its rows run towards each other.
 
     Raises:
         KeyError: there is no such layout.

@@ -86,12 +86,7 @@ TRITON_PORTS = ("triton.http_port", "triton.grpc_port", "triton.metrics_port")
 
 
 def service_effects(document: Document, endpoints: Mapping[str, Any]) -> dict[str, str]:
-    """What the keys of the whole service become, by path.
-
-    Args:
-        document: the configuration.
-        endpoints: see `endpoints_of`.
-    """
+    """What the keys of the whole service become, by path."""
     http, rpc = endpoints["http_port"], endpoints["rpc_port"]
     tries = endpoints["retry"]
     retry = "a failed request is not tried again"

@@ -16,12 +16,7 @@ from ppocr_engine.spec import GRAPH_AS_WRITTEN
 
 
 def effects_of(op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
-    """What the Op's keys became, in numbers, by path.
-
-    Args:
-        op: the Op.
-        models: the plans of its models; the network among them is called like the kind of Op.
-    """
+    """What the Op's keys became in the plans of its models, in numbers, by path."""
     plan = models[op.kind]
     where = ", ".join(
         f"{group.count} on {'GPU ' + str(group.gpus[0]) if group.gpus else 'the CPU'}"

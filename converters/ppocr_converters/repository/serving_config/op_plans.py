@@ -16,13 +16,7 @@ from ppocr_converters.repository.deployment_plan import (
 )
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.ops import (
-    ARM,
-    CPU,
-    CUDA,
-    TENSORRT,
-    Op,
-)
+from ppocr_converters.repository.serving_config.ops import ARM, CPU, CUDA, TENSORRT, Op
 from ppocr_engine.spec import GRAPH_AS_WRITTEN, ONNXRUNTIME, OPENVINO_BF16, Accelerator, EngineSpec
 
 #: The model of each Op that its requests come to first: the queue before the Op.
