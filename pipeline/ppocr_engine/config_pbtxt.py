@@ -7,6 +7,7 @@ and the backend would then choose a batch size of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ def read_config(path: Path) -> Any:
 
 def write_config(path: Path, config: Any) -> None:
     """Write a `ModelConfig`; the comment lines that head an existing file are kept."""
-    head = _head(path.read_text("utf-8")) if path.exists() else ""
-    path.write_text(head + format_config(config), "utf-8")
+    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    head = takewhile(lambda line: line.startswith("#"), lines)
+    path.write_text("".join(head) + format_config(config), "utf-8")
 
 
 def format_config(config: Any) -> str:
@@ -91,12 +93,3 @@ def _devices(group: Any, gpus: int) -> int:
     if group.gpus:
         return len(group.gpus)
     return max(1, gpus) if group.kind == group.KIND_GPU else 1
-
-
-def _head(text: str) -> str:
-    lines = []
-    for line in text.splitlines(keepends=True):
-        if not line.startswith("#"):
-            break
-        lines.append(line)
-    return "".join(lines)

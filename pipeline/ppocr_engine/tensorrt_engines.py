@@ -40,20 +40,16 @@ class Machine:
 
 def this_machine() -> Machine:
     """The GPUs and the TensorRT of the machine, or container, that this runs on."""
-    rows = [line.rsplit(",", 1) for line in _query().splitlines() if "," in line]
+    try:
+        done = subprocess.run(QUERY, capture_output=True, text=True, check=True, timeout=30)
+        rows = [line.rsplit(",", 1) for line in done.stdout.splitlines() if "," in line]
+    except (OSError, subprocess.SubprocessError):  # no driver, so no GPU
+        rows = []
     return Machine(
         gpus=tuple(name.strip() for name, _ in rows),
         compute_capabilities=tuple(capability.strip() for _, capability in rows),
         tensorrt=tensorrt_version(),
     )
-
-
-def _query() -> str:
-    try:
-        done = subprocess.run(QUERY, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):  # no driver, so no GPU
-        return ""
-    return done.stdout
 
 
 def tensorrt_version() -> str:

@@ -47,7 +47,19 @@ def proof_pictures(files: Sequence[Path], *, turned: bool) -> Iterator[Picture]:
     Raises:
         ModelError: a file is not a picture.
     """
-    return read_files(files) if files else _own(turned)
+    from ppocr_converters.pictures.render import render_page
+
+    if files:
+        yield from read_files(files)
+        return
+    for sample in samples():
+        yield sample
+        if turned and sample.name == TURNED:
+            upside_down = np.ascontiguousarray(sample.pixels[::-1, ::-1])
+            yield Picture(f"{sample.name} upside down", upside_down)
+    seed, lines = PAGE
+    page = render_page(seed, lines)
+    yield Picture(page.name, page.image)
 
 
 def find_pictures(paths: Sequence[Path]) -> list[Path]:
@@ -95,17 +107,3 @@ def samples() -> Iterator[Picture]:
     pictures = read_files([folder / name for name in truth])
     for picture in pictures:
         yield replace(picture, has_text=bool(truth[picture.name]))
-
-
-def _own(turned: bool) -> Iterator[Picture]:
-    """The sample pictures and one page of random lines."""
-    from ppocr_converters.pictures.render import render_page
-
-    for sample in samples():
-        yield sample
-        if turned and sample.name == TURNED:
-            upside_down = np.ascontiguousarray(sample.pixels[::-1, ::-1])
-            yield Picture(f"{sample.name} upside down", upside_down)
-    seed, lines = PAGE
-    page = render_page(seed, lines)
-    yield Picture(page.name, page.image)

@@ -41,7 +41,10 @@ def limit_requests(configs: Mapping[str, Any]) -> None:
     if config is None:
         return
     steps = [configs[name] for name in PIPELINE]
-    gpus = len(this_machine().gpus) if any(map(_runs_on_every_gpu, steps)) else 0
+    groups = [group for step in steps for group in step.instance_group]
+    # A group of GPUs that lists none runs on all that the serving machine has.
+    on_all = any(group.kind == group.KIND_GPU and not group.gpus for group in groups)
+    gpus = len(this_machine().gpus) if on_all else 0
     places = sum(_places(step, gpus) for step in steps)
     limit = _limit(config) or REQUESTS_PER_PLACE * places
     places = min(places, limit)
@@ -57,11 +60,6 @@ def _limit(config: Any) -> int:
     if text and not (text.isdecimal() and int(text)):
         raise RepositoryError(f"{LIMIT} is {text!r}; allowed: whole numbers from 1 on")
     return int(text or 0)
-
-
-def _runs_on_every_gpu(config: Any) -> bool:
-    """Whether a group lists no GPU and so runs on all that the serving machine has."""
-    return any(g.kind == g.KIND_GPU and not g.gpus for g in config.instance_group)
 
 
 def _places(config: Any, gpus: int) -> int:

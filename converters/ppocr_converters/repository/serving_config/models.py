@@ -10,6 +10,7 @@ from typing import Any, get_args
 from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import CatalogueError, ModelError
+from ppocr_converters.graph.model_files import kind_at
 from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
@@ -57,7 +58,8 @@ def kind_of_op(document: Document, op: str) -> Kind:
                 return found[0]
         if config is not None:
             try:
-                return _kind_of_model(find_model(document, config))
+                model = find_model(document, config)
+                return catalogue().find(model).kind if isinstance(model, str) else kind_at(model)
             except CatalogueError:
                 why = f"neither its name nor that of its model {config!r} has such a word in it"
             except ModelError as error:
@@ -121,14 +123,6 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def _kind_of_model(model: Path | str) -> Kind:
-    if isinstance(model, str):
-        return catalogue().find(model).kind
-    from ppocr_converters.graph.model_files import kind_at
-
-    return kind_at(model)
 
 
 def _dictionary(document: Document, folder: Path | None) -> Path | None:

@@ -41,6 +41,8 @@ def _network_plan(op: Op, batching: Batching | None) -> ModelPlan:
     if batching and engine is not None and engine.backend == "openvino":
         batching = replace(batching, preferred_sizes=(), delay_us=0)
     count = _of_network(op, "instances", op.instances)
+    subgraphs = {"trt_min_subgraph_size": str(op["min_subgraph_size"])}
+    accelerator = Accelerator("gpu", "tensorrt", subgraphs)
     return ModelPlan(
         round_robin(count, op.cards) if op.cards else (Instances(count),),
         batching,
@@ -48,8 +50,8 @@ def _network_plan(op: Op, batching: Batching | None) -> ModelPlan:
         engine=engine,
         threads=_of_network(op, "threads", op["thread_num"]),
         graph_level=_graph_level(op),
-        accelerators=_accelerators(op),
-        parameters=_parameters(op),
+        accelerators=(accelerator,) if op.device == TENSORRT else (),
+        parameters={} if op["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"},
     )
 
 
@@ -144,14 +146,3 @@ def _engine(op: Op) -> EngineSpec | None:
 def _graph_level(op: Op) -> int | None:
     off = op.is_written("ir_optim") and not op["ir_optim"]
     return GRAPH_AS_WRITTEN if off else None
-
-
-def _accelerators(op: Op) -> tuple[Accelerator, ...]:
-    if op.device == TENSORRT:
-        parameters = {"trt_min_subgraph_size": str(op["min_subgraph_size"])}
-        return (Accelerator("gpu", "tensorrt", parameters),)
-    return ()
-
-
-def _parameters(op: Op) -> Mapping[str, str]:
-    return {} if op["mem_optim"] else {"enable_mem_arena": "0", "enable_mem_pattern": "0"}
