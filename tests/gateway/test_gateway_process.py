@@ -90,7 +90,7 @@ def test_a_taken_port_is_told_before_triton_starts(small_repository: Path) -> No
     [
         (["--url", "http://127.0.0.1:8000"], 1, "is not gRPC; allowed: grpc://HOST:PORT"),
         (["--url", "grpc://"], 1, "names no host"),
-        (["--max-pages", "0"], 2, "'0' is no whole number from 1 on"),
+        (["--max-pages", "0"], 2, "'0' is not a whole number from 1 on"),
         (["--tls-cert", "a.pem"], 1, "encryption needs both --tls-cert and --tls-key"),
     ],
 )

@@ -4,7 +4,7 @@ No one version does it all (measured with paddlepaddle 3.2.2):
 
 1.3.1  converts Paddle 2 programs, all families of PP-OCR, without Paddle and without repairs; it
        cannot read Paddle 3 programs.
-2.1.0  reads Paddle 3 programs, with one repair (`paddle2onnx_fixes.scalars_to_vectors`); on Paddle 2
+2.1.0  reads Paddle 3 programs, with one repair (`scalars_to_vectors`); on Paddle 2
        programs it dies of the LSTM in PP-OCRv2's recogniser (signal 6). It pins onnx below 1.18,
        against the serving side's version, though it runs without it.
 
