@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from ppocr_client.errors import OptionError
 from ppocr_pipeline.options import OPTIONS as RULES
-from ppocr_pipeline.options import Choice, Number, Switch, parse_options
+from ppocr_pipeline.options import Choice, Number, Switch, option_name, parse_options
 
 Value = str | int | bool
 
@@ -98,7 +98,7 @@ def request_parameters(options: Mapping[str, object]) -> dict[str, Value]:
         raise OptionError(str(error)) from None
     return {
         name: repr(parsed[name]) if isinstance(parsed[name], float) else parsed[name]
-        for name in given
+        for name in map(option_name, given)
     }
 
 

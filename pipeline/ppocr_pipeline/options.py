@@ -105,11 +105,18 @@ OPTIONS: dict[str, Number | Choice | Switch] = {
 }
 
 
+def option_name(spelling: str) -> str:
+    """The name of an option that may be spelled as an HTTP header, such as `Det-Db-Thresh`.
+
+    Proxies drop headers with an underscore, and some libraries change the case.
+    """
+    return spelling.lower().replace("-", "_")
+
+
 def parse_options(values: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> dict:
     """All options: those in `values` parsed, the others from `base` or the table's defaults.
 
-    A name may be spelled as an HTTP header, such as `Det-Db-Thresh`: proxies drop headers with an
-    underscore, and some libraries change the case.
+    A name may have any spelling that `option_name` takes.
 
     Raises:
         ValueError: a name that is not an option (the nearest one is named), or a value that is
@@ -118,7 +125,7 @@ def parse_options(values: Mapping[str, Any], base: Mapping[str, Any] | None = No
     parsed = {name: option.default for name, option in OPTIONS.items()} | dict(base or {})
     given: dict[str, str] = {}
     for spelling, value in values.items():
-        name = spelling.lower().replace("-", "_")
+        name = option_name(spelling)
         if name not in OPTIONS:
             raise ValueError(f"unknown option {spelling!r}{_hint(name)}")
         if name in given:

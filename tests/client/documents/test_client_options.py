@@ -14,7 +14,7 @@ def test_values_are_sent_as_triton_parameters():
     numbers = {"det_limit_side_len": np.int64(1280), "det_db_thresh": 0.25, "drop_score": 0}
     sent = {"det_limit_side_len": 1280, "det_db_thresh": "0.25", "drop_score": "0.0"}
     assert request_parameters({**numbers, **same, "cls_thresh": None}) == {**sent, **same}
-    words = {"det_limit_side_len": "960", "use_dilation": 1}  # as the server takes them
+    words = {"Det-Limit-Side-Len": "960", "use_dilation": 1}  # as the server takes them
     assert request_parameters(words) == {"det_limit_side_len": 960, "use_dilation": True}
 
 
