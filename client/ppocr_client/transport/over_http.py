@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from ppocr_client.errors import DeadlineExceeded, connection_error
@@ -22,8 +23,6 @@ from ppocr_client.transport.codec_http import (
     decode,
     encode,
 )
-
-MOST_THREADS = 256  # of an event loop's requests in flight
 
 
 class HttpTransport:
@@ -88,20 +87,30 @@ class HttpTransport:
 
 
 class AsyncHttpTransport:
-    """The same for tasks: requests wait in threads, and one that is cancelled is still answered."""
+    """The same for tasks: requests wait in threads, and one that is cancelled is still answered.
+
+    No program waits at its end for answers that nobody wants any more.
+    """
 
     def __init__(self, address: Address, access: Access) -> None:
         self._transport = HttpTransport(address, access)
-        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="ppocr-client")
 
     async def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._transport.send, operation, timeout)
+        answer: Future[Any] = Future()
+        answer.set_running_or_notify_cancel()  # from here on a cancelled task leaves it alone
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._transport.send(operation, timeout))
+            except Exception as error:  # noqa: BLE001  the task raises it
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, name="ppocr-client", daemon=True).start()
+        return await asyncio.wrap_future(answer)
 
     async def close(self) -> None:
         """See `Transport.close`."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
 
 

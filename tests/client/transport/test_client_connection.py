@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import socketserver
+import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 
@@ -55,6 +56,21 @@ def test_a_silent_server_costs_no_more_than_the_timeout(scheme):
         late = pytest.raises(DeadlineExceeded, match=r"no answer from .* within 0\.4 s")
         with OcrClient(url) as client, late:
             client.read(b"x", timeout=0.4)
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_request_that_is_given_up_does_not_hold_the_program(scheme):
+    before = set(threading.enumerate())
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        async def give_up() -> None:
+            url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+            async with AsyncOcrClient(url, timeout=600) as client:
+                await asyncio.wait_for(client.read(b"x"), 0.2)
+
+        with pytest.raises(asyncio.TimeoutError):
+            asyncio.run(give_up())
+        assert all(thread.daemon for thread in set(threading.enumerate()) - before)
 
 
 class Elsewhere(BaseHTTPRequestHandler):
