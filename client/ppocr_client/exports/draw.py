@@ -146,7 +146,7 @@ def _paste_text(sheet: Image.Image, line: Line, shift: int, font_file: str) -> N
     placed = label.transform(
         (right - left + 1, bottom - top + 1),
         Image.Transform.AFFINE,
-        np.linalg.solve(corners, places).T.ravel().tolist(),
+        np.linalg.lstsq(corners, places, rcond=None)[0].T.ravel().tolist(),
         Image.Resampling.BICUBIC,
     )
     sheet.paste((24, 24, 28), (left + shift, top), placed)

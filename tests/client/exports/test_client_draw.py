@@ -58,6 +58,7 @@ def test_boxes_that_hold_nothing_are_no_harm():
         Line("dot", 0.9, rectangle(5, 5, 5, 5), 0.9),
         Line("out", 0.9, rectangle(-40, -40, -10, -20), 0.9),
         Line(" ", 0.9, rectangle(5, 5, 50, 20), 0.9),
+        Line("on one line", 0.9, np.array([[0, 10], [0, 3], [9, 5], [0, 20]]), 0.9),
     ]
     assert draw_result(picture(), OcrResult(tuple(lines))).size == (400, 120)
 
