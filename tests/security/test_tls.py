@@ -184,6 +184,7 @@ def test_a_key_with_a_password_is_refused_not_asked_for(
     ("words", "reason"),
     [
         (["--triton=http://127.0.0.1:1"], "neither grpc:// nor grpcs://HOST:PORT"),
+        (["--triton=triton:grpc", "--http-port=0", "--rpc-port=0"], "Port could not be cast"),
         (["--triton-ca={ca}"], "encrypt nothing; write grpcs://"),
         (["--triton=grpcs://127.0.0.1:1", "--triton-cert={client}"], "give both or none"),
         (["--tls-cert={server}"], "encryption needs both --tls-cert and --tls-key"),

@@ -38,14 +38,14 @@ class TritonBackend:
         """Prepare the channel, which opens with the first request.
 
         Raises:
-            ServerError: a certificate cannot be read.
+            ServerError: the address is none, or a certificate cannot be read.
         """
         self.url = url
         upstream = settings.upstream
         headers = {} if upstream.token is None else {"Authorization": bearer(upstream.token)}
         tls = Tls(upstream.ca, upstream.certificate, upstream.key, upstream.name)
-        address = parse_url(f"{'grpcs' if upstream.secure else 'grpc'}://{url}")
         try:
+            address = parse_url(f"{'grpcs' if upstream.secure else 'grpc'}://{url}")
             self._triton = connect_async(address, Access(headers, tls))
         except ValueError as error:
             raise ServerError(str(error)) from error
