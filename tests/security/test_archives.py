@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +60,8 @@ def take(tmp_path: Path, data: bytes, folder: str | None = None) -> Path:
     return out / NAME
 
 
-def test_a_good_archive_packed_or_not(tmp_path: Path) -> None:
+def test_a_good_archive_packed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/no/room")
     data = tar_of((f"./model/{NAME}", b"weights", {}))
     assert take(tmp_path, data).read_bytes() == b"weights"
     assert take(tmp_path, gzip.compress(data)).read_bytes() == b"weights"

@@ -115,7 +115,8 @@ def _take(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
-    with archive.open("rb") as file, tempfile.TemporaryFile(prefix="ppocr-") as scratch:
+    # Beside the archive, where there is room for models: /tmp may be memory.
+    with archive.open("rb") as file, tempfile.TemporaryFile(dir=archive.parent) as scratch:
         plain = _unpack(archive, scratch) if file.read(len(GZIP)) == GZIP else file
         # tarfile reads as much as a header says, a map no more than there is.
         with (
