@@ -32,6 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    sys.path.append(str(Path(__file__).parents[1]))  # where pytest finds what tests share
     with atheris.instrument_imports(include=[*GUIDES]):
         target = load_target(arguments.target)
     folder = arguments.folder / arguments.target
