@@ -1,6 +1,9 @@
 """A short sweep of the real server and its old ports, a plan made of it, and the sweep's parts."""
 
+import base64
 import json
+import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -20,8 +23,21 @@ from ppocr_bench.target import Serving
 from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
+ROOT = Path(__file__).parents[2]
 #: Triton's metrics in its own format; there is no GPU here to ask.
 METRICS = Path(__file__).with_name("metrics.txt").read_text("utf-8")
+
+
+def test_the_line_of_the_page_writes_each_picture_with_its_length_before_it(tmp_path: Path) -> None:
+    page, out = (ROOT / "docs" / "compare.md").read_text("utf-8"), tmp_path / "pictures.json"
+    (line,) = re.findall(r"^python3 -c '.+?build/pictures\.json$", page, re.MULTILINE | re.DOTALL)
+    line = line.replace("build/pictures.json", str(out))
+    subprocess.run(["sh", "-c", line], cwd=ROOT, check=True)
+    rows = [row["IMAGE"] for row in json.loads(out.read_text("utf-8"))["data"]]
+    files = [path.read_bytes() for path in (ROOT / "samples").glob("*.[jp][pn]g")]
+    expected = {len(data).to_bytes(4, "little") + data for data in files}
+    assert {base64.b64decode(row["b64"]) for row in rows} == expected
+    assert all(row["shape"] == [1] for row in rows)
 
 
 def test_steps_are_told_for_a_picture() -> None:

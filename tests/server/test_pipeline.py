@@ -79,6 +79,13 @@ def test_the_interface_is_the_documented_one(grpc):
     }
 
 
+def test_detect_gives_the_boxes_alone(grpc):
+    data = (SAMPLES / "poster_zh.jpg").read_bytes()
+    found, whole = ask(grpc, data, "detect"), ask(grpc, data, "ocr", drop_score=0)
+    assert np.array_equal(found["BOXES"], whole["BOXES"])
+    assert np.array_equal(found["BOX_SCORES"], whole["BOX_SCORES"])
+
+
 @pytest.mark.parametrize("count", [0, 1, 70, pytest.param(500, marks=pytest.mark.nightly)])
 def test_any_number_of_boxes_is_read(grpc, count):
     data = (SAMPLES / "receipt_en.jpg").read_bytes()

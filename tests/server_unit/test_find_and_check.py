@@ -157,6 +157,13 @@ def test_further_arguments_win_and_only_complete_configurations_are_not_complete
     assert left_out == {"--disable-auto-complete-config"}
 
 
+def test_only_backends_of_python_get_shared_memory_settings(tmp_path: Path) -> None:
+    words = " ".join(command(find_tritonserver(container(tmp_path, "onnxruntime")), complete=True))
+    assert "=onnxruntime," not in words
+    for backend in ("python", "openvino"):
+        assert f"={backend},shm-region-prefix-name=mine-" in words
+
+
 def test_a_name_that_breaks_a_shell_command_is_hidden_behind_a_link(tmp_path: Path) -> None:
     plain, spaced = tmp_path / "plain", tmp_path / "with space"
     assert shell_safe(plain, tmp_path / "link") == plain
