@@ -1,11 +1,13 @@
 """The folders: which may import which, and how many files of code each may hold."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 #: Where the code of each package lies; the steps in the model repository are none.
@@ -84,3 +86,15 @@ def test_no_folder_holds_more_than_fifteen_files_of_code(folder: str) -> None:
     counts = Counter(path.parent for path in (ROOT / folder).rglob("*.py"))
     full = {str(p.relative_to(ROOT)): n for p, n in counts.items() if n > MOST_FILES}
     assert full == {}
+
+
+TABLES = sorted((ROOT / "tests").rglob("test_*.yml"))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
+def test_every_table_of_cases_holds_some_and_is_read_by_its_test(table: Path) -> None:
+    text, source = table.read_text("utf-8"), table.with_suffix(".py").read_text("utf-8")
+    names = re.findall(r"^(\w+):", text, re.MULTILINE)
+    assert len(names) == len(set(names))  # of two tables of one name YAML takes the last one
+    assert [name for name in names if f'"{name}"' not in source] == []
+    assert all(yaml.safe_load(text).values())
