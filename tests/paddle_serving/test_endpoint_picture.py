@@ -16,6 +16,7 @@ from ppocr_server.paddle_serving.protocol import Call, ErrNo, PipelineError
 PICTURE = bytes(range(256)) * 3
 TEXT = base64.b64encode(PICTURE).decode()
 LIMIT = 1 << 20
+HUGE = np.zeros((3400, 3400, 3), np.uint8)
 URL_SAFE = base64.urlsafe_b64encode(PICTURE).decode()
 SPELLINGS = (
     URL_SAFE,
@@ -108,6 +109,7 @@ def test_pixels_arrive_as_they_are(width: int) -> None:
         (Call(tensors=[number_tensor([1, 2, 300], 1, 1, 3)]), ErrNo.RPC_PACKAGE, "above 255"),
         (Call(tensors=[number_tensor([1] * 4, 2, 2)]), ErrNo.UNKNOWN, "uint8 [2, 2]"),
         (Call(tensors=[byte_tensor(npy(np.zeros((2, 2, 3))))]), ErrNo.UNKNOWN, "float64"),
+        (Call(tensors=[byte_tensor(npy(HUGE))]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
         (Call(tensors=[byte_tensor(b"\x93NUMPY\x01\x00")]), ErrNo.RPC_PACKAGE, "not a .npy file"),
     ],
 )

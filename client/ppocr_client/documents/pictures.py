@@ -98,7 +98,7 @@ def encode_pixels(pixels: npt.NDArray[Any], colour: Colour | None) -> bytes:
             pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     if pixels.shape[2:] == (4,) or 3 * pixels.shape[0] * pixels.shape[1] > MAX_BMP_BYTES - 4096:
         return _png(pixels)
-    return _bmp(pixels)
+    return bmp_of(pixels)
 
 
 def encode_pillow(image: Image) -> bytes:
@@ -126,8 +126,8 @@ def _is_base64(data: bytes) -> bool:
     return len(data) > SHORTEST and known_format(base64_head(data)) is not None
 
 
-def _bmp(pixels: Pixels) -> bytes:
-    """BGR [H, W, 3] or gray [H, W] as BMP: rows from the bottom up, each a multiple of 4 bytes."""
+def bmp_of(pixels: Pixels) -> bytes:
+    """uint8 BGR [H, W, 3] or gray [H, W] as BMP: rows from the bottom up, padded to 4 bytes."""
     height, width = pixels.shape[:2]
     gray = pixels.ndim == 2
     depth = 1 if gray else 3

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ppocr_client.documents.pictures import encode_pixels
+from ppocr_client.documents.pictures import bmp_of
 from ppocr_pipeline.formats.base64_text import standard
 from ppocr_server.paddle_serving.protocol import (
     ONE_PICTURE,
@@ -44,7 +44,7 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
         max_bytes: of a picture; larger ones are refused before decoding.
 
     Returns:
-        A whole picture file. Pixels sent as a tensor become a BMP, or a PNG if that is too large.
+        A whole picture file. Pixels sent as a tensor become a BMP: to pack them takes seconds.
 
     Raises:
         PipelineError: 8000 if the request cannot be unpacked; 10000 if it holds no picture or more
@@ -158,4 +158,4 @@ def _from_pixels(name: str, array: np.ndarray) -> bytes:
             f"tensor '{name}' is {array.dtype} {list(array.shape)}; "
             "send uint8 [H, W, 3] in BGR order, or a uint8 row that is an image file",
         )
-    return encode_pixels(array, "BGR")
+    return bmp_of(array)
