@@ -84,9 +84,9 @@ def check(source: ModelSource) -> Report:
         report = _check_onnx(found, source)
     else:
         report = _check_paddle(found, source.height)
+        if report.kind == "rec":
+            _check_dictionary(report, source)
     _note_settings(report, source.own)
-    if report.kind == "rec" and report.characters is None:
-        _check_dictionary(report, source)
     return report
 
 
@@ -118,8 +118,8 @@ def _check_onnx(path: Path, source: ModelSource) -> Report:
         return report
     if _find_kind(report, inputs(model), known_outputs(model)):
         _try_out(report, model, source.height)
-    if report.kind == "rec" and "character" in facts:  # of a classifier these are its labels
-        _check_dictionary(report, source, facts["character"])
+    if report.kind == "rec":  # a classifier's characters are its labels
+        _check_dictionary(report, source, facts.get("character"))
     if report.ir_version > HIGHEST_IR:
         report.notes.append(
             f"IR version {report.ir_version} is newer than older servers read; `compile` writes "
@@ -213,18 +213,18 @@ def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tenso
 
 
 def _check_dictionary(report: Report, source: ModelSource, stored: str | None = None) -> None:
-    """Hold the characters stored in the file, or else those beside it, against the classes."""
-    if stored is not None:
-        report.dictionary = "metadata of the file"
-    elif source.dictionary is not None:
+    """Hold the characters that `compile` takes, of the file itself last, against the classes."""
+    if source.dictionary is not None:
         report.dictionary = str(source.dictionary)
     elif source.own.characters:
         report.dictionary = SETTINGS
+    elif stored is not None:
+        report.dictionary = "metadata of the file"
     else:
         report.problems.append("no dictionary came with it; give one with --dict")
         return
     try:
-        characters = source.characters if stored is None else stored_characters(stored)
+        characters = source.characters or stored_characters(stored or "")
         report.characters = len(characters)
         if report.classes is not None:
             check_dictionary(characters, source.space, report.classes)
