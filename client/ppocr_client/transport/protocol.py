@@ -160,7 +160,7 @@ class Protocol:
 
 
 def _result(data: bytes, tensors: Tensors, request: ImageRequest) -> OcrResult:
-    words = bool(request.options.get("return_words"))
+    words = request_parameters(request.options).get("return_words") is True
     return result_of_tensors(tensors, picture_size(data), words=words)
 
 
