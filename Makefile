@@ -31,7 +31,7 @@ demo: $(DEMO) ## read the sample pictures through a server of their own, draw on
 	@echo "== boxes and texts are drawn in build/demo.png; make serve serves PP-OCRv6"
 
 serve: build ## serve PP-OCRv6 (or SET=v4, tiny, medium) until Ctrl-C
-	@ppocr-serve --model-repository $(REPOSITORY) $(SERVE_FLAGS)
+	@ppocr-serve --model-repository $(REPOSITORY) --paddle-serving 9999,18090 $(SERVE_FLAGS)
 
 build: $(DEMO) ## fetch, convert, prove and lay out the models
 	@ppocr-convert build --set $(SET) --out $(REPOSITORY)

@@ -1,16 +1,22 @@
 """The README's commands, run as they are printed."""
 
+import ast
+import base64
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 READMES = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README_CN.md")]
+#: What the stock RPC client of Paddle Serving does.
+OVER_RPC = (ROOT / "tests" / "serving_config" / "over_rpc.sh").read_text("utf-8")
 pytestmark = pytest.mark.server
 
 
@@ -53,9 +59,29 @@ def test_make_demo_reads_the_samples_and_draws_one(repository, samples):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def for_paddle_serving(old, texts):
+    """Both old ports read the poster, by what the published clients send."""
+    picture = base64.b64encode((ROOT / "samples" / "poster_zh.jpg").read_bytes()).decode()
+    body = json.dumps({"key": ["image"], "value": [picture]}).encode()
+    with urllib.request.urlopen(old["http"], body, timeout=60) as response:
+        answers = [json.load(response)["value"][0]]
+    done = subprocess.run(
+        ["sh", "-ec", OVER_RPC],
+        cwd=ROOT,
+        env={**os.environ, "PPOCR_OLD_RPC_URL": old["rpc"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers.append(done.stdout.removeprefix("RPC "))
+    for answer in answers:
+        assert [text for (text, _), _ in ast.literal_eval(answer.strip())] == texts
+
+
 def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, samples):
     # The default set is built by test_families; here the one that is built already is served.
     ports = "SERVE_FLAGS=--http-port 0 --grpc-port 0 --metrics-port 0 --gateway-port 0"
+    ports += " --paddle-serving 0,0"
     serving = subprocess.Popen(
         ["make", "serve", "SET=v4", ports],
         cwd=ROOT,
@@ -65,7 +91,11 @@ def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, 
     )
     try:
         assert serving.stdout is not None
-        line = next(line for line in serving.stdout if "curl" in line)
+        old: dict[str, str] = {}
+        for line in serving.stdout:
+            if "curl" in line:
+                break
+            old |= dict(re.findall(r"^old (\w+) +(\S+)", line))
         command = line[line.index("curl") :].strip()
         name = Path(re.findall(r"@(\S+)", command)[0]).name
         answer = subprocess.run(
@@ -73,6 +103,7 @@ def test_make_serve_prints_a_curl_line_that_works_until_interrupted(repository, 
         )
         for text in samples[name]:
             assert text in answer.stdout
+        for_paddle_serving(old, samples["poster_zh.jpg"])
     finally:
         os.killpg(serving.pid, signal.SIGINT)
         serving.wait(timeout=60)

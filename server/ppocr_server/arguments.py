@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_serving_arguments(options)
     _add_gateway(options.add_argument_group("the gateway: plain HTTP, POST /read"))
-    _add_config_arguments(options.add_argument_group("a Paddle Serving config.yml"))
+    _add_config_arguments(options.add_argument_group("the clients of Paddle Serving"))
     _add_output_arguments(options)
     options.add_argument(
         "command",
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="-- COMMAND",
         help="serve only while this command runs; it finds PPOCR_GATEWAY_URL, PPOCR_HTTP_URL, "
         "PPOCR_GRPC_URL and PPOCR_METRICS_URL in its environment, the secrets as PPOCR_ADMIN_KEY "
-        "and PPOCR_TOKEN, with --config PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL too",
+        "and PPOCR_TOKEN; those of Paddle Serving as PPOCR_OLD_HTTP_URL and PPOCR_OLD_RPC_URL",
     )
     add_security_arguments(options)
     return options
@@ -86,6 +86,14 @@ def port_or_none(word: str) -> int | None:
     return int(word)
 
 
+def old_ports(word: str) -> dict[str, int | None] | None:
+    """The ports of `--paddle-serving HTTP,RPC`; None for neither."""
+    if word.count(",") != 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not HTTP,RPC; give two ports, as 9999,18090")
+    http, rpc = map(port_or_none, word.split(","))
+    return None if http is rpc is None else {"http_port": http, "rpc_port": rpc}
+
+
 def add_gateway_arguments(group: argparse._ArgumentGroup) -> None:
     """Add the limits of the gateway, for it alone and for `ppocr-serve`."""
     add = group.add_argument
@@ -102,6 +110,8 @@ OPT_HELP = "in place of what config.yml says, as in op.det.concurrency=1"
 
 def _add_config_arguments(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
+    ports_help = "answer them on these ports, as 9999,18090; the models are those of the repository"
+    add("--paddle-serving", type=old_ports, metavar="HTTP,RPC", help=ports_help)
     config_help = "build the models of this file, serve them, answer on its old ports"
     add("--config", type=Path, metavar="FILE", help=config_help)
     add("-o", "--opt", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=OPT_HELP)

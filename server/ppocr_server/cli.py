@@ -66,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.access.security import security_of
+    from ppocr_server.configured import old_endpoints, on_free_ports
     from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
+    from ppocr_server.paddle_serving.settings import EndpointSettings
     from ppocr_server.tritonserver.json_logs import json_log
 
     options.security = security_of(options)
@@ -84,13 +86,17 @@ def _serve(options: argparse.Namespace) -> int:
             if options.opt:
                 raise ServerError("--opt changes what a config.yml says; name one with --config")
             repository = options.model_repository or DEFAULT_REPOSITORY
-            gateway = opened.enter_context(
-                gateway_process(options.gateway_port, options.host or DEFAULT_HOST)
-            )
+            host, endpoints, old = options.host or DEFAULT_HOST, None, None
+            if options.paddle_serving is not None:
+                old = EndpointSettings(host=host, **options.paddle_serving)
+                on_free_ports(old, "the {} port of --paddle-serving")
+            gateway = opened.enter_context(gateway_process(options.gateway_port, host))
             server = opened.enter_context(_server(options, repository, show))
+            if old is not None:
+                endpoints = opened.enter_context(old_endpoints(old, server))
             opened.enter_context(in_front_of(server, gateway, options))
             show.finish()
-            return _run(options, server, gateway)
+            return _run(options, server, gateway, endpoints)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -109,7 +115,11 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     )
     from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
+    from ppocr_server.paddle_serving.logs import write_logs
 
+    if options.paddle_serving is not None:
+        advice = "change them with --opt http_port=N rpc_port=N"
+        raise ServerError(f"the ports of --paddle-serving stand in {options.config}; {advice}")
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("ppocr_converters").setLevel(logging.INFO)
     if options.model_repository and not Path(options.model_repository).is_dir():
@@ -125,9 +135,10 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
         given = options.model_repository
         repository = given or build_repository(configured.service, options.work)
         options.triton_argument += profile_arguments(configured, logs)
+        write_logs(logs)
         with (
             _server(options, repository, show, host, ports) as server,
-            old_endpoints(configured, server, logs) as endpoints,
+            old_endpoints(configured.endpoints, server) as endpoints,
             in_front_of(server, gateway, options, configured.endpoints),
         ):
             show.finish()

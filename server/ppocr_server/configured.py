@@ -16,7 +16,6 @@ from ppocr_engine.errors import EngineError
 from ppocr_server.errors import ServerError
 from ppocr_server.event_loop import run_loop
 from ppocr_server.paddle_serving.endpoint import serve_endpoint
-from ppocr_server.paddle_serving.logs import write_logs
 from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.paddle_serving.upstream import upstream_of
 from ppocr_server.tritonserver.ports import choose_ports, reachable
@@ -69,10 +68,20 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
         raise ServerError(str(error)) from error
     # The repository is built with the options of the configuration, so requests carry none.
     endpoints = EndpointSettings(**service.endpoints, options={})
-    wanted = {"http": endpoints.http_port, "rpc": endpoints.rpc_port}
-    given = {name: port for name, port in wanted.items() if port is not None}
-    choose_ports(endpoints.host, given, setting=f"{{}}_port in {path}")
+    on_free_ports(endpoints, f"{{}}_port in {path}")
     return Configured(service, endpoints)
+
+
+def on_free_ports(settings: EndpointSettings, setting: str) -> None:
+    """Check that the ports of the old endpoints are free; `setting` is what messages call one.
+
+    Raises:
+        PortInUseError: a port is taken.
+        ServerError: a port is out of range, or the address cannot be bound.
+    """
+    wanted = {"http": settings.http_port, "rpc": settings.rpc_port}
+    given = {name: port for name, port in wanted.items() if port is not None}
+    choose_ports(settings.host, given, setting)
 
 
 def build_repository(service: Service, work: Path) -> Path:
@@ -189,25 +198,19 @@ class Endpoints:
 
 
 @contextmanager
-def old_endpoints(
-    configured: Configured, server: TritonServer, log_folder: Path | None
-) -> Iterator[Endpoints]:
+def old_endpoints(settings: EndpointSettings, server: TritonServer) -> Iterator[Endpoints]:
     """Answer the clients of Paddle Serving while the block runs.
 
     Args:
-        configured: the configuration.
+        settings: of the ports and the answers.
         server: a started one; the old endpoints use the same token and certificates.
-        log_folder: for the log files of Paddle Serving, None for standard error.
 
     Raises:
         ServerError: the ports cannot be opened, or see `upstream_of`.
     """
-    write_logs(log_folder)
     security = server.security
     upstream = upstream_of(security)
-    settings = replace(
-        configured.endpoints, token=security.token, tls=security.tls, upstream=upstream
-    )
+    settings = replace(settings, token=security.token, tls=security.tls, upstream=upstream)
     endpoints = Endpoints(settings, server.grpc_url)
     endpoints.start()
     try:
