@@ -32,6 +32,7 @@ def download(url: str, target: Path, *, size: int | None = None, sha256: str | N
 
     The bytes are collected in `<target>.part`, which stays there when the connection fails for
     good, so that the next call goes on from it. A complete but wrong file is removed.
+    `size` is in bytes, `sha256` in hexadecimal; None where nothing is recorded.
 
     Raises:
         FetchError: unreachable, refused, led astray, broken off too often, endless, or not what

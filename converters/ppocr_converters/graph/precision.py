@@ -67,7 +67,8 @@ def lower(
 ) -> CompiledModel:
     """Bring a compiled float32 model to int8, or without calibration to float16, and prove it.
 
-    The folder gets model.onnx and manifest.json; nothing is done twice.
+    The folder gets model.onnx and manifest.json; nothing is done twice. `bounds` are NAME=VALUE,
+    in place of those of the precision.
 
     Raises:
         ConvertError: it cannot be made.

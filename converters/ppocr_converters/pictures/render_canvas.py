@@ -86,6 +86,8 @@ class Canvas:
     ) -> tuple[float, float, float, float]:
         """Write one line of text and remember it; its anchor, one of Pillow's, is at `x`, `y`.
 
+        All sizes are pixels, y runs downwards, and `ink` is RGB.
+
         Returns:
             The left, top, right and bottom edge of the line's box.
         """

@@ -34,6 +34,8 @@ def prove_served(
 ) -> dict[str, Manifest]:
     """Prove a set as it will be served: each network by its engine, then all of them on pictures.
 
+    Proofs are kept in `work`; for `pictures` and `bounds` see `prove_reading`.
+
     Returns:
         The figures of the tensors by network, and those of "reading".
 

@@ -39,7 +39,8 @@ def prove_reading(
     """Read pictures with compiled models and with their sources, as the plan would serve them.
 
     The options are those that are served, but no line is dropped for its score. The source models
-    are shown each picture at its own size, on canvases or not.
+    are shown each picture at its own size, on canvases or not. Without `pictures` they are the
+    project's own. `bounds` are NAME=VALUE, in place of those of the precisions in the set.
 
     Raises:
         RepositoryError: a configuration of the source has a value that is not allowed.
@@ -83,6 +84,8 @@ def prove_pairs(
     engine: str = "onnxruntime",
 ) -> dict[str, Any]:
     """Compare compiled models with their sources: each on tensors, "det" with "rec" on pictures.
+
+    For `pictures` and `bounds` see `prove_reading`; `engine` is a name in `ppocr_engine.spec`.
 
     Returns:
         As JSON can hold it: `proven`, `problems` (every bound that is not kept), `models`, the

@@ -80,6 +80,8 @@ def compare_file(
 ) -> TensorProof:
     """Compare a compiled file with what it was made from on random pictures.
 
+    `bounds` are NAME=VALUE, in place of those of the precisions of model and engine.
+
     Raises:
         ModelError: one of them cannot be loaded, or the first is not compiled.
     """
