@@ -66,10 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.access.security import security_of
-    from ppocr_server.configured import old_endpoints, on_free_ports
     from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
-    from ppocr_server.paddle_serving.settings import EndpointSettings
     from ppocr_server.tritonserver.json_logs import json_log
 
     options.security = security_of(options)
@@ -87,7 +85,10 @@ def _serve(options: argparse.Namespace) -> int:
                 raise ServerError("--opt changes what a config.yml says; name one with --config")
             repository = options.model_repository or DEFAULT_REPOSITORY
             host, endpoints, old = options.host or DEFAULT_HOST, None, None
-            if options.paddle_serving is not None:
+            if options.paddle_serving is not None:  # gRPC is loaded for it alone
+                from ppocr_server.configured import old_endpoints, on_free_ports
+                from ppocr_server.paddle_serving.settings import EndpointSettings
+
                 old = EndpointSettings(host=host, **options.paddle_serving)
                 on_free_ports(old, "the {} port of --paddle-serving")
             gateway = opened.enter_context(gateway_process(options.gateway_port, host))
