@@ -42,7 +42,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_somewhere(page):
     broken = []
     for link in LINK.findall(prose(page)):
         path, _, fragment = link.partition("#")
@@ -55,7 +55,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_english_and_chinese_pages_come_in_pairs_and_link_to_each_other(page: Path) -> None:
+def test_english_and_chinese_pages_come_in_pairs_and_link_to_each_other(page):
     if page.name in NOT_TRANSLATED:
         return
     chinese = page.stem.endswith("_CN")
@@ -66,14 +66,14 @@ def test_english_and_chinese_pages_come_in_pairs_and_link_to_each_other(page: Pa
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.stem.endswith("_CN")], ids=name)
-def test_chinese_text_has_full_width_punctuation(page: Path) -> None:
+def test_chinese_text_has_full_width_punctuation(page):
     text = re.sub(r"\]\([^)\s]+\)|https?://\S+", "]", prose(page))
     found = [text[max(0, m.start() - 12) : m.end() + 12] for m in HALF_WIDTH.finditer(text)]
     assert found == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.stem.endswith("_CN")], ids=name)
-def test_tables_of_both_languages_name_the_same_things_row_by_row(page: Path) -> None:
+def test_tables_of_both_languages_name_the_same_things_row_by_row(page):
     def rows(page: Path) -> list[set[str]]:
         """What stands as code in each row of the page's tables."""
         table_rows = re.findall(r"^\|.*$", FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
@@ -82,7 +82,7 @@ def test_tables_of_both_languages_name_the_same_things_row_by_row(page: Path) ->
     assert rows(page) == rows(page.with_name(f"{page.stem.removesuffix('_CN')}.md"))
 
 
-def test_the_index_names_every_page() -> None:
+def test_the_index_names_every_page():
     for index in (ROOT / "docs" / "index.md", ROOT / "docs" / "index_CN.md"):
         linked = {(index.parent / link).resolve() for link in LINK.findall(prose(index))}
         chinese = index.stem.endswith("_CN")
@@ -91,7 +91,7 @@ def test_the_index_names_every_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["requests.md", "requests_CN.md"])
-def test_the_table_of_options_says_what_the_pipeline_allows(name: str) -> None:
+def test_the_table_of_options_says_what_the_pipeline_allows(name):
     text = (ROOT / "docs" / name).read_text("utf-8")
     rows = {
         row[0]: row for row in re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)
@@ -109,7 +109,7 @@ def test_the_table_of_options_says_what_the_pipeline_allows(name: str) -> None:
             assert str(rule.default).lower() in default
 
 
-def test_the_notices_name_every_package_that_an_extra_asks_for() -> None:
+def test_the_notices_name_every_package_that_an_extra_asks_for():
     text = (ROOT / "THIRD_PARTY_NOTICES.md").read_text("utf-8")
     named = {canonicalize_name(row) for row in re.findall(r"^\| ([\w.-]+) \|", text, re.MULTILINE)}
     for line in requires("ppocr-triton") or []:
@@ -121,7 +121,7 @@ def test_the_notices_name_every_package_that_an_extra_asks_for() -> None:
             assert canonicalize_name(requirement.name) in named
 
 
-def test_the_size_of_a_demo_is_told_alike_everywhere() -> None:
+def test_the_size_of_a_demo_is_told_alike_everywhere():
     said = {}
     for name in ("Makefile", "README.md", "README_CN.md", "docs/install.md", "docs/install_CN.md"):
         text = (ROOT / name).read_text("utf-8")
@@ -146,7 +146,7 @@ def help_of(program: str, *words: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_the_options_in_commands_exist(page: Path) -> None:
+def test_the_options_in_commands_exist(page):
     text = page.read_text("utf-8").replace("\\\n", " ") if "CHANGELOG" not in page.name else ""
     for program, words, rest in COMMAND.findall(text):
         if program in PROGRAMS:

@@ -56,7 +56,7 @@ def imports(node: ast.AST, *, late: bool = False) -> Iterator[tuple[str, bool]]:
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
-def test_a_package_imports_only_what_it_may(package: str) -> None:
+def test_a_package_imports_only_what_it_may(package):
     wrong = []
     for path in (ROOT / FOLDERS[package]).rglob("*.py"):
         for module, late in imports(ast.parse(path.read_text("utf-8"))):
@@ -67,7 +67,7 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
     assert not wrong
 
 
-def test_no_imports_run_in_a_circle_between_top_folders() -> None:
+def test_no_imports_run_in_a_circle_between_top_folders():
     edges: dict[str, set[str]] = {}
     for package in MAY_IMPORT:
         top = FOLDERS[package].split("/")[0]
@@ -82,7 +82,7 @@ def test_no_imports_run_in_a_circle_between_top_folders() -> None:
 
 
 @pytest.mark.parametrize("folder", [*dict.fromkeys(FOLDERS.values()), "tests"])
-def test_no_folder_holds_more_than_fifteen_files_of_code(folder: str) -> None:
+def test_no_folder_holds_more_than_fifteen_files_of_code(folder):
     counts = Counter(path.parent for path in (ROOT / folder).rglob("*.py"))
     full = {str(p.relative_to(ROOT)): n for p, n in counts.items() if n > MOST_FILES}
     assert full == {}
@@ -92,7 +92,7 @@ TABLES = sorted((ROOT / "tests").rglob("test_*.yml"))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
-def test_every_table_of_cases_holds_some_and_is_read_by_its_test(table: Path) -> None:
+def test_every_table_of_cases_holds_some_and_is_read_by_its_test(table):
     text, source = table.read_text("utf-8"), table.with_suffix(".py").read_text("utf-8")
     names = re.findall(r"^(\w+):", text, re.MULTILINE)
     assert len(names) == len(set(names))  # of two tables of one name YAML takes the last one

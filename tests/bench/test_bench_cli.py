@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "cv2", "onnxruntime", "tritonclient", "paddle")
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_heavy():
     code = (
         "import sys; from ppocr_bench.cli import build_parser; build_parser('').format_help(); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -26,16 +26,14 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("command", [[], ["no-such-verb"], ["latency", "--rounds", "many"]])
-def test_wrong_usage_ends_with_2(command: list[str]) -> None:
+def test_wrong_usage_ends_with_2(command):
     with pytest.raises(SystemExit) as ended:
         main(command)
     assert ended.value.code == 2
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_old_names_of_verbs_stand_for_words_of_now(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_old_names_of_verbs_stand_for_words_of_now(name, capsys):
     words = OLD[name].split()
     assert build_parser(words[0]).parse_args(words).verb == words[0]
     assert main([name, "--rounds", "1", "--no-samples", "--repository", "nothing"]) == 1
@@ -44,9 +42,7 @@ def test_old_names_of_verbs_stand_for_words_of_now(
     assert "nothing" in reason or "there are no pictures" in reason
 
 
-def test_a_package_that_is_missing_is_named_with_the_extra(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_that_is_missing_is_named_with_the_extra(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "psutil", None)
     before = {name: one for name, one in sys.modules.items() if name.startswith("ppocr_bench.")}
     for name in before:
@@ -70,9 +66,7 @@ def test_a_package_that_is_missing_is_named_with_the_extra(
         (["--repository", "no-such-repository", "--samples", str(ROOT / "samples")], "no-such-rep"),
     ],
 )
-def test_what_is_not_there_ends_with_1(
-    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_not_there_ends_with_1(command, said, capsys):
     assert main(["consistency", *command]) == 1
     assert said in capsys.readouterr().err
 
@@ -104,8 +98,8 @@ def labelled(tmp_path: Path) -> Path:
 
 @pytest.mark.server
 def test_accuracy_of_both_paddings_and_goes_on_from_what_was_read(
-    server: TritonServer, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    server, labelled, tmp_path, capsys
+):
     kept = tmp_path / "kept.jsonl"
     command = ["accuracy", "--json", "--readers", "ours", "--url", f"grpc://{server.grpc_url}"]
     options = "rec_padding=paddle,orientation=off"  # YAML would take "off" for false
@@ -136,7 +130,7 @@ def test_accuracy_of_both_paddings_and_goes_on_from_what_was_read(
 
 @pytest.mark.server
 @pytest.mark.parametrize("padding", ["crop", pytest.param("paddle", marks=pytest.mark.nightly)])
-def test_eight_clients_get_the_bytes_that_one_gets(bench: Any, padding: str) -> None:
+def test_eight_clients_get_the_bytes_that_one_gets(bench, padding):
     report = bench("consistency", "--requests", "18", "--rec-padding", padding)
     assert report["ok"], report["notes"]
     settings = report["settings"]
@@ -145,7 +139,7 @@ def test_eight_clients_get_the_bytes_that_one_gets(bench: Any, padding: str) -> 
 
 
 @pytest.mark.server
-def test_latency_beside_the_bare_networks(bench: Any) -> None:
+def test_latency_beside_the_bare_networks(bench):
     poster = str(ROOT / "samples" / "poster_zh.jpg")
     few = ["--no-samples", "--pages", "0", "--images", poster, "--lines", "1,6"]
     report = bench("latency", *few, "--rounds", "2", "--warm-up", "1")

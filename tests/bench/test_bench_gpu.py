@@ -52,14 +52,14 @@ def kept(out: Path, stage: str) -> Any:
     return json.loads((out / f"{stage}.json").read_text("utf-8"))
 
 
-def test_no_piece_is_larger_than_allowed(bundle: Path) -> None:
+def test_no_piece_is_larger_than_allowed(bundle):
     sizes = [path.stat().st_size for path in sorted(bundle.glob("piece-*"))]
     assert len(sizes) > 2
     assert set(sizes[:-1]) == {PIECE}
     assert 0 < sizes[-1] <= PIECE
 
 
-def test_answers_load_steps_and_bound_are_measured(out: Path) -> None:
+def test_answers_load_steps_and_bound_are_measured(out):
     serve, bound = kept(out, "serve-fp32"), kept(out, "bound-fp32")
     answers = serve["answers"]
     assert (answers["problems"], answers["lines"]) == ([], 2)
@@ -76,9 +76,7 @@ def test_answers_load_steps_and_bound_are_measured(out: Path) -> None:
     assert min(page["networks_ms"] for page in bound["pages"]) > 0
 
 
-def test_a_second_run_keeps_what_is_done_and_repeats_what_failed(
-    out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_run_keeps_what_is_done_and_repeats_what_failed(out, capsys):
     before = {stage: kept(out, stage) for stage in ("serve-fp32", "bound-fp32")}
     broken = before["bound-fp32"] | {"done": False, "error": "stopped", "rows": []}
     (out / "bound-fp32.json").write_text(json.dumps(broken), "utf-8")
@@ -94,9 +92,7 @@ def test_a_second_run_keeps_what_is_done_and_repeats_what_failed(
         assert point["of_bound_percent"] == pytest.approx(bound)
 
 
-def test_a_stage_that_fails_is_noted_and_the_others_run(
-    bundle: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stage_that_fails_is_noted_and_the_others_run(bundle, out, tmp_path, capsys):
     shutil.copytree(out / "bundle", tmp_path / "bundle")
     (tmp_path / "bundle/repositories/fp32/recognize/1/model.py").write_text("raise KeyError(1)")
     command = ["gpu", "run", str(tmp_path / "bundle"), "--out", str(tmp_path / "out"), "--json"]
@@ -108,7 +104,7 @@ def test_a_stage_that_fails_is_noted_and_the_others_run(
     assert result["settings"]["stages"]["bound-fp32"]["done"]
 
 
-def test_a_damaged_piece_is_not_unpacked(bundle: Path, tmp_path: Path) -> None:
+def test_a_damaged_piece_is_not_unpacked(bundle, tmp_path):
     shutil.copytree(bundle, tmp_path / "bundle")
     with (tmp_path / "bundle/piece-0001").open("r+b") as piece:
         piece.write(b"damage")
@@ -116,13 +112,13 @@ def test_a_damaged_piece_is_not_unpacked(bundle: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "out/bundle").iterdir())
 
 
-def test_a_process_is_stopped_at_its_limit() -> None:
+def test_a_process_is_stopped_at_its_limit():
     process = subprocess.Popen(["sleep", str(3 * TO_STOP)], start_new_session=True)
     assert "limit" in ended(process, 0.1)
     assert process.poll() is not None
 
 
-def test_float32_must_be_equal_and_float16_within_its_bounds() -> None:
+def test_float32_must_be_equal_and_float16_within_its_bounds():
     line = {"text": "a", "score": 0.9, "box": [[0, 0], [9, 0], [9, 9], [0, 9]], "box_score": 0.9}
     moved = line | {"box": [[0, 0], [9.25, 0], [9.25, 9], [0, 9]], "score": 0.89}
     both = {"one.png": [line]}, {"one.png": [moved]}
@@ -138,17 +134,13 @@ def test_float32_must_be_equal_and_float16_within_its_bounds() -> None:
         (["gpu", "run", "no-bundle", "--out", "o"], "no bundle"),
     ],
 )
-def test_what_is_missing_is_named(
-    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_missing_is_named(command, said, capsys):
     assert main(command) == 1
     assert said in capsys.readouterr().err
 
 
 @pytest.mark.nightly
-def test_a_bundle_runs_in_an_empty_system_without_a_network(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_runs_in_an_empty_system_without_a_network(repository, tmp_path):
     if os.getuid():
         pytest.skip("only root can make an empty system")
     assert pack(tmp_path / "bundle", repository) == 0

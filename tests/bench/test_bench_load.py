@@ -31,7 +31,7 @@ RUN = Run(
 )
 
 
-def test_items_are_sent_in_turn_and_counted_equally_often() -> None:
+def test_items_are_sent_in_turn_and_counted_equally_often():
     asked: list[int] = []
     run = closed_loop(asked.append, 1, seconds=0.001, items=3)
     assert asked == list(range(len(asked)))
@@ -39,7 +39,7 @@ def test_items_are_sent_in_turn_and_counted_equally_often() -> None:
     assert run.per_second * (run.end - run.begin) == pytest.approx(len(asked))
 
 
-def test_so_many_clients_ask_at_the_same_time() -> None:
+def test_so_many_clients_ask_at_the_same_time():
     lock, now, most = threading.Lock(), 0, 0
 
     def ask(number: int) -> None:
@@ -56,19 +56,19 @@ def test_so_many_clients_ask_at_the_same_time() -> None:
     assert len(run.counted()) % 2 == 0 < len(run.counted())
 
 
-def test_what_fills_the_queues_is_not_counted() -> None:
+def test_what_fills_the_queues_is_not_counted():
     run = closed_loop(lambda number: time.sleep(0.5 if number < 2 else 0.002), 2, seconds=0.02)
     assert max(run.latencies()) < 0.5
     assert len(run.answers) > len(run.counted())
 
 
-def test_so_many_requests_are_sent_and_all_counted() -> None:
+def test_so_many_requests_are_sent_and_all_counted():
     run = closed_loop(lambda number: number, 3, requests=10)
     assert sorted(answer.value for answer in run.counted()) == list(range(10))
 
 
 @pytest.mark.parametrize("clients", [1, 3])
-def test_a_failure_ends_the_load(clients: int) -> None:
+def test_a_failure_ends_the_load(clients):
     def fail(number: int) -> None:
         raise BenchError("gone")
 
@@ -78,7 +78,7 @@ def test_a_failure_ends_the_load(clients: int) -> None:
         open_loop(fail, 100, 0.02)
 
 
-def test_cases_take_turns_and_those_that_warm_up_do_not_count() -> None:
+def test_cases_take_turns_and_those_that_warm_up_do_not_count():
     asked: list[str] = []
 
     def take(name: str) -> int:
@@ -90,7 +90,7 @@ def test_cases_take_turns_and_those_that_warm_up_do_not_count() -> None:
     assert turns == {"a": [3, 5], "b": [4, 6]}
 
 
-def test_an_open_loop_does_not_wait_for_answers() -> None:
+def test_an_open_loop_does_not_wait_for_answers():
     """No request is answered before the last one was sent."""
     last_was_sent = threading.Event()
 
@@ -105,7 +105,7 @@ def test_an_open_loop_does_not_wait_for_answers() -> None:
     assert run.end - run.begin == pytest.approx(0.2)
 
 
-def test_only_answers_within_the_window_count() -> None:
+def test_only_answers_within_the_window_count():
     assert RUN.per_second == 0.2
     assert RUN.latencies() == [3.0, 1.0]
     assert RUN.latencies("UNAVAILABLE") == [0.5]
@@ -115,20 +115,20 @@ def test_only_answers_within_the_window_count() -> None:
     assert (found["requests"], found["p50_ms"]) == (3, 1000.0)
 
 
-def test_percentiles() -> None:
+def test_percentiles():
     assert percentile_ms([], 99) is None
     assert percentile_ms([0.003], 99) == 3.0
     assert percentile_ms([0.001, 0.002, 0.003], 50) == pytest.approx(2.0)
 
 
-def test_processor_time_is_counted_by_process() -> None:
+def test_processor_time_is_counted_by_process():
     before = cpu_snapshot(os.getpid())
     sum(range(3_000_000))
     assert cpu_since(os.getpid(), before)["tritonserver"] > 0.01
     assert cpu_since(None, {}) == {}
 
 
-def test_who_looks_at_the_server_is_no_client() -> None:
+def test_who_looks_at_the_server_is_no_client():
     with ThreadPoolExecutor(1) as pool:
         before, began = pool.submit(own_seconds).result(), time.thread_time()
         sum(range(3_000_000))
@@ -141,7 +141,7 @@ def test_who_looks_at_the_server_is_no_client() -> None:
     assert own_seconds() - begin > 0.01
 
 
-def test_what_a_process_holds_is_seen_until_it_is_gone() -> None:
+def test_what_a_process_holds_is_seen_until_it_is_gone():
     grows = "import sys; input(); kept = b'x' * (32 << 20); print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", grows], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

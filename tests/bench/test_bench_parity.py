@@ -13,7 +13,6 @@ from ppocr_bench.record import Result
 from ppocr_bench.verbs.parity import compare, judge, plain_file
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.pipeline import Line
-from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,29 +41,27 @@ A, B, C = line("a"), line("b", at=1), line("c", at=2)
         pytest.param([line("B", at=1)], [B], 0, 1, id="another text"),
     ],
 )
-def test_lines_must_be_equal(
-    paddleocr: list[Line], served: list[Line], equal: int, different: int
-) -> None:
+def test_lines_must_be_equal(paddleocr, served, equal, different):
     found = judged(paddleocr, served)
     assert (found.settings["equal"], found.settings["different"]) == (equal, different)
     assert found.ok is not bool(different)
 
 
 @pytest.mark.parametrize(("score", "ok"), [(0.9004, True), (0.91, False)])
-def test_scores_may_differ_a_little(score: float, ok: bool) -> None:
+def test_scores_may_differ_a_little(score, ok):
     found = judged([line("a", score)], [A])
     assert found.ok is ok
     assert found.settings["scores"] == pytest.approx(score - 0.9)
 
 
-def test_differences_are_shown() -> None:
+def test_differences_are_shown():
     text = "\n".join(judged([line("theirs")], [line("mine")]).lines())
     assert "mine" in text
     assert "theirs" in text
     assert "FAIL: 0 lines equal, 1 different" in text
 
 
-def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path: Path) -> None:
+def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path):
     transparent = np.zeros((20, 30, 4), np.uint8)
     transparent[5:10, 5:20] = (10, 20, 30, 255)
     files = [picture for picture in read_labels(ROOT / "samples") if picture.name.endswith(".jpg")]
@@ -83,9 +80,7 @@ def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path: Path) -> None
 @pytest.mark.nightly
 @pytest.mark.paddle
 @pytest.mark.server
-def test_samples_and_pages_are_read_as_paddleocr_reads_them(
-    server: TritonServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_samples_and_pages_are_read_as_paddleocr_reads_them(server, capsys):
     command = ["parity", "--json", "--url", f"grpc://{server.grpc_url}", "--pages", "2"]
     folders = ["--samples", ROOT / "samples", "--environments", ROOT / "build"]
     folders += ["--models", ROOT / "build" / "models"]

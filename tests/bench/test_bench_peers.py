@@ -50,7 +50,7 @@ def readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "CHILD", tmp_path / "child.py")
 
 
-def test_a_child_reads_and_its_prints_do_no_harm() -> None:
+def test_a_child_reads_and_its_prints_do_no_harm():
     with children(2, sys.executable, "fake", SETTINGS) as (ask, pids, versions):
         assert versions["numpy"][0].isdigit()
         assert len(set(pids)) == 2
@@ -61,7 +61,7 @@ def test_a_child_reads_and_its_prints_do_no_harm() -> None:
         assert ask(Path("again"))[0].text == "again"
 
 
-def test_nobody_is_served_before_those_who_came_first() -> None:
+def test_nobody_is_served_before_those_who_came_first():
     with children(1, sys.executable, "fake", SETTINGS) as (ask, _, _):
         run = closed_loop(lambda _: ask(Path("x")), 4, seconds=0.3)
     # With one process and four clients, each waits for the three others.
@@ -69,7 +69,7 @@ def test_nobody_is_served_before_those_who_came_first() -> None:
     assert sum(taken) / len(taken) * run.per_second == pytest.approx(4, rel=0.3)
 
 
-def test_a_child_that_ends_says_why() -> None:
+def test_a_child_that_ends_says_why():
     said = r"reader fake ended with 3:\n(?s:.*)no memory left"
     with pytest.raises(BenchError, match=said), child(sys.executable, "fake", SETTINGS) as running:
         running.ask(Path("end"))
@@ -77,7 +77,7 @@ def test_a_child_that_ends_says_why() -> None:
         pass
 
 
-def test_every_peer_has_a_reader_and_its_environment(tmp_path: Path) -> None:
+def test_every_peer_has_a_reader_and_its_environment(tmp_path):
     folder = Path(processes.__file__).parent / "readers"
     for row in PEERS.values():
         assert (folder / f"read_{row.reader}.py").is_file()
@@ -86,7 +86,7 @@ def test_every_peer_has_a_reader_and_its_environment(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_weights_are_those_from_which_the_repository_was_built(tmp_path: Path) -> None:
+def test_weights_are_those_from_which_the_repository_was_built(tmp_path):
     with pytest.raises(BenchError, match="no repository that `build` wrote"):
         weights_of(tmp_path, tmp_path)
     names = {"det": {"name": "PP-OCRv6_tiny_det"}, "rec": {"name": "PP-OCRv6_tiny_rec"}}
@@ -118,7 +118,7 @@ def take(peers: list[Peer], kept: Path | None = None, rounds: int = 2) -> Rounds
     return found
 
 
-def test_peers_take_turns_and_are_compared() -> None:
+def test_peers_take_turns_and_are_compared():
     others = [peer("other", str, alone=True), peer("other", str, alone=False)]
     rows = take([peer("ours (x)", str, ours="x"), *others]).rows()
     loads = [(row["peer"], row["clients"]) for row in rows]
@@ -133,14 +133,14 @@ def test_peers_take_turns_and_are_compared() -> None:
         assert theirs["times"] == pytest.approx(median(a / b for a, b in pairs))
 
 
-def test_a_ratio_is_that_of_the_median_round() -> None:
+def test_a_ratio_is_that_of_the_median_round():
     ours, theirs = ([{"cpu": value} for value in values] for values in ((2, 8, 3), (1, 2, 2)))
     assert ratio(ours, theirs, "cpu") == 2  # of 2, 4 and 1.5
     assert ratio(ours, theirs[:1], "cpu") == 2  # rounds that both have had
     assert ratio(ours, [{"cpu": 0}], "cpu") is None
 
 
-def test_a_run_goes_on_from_the_turns_that_were_kept(tmp_path: Path) -> None:
+def test_a_run_goes_on_from_the_turns_that_were_kept(tmp_path):
     kept = tmp_path / "turns.jsonl"
     peers = [peer("ours (x)", str, ours="x")]
     take(peers, kept, rounds=1)
@@ -154,7 +154,7 @@ def test_a_run_goes_on_from_the_turns_that_were_kept(tmp_path: Path) -> None:
         take(peers, kept)
 
 
-def test_a_failing_peer_is_left_out_with_a_note() -> None:
+def test_a_failing_peer_is_left_out_with_a_note():
     def fail(path: Path) -> str:
         raise BenchError("out of paper")
 

@@ -12,7 +12,6 @@ from ppocr_bench.errors import BenchError
 from ppocr_bench.fronts import endpoint
 from ppocr_bench.networks import Networks, lines_of, read_setting
 from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
-from ppocr_server.tritonserver.server import TritonServer
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "samples" / "poster_zh.jpg"
@@ -35,7 +34,7 @@ def served_by_openvino(repository: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.server
-def test_both_engines_run_the_same_networks(repository: Path, served_by_openvino: Path) -> None:
+def test_both_engines_run_the_same_networks(repository, served_by_openvino):
     picture = PICTURE.read_bytes()
     one, other = Networks(repository, single=True), Networks(served_by_openvino)
     assert {(s.spec.threads, s.instances) for s in one.settings.values()} == {(1, 1)}
@@ -55,9 +54,7 @@ def test_both_engines_run_the_same_networks(repository: Path, served_by_openvino
 
 
 @pytest.mark.server
-def test_precision_and_threads_are_those_of_the_configuration(
-    served_by_openvino: Path, tmp_path: Path
-) -> None:
+def test_precision_and_threads_are_those_of_the_configuration(served_by_openvino, tmp_path):
     (tmp_path / "det").mkdir()
     config = read_config(served_by_openvino / "det" / "config.pbtxt")
     set_parameter(config, "HINT_BF16", "YES")
@@ -73,9 +70,7 @@ def test_precision_and_threads_are_those_of_the_configuration(
 
 @pytest.mark.server
 @pytest.mark.nightly
-def test_ours_beside_the_bare_networks_and_an_old_service(
-    server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ours_beside_the_bare_networks_and_an_old_service(server, repository, capsys):
     """The old ports stand in for Paddle Serving, whose answers they give."""
     command = ["peers", "--json", "--repository", str(repository), "--peers", "bound"]
     command += ["--onnx", str(repository.parent / "onnx"), "--kinds", "plain", "--limit", "1"]

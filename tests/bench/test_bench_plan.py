@@ -49,7 +49,7 @@ def plan(
     return code, json.loads(capsys.readouterr().out or "{}")
 
 
-def test_costs_are_those_at_the_highest_throughput_by_page_and_line() -> None:
+def test_costs_are_those_at_the_highest_throughput_by_page_and_line():
     costs = costs_of(sweep(QUIET, BUSY), 4)
     assert costs.measured_lines == 8
     assert costs.cpu_ms == {**CPU_MS, "recognize": 4, "rec": 80}
@@ -57,16 +57,14 @@ def test_costs_are_those_at_the_highest_throughput_by_page_and_line() -> None:
     assert costs.loads == [(300.0, 0.5), (1200.0, 1.0)]
 
 
-def test_networks_inside_the_server_share_its_processor_time() -> None:
+def test_networks_inside_the_server_share_its_processor_time():
     costs = costs_of(sweep(BUSY, own=STEPS_ALONE), 8)
     assert "tritonserver" not in costs.cpu_ms
     assert costs.cpu_ms["det"] == pytest.approx(8 * 100 / 250)
     assert costs.cpu_ms["rec"] == pytest.approx(8 * 150 / 250)
 
 
-def test_a_plan_has_enough_replicas_and_a_spare_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_plan_has_enough_replicas_and_a_spare_one(tmp_path, capsys):
     path, more = saved(tmp_path, sweep(QUIET, BUSY)), ["--utilisation", 0.5]
     code, found = plan(capsys, path, "--rate", 20, *more)
     settings = found["settings"]
@@ -77,9 +75,7 @@ def test_a_plan_has_enough_replicas_and_a_spare_one(
     assert "filled to 47%, at most 50%" in found["summary"]  # 20 / 6 / (2 / 0.284)
 
 
-def test_a_latency_limit_fills_processors_as_far_as_it_was_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_latency_limit_fills_processors_as_far_as_it_was_kept(tmp_path, capsys):
     path = saved(tmp_path, sweep(QUIET, BUSY))
     code, found = plan(capsys, path, "--rate", 20, "--max-p99-ms", 500)
     assert (code, found["settings"]["utilisation"], found["settings"]["working"]) == (0, 0.5, 6)
@@ -98,8 +94,6 @@ def test_a_latency_limit_fills_processors_as_far_as_it_was_kept(
         (sweep(BUSY) | {"tables": {"points": {"rows": [BUSY]}, "steps": {"rows": []}}}, "no text"),
     ],
 )
-def test_costs_that_are_not_there_are_not_made_up(
-    tmp_path: Path, result: dict[str, Any], problem: str
-) -> None:
+def test_costs_that_are_not_there_are_not_made_up(tmp_path, result, problem):
     with pytest.raises(BenchError, match=f"{problem}(?s:.*)run `ppocr-bench sweep"):
         read_costs(saved(tmp_path, result), 8)

@@ -42,17 +42,17 @@ def result(**more: Any) -> dict[str, Any]:
         *[(3, "3"), (True, "yes"), ("text", "text"), (0.000012, "1.2e-05"), ([1, 2.5], "1, 2.5")],
     ],
 )
-def test_numbers(value: object, shown: str) -> None:
+def test_numbers(value, shown):
     assert number(value) == shown
 
 
-def test_headings_have_units() -> None:
+def test_headings_have_units():
     shown = [heading(key) for key in ("p50_ms", "memory_mib", "cer_percent", "pages_per_second")]
     assert shown == ["p50 ms", "memory MiB", "cer %", "pages/s"]
 
 
 @given(st.floats(1e-6, 1e9))
-def test_axes_reach_their_highest_value_in_few_round_steps(high: float) -> None:
+def test_axes_reach_their_highest_value_in_few_round_steps(high):
     found = ticks(high)
     assert found[0] == 0
     assert found[-1] >= high * (1 - 1e-6)
@@ -60,7 +60,7 @@ def test_axes_reach_their_highest_value_in_few_round_steps(high: float) -> None:
     assert 3 <= len(found) <= 8
 
 
-def test_dots_are_as_high_as_their_values() -> None:
+def test_dots_are_as_high_as_their_values():
     drawn = draw(CURVE, ROWS)
     ElementTree.fromstring(f"<figure>{drawn}</figure>")
     one, other = (TOP + HEIGHT - float(y) for y in re.findall(r'cy="([0-9.]+)"', drawn))
@@ -68,7 +68,7 @@ def test_dots_are_as_high_as_their_values() -> None:
     assert draw(CURVE, [{"pictures_per_second": None, "p50_ms": 1.0}]) == ""
 
 
-def test_a_chart_says_what_its_lines_and_axes_are(tmp_path: Path) -> None:
+def test_a_chart_says_what_its_lines_and_axes_are(tmp_path):
     rows = [{"label": f"p{n} (9{n} %)", "p50_ms": 10 * n, "pictures_per_second": n} for n in (1, 2)]
     chart = Chart("peers", "p50_ms", ["pictures_per_second"], "Two <peers>.", "label")
     drawn = ElementTree.fromstring(draw(chart, rows))
@@ -86,13 +86,13 @@ def test_a_chart_says_what_its_lines_and_axes_are(tmp_path: Path) -> None:
     assert ElementTree.fromstring((tmp_path / "a.svg").read_text()).tag.endswith("svg")
 
 
-def test_the_chart_in_the_docs_is_that_of_the_figures_beside_it() -> None:
+def test_the_chart_in_the_docs_is_that_of_the_figures_beside_it():
     docs = Path(__file__).parents[2] / "docs"
     drawn = report.first_chart(json.loads((docs / "peers.json").read_text("utf-8")))
     assert (docs / "peers.svg").read_text("utf-8") == f"{drawn}\n"
 
 
-def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
+def test_a_result_is_shown_without_columns_that_hold_nothing():
     text = report.html([result(ok=False, notes=["too <hot>"])])
     for wanted in ('class="bad">measured', "too &lt;hot&gt;", "A &lt;fast&gt; one", "<svg"):
         assert wanted in text
@@ -101,7 +101,7 @@ def test_a_result_is_shown_without_columns_that_hold_nothing() -> None:
     assert text.count("<table>") == 1
 
 
-def test_machines_are_put_side_by_side() -> None:
+def test_machines_are_put_side_by_side():
     points = [
         {"protocol": "grpc", "concurrency": 4, "p50_ms": 9.0, "p99_ms": 9.5},
         {"protocol": "http", "concurrency": 4, "error": "refused"},
@@ -121,14 +121,12 @@ def test_machines_are_put_side_by_side() -> None:
     assert "Machines compared" not in report.html(files[:1])
 
 
-def test_loads_of_a_machine_grow_to_four_a_core() -> None:
+def test_loads_of_a_machine_grow_to_four_a_core():
     assert loads(1) == [1, 2, 4]
     assert loads(6) == [1, 2, 4, 8, 16, 24]
 
 
-def test_a_file_that_is_no_result_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_no_result_is_refused(tmp_path, capsys):
     wrong, out = tmp_path / "wrong.json", tmp_path / "report.html"
     for text, said in (
         (json.dumps({"rows": []}), 'has no "verb"'),

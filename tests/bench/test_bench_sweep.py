@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 METRICS = Path(__file__).with_name("metrics.txt").read_text("utf-8")
 
 
-def test_the_line_of_the_page_writes_each_picture_with_its_length_before_it(tmp_path: Path) -> None:
+def test_the_line_of_the_page_writes_each_picture_with_its_length_before_it(tmp_path):
     page, out = (ROOT / "docs" / "compare.md").read_text("utf-8"), tmp_path / "pictures.json"
     (line,) = re.findall(r"^python3 -c '.+?build/pictures\.json$", page, re.MULTILINE | re.DOTALL)
     line = line.replace("build/pictures.json", str(out))
@@ -40,20 +40,20 @@ def test_the_line_of_the_page_writes_each_picture_with_its_length_before_it(tmp_
     assert all(row["shape"] == [1] for row in rows)
 
 
-def test_steps_are_told_for_a_picture() -> None:
+def test_steps_are_told_for_a_picture():
     (step,) = steps(between({}, totals(METRICS))).values()
     assert (step["calls"], step["batch"], step["queue_ms"]) == (2, 3, 4)
     assert step["work_ms"] == pytest.approx(0.2 + 10 + 0.4)
     assert between(totals(METRICS), totals(METRICS))["rec"] == Counter()
 
 
-def test_metrics_of_gpus() -> None:
+def test_metrics_of_gpus():
     found = {"gpus": 2, "gpu_percent": pytest.approx(71.5), "gpu_memory_mib": 3 * 2**10}
     assert gpus(METRICS) == found
     assert gpus("nv_cpu_utilization 0.4") == {}
 
 
-def test_metrics_that_are_not_there_are_an_error() -> None:
+def test_metrics_that_are_not_there_are_an_error():
     for url in ("http://127.0.0.1:9/metrics", "no address"):
         with pytest.raises(BenchError, match="--metrics-url"):
             read_metrics(url)
@@ -65,7 +65,7 @@ def turn(answers: int, milliseconds: float) -> Turn:
     return Turn(Run(0.0, 1.0, sent, {"det": 0.5}), {}, 1.0, {"memory_mib": 1})
 
 
-def test_rounds_of_a_load_are_taken_together() -> None:
+def test_rounds_of_a_load_are_taken_together():
     even = point("grpc", 4, [turn(10, 100), turn(11, 100)])
     assert (even["pictures_per_second"], even["rounds"]) == (10.5, [10, 11])
     assert (even["requests"], even["p99_ms"]) == (21, pytest.approx(100))
@@ -74,14 +74,14 @@ def test_rounds_of_a_load_are_taken_together() -> None:
     assert point("grpc", 4, [turn(10, 100), "it broke"])["error"] == "it broke"
 
 
-def test_only_what_can_be_measured_is_measured() -> None:
+def test_only_what_can_be_measured_is_measured():
     assert protocol_of("paddle-rpc://a:1") == "paddle-rpc"
     for url in ("grpcs://a:1", "a:1"):
         with pytest.raises(BenchError, match="://HOST:PORT"):
             protocol_of(url)
 
 
-def test_loads_of_several_processes_count_where_all_of_them_ask() -> None:
+def test_loads_of_several_processes_count_where_all_of_them_ask():
     answers = [Answer(n, "OK", n, n + 1.0) for n in range(3)]
     run = joined([Run(0.5, 3.5, answers[:2]), Run(1.5, 4.0, answers[2:])], {"det": 1.0})
     assert (run.begin, run.end, len(run.answers), run.cpu) == (1.5, 3.5, 3, {"det": 1.0})
@@ -91,9 +91,7 @@ def test_loads_of_several_processes_count_where_all_of_them_ask() -> None:
 
 
 @pytest.mark.server
-def test_many_clients_ask_from_several_processes(
-    server: TritonServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_clients_ask_from_several_processes(server, monkeypatch):
     monkeypatch.setattr(clients, "available_cores", lambda: 4)
     with clients.client_processes() as pool:
         assert clients.shares_of(17, pool) == [9, 8]
@@ -134,7 +132,7 @@ def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.mark.server
-def test_every_protocol_has_its_figures(swept: Path) -> None:
+def test_every_protocol_has_its_figures(swept):
     result = json.loads(swept.read_text("utf-8"))
     assert (result["verb"], result["ok"]) == ("sweep", True)
     points = result["tables"]["points"]["rows"]
@@ -149,7 +147,7 @@ def test_every_protocol_has_its_figures(swept: Path) -> None:
 
 
 @pytest.mark.server
-def test_every_step_has_its_share(swept: Path) -> None:
+def test_every_step_has_its_share(swept):
     rows = json.loads(swept.read_text("utf-8"))["tables"]["steps"]["rows"]
     found = {row["step"]: row for row in rows}
     assert {"det_preprocess", "det", "det_postprocess", "rec", "recognize"} <= set(found)
@@ -161,7 +159,7 @@ def test_every_step_has_its_share(swept: Path) -> None:
 
 
 @pytest.mark.server
-def test_servers_are_planned_from_it(swept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_servers_are_planned_from_it(swept, capsys):
     load = ["--rate", "100", "--lines", "1", "--cores", "2", "--costs", str(swept)]
     assert main(["plan", "--json", *load]) == 0
     settings = json.loads(capsys.readouterr().out)["settings"]
@@ -170,9 +168,7 @@ def test_servers_are_planned_from_it(swept: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.server
-def test_what_stands_before_a_server_started_here_is_measured(
-    repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_stands_before_a_server_started_here_is_measured(repository, capsys):
     load = ["--concurrency", "2", "--rounds", "1", "--seconds", "0.5"]
     load += ["--protocol", "grpc,paddle-rpc,paddle-http,gateway", "--blank"]
     command = ["sweep", "--json", "--repository", str(repository), *load]

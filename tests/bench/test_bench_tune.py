@@ -35,14 +35,14 @@ def trial(setting: Setting, *rounds: float, p99_ms: float = 100) -> Trial:
     return Trial(setting, figures)
 
 
-def test_every_share_of_the_cores_is_tried() -> None:
+def test_every_share_of_the_cores_is_tried():
     assert shares(1) == [(1, 1)]
     assert shares(2) == [(2, 1), (1, 2), (2, 2)]
     assert shares(8) == [(8, 1), (4, 2), (2, 4), (1, 8), (8, 2)]
     assert shares(6)[:4] == [(6, 1), (3, 2), (2, 3), (1, 6)]
 
 
-def test_a_gpu_is_tried_with_larger_batches() -> None:
+def test_a_gpu_is_tried_with_larger_batches():
     on_cpu, on_gpu = (
         dict(steps(2, s)) for s in (BASE, BASE._replace(det_threads=0, rec_threads=0))
     )
@@ -51,14 +51,14 @@ def test_a_gpu_is_tried_with_larger_batches() -> None:
     assert all(value["det_threads"] == 0 for value in on_gpu["det instances and threads"])
 
 
-def test_the_fastest_is_kept_when_it_is_worth_the_change() -> None:
+def test_the_fastest_is_kept_when_it_is_worth_the_change():
     other = BASE._replace(rec_batch_size=4)
     default = trial(BASE, 100, 110, 120)
     assert choose([default, trial(other, 112, 112, 112)], None).setting == BASE
     assert choose([default, trial(other, 115, 120, 90)], None).setting == other
 
 
-def test_the_latency_limit_comes_before_speed() -> None:
+def test_the_latency_limit_comes_before_speed():
     slow = trial(BASE._replace(det_threads=2), 20, p99_ms=900)
     quick = trial(BASE._replace(rec_threads=2), 8, p99_ms=300)
     assert choose([trial(BASE, 10, p99_ms=500), slow, quick], 600).setting == BASE
@@ -68,7 +68,7 @@ def test_the_latency_limit_comes_before_speed() -> None:
     assert choose([trial(BASE, 10, p99_ms=700), late], 600) == late
 
 
-def test_a_step_goes_on_from_what_the_one_before_found() -> None:
+def test_a_step_goes_on_from_what_the_one_before_found():
     asked = []
 
     def measure(settings: Sequence[Setting]) -> list[Trial]:
@@ -86,7 +86,7 @@ def test_a_step_goes_on_from_what_the_one_before_found() -> None:
     assert len(trials) == 4
 
 
-def test_only_what_differs_is_written() -> None:
+def test_only_what_differs_is_written():
     assert section(BASE, BASE) == "# the defaults are the fastest that was found"
     changed = BASE._replace(det_instances=1, det_threads=2, rec_buckets="160,320")
     assert yaml.safe_load(section(changed, BASE)) == {
@@ -94,7 +94,7 @@ def test_only_what_differs_is_written() -> None:
     }
 
 
-def test_a_setting_is_read_as_it_was_written(repository: Path) -> None:
+def test_a_setting_is_read_as_it_was_written(repository):
     before = read_setting(repository)
     wanted = Setting(3, 2, 1, 4, 8, "160,320")
     with with_setting(repository, wanted) as changed, with_setting(changed, BASE) as back:
@@ -105,12 +105,12 @@ def test_a_setting_is_read_as_it_was_written(repository: Path) -> None:
     assert read_setting(repository) == before
 
 
-def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_models_is_refused(tmp_path):
     with pytest.raises(BenchError, match=r"has no det, rec, recognize; build one with"):
         read_setting(tmp_path)
 
 
-def test_the_gain_is_that_of_the_last_rounds() -> None:
+def test_the_gain_is_that_of_the_last_rounds():
     last = [trial(BASE, 10, 10), trial(BASE._replace(rec_batch_size=4), 11, 13)]
     found = tune.judge([], last, None)
     assert found.ok
@@ -118,7 +118,7 @@ def test_the_gain_is_that_of_the_last_rounds() -> None:
     assert not tune.judge([], last, 50).ok
 
 
-def test_processor_time_of_others_is_told_from_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processor_time_of_others_is_told_from_ones_own(monkeypatch):
     """Of 8 core seconds in which the cores were busy, 5 were one's own; 2 more were stolen."""
     readings = iter([(100.0, 10.0, 40.0), (108.0, 12.0, 45.0)])
     monkeypatch.setattr(machine, "_core_seconds", lambda: next(readings))
@@ -130,7 +130,7 @@ def test_processor_time_of_others_is_told_from_ones_own(monkeypatch: pytest.Monk
     assert (found.others, found.stolen, found.busy) == (3 / 20, 2 / 20, True)
 
 
-def test_ones_own_processor_time_is_part_of_all() -> None:
+def test_ones_own_processor_time_is_part_of_all():
     before = machine._core_seconds()
     sum(range(3_000_000))
     busy, stolen, own = (
@@ -141,7 +141,7 @@ def test_ones_own_processor_time_is_part_of_all() -> None:
 
 @pytest.mark.server
 @pytest.mark.nightly
-def test_settings_are_measured_side_by_side(repository: Path) -> None:
+def test_settings_are_measured_side_by_side(repository):
     load = {"rounds": 2, "clients": 2, "seconds": 0.1, "force": True}
     args = argparse.Namespace(repository=repository, **load)
     default = read_setting(repository)
@@ -157,7 +157,7 @@ def test_settings_are_measured_side_by_side(repository: Path) -> None:
 
 
 @pytest.mark.server
-def test_a_busy_machine_is_refused(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_is_refused(repository, monkeypatch):
     busy = contextlib.nullcontext(Disturbance(others=0.1, stolen=0.1))
     monkeypatch.setattr(tune, "disturbance", lambda: busy)
     load = {"rounds": 1, "clients": 1, "seconds": 0.1, "force": False}

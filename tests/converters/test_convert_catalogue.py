@@ -7,7 +7,7 @@ from ppocr_converters.catalogue.fetch import choose_sources
 from ppocr_converters.errors import CatalogueError, FetchError
 
 
-def test_the_catalogue_says_of_every_model_where_it_is_and_what_it_reads_with() -> None:
+def test_the_catalogue_says_of_every_model_where_it_is_and_what_it_reads_with():
     models = catalogue().models.values()
     assert len(models) > 130
     for known in models:
@@ -32,7 +32,7 @@ def test_the_catalogue_says_of_every_model_where_it_is_and_what_it_reads_with() 
         ("files", ["files"]),
     ],
 )
-def test_a_kind_of_source_can_be_asked_for(origin: str | None, origins: list[str]) -> None:
+def test_a_kind_of_source_can_be_asked_for(origin, origins):
     asset = catalogue().find("PP-OCRv5_mobile_det").asset
     assert [source.origin for source in choose_sources(asset, origin)] == origins
     single = catalogue().find("PP-OCRv5_server_det_onnx").asset
@@ -43,14 +43,14 @@ def test_a_kind_of_source_can_be_asked_for(origin: str | None, origins: list[str
             choose_sources(single, origin)
 
 
-def test_an_unknown_name_gets_the_nearest() -> None:
+def test_an_unknown_name_gets_the_nearest():
     assert catalogue().find("ch_PP-OCRv4_det").name == "PP-OCRv4_mobile_det"
     for wrong in ("PP-OCRv4_mobile_rek", "pp-ocrv4_MOBILE_rec"):
         with pytest.raises(CatalogueError, match="did you mean 'PP-OCRv4_mobile_rec'"):
             catalogue().find(wrong)
 
 
-def test_a_malformed_catalogue_is_refused() -> None:
+def test_a_malformed_catalogue_is_refused():
     with pytest.raises(CatalogueError, match="malformed"):
         parse_catalogue("models: {a: {kind: det}}\ndictionaries: {}\nkinds: {}")
     empty = "{models: {}, kinds: {}, licence: any, formats: {text: []}, "

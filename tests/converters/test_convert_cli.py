@@ -4,9 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from threading import Timer
 
 import pytest
@@ -26,7 +24,7 @@ HEAVY = ("onnx", "onnxruntime", "paddle", "cv2", "numpy", "yaml", "google.protob
         (["build"], ("--fast", "--cores", "--mirror", "--from-wheel", "--from-dir", "--source")),
     ],
 )
-def test_help_is_complete_and_loads_nothing_heavy(command: list[str], names: Sequence[str]) -> None:
+def test_help_is_complete_and_loads_nothing_heavy(command, names):
     program = (
         "import sys; from ppocr_converters.cli import main\n"
         f"try: main([*{command!r}, '--help'])\n"
@@ -41,7 +39,7 @@ def test_help_is_complete_and_loads_nothing_heavy(command: list[str], names: Seq
     assert "None" not in done.stdout
 
 
-def test_the_catalogue_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_catalogue_is_shown(capsys):
     assert main(["list"]) == 0
     assert "small (default)  PP-OCRv6_small_det" in (shown := capsys.readouterr().out)
     assert f"\n{DET} " in shown
@@ -53,7 +51,7 @@ def test_the_catalogue_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert not capsys.readouterr().out.startswith("set")
 
 
-def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fetching_what_is_there_is_quiet(models, capsys):
     assert main(["fetch", "--models", str(models), "--json", DET]) == 0
     assert json.loads(capsys.readouterr().out)["folder"] == str(models / DET)
 
@@ -62,13 +60,7 @@ def test_fetching_what_is_there_is_quiet(models: Path, capsys: pytest.CaptureFix
     ("arguments", "reason"),
     [*cases(__file__)["one_line"], (["build", "--rec", __file__], "is not an ONNX file")],
 )
-def test_a_failure_is_one_line_and_exit_code_1(
-    arguments: list[str],
-    reason: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_failure_is_one_line_and_exit_code_1(arguments, reason, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 1
     assert not list(tmp_path.rglob("models"))  # nothing was fetched in vain
@@ -99,14 +91,8 @@ def test_a_failure_is_one_line_and_exit_code_1(
     ],
 )
 def test_a_file_of_another_kind_is_one_sentence(
-    command: list[str],
-    name: bytes,
-    content: bytes,
-    reason: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+    command, name, content, reason, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / os.fsdecode(name)
     file.write_bytes(content)
@@ -117,9 +103,7 @@ def test_a_file_of_another_kind_is_one_sentence(
 
 
 @pytest.mark.parametrize("command", [["check"], ["explain"], ["build", "--source"]])
-def test_a_link_to_itself_is_one_sentence(
-    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_link_to_itself_is_one_sentence(command, tmp_path, capsys):
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
     assert main([*command, str(loop)]) == 1
@@ -128,7 +112,7 @@ def test_a_link_to_itself_is_one_sentence(
     assert said.count("\n") == 1
 
 
-def test_a_device_or_pipe_is_not_replaced(tmp_path: Path) -> None:
+def test_a_device_or_pipe_is_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(FileExistsError, match="not a plain file"), new_file(pipe):
@@ -136,15 +120,13 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_wrong_usage_is_exit_code_2() -> None:
+def test_wrong_usage_is_exit_code_2():
     with pytest.raises(SystemExit) as raised:
         main(["build", "--no-such-option"])
     assert raised.value.code == 2
 
 
-def test_each_verb_works_alone(
-    models: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_verb_works_alone(models, built, tmp_path, capsys):
     network, compiled = built / REC / "converted.onnx", tmp_path / "rec.onnx"
     dictionary = str(models / REC / "dictionary.txt")
     assert main(["check", str(network), "--dict", dictionary]) == 0
@@ -160,9 +142,7 @@ def test_each_verb_works_alone(
     assert "is a text recogniser (rec), but was given as det" in capsys.readouterr().err
 
 
-def test_compile_uses_what_lies_beside_a_model(
-    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_compile_uses_what_lies_beside_a_model(built, tmp_path, capsys):
     (tmp_path / "det.onnx").symlink_to(built / DET / "converted.onnx")
     (tmp_path / "inference.yml").write_text("PostProcess: {name: DBPostProcess, thresh: 0.2}")
     command = ["compile", str(tmp_path / "det.onnx"), "--out", str(tmp_path / "m.onnx"), "--json"]
@@ -185,7 +165,7 @@ def test_compile_uses_what_lies_beside_a_model(
         ("serve", ["", "gateway", "endpoint", "shm-size"]),
     ],
 )
-def test_every_command_says_its_version(command: str, verbs: list[str]) -> None:
+def test_every_command_says_its_version(command, verbs):
     for verb in verbs:
         words = [f"ppocr-{command}", *filter(None, [verb])]
         done = subprocess.run([*words, "--version"], capture_output=True, text=True, check=True)
@@ -194,9 +174,7 @@ def test_every_command_says_its_version(command: str, verbs: list[str]) -> None:
         assert name == (words[0] if command == "serve" else " ".join(words))
 
 
-def test_a_second_build_says_for_whom_it_waits(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_second_build_says_for_whom_it_waits(tmp_path, caplog):
     program = "from ppocr_converters.files import only_one\nimport sys, pathlib\n"
     program += "with only_one(pathlib.Path(sys.argv[1])): print(flush=True); sys.stdin.read(1)"
     command = [sys.executable, "-c", program, str(tmp_path)]
@@ -210,7 +188,7 @@ def test_a_second_build_says_for_whom_it_waits(
 
 
 @pytest.mark.paddle
-def test_convert_from_the_shell(models: Path, tmp_path: Path) -> None:
+def test_convert_from_the_shell(models, tmp_path):
     out = tmp_path / "det.onnx"
     command = ["ppocr-convert", "convert", str(models / DET), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

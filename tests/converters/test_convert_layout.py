@@ -29,7 +29,7 @@ def assembled(networks: Networks, tmp_path: Path) -> Path:
     return folder
 
 
-def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
+def test_instances_and_threads_come_from_the_profile(assembled):
     counts = {}
     for path in assembled.glob("*/config.pbtxt"):
         config = read_config(path)
@@ -41,9 +41,7 @@ def test_instances_and_threads_come_from_the_profile(assembled: Path) -> None:
         assert parameters["intra_op_thread_count"].string_value == "1"
 
 
-def test_calls_suit_the_engine_unless_they_are_merged_or_told(
-    networks: Networks, tmp_path: Path
-) -> None:
+def test_calls_suit_the_engine_unless_they_are_merged_or_told(networks, tmp_path):
     def calls(name: str, **changes: ModelPlan) -> tuple[int, int, str | None]:
         """The first width that follows 96, the lines in a call, and the calls at a time."""
         profile = load_profile(name, cores=2)
@@ -72,7 +70,7 @@ def test_calls_suit_the_engine_unless_they_are_merged_or_told(
     assert calls("cpu-openvino", recognize=replace(recognize, parameters=told)) == (320, 2, "3")
 
 
-def test_without_counts_there_is_an_instance_for_each_core() -> None:
+def test_without_counts_there_is_an_instance_for_each_core():
     models = load_profile("cpu", cores=5).models
     counts = {name: sum(group.count for group in one.instances) for name, one in models.items()}
     assert counts.pop("page_orientation") == 1  # asked once a page
@@ -85,7 +83,7 @@ def test_without_counts_there_is_an_instance_for_each_core() -> None:
         load_profile("cpu", cores=0)
 
 
-def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> None:
+def test_the_dictionary_lies_beside_its_step(assembled, models):
     parameters = read_config(assembled / "recognize" / "config.pbtxt").parameters
     classes = int(parameters["rec_classes"].string_value)
     characters = load_dictionary(assembled / "recognize" / "1" / "dictionary.txt", classes)
@@ -95,7 +93,7 @@ def test_the_dictionary_lies_beside_its_step(assembled: Path, models: Path) -> N
     assert parameters["rec_height"].string_value == "48"
 
 
-def test_a_repository_is_self_contained(assembled: Path) -> None:
+def test_a_repository_is_self_contained(assembled):
     assert not [path for path in assembled.rglob("*") if path.is_symlink()]
     assert not list(assembled.rglob("__pycache__"))
     models = {path.parent for path in assembled.glob("*/config.pbtxt")}
@@ -104,9 +102,7 @@ def test_a_repository_is_self_contained(assembled: Path) -> None:
     assert backends == {"onnxruntime", "python", ""}
 
 
-def test_a_model_in_the_wrong_place_is_refused(
-    networks: Networks, built: Path, tmp_path: Path
-) -> None:
+def test_a_model_in_the_wrong_place_is_refused(networks, built, tmp_path):
     wrong = networks | {"det": networks["rec"]}
     with pytest.raises(ModelError, match=r"is a text recogniser \(rec\), but was given as det"):
         assemble(tmp_path, source_repository(), wrong, load_profile("cpu-onnxruntime"))
@@ -115,16 +111,14 @@ def test_a_model_in_the_wrong_place_is_refused(
         assemble(tmp_path / "b", source_repository(), raw, load_profile("cpu-onnxruntime"))
 
 
-def test_an_ensemble_without_one_of_its_models_is_refused(
-    networks: Networks, tmp_path: Path
-) -> None:
+def test_an_ensemble_without_one_of_its_models_is_refused(networks, tmp_path):
     source = shutil.copytree(source_repository(), tmp_path / "source")
     shutil.rmtree(source / "det_postprocess")
     with pytest.raises(RepositoryError, match="needs det_postprocess, which is not there"):
         assemble(tmp_path / "out", source, networks, load_profile("cpu-onnxruntime"))
 
 
-def test_configurations_survive_writing(tmp_path: Path) -> None:
+def test_configurations_survive_writing(tmp_path):
     for path in source_repository().glob("*/config.pbtxt"):
         config = read_config(path)
         copy = tmp_path / f"{path.parent.name}.pbtxt"

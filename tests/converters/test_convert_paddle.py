@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -31,9 +30,7 @@ pytestmark = pytest.mark.paddle
         (DET, "inference.pdmodel", 50_000, "truncated or is not a Paddle program"),
     ],
 )
-def test_a_damaged_model_is_one_sentence(
-    models: Path, tmp_path: Path, name: str, file: str, keep: int, reason: str
-) -> None:
+def test_a_damaged_model_is_one_sentence(models, tmp_path, name, file, keep, reason):
     damaged = shutil.copytree(models / name, tmp_path / "model")
     (damaged / file).write_bytes((damaged / file).read_bytes()[:keep])
     with pytest.raises(ModelError, match=reason) as why:
@@ -49,7 +46,7 @@ def test_a_damaged_model_is_one_sentence(
     assert re.search(reason, report.problems[0])
 
 
-def test_folders_that_are_no_model_are_refused(models: Path, tmp_path: Path) -> None:
+def test_folders_that_are_no_model_are_refused(models, tmp_path):
     with pytest.raises(ModelError, match="holds no Paddle model"):
         find_paddle_model(tmp_path)
     with pytest.raises(ModelError, match="not a folder"):
@@ -62,7 +59,7 @@ def test_folders_that_are_no_model_are_refused(models: Path, tmp_path: Path) -> 
         find_paddle_model(tmp_path)
 
 
-def test_json_that_is_no_program_is_refused(tmp_path: Path) -> None:
+def test_json_that_is_no_program_is_refused(tmp_path):
     (tmp_path / "inference.json").write_text("{}")
     (tmp_path / "inference.pdiparams").touch()
     with pytest.raises(ModelError, match=r"inference\.json is truncated or is not a Paddle"):
@@ -70,9 +67,7 @@ def test_json_that_is_no_program_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [DET, REC])
-def test_a_proof_fails_on_a_model_that_was_changed(
-    models: Path, built: Path, tmp_path: Path, name: str
-) -> None:
+def test_a_proof_fails_on_a_model_that_was_changed(models, built, tmp_path, name):
     model = load_onnx(built / name / "model.onnx")
     mean = next(i for i in model.graph.initializer if i.name == "ppocr.mean")
     mean.CopyFrom(onnx.numpy_helper.from_array(np.full(3, 100, np.float32), "ppocr.mean"))
@@ -83,12 +78,12 @@ def test_a_proof_fails_on_a_model_that_was_changed(
     assert raised.value.differences
 
 
-def test_a_proof_needs_a_compiled_model(models: Path, built: Path) -> None:
+def test_a_proof_needs_a_compiled_model(models, built):
     with pytest.raises(ModelError, match="is not compiled"):
         compare_file(OnnxFile(built / DET / "converted.onnx"), models / DET)
 
 
-def test_check_explains_the_real_models(models: Path, built: Path) -> None:
+def test_check_explains_the_real_models(models, built):
     det, rec, cls = (check(models / name) for name in (DET, REC, CLS))
     assert (det.kind, det.inputs, det.problems) == ("det", ["x float32 [?, 3, ?, ?]"], [])
     assert (rec.kind, rec.classes, rec.height, rec.characters) == ("rec", 6625, 48, 6623)
@@ -100,7 +95,7 @@ def test_check_explains_the_real_models(models: Path, built: Path) -> None:
     assert "no dictionary" in check(built / REC / "converted.onnx").problems[0]
 
 
-def test_paddle_frees_what_it_has_computed(models: Path) -> None:
+def test_paddle_frees_what_it_has_computed(models):
     """A build fits into a small machine: Paddle 3.2.2's older executor took 2.8 GB of this."""
     program = (
         "import sys, pathlib, numpy\n"

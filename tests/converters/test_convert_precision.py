@@ -34,7 +34,7 @@ def half(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_float16_has_the_same_ends_and_half_the_size(built: Path, half: Path) -> None:
+def test_float16_has_the_same_ends_and_half_the_size(built, half):
     before, after = load_onnx(built / DET / "model.onnx"), load_onnx(half)
     assert (inputs(after), outputs(after)) == (inputs(before), outputs(before))
     assert metadata(after) == metadata(before) | {"ppocr_precision": "fp16"}
@@ -44,7 +44,7 @@ def test_float16_has_the_same_ends_and_half_the_size(built: Path, half: Path) ->
     assert [w.data_type for w in own] == [onnx.TensorProto.FLOAT]
 
 
-def test_float16_is_proven_within_its_own_bounds(built: Path, half: Path) -> None:
+def test_float16_is_proven_within_its_own_bounds(built, half):
     proof = compare_file(OnnxFile(half), built / DET / "converted.onnx")
     assert (proof.precision, proof.problems) == ("fp16", [])
     assert 0 < proof.max_difference < proof.tolerance.max_difference
@@ -55,7 +55,7 @@ def test_float16_is_proven_within_its_own_bounds(built: Path, half: Path) -> Non
 
 
 @pytest.mark.parametrize(("device", "activation"), [("cpu", np.uint8), ("gpu", np.int8)])
-def test_int8_has_the_form_of_its_device(built: Path, device, activation) -> None:
+def test_int8_has_the_form_of_its_device(built, device, activation):
     model = to_int8(load_onnx(built / DET / "model.onnx"), det_feeds(), device)
     known = graph.constants(model)
     count = Counter(node.op_type for node in model.graph.node)
@@ -78,7 +78,7 @@ def test_int8_has_the_form_of_its_device(built: Path, device, activation) -> Non
     assert kinds == ({"int8"} if device == "gpu" else {"int8", "int32"})  # TensorRT: no int32
 
 
-def test_int8_leaves_convolutions_of_few_channels_and_the_added_nodes_alone(built: Path) -> None:
+def test_int8_leaves_convolutions_of_few_channels_and_the_added_nodes_alone(built):
     before = name_nodes(load_onnx(built / DET / "model.onnx"))
     model, weights = to_int8(before, det_feeds(), "cpu"), graph.constants(before)
     old, new = ({n.name: n for n in m.graph.node if n.op_type == "Conv"} for m in (before, model))
@@ -91,7 +91,7 @@ def test_int8_leaves_convolutions_of_few_channels_and_the_added_nodes_alone(buil
     assert {n.op_type for n in model.graph.node if "DET_INPUT" in n.input} == {"Transpose"}
 
 
-def test_int8_is_calibrated_with_the_plan_and_the_options_that_are_served(built: Path) -> None:
+def test_int8_is_calibrated_with_the_plan_and_the_options_that_are_served(built):
     served = {"rec_height": "48", "rec_buckets": "640,3200", "rec_batch_size": "4"}
     served |= {"det_limit_side_len": "320"}
     pictures = [Path(__file__).parents[2] / "samples" / "form_mixed.png"]
@@ -106,7 +106,7 @@ def test_int8_is_calibrated_with_the_plan_and_the_options_that_are_served(built:
     assert sum(shape[0] for shape in shapes) > 20
 
 
-def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -> None:
+def test_a_classifier_of_another_kind_is_refused(models, tmp_path):
     from ppocr_converters.catalogue.entries import catalogue
     from ppocr_converters.graph.compile import compile_model
     from ppocr_converters.paddle.convert import convert
@@ -127,9 +127,7 @@ def test_a_classifier_of_another_kind_is_refused(models: Path, tmp_path: Path) -
     assert compare_file(OnnxFile(tmp_path / "m.onnx"), tmp_path / "c.onnx").problems == []
 
 
-def test_every_difference_is_named(
-    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_difference_is_named(built, tmp_path, capsys):
     """A recogniser whose characters are each their neighbour: forced differences, exit code 1."""
     model = load_onnx(built / REC / "model.onnx")
     last = next(i for i in model.graph.initializer if list(i.dims) == [120, 6625])
@@ -157,9 +155,7 @@ def test_every_difference_is_named(
     assert facts["versions"]["onnxruntime"]
 
 
-def test_an_engine_that_is_not_here_is_named(
-    built: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_engine_that_is_not_here_is_named(built, capsys):
     det = built / DET
     arguments = ["--det", str(det / "model.onnx"), str(det / "converted.onnx"), "--quiet"]
     assert main(["prove", *arguments, "--engine", "tensorrt"]) == 1
@@ -167,9 +163,7 @@ def test_an_engine_that_is_not_here_is_named(
 
 
 @pytest.mark.paddle
-def test_a_precision_that_is_not_proven_builds_nothing(
-    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_precision_that_is_not_proven_builds_nothing(repository, tmp_path, capsys):
     out = tmp_path / "repository"
     arguments = ["build", *V4, "--out", str(out), "--work", str(repository.parent), "--quiet"]
     bound = ["--tolerance", "max_difference=1e-7"]
@@ -178,7 +172,7 @@ def test_a_precision_that_is_not_proven_builds_nothing(
     assert not out.exists()
 
 
-def test_nothing_is_said_of_float32_where_a_file_is_of_another_precision() -> None:
+def test_nothing_is_said_of_float32_where_a_file_is_of_another_precision():
     from types import SimpleNamespace
 
     from ppocr_converters.commands.build import precision_lines

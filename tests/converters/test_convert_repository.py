@@ -30,8 +30,8 @@ def build(work: Path, *more: str) -> int:
 
 @pytest.mark.paddle
 def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
-    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    repository, tmp_path, capsys
+):
     work = work_of(repository, tmp_path / "work")
     assert build(work) == 0
     out = work / "model_repository"
@@ -57,9 +57,7 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
 
 
 @pytest.mark.paddle
-def test_each_compiled_model_is_loaded_once_in_a_build(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_compiled_model_is_loaded_once_in_a_build(repository, tmp_path, monkeypatch):
     loaded: list[str] = []
 
     def load(path: Path) -> ModelProto:
@@ -73,7 +71,7 @@ def test_each_compiled_model_is_loaded_once_in_a_build(
 
 
 @pytest.mark.paddle
-def test_the_manifest_tells_where_everything_comes_from(repository: Path) -> None:
+def test_the_manifest_tells_where_everything_comes_from(repository):
     manifest = json.loads((repository / "manifest.json").read_text("utf-8"))
     det, rec = manifest["models"]["det"], manifest["models"]["rec"]
     assert det["inputs"]["files"]["inference.pdiparams"].startswith("49ee815e30cf")
@@ -87,9 +85,7 @@ def test_the_manifest_tells_where_everything_comes_from(repository: Path) -> Non
 
 
 @pytest.mark.paddle
-def test_a_build_that_fails_leaves_the_repository_as_it_was(
-    repository: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_build_that_fails_leaves_the_repository_as_it_was(repository, models, tmp_path, capsys):
     work = work_of(repository, tmp_path / "work")
     out = work / "model_repository"
     assert build(work) == 0
@@ -114,9 +110,7 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.paddle
-def test_another_machine_builds_the_same_bytes(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_machine_builds_the_same_bytes(repository, tmp_path, monkeypatch):
     """Another processor, other figures of the same proofs, bfloat16: nothing of it is written."""
     here, there = (work_of(repository, tmp_path / name) for name in ("here", "there"))
     more = ["--profile", "cpu", "--cores", "3"]
@@ -136,9 +130,7 @@ def test_another_machine_builds_the_same_bytes(
 
 
 @pytest.mark.paddle
-def test_a_repository_remembers_the_steps_it_was_built_from(
-    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_repository_remembers_the_steps_it_was_built_from(repository, tmp_path, capsys):
     work, own = work_of(repository, tmp_path / "work"), tmp_path / "own"
     assert main(["steps", "--out", str(own)]) == 0
     step = own / "recognize" / "1" / "model.py"
@@ -158,13 +150,8 @@ def test_a_repository_remembers_the_steps_it_was_built_from(
 
 @pytest.mark.paddle
 def test_a_detector_that_was_refused_is_not_read_again_with_any_recogniser(
-    repository: Path,
-    built: Path,
-    models: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+    repository, built, models, tmp_path, monkeypatch, capsys
+):
     line = Line("one", 0.9, np.zeros((4, 2), np.float32), 0.8)
     readings: list[ReadingProof] = []
 
@@ -188,7 +175,7 @@ def test_a_detector_that_was_refused_is_not_read_again_with_any_recogniser(
     assert not (work / "model_repository").exists()
 
 
-def test_two_models_of_one_name_get_folders_of_their_own() -> None:
+def test_two_models_of_one_name_get_folders_of_their_own():
     assert _folders({"det": "inference", "rec": "inference", "cls": "cls"}) == {
         "det": "inference.det",
         "rec": "inference.rec",
@@ -196,7 +183,7 @@ def test_two_models_of_one_name_get_folders_of_their_own() -> None:
     }
 
 
-def test_a_change_of_any_file_that_decides_is_seen(tmp_path: Path) -> None:
+def test_a_change_of_any_file_that_decides_is_seen(tmp_path):
     """Code, profiles, catalogue and the bounds of proofs: a byte more is another digest."""
     ignored = shutil.ignore_patterns("__pycache__")
     folders = {
@@ -218,9 +205,7 @@ def test_a_change_of_any_file_that_decides_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.paddle
-def test_what_was_proven_by_other_code_is_proven_again(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_proven_by_other_code_is_proven_again(repository, tmp_path, monkeypatch):
     class ProvenAgain(Exception):
         pass
 
@@ -248,9 +233,7 @@ def test_what_was_proven_by_other_code_is_proven_again(
                 build(work)
 
 
-def test_a_foreign_folder_is_not_replaced(
-    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_foreign_folder_is_not_replaced(built, tmp_path, capsys):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "photo.jpg").touch()
     assert build(built.parent, "--out", str(tmp_path / "precious")) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from work_folders import DET, REC
 
-from ppocr_converters.catalogue.entries import Kind, Model, catalogue
+from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.catalogue.sets import find_set, model_sets
 from ppocr_converters.cli import main
@@ -22,7 +22,7 @@ FILES = Path(__file__).parent / "inference_yml"
 NOWHERE = Supply(mirror="http://127.0.0.1:9")
 
 
-def test_every_way_to_a_set_has_a_model_of_each_kind() -> None:
+def test_every_way_to_a_set_has_a_model_of_each_kind():
     assert list(model_sets()) == ["tiny", "small", "medium", "v4"]
     assert find_set(None).name == "small"
     for one in model_sets().values():
@@ -40,9 +40,7 @@ def way_of(detector: str) -> dict[Kind, ModelChoice]:
     return {"det": ModelChoice(detector), "rec": ModelChoice(REC)}
 
 
-def test_the_first_way_that_can_be_had_is_taken(
-    models: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_first_way_that_can_be_had_is_taken(models, caplog):
     here, away, gone = (
         way_of(name) for name in (DET, "PP-OCRv6_medium_det", "PP-OCRv6_medium_det_onnx")
     )
@@ -56,9 +54,7 @@ def test_the_first_way_that_can_be_had_is_taken(
     assert "trying again" not in caplog.text
 
 
-def test_a_set_that_no_package_holds_says_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_set_that_no_package_holds_says_where_it_is(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command = ["fetch", "--quiet", "--set", "medium", "--mirror", "http://127.0.0.1:9"]
     assert main(command) == 1
@@ -90,7 +86,7 @@ def settings_of(name: str, tmp_path: Path) -> OwnSettings:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("profile", ["gpu", "cpu-openvino", "tensorrt"])
-def test_the_default_set_is_proven_in_every_profile(profile: str, tmp_path: Path) -> None:
+def test_the_default_set_is_proven_in_every_profile(profile, tmp_path):
     command = ["build", "--quiet", "--profile", profile, "--work", str(ROOT / "build")]
     assert main([*command, "--out", str(tmp_path / "repository")]) == 0
 
@@ -99,9 +95,7 @@ TOLD = [m for m in catalogue().models.values() if m.thresholds or m.normalisatio
 
 
 @pytest.mark.parametrize("model", TOLD, ids=lambda model: model.name)
-def test_what_the_catalogue_says_is_what_the_models_own_file_says(
-    model: Model, tmp_path: Path
-) -> None:
+def test_what_the_catalogue_says_is_what_the_models_own_file_says(model, tmp_path):
     own = settings_of(model.name.removesuffix("_onnx"), tmp_path)
     told = known_settings(model, OwnSettings())
     kinds = catalogue().kinds

@@ -38,7 +38,7 @@ def rec_buckets():
     return buckets_of("rec", [CROPS, WIDTHS], Shapes((1, 32, 64)), [320, 640])
 
 
-def test_a_recogniser_has_a_bucket_for_each_width_without_gaps() -> None:
+def test_a_recogniser_has_a_bucket_for_each_width_without_gaps():
     narrow, wide = rec_buckets().values()
     assert spelled(narrow) == {
         "min": "CROPS:1x48x8x3,WIDTHS:1x1",
@@ -53,7 +53,7 @@ def test_a_recogniser_has_a_bucket_for_each_width_without_gaps() -> None:
     }
 
 
-def test_a_detector_has_canvases_or_ranges_of_sides_and_a_classifier_one_size() -> None:
+def test_a_detector_has_canvases_or_ranges_of_sides_and_a_classifier_one_size():
     pixels = Tensor("DET_INPUT", "uint8", ("batch", "height", "width", 3))
     shapes = Shapes((1, 1, 8), ((32, 736, 960),))
     (det,) = buckets_of("det", [pixels], shapes, []).values()
@@ -66,7 +66,7 @@ def test_a_detector_has_canvases_or_ranges_of_sides_and_a_classifier_one_size() 
     assert list(spelled(cls).values()) == [f"CROPS:{n}x80x160x3" for n in (1, 6, 12)]
 
 
-def test_one_command_builds_all_profiles_of_an_engine() -> None:
+def test_one_command_builds_all_profiles_of_an_engine():
     command = build_command(Path("m.onnx"), Path("m.plan"), rec_buckets(), timing_cache=Path("t"))
     profiles = [word for word in command if "Shapes=" in word or "--profile=" in word]
     expected: list[str] = []
@@ -86,7 +86,7 @@ def served(networks: dict[str, OnnxFile], tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-def test_the_provider_gets_its_shapes_and_caches_and_no_precision(served: Path) -> None:
+def test_the_provider_gets_its_shapes_and_caches_and_no_precision(served):
     config = read_config(served / "rec" / "config.pbtxt")
     (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
     assert accelerator.name == "tensorrt"
@@ -108,7 +108,7 @@ def test_the_provider_gets_its_shapes_and_caches_and_no_precision(served: Path) 
     assert config.dynamic_batching.max_queue_delay_microseconds == 0  # a sparse page never waits
 
 
-def test_a_sample_of_every_bucket_is_run_before_the_first_request(served: Path) -> None:
+def test_a_sample_of_every_bucket_is_run_before_the_first_request(served):
     samples = read_config(served / "rec" / "config.pbtxt").model_warmup
     sizes = [(s.batch_size, list(s.inputs["CROPS"].dims)) for s in samples]
     widths = (320, 640, 960, 1600, 3200)
@@ -122,7 +122,7 @@ def test_a_sample_of_every_bucket_is_run_before_the_first_request(served: Path) 
 
 
 @pytest.mark.parametrize("name", [DET, REC])
-def test_pixels_are_cast_at_once_and_nothing_else_changes(built: Path, name: str) -> None:
+def test_pixels_are_cast_at_once_and_nothing_else_changes(built, name):
     """TensorRT takes uint8 only where a Cast to float follows; no other node may see it."""
     import onnxruntime
 
@@ -143,7 +143,7 @@ def test_pixels_are_cast_at_once_and_nothing_else_changes(built: Path, name: str
         np.testing.assert_array_equal(a, b)
 
 
-def test_no_operator_is_outside_what_tensorrts_parser_documents(served: Path) -> None:
+def test_no_operator_is_outside_what_tensorrts_parser_documents(served):
     """Names only: the parser itself needs a GPU."""
     used = {
         node.op_type
@@ -178,7 +178,7 @@ def fake_trtexec(folder: Path, body: str) -> str:
 WRITES = 'for a; do case "$a" in --saveEngine=*) echo engine > "${a#--saveEngine=}";; esac; done'
 
 
-def test_engines_make_a_repository_of_their_own(with_manifest: Path, tmp_path: Path) -> None:
+def test_engines_make_a_repository_of_their_own(with_manifest, tmp_path):
     out = tmp_path / "native"
     manifest = build_engines(
         with_manifest, out, trtexec=fake_trtexec(tmp_path, WRITES), machine=H200
@@ -200,7 +200,7 @@ def test_engines_make_a_repository_of_their_own(with_manifest: Path, tmp_path: P
     )
 
 
-def test_a_failing_trtexec_leaves_nothing(with_manifest: Path, tmp_path: Path, capsys) -> None:
+def test_a_failing_trtexec_leaves_nothing(with_manifest, tmp_path, capsys):
     program = fake_trtexec(tmp_path, "echo 'Error: no kernel image' >&2; exit 3")
     from ppocr_converters.errors import RepositoryError
 
@@ -211,14 +211,14 @@ def test_a_failing_trtexec_leaves_nothing(with_manifest: Path, tmp_path: Path, c
     assert "/usr/src/tensorrt/bin/trtexec is not here" in capsys.readouterr().err
 
 
-def test_the_commands_can_be_printed(with_manifest: Path, capsys) -> None:
+def test_the_commands_can_be_printed(with_manifest, capsys):
     assert main(["tensorrt", str(with_manifest), "--print"]) == 0
     assert capsys.readouterr().out.count("--stronglyTyped") == 2
     assert main(["tensorrt", str(with_manifest / "det"), "--print"]) == 1
     assert "was not built by ppocr-convert" in capsys.readouterr().err
 
 
-def test_another_gpu_or_tensorrt_is_refused_before_serving(tmp_path: Path, capsys) -> None:
+def test_another_gpu_or_tensorrt_is_refused_before_serving(tmp_path, capsys):
     record = {"gpus": ["NVIDIA H200"], "compute_capabilities": ["9.0"], "tensorrt": "10.3.0"}
     (tmp_path / "manifest.json").write_text(json.dumps({"tensorrt": record}), "utf-8")
     check_engines(tmp_path, H200)
@@ -236,12 +236,12 @@ def test_another_gpu_or_tensorrt_is_refused_before_serving(tmp_path: Path, capsy
     assert "ppocr-convert tensorrt" in capsys.readouterr().err
 
 
-def test_a_repository_without_engines_is_fine_anywhere(tmp_path: Path) -> None:
+def test_a_repository_without_engines_is_fine_anywhere(tmp_path):
     check_engines(tmp_path, Machine((), (), ""))
     (tmp_path / "manifest.json").write_text("{}", "utf-8")
     check_engines(tmp_path, Machine((), (), ""))
 
 
 @pytest.mark.parametrize(("number", "text"), [(8601, "8.6.1"), (100300, "10.3.0")])
-def test_versions_are_spelled(number: int, text: str) -> None:
+def test_versions_are_spelled(number, text):
     assert spell_version(number) == text

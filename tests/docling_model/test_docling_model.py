@@ -57,7 +57,7 @@ def of_ocr(server: TritonServer, bgr: np.ndarray, **options: Any) -> Any:
 
 
 @pytest.mark.server
-def test_it_answers_as_ocr_does(docling: Any, server: TritonServer) -> None:
+def test_it_answers_as_ocr_does(docling, server):
     for options in ({}, {"drop_score": 0.995, "reading_order": "rows"}):
         found, expected = docling(POSTER, **options), of_ocr(server, POSTER, **options)
         assert len(found["txts"]) > 3
@@ -67,7 +67,7 @@ def test_it_answers_as_ocr_does(docling: Any, server: TritonServer) -> None:
 
 
 @pytest.mark.server
-def test_a_blank_page_has_no_lines(docling: Any) -> None:
+def test_a_blank_page_has_no_lines(docling):
     shapes = {name: array.shape for name, array in docling(BLANK).items()}
     assert shapes == {"boxes": (0, 4, 2), "txts": (0,), "scores": (0,)}
 
@@ -82,9 +82,7 @@ def test_a_blank_page_has_no_lines(docling: Any) -> None:
         (np.zeros((0, 9, 3), np.uint8), {}, "RGB is 9x0"),
     ],
 )
-def test_what_cannot_be_read_is_refused(
-    docling: Any, bgr: np.ndarray, options: dict[str, Any], said: str
-) -> None:
+def test_what_cannot_be_read_is_refused(docling, bgr, options, said):
     with pytest.raises(InferenceServerException) as refused:
         docling(bgr, **options)
     assert said in str(refused.value)
@@ -92,12 +90,12 @@ def test_what_cannot_be_read_is_refused(
 
 
 @pytest.mark.server
-def test_several_pictures_in_a_request_are_refused(server: TritonServer) -> None:
+def test_several_pictures_in_a_request_are_refused(server):
     with pytest.raises(InferenceServerException, match="RGB holds 2 pictures; send one"):
         ask_docling(grpcclient, server.grpc_url, np.stack([BLANK, BLANK]))
 
 
-def test_it_is_the_pipeline_of_ocr_under_other_names() -> None:
+def test_it_is_the_pipeline_of_ocr_under_other_names():
     docling, ocr = (
         read_config(source_repository() / n / "config.pbtxt") for n in ("docling", "ocr")
     )
@@ -124,9 +122,7 @@ PICTURES = ("poster_zh.jpg", "landscape.jpg")
 @pytest.mark.server
 @pytest.mark.nightly
 @pytest.mark.parametrize("transport", ["grpc", "http"])
-def test_docling_reads_scans(
-    transport: str, server: TritonServer, samples: dict[str, list[str]]
-) -> None:
+def test_docling_reads_scans(transport, server, samples):
     python = environment("docling", PACKAGE)
     url = server.grpc_url if transport == "grpc" else server.http_url
     files = [str(ROOT / "samples" / name) for name in PICTURES]

@@ -85,7 +85,7 @@ def built(request: pytest.FixtureRequest) -> tuple[dict[str, Any], list[str]]:
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_settings_reach_the_engine(built: tuple[dict[str, Any], list[str]], kind: str) -> None:
+def test_settings_reach_the_engine(built, kind):
     configs, expected = built
     spec = EngineSpec.read(configs[kind])
     assert spec is not None
@@ -100,15 +100,13 @@ def test_settings_reach_the_engine(built: tuple[dict[str, Any], list[str]], kind
         assert found["CUDAExecutionProvider"]["cudnn_conv_algo_search"] == "HEURISTIC"
 
 
-def test_python_steps_get_their_inputs_in_the_memory_of_the_cpu(
-    built: tuple[dict[str, Any], list[str]],
-) -> None:
+def test_python_steps_get_their_inputs_in_the_memory_of_the_cpu(built):
     steps = [config for config in built[0].values() if config.backend == "python"]
     assert len(steps) == 4
     assert not any("FORCE_CPU_ONLY_INPUT_TENSORS" in config.parameters for config in steps)
 
 
-def test_a_network_on_a_gpu_is_set_up_for_it_beside_a_profile_for_cpus() -> None:
+def test_a_network_on_a_gpu_is_set_up_for_it_beside_a_profile_for_cpus():
     changes = {"op__det__local_service_conf__devices": "0", "triton__profile": "cpu-openvino"}
     models = service(**changes).plan.models
     assert models["det"].parameters == {"cudnn_conv_algo_search": "1"}

@@ -38,12 +38,12 @@ def accelerated(kind: str, name: str, on: str = "CPU", **parameters: str) -> Eng
     return settings(on, 1, optimization={"execution_accelerators": entries})
 
 
-def test_an_empty_configuration_means_the_defaults_of_the_cpp_backend() -> None:
+def test_an_empty_configuration_means_the_defaults_of_the_cpp_backend():
     assert settings() == EngineSpec()
     assert providers(settings()) == CPU_ALONE
 
 
-def test_graph_level() -> None:
+def test_graph_level():
     levels = {-1: "BASIC", 0: "ALL", 1: "EXTENDED", 99: "ALL"}
     for level, name in levels.items():
         found = settings(optimization={"graph": {"level": level}})
@@ -51,7 +51,7 @@ def test_graph_level() -> None:
     assert graph_level(settings(optimization={"graph": {"level": 2}})) == "ORT_DISABLE_ALL"
 
 
-def test_parameters_of_the_engine_are_read_and_those_of_others_none_of_our_business() -> None:
+def test_parameters_of_the_engine_are_read_and_those_of_others_none_of_our_business():
     threads = {"intra_op_thread_count": "3", "inter_op_thread_count": "2", "execution_mode": "1"}
     found = with_parameters(**threads)
     assert (found.threads, found.parameters["inter_op_thread_count"]) == (3, "2")
@@ -64,14 +64,12 @@ def test_parameters_of_the_engine_are_read_and_those_of_others_none_of_our_busin
 
 
 @pytest.mark.parametrize(("key", "value", "said"), CASES["values"])
-def test_a_bad_value_is_refused_in_the_words_of_the_cpp_backend(
-    key: str, value: str, said: str
-) -> None:
+def test_a_bad_value_is_refused_in_the_words_of_the_cpp_backend(key, value, said):
     with pytest.raises(EngineError, match="^" + re.escape(said)):
         settings(parameters=stored(**{key: value}), instance_group=ON_GPU)
 
 
-def test_what_concerns_gpus_is_not_looked_at_for_instances_on_a_cpu() -> None:
+def test_what_concerns_gpus_is_not_looked_at_for_instances_on_a_cpu():
     entries = [{"name": "no such thing"}, {"name": "cuda", "parameters": {"nor": "this"}}]
     accelerators = {"execution_accelerators": {"gpu_execution_accelerator": entries}}
     wrong: dict[str, Any] = {
@@ -89,7 +87,7 @@ def test_what_concerns_gpus_is_not_looked_at_for_instances_on_a_cpu() -> None:
             settings(instance_group=groups, **wrong)
 
 
-def test_parameters_that_this_backend_does_not_read_are_named() -> None:
+def test_parameters_that_this_backend_does_not_read_are_named():
     others = {"enable_cuda_graph": "1", "trt_dla_core": "0", "NUM_STREAMS": "1", "rec_height": "48"}
     found = settings(parameters=stored(**others), optimization={"cuda": {"graphs": True}})
     assert found.parameters == {}
@@ -101,13 +99,13 @@ def test_parameters_that_this_backend_does_not_read_are_named() -> None:
     )
 
 
-def test_a_gpu_instance_gets_cuda_on_its_device_and_its_accelerators() -> None:
+def test_a_gpu_instance_gets_cuda_on_its_device_and_its_accelerators():
     (name, options), *_ = providers(settings("GPU", 2))
     assert (name, options["device_id"]) == ("CUDAExecutionProvider", "2")
     assert providers(accelerated("gpu", "tensorrt")) == CPU_ALONE
 
 
-def test_tensorrt_comes_before_cuda_with_its_options_translated() -> None:
+def test_tensorrt_comes_before_cuda_with_its_options_translated():
     given = {"precision_mode": "FP16", "max_workspace_size_bytes": "1024"}
     cache = {"trt_engine_cache_enable": "1"}
     (first, options), *others = providers(accelerated("gpu", "tensorrt", "GPU", **given, **cache))
@@ -130,9 +128,7 @@ def cuda_options(spec: EngineSpec) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("option", "values"), CUDA_BY_PARAMETERS.items())
-def test_parameters_and_their_defaults_win_over_the_cuda_accelerator(
-    option: str, values: tuple[str, str, str]
-) -> None:
+def test_parameters_and_their_defaults_win_over_the_cuda_accelerator(option, values):
     """As in Triton: an option of these is taken from `parameters` alone."""
     default, number, name = values
     assert cuda_options(settings("GPU"))[option] == default
@@ -144,7 +140,7 @@ def test_parameters_and_their_defaults_win_over_the_cuda_accelerator(
     assert cuda_options(found)[option] == name
 
 
-def test_what_triton_sets_itself_and_empty_values_do_not_arrive_and_others_do() -> None:
+def test_what_triton_sets_itself_and_empty_values_do_not_arrive_and_others_do():
     given = {"device_id": "7", "has_user_compute_stream": "0", "enable_cuda_graph": "1"}
     found = accelerated("gpu", "cuda", "GPU", **given, use_ep_level_unified_stream="1")
     arrived = cuda_options(found)
@@ -156,16 +152,14 @@ def test_what_triton_sets_itself_and_empty_values_do_not_arrive_and_others_do() 
     assert providers(empty)[0][1] == {"device_id": "1"}
 
 
-def test_openvino_on_the_cpu_takes_no_parameters() -> None:
+def test_openvino_on_the_cpu_takes_no_parameters():
     accelerator = ("OpenVINOExecutionProvider", {"device_type": "CPU"})
     assert providers(accelerated("cpu", "openvino")) == [accelerator, *CPU_ALONE]
     assert "openvino" in accelerated("cpu", "openvino", precision="BF16").notes[0]
 
 
 @pytest.mark.parametrize(("accelerator", "name", "value", "said"), CASES["options"])
-def test_options_of_an_accelerator_are_checked(
-    accelerator: str, name: str, value: str, said: str
-) -> None:
+def test_options_of_an_accelerator_are_checked(accelerator, name, value, said):
     with pytest.raises(EngineError, match="^" + re.escape(said)) as refused:
         accelerated("gpu", accelerator, "GPU", **{name: value})
     named = f"({accelerator}'s {name}; allowed: " in str(refused.value)
@@ -175,7 +169,7 @@ def test_options_of_an_accelerator_are_checked(
 @pytest.mark.parametrize(
     ("kind", "name", "on"), [("cpu", "tensorrt", "CPU"), ("gpu", "openvino", "GPU")]
 )
-def test_an_unknown_accelerator_is_refused(kind: str, name: str, on: str) -> None:
+def test_an_unknown_accelerator_is_refused(kind, name, on):
     said = rf"^unknown Execution Accelerator '{name}' is requested \({kind}_execution_accelerator;"
     with pytest.raises(EngineError, match=said):
         accelerated(kind, name, on)

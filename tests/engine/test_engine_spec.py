@@ -51,7 +51,7 @@ def base(spec: EngineSpec) -> ModelConfig:
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_what_is_written_is_read_again(spec: EngineSpec) -> None:
+def test_what_is_written_is_read_again(spec):
     config = base(spec)
     spec.write(config)
     assert EngineSpec.read(config) == spec
@@ -61,7 +61,7 @@ def test_what_is_written_is_read_again(spec: EngineSpec) -> None:
 
 
 @pytest.mark.parametrize("before", SPECS.values(), ids=SPECS)
-def test_nothing_of_another_engine_stays(before: EngineSpec) -> None:
+def test_nothing_of_another_engine_stays(before):
     after = EngineSpec("openvino", "bf16", threads=2)
     config, expected = base(after), base(after)
     before.write(config)
@@ -72,7 +72,7 @@ def test_nothing_of_another_engine_stays(before: EngineSpec) -> None:
     assert format_config(config) == format_config(expected)
 
 
-def test_threads_of_all_instances_are_counted_together_for_openvino() -> None:
+def test_threads_of_all_instances_are_counted_together_for_openvino():
     config = base(OPENVINO_BF16)
     replace(OPENVINO_BF16, threads=2).write(config)
     stored = {name: value.string_value for name, value in config.parameters.items()}
@@ -80,13 +80,13 @@ def test_threads_of_all_instances_are_counted_together_for_openvino() -> None:
     assert (config.backend, config.default_model_filename) == ("openvino", "model.onnx")
 
 
-def test_steps_and_ensembles_have_no_engine() -> None:
+def test_steps_and_ensembles_have_no_engine():
     assert EngineSpec.read({"backend": "python"}) is None
     assert EngineSpec.read({"platform": "ensemble"}) is None
     assert EngineSpec.read({"platform": "onnxruntime_onnx"}) == EngineSpec()
 
 
-def test_engines_go_by_names() -> None:
+def test_engines_go_by_names():
     assert list(ENGINES) == ["onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt"]
     assert engine_named("openvino", 3) == EngineSpec("openvino", threads=3)
     assert all(str(engine_named(name, 2)) == name for name in ENGINES)
@@ -101,7 +101,7 @@ def network(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
-def test_several_threads_may_run_one_session(network: Path, name: str) -> None:
+def test_several_threads_may_run_one_session(network, name):
     session = engine_named(name, 1).open(network, streams=3)
     together = threading.Barrier(3)
 
@@ -114,7 +114,7 @@ def test_several_threads_may_run_one_session(network: Path, name: str) -> None:
             assert [found[0, 0] for found in pool.map(ask, range(3))] == [1, 2, 3]
 
 
-def test_what_is_not_here_is_said(network: Path) -> None:
+def test_what_is_not_here_is_said(network):
     with pytest.raises(EngineError, match="needs CUDAExecutionProvider"):
         engine_named("cuda").open(network)
     with pytest.raises(EngineError, match="run by Triton alone"):
@@ -136,7 +136,7 @@ assert not any(name.startswith("openvino_telemetry.") for name in sys.modules)
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
-def test_an_engine_keeps_no_usage_data(network: Path, tmp_path: Path, name: str) -> None:
+def test_an_engine_keeps_no_usage_data(network, tmp_path, name):
     home = tmp_path / "home"
     home.mkdir()
     environment = {**os.environ, "HOME": str(home)}
@@ -144,13 +144,13 @@ def test_an_engine_keeps_no_usage_data(network: Path, tmp_path: Path, name: str)
     assert not list(home.rglob("*"))
 
 
-def test_telemetry_is_off_whatever_the_environment_said() -> None:
+def test_telemetry_is_off_whatever_the_environment_said():
     environment = {"ORT_DISABLE_TELEMETRY": "0", "PATH": "/bin"}
     disable_telemetry(environment)
     assert environment == {"ORT_DISABLE_TELEMETRY": "1", "PATH": "/bin"}
 
 
-def test_a_broken_configuration_names_its_line(tmp_path: Path) -> None:
+def test_a_broken_configuration_names_its_line(tmp_path):
     broken = tmp_path / "config.pbtxt"
     broken.write_text('name: "x"\nno_such_field: 1\n')
     with pytest.raises(EngineError, match=r"config\.pbtxt is not a valid .*line 2"):

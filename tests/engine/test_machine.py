@@ -25,17 +25,17 @@ def tree(root: Path, membership: str, **files: str) -> Path:
     return root
 
 
-def test_without_control_groups_the_mask_counts(tmp_path: Path) -> None:
+def test_without_control_groups_the_mask_counts(tmp_path):
     assert available_cores(tmp_path) == 8
 
 
 @pytest.mark.parametrize(("quota", "cores"), cases(__file__)["quotas"])
-def test_a_quota_is_rounded_down_to_at_least_one(tmp_path: Path, quota: str, cores: int) -> None:
+def test_a_quota_is_rounded_down_to_at_least_one(tmp_path, quota, cores):
     root = tree(tmp_path, "0::/", **{"cpu.max": quota})
     assert available_cores(root) == cores
 
 
-def test_every_level_above_counts(tmp_path: Path) -> None:
+def test_every_level_above_counts(tmp_path):
     root = tree(
         tmp_path,
         "0::/kube/pod/container",
@@ -49,7 +49,7 @@ def test_every_level_above_counts(tmp_path: Path) -> None:
     assert available_cores(root) == 3
 
 
-def test_the_root_of_a_container_is_its_own_group(tmp_path: Path) -> None:
+def test_the_root_of_a_container_is_its_own_group(tmp_path):
     """The path is the host's, and what is mounted is the container's group alone."""
     root = tree(tmp_path, "0::/../../docker/abc", **{"cpu.max": "200000 100000"})
     assert available_cores(root) == 2
@@ -57,7 +57,7 @@ def test_the_root_of_a_container_is_its_own_group(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mount", ["cpu,cpuacct", "cpu"])
 @pytest.mark.parametrize("level", ["", "docker__abc__"])
-def test_version_1(tmp_path: Path, mount: str, level: str) -> None:
+def test_version_1(tmp_path, mount, level):
     files = {
         f"{mount}__{level}cpu.cfs_quota_us": "250000",
         f"{mount}__{level}cpu.cfs_period_us": "100000",
@@ -66,12 +66,12 @@ def test_version_1(tmp_path: Path, mount: str, level: str) -> None:
     assert available_cores(tree(tmp_path, membership, **files)) == 2
 
 
-def test_version_1_without_a_limit(tmp_path: Path) -> None:
+def test_version_1_without_a_limit(tmp_path):
     files = {"cpu__cpu.cfs_quota_us": "-1", "cpu__cpu.cfs_period_us": "100000"}
     assert available_cores(tree(tmp_path, "1:cpu:/", **files)) == 8
 
 
-def test_both_versions_at_once(tmp_path: Path) -> None:
+def test_both_versions_at_once(tmp_path):
     files = {
         "cpu__cpu.cfs_quota_us": "500000",
         "cpu__cpu.cfs_period_us": "100000",
@@ -80,7 +80,7 @@ def test_both_versions_at_once(tmp_path: Path) -> None:
     assert available_cores(tree(tmp_path, "1:cpu:/\n0::/a", **files)) == 4
 
 
-def test_the_processor_has_a_name_and_these_cores() -> None:
+def test_the_processor_has_a_name_and_these_cores():
     found = processor()
     assert found["name"]
     assert found["cores"] == available_cores()

@@ -79,21 +79,19 @@ def ended(model: str, server: TritonServer) -> int:
     return sum(map(int, re.findall(counts, text, re.MULTILINE)))
 
 
-def test_slow_senders_over_http(server: TritonServer, others: OcrClient) -> None:
+def test_slow_senders_over_http(server, others):
     request = http_request("ocr", PICTURE)
     with connections(server.http_url, request[: len(request) // 2]):
         assert all(others.read(PICTURE).lines for _ in range(READS))
         assert get(f"{server.http_url}/v2/health/ready") == b""
 
 
-def test_slow_senders_over_grpc(server: TritonServer, others: OcrClient) -> None:
+def test_slow_senders_over_grpc(server, others):
     with connections(server.grpc_url, HTTP2_PREFACE):
         assert all(others.read(PICTURE).lines for _ in range(READS))
 
 
-def test_clients_that_never_read_over_http(
-    server: TritonServer, others: OcrClient, large: bytes
-) -> None:
+def test_clients_that_never_read_over_http(server, others, large):
     before = ended("det_preprocess", server)
     with connections(server.http_url, http_request("det_preprocess", large)):
         assert eventually(lambda: ended("det_preprocess", server) == before + CLIENTS, 60)
@@ -101,9 +99,7 @@ def test_clients_that_never_read_over_http(
         assert get(f"{server.http_url}/v2/health/ready") == b""
 
 
-def test_clients_that_never_read_over_grpc(
-    server: TritonServer, others: OcrClient, large: bytes
-) -> None:
+def test_clients_that_never_read_over_grpc(server, others, large):
     image = len(large).to_bytes(4, "little") + large
     request = service_pb2.ModelInferRequest(model_name="det_preprocess", raw_input_contents=[image])
     request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
@@ -117,7 +113,7 @@ def test_clients_that_never_read_over_grpc(
             stream.cancel()
 
 
-def test_clients_that_go_away(server: TritonServer, others: OcrClient) -> None:
+def test_clients_that_go_away(server, others):
     assert others.read(PICTURE).lines
     files, regions = open_files(server), shared_memory(server.shared_memory_prefix)
     before = ended("ocr", server)

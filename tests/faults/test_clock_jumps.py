@@ -43,7 +43,7 @@ def faked(clock: Path) -> dict[str, str]:
     }
 
 
-def test_a_clock_set_ahead_replaces_a_server_at_work_only(tmp_path: Path, clock: Path) -> None:
+def test_a_clock_set_ahead_replaces_a_server_at_work_only(tmp_path, clock):
     repository = tmp_path / "models"
     add_slow_model(repository)
     with serving(repository, environment=faked(clock)) as served:
@@ -64,7 +64,7 @@ def test_a_clock_set_ahead_replaces_a_server_at_work_only(tmp_path: Path, clock:
     forget(clock, served)
 
 
-def test_a_restart_is_not_put_off(small_repository: Path, clock: Path) -> None:
+def test_a_restart_is_not_put_off(small_repository, clock):
     with serving(small_repository, environment=faked(clock)) as served:
         os.kill(served.ready["pid"], signal.SIGKILL)
         assert eventually(lambda: "starting it again" in served.errors())
@@ -83,7 +83,7 @@ def forget(clock: Path, served: Served) -> None:
         left.unlink()
 
 
-def test_less_than_matters_to_triton_is_nothing() -> None:
+def test_less_than_matters_to_triton_is_nothing():
     times = iter([100.0, 100.4, 99.0, 99.6, 101.0])
     clock = WallClock(lambda: next(times))
     assert [round(clock.set_ahead(), 3) for _ in range(4)] == [0, 0, 0.6, 1.4]

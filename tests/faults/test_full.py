@@ -46,7 +46,7 @@ def build_another(disk: SmallDisk) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_the_old_repository_stays_and_a_build_succeeds_once_there_is_room(disk: SmallDisk) -> None:
+def test_the_old_repository_stays_and_a_build_succeeds_once_there_is_room(disk):
     before = sha256_files(disk.seen / "repository")
     filler = fill(disk)
     done = build_another(disk)
@@ -69,7 +69,7 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
 
 
 @pytest.mark.server
-def test_too_little_to_start_is_told_before_and_after(small_repository: Path) -> None:
+def test_too_little_to_start_is_told_before_and_after(small_repository):
     arguments = ["--model-repository", str(small_repository), *FREE, "--", "true"]
     with small_disk(SHARED_MEMORY, "512k") as disk:
         done = subprocess.run(
@@ -86,7 +86,7 @@ def test_too_little_to_start_is_told_before_and_after(small_repository: Path) ->
 
 
 @pytest.mark.server
-def test_a_picture_that_fills_it_fails_alone(repository: Path) -> None:
+def test_a_picture_that_fills_it_fails_alone(repository):
     picture = cv2.imread(str(SAMPLE))
     large = cv2.imencode(".jpg", cv2.resize(picture, (7000, 7000)))[1].tobytes()
     small = SAMPLE.read_bytes()

@@ -22,7 +22,7 @@ def kill_and_recover(served: Served, step: str | None, times: int) -> None:
     assert eventually(lambda: served.replaced(times), RECOVERY_SECONDS), served.errors()
 
 
-def test_only_what_was_in_that_process_is_lost(tmp_path: Path) -> None:
+def test_only_what_was_in_that_process_is_lost(tmp_path):
     add_slow_model(tmp_path)
     with serving(tmp_path) as served:
         for times, step in enumerate([SLOW, None], 1):
@@ -39,7 +39,7 @@ def test_only_what_was_in_that_process_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
-def test_no_text_is_wrong_whichever_step_is_lost(repository: Path) -> None:
+def test_no_text_is_wrong_whichever_step_is_lost(repository):
     with serving(repository) as served:
         url = f"grpc://{served.ready['grpc']}"
         with OcrClient(url) as client:

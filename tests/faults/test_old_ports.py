@@ -42,7 +42,7 @@ def err_no(url: str) -> int:
     return int(json.loads(answer)["err_no"])
 
 
-def test_they_answer_9000_until_it_is_back(triton: TritonServer, url: str) -> None:
+def test_they_answer_9000_until_it_is_back(triton, url):
     def ready() -> bool:
         return answers(f"{url}/health/ready")
 

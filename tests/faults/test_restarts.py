@@ -37,7 +37,7 @@ def kill_and_wait(pid: int) -> None:
     assert eventually(lambda: not Path(f"/proc/{session}").exists())
 
 
-def test_it_is_back_on_the_same_ports_until_no_restart_is_left(small_repository: Path) -> None:
+def test_it_is_back_on_the_same_ports_until_no_restart_is_left(small_repository):
     with serving(small_repository, "--restarts", "1") as served:
         session = os.getsid(served.ready["pid"])
         kill_and_wait(served.ready["pid"])
@@ -54,7 +54,7 @@ def test_it_is_back_on_the_same_ports_until_no_restart_is_left(small_repository:
         assert is_gone(session, f"ppocr-{served.process.pid}-")
 
 
-def test_what_cannot_be_loaded_again_is_told_until_a_signal_ends_it(tmp_path: Path) -> None:
+def test_what_cannot_be_loaded_again_is_told_until_a_signal_ends_it(tmp_path):
     weights = tmp_path / "small" / "1" / "model.onnx"
     add_model(tmp_path, "small", config(), plus_one())
     with serving(tmp_path, "--restarts", "9") as served:
@@ -69,7 +69,7 @@ def test_what_cannot_be_loaded_again_is_told_until_a_signal_ends_it(tmp_path: Pa
         assert not shared_memory(f"ppocr-{served.process.pid}-")
 
 
-def test_a_failure_of_the_last_restart_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_last_restart_is_the_reason(monkeypatch):
     class Broken(TritonServer):
         def poll(self) -> int:
             return 139
@@ -85,7 +85,7 @@ def test_a_failure_of_the_last_restart_is_the_reason(monkeypatch: pytest.MonkeyP
             supervise(server, restarts, lambda: None)
 
 
-def test_a_start_that_a_signal_ended_is_tried_again(small_repository: Path) -> None:
+def test_a_start_that_a_signal_ended_is_tried_again(small_repository):
     server = TritonServer(small_repository, grace=0)
     killed: list[int] = []
 
@@ -102,7 +102,7 @@ def test_a_start_that_a_signal_ended_is_tried_again(small_repository: Path) -> N
         assert answers(f"{server.http_url}/v2/health/ready")
 
 
-def test_a_start_that_signals_end_every_time_fails(small_repository: Path) -> None:
+def test_a_start_that_signals_end_every_time_fails(small_repository):
     over = threading.Event()
     server = TritonServer(small_repository, grace=0)
 
@@ -123,7 +123,7 @@ def test_a_start_that_signals_end_every_time_fails(small_repository: Path) -> No
         killer.join()
 
 
-def test_pauses_grow_to_a_bound() -> None:
+def test_pauses_grow_to_a_bound():
     pauses = [pause_before([0.0] * count) for count in range(12)]
     assert pauses[:3] == [0.5, 1.0, 2.0]
     assert pauses == sorted(pauses)

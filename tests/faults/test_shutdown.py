@@ -20,7 +20,7 @@ GRACE = 3
 MARGIN = 15.0
 
 
-def test_every_request_ends_within_the_grace_time(repository: Path) -> None:
+def test_every_request_ends_within_the_grace_time(repository):
     ends: list[OcrError | None] = []
 
     def read(url: str) -> None:

@@ -48,7 +48,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 @pytest.mark.server
-def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path: Path) -> None:
+def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path):
     add_slow_model(tmp_path)
     with serving(tmp_path) as served, numbers_sent(served.ready["grpc"]) as load:
         load.pass_requests(CLIENTS)
@@ -65,7 +65,7 @@ def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.server
 @pytest.mark.nightly
 @pytest.mark.parametrize("step", ["rec", "det", "recognize"])
-def test_no_text_is_wrong_either(step: str, repository: Path) -> None:
+def test_no_text_is_wrong_either(step, repository):
     with serving(repository) as served:
         url = f"grpc://{served.ready['grpc']}"
         with OcrClient(url) as client:
@@ -80,7 +80,7 @@ def test_no_text_is_wrong_either(step: str, repository: Path) -> None:
 
 
 @pytest.mark.server
-def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path: Path) -> None:
+def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path):
     add_slow_model(tmp_path, count=1)
     with serving(tmp_path) as served:
         time.sleep(1)  # until its first heartbeats have been seen
@@ -102,7 +102,7 @@ def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path: P
 
 
 @pytest.mark.server
-def test_the_internals_of_the_stubs_are_as_expected(small_server: TritonServer) -> None:
+def test_the_internals_of_the_stubs_are_as_expected(small_server):
     processes = StubProcesses(small_server.pid)
     assert processes.lost() == []
     assert unexpected_internals(processes.stubs) == ""
@@ -118,7 +118,7 @@ def test_the_internals_of_the_stubs_are_as_expected(small_server: TritonServer) 
 
 
 @pytest.mark.server
-def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path: Path) -> None:
+def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path):
     add_slow_model(tmp_path, count=1)
     with TritonServer(tmp_path, grace=0) as server:
         processes, requests = StubProcesses(server.pid), StubRequests()
@@ -157,15 +157,13 @@ def region(tmp_path: Path, places: int, filled: int) -> Stub:
 @pytest.mark.parametrize(
     ("places", "words"), [(1000, "gives no heartbeat"), (7, "no message queue at its place")]
 )
-def test_other_internals_are_noticed(
-    places: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_internals_are_noticed(places, words, tmp_path, monkeypatch):
     stub = region(tmp_path, places, filled=0)
     monkeypatch.setattr("ppocr_server.watch.stub_internals.stub_of", lambda pid: stub)
     assert words in unexpected_internals({1 << 30: stub}, seconds=0)
 
 
-def test_another_command_line_is_noticed() -> None:
+def test_another_command_line_is_noticed():
     command = ["bash", "-c", "exec -a /x/triton_python_backend_stub sleep 60"]
     with subprocess.Popen(command) as other:
         processes = StubProcesses(os.getpid())
@@ -174,14 +172,14 @@ def test_another_command_line_is_noticed() -> None:
         other.kill()
 
 
-def test_a_message_that_nobody_has_taken_is_a_request(tmp_path: Path) -> None:
+def test_a_message_that_nobody_has_taken_is_a_request(tmp_path):
     requests = StubRequests()
     for filled, expected in ((0, {7}), (0, set()), (1, {7}), (1, {7}), (0, {7}), (0, set())):
         assert requests.active({7: region(tmp_path, 1000, filled)}) == expected
     requests.close()
 
 
-def test_a_process_that_is_gone_has_no_heartbeat() -> None:
+def test_a_process_that_is_gone_has_no_heartbeat():
     assert beats_of(1 << 30) is None
     assert Heartbeats().stopped([1 << 30]) == []
 
@@ -196,7 +194,7 @@ def test_a_process_that_is_gone_has_no_heartbeat() -> None:
         (0.2, 1.2, 1, 0.9),  # both did
     ],
 )
-def test_the_time_without_a_sign(before: float, elapsed: float, beats: int, after: float) -> None:
+def test_the_time_without_a_sign(before, elapsed, beats, after):
     assert silence(before, elapsed, beats) == pytest.approx(after)
     assert BEAT_SECONDS < SILENCE_SECONDS < 1
 
@@ -212,7 +210,7 @@ def test_the_time_without_a_sign(before: float, elapsed: float, beats: int, afte
         ([(0.4, 0, 1)] * 10, []),  # 7 never gave a heartbeat
     ],
 )
-def test_who_stood_still(looks: list[tuple[float, int, int]], found: list[int]) -> None:
+def test_who_stood_still(looks, found):
     now, beats = [0.0], {7: 10, 8: 10}
     heartbeats = Heartbeats(lambda pid: (pid, beats[pid]), lambda: now[0])
     for number, (seconds, *gained) in enumerate(looks, 1):
@@ -221,7 +219,7 @@ def test_who_stood_still(looks: list[tuple[float, int, int]], found: list[int]) 
         assert heartbeats.stopped(beats) == (found if number == len(looks) else [])
 
 
-def test_a_watcher_held_up_while_it_counts_takes_that_for_no_silence() -> None:
+def test_a_watcher_held_up_while_it_counts_takes_that_for_no_silence():
     now, beats, pause = [0.0], {7: 0, 8: 0}, [0.0]
 
     def count(pid: int) -> tuple[int, int]:
@@ -237,7 +235,7 @@ def test_a_watcher_held_up_while_it_counts_takes_that_for_no_silence() -> None:
         assert heartbeats.stopped([7, 8]) == []
 
 
-def test_a_process_that_triton_ends_is_not_taken_for_a_stopped_one() -> None:
+def test_a_process_that_triton_ends_is_not_taken_for_a_stopped_one():
     # The thread of the heartbeats ends; the one that is second then has hardly slept, or never.
     looks = [(1, 60), (1, 61), *[(2, 1)] * 3, *[(2, 2)] * 10]
     seen = iter(looks)

@@ -43,9 +43,7 @@ def load(server: TritonServer, model: str) -> str:
 
 
 @pytest.mark.parametrize("model", ENGINES)
-def test_what_is_loaded_stays_until_something_better_is(
-    model: str, running: tuple[TritonServer, Path], added: Callable[[str], float]
-) -> None:
+def test_what_is_loaded_stays_until_something_better_is(model, running, added):
     server, repository = running
     weights = repository / model / "1" / "model.onnx"
     assert added(model) == 1.0

@@ -62,11 +62,11 @@ def check(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_dockerfile(program: Program) -> None:
+def test_dockerfile(program):
     check(program("hadolint"), DOCKER / "image" / "Dockerfile")
 
 
-def test_the_release_builds_what_there_is(program: Program) -> None:
+def test_the_release_builds_what_there_is(program):
     workflow = ROOT / ".github" / "workflows" / "release.yml"
     schema = ["--builtin-schema", "vendor.github-workflows"]
     check(program("check-jsonschema"), *schema, workflow)
@@ -82,7 +82,7 @@ def test_the_release_builds_what_there_is(program: Program) -> None:
         assert all(re.search(rf"^{name}:", make, re.MULTILINE) for name in called.split())
 
 
-def test_the_build_context_holds_what_is_installed() -> None:
+def test_the_build_context_holds_what_is_installed():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     folders = project.partition("[tool.setuptools.package-dir]")[2].partition("\n\n")[0]
     needed = {line.split('"')[-2].split("/")[0] for line in folders.splitlines() if "=" in line}
@@ -98,13 +98,13 @@ def test_the_build_context_holds_what_is_installed() -> None:
     assert set(copied.replace("\\", " ").split()) == needed
 
 
-def test_shell_scripts(program: Program) -> None:
+def test_shell_scripts(program):
     check(
         program("shellcheck"), *SCRIPTS, *(DOCKER / "checks" / name for name in ("bare", "chroot"))
     )
 
 
-def test_entry_point_runs_a_command_of_ones_own() -> None:
+def test_entry_point_runs_a_command_of_ones_own():
     done = subprocess.run(
         [DOCKER / "image" / "entrypoint.sh", "sh", "-c", "echo mine"],
         capture_output=True,
@@ -114,14 +114,14 @@ def test_entry_point_runs_a_command_of_ones_own() -> None:
     assert done.stdout == "mine\n"
 
 
-def test_install_script_names_what_it_can_install() -> None:
+def test_install_script_names_what_it_can_install():
     command = [str(DOCKER / "image" / "install.sh"), "python", "tpu"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "allowed: cpu, gpu, convert" in done.stderr
 
 
-def test_compose(schemas: Schemas) -> None:
+def test_compose(schemas):
     file = DOCKER / "compose" / "compose.yaml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     schema = schemas.named("ComposeSpecification")
@@ -138,7 +138,7 @@ def test_compose(schemas: Schemas) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_chart(program: Program, schemas: Schemas, variant: str) -> None:
+def test_chart(program, schemas, variant):
     values, more = VARIANTS[variant]
     manifests = render(program("helm"), *values)
     assert {manifest["kind"] for manifest in manifests} == COMMON | more
@@ -155,7 +155,7 @@ def test_chart(program: Program, schemas: Schemas, variant: str) -> None:
     assert pod["terminationGracePeriodSeconds"] > drain + grace
 
 
-def test_schemas_refuse_what_is_misspelled(program: Program, schemas: Schemas) -> None:
+def test_schemas_refuse_what_is_misspelled(program, schemas):
     for manifest in render(program("helm"), "autoscaling.by=keda", "serviceMonitor.enabled=true"):
         if "spec" in manifest:
             manifest["spec"]["misspelled"] = 1
@@ -165,35 +165,33 @@ def test_schemas_refuse_what_is_misspelled(program: Program, schemas: Schemas) -
 @pytest.mark.parametrize(
     "value", ["device=tpu", "replicas=-1", "models.from=cloud", "unknown=1", "autoscaling.by=magic"]
 )
-def test_chart_refuses_wrong_values(program: Program, value: str) -> None:
+def test_chart_refuses_wrong_values(program, value):
     with pytest.raises(subprocess.CalledProcessError) as refused:
         render(program("helm"), value)
     assert value.split("=")[0].split(".")[-1] in refused.value.stderr
 
 
 @pytest.mark.parametrize(("value", "asked"), CASES["asked"])
-def test_chart_asks_for_what_it_cannot_know(program: Program, value: str, asked: str) -> None:
+def test_chart_asks_for_what_it_cannot_know(program, value, asked):
     with pytest.raises(subprocess.CalledProcessError) as refused:
         render(program("helm"), value)
     assert asked in refused.value.stderr
 
 
 @pytest.mark.parametrize(("values", "image"), CASES["images"])
-def test_image_has_models_unless_they_come_from_elsewhere(
-    program: Program, values: list[str], image: str
-) -> None:
+def test_image_has_models_unless_they_come_from_elsewhere(program, values, image):
     pod = pod_of(render(program("helm"), *values))
     assert pod["containers"][0]["image"] == f"registry.example/ppocr:{image}"
 
 
-def test_models_are_converted_for_the_device(program: Program) -> None:
+def test_models_are_converted_for_the_device(program):
     pod = pod_of(render(program("helm"), "models.from=convert", "device=gpu"))
     (convert,) = pod["initContainers"]
     assert convert["image"] == "registry.example/ppocr:convert"
     assert "--profile=gpu" in convert["args"]
 
 
-def test_every_option_of_the_containers_exists(program: Program) -> None:
+def test_every_option_of_the_containers_exists(program):
     values = "models.from=convert", "oldEndpoint.enabled=true", "traces.url=http://collector:4318"
     pod = pod_of(render(program("helm"), *values))
     for part in (*pod["initContainers"], *pod["containers"]):
@@ -206,7 +204,7 @@ def test_every_option_of_the_containers_exists(program: Program) -> None:
         assert [option for option in given if option not in known] == [], command
 
 
-def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -> None:
+def test_secrets_come_from_the_environment(program, schemas):
     manifests = render(program("helm"), "secret=keys", "oldEndpoint.enabled=true")
     containers = pod_of(manifests)["containers"]
     assert [part["envFrom"] for part in containers] == [[{"secretRef": {"name": "keys"}}]] * 2
@@ -215,7 +213,7 @@ def test_secrets_come_from_the_environment(program: Program, schemas: Schemas) -
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_the_gateway_is_reached_unless_it_is_left_out(program: Program, wanted: bool) -> None:
+def test_the_gateway_is_reached_unless_it_is_left_out(program, wanted):
     chosen = f"gateway.enabled={str(wanted).lower()}"
     manifests = render(program("helm"), chosen, "serviceMonitor.enabled=true")
     (triton,) = pod_of(manifests)["containers"]
@@ -234,12 +232,12 @@ def test_the_gateway_is_reached_unless_it_is_left_out(program: Program, wanted: 
     assert [rule["port"] for rule in policy["ingress"][-1]["ports"]] == scraped
 
 
-def test_chart_lints(program: Program) -> None:
+def test_chart_lints(program):
     check(program("helm"), "lint", "--strict", "--set", PUSHED, CHART)
 
 
 @pytest.mark.parametrize("name", ["serving-runtime", "inference-service"])
-def test_kserve(schemas: Schemas, name: str) -> None:
+def test_kserve(schemas, name):
     manifest = yaml.safe_load((DOCKER / "kserve" / f"{name}.yaml").read_text(encoding="utf-8"))
     assert schemas.problems(manifest) == []
     assert manifest["apiVersion"].startswith("serving.kserve.io/")
@@ -247,14 +245,14 @@ def test_kserve(schemas: Schemas, name: str) -> None:
     assert schemas.problems(manifest)
 
 
-def test_kserve_pods_are_held_to_kubernetes(schemas: Schemas) -> None:
+def test_kserve_pods_are_held_to_kubernetes(schemas):
     file = DOCKER / "kserve" / "serving-runtime.yaml"
     manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
     manifest["spec"]["containers"][0]["imgae"] = "misspelled"
     assert "imgae" in json.dumps(schemas.problems(manifest))
 
 
-def test_kserve_service_names_the_runtime() -> None:
+def test_kserve_service_names_the_runtime():
     runtime, service = (
         yaml.safe_load((DOCKER / "kserve" / f"{name}.yaml").read_text(encoding="utf-8"))
         for name in ("serving-runtime", "inference-service")
@@ -265,5 +263,5 @@ def test_kserve_service_names_the_runtime() -> None:
     assert model["protocolVersion"] in runtime["spec"]["protocolVersions"]
 
 
-def test_envoy_configuration(program: Program) -> None:
+def test_envoy_configuration(program):
     check(program("envoy"), "--mode", "validate", "-c", DOCKER / "envoy" / "envoy.yaml")

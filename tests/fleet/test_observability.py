@@ -101,7 +101,7 @@ def send(server: TritonServer) -> None:
 
 
 @pytest.mark.server
-def test_counters_tell_what_was_sent(watched: TritonServer) -> None:
+def test_counters_tell_what_was_sent(watched):
     before = metrics_of(watched)
     send(watched)
     change = metrics_of(watched)
@@ -127,13 +127,13 @@ def test_counters_tell_what_was_sent(watched: TritonServer) -> None:
 
 
 @pytest.mark.server
-def test_log_names_the_request_that_is_refused(watched: TritonServer) -> None:
+def test_log_names_the_request_that_is_refused(watched):
     refused(watched, id=REQUEST_ID)
     assert f"[request id: {REQUEST_ID}] IMAGE cannot be decoded" in watched.log()
 
 
 @pytest.mark.server
-def test_traces_arrive(watched: TritonServer, collected: tuple[str, list[bytes]]) -> None:
+def test_traces_arrive(watched, collected):
     with OcrClient(f"grpc://{watched.grpc_url}", timeout=60) as client:
         client.read(SAMPLES / "sign_vertical.jpg")
     deadline = time.monotonic() + 20
@@ -143,7 +143,7 @@ def test_traces_arrive(watched: TritonServer, collected: tuple[str, list[bytes]]
     assert b"ppocr-triton" in b"".join(collected[1])
 
 
-def test_rules(program: Callable[[str], Path]) -> None:
+def test_rules(program):
     promtool = str(program("promtool"))
     rules = map(str, OBSERVABILITY.glob("rules/*.yml"))
     subprocess.run([promtool, "check", "rules", *rules], check=True)
@@ -202,9 +202,7 @@ def expressions() -> dict[str, str]:
 
 
 @pytest.mark.server
-def test_no_panel_is_empty(
-    watched: TritonServer, program: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_no_panel_is_empty(watched, program, tmp_path):
     with running_prometheus(program("prometheus"), watched.metrics_url, tmp_path) as ask:
         deadline = time.monotonic() + 40
         empty = expressions()
@@ -219,7 +217,7 @@ def test_no_panel_is_empty(
     assert [expr for expr in empty if not expr.startswith(NEEDS_GPU)] == []
 
 
-def test_dashboard_is_whole() -> None:
+def test_dashboard_is_whole():
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     panels = dashboard["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)

@@ -3,7 +3,6 @@
 import math
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 import cv2
 import numpy as np
@@ -36,8 +35,8 @@ def quads(low: float, high: float) -> st.SearchStrategy[np.ndarray]:
     REFERENCES,
 )
 def test_the_detectors_sides_are_multiples_of_32_or_the_picture_is_refused(
-    height: int, width: int, side: int, kind: str, reference: str
-) -> None:
+    height, width, side, kind, reference
+):
     try:
         sides = resize.det_size(height, width, side, kind, reference)
     except ValueError as error:
@@ -52,9 +51,7 @@ def test_the_detectors_sides_are_multiples_of_32_or_the_picture_is_refused(
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(32, 400), REFERENCES)
-def test_a_resized_picture_keeps_its_colour(
-    height: int, width: int, side: int, reference: str
-) -> None:
+def test_a_resized_picture_keeps_its_colour(height, width, side, reference):
     pixels = resize.pad_tiny(np.full((height, width, 3), 200, np.uint8))
     assert pixels[:height, :width].min() == 200
     chosen = {"det_limit_side_len": side, "det_limit_type": "max", "reference": reference}
@@ -67,7 +64,7 @@ def test_a_resized_picture_keeps_its_colour(
 
 
 @given(quads(0, 960), st.floats(0.1, 10))
-def test_a_grown_box_holds_the_box(boxes: np.ndarray, ratio: float) -> None:
+def test_a_grown_box_holds_the_box(boxes, ratio):
     hulls = np.array([db.mini_box(box)[0] for box in boxes], np.float32)
     hulls = hulls[[db.mini_box(box)[1] >= db.MIN_SIZE for box in boxes]]
     grown, kept = db.grow(hulls, ratio)
@@ -89,9 +86,7 @@ def inside(quad: np.ndarray, point: np.ndarray) -> float:
 
 
 @given(quads(-50, 2000), st.integers(1, 4000), st.integers(1, 4000), REFERENCES)
-def test_placed_boxes_are_whole_pixels_of_the_picture(
-    boxes: np.ndarray, height: int, width: int, reference: str
-) -> None:
+def test_placed_boxes_are_whole_pixels_of_the_picture(boxes, height, width, reference):
     placed, long_enough = db.place_in_picture(boxes, (960, 960), height, width, reference)
     assert len(placed) == long_enough.sum()
     assert ((placed >= 0) & (placed <= [width - 1, height - 1])).all()
@@ -99,9 +94,7 @@ def test_placed_boxes_are_whole_pixels_of_the_picture(
 
 
 @given(st.sets(st.tuples(st.integers(0, 500), st.integers(0, 500)), max_size=30), SEEDS)
-def test_reading_order_is_of_the_boxes_not_of_their_places(
-    corners: set[tuple[int, int]], seed: int
-) -> None:
+def test_reading_order_is_of_the_boxes_not_of_their_places(corners, seed):
     size = np.array([[0, 0], [50, 0], [50, 20], [0, 20]])
     boxes = np.array([size + corner for corner in sorted(corners)], np.float32).reshape(-1, 4, 2)
     shuffled = np.random.default_rng(seed).permutation(boxes)
@@ -111,7 +104,7 @@ def test_reading_order_is_of_the_boxes_not_of_their_places(
 
 
 @given(quads(-100, 400), REFERENCES)
-def test_any_box_is_cut_to_its_size_or_refused(boxes: np.ndarray, reference: str) -> None:
+def test_any_box_is_cut_to_its_size_or_refused(boxes, reference):
     pixels = np.full((120, 200, 3), 90, np.uint8)
     for box in boxes:
         try:
@@ -125,9 +118,7 @@ def test_any_box_is_cut_to_its_size_or_refused(boxes: np.ndarray, reference: str
 
 
 @given(SIZES, HEIGHTS, st.integers(1, 9), st.sampled_from(["96-640/32,704-3200/64", "320", "1,2"]))
-def test_every_crop_is_in_exactly_one_batch(
-    sizes: list[tuple[int, int]], height: int, batch_size: int, buckets: str
-) -> None:
+def test_every_crop_is_in_exactly_one_batch(sizes, height, batch_size, buckets):
     widths = batches.parse_buckets(buckets)
     for plan in (
         batches.plan_by_bucket(sizes, height, widths, batch_size),
@@ -144,9 +135,7 @@ def test_every_crop_is_in_exactly_one_batch(
     HEIGHTS,
     st.integers(1, 700),
 )
-def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(
-    sizes: list[tuple[int, int]], height: int, width: int
-) -> None:
+def test_a_batch_holds_each_crop_up_to_its_width_and_zeros_behind(sizes, height, width):
     crops = [np.full((*size, 3), 50 + at, np.uint8) for at, size in enumerate(sizes)]
     batch = batches.Batch(tuple(reversed(range(len(crops)))), width)
     rows, widths = batches.fill_batch(crops, batch, height)
@@ -190,12 +179,8 @@ USUAL = {"thresh": 0.3, "box_thresh": 0.4, "unclip_ratio": 1.6}
 @example(np.zeros((0, 32), np.float32), [], 32, 32, {**USUAL, "use_dilation": True})
 @example(np.array([[1, 1, 1, np.inf]] * 32, np.float32), [], 32, 32, USUAL)
 def test_any_map_becomes_boxes_of_the_picture_in_an_order_or_is_refused(
-    probability: np.ndarray,
-    blobs: list[tuple[int, ...]],
-    height: int,
-    width: int,
-    settings: dict[str, Any],
-) -> None:
+    probability, blobs, height, width, settings
+):
     for x, y, across, down, angle in blobs if probability.size else []:
         corners = cv2.boxPoints(((x, y), (across, down), angle)).astype(np.int32)
         cv2.fillPoly(probability, [corners], 0.5 + angle / 512)
@@ -216,9 +201,7 @@ def test_any_map_becomes_boxes_of_the_picture_in_an_order_or_is_refused(
 
 
 @given(st.sampled_from([3, 4, 2**31 - 1]), SEEDS, st.integers(0, 8), st.integers(0, 16))
-def test_any_classes_become_texts_or_are_refused(
-    highest: int, seed: int, rows: int, steps: int
-) -> None:
+def test_any_classes_become_texts_or_are_refused(highest, seed, rows, steps):
     random = np.random.default_rng(seed)
     classes = random.integers(min(0, 3 - highest), highest, (rows, steps), np.int32, endpoint=True)
     probabilities = random.random((rows, steps), np.float32)
@@ -238,7 +221,7 @@ def test_any_classes_become_texts_or_are_refused(
 
 @given(st.binary(max_size=60) | st.text(max_size=30).map(str.encode), st.integers(0, 40))
 @example(b"\xff\n", 2)
-def test_any_dictionary_is_loaded_or_refused_by_name(data: bytes, classes: int) -> None:
+def test_any_dictionary_is_loaded_or_refused_by_name(data, classes):
     with NamedTemporaryFile() as file:
         Path(file.name).write_bytes(data)
         try:
@@ -253,7 +236,7 @@ JSON = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(m
 
 
 @given(st.dictionaries(st.sampled_from([*options.OPTIONS, "det_db_tresh", ""]), JSON, max_size=4))
-def test_any_parameters_are_options_in_range_or_refused_by_name(values: dict[str, Any]) -> None:
+def test_any_parameters_are_options_in_range_or_refused_by_name(values):
     try:
         parsed = options.parse_options(values)
     except ValueError as error:
@@ -264,7 +247,7 @@ def test_any_parameters_are_options_in_range_or_refused_by_name(values: dict[str
 
 
 @given(st.text(alphabet="0123456789-/,", max_size=14))
-def test_any_buckets_are_increasing_widths_or_refused(text: str) -> None:
+def test_any_buckets_are_increasing_widths_or_refused(text):
     try:
         widths = batches.parse_buckets(text)
     except ValueError as error:
@@ -284,14 +267,12 @@ def test_any_buckets_are_increasing_widths_or_refused(text: str) -> None:
         ((32, 32), 2**31 - 1, 32, "IMAGE_SIZE is 2147483647, 32"),
     ],
 )
-def test_a_map_of_no_picture_is_refused(
-    shape: tuple[int, int], height: int, width: int, refusal: str
-) -> None:
+def test_a_map_of_no_picture_is_refused(shape, height, width, refusal):
     with pytest.raises(ValueError, match=f"^{refusal}.*; allowed: "):
         db.decode_boxes(np.ones(shape, np.float32), height, width)
 
 
 @pytest.mark.parametrize("classes", [[1, 2, 4], [1, 2, -1]])
-def test_a_class_without_a_character_is_refused(classes: list[int]) -> None:
+def test_a_class_without_a_character_is_refused(classes):
     with pytest.raises(ValueError, match=r"classes from .*; allowed: 0 to 3"):
         ctc.ctc_decode(np.array([classes], np.int32), np.ones((1, 3), np.float32), "abc")

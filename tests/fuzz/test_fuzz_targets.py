@@ -14,7 +14,7 @@ NIGHTLY_SECONDS = 120
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_good_inputs_and_kept_cases_are_answered(name: str) -> None:
+def test_good_inputs_and_kept_cases_are_answered(name):
     target = load_target(name)
     cases = [path.read_bytes() for path in kept_cases(name)]
     with bounded():
@@ -23,7 +23,7 @@ def test_good_inputs_and_kept_cases_are_answered(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_inputs_a_few_changes_away_are_answered(name: str, tmp_path: Path) -> None:
+def test_inputs_a_few_changes_away_are_answered(name, tmp_path):
     target = load_target(name)
     inputs = [*target.seeds(), *(path.read_bytes() for path in kept_cases(name))]
     found = tmp_path / "found"
@@ -35,7 +35,7 @@ def test_inputs_a_few_changes_away_are_answered(name: str, tmp_path: Path) -> No
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", NAMES)
-def test_a_search_guided_by_coverage_finds_nothing(name: str, tmp_path: Path) -> None:
+def test_a_search_guided_by_coverage_finds_nothing(name, tmp_path):
     pytest.importorskip("atheris", reason="there is a wheel for Linux on x86-64 alone")
     command = [sys.executable, "-m", "tests.fuzz.run", name, "--folder", str(tmp_path)]
     command += ["--seconds", str(NIGHTLY_SECONDS)]

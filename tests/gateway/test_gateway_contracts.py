@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from typing import Any
 
 import pytest
 import schemathesis
@@ -19,7 +18,6 @@ from ppocr_server.gateway.app import routes_of
 from ppocr_server.gateway.reader import Reader
 from ppocr_server.gateway.routes.formats import FORMATS
 from ppocr_server.gateway.settings import GatewaySettings
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
@@ -36,13 +34,13 @@ SCHEMA = schemathesis.openapi.from_dict(routes_of(SETTINGS, Reader(SETTINGS)).op
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_described(case: Any, gateway: str) -> None:
+def test_every_answer_is_described(case, gateway):
     # Bytes that are described well are still no picture, and a deadline may be too short.
     excluded = [not_a_server_error, positive_data_acceptance]
     case.call_and_validate(base_url=f"http://{gateway}", timeout=30, excluded_checks=excluded)
 
 
-def test_capabilities_are_those_of_the_server(gateway: str, server: TritonServer) -> None:
+def test_capabilities_are_those_of_the_server(gateway, server):
     said = json.loads(get(f"{gateway}/capabilities"))
     with OcrClient(f"grpc://{server.grpc_url}") as client:
         info = client.server_info()
@@ -54,7 +52,7 @@ def test_capabilities_are_those_of_the_server(gateway: str, server: TritonServer
     assert said["formats"] == {name: form.media_type for name, form in FORMATS.items()}
 
 
-def test_the_page_of_the_interface_needs_no_other_server(gateway: str) -> None:
+def test_the_page_of_the_interface_needs_no_other_server(gateway):
     page = get(f"{gateway}/docs").decode()
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert sources
@@ -63,9 +61,7 @@ def test_the_page_of_the_interface_needs_no_other_server(gateway: str) -> None:
         assert get(f"{gateway}{source}")
 
 
-def test_paddle_serving_is_answered_as_on_its_own_port(
-    gateway: str, server: TritonServer, picture: bytes, tmp_path: Any
-) -> None:
+def test_paddle_serving_is_answered_as_on_its_own_port(gateway, server, picture, tmp_path):
     value = base64.b64encode(picture).decode()
     bodies = [json.dumps({"key": ["image"], "value": [value]}).encode(), b"{}", b"no JSON"]
     with endpoint_process(server.grpc_url, tmp_path) as old:

@@ -47,14 +47,14 @@ def metric(address: str, line: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def test_a_request_keeps_its_id_or_gets_one(gateway: str) -> None:
+def test_a_request_keeps_its_id_or_gets_one(gateway):
     assert headers_of(gateway, "/healthz", **{"X-Request-Id": "a-1"})[1]["X-Request-Id"] == "a-1"
     made = headers_of(gateway, "/healthz", **{"X-Request-Id": "two words"})[1]["X-Request-Id"]
     assert re.fullmatch("[0-9a-f]{32}", made)
     assert headers_of(gateway, "/nothing")[1]["X-Request-Id"] != made
 
 
-def test_triton_knows_a_request_by_its_id(gateway: str, server: TritonServer) -> None:
+def test_triton_knows_a_request_by_its_id(gateway, server):
     named = {"X-Request-Id": "scan-4711"}
     status, body = ask(gateway, "POST", "/read", b"garbage", named)
     assert status == 400
@@ -62,7 +62,7 @@ def test_triton_knows_a_request_by_its_id(gateway: str, server: TritonServer) ->
     assert eventually(lambda: "[request id: scan-4711] IMAGE cannot be decoded" in server.log())
 
 
-def test_the_token_is_wanted_by_all_that_reads(strict: str, picture: bytes) -> None:
+def test_the_token_is_wanted_by_all_that_reads(strict, picture):
     for path in ("/read", "/ocr/prediction"):
         assert ask(strict, "POST", path, picture)[0] == 401
     for path in ("/capabilities", "/nothing"):
@@ -73,7 +73,7 @@ def test_the_token_is_wanted_by_all_that_reads(strict: str, picture: bytes) -> N
     assert ask(strict, "POST", "/read", picture, BEARER)[0] == 200
 
 
-def test_a_long_body_is_refused_before_it_is_sent(strict: str) -> None:
+def test_a_long_body_is_refused_before_it_is_sent(strict):
     host, port = strict.split(":")
     head = (
         "POST /read HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n"
@@ -90,14 +90,14 @@ def test_a_long_body_is_refused_before_it_is_sent(strict: str) -> None:
     assert "allowed: 1048576; send less" in error["message"]
 
 
-def test_too_many_pages_are_refused(strict: str, picture: bytes) -> None:
+def test_too_many_pages_are_refused(strict, picture):
     file = to_pdf([(picture, OcrResult(()))] * 2)
     status, body = ask(strict, "POST", "/read", file, BEARER)
     assert (status, b"2 pages are wanted; allowed: 1 a request" in body) == (413, True)
     assert ask(strict, "POST", "/read?pages=2&dpi=40", file, BEARER)[0] == 200
 
 
-def test_web_pages_of_a_named_origin_may_ask_and_no_others(strict: str, gateway: str) -> None:
+def test_web_pages_of_a_named_origin_may_ask_and_no_others(strict, gateway):
     origin = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
     assert ask(strict, "OPTIONS", "/read", b"", origin)[0] == 200
     told = headers_of(strict, "/healthz", Origin="https://example.org")[1]
@@ -110,14 +110,12 @@ def test_web_pages_of_a_named_origin_may_ask_and_no_others(strict: str, gateway:
 @pytest.mark.parametrize(
     ("query", "headers"), [("?timeout=0.001", {}), ("", {"X-Request-Timeout": "0.001"})]
 )
-def test_a_deadline_that_passes_is_504(
-    gateway: str, picture: bytes, query: str, headers: dict[str, str]
-) -> None:
+def test_a_deadline_that_passes_is_504(gateway, picture, query, headers):
     status, body = ask(gateway, "POST", f"/read{query}", picture, headers)
     assert (status, json.loads(body)["error"]["code"]) == (504, "deadline_exceeded")
 
 
-def test_a_full_triton_is_503_and_says_when_to_come_again(gateway: str, picture: bytes) -> None:
+def test_a_full_triton_is_503_and_says_when_to_come_again(gateway, picture):
     def send(number: int) -> tuple[int, str | None]:
         with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
             connection.request("POST", "/read", picture)
@@ -130,7 +128,7 @@ def test_a_full_triton_is_503_and_says_when_to_come_again(gateway: str, picture:
     assert answers == {(200, None), (503, "1")}
 
 
-def test_without_triton_the_gateway_lives_and_says_so(picture: bytes) -> None:
+def test_without_triton_the_gateway_lives_and_says_so(picture):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         with gateway_process(f"grpc://127.0.0.1:{nobody.getsockname()[1]}") as address:
@@ -143,7 +141,7 @@ def test_without_triton_the_gateway_lives_and_says_so(picture: bytes) -> None:
             assert "is the server running there?" in error["message"]
 
 
-def test_a_wrong_method_is_told_and_what_can_be_got_has_a_head(gateway: str) -> None:
+def test_a_wrong_method_is_told_and_what_can_be_got_has_a_head(gateway):
     for asked, allowed in ("GET /read", "POST"), ("POST /about", "GET, HEAD"):
         status, body = ask(gateway, *asked.split())
         error = json.loads(body)["error"]
@@ -153,7 +151,7 @@ def test_a_wrong_method_is_told_and_what_can_be_got_has_a_head(gateway: str) -> 
         assert ask(gateway, "HEAD", path) == (200, b"")
 
 
-def test_a_client_that_leaves_takes_its_work_along(gateway: str, picture: bytes) -> None:
+def test_a_client_that_leaves_takes_its_work_along(gateway, picture):
     file = to_pdf([(picture, OcrResult(()))] * 200)
     host, port = gateway.split(":")
     gone = 'ppocr_gateway_requests_total{route="/read",status="499"}'
@@ -166,9 +164,7 @@ def test_a_client_that_leaves_takes_its_work_along(gateway: str, picture: bytes)
     assert eventually(lambda: metric(gateway, gone) == before + 1, 5)
 
 
-def test_requests_in_progress_are_answered_when_it_is_stopped(
-    server: TritonServer, picture: bytes
-) -> None:
+def test_requests_in_progress_are_answered_when_it_is_stopped(server, picture):
     with started(f"grpc://{server.grpc_url}") as (process, address), ThreadPoolExecutor() as pool:
         ask(address, "POST", "/read", picture)
         file = to_pdf([(picture, OcrResult(()))] * 8)
@@ -180,7 +176,7 @@ def test_requests_in_progress_are_answered_when_it_is_stopped(
         assert process.wait(30) == 0
 
 
-def test_answers_are_counted_by_route_and_errors_by_code(gateway: str, picture: bytes) -> None:
+def test_answers_are_counted_by_route_and_errors_by_code(gateway, picture):
     right = 'ppocr_gateway_requests_total{route="/read",status="200"}'
     wrong = 'ppocr_gateway_refused_total{code="invalid_file",route="/read"}'
     before = metric(gateway, right), metric(gateway, wrong)
@@ -189,7 +185,7 @@ def test_answers_are_counted_by_route_and_errors_by_code(gateway: str, picture: 
     assert (metric(gateway, right), metric(gateway, wrong)) == (before[0] + 1, before[1] + 1)
 
 
-def test_the_first_page_comes_while_the_others_are_read(gateway: str, picture: bytes) -> None:
+def test_the_first_page_comes_while_the_others_are_read(gateway, picture):
     file = to_pdf([(picture, OcrResult(()))] * 40)
     with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
         connection.request("POST", "/read?dpi=72&format=ndjson", file)

@@ -32,7 +32,7 @@ def gateway_of(parent: int) -> int:
     raise AssertionError(f"process {parent} has no gateway")
 
 
-def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_repository: Path) -> None:
+def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_repository):
     with serving(small_repository, *ANY) as served:
         address = address_of(served)
         assert answers(f"{address}/healthz")
@@ -48,7 +48,7 @@ def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_reposit
     assert eventually(lambda: not Path(f"/proc/{second}").exists())
 
 
-def test_it_is_told_once_that_ppocr_serve_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_told_once_that_ppocr_serve_has_ended(monkeypatch):
     stops = []
 
     class Counted(HttpEndpoint):
@@ -64,7 +64,7 @@ def test_it_is_told_once_that_ppocr_serve_has_ended(monkeypatch: pytest.MonkeyPa
     assert len(stops) == 1
 
 
-def test_it_ends_in_order(small_repository: Path) -> None:
+def test_it_ends_in_order(small_repository):
     with serving(small_repository, *ANY) as served:
         process = gateway_of(served.process.pid)
         served.process.terminate()
@@ -72,7 +72,7 @@ def test_it_ends_in_order(small_repository: Path) -> None:
         assert not Path(f"/proc/{process}").exists()
 
 
-def test_a_taken_port_is_told_before_triton_starts(small_repository: Path) -> None:
+def test_a_taken_port_is_told_before_triton_starts(small_repository):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [*SERVE, "--model-repository", str(small_repository), *FREE]
@@ -94,13 +94,13 @@ def test_a_taken_port_is_told_before_triton_starts(small_repository: Path) -> No
         (["--tls-cert", "a.pem"], 1, "encryption needs both --tls-cert and --tls-key"),
     ],
 )
-def test_what_cannot_be_served_is_told(arguments: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_served_is_told(arguments, code, said):
     done = subprocess.run([*SERVE, "gateway", *arguments], capture_output=True, text=True)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_command_finds_its_address(small_repository: Path) -> None:
+def test_a_command_finds_its_address(small_repository):
     command = [*SERVE, "--model-repository", str(small_repository), *FREE, *ANY]
     done = subprocess.run(
         [*command, "--", "sh", "-c", "echo $PPOCR_GATEWAY_URL"],

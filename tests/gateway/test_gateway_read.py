@@ -47,15 +47,13 @@ def form_of(files: dict[str, bytes], **fields: str) -> tuple[bytes, dict[str, st
     return body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
 
 
-def test_a_picture_is_read_as_by_the_client(
-    gateway: str, picture: bytes, expected: OcrResult
-) -> None:
+def test_a_picture_is_read_as_by_the_client(gateway, picture, expected):
     document = read(gateway, picture)
     assert document == {"page_count": 1, "pages": [{"page": 1, **expected.to_dict()}]}
     assert expected.lines
 
 
-def test_options_reach_the_pipeline_from_query_form_and_json(gateway: str, picture: bytes) -> None:
+def test_options_reach_the_pipeline_from_query_form_and_json(gateway, picture):
     text = base64.b64encode(picture).decode()
     form, header = form_of({"a.jpg": picture}, drop_score="1")
     bodies = [
@@ -68,7 +66,7 @@ def test_options_reach_the_pipeline_from_query_form_and_json(gateway: str, pictu
     ] * 3
 
 
-def test_words_come_where_they_are_asked_for(gateway: str, picture: bytes) -> None:
+def test_words_come_where_they_are_asked_for(gateway, picture):
     (page,) = read(gateway, picture, "?return_words=true")["pages"]
     assert ["".join(w["text"] for w in line["words"]) for line in page["lines"]] == [
         line["text"].replace(" ", "") for line in page["lines"]
@@ -76,9 +74,7 @@ def test_words_come_where_they_are_asked_for(gateway: str, picture: bytes) -> No
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ndjson")])
-def test_each_format_is_that_of_the_client(
-    gateway: str, picture: bytes, expected: OcrResult, name: str
-) -> None:
+def test_each_format_is_that_of_the_client(gateway, picture, expected, name):
     status, body = ask(gateway, "POST", f"/read?format={name}", picture)
     accept = {"Accept": f"text/csv, {FORMATS[name].media_type};q=0.5"}
     by_header = ask(gateway, "POST", "/read", picture, accept)[1]
@@ -92,7 +88,7 @@ def test_each_format_is_that_of_the_client(
     assert text[0] in body.decode()
 
 
-def test_pages_of_a_pdf_file_come_as_they_are_read(gateway: str, two_pages: bytes) -> None:
+def test_pages_of_a_pdf_file_come_as_they_are_read(gateway, two_pages):
     document = read(gateway, two_pages, "?dpi=72")
     status, body = ask(gateway, "POST", "/read?format=ndjson&dpi=72", two_pages)
     lines = [json.loads(line) for line in body.splitlines()]
@@ -104,7 +100,7 @@ def test_pages_of_a_pdf_file_come_as_they_are_read(gateway: str, two_pages: byte
     assert read(gateway, two_pages, "?pages=2&dpi=72")["pages"] == document["pages"][1:]
 
 
-def test_a_tiff_file_of_two_pages(gateway: str, picture: bytes) -> None:
+def test_a_tiff_file_of_two_pages(gateway, picture):
     file = io.BytesIO()
     page = Image.open(io.BytesIO(picture))
     page.save(file, "TIFF", save_all=True, append_images=[page])
@@ -112,9 +108,7 @@ def test_a_tiff_file_of_two_pages(gateway: str, picture: bytes) -> None:
     assert first["lines"] == second["lines"] != []
 
 
-def test_several_files_are_answered_in_order_each_with_its_own_failure(
-    gateway: str, picture: bytes, expected: OcrResult
-) -> None:
+def test_several_files_are_answered_in_order_each_with_its_own_failure(gateway, picture, expected):
     form, header = form_of({"good.jpg": picture, "bad.jpg": b"garbage"})
     good, bad = read(gateway, form, **header)["files"]
     assert (good["name"], good["pages"][0]["lines"]) == ("good.jpg", expected.to_dict()["lines"])
@@ -131,16 +125,14 @@ def test_several_files_are_answered_in_order_each_with_its_own_failure(
 @pytest.mark.parametrize(
     ("query", "body", "headers", "status", "code", "words"), cases(__file__)["wrong"]
 )
-def test_what_is_wrong_is_said(
-    gateway: str, query: str, body: str, headers: dict[str, str], status: int, code: str, words: str
-) -> None:
+def test_what_is_wrong_is_said(gateway, query, body, headers, status, code, words):
     got, answer = ask(gateway, "POST", f"/read{query}", body, headers)
     error = json.loads(answer)["error"]
     assert (got, error["code"]) == (status, code), error
     assert words in error["message"]
 
 
-def test_a_file_of_one_bad_page_keeps_the_others(gateway: str, picture: bytes) -> None:
+def test_a_file_of_one_bad_page_keeps_the_others(gateway, picture):
     small = io.BytesIO()
     page = Image.open(io.BytesIO(picture))
     # A strip of one pixel, which the pipeline refuses by its aspect.
@@ -152,7 +144,7 @@ def test_a_file_of_one_bad_page_keeps_the_others(gateway: str, picture: bytes) -
     assert (status, b"page 2: " in body) == (400, True)
 
 
-def test_a_connection_serves_many_requests(gateway: str, picture: bytes) -> None:
+def test_a_connection_serves_many_requests(gateway, picture):
     connection = http.client.HTTPConnection(gateway, timeout=60)
     for _ in range(2):
         connection.request("POST", "/read", picture)
@@ -161,7 +153,7 @@ def test_a_connection_serves_many_requests(gateway: str, picture: bytes) -> None
     connection.close()
 
 
-def test_the_sample_is_read_by_the_line_of_the_readme(gateway: str, picture: bytes) -> None:
+def test_the_sample_is_read_by_the_line_of_the_readme(gateway, picture):
     root = Path(__file__).parents[2]
     command = next(
         line

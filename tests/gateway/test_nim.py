@@ -14,7 +14,6 @@ from serving import ask
 
 from ppocr_client import OcrClient
 from ppocr_client.exports.markdown import paragraphs
-from ppocr_server.tritonserver.server import TritonServer
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 POSTER = (SAMPLES / "poster_zh.jpg").read_bytes()
@@ -38,7 +37,7 @@ def sent(address: str, body: Any, path: str = "/v1/ocr") -> tuple[int, Any]:
     return status, json.loads(answer)
 
 
-def test_sentences_are_the_lines_of_the_client(gateway: str, server: TritonServer) -> None:
+def test_sentences_are_the_lines_of_the_client(gateway, server):
     levels = ["sentence", "sentence"]
     for path in ("/v1/ocr", "/v1/infer"):
         status, found = post(gateway, POSTER, BLANK, path=path, merge_levels=levels)
@@ -60,7 +59,7 @@ def test_sentences_are_the_lines_of_the_client(gateway: str, server: TritonServe
         assert points == pytest.approx(line.box)
 
 
-def test_words_are_those_of_the_client(gateway: str, server: TritonServer) -> None:
+def test_words_are_those_of_the_client(gateway, server):
     status, found = post(gateway, POSTER, BLANK, merge_levels=["word", "paragraph"])
     assert (status, found["data"][1]["text_detections"]) == (200, [])
     with OcrClient(f"grpc://{server.grpc_url}") as client:
@@ -69,7 +68,7 @@ def test_words_are_those_of_the_client(gateway: str, server: TritonServer) -> No
     assert read == [word.text for word in words]
 
 
-def test_paragraphs_hold_the_lines_that_belong_together(gateway: str, server: TritonServer) -> None:
+def test_paragraphs_hold_the_lines_that_belong_together(gateway, server):
     status, found = post(gateway, POSTER)
     assert status == 200
     with OcrClient(f"grpc://{server.grpc_url}") as client:
@@ -101,13 +100,13 @@ def test_paragraphs_hold_the_lines_that_belong_together(gateway: str, server: Tr
         ),
     ],
 )
-def test_what_cannot_be_read_is_refused(body: dict[str, Any], said: str, gateway: str) -> None:
+def test_what_cannot_be_read_is_refused(body, said, gateway):
     status, answer = sent(gateway, body)
     assert status == (400 if said == "[0]: IMAGE" else 422)
     assert said in answer["detail"]
 
 
-def test_health_needs_no_token_but_reading_does(server: TritonServer, tmp_path: Path) -> None:
+def test_health_needs_no_token_but_reading_does(server, tmp_path):
     (tmp_path / "token").write_text("s" * 32)
     token = ("--token-file", str(tmp_path / "token"))
     with gateway_process(f"grpc://{server.grpc_url}", *token) as gateway:
@@ -130,7 +129,7 @@ PACKAGES = (
 
 
 @pytest.mark.nightly
-def test_nv_ingest_reads_pictures(gateway: str, server: TritonServer) -> None:
+def test_nv_ingest_reads_pictures(gateway, server):
     python = environment("nv_ingest", *PACKAGES)
     files = [str(SAMPLES / name) for name in PICTURES]
     done = subprocess.run(

@@ -19,7 +19,6 @@ from ppocr_client import OcrClient, ServerInfo
 from ppocr_client.options import ReadOptions
 from ppocr_server.gateway.contracts.paddlex import PaddleXRequest, options_of
 from ppocr_server.gateway.failures import Failure
-from ppocr_server.tritonserver.server import TritonServer
 
 CASES = cases(__file__)
 
@@ -85,13 +84,7 @@ def pdf_of(*names: str) -> bytes:
     ],
     ids=["paddlex", "paperless", "dify"],
 )
-def test_what_callers_send_is_read_as_by_the_client(
-    fields: dict[str, Any],
-    headers: dict[str, str],
-    options: ReadOptions,
-    gateway: str,
-    server: TritonServer,
-) -> None:
+def test_what_callers_send_is_read_as_by_the_client(fields, headers, options, gateway, server):
     png = io.BytesIO()
     Image.open(io.BytesIO(POSTER)).save(png, "PNG")
     request = {"file": base64_of(png.getvalue()), **fields}
@@ -114,11 +107,11 @@ def test_what_callers_send_is_read_as_by_the_client(
     assert {"ocrImage", "inputImage"} <= set(page) or fields.get("visualize") is False
 
 
-def test_a_request_has_the_fields_of_paddlex() -> None:
+def test_a_request_has_the_fields_of_paddlex():
     assert set(PaddleXRequest.model_fields) == set(RECORDED["schemas"]["request"]["properties"])
 
 
-def test_a_result_has_the_fields_of_paddlex(gateway: str, server: TritonServer) -> None:
+def test_a_result_has_the_fields_of_paddlex(gateway, server):
     (page,) = pages_of(gateway, POSTER, visualize=False)
     original = RECORDED["result"]
     assert set(page["prunedResult"]) == set(original)
@@ -132,7 +125,7 @@ def test_a_result_has_the_fields_of_paddlex(gateway: str, server: TritonServer) 
     assert params["thresh"] == float(defaults["det_db_thresh"])
 
 
-def test_options_take_effect_and_are_told(gateway: str) -> None:
+def test_options_take_effect_and_are_told(gateway):
     (page,) = pages_of(
         gateway, POSTER, visualize=False, textRecScoreThresh=0.995, textDetThresh=0.4
     )
@@ -144,7 +137,7 @@ def test_options_take_effect_and_are_told(gateway: str) -> None:
     assert min(page["prunedResult"]["rec_scores"]) >= 0.995
 
 
-def test_words_of_lines(gateway: str, server: TritonServer) -> None:
+def test_words_of_lines(gateway, server):
     (page,) = pages_of(gateway, POSTER, visualize=False, returnWordBox=True)
     with OcrClient(f"grpc://{server.grpc_url}") as client:
         lines = client.read(POSTER, return_words=True).lines
@@ -157,7 +150,7 @@ def test_words_of_lines(gateway: str, server: TritonServer) -> None:
     assert sum(map(len, pruned["text_word"])) > len(lines)
 
 
-def test_pages_of_a_pdf_and_of_a_tiff(gateway: str) -> None:
+def test_pages_of_a_pdf_and_of_a_tiff(gateway):
     names = ("poster_zh.jpg", "landscape.jpg")
     status, found = post(gateway, pdf_of(*names), fileType=0, logId="mine", visualize=False)
     assert (status, found["logId"]) == (200, "mine")
@@ -176,7 +169,7 @@ def test_pages_of_a_pdf_and_of_a_tiff(gateway: str) -> None:
     assert found["result"]["dataInfo"] == {"width": 720, "height": 960, "type": "image"}
 
 
-def test_pictures_of_an_answer(gateway: str) -> None:
+def test_pictures_of_an_answer(gateway):
     (page,) = pages_of(gateway, POSTER, visualize=True)
     sizes = {}
     for name in ("inputImage", "ocrImage"):
@@ -198,14 +191,14 @@ def test_pictures_of_an_answer(gateway: str) -> None:
         ({"file": base64_of(b"no picture at all")}, "none of JPEG"),
     ],
 )
-def test_what_is_not_served_is_refused(fields: dict[str, Any], said: str, gateway: str) -> None:
+def test_what_is_not_served_is_refused(fields, said, gateway):
     status, found = post(gateway, POSTER, **{"logId": "l", **fields})
     assert status == 422
     assert said in found["errorMsg"]
     assert found["logId"] == "l"
 
 
-def test_lines_are_not_turned_without_a_classifier() -> None:
+def test_lines_are_not_turned_without_a_classifier():
     request = PaddleXRequest(file="", useTextlineOrientation=True)
     without = ServerInfo("", "", {}, {}, None, (), None, {}, {})
     with pytest.raises(Failure, match="no classifier of lines"):
@@ -213,7 +206,7 @@ def test_lines_are_not_turned_without_a_classifier() -> None:
     assert options_of(request, dataclasses.replace(without, models={"cls": ("1",)}))
 
 
-def test_bodies_are_refused_as_by_paddlex(gateway: str) -> None:
+def test_bodies_are_refused_as_by_paddlex(gateway):
     for one in RECORDED["refused"]:
         status, answer = ask(gateway, "POST", "/ocr", one["body"], JSON)
         found, expected = json.loads(answer), one["answer"]
@@ -223,7 +216,7 @@ def test_bodies_are_refused_as_by_paddlex(gateway: str) -> None:
         assert found["logId"] == expected["logId"] or "logId" not in one["body"]
 
 
-def test_json_that_is_not_said_to_be_json_is_told(gateway: str) -> None:
+def test_json_that_is_not_said_to_be_json_is_told(gateway):
     form = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl -d sends it
     for path in ("/ocr", "/v1/ocr"):
         status, answer = ask(gateway, "POST", path, b'{"file": ""}', form)
@@ -231,19 +224,19 @@ def test_json_that_is_not_said_to_be_json_is_told(gateway: str) -> None:
         assert "with the header Content-Type: application/json" in answer.decode()
 
 
-def test_a_body_that_is_no_text_is_refused(gateway: str) -> None:
+def test_a_body_that_is_no_text_is_refused(gateway):
     status, answer = ask(gateway, "POST", "/ocr", b"\xfe\xff", JSON)
     jsonschema.validate(json.loads(answer), RECORDED["schemas"]["error"])
     assert status == json.loads(answer)["errorCode"] == 422
 
 
-def test_health(gateway: str) -> None:
+def test_health(gateway):
     status, answer = ask(gateway, "GET", "/health")
     expected = RECORDED["health"]
     assert (status, json.loads(answer) | {"logId": ""}) == (200, expected | {"logId": ""})
 
 
-def test_addresses_below_a_prefix_are_fetched(server: TritonServer, files: str) -> None:
+def test_addresses_below_a_prefix_are_fetched(server, files):
     prefix = f"{files}/open/"
     with gateway_process(f"grpc://{server.grpc_url}", "--allow-url-prefix", prefix) as gateway:
         assert post(gateway, f"{prefix}sign.jpg", visualize=False)[0] == 200

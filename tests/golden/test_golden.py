@@ -29,7 +29,7 @@ def db_arrays() -> Arrays:
 
 
 @pytest.mark.parametrize("case", DB_CASES, ids=[case["case"] for case in DB_CASES])
-def test_boxes_of_maps(db_arrays: Arrays, case: dict[str, Any]) -> None:
+def test_boxes_of_maps(db_arrays, case):
     probability = db_arrays[f"{case['map']}/map"].astype(np.float32) / 255
     boxes, scores = db.decode_boxes(probability, case["height"], case["width"], **case["options"])
     assert boxes.dtype == scores.dtype == np.float32
@@ -37,7 +37,7 @@ def test_boxes_of_maps(db_arrays: Arrays, case: dict[str, Any]) -> None:
     np.testing.assert_allclose(scores, db_arrays[f"{case['case']}/scores"], rtol=0, atol=1e-6)
 
 
-def test_the_recorded_maps_are_worth_their_place(db_arrays: Arrays) -> None:
+def test_the_recorded_maps_are_worth_their_place(db_arrays):
     counts = {case["case"]: len(db_arrays[f"{case['case']}/boxes"]) for case in DB_CASES}
     assert [counts[f"{name}/default"] for name in ("empty", "full", "one_pixel")] == [0, 1, 0]
     assert counts["many/default"] == 1000  # of 1120: max_candidates
@@ -46,13 +46,13 @@ def test_the_recorded_maps_are_worth_their_place(db_arrays: Arrays) -> None:
 
 
 @pytest.mark.parametrize("name", ["one", "random", "ties", "close", "same", "lines"])
-def test_reading_order(name: str) -> None:
+def test_reading_order(name):
     arrays = arrays_of("order.npz")
     boxes = arrays[f"{name}/boxes"].astype(np.float32)
     assert np.array_equal(boxes[row_order(boxes)], arrays[f"{name}/sorted"])
 
 
-def test_crops() -> None:
+def test_crops():
     arrays = arrays_of("crop.npz")
     for index, box in enumerate(arrays["boxes"]):
         cut, recorded = crop.crop_line(arrays["picture"], box), arrays[f"crop_{index:02d}"]
@@ -60,7 +60,7 @@ def test_crops() -> None:
         assert np.array_equal(cut, recorded), f"crop {index}"
 
 
-def test_ctc_texts() -> None:
+def test_ctc_texts():
     characters, *recorded = json.loads((HERE / "ctc.json").read_text(encoding="utf-8"))
     steps = arrays_of("ctc.npz")
     texts, scores = ctc.ctc_decode(steps["indices"], steps["probabilities"], characters)
@@ -70,14 +70,14 @@ def test_ctc_texts() -> None:
     np.testing.assert_allclose(scores, [score for _, score in recorded], rtol=0, atol=1e-7)
 
 
-def test_detector_input_sizes() -> None:
+def test_detector_input_sizes():
     for height, width, limit, kind, *recorded in json.loads((HERE / "resize.json").read_text()):
         pixels = resize.pad_tiny(np.zeros((height, width, 3), np.uint8))
         found = resize.det_size(pixels.shape[0], pixels.shape[1], limit, kind)
         assert list(found) == recorded, (height, width, limit, kind)
 
 
-def test_groups_of_paddle_padding() -> None:
+def test_groups_of_paddle_padding():
     """PaddleOCR sorts by `np.argsort`, which leaves equal ratios in an order of the processor's.
 
     Crops of one size are therefore taken for the same; what each is padded to is compared exactly.

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from ppocr_bench.peers.children import read_line
 from ppocr_bench.verbs.parity import compare
 from ppocr_client import OcrClient
-from ppocr_server.tritonserver.server import TritonServer
 
 HERE = Path(__file__).parent
 SAMPLES = HERE.parents[1] / "samples"
@@ -21,9 +19,7 @@ VERSIONS, *READ = (
 
 @pytest.mark.server
 @pytest.mark.parametrize("recorded", READ, ids=[row["picture"] for row in READ])
-def test_samples_are_read_as_paddleocr_reads_them(
-    server: TritonServer, recorded: dict[str, Any]
-) -> None:
+def test_samples_are_read_as_paddleocr_reads_them(server, recorded):
     theirs = [read_line(**line) for line in recorded["lines"]]
     with OcrClient(f"grpc://{server.grpc_url}") as client:
         result = client.read(SAMPLES / recorded["picture"], rec_padding="paddle")
@@ -31,7 +27,7 @@ def test_samples_are_read_as_paddleocr_reads_them(
     assert [str(difference) for difference in compare(theirs, served).differences] == []
 
 
-def test_the_recorded_readings_are_worth_their_place() -> None:
+def test_the_recorded_readings_are_worth_their_place():
     assert VERSIONS["paddleocr"] == "2.10.0"
     assert sum(len(row["lines"]) for row in READ) == 75
     assert {path.name for path in SAMPLES.glob("*.[jp][pn]g")} == {row["picture"] for row in READ}
@@ -43,7 +39,7 @@ PICTURES = list(dict.fromkeys(row["picture"] for row in RECORDED))
 
 @pytest.mark.server
 @pytest.mark.parametrize("name", PICTURES)
-def test_words_stand_where_they_stood(server: TritonServer, name: str) -> None:
+def test_words_stand_where_they_stood(server, name):
     recorded = [row["words"] for row in RECORDED if row["picture"] == name]
     with OcrClient(server.grpc_url) as client:
         lines = client.read(SAMPLES / name, return_words=True).lines
@@ -55,6 +51,6 @@ def test_words_stand_where_they_stood(server: TritonServer, name: str) -> None:
     assert ["".join(words) for words in read] == ["".join(line.text.split()) for line in lines]
 
 
-def test_the_recorded_words_are_worth_their_place() -> None:
+def test_the_recorded_words_are_worth_their_place():
     assert len(PICTURES) == 4
     assert sum(len(row["words"]) for row in RECORDED) > 150

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from shutil import copytree, ignore_patterns
 from typing import Any
 
@@ -48,19 +47,17 @@ def limits(folder: Path) -> tuple[int, int, int]:
     return requests, places, config.dynamic_batching.default_queue_policy.max_queue_size
 
 
-def test_limits_come_from_the_instances(folder: Path) -> None:
+def test_limits_come_from_the_instances(folder):
     assert limits(folder) == (32, 8, 32 - 8 - BETWEEN)
 
 
-def test_they_grow_with_the_instances_and_with_merged_pictures(folder: Path) -> None:
+def test_they_grow_with_the_instances_and_with_merged_pictures(folder):
     change(folder, "recognize", lambda config: setattr(config.instance_group[0], "count", 10))
     change(folder, "det", lambda config: config.dynamic_batching.SetInParent())
     assert limits(folder)[1] == 2 + 2 * 8 + 2 + 10
 
 
-def test_a_network_without_a_list_of_gpus_runs_on_each_of_them(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_network_without_a_list_of_gpus_runs_on_each_of_them(folder, monkeypatch):
     machine = Machine(gpus=("A", "B", "C"), compute_capabilities=("9.0",) * 3, tensorrt="")
     monkeypatch.setattr(admission, "this_machine", lambda: machine)
     change(folder, "det", lambda config: setattr(config.instance_group[0], "kind", 1))
@@ -69,28 +66,28 @@ def test_a_network_without_a_list_of_gpus_runs_on_each_of_them(
     assert limits(folder)[1] == 2 + 2 * 2 + 2 + 2
 
 
-def test_a_limit_can_be_given(folder: Path) -> None:
+def test_a_limit_can_be_given(folder):
     plan = with_limit(Plan("a test", {}), 100)
     change(folder, "admit", lambda config: apply(config, plan.models["admit"]))
     assert limits(folder) == (100, 8, 100 - 8 - BETWEEN)
     assert with_limit(plan, None) is plan
 
 
-def test_a_low_limit_leaves_no_more_in_progress_than_it_says(folder: Path) -> None:
+def test_a_low_limit_leaves_no_more_in_progress_than_it_says(folder):
     plan = with_limit(Plan("a test", {}), 3)
     change(folder, "admit", lambda config: apply(config, plan.models["admit"]))
     assert limits(folder) == (3, 3, 1)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many"])
-def test_an_impossible_limit_is_refused(folder: Path, value: str) -> None:
+def test_an_impossible_limit_is_refused(folder, value):
     plan = ModelPlan(parameters={"max_requests": value})
     change(folder, "admit", lambda config: apply(config, plan))
     with pytest.raises(RepositoryError, match=f"max_requests is '{value}'; allowed: whole numbers"):
         limits(folder)
 
 
-def test_a_repository_without_the_step_stays_as_it_is(folder: Path) -> None:
+def test_a_repository_without_the_step_stays_as_it_is(folder):
     configs = read_configs(folder)
     del configs["admit"]
     before = {name: str(config) for name, config in configs.items()}
@@ -127,13 +124,13 @@ class Pipeline:
         return [self.slots.enter() for _ in range(count)]
 
 
-def test_nobody_waits_while_there_is_room() -> None:
+def test_nobody_waits_while_there_is_room():
     pipeline = Pipeline(3)
     assert len(set(pipeline.enter(3))) == 3
     assert pipeline.waited == 0
 
 
-def test_the_next_one_waits_until_one_leaves() -> None:
+def test_the_next_one_waits_until_one_leaves():
     pipeline = Pipeline(2)
     first, _ = pipeline.enter(2)
     pipeline.leaving = [None, None, first]
@@ -141,7 +138,7 @@ def test_the_next_one_waits_until_one_leaves() -> None:
     assert pipeline.waited == 3
 
 
-def test_in_whatever_order_pictures_leave_every_slot_comes_back() -> None:
+def test_in_whatever_order_pictures_leave_every_slot_comes_back():
     pipeline = Pipeline(8)
     first, *others = pipeline.enter(8)
     pipeline.left = [*others, first]
@@ -149,7 +146,7 @@ def test_in_whatever_order_pictures_leave_every_slot_comes_back() -> None:
     assert pipeline.waited == 0
 
 
-def test_one_that_leaves_before_older_ones_makes_room_for_one_only() -> None:
+def test_one_that_leaves_before_older_ones_makes_room_for_one_only():
     pipeline = Pipeline(4)
     *_, last = pipeline.enter(4)
     pipeline.left = [last]
@@ -159,7 +156,7 @@ def test_one_that_leaves_before_older_ones_makes_room_for_one_only() -> None:
     assert pipeline.waited > 0
 
 
-def test_one_that_was_lost_is_forgotten_when_a_much_later_one_has_left() -> None:
+def test_one_that_was_lost_is_forgotten_when_a_much_later_one_has_left():
     pipeline = Pipeline(3)
     _lost, second, third = pipeline.enter(3)
     pipeline.left = [second, third]
@@ -173,7 +170,7 @@ def test_one_that_was_lost_is_forgotten_when_a_much_later_one_has_left() -> None
     assert pipeline.waited == before
 
 
-def test_one_that_is_found_after_all_leaves_no_second_time() -> None:
+def test_one_that_is_found_after_all_leaves_no_second_time():
     pipeline = Pipeline(2)
     lost, _ = pipeline.enter(2)
     (next_one,) = pipeline.enter()  # after a long wait the oldest is given up
@@ -185,7 +182,7 @@ def test_one_that_is_found_after_all_leaves_no_second_time() -> None:
     assert pipeline.waited == before + 2
 
 
-def test_where_all_are_lost_one_is_let_in_after_a_while() -> None:
+def test_where_all_are_lost_one_is_let_in_after_a_while():
     pipeline = Pipeline(2)
     pipeline.enter(2)
     begin = pipeline.now
@@ -195,9 +192,7 @@ def test_where_all_are_lost_one_is_let_in_after_a_while() -> None:
 
 
 @given(st.integers(1, 8), st.integers(1, 60), st.randoms())
-def test_there_are_never_more_inside_than_places(
-    places: int, arrivals: int, random: Random
-) -> None:
+def test_there_are_never_more_inside_than_places(places, arrivals, random):
     pipeline = Pipeline(places)
     inside: list[int] = []
 
@@ -212,7 +207,7 @@ def test_there_are_never_more_inside_than_places(
         assert len(inside) <= places
 
 
-def test_a_full_queue_is_a_busy_server() -> None:
+def test_a_full_queue_is_a_busy_server():
     reason = "in ensemble 'ocr', [request id: <id_unknown>] Exceeds maximum queue size"
     for error in (error_of_status("UNAVAILABLE", reason), error_of_http(503, reason)):
         assert isinstance(error, ServerBusy)

@@ -58,11 +58,11 @@ def growth_mib(repository: Path, seconds: float) -> float:
         return memory_mib(server.pid) - before
 
 
-def test_memory_stays_as_it_was(repository: Path) -> None:
+def test_memory_stays_as_it_was(repository):
     assert growth_mib(repository, 300) < ALLOWED_MIB
 
 
-def test_a_step_that_leaks_is_found(repository: Path, tmp_path: Path) -> None:
+def test_a_step_that_leaks_is_found(repository, tmp_path):
     leaking = copytree(repository, tmp_path / "leaking")
     step = leaking / "det_preprocess" / "1" / "model.py"
     step.write_text(step.read_text("utf-8") + LEAK)

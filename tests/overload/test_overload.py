@@ -50,9 +50,7 @@ def answer_alone(server: TritonServer, picture: bytes) -> OcrResult:
     return alone(f"grpc://{server.grpc_url}", picture)
 
 
-def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
-    server: TritonServer, picture: bytes, limit: int
-) -> None:
+def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(server, picture, limit):
     expected = answer_alone(server, picture)
     before = executions(server, "det_preprocess")
     run = send_at_once(server.grpc_url, picture, TIMES * limit)
@@ -66,7 +64,7 @@ def test_what_is_too_much_is_refused_at_once_and_the_rest_is_read(
     assert answer_alone(server, picture) == expected
 
 
-def test_the_refusal_says_what_it_is(server: TritonServer, picture: bytes, limit: int) -> None:
+def test_the_refusal_says_what_it_is(server, picture, limit):
     def read(_: int) -> str:
         try:
             return client.read(picture).text
@@ -82,9 +80,7 @@ def test_the_refusal_says_what_it_is(server: TritonServer, picture: bytes, limit
     assert any("Exceeds maximum queue size" in text and "max_requests" in text for text in said)
 
 
-def test_clients_that_come_back_are_all_answered(
-    server: TritonServer, picture: bytes, limit: int
-) -> None:
+def test_clients_that_come_back_are_all_answered(server, picture, limit):
     """More clients than may wait: with retries each gets its answer."""
     with (
         OcrClient(f"grpc://{server.grpc_url}", retries=100) as client,
@@ -94,9 +90,7 @@ def test_clients_that_come_back_are_all_answered(
     assert texts == {OcrClient(f"grpc://{server.grpc_url}").read(picture).text}
 
 
-def test_what_was_given_up_is_not_worked_on(
-    server: TritonServer, picture: bytes, limit: int
-) -> None:
+def test_what_was_given_up_is_not_worked_on(server, picture, limit):
     answer_alone(server, picture)
     before = executions(server, "det")
     run = send_at_once(server.grpc_url, picture, limit, timeout=0.05)

@@ -1,7 +1,6 @@
 """What `ppocr-bench overload` makes of what it has seen, and the whole verb on the real server."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from ppocr_bench.cli import main
 from ppocr_bench.record import Answer, Result, Run
 from ppocr_bench.verbs.overload import figures, judge
 from ppocr_converters.pictures.render import encode_page, render_page
-from ppocr_server.tritonserver.server import TritonServer
 
 RUN = Run(
     10.0,
@@ -44,7 +42,7 @@ def overload(
     return judge(loads, seen, same, {"picture": "page", "times": 10.0})
 
 
-def test_a_window_counts_what_came_inside_it() -> None:
+def test_a_window_counts_what_came_inside_it():
     found = figures("overload", RUN)
     assert (found["served_per_second"], found["refused_per_second"]) == (0.2, 0.1)
     assert found["offered_per_second"] == 0.4
@@ -54,7 +52,7 @@ def test_a_window_counts_what_came_inside_it() -> None:
     assert found["cpu_ms"] == 100.0  # of all five that were served
 
 
-def test_it_passes_with_nine_tenths_of_the_peak_and_nothing_late() -> None:
+def test_it_passes_with_nine_tenths_of_the_peak_and_nothing_late():
     good = overload((6.0, 20))
     assert (good.settings["kept"], good.ok) == (0.9, True)
     assert not overload((6.0, 20), served=4.4).ok
@@ -62,13 +60,13 @@ def test_it_passes_with_nine_tenths_of_the_peak_and_nothing_late() -> None:
     assert not overload((6.0, 20), same=False).ok
 
 
-def test_to_read_what_was_let_in_is_not_late() -> None:
+def test_to_read_what_was_let_in_is_not_late():
     assert overload((7.9, 20)).ok  # 20 at 5 a second, a quarter more, and 3 seconds
     assert not overload((1.0, 20), (8.1, 20)).ok
 
 
 @pytest.mark.server
-def test_the_verb_says_what_it_saw(server: TritonServer, tmp_path: Path) -> None:
+def test_the_verb_says_what_it_saw(server, tmp_path):
     page, out = tmp_path / "page.png", tmp_path / "overload.json"
     page.write_bytes(encode_page(render_page(seed=3, lines=3, width=480)))
     command = ["overload", "--url", f"grpc://{server.grpc_url}", "--pid", str(server.pid)]

@@ -30,17 +30,13 @@ def answers(server: TritonServer, logs: Path, body: bytes, *arguments: str) -> l
     return [over_http["key"], over_http["value"], list(over_rpc.key), list(over_rpc.value)]
 
 
-def test_the_texts_of_a_page_are_answered_alone(
-    server: TritonServer, tmp_path: Path, good_body: bytes, samples: dict[str, list[str]]
-) -> None:
+def test_the_texts_of_a_page_are_answered_alone(server, tmp_path, good_body, samples):
     key, (value,), *over_rpc = answers(server, tmp_path, good_body, "--answer", "res")
     assert (key, [key, [value]]) == (["res"], over_rpc)
     assert ast.literal_eval(value) == samples["sign_vertical.jpg"]
 
 
-def test_a_service_of_det_answers_boxes_and_one_of_rec_one_text(
-    server: TritonServer, tmp_path: Path, good_body: bytes
-) -> None:
+def test_a_service_of_det_answers_boxes_and_one_of_rec_one_text(server, tmp_path, good_body):
     detect = ("--model", "detect", "--answer", "dt_boxes")
     key, (value,), *over_rpc = answers(server, tmp_path, good_body, *detect)
     assert (key, [key, [value]]) == (["dt_boxes"], over_rpc)

@@ -18,14 +18,14 @@ def call(body: bytes | str) -> Call:
     return call_of_body(body.encode() if isinstance(body, str) else body, "ocr", "prediction")
 
 
-def test_a_whole_request() -> None:
+def test_a_whole_request():
     got = call('{"key": ["image"], "value": ["YWI="], "logid": 7, "clientip": "10.0.0.1"}')
     assert (got.key, got.value, got.name, got.method) == (["image"], ["YWI="], "ocr", "prediction")
     assert (got.logid, got.clientip) == (7, "10.0.0.1")
 
 
 @pytest.mark.parametrize("body", ["", " \n", "{}", "null", '{"key": null, "value": null}'])
-def test_nothing_is_a_request_without_fields(body: str) -> None:
+def test_nothing_is_a_request_without_fields(body):
     got = call(body)
     assert (got.key, got.value, got.tensors, got.logid) == ([], [], [], 0)
 
@@ -42,17 +42,17 @@ def test_nothing_is_a_request_without_fields(body: str) -> None:
         ('{"key": ["\\ud800"]}', ["?"]),
     ],
 )
-def test_what_the_gateway_lets_through(body: bytes | str, keys: list[str]) -> None:
+def test_what_the_gateway_lets_through(body, keys):
     assert call(body).key == keys
 
 
 @pytest.mark.parametrize("logid", ["12", '"12"', "-3", "9223372036854775807"])
-def test_logid_is_64_bits(logid: str) -> None:
+def test_logid_is_64_bits(logid):
     assert call(f'{{"logid": {logid}}}').logid == int(logid.strip('"'))
 
 
 @pytest.mark.parametrize("body", [*cases(__file__)["refused"], "[" * 100_000])
-def test_what_the_gateway_refuses(body: str) -> None:
+def test_what_the_gateway_refuses(body):
     with pytest.raises(
         BodyError, match=r"send (an array|a string|an? |objects|\{\"key\")|no tensor"
     ):
@@ -60,14 +60,14 @@ def test_what_the_gateway_refuses(body: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("str_data", "elem_type"), ("strData", "elemType")])
-def test_tensors(names: tuple[str, str]) -> None:
+def test_tensors(names):
     (tensor,) = call(
         json.dumps({"tensors": [{"name": "i", names[0]: ["x"], names[1]: 12}]})
     ).tensors
     assert (tensor.name, list(tensor.str_data), tensor.elem_type) == ("i", ["x"], 12)
 
 
-def test_answers_are_the_gateways_bytes() -> None:
+def test_answers_are_the_gateways_bytes():
     assert (
         body_of_answer(Answer(key=("result",), value=("[('<b>&中\"', 1.0)]",)))
         == (

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paddle_serving.conftest import SAMPLES, RunningEndpoint
+from paddle_serving.conftest import SAMPLES
 
 pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
@@ -79,7 +79,7 @@ def old_python() -> Path:
     return python
 
 
-def test_the_old_client_is_served(old_python: Path, endpoint: RunningEndpoint) -> None:
+def test_the_old_client_is_served(old_python, endpoint):
     picture = SAMPLES / "sign_vertical.jpg"
     asked = subprocess.run(
         [old_python, "-c", CLIENT, str(endpoint.rpc_port), picture],

@@ -68,12 +68,12 @@ def byte_tensor(data: bytes) -> Tensor:
         Call(["image"], ["replaced by the tensor"], [text_tensor(TEXT)]),
     ],
 )
-def test_the_picture_arrives(call: Call) -> None:
+def test_the_picture_arrives(call):
     assert picture_of(call, LIMIT) == PICTURE
 
 
 @pytest.mark.parametrize("size", [1000, 1001, 1002])
-def test_base64_is_measured_to_the_byte_before_it_is_decoded(size: int) -> None:
+def test_base64_is_measured_to_the_byte_before_it_is_decoded(size):
     for text in (base64.b64encode(bytes(size)), base64.encodebytes(bytes(size))):
         call = Call(["image"], [text.decode()])
         assert len(picture_of(call, size)) == size
@@ -82,7 +82,7 @@ def test_base64_is_measured_to_the_byte_before_it_is_decoded(size: int) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 61])
-def test_pixels_arrive_as_they_are(width: int) -> None:
+def test_pixels_arrive_as_they_are(width):
     pixels = np.random.default_rng(0).integers(0, 256, (5, width, 3), np.uint8)
     as_numbers = number_tensor(pixels.flatten().tolist(), *pixels.shape)
     for tensor in (byte_tensor(npy(pixels)), as_numbers):
@@ -113,13 +113,13 @@ def test_pixels_arrive_as_they_are(width: int) -> None:
         (Call(tensors=[byte_tensor(b"\x93NUMPY\x01\x00")]), ErrNo.RPC_PACKAGE, "not a .npy file"),
     ],
 )
-def test_what_is_no_picture_is_told_why(call: Call, err_no: int, words: str) -> None:
+def test_what_is_no_picture_is_told_why(call, err_no, words):
     with pytest.raises(PipelineError, match=re.escape(words)) as caught:
         picture_of(call, LIMIT)
     assert caught.value.err_no == err_no
 
 
-def test_a_pickle_is_never_opened() -> None:
+def test_a_pickle_is_never_opened():
     file = io.BytesIO()
     np.save(file, np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(PipelineError) as caught:

@@ -14,25 +14,25 @@ from ppocr_server.paddle_serving.result_text import ANSWERS, boxes_text, result_
 BOX = np.array([[[295, 298], [10.5, 2], [3, 4], [5, 6]]], np.float32)
 
 
-def test_a_line_reads_as_paddle_serving_writes_it() -> None:
+def test_a_line_reads_as_paddle_serving_writes_it():
     text = result_text(["text"], np.array([0.98196536], np.float32), BOX)
     assert text == (
         "[[('text', 0.98196536), [[295.0, 298.0], [10.5, 2.0], [3.0, 4.0], [5.0, 6.0]]]]"
     )
 
 
-def test_texts_alone_are_a_list_of_them() -> None:
+def test_texts_alone_are_a_list_of_them():
     assert ANSWERS["res"].text(["it's", "中"]) == "[\"it's\", '中']"
     assert ANSWERS["res"].text([]) == "[]"
 
 
-def test_boxes_alone_are_written_as_numpy_prints_them() -> None:
+def test_boxes_alone_are_written_as_numpy_prints_them():
     assert boxes_text(BOX) == str(BOX)
     assert boxes_text(BOX[:0]) == "[]"
     assert "..." not in boxes_text(np.repeat(BOX, 200, 0))
 
 
-def test_a_model_without_warnings_is_read_and_one_without_texts_named() -> None:
+def test_a_model_without_warnings_is_read_and_one_without_texts_named():
     answer = {"TEXTS": np.array([b"a"], np.object_)}
     assert text_of(answer, ANSWERS["res"], "old") == "['a']"
     assert texts_of(answer, "WARNINGS") == []
@@ -40,7 +40,7 @@ def test_a_model_without_warnings_is_read_and_one_without_texts_named() -> None:
         text_of(answer, ANSWERS["result"], "old")
 
 
-def test_no_lines() -> None:
+def test_no_lines():
     assert result_text([], np.zeros(0, np.float32), np.zeros((0, 4, 2), np.float32)) == "[]"
 
 
@@ -48,13 +48,13 @@ def test_no_lines() -> None:
     "text",
     ["it's", 'say "x"', 'it\'s "both"', "C:\\new\\table", "\\", "中文\u2028\x00\n", "", "'''"],
 )
-def test_any_text_is_a_valid_literal(text: str) -> None:
+def test_any_text_is_a_valid_literal(text):
     parsed = ast.literal_eval(result_text([text], np.array([1e-7], np.float32), BOX))
     assert parsed == [[(text, 1e-7), BOX[0].tolist()]]
 
 
 @given(st.lists(st.tuples(st.text(), st.floats(0, 1, width=32)), max_size=5))
-def test_texts_and_scores_come_back(lines: list[tuple[str, float]]) -> None:
+def test_texts_and_scores_come_back(lines):
     scores = np.array([score for _, score in lines], np.float32)
     boxes = np.repeat(BOX, len(lines), 0)
     parsed = ast.literal_eval(result_text([text for text, _ in lines], scores, boxes))

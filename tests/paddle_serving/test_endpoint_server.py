@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -70,9 +69,7 @@ def lines_of(value: str) -> list[Any]:
     ]
 
 
-def test_the_stock_request_over_http(
-    endpoint: RunningEndpoint, good_body: bytes, expected: list[Any]
-) -> None:
+def test_the_stock_request_over_http(endpoint, good_body, expected):
     status, body = post(endpoint.http_port, good_body)
     assert status == 200
     answer = json.loads(body)
@@ -84,7 +81,7 @@ def test_the_stock_request_over_http(
     assert re.search(r", 0\.\d{3,9}\), \[\[\d+\.\d+, ", value)
 
 
-def test_the_stock_request_over_grpc(rpc: Rpc, picture: bytes, expected: list[Any]) -> None:
+def test_the_stock_request_over_grpc(rpc, picture, expected):
     value = base64.b64encode(picture).decode()
     answer = rpc(key=["image"], value=[value])
     assert (answer.err_no, answer.err_msg, list(answer.key)) == (0, "", ["result"])
@@ -94,7 +91,7 @@ def test_the_stock_request_over_grpc(rpc: Rpc, picture: bytes, expected: list[An
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-def test_pictures_in_tensors(rpc: Rpc, picture: bytes, expected: list[Any], as_file: bool) -> None:
+def test_pictures_in_tensors(rpc, picture, expected, as_file):
     if as_file:
         tensor = Tensor(name="image", elem_type=13, byte_data=picture)
         assert lines_of(rpc(tensors=[tensor]).value[0]) == lines_of(str(expected))
@@ -106,7 +103,7 @@ def test_pictures_in_tensors(rpc: Rpc, picture: bytes, expected: list[Any], as_f
     assert list(rpc(tensors=[tensor]).value) == ["[]"]
 
 
-def test_no_boxes(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+def test_no_boxes(endpoint, tmp_path):
     for size in ((64, 48), (1, 1)):
         Image.new("RGB", size, "white").save(tmp_path / "blank.png")
         value = base64.b64encode((tmp_path / "blank.png").read_bytes()).decode()
@@ -139,7 +136,7 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_malformed_requests(endpoint: RunningEndpoint, rpc: Rpc, case: str) -> None:
+def test_malformed_requests(endpoint, rpc, case):
     malformed, err_no = MALFORMED[case]
     began = time.monotonic()
     status, answer = post(endpoint.http_port, malformed)
@@ -166,9 +163,7 @@ def test_malformed_requests(endpoint: RunningEndpoint, rpc: Rpc, case: str) -> N
         ),
     ],
 )
-def test_too_much_is_refused_before_it_has_arrived(
-    endpoint: RunningEndpoint, sent: list[bytes]
-) -> None:
+def test_too_much_is_refused_before_it_has_arrived(endpoint, sent):
     with socket.create_connection(("127.0.0.1", endpoint.http_port), timeout=60) as client:
         client.sendall(b"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\n")
         for part in sent:
@@ -178,7 +173,7 @@ def test_too_much_is_refused_before_it_has_arrived(
         assert (answer.status, json.load(answer)["err_no"]) == (200, 10000)
 
 
-def test_who_closes_afterwards_is_heard_to_the_end(endpoint: RunningEndpoint) -> None:
+def test_who_closes_afterwards_is_heard_to_the_end(endpoint):
     """An answer before that would be lost with the connection."""
     url, closing = f"127.0.0.1:{endpoint.http_port}", {"Connection": "close"}
     status, answer = ask(url, "POST", "/ocr/prediction", b"A" * 60_000_000, closing)
@@ -186,7 +181,7 @@ def test_who_closes_afterwards_is_heard_to_the_end(endpoint: RunningEndpoint) ->
 
 
 @pytest.mark.parametrize("case", [b"{", b"hello", b"[]", b'{"key": "image"}', b'{"logid": 1.5}'])
-def test_what_is_no_request_is_answered_400(endpoint: RunningEndpoint, case: bytes) -> None:
+def test_what_is_no_request_is_answered_400(endpoint, case):
     status, answer = post(endpoint.http_port, case)
     told = json.loads(answer)
     assert status == 400
@@ -195,13 +190,11 @@ def test_what_is_no_request_is_answered_400(endpoint: RunningEndpoint, case: byt
     assert told["error"] == told["message"] != ""
 
 
-def test_good_requests_are_answered_after_all_those(
-    endpoint: RunningEndpoint, good_body: bytes
-) -> None:
+def test_good_requests_are_answered_after_all_those(endpoint, good_body):
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
 
 
-def test_names_and_paths(endpoint: RunningEndpoint, good_body: bytes, rpc: Rpc) -> None:
+def test_names_and_paths(endpoint, good_body, rpc):
     def ask(path: str, method: str = "POST") -> tuple[int, bytes]:
         return post(endpoint.http_port, good_body, path, method)
 
@@ -228,7 +221,7 @@ def narrow(
         yield running
 
 
-def test_messages_over_the_limit(narrow: RunningEndpoint, good_body: bytes) -> None:
+def test_messages_over_the_limit(narrow, good_body):
     status, answer = post(narrow.http_port, b"x" * 1_000_001)
     reason = "Received message larger than max (1000001 vs. 1000000)"
     assert status == 429
@@ -241,9 +234,7 @@ def test_messages_over_the_limit(narrow: RunningEndpoint, good_body: bytes) -> N
     assert json.loads(post(narrow.http_port, good_body)[1])["err_no"] == 0
 
 
-def test_worker_num_bounds_what_triton_sees_and_all_are_served(
-    narrow: RunningEndpoint, good_body: bytes
-) -> None:
+def test_worker_num_bounds_what_triton_sees_and_all_are_served(narrow, good_body):
     def ask(_: int = 0) -> int:
         return int(json.loads(post(narrow.http_port, good_body)[1])["err_no"])
 
@@ -254,9 +245,7 @@ def test_worker_num_bounds_what_triton_sees_and_all_are_served(
     assert ask() == 0
 
 
-def test_a_client_that_goes_away_is_not_served_further(
-    endpoint: RunningEndpoint, server: TritonServer, good_body: bytes, rpc: Rpc, picture: bytes
-) -> None:
+def test_a_client_that_goes_away_is_not_served_further(endpoint, server, good_body, rpc, picture):
     began = len((endpoint.logs / "pipeline.log").read_text())
     head = f"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good_body)}\r\n\r\n"
     for data in (good_body, good_body[:-100]):  # in mid-work, and in mid-sending
@@ -276,7 +265,7 @@ def test_a_client_that_goes_away_is_not_served_further(
     assert json.loads(post(endpoint.http_port, good_body)[1])["err_no"] == 0
 
 
-def test_a_deadline(server: TritonServer, tmp_path: Path, good_body: bytes) -> None:
+def test_a_deadline(server, tmp_path, good_body):
     with endpoint_process(server.grpc_url, tmp_path, "--timeout-ms", "1") as hasty:
         told = json.loads(post(hasty.http_port, good_body)[1])
     assert told["err_no"] == 6000
@@ -291,7 +280,7 @@ def healthy(endpoint: RunningEndpoint) -> tuple[int, int]:
     return post(endpoint.http_port, b"", "/health/ready", "GET")[0], answer.status
 
 
-def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body: bytes) -> None:
+def test_health_is_tritons(endpoint, tmp_path, good_body):
     assert eventually(lambda: healthy(endpoint) == (200, health_pb2.HealthCheckResponse.SERVING))
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
@@ -303,9 +292,7 @@ def test_health_is_tritons(endpoint: RunningEndpoint, tmp_path: Path, good_body:
         assert f"127.0.0.1:{port}" in told["err_msg"]
 
 
-def test_requests_in_progress_end_well_when_the_service_stops(
-    server: TritonServer, tmp_path: Path, good_body: bytes
-) -> None:
+def test_requests_in_progress_end_well_when_the_service_stops(server, tmp_path, good_body):
     with endpoint_process(server.grpc_url, tmp_path) as stopping, ThreadPoolExecutor(8) as clients:
         asked = [clients.submit(post, stopping.http_port, good_body) for _ in range(8)]
         asked[0].result()
@@ -317,9 +304,7 @@ def test_requests_in_progress_end_well_when_the_service_stops(
     assert set(answers) <= {0, 3001}
 
 
-def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
-    endpoint: RunningEndpoint, good_body: bytes
-) -> None:
+def test_ids_reach_the_log_and_the_tracer_tells_of_failures(endpoint, good_body):
     fields = {**json.loads(good_body), "logid": 987654321, "clientip": "10.1.2.3\n"}
     post(endpoint.http_port, json.dumps(fields).encode())
     post(endpoint.http_port, b'{"logid": 123456789}')
@@ -330,7 +315,7 @@ def test_ids_reach_the_log_and_the_tracer_tells_of_failures(
     assert all(words in blocks for words in ("\tQPS[", "\t\t.99[", "size[0/1000]"))
 
 
-def test_a_squeezed_picture_is_told_in_the_log(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+def test_a_squeezed_picture_is_told_in_the_log(endpoint, tmp_path):
     Image.new("L", (3600, 120), 255).save(tmp_path / "strip.png")
     value = base64.b64encode((tmp_path / "strip.png").read_bytes()).decode()
     asked = {"key": ["image"], "value": [value], "logid": 44}

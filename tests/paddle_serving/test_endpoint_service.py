@@ -158,7 +158,7 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
     """An application that is never asked."""
 
 
-def test_it_wakes_for_the_date_and_the_end_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_wakes_for_the_date_and_the_end_alone(monkeypatch):
     monkeypatch.setattr(server, "DATE_SECONDS", 3600.0)
     ticks = []
 

@@ -24,21 +24,19 @@ def block(records: Records) -> list[str]:
     return list(tracer_block(records, limit, 2.0))
 
 
-def test_the_services_figures() -> None:
+def test_the_services_figures():
     assert (
         block(Records([float(n) for n in range(100, 0, -1)], ["7", "9"]))
         == cases(__file__)["block"]
     )
 
 
-def test_nothing_to_tell_is_not_told() -> None:
+def test_nothing_to_tell_is_not_told():
     assert not any(line.startswith("DAGExecutor") for line in block(Records()))
 
 
 @pytest.mark.server
-def test_use_profile_writes_traces_and_says_where(
-    small_repository: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_use_profile_writes_traces_and_says_where(small_repository, tmp_path, caplog):
     service: Any = SimpleNamespace(document={"dag.use_profile": True})
     arguments = profile_arguments(Configured(service, EndpointSettings()), tmp_path / "logs")
     file = tmp_path / "logs" / "triton.trace"

@@ -12,13 +12,13 @@ CANVASES = parse_canvases("960x960,640x640,736x960")
 OPTIONS, LIMITS = parse_options({}), Limits()
 
 
-def test_canvases_are_tried_from_the_smallest_on() -> None:
+def test_canvases_are_tried_from_the_smallest_on():
     assert CANVASES == ((640, 640), (736, 960), (960, 960))
     assert parse_canvases("none") == ()
 
 
 @pytest.mark.parametrize("text", ["", "640", "640x650", "0x640", "640x640,", "640x640x3", "00x32"])
-def test_other_sizes_are_refused(text: str) -> None:
+def test_other_sizes_are_refused(text):
     with pytest.raises(ValueError, match=r"det_canvases is .*multiples of 32 pixels, such as"):
         parse_canvases(text)
 
@@ -33,9 +33,7 @@ def test_other_sizes_are_refused(text: str) -> None:
         ((992, 64), (992, 64)),  # no canvas holds it
     ],
 )
-def test_a_picture_lies_top_left_and_its_edges_are_repeated(
-    size: tuple[int, int], canvas: tuple[int, int]
-) -> None:
+def test_a_picture_lies_top_left_and_its_edges_are_repeated(size, canvas):
     pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
     placed = place(pixels, CANVASES)
     assert placed.shape[:2] == canvas
@@ -46,7 +44,7 @@ def test_a_picture_lies_top_left_and_its_edges_are_repeated(
 
 
 @pytest.mark.parametrize("reference", ["paddleocr", "paddle_serving"])
-def test_boxes_of_a_canvas_are_those_of_the_picture(reference: str) -> None:
+def test_boxes_of_a_canvas_are_those_of_the_picture(reference):
     options = parse_options({"reference": reference})
     pixels = np.zeros((430, 1300, 3), np.uint8)
     (alone, plan), (shown, _) = (det_input(pixels, options, LIMITS, c) for c in ((), CANVASES))
@@ -63,7 +61,7 @@ def test_boxes_of_a_canvas_are_those_of_the_picture(reference: str) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_map_that_is_smaller_than_the_picture_is_refused() -> None:
+def test_a_map_that_is_smaller_than_the_picture_is_refused():
     tiles = np.array([(0, 0, 352, 640)], np.int32)
     with pytest.raises(ValueError, match=r"DET_TILES is .* PROBABILITY of shape \[1, 320, 640\]"):
         find_boxes(np.zeros((1, 320, 640), np.float32), tiles, 700, 700, OPTIONS, LIMITS)

@@ -21,7 +21,7 @@ def order_error(order: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(("name", "skew", "perspective"), FLAT + SKEWED + PERSPECTIVE)
-def test_layouts_are_read_in_order(name: str, skew: float, perspective: bool) -> None:
+def test_layouts_are_read_in_order(name, skew, perspective):
     page = render_layout(name, 1, skew=skew, perspective=perspective)
     rng = np.random.default_rng(0)
     boxes = np.array([line.box for line in page.lines])
@@ -40,21 +40,21 @@ def test_layouts_are_read_in_order(name: str, skew: float, perspective: bool) ->
         [(31, 45, 186, 71), (305, 39, 351, 57), (30, 76, 102, 92), (308, 75, 351, 91)],
     ],
 )
-def test_boxes_of_one_row_come_from_left_to_right(sides: list[tuple[int, ...]]) -> None:
+def test_boxes_of_one_row_come_from_left_to_right(sides):
     boxes = [[(x, y), (right, y), (right, low), (x, low)] for x, y, right, low in sides]
     backwards = np.array(boxes[::-1], np.float32)
     assert page_order(backwards).tolist() == list(range(len(sides)))[::-1]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_few_boxes_and_boxes_in_one_place(count: int) -> None:
+def test_few_boxes_and_boxes_in_one_place(count):
     boxes = np.full((count, 4, 2), 7, np.float32)  # of no size, too
     order = page_order(boxes)
     assert order.dtype == np.int64
     assert sorted(order.tolist()) == list(range(count))
 
 
-def test_a_skewed_table_with_few_long_cells_keeps_its_rows() -> None:
+def test_a_skewed_table_with_few_long_cells_keeps_its_rows():
     cells = [(60, 100, 44), (380, 30, 40), (700, 50, 44)]  # left, width and height of each column
     boxes = [
         [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
@@ -67,7 +67,7 @@ def test_a_skewed_table_with_few_long_cells_keeps_its_rows() -> None:
     assert page_order(turned).tolist() == list(range(18))
 
 
-def test_a_punctuation_mark_between_two_columns_does_not_join_them() -> None:
+def test_a_punctuation_mark_between_two_columns_does_not_join_them():
     def column(left: int) -> list[list[list[int]]]:
         rows = [(left, y, left + 300, y + 30) for y in range(0, 450, 45)]
         return [[[a, b], [c, b], [c, d], [a, d]] for a, b, c, d in rows]
@@ -79,15 +79,13 @@ def test_a_punctuation_mark_between_two_columns_does_not_join_them() -> None:
 
 
 @pytest.mark.parametrize(("left_height", "order"), [(360, [1, 0]), (700, [0, 1])])
-def test_of_two_vertical_lines_a_much_larger_one_comes_first(
-    left_height: int, order: list[int]
-) -> None:
+def test_of_two_vertical_lines_a_much_larger_one_comes_first(left_height, order):
     heights = ((100, left_height), (400, 400))
     boxes = [[[x, 50], [x + 60, 50], [x + 60, 50 + h], [x, 50 + h]] for x, h in heights]
     assert page_order(np.array(boxes, np.float32)).tolist() == order
 
 
-def test_paddle_serving_moves_a_box_one_place_at_the_most() -> None:
+def test_paddle_serving_moves_a_box_one_place_at_the_most():
     boxes = np.array(
         [
             np.add(corner, [[0, 0], [50, 0], [50, 20], [0, 20]])
@@ -98,7 +96,7 @@ def test_paddle_serving_moves_a_box_one_place_at_the_most() -> None:
     assert row_order(boxes, "paddle_serving").tolist() == [1, 2, 0]
 
 
-def test_no_boxes() -> None:
+def test_no_boxes():
     found = row_order(np.zeros((0, 4, 2), np.float32))
     assert found.shape == (0,)
     assert found.dtype == np.int64
@@ -122,14 +120,14 @@ def moved(boxes: np.ndarray, to: np.ndarray) -> np.ndarray:
     return boxes - boxes.mean(axis=1, keepdims=True) + to.mean(axis=1, keepdims=True)
 
 
-def test_level_boxes_of_short_words_do_not_hide_that_a_table_is_skewed() -> None:
+def test_level_boxes_of_short_words_do_not_hide_that_a_table_is_skewed():
     boxes, turned = table_and_turned(3)
     level = moved(boxes, turned)
     turned[9:], turned[1::3] = level[9:], level[1::3]
     assert page_order(turned).tolist() == list(range(18))
 
 
-def test_a_few_leaning_boxes_at_the_top_straighten_the_whole_table() -> None:
+def test_a_few_leaning_boxes_at_the_top_straighten_the_whole_table():
     """As PP-OCRv6 finds a table that is skewed by 3 degrees: most cells exactly level."""
     boxes, turned = table_and_turned(3)
     found = moved(boxes, turned)
@@ -138,7 +136,7 @@ def test_a_few_leaning_boxes_at_the_top_straighten_the_whole_table() -> None:
     assert page_order(found).tolist() == list(range(18))
 
 
-def test_a_column_of_leaning_boxes_does_not_turn_a_level_table() -> None:
+def test_a_column_of_leaning_boxes_does_not_turn_a_level_table():
     boxes, turned = table_and_turned(8)
     boxes[::3] = moved(turned, boxes)[::3]
     assert page_order(boxes).tolist() == list(range(18))

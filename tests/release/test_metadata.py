@@ -29,7 +29,7 @@ PINS = [
 ]
 
 
-def test_there_is_one_version() -> None:
+def test_there_is_one_version():
     version = PROJECT["version"]
     chart = yaml.safe_load((ROOT / "docker/helm/ppocr-triton/Chart.yaml").read_text("utf-8"))
     assert (chart["version"], chart["appVersion"]) == (version, version)
@@ -37,12 +37,12 @@ def test_there_is_one_version() -> None:
         assert version in (ROOT / name).read_text("utf-8"), name
 
 
-def test_the_client_needs_numpy_and_tritonclient_alone() -> None:
+def test_the_client_needs_numpy_and_tritonclient_alone():
     names = {Requirement(text).name for text in PROJECT["dependencies"]}
     assert names == {"numpy", "tritonclient"}
 
 
-def test_serve_and_bench_install_what_a_bundle_without_a_runtime_needs() -> None:
+def test_serve_and_bench_install_what_a_bundle_without_a_runtime_needs():
     extras = ("serve", "endpoint", "steps", "bench", "draw")
     texts = [*PROJECT["dependencies"], *(text for name in extras for text in EXTRAS[name])]
     names = {Requirement(text).name for text in texts} | {"packaging"}  # onnxruntime asks for it
@@ -50,7 +50,7 @@ def test_serve_and_bench_install_what_a_bundle_without_a_runtime_needs() -> None
 
 
 @pytest.mark.parametrize("text", sorted(RUNTIME))
-def test_a_package_has_an_upper_bound_that_the_tested_version_keeps(text: str) -> None:
+def test_a_package_has_an_upper_bound_that_the_tested_version_keeps(text):
     requirement = Requirement(text)
     assert {spec.operator for spec in requirement.specifier} & {"<", "=="}
     name = canonicalize_name(requirement.name)
@@ -64,12 +64,12 @@ def test_a_package_has_an_upper_bound_that_the_tested_version_keeps(text: str) -
 
 
 @pytest.mark.parametrize("text", PROJECT["entry-points"]["ocrmypdf"].values())
-def test_an_entry_point_is_there(text: str) -> None:
+def test_an_entry_point_is_there(text):
     # The module itself imports its program, which is not installed beside the tests.
     assert find_spec(text) is not None
 
 
-def test_every_package_of_the_code_is_installed() -> None:
+def test_every_package_of_the_code_is_installed():
     setup = (ROOT / "pyproject.toml").read_text("utf-8")
     listed = set(re.findall(r'^    "(ppocr_[\w.]+)",$', setup, re.MULTILINE))
     folders = dict(re.findall(r'^"?(ppocr_[\w.]+)"? = "([\w/]+)"$', setup, re.MULTILINE))

@@ -39,7 +39,7 @@ def contents(wheel: Path) -> dict[str, int]:
         return {entry.filename: entry.CRC for entry in archive.infolist()}
 
 
-def test_the_source_package_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:
+def test_the_source_package_builds_the_same_wheel(dist, tmp_path):
     (made,) = dist.glob("*.whl")
     tree, out = tmp_path / "tree", tmp_path / "out"
     for name in run("git", "ls-files", "-z").split("\0")[:-1]:
@@ -50,7 +50,7 @@ def test_the_source_package_builds_the_same_wheel(dist: Path, tmp_path: Path) ->
     assert contents(out / made.name) == contents(made)
 
 
-def test_the_wheel_serves_in_an_empty_folder(dist: Path, tmp_path: Path) -> None:
+def test_the_wheel_serves_in_an_empty_folder(dist, tmp_path):
     (wheel,) = dist.glob("*.whl")
     programs, folder = tmp_path / "environment" / "bin", tmp_path / "empty"
     folder.mkdir()
@@ -66,7 +66,7 @@ def test_the_wheel_serves_in_an_empty_folder(dist: Path, tmp_path: Path) -> None
     assert "红富士苹果" in served
 
 
-def test_the_client_alone_is_small(dist: Path, tmp_path: Path) -> None:
+def test_the_client_alone_is_small(dist, tmp_path):
     (wheel,) = dist.glob("*.whl")
     run(sys.executable, "-m", "venv", tmp_path / "environment")
     python = tmp_path / "environment" / "bin" / "python"

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
 from cases import cases
-from security.conftest import Certificates
 from security.triton_calls import GRPC, HTTP, RESTRICTED, ask_http, calls_of, refused
 from tritonclient.grpc import service_pb2_grpc
 
@@ -29,7 +27,7 @@ def channel(exposed: TritonServer) -> Iterator[grpc.Channel]:
         yield opened
 
 
-def test_every_method_of_triton_is_tried() -> None:
+def test_every_method_of_triton_is_tried():
     methods = {method for calls in GRPC.values() for method, _ in calls}
     known = {name for name in vars(service_pb2_grpc.GRPCInferenceServiceServicer) if name[0] != "_"}
     assert known - methods == {"ModelStreamInfer"}  # the group "inference", by a stream
@@ -37,29 +35,25 @@ def test_every_method_of_triton_is_tried() -> None:
 
 
 @pytest.mark.parametrize("api", OPERATORS)
-def test_an_operators_request_needs_the_key(
-    exposed: TritonServer, channel: grpc.Channel, api: str
-) -> None:
+def test_an_operators_request_needs_the_key(exposed, channel, api):
     key = exposed.security.admin_key
     for guess in ({}, *({ADMIN_HEADER: wrong} for wrong in ("", "0" * 43, key[:-1]))):
         assert refused(exposed.http_url, channel, api, guess) == calls_of(api), guess
     assert refused(exposed.http_url, channel, api, exposed.security.headers) == []
 
 
-def test_the_key_lists_the_models(exposed: TritonServer) -> None:
+def test_the_key_lists_the_models(exposed):
     path = "/v2/repository/index"
     status, body = ask_http(exposed.http_url, "POST", path, "", exposed.security.headers)
     assert (status, [row["name"] for row in json.loads(body)]) == (200, ["small"])
 
 
 @pytest.mark.parametrize("api", OPEN_TO_ALL)
-def test_what_clients_ask_needs_no_key(
-    exposed: TritonServer, channel: grpc.Channel, api: str
-) -> None:
+def test_what_clients_ask_needs_no_key(exposed, channel, api):
     assert refused(exposed.http_url, channel, api) == []
 
 
-def test_other_spellings_of_a_path_are_no_way_around(exposed: TritonServer) -> None:
+def test_other_spellings_of_a_path_are_no_way_around(exposed):
     for path in cases(__file__)["spellings"]:
         status, body = ask_http(exposed.http_url, "POST", path)
         assert status >= 400, path
@@ -67,30 +61,26 @@ def test_other_spellings_of_a_path_are_no_way_around(exposed: TritonServer) -> N
 
 
 @pytest.mark.parametrize("name", ["log_file", "trace_file"])
-def test_not_even_the_key_names_a_file_to_write(
-    exposed: TritonServer, tmp_path: Path, name: str
-) -> None:
+def test_not_even_the_key_names_a_file_to_write(exposed, tmp_path, name):
     path = {"log_file": "/v2/logging", "trace_file": "/v2/trace/setting"}[name]
     body = json.dumps({name: str(tmp_path / "written")})
     ask_http(exposed.http_url, "POST", path, body, exposed.security.headers)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_of_this_machine_alone_is_closed_as_well(server: TritonServer) -> None:
+def test_a_server_of_this_machine_alone_is_closed_as_well(server):
     with grpc.insecure_channel(server.grpc_url) as channel:
         for api in OPERATORS:
             assert refused(server.http_url, channel, api) == calls_of(api)
 
 
-def test_the_client_needs_no_key(server: TritonServer) -> None:
+def test_the_client_needs_no_key(server):
     with OcrClient(f"http://{server.http_url}") as client:
         assert "ocr" in client.server_info().models
         assert "ocr" in client.server_work()
 
 
-def test_the_client_says_that_it_was_denied(
-    closed: TritonServer, certificates: Certificates
-) -> None:
+def test_the_client_says_that_it_was_denied(closed, certificates):
     with (
         OcrClient(f"http://{closed.http_url}", model="small", retries=0) as client,
         pytest.raises(AccessDenied, match=RESTRICTED),
@@ -98,7 +88,7 @@ def test_the_client_says_that_it_was_denied(
         client.server_info()
 
 
-def test_an_old_tritons_http_is_not_opened_without_a_word() -> None:
+def test_an_old_tritons_http_is_not_opened_without_a_word():
     assert "one request of a million chunks" in Security().exposure("0.0.0.0", "2.51.0")
     assert Security().exposure("127.0.0.1", "2.51.0") == ""
     assert Security(http_host="127.0.0.1").exposure("0.0.0.0", "2.51.0") == ""
@@ -106,12 +96,12 @@ def test_an_old_tritons_http_is_not_opened_without_a_word() -> None:
     assert Security().exposure("0.0.0.0", "2.68.0") == ""
 
 
-def test_which_addresses_are_this_machine() -> None:
+def test_which_addresses_are_this_machine():
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "10.0.0.1", "ocr.example", "")))
 
 
-def test_keys_are_random_and_not_in_what_is_printed() -> None:
+def test_keys_are_random_and_not_in_what_is_printed():
     one, two = Security(token="a-token-of-sixteen"), Security()
     assert one.admin_key != two.admin_key
     assert len(one.admin_key) >= 40

@@ -60,7 +60,7 @@ def take(tmp_path: Path, data: bytes, folder: str | None = None) -> Path:
     return out / NAME
 
 
-def test_a_good_archive_packed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_archive_packed_or_not(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/no/room")
     data = tar_of((f"./model/{NAME}", b"weights", {}))
     assert take(tmp_path, data).read_bytes() == b"weights"
@@ -70,7 +70,7 @@ def test_a_good_archive_packed_or_not(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "name", [*(up + NAME for up in ("../", "model/../../", "/tmp/", "//", "./../")), "../outside"]
 )
-def test_members_outside_are_not_taken(tmp_path: Path, outside: Path, name: str) -> None:
+def test_members_outside_are_not_taken(tmp_path, outside, name):
     with pytest.raises(FetchError, match="does not hold"):
         take(tmp_path, tar_of((name, b"evil", {})))
     with pytest.raises(FetchError, match="does not hold"):
@@ -79,20 +79,20 @@ def test_members_outside_are_not_taken(tmp_path: Path, outside: Path, name: str)
 
 
 @pytest.mark.parametrize("kind", ["SYM", "LNK", "CHR", "BLK", "FIFO", "DIR"])
-def test_links_devices_and_pipes_are_not_taken(tmp_path: Path, outside: Path, kind: str) -> None:
+def test_links_devices_and_pipes_are_not_taken(tmp_path, outside, kind):
     link = (NAME, None, {"type": getattr(tarfile, f"{kind}TYPE"), "linkname": str(outside)})
     with pytest.raises(FetchError, match="does not hold"):
         take(tmp_path, tar_of(link))
 
 
-def test_a_link_first_and_a_file_through_it_then(tmp_path: Path, outside: Path) -> None:
+def test_a_link_first_and_a_file_through_it_then(tmp_path, outside):
     link = ("model", None, {"type": tarfile.SYMTYPE, "linkname": str(tmp_path)})
     data = tar_of(link, (f"model/{NAME}", b"weights", {}))
     assert take(tmp_path, data).read_bytes() == b"weights"
     assert not (tmp_path / NAME).exists()
 
 
-def test_two_files_of_one_name_are_no_model(tmp_path: Path) -> None:
+def test_two_files_of_one_name_are_no_model(tmp_path):
     twice = tar_of((f"a/{NAME}", b"good", {}), (f"b/{NAME}", b"evil", {}))
     with pytest.raises(FetchError, match="more than once"):
         take(tmp_path, twice)
@@ -102,7 +102,7 @@ def test_two_files_of_one_name_are_no_model(tmp_path: Path) -> None:
         take(tmp_path, doubled)
 
 
-def test_links_and_cut_names_in_a_zip_are_not_taken(tmp_path: Path, outside: Path) -> None:
+def test_links_and_cut_names_in_a_zip_are_not_taken(tmp_path, outside):
     link = zipfile.ZipInfo(NAME)
     link.external_attr = 0o120777 << 16
     with pytest.raises(FetchError, match="does not hold"):
@@ -113,7 +113,7 @@ def test_links_and_cut_names_in_a_zip_are_not_taken(tmp_path: Path, outside: Pat
         take(tmp_path, longer.replace(f"{NAME}0.txt".encode(), f"{NAME}\0.txt".encode()))
 
 
-def test_a_locked_or_strangely_packed_zip_is_damaged(tmp_path: Path) -> None:
+def test_a_locked_or_strangely_packed_zip_is_damaged(tmp_path):
     data = bytearray(zip_of((zipfile.ZipInfo(NAME), b"weights")))
     directory = data.rindex(b"PK\x01\x02")
     locked, strange = bytearray(data), bytearray(data)
@@ -141,7 +141,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_bombs(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bombs(tmp_path, bomb, monkeypatch):
     data = BOMBS[bomb]
     assert len(data) < 200_000
     # The bounds of the real thing, scaled down with it.
@@ -152,7 +152,7 @@ def test_bombs(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(path.stat().st_size for path in (tmp_path / "in").rglob("*")) <= 1 << 20
 
 
-def test_a_sparse_file_is_not_taken(tmp_path: Path) -> None:
+def test_a_sparse_file_is_not_taken(tmp_path):
     """4 MiB of holes in 2 KB, where it could be terabytes."""
     info = tarfile.TarInfo(NAME)
     info.type, info.size = tarfile.GNUTYPE_SPARSE, 512
@@ -165,7 +165,7 @@ def test_a_sparse_file_is_not_taken(tmp_path: Path) -> None:
         take(tmp_path, bytes(header) + bytes(512) + bytes(1024))
 
 
-def test_the_real_bounds_hold_the_largest_models() -> None:
+def test_the_real_bounds_hold_the_largest_models():
     largest = 400 << 20  # of the catalogue, and a page of weights never packs to a hundredth
     assert 4 * largest < archives.MOST_BYTES
     assert archives.HARMLESS * archives.MOST_TIMES > archives.MOST_BYTES

@@ -58,14 +58,14 @@ def broken(source: str) -> list[str]:
     return [rule for rule, form in RULES.items() if any(re.search(form, text) for text in said)]
 
 
-def test_every_rule_sees_what_it_is_for() -> None:
+def test_every_rule_sees_what_it_is_for():
     seen = {line: broken(line) for line in BAD.strip().splitlines()}
     assert all(len(rules) == 1 for rules in seen.values()), seen
     assert {rule for (rule,) in seen.values()} == set(RULES)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_no_file_breaks_one(folder: str) -> None:
+def test_no_file_breaks_one(folder):
     files = {name: path for name, path in FILES.items() if name.startswith(f"{folder}/")}
     assert files
     found = {name: broken(path.read_text("utf-8")) for name, path in files.items()}

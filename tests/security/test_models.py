@@ -41,7 +41,7 @@ def model_with_weights_in(location: str, folder: Path) -> Path:
     return path
 
 
-def test_weights_beside_a_model_are_read(tmp_path: Path) -> None:
+def test_weights_beside_a_model_are_read(tmp_path):
     (tmp_path / "weights.bin").write_bytes(VALUE.tobytes())
     model = load_onnx(model_with_weights_in("weights.bin", tmp_path))
     assert numpy_helper.to_array(model.graph.initializer[0]) == VALUE
@@ -50,7 +50,7 @@ def test_weights_beside_a_model_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "location", ["../secret", "/etc/hostname", "inner/../../secret", ".", "", "link", "hole/secret"]
 )
-def test_weights_elsewhere_are_not_read(tmp_path: Path, location: str) -> None:
+def test_weights_elsewhere_are_not_read(tmp_path, location):
     folder = tmp_path / "model"
     folder.mkdir()
     (tmp_path / "secret").write_bytes(VALUE.tobytes())
@@ -60,7 +60,7 @@ def test_weights_elsewhere_are_not_read(tmp_path: Path, location: str) -> None:
         load_onnx(model_with_weights_in(location, folder))
 
 
-def test_weights_of_a_constant_are_looked_at_too(tmp_path: Path) -> None:
+def test_weights_of_a_constant_are_looked_at_too(tmp_path):
     model = plus_one()
     weights = said_to_lie_in("../secret")
     node = model.graph.node.add(op_type="Constant", output=["c"])
@@ -73,7 +73,7 @@ def test_weights_of_a_constant_are_looked_at_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["op.det.local_service_conf.model_config", "triton.rec_dictionary"])
 @pytest.mark.parametrize("path", ["../../etc", "models/../../x", "/models/../etc", "a\\0b", ".."])
-def test_a_config_does_not_climb(tmp_path: Path, key: str, path: str) -> None:
+def test_a_config_does_not_climb(tmp_path, key, path):
     *sections, name = key.split(".")
     lines = [f"{'  ' * depth}{section}:" for depth, section in enumerate(sections)]
     text = "\n".join([*lines, f'{"  " * len(sections)}{name}: "{path}"'])
@@ -89,7 +89,7 @@ def test_a_config_does_not_climb(tmp_path: Path, key: str, path: str) -> None:
         "PostProcess: {character_dict: !!python/object/new:pathlib.Path [EVIL]}",
     ],
 )
-def test_yaml_makes_no_objects(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yaml_makes_no_objects(tmp_path, text, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConvertError):
         parse_document(text, tmp_path)
@@ -127,9 +127,7 @@ def encrypted_site(
     "address",
     ["http://127.0.0.1:9/model.tar", "HTTP://127.0.0.1:9/x", "ftp://127.0.0.1/x", "file:///etc/x"],
 )
-def test_a_redirect_does_not_give_up_encryption(
-    encrypted_site: tuple[str, list[str]], tmp_path: Path, address: str
-) -> None:
+def test_a_redirect_does_not_give_up_encryption(encrypted_site, tmp_path, address):
     url, leads_to = encrypted_site
     leads_to.append(address)
     with pytest.raises(FetchError, match=r"only https:// are followed|is not allowed"):
@@ -138,18 +136,15 @@ def test_a_redirect_does_not_give_up_encryption(
 
 
 def test_a_site_that_nobody_vouches_for_is_not_asked(
-    encrypted_site: tuple[str, list[str]],
-    certificates: Certificates,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    encrypted_site, certificates, tmp_path, monkeypatch
+):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.other_ca))
     with pytest.raises(FetchError, match="CERTIFICATE_VERIFY_FAILED"):
         download(encrypted_site[0], tmp_path / "model.tar")
 
 
 @pytest.mark.parametrize("kind", ["url", "archive", "files"])
-def test_what_nobody_recorded_does_not_come_in_plain_text(tmp_path: Path, kind: str) -> None:
+def test_what_nobody_recorded_does_not_come_in_plain_text(tmp_path, kind):
     source = Source(kind, "https://models.example/model.tar")
     unknown = Model(
         Asset("tiny", (FileSpec("net.bin"),), (source,)), "det", "v", "onnx", ("en",), "Apache-2.0"

@@ -40,7 +40,7 @@ def explicit(small_repository: Path) -> Iterator[TritonServer]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_models_name_is_no_path(exposed: TritonServer, name: str) -> None:
+def test_a_models_name_is_no_path(exposed, name):
     for path in (f"/v2/models/{quote(name, safe='')}", f"/v2/models/{quote(name)}"):
         for end in ("/config", "/ready", "/stats", ""):
             status, body = ask_http(exposed.http_url, "GET", path + end)
@@ -55,7 +55,7 @@ def test_a_models_name_is_no_path(exposed: TritonServer, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*NAMES, "../beside", "small/../../beside"])
-def test_strangers_load_nothing_wherever_it_lies(explicit: TritonServer, name: str) -> None:
+def test_strangers_load_nothing_wherever_it_lies(explicit, name):
     """Triton itself loads what lies beside the repository: who has its key may do that."""
     with grpc.insecure_channel(explicit.grpc_url) as channel:
         load = service_pb2.RepositoryModelLoadRequest(model_name=name)
@@ -65,9 +65,7 @@ def test_strangers_load_nothing_wherever_it_lies(explicit: TritonServer, name: s
 
 
 @pytest.mark.parametrize("inside", ["../../evil", "/tmp/ppocr-evil", "1/../../../evil"])
-def test_files_sent_with_a_model_stay_in_its_folder(
-    explicit: TritonServer, tmp_path: Path, inside: str
-) -> None:
+def test_files_sent_with_a_model_stay_in_its_folder(explicit, tmp_path, inside):
     """The operator may send a model's files along; a name of one is no way to any other."""
     key = {TRITON_PREFIX + ADMIN_HEADER: explicit.security.admin_key}
     load = service_pb2.RepositoryModelLoadRequest(model_name="sent")
@@ -79,7 +77,7 @@ def test_files_sent_with_a_model_stay_in_its_folder(
     assert not Path("/tmp/evil").exists()
 
 
-def test_the_repository_is_as_it_was(explicit: TritonServer, small_repository: Path) -> None:
+def test_the_repository_is_as_it_was(explicit, small_repository):
     with grpc.insecure_channel(explicit.grpc_url) as channel:
         ready = service_pb2.ModelReadyRequest(name="small")
         assert ask_grpc(channel, "ModelReady", ready) == ""
@@ -87,14 +85,14 @@ def test_the_repository_is_as_it_was(explicit: TritonServer, small_repository: P
 
 
 @pytest.mark.parametrize("key", ["../../etc/passwd", "/../etc/passwd", "/etc/passwd", "/./x", "/"])
-def test_a_region_of_shared_memory_is_no_file(exposed: TritonServer, key: str) -> None:
+def test_a_region_of_shared_memory_is_no_file(exposed, key):
     with grpc.insecure_channel(exposed.grpc_url) as channel:
         register = service_pb2.SystemSharedMemoryRegisterRequest(name="x", key=key, byte_size=8)
         sent = {TRITON_PREFIX + ADMIN_HEADER: exposed.security.admin_key}
         assert "shared memory" in ask_grpc(channel, "SystemSharedMemoryRegister", register, sent)
 
 
-def test_a_stranger_reaches_no_instances_memory(exposed: TritonServer) -> None:
+def test_a_stranger_reaches_no_instances_memory(exposed):
     """The regions of the steps' processes, were their names known."""
     regions = sorted(Path("/dev/shm").glob(f"{exposed.shared_memory_prefix}*"))
     assert regions
@@ -119,7 +117,7 @@ def plain(
     "path",
     ["/../etc/passwd", "/ocr/../prediction", "/ocr/%2e%2e/prediction", "//prediction", "/ocr//"],
 )
-def test_the_old_endpoint_knows_two_names_and_no_paths(plain: RunningEndpoint, path: str) -> None:
+def test_the_old_endpoint_knows_two_names_and_no_paths(plain, path):
     status, body = ask_http(f"127.0.0.1:{plain.http_port}", "POST", path, "{}")
     assert status == 404 or '"err_no":3002' in body
     assert "root:" not in body

@@ -24,7 +24,6 @@ from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.cli import main
 from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.paddle_serving.upstream import Upstream, upstream_of
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
@@ -32,15 +31,13 @@ READY = GRPC["health"][1]
 NOT_REACHED = "failed to connect to all addresses"
 
 
-def test_who_has_the_right_certificate_is_answered(
-    closed: TritonServer, certificates: Certificates
-) -> None:
+def test_who_has_the_right_certificate_is_answered(closed, certificates):
     right = grpc_credentials(certificates.ca, certificates.client_key, certificates.client)
     with grpc.secure_channel(closed.grpc_url, right) as opened:
         assert ask_grpc(opened, *READY) == ""
 
 
-def test_everyone_else_is_not(closed: TritonServer, certificates: Certificates) -> None:
+def test_everyone_else_is_not(closed, certificates):
     c = certificates
     attempts = {
         "no certificate": grpc_credentials(c.ca),
@@ -54,13 +51,13 @@ def test_everyone_else_is_not(closed: TritonServer, certificates: Certificates) 
         assert ask_grpc(opened, *READY) != ""
 
 
-def test_plain_http_on_the_encrypted_port_is_not_answered(closed: TritonServer) -> None:
+def test_plain_http_on_the_encrypted_port_is_not_answered(closed):
     with pytest.raises((OSError, http.client.HTTPException)):
         ask_http(closed.grpc_url, "GET", "/v2/health/ready")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_old_protocols_are_not_spoken(closed: TritonServer, certificates: Certificates) -> None:
+def test_old_protocols_are_not_spoken(closed, certificates):
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.set_ciphers("ALL:@SECLEVEL=0")
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
@@ -73,9 +70,7 @@ def test_old_protocols_are_not_spoken(closed: TritonServer, certificates: Certif
         old.wrap_socket(plain)
 
 
-def test_what_triton_cannot_encrypt_stays_on_this_machine(
-    closed: TritonServer, exposed: TritonServer
-) -> None:
+def test_what_triton_cannot_encrypt_stays_on_this_machine(closed, exposed):
     # An address of this machine at which only those answer who listen on all.
     elsewhere = "127.0.0.2"
     for url in (exposed.http_url, exposed.metrics_url, exposed.grpc_url, closed.grpc_url):
@@ -85,7 +80,7 @@ def test_what_triton_cannot_encrypt_stays_on_this_machine(
             socket.create_connection((elsewhere, int(url.rpartition(":")[2])), 10)
 
 
-def test_http_goes_where_it_is_told(certificates: Certificates) -> None:
+def test_http_goes_where_it_is_told(certificates):
     assert Security(tls=certificates.mutual, http_host="10.0.0.1").hosts("0.0.0.0") == {
         "http": "10.0.0.1",
         "grpc": "0.0.0.0",
@@ -99,9 +94,7 @@ def client_tls(c: Certificates, **other: Any) -> ClientTls:
     return dataclasses.replace(own, **other)
 
 
-def test_the_client_speaks_mutual_tls(
-    closed: TritonServer, certificates: Certificates, token: str
-) -> None:
+def test_the_client_speaks_mutual_tls(closed, certificates, token):
     url = f"grpcs://{closed.grpc_url}"
     with OcrClient(url, model="small", tls=client_tls(certificates), token=token) as client:
         assert client.server_ready()
@@ -123,9 +116,7 @@ def test_the_client_speaks_mutual_tls(
     assert asyncio.run(ready())
 
 
-def test_the_old_endpoints_reach_a_triton_of_their_own(
-    closed: TritonServer, certificates: Certificates
-) -> None:
+def test_the_old_endpoints_reach_a_triton_of_their_own(closed, certificates):
     security = closed.security
     right = upstream_of(security)
     assert right.name == HOST
@@ -146,9 +137,7 @@ def test_the_old_endpoints_reach_a_triton_of_their_own(
         assert not asyncio.run(ready(wrong)), wrong
 
 
-def test_a_certificate_that_triton_would_not_take_is_told_before(
-    certificates: Certificates, tmp_path: Path
-) -> None:
+def test_a_certificate_that_triton_would_not_take_is_told_before(certificates, tmp_path):
     c = certificates
     with pytest.raises(ServerError, match=r"the old endpoints show .* to Triton, which refuses it"):
         upstream_of(Security(tls=Tls(c.server, c.server_key, c.other_ca)))
@@ -162,9 +151,7 @@ def test_a_certificate_that_triton_would_not_take_is_told_before(
             wrong.check()
 
 
-def test_a_key_with_a_password_is_refused_not_asked_for(
-    certificates: Certificates, tmp_path: Path
-) -> None:
+def test_a_key_with_a_password_is_refused_not_asked_for(certificates, tmp_path):
     from cryptography.hazmat.primitives import serialization
 
     key = serialization.load_pem_private_key(certificates.server_key.read_bytes(), None)
@@ -191,9 +178,7 @@ def test_a_key_with_a_password_is_refused_not_asked_for(
         (["--tls-client-ca={ca}"], "encryption needs both --tls-cert and --tls-key"),
     ],
 )
-def test_options_that_would_encrypt_nothing_are_refused(
-    certificates: Certificates, words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_options_that_would_encrypt_nothing_are_refused(certificates, words, reason, capsys):
     given = [word.format(**vars(certificates)) for word in words]
     try:
         status = main(given)
@@ -203,7 +188,7 @@ def test_options_that_would_encrypt_nothing_are_refused(
     assert reason in capsys.readouterr().err
 
 
-def test_a_certificate_of_triton_that_cannot_be_read_is_named() -> None:
+def test_a_certificate_of_triton_that_cannot_be_read_is_named():
     settings = EndpointSettings(upstream=Upstream(True, Path("/no/ca.pem")))
     with pytest.raises(ServerError, match=r"certificates .*No such file.*/no/ca\.pem"):
         TritonBackend("127.0.0.1:1", settings)
@@ -214,9 +199,7 @@ def post(port: int, context: ssl.SSLContext | None) -> int:
     return ask(f"127.0.0.1:{port}", "POST", "/ocr/prediction", "{}", tls=context)[0]
 
 
-def test_the_old_endpoints_speak_mutual_tls(
-    closed: TritonServer, certificates: Certificates, token: str, tmp_path: Path
-) -> None:
+def test_the_old_endpoints_speak_mutual_tls(closed, certificates, token, tmp_path):
     c = certificates
     secret = tmp_path / "token"
     secret.write_text(f"{token}\n")

@@ -40,7 +40,7 @@ def channel(closed: TritonServer, certificates: Certificates) -> Iterator[grpc.C
         yield opened
 
 
-def test_triton_wants_the_token(closed: TritonServer, channel: grpc.Channel, token: str) -> None:
+def test_triton_wants_the_token(closed, channel, token):
     for api in CLIENTS_APIS:
         for wrong in wrong_values(token):
             sent = {TOKEN_HEADER: wrong}
@@ -48,7 +48,7 @@ def test_triton_wants_the_token(closed: TritonServer, channel: grpc.Channel, tok
         assert refused(closed.http_url, channel, api, {TOKEN_HEADER: bearer(token)}) == []
 
 
-def test_a_stream_wants_the_token(channel: grpc.Channel, token: str) -> None:
+def test_a_stream_wants_the_token(channel, token):
     stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
 
     def reason(*metadata: tuple[str, str]) -> str:
@@ -66,15 +66,13 @@ def test_a_stream_wants_the_token(channel: grpc.Channel, token: str) -> None:
     assert RESTRICTED not in reason((name, bearer(token)))
 
 
-def test_the_token_is_no_operators_key(
-    closed: TritonServer, channel: grpc.Channel, token: str
-) -> None:
+def test_the_token_is_no_operators_key(closed, channel, token):
     sent = {TOKEN_HEADER: bearer(token), ADMIN_HEADER: token}
     for api in HTTP.keys() - {*CLIENTS_APIS, "health"}:
         assert refused(closed.http_url, channel, api, sent) == calls_of(api)
 
 
-def test_probes_have_no_token(closed: TritonServer) -> None:
+def test_probes_have_no_token(closed):
     for call in HTTP["health"]:
         assert ask_http(closed.http_url, *call) == (200, ""), call
 
@@ -92,13 +90,13 @@ def guarded(
             yield running
 
 
-def test_the_token_is_on_no_command_line(guarded: RunningEndpoint, token: str) -> None:
+def test_the_token_is_on_no_command_line(guarded, token):
     command = Path("/proc", str(guarded.process.pid), "cmdline").read_bytes()
     assert b"endpoint" in command
     assert token.encode() not in command
 
 
-def test_the_old_http_endpoint_wants_the_token(guarded: RunningEndpoint, token: str) -> None:
+def test_the_old_http_endpoint_wants_the_token(guarded, token):
     def post(headers: dict[str, str]) -> tuple[int, Any]:
         url = f"127.0.0.1:{guarded.http_port}"
         status, body = ask_http(url, "POST", "/ocr/prediction", "{}", headers)
@@ -112,18 +110,18 @@ def test_the_old_http_endpoint_wants_the_token(guarded: RunningEndpoint, token: 
     assert (status, body["err_no"]) == (200, 10000)  # it holds no picture
 
 
-def test_the_body_of_a_request_without_token_is_not_read(guarded: RunningEndpoint) -> None:
+def test_the_body_of_a_request_without_token_is_not_read(guarded):
     with socket.create_connection(("127.0.0.1", guarded.http_port), 20) as connection:
         head = b"POST /ocr/prediction HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
         connection.sendall(head)  # and nothing more
         assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
 
 
-def test_health_has_no_token(guarded: RunningEndpoint) -> None:
+def test_health_has_no_token(guarded):
     assert ask_http(f"127.0.0.1:{guarded.http_port}", "GET", "/health/live") == (200, "ok\n")
 
 
-def test_the_old_rpc_endpoint_wants_the_token(guarded: RunningEndpoint, token: str) -> None:
+def test_the_old_rpc_endpoint_wants_the_token(guarded, token):
     with grpc.insecure_channel(f"127.0.0.1:{guarded.rpc_port}") as channel:
         call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
 
@@ -146,16 +144,14 @@ def test_the_old_rpc_endpoint_wants_the_token(guarded: RunningEndpoint, token: s
         assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
 
 
-def test_without_a_token_everyone_is_welcome() -> None:
+def test_without_a_token_everyone_is_welcome():
     assert admits(None, b"")
     assert admits(None, b"Bearer anything")
     assert admits("a-token-of-sixteen", b"bearer a-token-of-sixteen")
     assert not admits("a-token-of-sixteen", b"Bearer \xff\xfe")
 
 
-def test_a_secret_is_long_and_fits_a_header(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_is_long_and_fits_a_header(tmp_path, monkeypatch):
     file = tmp_path / "secret"
     for text in (
         "",

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from security.conftest import Certificates
 
 from ppocr_server.tritonserver.ports import choose_ports
 
@@ -26,13 +25,8 @@ COMMANDS = Path(__file__).with_name("whole.sh").read_text("utf-8")
 
 
 def test_a_service_with_everything_on(
-    repository: Path,
-    samples: dict[str, list[str]],
-    certificates: Certificates,
-    token: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    repository, samples, certificates, token, tmp_path, monkeypatch
+):
     ports = choose_ports("127.0.0.1", {"http": 0, "rpc": 0})
     (tmp_path / "config.yml").write_text(CONFIG.format(**ports))
     picture = base64.b64encode(PICTURE.read_bytes()).decode()

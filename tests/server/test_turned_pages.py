@@ -57,7 +57,7 @@ def asked(grpc: Any) -> int:
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_turned_page_is_read_in_order(client: OcrClient, name: str, angle: int) -> None:
+def test_a_turned_page_is_read_in_order(client, name, angle):
     page = PAGES[name]()
     result = client.read(turned(page.image, angle))
     assert result.angle == angle
@@ -68,7 +68,7 @@ def test_a_turned_page_is_read_in_order(client: OcrClient, name: str, angle: int
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_words_of_a_turned_page_stand_where_they_are_written(client: OcrClient, angle: int) -> None:
+def test_words_of_a_turned_page_stand_where_they_are_written(client, angle):
     page = PAGES["page"]()
     height, width = page.image.shape[:2]
     result = client.read(turned(page.image, angle), return_words=True)
@@ -83,7 +83,7 @@ def test_words_of_a_turned_page_stand_where_they_are_written(client: OcrClient, 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_few_lines_of_an_upright_page_are_asked(client: OcrClient, grpc: Any, name: str) -> None:
+def test_few_lines_of_an_upright_page_are_asked(client, grpc, name):
     data = png(PAGES[name]().image)
     before = asked(grpc)
     lines = client.read(data, drop_score=0)
@@ -98,7 +98,7 @@ def test_few_lines_of_an_upright_page_are_asked(client: OcrClient, grpc: Any, na
 
 
 @pytest.mark.parametrize("angle", [0, 180])
-def test_vertical_writing_is_no_turned_page(client: OcrClient, angle: int) -> None:
+def test_vertical_writing_is_no_turned_page(client, angle):
     page = render_layout("poem", 2)
     upright = client.read(png(page.image), orientation="off")
     result = client.read(turned(page.image, angle))
@@ -106,7 +106,7 @@ def test_vertical_writing_is_no_turned_page(client: OcrClient, angle: int) -> No
     assert alike(result, upright.text) > SAME
 
 
-def test_a_few_lines_upside_down_are_read(client: OcrClient) -> None:
+def test_a_few_lines_upside_down_are_read(client):
     page = PAGES["page"]()
     pixels, upside_down = page.image.copy(), (3, 9, 15)
     for index in upside_down:
@@ -121,7 +121,7 @@ def test_a_few_lines_upside_down_are_read(client: OcrClient) -> None:
         assert (line.box[0] > line.box[2]).all()
 
 
-def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client: OcrClient) -> None:
+def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client):
     data = png(PAGES["page"]().image)
     with pytest.raises(OcrError, match="use_angle_cls is true, which asks the classifier for ever"):
         client.read(data, use_angle_cls=True, orientation="lines")
@@ -143,7 +143,7 @@ def page_network_client(repository: Path) -> Iterator[OcrClient]:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_pages_are_read_at_all_angles(page_network_client: OcrClient, angle: int) -> None:
+def test_pages_are_read_at_all_angles(page_network_client, angle):
     for page in (render_page(8), render_layout("receipt", 2)):
         upright = page_network_client.read(cv2.imencode(".png", page.image)[1].tobytes())
         turned = cv2.imencode(".png", np.rot90(page.image, -angle // 90))[1].tobytes()

@@ -8,10 +8,8 @@ import pytest
 import tritonclient.grpc as grpcclient
 from server_unit.stand_ins import sent
 
-from ppocr_client import OcrClient
 from ppocr_client.options import ReadOptions
 from ppocr_engine.config_pbtxt import read_config
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
@@ -31,7 +29,7 @@ def texts(result) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_samples_upside_down_read_right(client: OcrClient, samples, name: str) -> None:
+def test_samples_upside_down_read_right(client, samples, name):
     expected = sorted("".join(samples[name]).replace(" ", ""))
     # The other way round the detector may part a line in two: it is the characters that count.
     read = texts(client.read(turned(name), **AS_PADDLE))
@@ -39,12 +37,12 @@ def test_samples_upside_down_read_right(client: OcrClient, samples, name: str) -
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_upright_samples_read_as_before(client: OcrClient, samples, name: str) -> None:
+def test_upright_samples_read_as_before(client, samples, name):
     upright = (ROOT / "samples" / name).read_bytes()
     assert texts(client.read(upright, **EVERY)) == [text.replace(" ", "") for text in samples[name]]
 
 
-def test_a_request_can_do_without(client: OcrClient, samples) -> None:
+def test_a_request_can_do_without(client, samples):
     name = PICTURES[0]
     left = client.read(turned(name), orientation="off", drop_score=0)
     assert not set(texts(left)) & {text.replace(" ", "") for text in samples[name]}
@@ -54,7 +52,7 @@ def test_a_request_can_do_without(client: OcrClient, samples) -> None:
     ) == texts(left)
 
 
-def test_text_depends_on_its_crop_alone(server: TritonServer, client: OcrClient) -> None:
+def test_text_depends_on_its_crop_alone(server, client):
     """One crop upside down among others, in any place of the batch, alone or with 20 more."""
     pixels = cv2.imread(str(ROOT / "samples" / PICTURES[0]))
     box = client.read(cv2.imencode(".png", pixels)[1].tobytes()).lines[0].box
@@ -72,7 +70,7 @@ def test_text_depends_on_its_crop_alone(server: TritonServer, client: OcrClient)
     assert {text for text, _ in many} == {alone[0]}
 
 
-def test_the_configuration_says_what_the_classifier_takes(repository: Path) -> None:
+def test_the_configuration_says_what_the_classifier_takes(repository):
     parameters = read_config(repository / "recognize" / "config.pbtxt").parameters
     written = [parameters[f"cls_{name}"].string_value for name in ("height", "width", "resize")]
     assert written == ["48", "192", "pad"]

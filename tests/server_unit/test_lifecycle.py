@@ -26,7 +26,7 @@ from ppocr_server.tritonserver.server import TritonServer
 pytestmark = pytest.mark.server
 
 
-def test_it_is_ready_on_entry_and_gone_on_exit(small_repository: Path) -> None:
+def test_it_is_ready_on_entry_and_gone_on_exit(small_repository):
     with TritonServer(small_repository, grace=20) as server:
         assert json.loads(get(f"{server.http_url}/v2"))["version"] == "2.51.0"
         assert b"nv_inference_count" in get(f"{server.metrics_url}/metrics")
@@ -41,8 +41,8 @@ def test_it_is_ready_on_entry_and_gone_on_exit(small_repository: Path) -> None:
 
 
 def test_a_second_server_with_an_odd_path_and_a_module_beside_it(
-    small_server: TritonServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    small_server, tmp_path, monkeypatch
+):
     repository = tmp_path / "it's a $HOME"
     add_model(repository, "small", config(), plus_one())
     # Not to be taken for the backend.
@@ -62,20 +62,20 @@ def test_a_second_server_with_an_odd_path_and_a_module_beside_it(
     assert get(f"{small_server.http_url}/v2/health/ready") == b""
 
 
-def test_a_busy_port(small_server: TritonServer, small_repository: Path) -> None:
+def test_a_busy_port(small_server, small_repository):
     port = int(small_server.http_url.rpartition(":")[2])
     with pytest.raises(PortInUseError, match=f"port {port} .* --http-port"):
         TritonServer(small_repository, http_port=port).start()
 
 
-def test_too_little_time_names_what_is_missing(small_repository: Path) -> None:
+def test_too_little_time_names_what_is_missing(small_repository):
     server = TritonServer(small_repository, timeout=0.02, grace=0)
     with pytest.raises(ServerError, match=r"not ready after 0\.02 s, still without small"):
         server.start()
     assert is_gone(server.session, server.shared_memory_prefix)
 
 
-def test_more_processes_and_engines_may_take_longer_to_start() -> None:
+def test_more_processes_and_engines_may_take_longer_to_start():
     tensorrt = ModelConfig()
     accelerators = tensorrt.optimization.execution_accelerators
     accelerators.gpu_execution_accelerator.add().name = "tensorrt"
@@ -84,9 +84,7 @@ def test_more_processes_and_engines_may_take_longer_to_start() -> None:
     assert start_seconds(5, [ModelConfig(), tensorrt]) >= 800
 
 
-def test_the_reason_survives_the_log(
-    small_repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_reason_survives_the_log(small_repository, monkeypatch):
     server = TritonServer(small_repository, grace=0, extra=["--no-such-argument"])
 
     def ended(*arguments: object) -> None:
@@ -101,7 +99,7 @@ def test_the_reason_survives_the_log(
     assert is_gone(server.session, server.shared_memory_prefix)
 
 
-def test_a_binary_that_cannot_be_executed_has_a_reason(tmp_path: Path) -> None:
+def test_a_binary_that_cannot_be_executed_has_a_reason(tmp_path):
     broken = tmp_path / "tritonserver"
     broken.write_bytes(b"#!/no/such/interpreter\n")
     broken.chmod(0o755)
@@ -113,7 +111,7 @@ def test_a_binary_that_cannot_be_executed_has_a_reason(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_killed_tritonserver_leaves_nothing_behind(small_repository: Path) -> None:
+def test_a_killed_tritonserver_leaves_nothing_behind(small_repository):
     with TritonServer(small_repository, grace=0) as server:
         os.kill(server.pid, signal.SIGKILL)
         assert server.wait(20) == 128 + signal.SIGKILL
@@ -121,14 +119,14 @@ def test_a_killed_tritonserver_leaves_nothing_behind(small_repository: Path) -> 
         assert "successfully loaded 'small'" in server.log()
 
 
-def test_a_killed_guard_ends_the_server(small_repository: Path) -> None:
+def test_a_killed_guard_ends_the_server(small_repository):
     with TritonServer(small_repository, grace=0) as server:
         os.kill(server.session, signal.SIGKILL)
         assert server.wait(20) is not None
     assert eventually(lambda: is_gone(server.session, server.shared_memory_prefix))
 
 
-def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository: Path) -> None:
+def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository):
     with TritonServer(small_repository, grace=1) as server:
         for pid in leftovers(server.session):
             if pid != server.pid:
@@ -141,7 +139,7 @@ def test_a_step_that_hangs_is_killed_after_the_grace_time(small_repository: Path
 @pytest.mark.parametrize(
     ("number", "grace"), [(signal.SIGINT, "10"), (signal.SIGHUP, "0"), (signal.SIGKILL, "0")]
 )
-def test_a_signal_ends_everything(number: int, grace: str, small_repository: Path) -> None:
+def test_a_signal_ends_everything(number, grace, small_repository):
     # SIGTERM: see test_a_signal_while_starting
     with serving(small_repository, "--grace", grace) as served:
         process, ready = served.process, served.ready
@@ -159,7 +157,7 @@ def test_a_signal_ends_everything(number: int, grace: str, small_repository: Pat
         )
 
 
-def test_a_signal_while_starting(small_repository: Path) -> None:
+def test_a_signal_while_starting(small_repository):
     process = subprocess.Popen(
         [*SERVE, "--model-repository", str(small_repository), *FREE], stderr=subprocess.DEVNULL
     )
@@ -169,7 +167,7 @@ def test_a_signal_while_starting(small_repository: Path) -> None:
     assert not shared_memory(f"ppocr-{process.pid}-")
 
 
-def test_a_server_that_dies_is_reported(small_repository: Path) -> None:
+def test_a_server_that_dies_is_reported(small_repository):
     with serving(small_repository, "--restarts", "0") as served:
         os.kill(served.ready["pid"], signal.SIGKILL)
         assert served.process.wait(20) == 1
@@ -184,7 +182,7 @@ def serve_for(repository: Path, *arguments: str) -> subprocess.CompletedProcess[
     return serve("--model-repository", str(repository), *FREE, "--grace", "0", *arguments)
 
 
-def test_a_command_runs_while_the_server_does(small_repository: Path) -> None:
+def test_a_command_runs_while_the_server_does(small_repository):
     script = 'curl -s "$PPOCR_HTTP_URL/v2/models/small" && exit 7'
     done = serve_for(small_repository, "--log-file", "-", "--", "sh", "-c", script)
     assert done.returncode == 7
@@ -196,15 +194,13 @@ def test_a_command_runs_while_the_server_does(small_repository: Path) -> None:
     assert "ONNX Runtime" in header
 
 
-def test_a_command_that_does_not_exist(small_server: TritonServer) -> None:
+def test_a_command_that_does_not_exist(small_server):
     with pytest.raises(ServerError, match="cannot run 'no-such-command'"):
         run_while_serving(small_server, ["no-such-command"])
 
 
 @pytest.mark.parametrize(("arguments", "status", "words"), cases(__file__)["failures"])
-def test_failures_are_one_line_and_a_status(
-    arguments: list[str], status: int, words: list[str]
-) -> None:
+def test_failures_are_one_line_and_a_status(arguments, status, words):
     done = serve(*arguments)
     assert done.returncode == status
     assert all(word in done.stderr for word in words)
@@ -214,7 +210,7 @@ def test_failures_are_one_line_and_a_status(
 
 
 @pytest.mark.parametrize("words", [[], ["endpoint"], ["shm-size"]])
-def test_help_names_defaults_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_defaults_once(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*words, "--help"])
     assert ended.value.code == 0

@@ -91,29 +91,29 @@ def reasons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_reason_names_what_was_declared_and_what_is(name: str, reasons: dict[str, str]) -> None:
+def test_the_reason_names_what_was_declared_and_what_is(name, reasons):
     assert all(word in reasons[name] for word in NETWORKS[name][2]), reasons[name]
 
 
-def test_a_failed_step_has_its_own_reason(reasons: dict[str, str]) -> None:
+def test_a_failed_step_has_its_own_reason(reasons):
     assert reasons["raises"] == "the dictionary has 6623 entries, the model 97 classes"
     assert reasons["syntax"].startswith("SyntaxError: ")
     assert "(model.py, line 2)" in reasons["syntax"]
     assert reasons["dies"]
 
 
-def test_an_ensemble_comes_after_the_step_that_broke_it(reasons: dict[str, str]) -> None:
+def test_an_ensemble_comes_after_the_step_that_broke_it(reasons):
     order = list(reasons)
     assert order.index("raises") < order.index("pipeline")
     assert reasons["pipeline"] == "ensemble 'pipeline' depends on 'raises', which did not load"
     assert "nobody" in reasons["lonely"]
 
 
-def test_a_good_model_is_not_blamed(reasons: dict[str, str]) -> None:
+def test_a_good_model_is_not_blamed(reasons):
     assert "fine" not in reasons
 
 
-def test_the_message_is_one_line_with_the_model_and_its_reason(reasons: dict[str, str]) -> None:
+def test_the_message_is_one_line_with_the_model_and_its_reason(reasons):
     broken = {name: reasons[name] for name in ("raises", "pipeline")}
     assert failure_message(broken) == (
         "model 'raises' failed to load: the dictionary has 6623 entries, the model 97 classes; "

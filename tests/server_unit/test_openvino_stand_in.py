@@ -1,7 +1,6 @@
 """The openvino stand-in inside the real tritonserver."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -46,9 +45,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
         yield server
 
 
-def test_every_instance_is_a_process_with_its_part_of_the_threads(
-    running: TritonServer, client: Any
-) -> None:
+def test_every_instance_is_a_process_with_its_part_of_the_threads(running, client):
     assert client.get_model_config("pair", as_json=True)["config"]["backend"] == "openvino"
     assert len(stub_processes(running, "pair")) == 2
     for instance in ("pair_0_0", "pair_0_1"):
@@ -58,12 +55,12 @@ def test_every_instance_is_a_process_with_its_part_of_the_threads(
         assert "INFERENCE_PRECISION_HINT=f32" in line
 
 
-def test_bfloat16_is_said_and_a_processor_without_it_named(running: TritonServer) -> None:
+def test_bfloat16_is_said_and_a_processor_without_it_named(running):
     assert "INFERENCE_PRECISION_HINT=bf16" in log_of(running, "half_0_0")
     assert ("HINT_BF16: this processor has no bfloat16" in running.log()) == (not has_bfloat16())
 
 
-def test_only_the_bad_request_fails(client: Any) -> None:
+def test_only_the_bad_request_fails(client):
     with pytest.raises(InferenceServerException, match="openvino error in running infer") as caught:
         infer(client, "three", X=np.zeros((1, 2), np.float32))
     assert caught.value.status() == "StatusCode.INTERNAL"  # as of the C++ backend
@@ -71,7 +68,7 @@ def test_only_the_bad_request_fails(client: Any) -> None:
     assert good.tolist() == [[1.0, 2.0, 3.0]] * 2
 
 
-def test_only_full_batches_are_run_unless_they_are_padded(client: Any) -> None:
+def test_only_full_batches_are_run_unless_they_are_padded(client):
     """As in the C++ backend, which tells what to do."""
     row = np.ones((1, 3), np.float32)
     with pytest.raises(
@@ -84,14 +81,14 @@ def test_only_full_batches_are_run_unless_they_are_padded(client: Any) -> None:
         assert answer.tolist() == [[2.0] * 3] * rows
 
 
-def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
+def test_an_answer_is_not_touched_by_later_requests(client):
     """Equal shapes, at the same time: what OpenVINO writes anew must not be what is sent."""
     rows = [np.full((1, 5000), value, np.float32) for value in range(40)]
     for row, answer in zip(rows, infer_at_once(client, "pair", rows), strict=True):
         np.testing.assert_array_equal(answer, row + 1)
 
 
-def test_a_model_without_tensors_declared_is_completed(client: Any) -> None:
+def test_a_model_without_tensors_declared_is_completed(client):
     found = client.get_model_config("bare", as_json=True)["config"]
     assert found.get("max_batch_size", 0) == 0
     assert found["input"][0] == {"name": "X", "data_type": "TYPE_FP32", "dims": ["-1", "-1"]}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,23 +77,23 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
         yield server
 
 
-def test_it_counts_as_the_onnxruntime_backend(client: Any) -> None:
+def test_it_counts_as_the_onnxruntime_backend(client):
     found = client.get_model_config("pair", as_json=True)["config"]
     assert (found["platform"], found["backend"]) == ("onnxruntime_onnx", "onnxruntime")
 
 
-def test_every_instance_is_a_process(running: TritonServer) -> None:
+def test_every_instance_is_a_process(running):
     assert len(stub_processes(running, "pair")) == 2
     assert len(stub_processes(running, "named")) == 1
 
 
-def test_instances_answer_at_the_same_time(client: Any) -> None:
+def test_instances_answer_at_the_same_time(client):
     rows = [np.full((1, 4), value, np.float32) for value in range(20)]
     for row, answer in zip(rows, infer_at_once(client, "pair", rows), strict=True):
         np.testing.assert_array_equal(answer, row + 1)
 
 
-def test_threads_are_those_asked_for(running: TritonServer) -> None:
+def test_threads_are_those_asked_for(running):
     def threads(model: str) -> int:
         return len(list((stub_processes(running, model)[0] / "task").iterdir()))
 
@@ -102,12 +101,12 @@ def test_threads_are_those_asked_for(running: TritonServer) -> None:
     assert threads("threads") == threads("pair") + 2
 
 
-def test_concurrent_requests_are_one_run(client: Any) -> None:
+def test_concurrent_requests_are_one_run(client):
     answers = infer_at_once(client, "merged", [np.zeros((1, 3), np.float32)] * 2)
     assert [answer.tolist() for answer in answers] == [[[2.0] * 3]] * 2
 
 
-def test_in_a_merged_run_only_the_bad_request_fails(client: Any) -> None:
+def test_in_a_merged_run_only_the_bad_request_fails(client):
     def ask(index: int) -> str:
         try:
             return str(infer(client, "lookup", X=np.array([[index]]))[0].tolist())
@@ -124,7 +123,7 @@ def test_in_a_merged_run_only_the_bad_request_fails(client: Any) -> None:
 @pytest.mark.parametrize(
     ("model", "said"), [("queue", "Exceeds maximum queue size"), ("impatient", "timeout expired")]
 )
-def test_queue_policies_hold(client: Any, model: str, said: str) -> None:
+def test_queue_policies_hold(client, model, said):
     """They are Triton's own, and nothing of them is left to a backend."""
 
     def ask(_: int) -> str:
@@ -140,48 +139,48 @@ def test_queue_policies_hold(client: Any, model: str, said: str) -> None:
     assert set(answers) - {*refused} <= {"[[2.0, 2.0]]"}
 
 
-def test_an_instance_of_any_kind_is_on_the_cpu_where_there_is_no_gpu(client: Any) -> None:
+def test_an_instance_of_any_kind_is_on_the_cpu_where_there_is_no_gpu(client):
     (group,) = client.get_model_config("auto", as_json=True)["config"]["instance_group"]
     assert group["kind"] == "KIND_CPU"
     row = np.ones((1, 4), np.float32)
     np.testing.assert_array_equal(infer(client, "auto", X=row)[0], row + 1)
 
 
-def test_graph_level_and_execution_mode_arrive(running: TritonServer) -> None:
+def test_graph_level_and_execution_mode_arrive(running):
     line = log_of(running, "level_0_0")
     assert "ORT_DISABLE_ALL" in line
     assert "ORT_PARALLEL" in line
     assert "ORT_ENABLE_ALL" in log_of(running, "named_0_0")
 
 
-def test_default_model_filename(client: Any) -> None:
+def test_default_model_filename(client):
     row = np.ones((2, 4), np.float32)
     np.testing.assert_array_equal(infer(client, "named", X=row)[0], row + 1)
 
 
-def test_only_requested_outputs_are_sent(client: Any) -> None:
+def test_only_requested_outputs_are_sent(client):
     values = np.array([1, 2], np.float32)
     assert infer(client, "two_outputs", ("Z",), X=values)[0].tolist() == [5.0, 10.0]
 
 
-def test_an_optional_input_replaces_its_initializer(client: Any) -> None:
+def test_an_optional_input_replaces_its_initializer(client):
     values, b = np.array([1, 2], np.float32), np.array([10], np.float32)
     y, z = infer(client, "two_outputs", ("Y", "Z"), X=values, B=b)
     assert (y.tolist(), z.tolist()) == ([11.0, 12.0], [10.0, 20.0])
 
 
-def test_reshape(client: Any) -> None:
+def test_reshape(client):
     values = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
     np.testing.assert_array_equal(infer(client, "reshaped", X=values)[0], values + 1)
 
 
-def test_an_answer_is_not_touched_by_later_requests(client: Any) -> None:
+def test_an_answer_is_not_touched_by_later_requests(client):
     first = infer(client, "named", X=np.full((1, 4), 1, np.float32))[0]
     infer(client, "named", X=np.full((1, 4), 9, np.float32))
     assert first.tolist() == [[2.0] * 4]
 
 
-def test_a_model_without_configuration_is_completed(tmp_path: Path) -> None:
+def test_a_model_without_configuration_is_completed(tmp_path):
     add_model(tmp_path, "bare", None, plus_one())
     with (
         TritonServer(tmp_path, grace=0) as server,

@@ -32,7 +32,7 @@ def answer(requests: list[Feeds], run: Recorder, *, batching: bool = True) -> li
     return run_requests(requests, run, batching=batching, errors=(ValueError,))
 
 
-def test_equal_shapes_are_one_run_and_others_are_not() -> None:
+def test_equal_shapes_are_one_run_and_others_are_not():
     run = Recorder()
     requests = [rows(1, 4, 1), rows(2, 5, 2), rows(3, 4, 3)]
     answers = answer(requests, run)
@@ -42,13 +42,13 @@ def test_equal_shapes_are_one_run_and_others_are_not() -> None:
         np.testing.assert_array_equal(result["Y"], request["X"].astype(np.float32) + 1)
 
 
-def test_without_batching_every_request_is_a_run() -> None:
+def test_without_batching_every_request_is_a_run():
     run = Recorder()
     answer([rows(1, 4, 1), rows(1, 4, 2)], run, batching=False)
     assert run.shapes == [(1, 4), (1, 4)]
 
 
-def test_a_request_alone_is_not_copied() -> None:
+def test_a_request_alone_is_not_copied():
     seen: list[Array] = []
 
     def run(feeds: Feeds) -> Mapping[str, Array]:
@@ -60,20 +60,20 @@ def test_a_request_alone_is_not_copied() -> None:
     assert seen[0] is request["X"]
 
 
-def test_answers_of_a_merged_run_are_contiguous() -> None:
+def test_answers_of_a_merged_run_are_contiguous():
     for result in answer([rows(2, 4, 1), rows(3, 4, 2)], Recorder()):
         assert not isinstance(result, Exception)
         assert result["Y"].flags["C_CONTIGUOUS"]
 
 
-def test_only_the_request_at_fault_gets_the_error() -> None:
+def test_only_the_request_at_fault_gets_the_error():
     good, bad, other = answer([rows(1, 4, 1), rows(1, 4, -1), rows(1, 4, 2)], Recorder())
     assert isinstance(bad, ValueError)
     assert not isinstance(good, Exception)
     assert not isinstance(other, Exception)
 
 
-def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer() -> None:
+def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer():
     def run(feeds: Feeds) -> Mapping[str, Array]:
         return {"Y": feeds["X"].sum(axis=0)}
 
@@ -89,7 +89,7 @@ def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer() -> None:
         st.tuples(st.integers(0, 3), st.sampled_from([1, 4, 7]), st.integers(-1, 100)), max_size=12
     )
 )
-def test_every_answer_is_the_one_got_alone(plan: list[tuple[int, int, int]]) -> None:
+def test_every_answer_is_the_one_got_alone(plan):
     requests = [rows(*item) for item in plan]
     together = answer(requests, Recorder())
     for request, result in zip(requests, together, strict=True):

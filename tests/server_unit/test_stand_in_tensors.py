@@ -1,7 +1,6 @@
 """What a stand-in can load: tensors that fit the graph's, fields that it serves, its device."""
 
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +24,7 @@ def entry(name: str = "X", data_type: str = "TYPE_UINT8", **more: Any) -> dict[s
     return {"name": name, "data_type": data_type, "dims": [-1, -1, 3], **more}
 
 
-def test_symbolic_dimensions_are_variable() -> None:
+def test_symbolic_dimensions_are_variable():
     nodes = [("X", "tensor(float)", ["N", None, 3])]
     assert graph_tensors(nodes, onnxruntime_session.TRITON_TYPES, "onnxruntime") == {
         "X": Tensor("X", "TYPE_FP32", (-1, -1, 3))
@@ -42,7 +41,7 @@ def test_symbolic_dimensions_are_variable() -> None:
         ("bf16", openvino_session.TRITON_TYPES),
     ],
 )
-def test_types_that_are_not_served(kind: str, types: dict[str, str]) -> None:
+def test_types_that_are_not_served(kind, types):
     with pytest.raises(EngineError) as caught:
         graph_tensors([("X", kind, [])], types, "some engine")
     assert "'X'" in str(caught.value)
@@ -59,7 +58,7 @@ def test_types_that_are_not_served(kind: str, types: dict[str, str]) -> None:
         (entry(dims=[1]), (), 0),  # a scalar
     ],
 )
-def test_what_fits(declared: dict[str, Any], shape: tuple[int, ...], batch: int) -> None:
+def test_what_fits(declared, shape, batch):
     assert check_tensors("input", [declared], {"X": Tensor("X", "TYPE_UINT8", shape)}, batch) == [
         "X"
     ]
@@ -78,25 +77,25 @@ def test_what_fits(declared: dict[str, Any], shape: tuple[int, ...], batch: int)
         (entry(allow_ragged_batch=True), ["ragged"]),
     ],
 )
-def test_what_does_not_fit_is_named(declared: dict[str, Any], words: list[str]) -> None:
+def test_what_does_not_fit_is_named(declared, words):
     with pytest.raises(EngineError) as caught:
         check_tensors("input", [declared], GRAPH, 4)
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_batching_needs_a_variable_first_dimension() -> None:
+def test_batching_needs_a_variable_first_dimension():
     graph = {"X": Tensor("X", "TYPE_UINT8", (1, 3))}
     with pytest.raises(EngineError, match=r"max_batch_size is 4.*'X' has shape"):
         check_tensors("input", [entry(dims=[3])], graph, 4)
 
 
-def test_an_input_left_out_is_named() -> None:
+def test_an_input_left_out_is_named():
     graph = {**GRAPH, "WIDTHS": Tensor("WIDTHS", "TYPE_INT32", (-1, 1))}
     with pytest.raises(EngineError, match=r"needs input 'WIDTHS'.*declares 'X'"):
         check_complete(graph, ["X"])
 
 
-def test_declarations_leave_the_batch_out() -> None:
+def test_declarations_leave_the_batch_out():
     tensors = [Tensor("A", "TYPE_FP32", (-1, -1, 3)), Tensor("B", "TYPE_FP32", ())]
     assert supports_batching(tensors[:1])
     assert not supports_batching(tensors)
@@ -104,7 +103,7 @@ def test_declarations_leave_the_batch_out() -> None:
     assert [item["dims"] for item in declarations("input", tensors, 0)] == [[-1, -1, 3], [1]]
 
 
-def test_one_value_a_row_cannot_be_filled_in() -> None:
+def test_one_value_a_row_cannot_be_filled_in():
     with pytest.raises(EngineError, match="output 'S' is one value a row"):
         declarations("output", [Tensor("S", "TYPE_FP32", (-1,))], 4)
 
@@ -119,9 +118,7 @@ def test_one_value_a_row_cannot_be_filled_in() -> None:
         {"model_transaction_policy": {"decoupled": True}},
     ],
 )
-def test_what_cannot_be_done_is_refused(
-    monkeypatch: pytest.MonkeyPatch, backend: str, config: dict[str, Any]
-) -> None:
+def test_what_cannot_be_done_is_refused(monkeypatch, backend, config):
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
     from ppocr_server.backends.common.stand_in import refuse_unsupported
 
@@ -130,9 +127,7 @@ def test_what_cannot_be_done_is_refused(
 
 
 @pytest.mark.parametrize(("kind", "device"), [("CPU", 0), ("GPU", 0), ("GPU", 1)])
-def test_each_instance_opens_its_network_on_its_own_device(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, device: int
-) -> None:
+def test_each_instance_opens_its_network_on_its_own_device(monkeypatch, tmp_path, kind, device):
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
     from ppocr_server.backends.onnxruntime.model import TritonPythonModel
 

@@ -35,7 +35,7 @@ def blocks(language: str, guide: str = "migration.md") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def test_both_guides_have_the_same_commands_and_code() -> None:
+def test_both_guides_have_the_same_commands_and_code():
     for language in ("sh", "python", "yaml", "text"):
         assert blocks(language) == blocks(language, GUIDES[1])
 
@@ -80,7 +80,7 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.server
-def test_the_worked_examples_do_what_the_guide_says(examples: Path) -> None:
+def test_the_worked_examples_do_what_the_guide_says(examples):
     pictures = sorted((ROOT / "samples").glob("*.jpg"))
     with TritonServer(examples) as server, triton.InferenceServerClient(server.http_url) as client:
         found = {}
@@ -125,9 +125,7 @@ OVER_RPC = Path(__file__).with_name("over_rpc.sh").read_text("utf-8")
 
 
 @pytest.mark.server
-def test_one_command_serves_the_old_example_on_its_old_ports(
-    repository: Path, tmp_path: Path, samples: dict[str, list[str]]
-) -> None:
+def test_one_command_serves_the_old_example_on_its_old_ports(repository, tmp_path, samples):
     """The old example's file, on free ports, asked as the guide asks, and over RPC."""
     settings = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     assert [op["concurrency"] for op in settings["op"].values()] == [6, 3]
@@ -169,9 +167,7 @@ def test_one_command_serves_the_old_example_on_its_old_ports(
         ("on 127.0.0.1", ["--gateway-port", "{port}", "--opt", "http_port={free}", "rpc_port="]),
     ],
 )
-def test_a_taken_port_is_told_before_anything_is_built(
-    tmp_path: Path, said: str, options: list[str]
-) -> None:
+def test_a_taken_port_is_told_before_anything_is_built(tmp_path, said, options):
     (free,) = free_ports(1)
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]

@@ -49,9 +49,7 @@ def assembled(data: dict[str, Any], repository: Path, folder: Path) -> dict[str,
     ("changes", "det", "rec"),
     [pytest.param(*one, marks=() if one[1:] == (2, 4) else pytest.mark.nightly) for one in FIVE],
 )
-def test_triton_runs_the_counts_of_five_configurations(
-    changes: dict[str, Any], det: int, rec: int, repository: Path, tmp_path: Path
-) -> None:
+def test_triton_runs_the_counts_of_five_configurations(changes, det, rec, repository, tmp_path):
     expected = dict.fromkeys(DET_OP, det) | dict.fromkeys(REC_OP, rec)
     folder = tmp_path / "repository"
     data = small(**changes, triton__profile="cpu-onnxruntime")
@@ -79,9 +77,7 @@ def running_instances(server: TritonServer, models: Iterable[str]) -> dict[str, 
 
 
 @pytest.mark.parametrize(("left", "counts"), [("det", (3, 1)), ("rec", (1, 3))])
-def test_a_service_of_one_op_is_a_whole_repository(
-    left: str, counts: tuple[int, int], repository: Path, tmp_path: Path
-) -> None:
+def test_a_service_of_one_op_is_a_whole_repository(left, counts, repository, tmp_path):
     data = small(op__det__concurrency=3, op__rec__concurrency=3)
     data["op"] = {left: data["op"][left]}
     found = assembled(data, repository, tmp_path / "repository")
@@ -91,7 +87,7 @@ def test_a_service_of_one_op_is_a_whole_repository(
     }
 
 
-def test_gpu_placements_are_in_the_text(repository: Path, tmp_path: Path) -> None:
+def test_gpu_placements_are_in_the_text(repository, tmp_path):
     """No GPU is needed to see where instances would be put."""
     local = {"devices": "0,1,2", "device_type": 2}
     changes = {f"op__det__local_service_conf__{name}": value for name, value in local.items()}
@@ -133,9 +129,7 @@ def configured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.mark.server
-def test_triton_runs_what_the_configuration_says(
-    configured: Path, samples: dict[str, list[str]]
-) -> None:
+def test_triton_runs_what_the_configuration_says(configured, samples):
     with TritonServer(configured, grace=0) as server:
         expected = dict.fromkeys(DET_OP, 2) | dict.fromkeys(REC_OP, 1)
         assert running_instances(server, expected) == expected
@@ -159,9 +153,7 @@ def get(http_url: str, path: str) -> Any:
         return json.load(answer)
 
 
-def test_a_second_build_has_nothing_to_do(
-    configured: Path, repository: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_build_has_nothing_to_do(configured, repository, capsys):
     config = configured.parent / "config.yml"
     command = ["build", "--config", str(config), "--work", str(repository.parent), *ONE_PICTURE]
     assert main([*command, "--out", str(configured)]) == 0

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +22,7 @@ MODELS = {"det": DET, "rec": REC}
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, DEFAULT])
-def test_every_key_has_a_row_that_says_what_it_becomes(path: Path) -> None:
+def test_every_key_has_a_row_that_says_what_it_becomes(path):
     service = load_service(path)
     rows = explain(service)
     assert [row.key for row in rows] == [path for path, _ in expand(("det", "rec"))]
@@ -31,7 +30,7 @@ def test_every_key_has_a_row_that_says_what_it_becomes(path: Path) -> None:
     assert {row.key for row in rows if row.written} == service.document.written
 
 
-def test_the_old_example_is_explained_in_numbers() -> None:
+def test_the_old_example_is_explained_in_numbers():
     rows = {row.key: row for row in explain(load_service(EXAMPLE))}
     count = "instance_group.count 6 of det_preprocess, det, det_postprocess"
     assert rows["op.det.concurrency"].becomes == count
@@ -48,9 +47,7 @@ LOCAL = "op__det__local_service_conf__"
 
 
 @pytest.mark.parametrize(("changes", "becomes", "warned"), cases(__file__)["becomes"])
-def test_a_value_is_explained_by_what_it_does(
-    changes: dict[str, Any], becomes: str, warned: bool | None
-) -> None:
+def test_a_value_is_explained_by_what_it_does(changes, becomes, warned):
     found = plan_service(document(small(**changes)))
     path = next(iter(changes)).replace("__", ".")
     (row,) = (row for row in explain(found) if row.key == path)
@@ -58,7 +55,7 @@ def test_a_value_is_explained_by_what_it_does(
     assert warned is None or row.note == (row.becomes if warned else "")
 
 
-def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_prints_text_and_json(capsys):
     assert main(["explain", str(EXAMPLE)]) == 0
     text = capsys.readouterr().out
     assert "op.det.concurrency" in text
@@ -84,15 +81,13 @@ def test_explain_prints_text_and_json(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("option", [["--det", "x"], ["--rec-concurrency=2"], ["--cls"]])
-def test_a_configuration_leaves_nothing_to_other_options(
-    option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_configuration_leaves_nothing_to_other_options(option, tmp_path, capsys):
     command = ["build", "--config", str(EXAMPLE), "--work", str(tmp_path), *option]
     assert main(command) == 1
     assert f"{option[0].split('=')[0]} cannot go with --config" in capsys.readouterr().err
 
 
-def test_opt_changes_what_the_file_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_opt_changes_what_the_file_says(capsys):
     command = ["explain", str(EXAMPLE), "--json", "--opt", "op.det.concurrency=1"]
     assert main([*command, "worker_num=5", "-o", "op.rec.local_service_conf.devices=0"]) == 0
     rows = {row["key"]: row["value"] for row in json.loads(capsys.readouterr().out)}
@@ -102,9 +97,7 @@ def test_opt_changes_what_the_file_says(capsys: pytest.CaptureFixture[str]) -> N
     assert "--opt changes what a config.yml says; name one with" in capsys.readouterr().err
 
 
-def test_a_mistake_is_one_line_with_the_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_mistake_is_one_line_with_the_file(tmp_path, capsys):
     path = tmp_path / "mine.yml"
     path.write_text("http_port: 9999\nop:\n  det:\n    concurrencey: 2\n", "utf-8")
     assert main(["explain", str(path)]) == 1
@@ -117,7 +110,7 @@ def test_a_mistake_is_one_line_with_the_file(
     assert "name a config.yml to explain" in capsys.readouterr().err
 
 
-def test_the_committed_schema_is_the_generated_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_committed_schema_is_the_generated_one(capsys):
     committed = (ROOT / "config.schema.json").read_text("utf-8")
     assert main(["explain", "--schema"]) == 0
     assert committed == capsys.readouterr().out
@@ -150,7 +143,7 @@ def effect_of(example: str) -> str:
     return "exact" if key is None or path not in service.warnings else key.effect
 
 
-def test_the_guides_say_what_becomes_of_every_shape() -> None:
+def test_the_guides_say_what_becomes_of_every_shape():
     english, chinese = shapes_of("migration.md"), shapes_of("migration_CN.md")
     assert len(english) >= 20
     assert [example for example, _ in english] == [example for example, _ in chinese]
@@ -159,7 +152,7 @@ def test_the_guides_say_what_becomes_of_every_shape() -> None:
         assert (said, also) == (EFFECTS["en"][effect], EFFECTS["zh"][effect]), example
 
 
-def test_every_effect_of_the_table_of_keys_is_that_of_the_code() -> None:
+def test_every_effect_of_the_table_of_keys_is_that_of_the_code():
     for path, key in all_keys().items():
         if path.startswith("triton.") or key.effect == "exact":
             continue
@@ -169,7 +162,7 @@ def test_every_effect_of_the_table_of_keys_is_that_of_the_code() -> None:
         assert effect_of(given) == key.effect, path
 
 
-def test_the_schema_has_every_key_with_its_range() -> None:
+def test_the_schema_has_every_key_with_its_range():
     made = schema()
     for path, key in all_keys().items():
         place = made
@@ -183,7 +176,7 @@ def test_the_schema_has_every_key_with_its_range() -> None:
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, DEFAULT])
-def test_the_schema_accepts_what_is_shipped_and_refuses_mistakes(path: Path) -> None:
+def test_the_schema_accepts_what_is_shipped_and_refuses_mistakes(path):
     jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(schema())
     validator.check_schema(schema())
@@ -197,7 +190,7 @@ def test_the_schema_accepts_what_is_shipped_and_refuses_mistakes(path: Path) -> 
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "migration.md"), ("zh", "migration_CN.md")])
-def test_the_guides_hold_the_generated_table(language: str, name: str) -> None:
+def test_the_guides_hold_the_generated_table(language, name):
     text = (ROOT / "docs" / name).read_text("utf-8")
     made = key_table("zh" if language == "zh" else "en")
     assert made in text

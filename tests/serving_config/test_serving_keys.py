@@ -53,13 +53,13 @@ def good_values(key: Key) -> list[Any]:
     return [[int(v) for v in values]] if key.type == "ints" else values
 
 
-def test_the_keys_and_defaults_of_paddle_serving_are_its_own() -> None:
+def test_the_keys_and_defaults_of_paddle_serving_are_its_own():
     ours = {path: key.default for path, key in KEYS.items() if not path.startswith("triton.")}
     assert ours == PADDLE_SERVING
 
 
 @pytest.mark.parametrize("path", KEYS)
-def test_a_key_that_is_left_out_or_empty_has_its_default(path: str) -> None:
+def test_a_key_that_is_left_out_or_empty_has_its_default(path):
     plain = document(small())
     if path not in ("http_port", "op.NAME.local_service_conf.model_config"):
         assert plain[written(path)] == KEYS[path].default
@@ -68,7 +68,7 @@ def test_a_key_that_is_left_out_or_empty_has_its_default(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", KEYS)
-def test_every_allowed_value_is_taken(path: str) -> None:
+def test_every_allowed_value_is_taken(path):
     for value in good_values(KEYS[path]):
         expected = tuple(value) if isinstance(value, list) else value
         assert read_one(path, value) == expected
@@ -86,7 +86,7 @@ def bad_values(key: Key) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", KEYS)
-def test_any_other_value_is_refused_with_key_value_and_what_is_allowed(path: str) -> None:
+def test_any_other_value_is_refused_with_key_value_and_what_is_allowed(path):
     key = KEYS[path]
     limits = (
         "allowed: one of" if key.words else f"from {key.low:.10g}" if key.low is not None else ""
@@ -100,7 +100,7 @@ def test_any_other_value_is_refused_with_key_value_and_what_is_allowed(path: str
 
 
 @pytest.mark.parametrize("path", KEYS)
-def test_a_misspelt_key_is_answered_with_the_right_one(path: str) -> None:
+def test_a_misspelt_key_is_answered_with_the_right_one(path):
     right = written(path)
     data = small()
     put(data, right[:-1] + "qq" + right[-1], 1)
@@ -108,7 +108,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(path: str) -> None:
         document(data)
 
 
-def test_a_key_in_the_wrong_place_is_answered_with_its_own_place() -> None:
+def test_a_key_in_the_wrong_place_is_answered_with_its_own_place():
     with pytest.raises(ConfigError, match=r"unknown key dag.thread_num; .*NAME.local_service_conf"):
         document(small(dag__thread_num=2))
     with pytest.raises(ConfigError, match=r"unknown key op.det.devices; .*\.devices\?"):
@@ -118,7 +118,7 @@ def test_a_key_in_the_wrong_place_is_answered_with_its_own_place() -> None:
             document(small(**{f"op__det__local_service_conf__{name}": True}))
 
 
-def test_a_name_like_no_key_is_answered_with_those_that_are_allowed() -> None:
+def test_a_name_like_no_key_is_answered_with_those_that_are_allowed():
     with pytest.raises(ConfigError, match="unknown key xyzzy; allowed here: rpc_port, http_port"):
         document(small(xyzzy=1))
 
@@ -126,15 +126,13 @@ def test_a_name_like_no_key_is_answered_with_those_that_are_allowed() -> None:
 @pytest.mark.parametrize(
     ("number", "chip"), [(4, "Kunlun XPU"), (5, "Ascend 310"), (6, "Ascend 910")]
 )
-def test_chips_that_triton_does_not_know_are_refused_with_the_reason(
-    number: int, chip: str
-) -> None:
+def test_chips_that_triton_does_not_know_are_refused_with_the_reason(number, chip):
     reason = f"device_type is {number}: {chip} has no execution provider in Triton; allowed"
     with pytest.raises(ConfigError, match=reason):
         read_one("op.NAME.local_service_conf.device_type", number)
 
 
-def test_a_card_without_quotes_is_told_to_have_some() -> None:
+def test_a_card_without_quotes_is_told_to_have_some():
     with pytest.raises(ConfigError, match=r'devices is 0; .*write it in quotes: "0"'):
         read_one("op.NAME.local_service_conf.devices", 0)
 
@@ -143,18 +141,18 @@ def test_a_card_without_quotes_is_told_to_have_some() -> None:
     ("key", "text"),
     [("worker_num", "4"), ("dag.is_thread_op", "False"), ("triton.drop_score", "0.5")],
 )
-def test_a_number_in_quotes_is_told_to_have_none(key: str, text: str) -> None:
+def test_a_number_in_quotes_is_told_to_have_none(key, text):
     with pytest.raises(ConfigError, match=f"is '{text}'; .*; write it without quotes: {text}$"):
         read_one(key, text)
 
 
 @pytest.mark.parametrize("devices", ["a", "0;1", "-1", "0,", ",0", "0 1"])
-def test_devices_are_numbers_of_cards(devices: str) -> None:
+def test_devices_are_numbers_of_cards(devices):
     with pytest.raises(ConfigError, match='as in "0,1,2"'):
         read_one("op.NAME.local_service_conf.devices", devices)
 
 
-def test_a_section_must_be_a_section() -> None:
+def test_a_section_must_be_a_section():
     with pytest.raises(ConfigError, match="dag is 3; allowed: a mapping with is_thread_op, retry"):
         document(small(dag=3))
     with pytest.raises(
@@ -165,18 +163,18 @@ def test_a_section_must_be_a_section() -> None:
         parse_document("[a]", Path())
 
 
-def test_empty_sections_and_an_op_without_any_key_are_defaults() -> None:
+def test_empty_sections_and_an_op_without_any_key_are_defaults():
     found = parse_document("http_port: 9999\ndag:\ntriton:\nop:\n  det:\n  rec: {}\n", Path())
     assert found.ops == ("det", "rec")
     assert found["op.rec.concurrency"] == 1
 
 
-def test_a_key_written_twice_is_refused_with_its_line() -> None:
+def test_a_key_written_twice_is_refused_with_its_line():
     with pytest.raises(ConfigError, match="line 3: the key http_port is written twice"):
         parse_document("http_port: 9999\nworker_num: 1\nhttp_port: 9998\n", Path())
 
 
-def test_merged_keys_may_be_overridden_and_do_not_grow_without_bound() -> None:
+def test_merged_keys_may_be_overridden_and_do_not_grow_without_bound():
     text = "http_port: 9999\nop:\n  det: &op {concurrency: 2, retry: 3}\n"
     found = parse_document(text + "  rec: {<<: *op, concurrency: 4}\n", Path())
     assert (found["op.rec.concurrency"], found["op.rec.retry"]) == (4, 3)
@@ -187,7 +185,7 @@ def test_merged_keys_may_be_overridden_and_do_not_grow_without_bound() -> None:
         parse_document("\n".join(["0: &a0 {a: 1, b: 2}", *chain]), Path())
 
 
-def test_an_override_is_read_by_the_type_of_its_key() -> None:
+def test_an_override_is_read_by_the_type_of_its_key():
     given = ["op.det.concurrency=5", "op.det.local_service_conf.devices=0", "op.cls.retry = 2"]
     given += ["op.det.local_service_conf.ir_optim=False", "op.rec.fetch_list=[a, b]", "rpc_port="]
     found = parse_document("http_port: 9999\nop: {det: , rec: }\n", Path(), given)
@@ -200,28 +198,28 @@ def test_an_override_is_read_by_the_type_of_its_key() -> None:
 
 
 @pytest.mark.parametrize(("given", "reason"), cases(__file__)["overrides"])
-def test_an_override_that_is_none_is_refused(given: str, reason: str) -> None:
+def test_an_override_that_is_none_is_refused(given, reason):
     with pytest.raises(ConfigError, match=reason):
         parse_document("http_port: 9999\n", Path(), [given])
 
 
-def test_the_name_of_an_op_has_no_dot() -> None:
+def test_the_name_of_an_op_has_no_dot():
     with pytest.raises(ConfigError, match="name of an Op cannot have a dot"):
         parse_document("op:\n  det.a:\n    concurrency: 1\n", Path())
 
 
-def test_a_tag_that_is_not_data_is_not_taken() -> None:
+def test_a_tag_that_is_not_data_is_not_taken():
     with pytest.raises(ConfigError, match="not taken: could not determine a constructor for the"):
         parse_document("!!python/object:os.system {}", Path())
 
 
 @pytest.mark.parametrize("text", ["a: [", "\ta: 1", "a: b: c"])
-def test_what_is_no_yaml_is_said_to_be_none(text: str) -> None:
+def test_what_is_no_yaml_is_said_to_be_none(text):
     with pytest.raises(ConfigError, match=r"^not YAML: .* at line 1, column"):
         parse_document(text, Path())
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"^cannot read [^']*absent.yml: No such file [a-z ]*$"):
         read_document(tmp_path / "absent.yml")
     (tmp_path / "latin.yml").write_bytes(b"\xff\xfe\xfa")
@@ -229,7 +227,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_document(tmp_path / "latin.yml")
 
 
-def test_options_of_the_steps_have_the_ranges_that_the_steps_check() -> None:
+def test_options_of_the_steps_have_the_ranges_that_the_steps_check():
     shared = {path: key for path, key in KEYS.items() if path.rpartition(".")[2] in OPTIONS}
     assert len(shared) >= 10
     for path, key in shared.items():
@@ -241,5 +239,5 @@ def test_options_of_the_steps_have_the_ranges_that_the_steps_check() -> None:
         assert getattr(option, "words", ()) == key.words
 
 
-def test_every_option_of_the_steps_can_be_set() -> None:
+def test_every_option_of_the_steps_can_be_set():
     assert {f"triton.{name}" for name in OPTIONS} <= set(KEYS)

@@ -11,7 +11,7 @@ from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.service import Service, plan_service
 
 
-def test_ops_may_have_any_name() -> None:
+def test_ops_may_have_any_name():
     data = small()
     ops = data["op"]
     data["op"] = {"My_DET_1": ops["det"], "reader": ops["rec"]}
@@ -21,7 +21,7 @@ def test_ops_may_have_any_name() -> None:
     assert found.plan.models["det_postprocess"].instances[0].count == 5
 
 
-def test_a_classifier_is_an_op_of_its_own() -> None:
+def test_a_classifier_is_an_op_of_its_own():
     data = small(op__turn__local_service_conf__model_config="ch_ppocr_mobile_v2.0_cls")
     data["op"]["turn"]["concurrency"] = 3
     found = plan_service(document(data))
@@ -32,7 +32,7 @@ def test_a_classifier_is_an_op_of_its_own() -> None:
     assert (told["orientation"], told["use_angle_cls"]) == ("off", "true")
 
 
-def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
+def test_an_op_that_cannot_be_told_is_refused(tmp_path):
     data = small()
     data["op"]["stage"] = {}
     another = "op.stage cannot be served: it is no Op for det, rec or cls"
@@ -47,24 +47,24 @@ def test_an_op_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["layout", "table_rec", "seal_det", "MaskRCNN_Op", "ser"])
-def test_an_op_of_another_kind_is_told_by_its_name(name: str) -> None:
+def test_an_op_of_another_kind_is_told_by_its_name(name):
     data = small()
     data["op"][name] = {"local_service_conf": {"model_config": "/paddle/any_rec"}}
     with pytest.raises(ConfigError, match=rf"op\.{name} cannot be served: .* something else"):
         plan_service(document(data))
 
 
-def test_a_model_of_another_kind_is_named() -> None:
+def test_a_model_of_another_kind_is_named():
     with pytest.raises(ConfigError, match=r"'PP-OCRv4_mobile_rec', a model for rec; .*one for det"):
         service(op__det__local_service_conf__model_config="PP-OCRv4_mobile_rec")
 
 
-def test_a_direction_classifier_is_no_recogniser() -> None:
+def test_a_direction_classifier_is_no_recogniser():
     data = small(op__text_direction__local_service_conf__model_config="ch_ppocr_mobile_v2.0_cls")
     assert plan_service(document(data)).ops["text_direction"] == "cls"
 
 
-def test_a_model_that_is_not_there_is_told_by_key_and_not_built() -> None:
+def test_a_model_that_is_not_there_is_told_by_key_and_not_built():
     found = service(op__det__local_service_conf__model_config="nowhere")
     assert "det" not in found.networks
     key = "op.det.local_service_conf.model_config"
@@ -79,9 +79,7 @@ def test_a_model_that_is_not_there_is_told_by_key_and_not_built() -> None:
     ("left", "model", "answer", "other"),
     [("det", "detect", "dt_boxes", "rec"), ("rec", "recognize", "res", "det")],
 )
-def test_one_op_alone_is_completed_and_answers_its_own_way(
-    left: str, model: str, answer: str, other: str
-) -> None:
+def test_one_op_alone_is_completed_and_answers_its_own_way(left, model, answer, other):
     data = small(op__det__concurrency=3, op__rec__concurrency=3)
     del data["op"][other]
     found = plan_service(document(data), "mine.yml")
@@ -93,7 +91,7 @@ def test_one_op_alone_is_completed_and_answers_its_own_way(
     assert f"without an Op for {other}" in found.warnings[f"triton.{other}_model"]
 
 
-def test_an_answer_must_be_one_that_the_service_has() -> None:
+def test_an_answer_must_be_one_that_the_service_has():
     assert service(triton__answer="res").endpoints["answer"] == "res"
     data = small(triton__answer="result")
     del data["op"]["rec"]
@@ -101,7 +99,7 @@ def test_an_answer_must_be_one_that_the_service_has() -> None:
         plan_service(document(data))
 
 
-def test_no_kind_of_op_is_there_twice_and_one_of_det_and_rec_is_there() -> None:
+def test_no_kind_of_op_is_there_twice_and_one_of_det_and_rec_is_there():
     data = small()
     op = data["op"]["det"]
     data["op"] = {"cls": op}
@@ -112,7 +110,7 @@ def test_no_kind_of_op_is_there_twice_and_one_of_det_and_rec_is_there() -> None:
         plan_service(document(data))
 
 
-def test_models_of_the_catalogue_go_by_their_names_and_aliases() -> None:
+def test_models_of_the_catalogue_go_by_their_names_and_aliases():
     found = service(op__det__local_service_conf__model_config="ch_PP-OCRv4_det")
     assert found.networks["det"].model == DET
     assert found.networks["rec"].model == REC
@@ -148,7 +146,7 @@ def folder_service(folder: Path, **changes: Any) -> Service:
 OPS = ("det", "rec")
 
 
-def test_folders_of_paddle_serving_bring_height_and_dictionary(folders: Path) -> None:
+def test_folders_of_paddle_serving_bring_height_and_dictionary(folders):
     found = folder_service(folders).networks
     assert found["det"].model == str(folders / "ocr_det_model" / "serving_server")
     assert found["rec"].dictionary == folders / "ppocr_keys_v1.txt"
@@ -160,7 +158,7 @@ def test_folders_of_paddle_serving_bring_height_and_dictionary(folders: Path) ->
         folder_service(folders, triton__rec_dictionary="no.txt")
 
 
-def test_a_fetch_list_has_names_or_aliases_of_the_model(folders: Path) -> None:
+def test_a_fetch_list_has_names_or_aliases_of_the_model(folders):
     path = "op__rec__local_service_conf__fetch_list"
     assert folder_service(folders, **{path: ["save_infer_model/scale_0.tmp_1"]}).warnings == {}
     assert folder_service(folders, **{path: ["out"]}).warnings == {}
@@ -169,7 +167,7 @@ def test_a_fetch_list_has_names_or_aliases_of_the_model(folders: Path) -> None:
     assert "not checked" in service(op__det__fetch_list=["any"]).warnings["op.det.fetch_list"]
 
 
-def test_a_malformed_prototxt_is_named(folders: Path) -> None:
+def test_a_malformed_prototxt_is_named(folders):
     path = folders / "ocr_det_model" / "serving_server" / "serving_server_conf.prototxt"
     path.write_text("feed_var { name: }", "utf-8")
     with pytest.raises(ConfigError, match=r"serving_server_conf\.prototxt is malformed"):

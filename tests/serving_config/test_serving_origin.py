@@ -15,9 +15,7 @@ PDSERVING_SAYS = {"triton.reference", "triton.det_limit_type"}
 
 
 @pytest.mark.parametrize("text", ACCEPTED, ids=range(len(ACCEPTED)))
-def test_a_file_that_paddle_serving_takes_is_explained_without_an_idle_word(
-    text: str, tmp_path: Path
-) -> None:
+def test_a_file_that_paddle_serving_takes_is_explained_without_an_idle_word(text, tmp_path):
     for part in text.replace('"', " ").replace(",", " ").replace("}", " ").split():
         if part.endswith(("_serving", "_model", "/serving_server")) or part in ("det", "rec"):
             (tmp_path / part).mkdir(parents=True, exist_ok=True)
@@ -49,7 +47,7 @@ def served(folder: Path, text: str) -> Any:
     return load_service(path)
 
 
-def test_pdserving_computes_with_its_own_defaults_unless_told(tmp_path: Path) -> None:
+def test_pdserving_computes_with_its_own_defaults_unless_told(tmp_path):
     found = served(tmp_path, "http_port: 9998")
     assert [found.document[path] for path in SIZES] == ["min", 736, 0.5]
     parameters = found.plan.models["det_preprocess"].parameters
@@ -70,9 +68,7 @@ def test_pdserving_computes_with_its_own_defaults_unless_told(tmp_path: Path) ->
     ("reader", "sizes"),
     [("if 'resize_short' in kwargs:", ["long", 960]), ("self.limit_side_len = 736", ["min", 736])],
 )
-def test_the_reader_beside_the_file_tells_how_pictures_were_sized(
-    reader: str, sizes: list[Any], tmp_path: Path
-) -> None:
+def test_the_reader_beside_the_file_tells_how_pictures_were_sized(reader, sizes, tmp_path):
     (tmp_path / "ocr_reader.py").write_text(reader, "utf-8")
     found = served(tmp_path, "http_port: 9999")
     assert [found.document[path] for path in SIZES[:2]] == sizes
@@ -80,7 +76,7 @@ def test_the_reader_beside_the_file_tells_how_pictures_were_sized(
     assert "triton.det_limit_type" not in found.warnings
 
 
-def test_the_example_is_known_by_its_port_and_a_file_without_signs_is_not() -> None:
+def test_the_example_is_known_by_its_port_and_a_file_without_signs_is_not():
     found = service(rpc_port=18090)
     says = "looks like Paddle Serving's OCR example (http_port 9999, rpc_port 18090)"
     assert says in found.effects["triton.reference"]

@@ -43,7 +43,7 @@ def parameter(found: Service, model: str, name: str) -> str:
 
 
 @given(st.integers(1, 200), st.lists(st.integers(0, 15), min_size=1, max_size=8))
-def test_instance_i_runs_on_card_i_mod_n(count: int, cards: list[int]) -> None:
+def test_instance_i_runs_on_card_i_mod_n(count, cards):
     expected = Counter(cards[i % len(cards)] for i in range(count))
     placed = round_robin(count, cards)
     assert {group.gpus[0]: group.count for group in placed} == expected
@@ -53,7 +53,7 @@ def test_instance_i_runs_on_card_i_mod_n(count: int, cards: list[int]) -> None:
         assert max(expected.values()) - min(expected.values()) <= 1
 
 
-def test_cards_are_read_from_text() -> None:
+def test_cards_are_read_from_text():
     assert parse_cards("") == parse_cards("  ") == ()
     assert parse_cards("0, 1,12") == (0, 1, 12)
 
@@ -63,9 +63,7 @@ def test_cards_are_read_from_text() -> None:
     CASES["instances"],
     ids=["of the op", "of the network", "workers share", "of each worker"],
 )
-def test_instances_are_those_of_the_op_its_network_or_each_worker(
-    changes: dict[str, Any], counts: tuple[int, ...]
-) -> None:
+def test_instances_are_those_of_the_op_its_network_or_each_worker(changes, counts):
     found = service(**changes)
     models = (*DET_OP, *REC_OP)
     assert [groups(found, model) for model in models] == [[(count, "CPU", [])] for count in counts]
@@ -73,38 +71,32 @@ def test_instances_are_those_of_the_op_its_network_or_each_worker(
 
 
 @pytest.mark.parametrize(("changes", "name", "values"), CASES["parameters"])
-def test_keys_become_parameters_of_their_models(
-    changes: dict[str, Any], name: str, values: dict[str, str]
-) -> None:
+def test_keys_become_parameters_of_their_models(changes, name, values):
     found = service(**changes)
     assert {model: parameter(found, model, name) for model in values} == values
 
 
 @pytest.mark.parametrize(("changes", "det", "rec"), CASES["engines"])
-def test_the_engine_is_onnx_runtime_unless_profile_or_precision_names_another(
-    changes: dict[str, Any], det: str, rec: str
-) -> None:
+def test_the_engine_is_onnx_runtime_unless_profile_or_precision_names_another(changes, det, rec):
     models = service(**changes).plan.models
     engines = [str(models[name].engine) for name in ("det", "rec", "recognize")]
     assert engines == [det, rec, "None"]
 
 
 @pytest.mark.parametrize(("changes", "expected"), CASES["endpoints"])
-def test_the_old_endpoints_are_what_the_keys_say(
-    changes: dict[str, Any], expected: dict[str, Any]
-) -> None:
+def test_the_old_endpoints_are_what_the_keys_say(changes, expected):
     endpoints = service(**changes).endpoints
     assert {name: endpoints[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(("changes", "reason"), CASES["refused"])
-def test_what_cannot_be_is_refused(changes: dict[str, Any], reason: str) -> None:
+def test_what_cannot_be_is_refused(changes, reason):
     with pytest.raises(ConfigError, match=reason):
         service(**changes)
 
 
 @pytest.mark.parametrize(("delay", "merged"), [(-1, False), (0, True), (500, True)])
-def test_calls_of_the_recogniser_wait_as_told(delay: int, merged: bool) -> None:
+def test_calls_of_the_recogniser_wait_as_told(delay, merged):
     found = service(op__rec__batch_size=4, triton__rec_max_queue_delay_microseconds=delay)
     rec = config_of(found, "rec")
     assert rec.HasField("dynamic_batching") == merged
@@ -113,9 +105,7 @@ def test_calls_of_the_recogniser_wait_as_told(delay: int, merged: bool) -> None:
 
 
 @pytest.mark.parametrize(("device_type", "devices", "kind"), CASES["devices"])
-def test_device_type_decides_or_leaves_it_to_devices(
-    device_type: int, devices: str, kind: str
-) -> None:
+def test_device_type_decides_or_leaves_it_to_devices(device_type, devices, kind):
     found = service(**{f"{LOCAL}device_type": device_type, f"{LOCAL}devices": devices})
     assert groups(found, "det") == [(1, kind, [1] if kind == "GPU" else [])]
     accelerators = config_of(found, "det").optimization.execution_accelerators
@@ -127,7 +117,7 @@ def test_device_type_decides_or_leaves_it_to_devices(
     assert ignored == (kind == "CPU" and devices != "")
 
 
-def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file() -> None:
+def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file():
     changes = {"device_type": 2, "devices": "0", "precision": "fp16", "min_subgraph_size": 5}
     found = service(**{LOCAL + name: value for name, value in changes.items()})
     (accelerator,) = config_of(
@@ -151,20 +141,18 @@ def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file
         ("bf16", "", "fp32"),  # OpenVINO itself rounds
     ],
 )
-def test_a_precision_is_what_the_network_is_converted_to(
-    precision: str, devices: str, converted: str
-) -> None:
+def test_a_precision_is_what_the_network_is_converted_to(precision, devices, converted):
     found = service(**{f"{LOCAL}precision": precision, f"{LOCAL}devices": devices})
     assert found.precisions == {"det": converted, "rec": "fp32"}
 
 
 @pytest.mark.parametrize(("ir_optim", "level"), [(None, 0), (True, 0), (False, 2)])
-def test_the_graph_is_optimised_unless_false_is_written(ir_optim: bool | None, level: int) -> None:
+def test_the_graph_is_optimised_unless_false_is_written(ir_optim, level):
     found = service(**{f"{LOCAL}ir_optim": ir_optim})
     assert config_of(found, "det").optimization.graph.level == level
 
 
-def test_openvino_shares_its_threads_and_streams_among_the_instances() -> None:
+def test_openvino_shares_its_threads_and_streams_among_the_instances():
     changes = {"op__det__concurrency": 3, f"{LOCAL}thread_num": 2, f"{LOCAL}mem_optim": False}
     found = service(**changes, triton__profile="cpu-openvino-bf16")
     config = config_of(found, "det")
@@ -176,7 +164,7 @@ def test_openvino_shares_its_threads_and_streams_among_the_instances() -> None:
     }
 
 
-def test_openvino_merges_nothing() -> None:
+def test_openvino_merges_nothing():
     found = service(op__rec__batch_size=4, op__rec__timeout=9, triton__profile="cpu-openvino")
     config = config_of(found, "rec")
     assert (config.max_batch_size, list(config.input[0].dims)) == (0, [-1, 48, -1, 3])
@@ -185,12 +173,12 @@ def test_openvino_merges_nothing() -> None:
     assert "runs each request by itself" in found.warnings["op.rec.batch_size"]
 
 
-def test_without_batch_size_and_limits_there_is_no_batcher() -> None:
+def test_without_batch_size_and_limits_there_is_no_batcher():
     found = service()
     assert not any(config_of(found, m).HasField("dynamic_batching") for m in DET_OP + REC_OP)
 
 
-def test_batch_size_and_its_timeout_become_the_dynamic_batcher() -> None:
+def test_batch_size_and_its_timeout_become_the_dynamic_batcher():
     found = service(op__det__batch_size=16, op__det__auto_batching_timeout=3, op__rec__batch_size=4)
     det = config_of(found, "det")
     assert list(det.dynamic_batching.preferred_batch_size) == [16]
@@ -204,7 +192,7 @@ def test_batch_size_and_its_timeout_become_the_dynamic_batcher() -> None:
     assert not config_of(found, "det_preprocess").HasField("dynamic_batching")
 
 
-def test_limits_of_queues_do_not_merge_requests() -> None:
+def test_limits_of_queues_do_not_merge_requests():
     found = service(dag__channel_size=10, op__det__timeout=2500)
     for model, size in (("det_preprocess", 10), ("det", 0), ("det_postprocess", 0)):
         policy = config_of(found, model).dynamic_batching.default_queue_policy
@@ -218,13 +206,13 @@ def test_limits_of_queues_do_not_merge_requests() -> None:
     assert "instead of holding it back" in found.warnings["dag.channel_size"]
 
 
-def test_free_ports_do_not_clash() -> None:
+def test_free_ports_do_not_clash():
     free = {f"triton__{name}_port": 0 for name in ("http", "grpc", "metrics")}
     found = service(**free)
     assert found.triton_ports == {"http": 0, "grpc": 0, "metrics": 0}
 
 
-def test_keys_without_an_equivalent_warn_when_they_say_anything() -> None:
+def test_keys_without_an_equivalent_warn_when_they_say_anything():
     found = service(
         dag__is_thread_op=False,
         grpc_gateway_port=5000,
@@ -240,7 +228,7 @@ def test_keys_without_an_equivalent_warn_when_they_say_anything() -> None:
     assert service(dag__is_thread_op=True, dag__retry=1).warnings == {}
 
 
-def test_keys_that_others_make_idle_warn() -> None:
+def test_keys_that_others_make_idle_warn():
     changes = {"use_calib": True, "min_subgraph_size": 4}
     found = service(
         op__det__auto_batching_timeout=5, **{LOCAL + name: v for name, v in changes.items()}

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from typing import Any
 
 import cv2
 import numpy as np
@@ -26,9 +25,7 @@ def counted(name: str, **labels: str) -> float:
     return MetricFamily.metrics[key].value()
 
 
-def test_triton_hears_of_the_last_request_without_a_next_one(
-    alone: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_triton_hears_of_the_last_request_without_a_next_one(alone, monkeypatch):
     from ppocr_steps import counters
 
     monkeypatch.setattr(counters, "FLUSH_SECONDS", 0.01)
@@ -41,7 +38,7 @@ def test_triton_hears_of_the_last_request_without_a_next_one(
         assert counted("ppocr_pixels_total") == pictures * 2400
 
 
-def test_what_is_left_is_sent_at_the_end_and_the_thread_ends(alone: Any) -> None:
+def test_what_is_left_is_sent_at_the_end_and_the_thread_ends(alone):
     before = set(threading.enumerate())
     model = alone("det_preprocess")
     ask(model, Request(["PIXELS"], IMAGE=FILE))
@@ -51,16 +48,14 @@ def test_what_is_left_is_sent_at_the_end_and_the_thread_ends(alone: Any) -> None
 
 
 @pytest.mark.parametrize(("name", "reason", "request_"), REFUSED)
-def test_every_step_counts_its_refusals(
-    alone: Any, name: str, reason: str, request_: Request
-) -> None:
+def test_every_step_counts_its_refusals(alone, name, reason, request_):
     model = alone(name)
     ask(model, request_, request_)
     alone.finalize(model)
     assert counted("ppocr_rejected_total", reason=reason) == 2
 
 
-def test_recognize_counts_pictures_lines_and_crops(alone: Any) -> None:
+def test_recognize_counts_pictures_lines_and_crops(alone):
     model = alone("recognize")
     box = np.array([[0, 0], [50, 0], [50, 30], [0, 30]], np.float32)
     for count in (3, 0):
@@ -73,7 +68,7 @@ def test_recognize_counts_pictures_lines_and_crops(alone: Any) -> None:
     assert counted("ppocr_step_seconds_total", model="recognize", phase="crop") > 0
 
 
-def test_a_flood_of_refusals_is_not_logged_in_full(alone: Any) -> None:
+def test_a_flood_of_refusals_is_not_logged_in_full(alone):
     model = alone("det_postprocess")
     seconds = iter([0.0] * 30 + [1.5])
     model.refusals._clock = lambda: next(seconds)
@@ -84,9 +79,7 @@ def test_a_flood_of_refusals_is_not_logged_in_full(alone: Any) -> None:
     assert Logger.infos[-1].endswith("(20 messages were left out before)")
 
 
-def test_a_fault_of_a_step_is_logged_with_where_it_was(
-    alone: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_a_step_is_logged_with_where_it_was(alone, monkeypatch):
     monkeypatch.setattr(cv2, "findContours", lambda *_: 1 / 0)
     ask(alone("det_postprocess"), Request(["BOXES"], PROBABILITY=MAP, IMAGE_SIZE=SIZE))
     (logged,) = Logger.errors

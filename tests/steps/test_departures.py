@@ -49,8 +49,8 @@ def departures() -> int:
 
 @pytest.mark.parametrize(("name", "stays", "outputs", "inputs"), PASSAGES)
 def test_a_picture_leaves_with_its_last_step_or_where_it_is_refused(
-    alone: Any, name: str, stays: bool, outputs: list[str], inputs: dict[str, np.ndarray]
-) -> None:
+    alone, name, stays, outputs, inputs
+):
     picture = now()
     (answer,) = ask(alone(name), admitted(picture, outputs, **inputs))
     assert departed() == (0 if stays else picture)
@@ -60,7 +60,7 @@ def test_a_picture_leaves_with_its_last_step_or_where_it_is_refused(
 
 
 @pytest.mark.parametrize("name", ["det_preprocess", "det_postprocess", "recognize"])
-def test_one_that_its_client_gave_up_leaves_unread(alone: Any, name: str) -> None:
+def test_one_that_its_client_gave_up_leaves_unread(alone, name):
     picture = admitted(now(), ["TEXTS"])
     picture.cancelled = True
     (answer,) = ask(alone(name), picture)
@@ -68,9 +68,7 @@ def test_one_that_its_client_gave_up_leaves_unread(alone: Any, name: str) -> Non
     assert departures() == 1
 
 
-def test_a_fault_of_opencv_ends_neither_the_call_nor_the_stay_of_others(
-    alone: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_opencv_ends_neither_the_call_nor_the_stay_of_others(alone, monkeypatch):
     model, found = alone("det_postprocess"), cv2.findContours
     broken = np.full((1, 32, 32), 0.9, np.float32)
 
@@ -92,7 +90,7 @@ def test_a_fault_of_opencv_ends_neither_the_call_nor_the_stay_of_others(
     assert (departed(1), departed(2)) == (0, bad)
 
 
-def test_a_departure_is_never_undone(alone: Any) -> None:
+def test_a_departure_is_never_undone(alone):
     model = alone("recognize")
     later, earlier = now(), now() - 5000 * SLOTS
     for picture in (later, earlier):
@@ -101,14 +99,14 @@ def test_a_departure_is_never_undone(alone: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", [[0], [-5], [2**62], []])
-def test_an_id_that_was_never_given_is_not_looked_at(alone: Any, sent: list[int]) -> None:
+def test_an_id_that_was_never_given_is_not_looked_at(alone, sent):
     request = Request(["TEXTS"], IMAGE=FILE, ADMISSION_ID=np.array(sent, np.int64))
     (answer,) = ask(alone("recognize"), request)
     assert not answer.has_error()
     assert departures() == 0
 
 
-def test_whoever_leaves_makes_room_in_admit(alone: Any) -> None:
+def test_whoever_leaves_makes_room_in_admit(alone):
     admit, recognize = alone("admit", max_in_progress="2"), alone("recognize")
 
     def enter(count: int) -> list[int]:
@@ -122,7 +120,7 @@ def test_whoever_leaves_makes_room_in_admit(alone: Any) -> None:
     assert departures() == 6
 
 
-def test_admit_gives_no_slot_to_one_that_was_given_up(alone: Any) -> None:
+def test_admit_gives_no_slot_to_one_that_was_given_up(alone):
     admit, picture = alone("admit"), Request(IDS, IMAGE=FILE)
     picture.cancelled = True
     (answer,) = ask(admit, picture)
@@ -130,6 +128,6 @@ def test_admit_gives_no_slot_to_one_that_was_given_up(alone: Any) -> None:
     assert not admit.slots._inside
 
 
-def test_a_refusal_keeps_its_code(alone: Any) -> None:
+def test_a_refusal_keeps_its_code(alone):
     (answer,) = ask(alone("recognize"), admitted(now(), ["TEXTS"]))
     assert answer.error().code() == INVALID_ARG

@@ -35,9 +35,7 @@ def alone(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("name", "parameters", "request_", "calls"), STEPS)
-def test_a_step_answers(
-    alone: Any, name: str, parameters: dict[str, str], request_: Request, calls: list[str]
-) -> None:
+def test_a_step_answers(alone, name, parameters, request_, calls):
     alone("det_preprocess")
     (answer,) = ask(alone(name, **parameters), request_)
     assert not answer.has_error(), answer.error().message()
@@ -46,9 +44,7 @@ def test_a_step_answers(
 
 
 @pytest.mark.parametrize("parameters", [{}, CLASSIFIER], ids=["rec", "cls"])
-def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(
-    alone: Any, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str]
-) -> None:
+def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(alone, monkeypatch, parameters):
     model = alone("recognize", **parameters)
     called = alone.fake.InferenceRequest
     monkeypatch.setattr(
@@ -62,7 +58,7 @@ def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(
         assert answer.error().message() == f"the step failed: TritonModelException: {ON_GPU}"
 
 
-def test_all_calls_are_made_in_one_place() -> None:
+def test_all_calls_are_made_in_one_place():
     folders = source_repository(), *map(package_folder, STEP_PACKAGES)
     paths = [path for folder in folders for path in folder.rglob("*.py")]
     calling = [path.name for path in paths if "InferenceRequest" in path.read_text("utf-8")]

@@ -68,14 +68,14 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.server
-def test_the_fake_has_nothing_that_the_real_one_lacks(real: dict[str, Any]) -> None:
+def test_the_fake_has_nothing_that_the_real_one_lacks(real):
     for name, ours in INTERFACE.items():
         public = {entry for entry in dir(ours) if not entry.startswith("_")}
         assert public - OF_TESTS <= set(real["names"][name]), name
 
 
 @pytest.mark.server
-def test_both_say_the_same(real: dict[str, Any]) -> None:
+def test_both_say_the_same(real):
     scope: dict[str, Any] = {}
     exec(MEANING, scope)
     fake = [scope["meaning"](one, SimpleNamespace(**INTERFACE), np) for one in EXPRESSIONS]

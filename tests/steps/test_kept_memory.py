@@ -41,9 +41,9 @@ def faults(program: str) -> int:
 
 # 60 MiB are 15,360 pages; by default the C library gives most of them back each time.
 @pytest.mark.parametrize("who", KEEPERS)
-def test_pages_are_not_asked_for_again(who: str) -> None:
+def test_pages_are_not_asked_for_again(who):
     assert faults(KEEPERS[who]) < 100
 
 
-def test_pages_are_asked_for_again_by_others() -> None:
+def test_pages_are_asked_for_again_by_others():
     assert faults("measure()") > 100

@@ -31,13 +31,13 @@ def version(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_step_imports_its_own_copy(version: Path) -> None:
+def test_a_step_imports_its_own_copy(version):
     command = [sys.executable, "-c", IMPORT, str(version.parent), *STEP_PACKAGES]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
     assert done.stdout.split() == [str(version / name / "__init__.py") for name in STEP_PACKAGES]
 
 
-def test_another_copy_is_refused(version: Path) -> None:
+def test_another_copy_is_refused(version):
     lay_packages(version)  # the same again is none
     (version / "ppocr_pipeline" / "order" / "rows.py").write_text("SAME_LINE = 20\n", "utf-8")
     with pytest.raises(RepositoryError, match="1/ppocr_pipeline differs from the installed"):

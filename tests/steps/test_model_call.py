@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,7 @@ def callers() -> Iterator[Any]:
         made.close()
 
 
-def test_answers_come_in_the_order_of_the_calls_whichever_is_ready_first(
-    callers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_come_in_the_order_of_the_calls_whichever_is_ready_first(callers, monkeypatch):
     running, most, lock = 0, 0, threading.Lock()
 
     def answer(call: Request) -> InferenceResponse:
@@ -56,7 +54,7 @@ def test_answers_come_in_the_order_of_the_calls_whichever_is_ready_first(
     assert most == 3
 
 
-def test_as_many_calls_are_made_at_a_time_as_build_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_calls_are_made_at_a_time_as_build_says(monkeypatch):
     many = 33  # more than without its word, on any machine
     all_asked = threading.Barrier(many, timeout=20)
 
@@ -71,9 +69,7 @@ def test_as_many_calls_are_made_at_a_time_as_build_says(monkeypatch: pytest.Monk
         assert len(callers.answers(request, calls(many))) == many
 
 
-def test_after_an_error_no_call_is_begun_and_none_goes_on(
-    callers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_an_error_no_call_is_begun_and_none_goes_on(callers, monkeypatch):
     ended: list[int] = []
     made: list[int] = []
 
@@ -94,9 +90,7 @@ def test_after_an_error_no_call_is_begun_and_none_goes_on(
     assert len(callers.answers(request, calls(1))) == 1  # which has no width of 16
 
 
-def test_an_error_while_a_call_is_made_ready_is_raised(
-    callers: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_while_a_call_is_made_ready_is_raised(callers, monkeypatch):
     def unready() -> Iterator[Call]:
         yield from calls(1)
         raise ValueError("the crops are too wide")
@@ -112,9 +106,7 @@ def out_of_memory(_: Request) -> InferenceResponse:
 
 
 @pytest.mark.parametrize("callee", [of_network, out_of_memory])
-def test_nothing_of_a_request_is_kept_until_a_garbage_collection(
-    monkeypatch: pytest.MonkeyPatch, callee: Callable[[Request], InferenceResponse]
-) -> None:
+def test_nothing_of_a_request_is_kept_until_a_garbage_collection(monkeypatch, callee):
     left, top = np.full((6, 1), 10), np.arange(10, 250, 40)[:, None]
     corners = [(left, top), (left + 90, top), (left + 90, top + 30), (left, top + 30)]
     boxes = np.stack([np.hstack(corner) for corner in corners], axis=1).astype(np.float32)

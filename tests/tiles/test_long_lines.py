@@ -31,7 +31,7 @@ def feeds_of(classes: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(int(DISTORTED * 1600) // 32 + 1, 512))
-def test_no_character_is_lost_or_doubled(seed: int, strides: int) -> None:
+def test_no_character_is_lost_or_doubled(seed, strides):
     rng = np.random.default_rng(seed)
     classes = np.zeros(strides * 32 // STEP, np.int64)
     at = np.cumsum(rng.integers(2, 7, len(classes)))
@@ -50,7 +50,7 @@ def test_no_character_is_lost_or_doubled(seed: int, strides: int) -> None:
     assert text == "".join(characters[one - 1] for one in classes if one)
 
 
-def test_what_the_edge_of_a_part_spoils_does_not_count() -> None:
+def test_what_the_edge_of_a_part_spoils_does_not_count():
     classes = np.zeros(400, np.int64)
     classes[::5] = 7
     parts = cut_parts(feeds_of(classes), 1600)
@@ -64,13 +64,13 @@ def test_what_the_edge_of_a_part_spoils_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(("width", "parts"), [(1600, 1), (2240, 1), (2241, 2), (9000, 7)])
-def test_only_lines_that_would_lose_characters_are_read_in_parts(width: int, parts: int) -> None:
+def test_only_lines_that_would_lose_characters_are_read_in_parts(width, parts):
     (batch,) = plan_by_bucket([(48, width)], 48, BUCKETS, 1)
     assert len(part_starts(batch.width, batch.part)) == parts
     assert bool(batch.part) == (parts > 1)
 
 
-def test_short_lines_stand_together_beside_a_long_one() -> None:
+def test_short_lines_stand_together_beside_a_long_one():
     batches = plan_by_bucket([(48, 300), (48, 5000), (48, 310)], 48, BUCKETS, 8)
     assert [one.indices for one in batches] == [(1,), (0, 2)]
     (squeezed,) = plan_by_bucket([(48, 30_000)], 48, BUCKETS, 8, 16_384)

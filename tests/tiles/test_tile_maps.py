@@ -22,7 +22,7 @@ def cut(whole: np.ndarray, tiles: np.ndarray) -> np.ndarray:
 
 
 @given(LENGTHS, LENGTHS, SIDES)
-def test_tiles_of_one_size_cover_a_picture_and_overlap(height: int, width: int, side: int) -> None:
+def test_tiles_of_one_size_cover_a_picture_and_overlap(height, width, side):
     tiles = tile_grid(height, width, side)
     seen = np.zeros((height, width), np.uint8)
     for y, x, high, wide in tiles.tolist():
@@ -38,9 +38,7 @@ def test_tiles_of_one_size_cover_a_picture_and_overlap(height: int, width: int, 
 
 
 @given(st.integers(0, 2**32 - 1), LENGTHS, LENGTHS, SIDES)
-def test_boxes_of_joined_maps_are_those_of_the_whole(
-    seed: int, height: int, width: int, side: int
-) -> None:
+def test_boxes_of_joined_maps_are_those_of_the_whole(seed, height, width, side):
     rng = np.random.default_rng(seed)
     whole = np.zeros((height, width), np.float32)
     for y in range(10, height - 30, 40):
@@ -56,7 +54,7 @@ def test_boxes_of_joined_maps_are_those_of_the_whole(
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_of_too_many_contours_the_largest_count_in_tiles_alone() -> None:
+def test_of_too_many_contours_the_largest_count_in_tiles_alone():
     whole = np.zeros((600, 600), np.float32)
     whole[30:50, 200:400] = 0.9
     whole[100::4, ::4] = 0.4
@@ -66,7 +64,7 @@ def test_of_too_many_contours_the_largest_count_in_tiles_alone() -> None:
     assert len(find_boxes(cut(whole, tiles), tiles, 600, 600, OPTIONS, LIMITS)[0]) == 1
 
 
-def test_the_option_decides_how_boxes_grow() -> None:
+def test_the_option_decides_how_boxes_grow():
     whole = np.zeros((320, 320), np.float32)
     whole[100:120, 100:140] = 0.9
     one = np.array([(0, 0, 320, 320)], np.int32)
@@ -78,7 +76,7 @@ def test_the_option_decides_how_boxes_grow() -> None:
     assert 40 < widths["shape"] < widths["area"]
 
 
-def test_what_the_edge_of_a_tile_spoils_does_not_count() -> None:
+def test_what_the_edge_of_a_tile_spoils_does_not_count():
     tiles = tile_grid(400, 2000, 960)
     maps = np.ones((len(tiles), 400, tiles[0, 3]), np.float32)
     inner = OVERLAP // 2 - 1
@@ -87,7 +85,7 @@ def test_what_the_edge_of_a_tile_spoils_does_not_count() -> None:
     assert (join_maps(maps, tiles) == 1).all()
 
 
-def test_a_margin_is_cut_off() -> None:
+def test_a_margin_is_cut_off():
     tiles: np.ndarray = tile_grid(100, 1500, 960) - np.array([32, 32, 0, 0], np.int32)
     maps = np.zeros((len(tiles), 128, tiles[0, 3]), np.float32)
     maps[0, 32, 32] = 1
@@ -97,13 +95,13 @@ def test_a_margin_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("tiles", cases(__file__)["wrong"])
-def test_tiles_that_are_not_of_the_maps_are_refused(tiles: list[tuple[int, ...]]) -> None:
+def test_tiles_that_are_not_of_the_maps_are_refused(tiles):
     maps = np.zeros((2, 64, 64), np.float32)
     with pytest.raises(ValueError, match=r"DET_TILES is .* as det_preprocess answers"):
         find_boxes(maps, np.array(tiles, np.int32).reshape(-1, 4), 64, 96, OPTIONS, LIMITS)
 
 
-def test_tiles_of_a_picture_beyond_the_limit_are_refused() -> None:
+def test_tiles_of_a_picture_beyond_the_limit_are_refused():
     tiles = np.array([(0, 0, 64, 64), (0, 2**31 - 65, 64, 64)], np.int32)
     with pytest.raises(ValueError, match=r"PROBABILITY is .*allowed: max_det_pixels"):
         find_boxes(np.zeros((2, 64, 64), np.float32), tiles, 64, 96, OPTIONS, LIMITS)

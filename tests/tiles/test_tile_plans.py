@@ -36,7 +36,7 @@ def ordinary() -> list[np.ndarray]:
     return [*pictures, *pages, *layouts, *large, grain]
 
 
-def test_ordinary_pictures_are_shown_as_by_the_reference() -> None:
+def test_ordinary_pictures_are_shown_as_by_the_reference():
     for pixels in ordinary():
         one, plan = det_input(pixels, AUTO, LIMITS)
         other, _ = det_input(pixels, MAX, LIMITS)
@@ -48,7 +48,7 @@ def test_ordinary_pictures_are_shown_as_by_the_reference() -> None:
     ("width", "height", "size", "lines"),
     [(1920, 1080, 14, 36), (2480, 3508, 25, 80), (3508, 4961, 25, 100), (600, 8000, 18, 200)],
 )
-def test_small_letters_are_shown_larger(width: int, height: int, size: int, lines: int) -> None:
+def test_small_letters_are_shown_larger(width, height, size, lines):
     pixels = render_sheet(1, width, height, size=size, lines=lines).image
     shown, plan = det_input(pixels, AUTO, LIMITS)
     assert 1 < len(shown) == len(plan.tiles) <= LIMITS.max_det_tiles
@@ -62,9 +62,7 @@ def test_small_letters_are_shown_larger(width: int, height: int, size: int, line
     ("width", "height", "size", "times"),
     [(480, 320, 12, 1.8), (640, 480, 11, 1.64), (300, 200, 8, 2)],
 )
-def test_small_letters_of_small_pictures_are_shown_larger_than_they_are(
-    width: int, height: int, size: int, times: float
-) -> None:
+def test_small_letters_of_small_pictures_are_shown_larger_than_they_are(width, height, size, times):
     pixels = render_sheet(1, width, height, size=size, lines=height // (2 * size)).image
     shown, plan = det_input(pixels, AUTO, LIMITS)
     assert plan.size[0] / height == pytest.approx(times, rel=0.15)
@@ -75,12 +73,12 @@ def test_small_letters_of_small_pictures_are_shown_larger_than_they_are(
 
 
 @pytest.mark.parametrize(("width", "height"), [(900, 800), (720, 960)])
-def test_a_picture_that_can_hardly_be_enlarged_is_shown_as_it_is(width: int, height: int) -> None:
+def test_a_picture_that_can_hardly_be_enlarged_is_shown_as_it_is(width, height):
     pixels = render_sheet(1, width, height, size=13, lines=height // 26).image
     assert plan_det(pixels, AUTO, LIMITS).size == plan_det(pixels, MAX, LIMITS).size
 
 
-def test_two_words_on_a_button_are_enough_to_enlarge_it() -> None:
+def test_two_words_on_a_button_are_enough_to_enlarge_it():
     canvas = Canvas(Image.new("RGB", (200, 90), (230, 230, 235)), full_height=True)
     canvas.write(30, 20, "Construction", 12)
     canvas.write(60, 50, "Kit 2.10", 12)
@@ -89,7 +87,7 @@ def test_two_words_on_a_button_are_enough_to_enlarge_it() -> None:
 
 
 @pytest.mark.parametrize("size", [(48, 992), (992, 48), (120, 3600), (20, 300), (33, 32_767)])
-def test_a_strip_gets_a_margin_and_keeps_its_ratio(size: tuple[int, int]) -> None:
+def test_a_strip_gets_a_margin_and_keeps_its_ratio(size):
     shown, plan = det_input(np.full((*size, 3), 200, np.uint8), AUTO, LIMITS)
     assert plan.margin == 32
     assert (shown == 200).all()
@@ -98,7 +96,7 @@ def test_a_strip_gets_a_margin_and_keeps_its_ratio(size: tuple[int, int]) -> Non
     assert (plan.tiles[:, 2:].max() <= 960) == (max(shown.shape[1:3]) <= 960)
 
 
-def test_a_page_that_needs_more_tiles_is_read_as_by_the_reference_and_the_answer_says_so() -> None:
+def test_a_page_that_needs_more_tiles_is_read_as_by_the_reference_and_the_answer_says_so():
     few = Limits(max_det_tiles=2)
     plan = plan_det(SCREENSHOT, AUTO, few)
     assert len(plan.tiles) <= 2
@@ -109,20 +107,20 @@ def test_a_page_that_needs_more_tiles_is_read_as_by_the_reference_and_the_answer
 
 
 @pytest.mark.parametrize("options", [{"det_limit_type": "max"}, {"reference_exact": True}])
-def test_tiles_are_of_auto_alone(options: dict[str, object]) -> None:
+def test_tiles_are_of_auto_alone(options):
     for pixels in (SCREENSHOT, np.zeros((48, 992, 3), np.uint8)):
         plan = plan_det(pixels, parse_options(options), LIMITS)
         size = det_size(pixels.shape[0], pixels.shape[1], 960, "max")
         assert plan.tiles.tolist() == [[0, 0, *size]]
 
 
-def test_tiles_lie_on_canvases() -> None:
+def test_tiles_lie_on_canvases():
     shown, plan = det_input(SCREENSHOT, AUTO, LIMITS, parse_canvases("640x640,960x960"))
     assert shown.shape[1:3] == (960, 960)
     assert len(shown) == len(plan.tiles) > 1
 
 
-def test_letters_are_measured_and_grain_has_none() -> None:
+def test_letters_are_measured_and_grain_has_none():
     for size in (10, 16, 24):
         pixels = render_sheet(size, 1500, 1500, size=size, lines=40).image
         for turned in (pixels, np.rot90(pixels), 255 - pixels):

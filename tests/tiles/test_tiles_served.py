@@ -39,13 +39,13 @@ LONG = render_sheet(5, 7200, 60, size=44, lines=1)  # 6,000 columns or more of t
     [(one, cut(one)) for one in (STRIP, LINE, LONG) for cut in (whole, tight)],
     ids=["strip", "tight strip", "line", "tight line", "long line", "tight long line"],
 )
-def test_a_single_line_is_read_whole(client: OcrClient, page: Page, pixels: np.ndarray) -> None:
+def test_a_single_line_is_read_whole(client, page, pixels):
     result = client.read(pixels, colour="BGR")
     assert [squeezed(line.text) for line in result.lines] == [squeezed(page.lines[0].text)]
     assert result.warnings == ()
 
 
-def test_words_of_a_long_line_lie_where_they_are_written(client: OcrClient) -> None:
+def test_words_of_a_long_line_lie_where_they_are_written(client):
     (line,) = client.read(LONG.image, colour="BGR", return_words=True).lines
     assert squeezed("".join(word.text for word in line.words)) == squeezed(line.text)
     lefts = [word.box[0][0] for word in line.words]
@@ -62,7 +62,7 @@ def test_words_of_a_long_line_lie_where_they_are_written(client: OcrClient) -> N
     ],
     ids=["screenshot", "a3"],
 )
-def test_every_line_is_read_once_and_in_order(client: OcrClient, sheet: Page, lines: int) -> None:
+def test_every_line_is_read_once_and_in_order(client, sheet, lines):
     result = client.read(sheet.image, colour="BGR")
     found, written = ([squeezed(line.text) for line in p.lines] for p in (result, sheet))
     assert len(found) == lines

@@ -183,9 +183,7 @@ def test_inputs_are_named_one_way(archive, tmp_path, monkeypatch):
     assert split_parts(names, 5, "s3://b", "jsonl", 3)[0].name == "s3://b/part-000003.jsonl"
 
 
-def test_failures_beyond_those_listed_are_counted(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failures_beyond_those_listed_are_counted(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     for number in range(250):
         (tmp_path / "in" / f"{number:03}.png").touch()

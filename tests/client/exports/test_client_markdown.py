@@ -14,7 +14,7 @@ def page(*lines: tuple[str, int, int, int, int]) -> OcrResult:
     return OcrResult(tuple(Line(text, 0.9, np.array(rectangle(*box)), 0.9) for text, *box in lines))
 
 
-def test_close_lines_are_a_paragraph_and_distant_ones_are_not() -> None:
+def test_close_lines_are_a_paragraph_and_distant_ones_are_not():
     result = page(
         ("first line", 10, 10, 300, 40),
         ("second line", 10, 50, 280, 80),
@@ -30,7 +30,7 @@ def test_close_lines_are_a_paragraph_and_distant_ones_are_not() -> None:
 
 
 @pytest.mark.parametrize("skew", [0, 4])
-def test_a_table_and_a_receipt_are_tables(skew: float) -> None:
+def test_a_table_and_a_receipt_are_tables(skew):
     for name, columns, rows in (("table", 4, 18), ("receipt", 2, 17)):
         truth = render_layout(name, 2, skew=skew).lines
         result = OcrResult(tuple(Line(one.text, 1.0, one.box, 1.0) for one in truth))
@@ -42,7 +42,7 @@ def test_a_table_and_a_receipt_are_tables(skew: float) -> None:
 
 
 @pytest.mark.parametrize("angle", [90, 180, 270])
-def test_a_turned_page_is_written_as_the_upright_one(angle: int) -> None:
+def test_a_turned_page_is_written_as_the_upright_one(angle):
     truth = render_layout("receipt", 2).lines
     upright = OcrResult(tuple(Line(one.text, 1.0, one.box, 1.0) for one in truth))
     turned = OcrResult(
@@ -52,13 +52,13 @@ def test_a_turned_page_is_written_as_the_upright_one(angle: int) -> None:
     assert to_markdown([turned]) == to_markdown([upright])
 
 
-def test_columns_of_text_are_paragraphs() -> None:
+def test_columns_of_text_are_paragraphs():
     truth = render_layout("two_columns", 2).lines
     result = OcrResult(tuple(Line(one.text, 1.0, one.box, 1.0) for one in truth))
     assert "|" not in to_markdown([result])
 
 
-def test_text_is_not_taken_for_markdown() -> None:
+def test_text_is_not_taken_for_markdown():
     awkward = ["# 1", "1. a*b*", "- [x](y)", "<b>|", "---", "2) c_d_"]
     lines = [(text, 10, 10 + 90 * i, 300, 40 + 90 * i) for i, text in enumerate(awkward)]
     assert to_markdown([page(*lines)]).split("\n\n") == [
@@ -71,7 +71,7 @@ def test_text_is_not_taken_for_markdown() -> None:
     ]
 
 
-def test_pages_are_parted_by_a_rule_and_may_be_empty() -> None:
+def test_pages_are_parted_by_a_rule_and_may_be_empty():
     assert to_markdown([page(("a", 1, 1, 9, 9)), page(), page(("b", 1, 1, 9, 9))]) == (
         "a\n\n---\n\n\n---\n\nb\n"
     )

@@ -11,11 +11,10 @@ from ppocr_client.errors import ImageError
 from ppocr_client.exports.pdf import to_pdf
 from ppocr_client.plugins.reading import Reader
 from ppocr_client.results import OcrResult
-from ppocr_server.tritonserver.server import TritonServer
 
 
 @pytest.mark.server
-def test_a_file_is_read_page_by_page(server: TritonServer, tmp_path, samples) -> None:
+def test_a_file_is_read_page_by_page(server, tmp_path, samples):
     reader = Reader(server.grpc_url, dpi=30, options={"drop_score": 0.3})
     two = to_pdf([(SIGN.read_bytes(), OcrResult(()))] * 2, dpi=30)
     pages = list(reader.pages(two))
@@ -29,7 +28,7 @@ def test_a_file_is_read_page_by_page(server: TritonServer, tmp_path, samples) ->
     assert "| 收件人 | Linda Zhao |" in next(markdown)[1]
 
 
-def test_the_kind_of_text_is_checked() -> None:
+def test_the_kind_of_text_is_checked():
     with pytest.raises(ValueError, match=r"text is 'pdf'; allowed: text, markdown"):
         Reader(text="pdf")  # type: ignore[arg-type] # what mypy refuses
 
@@ -37,7 +36,7 @@ def test_the_kind_of_text_is_checked() -> None:
 @pytest.mark.parametrize(
     ("plugin", "package"), [("langchain", "langchain-core"), ("haystack", "haystack-ai")]
 )
-def test_a_missing_program_is_named(plugin: str, package: str) -> None:
+def test_a_missing_program_is_named(plugin, package):
     if find_spec({"langchain": "langchain_core"}.get(plugin, plugin)) is not None:
         pytest.skip(f"{package} is installed")
     words = [sys.executable, "-c", f"import ppocr_client.plugins.{plugin}"]

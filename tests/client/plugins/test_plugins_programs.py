@@ -106,9 +106,7 @@ def found(page: str, lines: list[str]) -> float:
 
 
 @pytest.mark.parametrize("words", [["--jobs", "8"], ["--jobs", "3", "--no-use-threads"]])
-def test_ocrmypdf_makes_a_scan_searchable(
-    run: Run, scan: Path, server: TritonServer, samples, tmp_path: Path, words: list[str]
-) -> None:
+def test_ocrmypdf_makes_a_scan_searchable(run, scan, server, samples, tmp_path, words):
     out, text = tmp_path / "out.pdf", tmp_path / "out.txt"
     url = f"http://{server.http_url}" if "--no-use-threads" in words else server.grpc_url
     ended = run("ocrmypdf", *PLUGIN, "--ppocr-url", url, *words, "--sidecar", text, "-q", scan, out)
@@ -121,7 +119,7 @@ def test_ocrmypdf_makes_a_scan_searchable(
     assert "红富士苹果" in text.read_text("utf-8")
 
 
-def test_ocrmypdf_levels_a_page(run: Run, server: TritonServer, samples, tmp_path: Path) -> None:
+def test_ocrmypdf_levels_a_page(run, server, samples, tmp_path):
     given, out = tmp_path / "notice.pdf", tmp_path / "out.pdf"
     Image.open(SAMPLES / "notice_tilted.jpg").convert("RGB").save(given, resolution=150)
     words = ["--deskew", "--output-type", "pdf", "-q", given, out]
@@ -138,9 +136,7 @@ def test_ocrmypdf_levels_a_page(run: Run, server: TritonServer, samples, tmp_pat
     assert slopes[1] < 0.01
 
 
-def test_ocrmypdf_turns_pages_upright(
-    run: Run, server: TritonServer, samples, tmp_path: Path
-) -> None:
+def test_ocrmypdf_turns_pages_upright(run, server, samples, tmp_path):
     given, out = tmp_path / "turned.pdf", tmp_path / "out.pdf"
     form = Image.open(SAMPLES / "form_mixed.png").convert("RGB")
     first, *others = (form.rotate(-angle, expand=True) for angle in (90, 180, 270))
@@ -156,9 +152,7 @@ def test_ocrmypdf_turns_pages_upright(
             assert [client.read(load(page)).angle for page in range(3)] == angles
 
 
-def test_ocrmypdf_says_what_is_wrong(
-    run: Run, scan: Path, server: TritonServer, tmp_path: Path
-) -> None:
+def test_ocrmypdf_says_what_is_wrong(run, scan, server, tmp_path):
     def said(code: int, *words: str) -> str:
         ended = run("ocrmypdf", *PLUGIN, "-q", *words, scan, tmp_path / "none.pdf")
         assert ended.returncode == code, ended.stderr
@@ -173,7 +167,7 @@ def test_ocrmypdf_says_what_is_wrong(
     assert "fpdf2" in said(1, "--ppocr-url", server.grpc_url, "--pdf-renderer", "sandwich")
 
 
-def test_ocrmypdf_uses_the_engine_only_where_a_server_is_named(run: Run) -> None:
+def test_ocrmypdf_uses_the_engine_only_where_a_server_is_named(run):
     chosen = run("python", "-c", CHOICE)
     assert chosen.stdout.split() == ["TesseractOcrEngine", "PpocrEngine"], chosen.stderr
 
@@ -186,9 +180,7 @@ def documents(run: Run, script: str, server: TritonServer, paths: list[Path]) ->
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def test_langchain_loads_a_document_a_page(
-    run: Run, scan: Path, server: TritonServer, samples
-) -> None:
+def test_langchain_loads_a_document_a_page(run, scan, server, samples):
     form = shutil.copy(SAMPLES / "form_mixed.png", scan.parent)
     *loaded, parsed = documents(run, LANGCHAIN, server, [scan, Path(form)])
     assert len(loaded) == 9
@@ -200,9 +192,7 @@ def test_langchain_loads_a_document_a_page(
     assert parsed[1] == {"source": "memory", "k": 1, "page": 0, "total_pages": 1}
 
 
-def test_haystack_converts_files_in_a_pipeline(
-    run: Run, scan: Path, server: TritonServer, samples
-) -> None:
+def test_haystack_converts_files_in_a_pipeline(run, scan, server, samples):
     form = shutil.copy(SAMPLES / "form_mixed.png", scan.parent)
     converted = documents(run, HAYSTACK, server, [scan, Path(form)])
     assert [meta for _, meta in converted] == [

@@ -10,7 +10,7 @@ from ppocr_client.transport.codec_grpc import encode
 
 
 @pytest.mark.parametrize("size", [0, 1, 123, 124, 16_380, 16_384, 1 << 21])
-def test_a_message_holds_the_inputs_and_their_contents(size: int) -> None:
+def test_a_message_holds_the_inputs_and_their_contents(size):
     picture = np.array([b"\x3a" * size], np.object_)
     boxes = np.arange(16, dtype=np.float32).reshape(2, 4, 2)
     infer = Infer("ocr", {"IMAGE": picture, "BOXES": boxes}, {"drop_score": "0.5"}, "a-1")

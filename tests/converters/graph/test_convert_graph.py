@@ -71,9 +71,7 @@ def floats(rng: np.random.Generator, *shape: int) -> npt.NDArray[np.float32]:
     group=st.sampled_from([1, 2, CHANNELS]),
     op_type=st.sampled_from(["Conv", "ConvTranspose"]),
 )
-def test_folding_around_a_convolution_is_exact(
-    seed: int, before: list[str], after: list[str], pad: int, group: int, op_type: str
-) -> None:
+def test_folding_around_a_convolution_is_exact(seed, before, after, pad, group, op_type):
     rng = np.random.default_rng(seed)
     if op_type == "ConvTranspose":
         group = 1
@@ -111,7 +109,7 @@ def test_folding_around_a_convolution_is_exact(
         assert len(left) == 2 or (pad and len(left) == 2 + min(len(before), 1)) or len(before) == 1
 
 
-def test_a_shift_before_a_padded_convolution_is_kept() -> None:
+def test_a_shift_before_a_padded_convolution_is_kept():
     rng = np.random.default_rng(1)
     nodes = nodes_of("Mul x s > a; Add a t > b; Conv b w > y", pads=[1] * 4)
     weights = {"s": floats(rng, 1), "t": floats(rng, 1), "w": floats(rng, 3, CHANNELS, 3, 3)}
@@ -122,14 +120,14 @@ def test_a_shift_before_a_padded_convolution_is_kept() -> None:
     np.testing.assert_allclose(run(folded, x), run(model, x), atol=1e-4)
 
 
-def test_a_scale_that_two_read_is_not_folded() -> None:
+def test_a_scale_that_two_read_is_not_folded():
     rng = np.random.default_rng(2)
     nodes = nodes_of("Conv x w > a; Mul a s > b; Add a b > y")
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
     assert kinds(tidy(model)) == ["Conv", "Mul", "Add"]
 
 
-def test_gelu_before_a_convolution_stays_whole() -> None:
+def test_gelu_before_a_convolution_stays_whole():
     rng = np.random.default_rng(5)
     gelu = "Identity x > i; Div i root > d; Erf d > e; Add e one > a; Mul i a > m; Mul m half > g"
     nodes = nodes_of(f"{gelu}; Conv g w > y")
@@ -142,7 +140,7 @@ def test_gelu_before_a_convolution_stays_whole() -> None:
     np.testing.assert_allclose(run(tidied, x), run(model, x), atol=1e-5)
 
 
-def test_weights_that_two_convolutions_share_are_not_spoilt() -> None:
+def test_weights_that_two_convolutions_share_are_not_spoilt():
     rng = np.random.default_rng(3)
     nodes = nodes_of("Conv x w > a; Conv x w > b; Mul a s > c; Add b c > y")
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
@@ -152,7 +150,7 @@ def test_weights_that_two_convolutions_share_are_not_spoilt() -> None:
     np.testing.assert_allclose(run(folded, x), run(model, x), atol=1e-5)
 
 
-def test_constants_become_weights_and_what_nobody_needs_goes() -> None:
+def test_constants_become_weights_and_what_nobody_needs_goes():
     value = numpy_helper.from_array(np.array([1.0], np.float32), "one")
     constant = helper.make_node("Constant", [], ["one"], value=value)
     nodes = nodes_of("Mul x one > a; Relu x > unused; Relu a > y")
@@ -162,13 +160,13 @@ def test_constants_become_weights_and_what_nobody_needs_goes() -> None:
     assert model.graph.node[0].input == ["x"]
 
 
-def test_a_multiplication_by_one_that_widens_the_shape_stays() -> None:
+def test_a_multiplication_by_one_that_widens_the_shape_stays():
     ones = {"one": np.ones((1, 1, 1, 1, 1), np.float32)}
     assert kinds(tidy(make(nodes_of("Mul x one > a; Relu a > y"), ones, rank=5))) == ["Mul", "Relu"]
 
 
 @pytest.mark.parametrize("one_pass", [affine.fold_forward, affine.fold_backward])
-def test_a_pass_leaves_its_argument_alone(one_pass: object) -> None:
+def test_a_pass_leaves_its_argument_alone(one_pass):
     rng = np.random.default_rng(4)
     nodes = nodes_of("Mul x s > a; Conv a w > b; Mul b s > y")
     model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
@@ -178,7 +176,7 @@ def test_a_pass_leaves_its_argument_alone(one_pass: object) -> None:
     assert model.SerializeToString(deterministic=True) == before
 
 
-def test_opset_is_that_of_the_standard_domain() -> None:
+def test_opset_is_that_of_the_standard_domain():
     model = make([helper.make_node("Relu", ["x"], ["y"])], {})
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     assert graph.opset(model) == 14
@@ -194,7 +192,7 @@ def head(between: str = "Relu", channels: int = 1, **given: list[int] | int) -> 
     return make(nodes, {name: floats(rng, *shape) for name, shape in shapes.items()})
 
 
-def test_two_upsampling_convolutions_become_two_of_one_pixel() -> None:
+def test_two_upsampling_convolutions_become_two_of_one_pixel():
     model, x = head(), floats(np.random.default_rng(8), 2, CHANNELS, 3, 5)
     flat = tidy(model)
     assert kinds(flat) == ["Conv", "Relu", "Conv", "DepthToSpace"]
@@ -202,14 +200,12 @@ def test_two_upsampling_convolutions_become_two_of_one_pixel() -> None:
 
 
 @pytest.mark.parametrize(("between", "channels", "given"), cases(__file__)["ends"])
-def test_any_other_end_of_a_detector_is_left_as_it_is(
-    between: str, channels: int, given: dict[str, list[int] | int]
-) -> None:
+def test_any_other_end_of_a_detector_is_left_as_it_is(between, channels, given):
     model = head(between, channels, **given)
     assert kinds(tidy(model)) == kinds(model)
 
 
-def test_a_convolution_after_a_node_with_an_output_that_nobody_reads_is_left_as_it_is() -> None:
+def test_a_convolution_after_a_node_with_an_output_that_nobody_reads_is_left_as_it_is():
     rng = np.random.default_rng(9)
     split = helper.make_node("Split", ["x"], ["a", "unread"], axis=1)
     nodes = [split, *nodes_of("Relu a > b; ConvTranspose b w v > y", strides=[2, 2])]
@@ -217,7 +213,7 @@ def test_a_convolution_after_a_node_with_an_output_that_nobody_reads_is_left_as_
     assert kinds(tidy(make(nodes, weights))) == ["Split", "Relu", "ConvTranspose"]
 
 
-def test_a_map_that_is_read_elsewhere_too_is_left_as_it_is() -> None:
+def test_a_map_that_is_read_elsewhere_too_is_left_as_it_is():
     model = head()
     model.graph.node.append(helper.make_node("Neg", ["b"], ["c"]))
     model.graph.output.append(helper.make_tensor_value_info("c", TensorProto.FLOAT, None))

@@ -1,6 +1,5 @@
 """Networks of any exporter: what `check` passes is compiled and proven, the rest is named."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,9 +112,7 @@ HALF, DOUBLE = TensorProto.FLOAT16, TensorProto.DOUBLE
         ("rec", {"first_output": ["n", 40, 1, "w"]}, "the output y is served, not other"),
     ],
 )
-def test_what_check_passes_is_compiled_and_proven(
-    tmp_path: Path, kind: str, form: dict[str, Any], said: str | None
-) -> None:
+def test_what_check_passes_is_compiled_and_proven(tmp_path, kind, form, said):
     source, compiled = tmp_path / "source.onnx", OnnxFile(tmp_path / "compiled.onnx")
     given = network(kind, **form)
     # Of a classifier these are its labels; of a recogniser what lies beside it comes first.
@@ -135,9 +132,7 @@ def test_what_check_passes_is_compiled_and_proven(
     assert metadata(model).get("ppocr_precision") == ("fp16" if half else None)
 
 
-def test_a_height_that_nothing_says_is_asked_for(
-    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_height_that_nothing_says_is_asked_for(repository, tmp_path, capsys):
     source = tmp_path / "rec.onnx"
     onnx.save(network("rec", shape=["n", 3, "h", "w"]), source)
     (tmp_path / "dictionary.txt").write_text("\n".join(CHARACTERS), "utf-8")
@@ -154,7 +149,7 @@ def test_a_height_that_nothing_says_is_asked_for(
         assert wrong in capsys.readouterr().err
 
 
-def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one() -> None:
+def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one():
     model = network("det", shape=[1, 3, 64, 64])
     fixed = numpy_helper.from_array(np.array([1, 1, 64, 64]), "fixed")
     model.graph.initializer.append(fixed)
@@ -164,12 +159,12 @@ def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one() -> Non
         compile_model(model, catalogue().kinds, name="m")
 
 
-def test_an_input_of_bytes_is_refused() -> None:
+def test_an_input_of_bytes_is_refused():
     with pytest.raises(ModelError, match="not one of float32, float16, float64; export"):
         compile_model(network("det", dtype=TensorProto.UINT8), catalogue().kinds, name="m")
 
 
-def test_a_page_is_shown_in_one_size_alone() -> None:
+def test_a_page_is_shown_in_one_size_alone():
     model = network("page_orientation", shape=["n", 3, 48, 192])
     with pytest.raises(ModelError, match=r"a classifier 48 pixels high .* take 224x224"):
         compile_model(model, catalogue().kinds, name="m")
@@ -192,9 +187,7 @@ PICTURE = ("n", 3, "h", "w")
         ([(1, 5)], [(1, 5)], "looks like a picture classifier"),
     ],
 )
-def test_models_that_do_not_belong_are_named(
-    given: list[tuple[Any, ...]], answered: list[tuple[Any, ...]], said: str
-) -> None:
+def test_models_that_do_not_belong_are_named(given, answered, said):
     def tensors(shapes: list[tuple[Any, ...]]) -> list[Tensor]:
         return [Tensor(f"t{at}", "float32", shape) for at, shape in enumerate(shapes)]
 

@@ -45,13 +45,13 @@ def crops(angle: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_crops_of_a_turned_page_are_those_of_the_upright_one(angle: int) -> None:
+def test_crops_of_a_turned_page_are_those_of_the_upright_one(angle):
     for crop, upright in zip(crops(angle), crops(0), strict=True):
         assert np.array_equal(crop, upright)
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_boxes_begin_at_the_top_left_of_their_text(angle: int) -> None:
+def test_boxes_begin_at_the_top_left_of_their_text(angle):
     _, boxes = turned(angle)
     sizes = box_sizes(boxes, "paddleocr")
     found = turn_boxes(boxes, sizes, angle, np.zeros(3, bool))
@@ -62,7 +62,7 @@ def test_boxes_begin_at_the_top_left_of_their_text(angle: int) -> None:
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_an_upside_down_line_begins_where_its_crop_begins(angle: int) -> None:
+def test_an_upside_down_line_begins_where_its_crop_begins(angle):
     pixels, boxes = turned(angle)
     sizes = box_sizes(boxes, "paddleocr")
     found = turn_boxes(boxes, sizes, angle, np.ones(3, bool))
@@ -77,7 +77,7 @@ def test_an_upside_down_line_begins_where_its_crop_begins(angle: int) -> None:
         assert height == pytest.approx(np.linalg.norm(found[index, 3] - found[index, 0]))
 
 
-def test_most_of_the_text_gives_the_direction() -> None:
+def test_most_of_the_text_gives_the_direction():
     sizes = [(20, 300), (200, 20), (180, 20), (20, 25), (30, 400)]
     longest, sideways = main_direction(sizes)
     assert (longest.tolist(), sideways) == ([4, 0, 3], False)
@@ -87,7 +87,7 @@ def test_most_of_the_text_gives_the_direction() -> None:
     assert (longest.tolist(), sideways) == ([0], False)
 
 
-def test_crop_sizes_are_known_before_crops_are_cut() -> None:
+def test_crop_sizes_are_known_before_crops_are_cut():
     _, boxes = turned(90)
     sizes = box_sizes(boxes, "paddleocr")
     turns = quarter_turns(sizes, 90)
@@ -97,7 +97,7 @@ def test_crop_sizes_are_known_before_crops_are_cut() -> None:
         assert crop.shape[:2] == expected
 
 
-def test_letters_of_a_column_are_put_side_by_side() -> None:
+def test_letters_of_a_column_are_put_side_by_side():
     letters = [np.full((10, 12, 3), value, np.uint8) for value in (10, 20, 30)]
     letters[0][0, 0] = 99
     column = np.concatenate(letters)
@@ -106,13 +106,13 @@ def test_letters_of_a_column_are_put_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("columns", [1, 4, 7])
-def test_a_column_of_more_letters_than_pixels_is_cut_into_pixels(columns: int) -> None:
+def test_a_column_of_more_letters_than_pixels_is_cut_into_pixels(columns):
     crop = np.arange(columns * 6, dtype=np.uint8).reshape(2, columns, 3)
     line = columns_side_by_side(crop, 40)
     assert np.array_equal(line, np.concatenate([*np.rot90(crop, -1)[:, None]], axis=1))
 
 
-def test_only_cjk_text_is_vertical_writing() -> None:
+def test_only_cjk_text_is_vertical_writing():
     assert is_vertical(["春天的公园", "孩子们"], ["春天的园", "孩子门"])
     assert not is_vertical(["春天的公园", "孩子们"], ["一十二", "二"])
     assert not is_vertical(["1024 2048"], ["1024 2048"])

@@ -95,7 +95,7 @@ def read(networks: Networks, upside_down: Sequence[int], angle: int, **options: 
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_boxes_sent_in_an_order_of_their_own_keep_it(angle: int) -> None:
+def test_boxes_sent_in_an_order_of_their_own_keep_it(angle):
     pixels, boxes = page((), angle)
     given = np.random.default_rng(4).permutation(LINES)
     found = Pipeline(Networks(garbage=0.3), PLAN, ["a", "b"]).recognize(pixels, boxes[given])
@@ -104,7 +104,7 @@ def test_boxes_sent_in_an_order_of_their_own_keep_it(angle: int) -> None:
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_a_few_lines_tell_the_angle(angle: int) -> None:
+def test_a_few_lines_tell_the_angle(angle):
     networks = Networks(garbage=0.3)
     found = read(networks, (), angle)
     assert found.angle == angle
@@ -114,7 +114,7 @@ def test_a_few_lines_tell_the_angle(angle: int) -> None:
 
 
 @pytest.mark.parametrize("angle", [0, 90, 270])
-def test_what_reads_well_is_believed_before_the_classifier(angle: int) -> None:
+def test_what_reads_well_is_believed_before_the_classifier(angle):
     networks = Networks(garbage=0.3)
     networks.mistaken = True
     found = read(networks, (), angle)
@@ -122,7 +122,7 @@ def test_what_reads_well_is_believed_before_the_classifier(angle: int) -> None:
 
 
 @pytest.mark.parametrize("angle", [90, 180, 270])
-def test_icons_that_no_direction_makes_text_of_do_not_turn_a_page(angle: int) -> None:
+def test_icons_that_no_direction_makes_text_of_do_not_turn_a_page(angle):
     networks = Networks(garbage=0.3, upright=0.55)
     pixels, boxes = page((), angle)
     found = Pipeline(networks, PLAN, ["a", "b"]).recognize(pixels, boxes, {"drop_score": 0})
@@ -130,9 +130,7 @@ def test_icons_that_no_direction_makes_text_of_do_not_turn_a_page(angle: int) ->
 
 
 @pytest.mark.parametrize("angle", [0, 90])
-def test_lines_that_are_asked_first_are_cut_out_once(
-    angle: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_that_are_asked_first_are_cut_out_once(angle, monkeypatch):
     cut: list[bytes] = []
 
     def counted(pixels: np.ndarray, box: np.ndarray, *others: Any) -> np.ndarray:
@@ -146,7 +144,7 @@ def test_lines_that_are_asked_first_are_cut_out_once(
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 @pytest.mark.parametrize("garbage", [0.3, 0.9])
-def test_lines_upside_down_are_read_and_begin_at_their_own_end(angle: int, garbage: float) -> None:
+def test_lines_upside_down_are_read_and_begin_at_their_own_end(angle, garbage):
     """Five of twelve: whoever is asked first, the page is what most lines say."""
     upside_down = (0, 2, 5, 7, 11)
     networks = Networks(garbage)
@@ -161,7 +159,7 @@ def test_lines_upside_down_are_read_and_begin_at_their_own_end(angle: int, garba
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
-def test_a_network_that_sees_the_page_tells_the_angle(angle: int) -> None:
+def test_a_network_that_sees_the_page_tells_the_angle(angle):
     networks = Networks(garbage=0.3, angle=angle)
     found = read(networks, (), angle, orientation="page")
     assert (found.angle, set(found.texts)) == (angle, {UPRIGHT})
@@ -171,7 +169,7 @@ def test_a_network_that_sees_the_page_tells_the_angle(angle: int) -> None:
     assert networks.asked["cls"] == LINES
 
 
-def test_every_line_is_asked_as_by_paddleocr() -> None:
+def test_every_line_is_asked_as_by_paddleocr():
     networks = Networks(garbage=0.3)
     found = read(networks, (1, 4), 0, use_angle_cls=True)
     assert (found.angle, set(found.texts)) == (0, {UPRIGHT})
@@ -179,7 +177,7 @@ def test_every_line_is_asked_as_by_paddleocr() -> None:
     assert (found.boxes[:, 1, 0] > found.boxes[:, 0, 0]).all()
 
 
-def test_nobody_is_asked_when_it_is_off() -> None:
+def test_nobody_is_asked_when_it_is_off():
     networks = Networks(garbage=0.3)
     found = read(networks, (1, 4), 0, orientation="off")
     assert Counter(found.texts) == {UPRIGHT: LINES - 2, UPSIDE_DOWN: 2}

@@ -59,9 +59,7 @@ def on_pattern(picture: np.ndarray) -> np.ndarray:
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_box_is_parted_at_wide_gaps(
-    picture: np.ndarray, texts: list[tuple[int, int]], turned: bool
-) -> None:
+def test_a_box_is_parted_at_wide_gaps(picture, texts, turned):
     box = np.array([[0, 0], [WIDTH, 0], [WIDTH, HEIGHT], [0, HEIGHT]], np.float32)
     if turned:
         picture, box = picture.transpose(1, 0, 2), np.roll(box[:, ::-1], -1, axis=0)[::-1]
@@ -77,7 +75,7 @@ def test_a_box_is_parted_at_wide_gaps(
     assert (parts[:, :, 1 - along].max(axis=1) == HEIGHT).all()
 
 
-def test_a_leaning_box_is_parted_along_its_line() -> None:
+def test_a_leaning_box_is_parted_along_its_line():
     lean = cv2.getRotationMatrix2D((150, 150), 10, 1)
     page = np.full((300, WIDTH, 3), 230, np.uint8)
     page[135:165] = strip(10, 200)
@@ -94,9 +92,7 @@ def test_a_leaning_box_is_parted_along_its_line() -> None:
     ("gap", "seen", "most", "count"),
     [(GAP, True, 9, 3), (0, True, 9, 1), (GAP, False, 9, 1), (GAP, True, 2, 1)],
 )
-def test_parts_come_in_order_with_the_score_of_their_box(
-    gap: float, seen: bool, most: int, count: int
-) -> None:
+def test_parts_come_in_order_with_the_score_of_their_box(gap, seen, most, count):
     probability = np.zeros((1, 96, 320), np.float32)
     probability[0, 45:55, 8:280] = 0.9
     picture = np.full((96, 320, 3), 230, np.uint8)

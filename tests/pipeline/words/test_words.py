@@ -18,14 +18,12 @@ def words_of(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("text", "words"), CASES["words"])
-def test_words_are_parted_at_spaces_and_at_every_character_of_chinese(
-    text: str, words: list[str]
-) -> None:
+def test_words_are_parted_at_spaces_and_at_every_character_of_chinese(text, words):
     assert words_of(text) == words
 
 
 @given(st.text())
-def test_joined_words_are_the_line_without_spaces(text: str) -> None:
+def test_joined_words_are_the_line_without_spaces(text):
     assert "".join(words_of(text)) == "".join(text.split())
 
 
@@ -45,7 +43,7 @@ def read(steps: dict[int, int], crop: np.ndarray, width: int) -> list[Word]:
     return crop_words(classes, sure, ["a", "b", " ", "中"], width, column_contrast(crop))
 
 
-def test_words_are_parted_at_the_white_between_them() -> None:
+def test_words_are_parted_at_the_white_between_them():
     crop = drawn([(8, 28), (33, 50), (90, 118)], 128)
     first, second = read({1: 1, 4: 2, 8: 3, 12: 1}, crop, 160)
     assert (first.text, second.text) == ("ab", "a")
@@ -57,18 +55,18 @@ def test_words_are_parted_at_the_white_between_them() -> None:
     assert first.score == pytest.approx(np.linspace(0.5, 1, 20)[[1, 4]].mean())
 
 
-def test_a_character_that_reaches_beyond_halfway_is_not_cut() -> None:
+def test_a_character_that_reaches_beyond_halfway_is_not_cut():
     first, second = read({2: 4, 5: 4}, drawn([(4, 38), (42, 70)], 76), 80)
     # Halfway is column 32, in the first character; the white begins at column 38.
     assert first.box[1, 0] * 76 == second.box[0, 0] * 76 == pytest.approx(38.5)
 
 
-def test_without_white_they_are_parted_halfway() -> None:
+def test_without_white_they_are_parted_halfway():
     first, second = read({2: 4, 6: 4}, drawn([(0, 80)], 80), 80)
     assert first.box[1, 0] == second.box[0, 0] == pytest.approx((2.5 + 6.5) / 2 * 8 / 80, abs=0.01)
 
 
-def test_a_character_read_in_the_padding_stays_in_the_crop() -> None:
+def test_a_character_read_in_the_padding_stays_in_the_crop():
     words = read({2: 1, 3: 3, 18: 2}, drawn([(4, 30)], 40), 160)
     for word in words:
         assert (word.box >= 0).all()
@@ -81,9 +79,7 @@ BOX = np.array([[10, 20], [50, 20], [50, 30], [10, 30]], np.float32)
 
 
 @pytest.mark.parametrize(("turns", "box"), CASES["turned"])
-def test_a_word_begins_where_its_turned_crop_was_read_from(
-    turns: int, box: list[list[float]]
-) -> None:
+def test_a_word_begins_where_its_turned_crop_was_read_from(turns, box):
     (laid,) = lay_words([QUARTER], BOX, turns)
     assert np.allclose(laid.box, box, atol=1e-4)
     # The corners of the crop itself, turned as many times, lie the same way.
@@ -91,7 +87,7 @@ def test_a_word_begins_where_its_turned_crop_was_read_from(
     assert marks[0, 0] == [0, 1, 2, 3][turns]
 
 
-def test_a_word_of_a_box_in_perspective_lies_where_the_crop_shows_it() -> None:
+def test_a_word_of_a_box_in_perspective_lies_where_the_crop_shows_it():
     box = np.array([[10, 10], [90, 20], [90, 40], [10, 60]], np.float32)
     (laid,) = lay_words([QUARTER], box, 0)
     size = np.array([[0, 0], [80, 0], [80, 40], [0, 40]], np.float32)
@@ -100,7 +96,7 @@ def test_a_word_of_a_box_in_perspective_lies_where_the_crop_shows_it() -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_a_word_of_a_crop_with_a_margin_lies_in_the_box(turns: int) -> None:
+def test_a_word_of_a_crop_with_a_margin_lies_in_the_box(turns):
     grown = np.array([[0, 15], [60, 15], [60, 35], [0, 35]], np.float32)  # by a share of each side
     edges = Word("a", 1.0, np.array([[0, 0], [0.5, 0], [0.5, 1], [0, 1]], np.float32))
     (laid,) = lay_words([edges], BOX, turns, grown)
@@ -109,14 +105,14 @@ def test_a_word_of_a_crop_with_a_margin_lies_in_the_box(turns: int) -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_a_word_of_a_triangle_lies_in_it(turns: int) -> None:
+def test_a_word_of_a_triangle_lies_in_it(turns):
     triangle = np.array([[10, 20], [10, 20], [50, 60], [10, 60]], np.float32)
     (laid,) = lay_words([QUARTER], triangle, turns, triangle)
     assert ((laid.box >= (10, 20)) & (laid.box <= (50, 60))).all()
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_crop_without_ink_has_words_all_the_same(value: int) -> None:
+def test_a_crop_without_ink_has_words_all_the_same(value):
     crop = np.full((48, 64, 3), value, np.uint8)
     (word,) = read({2: 1, 4: 2}, crop, 64)
     assert word.box.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
