@@ -88,7 +88,7 @@ def served(networks: dict[str, OnnxFile], tmp_path_factory: pytest.TempPathFacto
 
 def test_the_provider_gets_its_shapes_and_caches_and_no_precision(served):
     config = read_config(served / "rec" / "config.pbtxt")
-    (accelerator,) = config.optimization.execution_accelerators.gpu_execution_accelerator
+    (accelerator, _cuda) = config.optimization.execution_accelerators.gpu_execution_accelerator
     assert accelerator.name == "tensorrt"
     parameters = dict(accelerator.parameters)
     assert not [name for name in parameters if "precision" in name or "fp16" in name]

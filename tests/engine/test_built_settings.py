@@ -98,6 +98,7 @@ def test_settings_reach_the_engine(built, kind):
     assert list(found) == expected
     if "CUDAExecutionProvider" in expected:
         assert found["CUDAExecutionProvider"]["cudnn_conv_algo_search"] == "HEURISTIC"
+        assert found["CUDAExecutionProvider"]["use_tf32"] == "0"  # float32, as on a CPU
 
 
 def test_python_steps_get_their_inputs_in_the_memory_of_the_cpu(built):

@@ -110,8 +110,8 @@ def test_device_type_decides_or_leaves_it_to_devices(device_type, devices, kind)
     assert groups(found, "det") == [(1, kind, [1] if kind == "GPU" else [])]
     accelerators = config_of(found, "det").optimization.execution_accelerators
     names = [entry.name for entry in accelerators.gpu_execution_accelerator]
-    # ONNX Runtime takes CUDA for every instance on a GPU; what it needs to know is a parameter.
-    assert names == (["tensorrt"] if device_type == 2 else [])
+    on_gpu = ["tensorrt", "cuda"] if device_type == 2 else ["cuda"]
+    assert names == (on_gpu if kind == "GPU" else [])
     assert parameter(found, "det", "cudnn_conv_algo_search") == ("1" if kind == "GPU" else "")
     ignored = "op.det.local_service_conf.devices" in found.warnings
     assert ignored == (kind == "CPU" and devices != "")
@@ -120,7 +120,7 @@ def test_device_type_decides_or_leaves_it_to_devices(device_type, devices, kind)
 def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file():
     changes = {"device_type": 2, "devices": "0", "precision": "fp16", "min_subgraph_size": 5}
     found = service(**{LOCAL + name: value for name, value in changes.items()})
-    (accelerator,) = config_of(
+    (accelerator, _cuda) = config_of(
         found, "det"
     ).optimization.execution_accelerators.gpu_execution_accelerator
     parameters = dict(accelerator.parameters)

@@ -101,6 +101,10 @@ class ModelPlan:
     shapes: Shapes | None = None
 
 
+#: Without it ONNX Runtime multiplies float32 with 10 bits of fraction on GPUs from Ampere on.
+WHOLE_FLOAT32 = Accelerator("gpu", "cuda", {"use_tf32": "0"})
+
+
 @dataclass(frozen=True)
 class Plan:
     """The whole repository.
@@ -163,6 +167,8 @@ def _apply_engine(config: Any, plan: ModelPlan) -> None:
         spec = replace(spec, precision=plan.engine.precision)
     level = spec.graph_level if plan.graph_level is None else plan.graph_level
     accelerators = (*spec.accelerators, *plan.accelerators)
+    if spec.backend == "onnxruntime" and any(one.kind == "KIND_GPU" for one in plan.instances):
+        accelerators = (*accelerators, WHOLE_FLOAT32)
     spec = replace(
         spec,
         threads=plan.threads or spec.threads,
