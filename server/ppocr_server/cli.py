@@ -117,6 +117,7 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
     from ppocr_server.paddle_serving.logs import write_logs
+    from ppocr_server.tritonserver.ports import choose_ports
 
     if options.paddle_serving is not None:
         advice = "change them with --opt http_port=N rpc_port=N"
@@ -132,6 +133,7 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
     configured = read_config(options.config, options.opt)
     host, ports = configured.service.document["triton.host"], configured.service.triton_ports
     logs = Path(options.log_folder) if options.log_folder else None
+    choose_ports(options.security.hosts(options.host or host), _ports(options, ports))
     with gateway_process(options.gateway_port, options.host or host) as gateway:
         given = options.model_repository
         repository = given or build_repository(configured.service, options.work)
@@ -156,11 +158,9 @@ def _server(
     """The server that the options describe, not started; `host` and `ports` are the defaults."""
     from ppocr_server.tritonserver.server import TritonServer
 
-    given = {name: getattr(options, f"{name}_port") for name in ports}
-    chosen = {f"{name}_port": ports[name] if p is None else p for name, p in given.items()}
     return TritonServer(
         repository,
-        **chosen,
+        **{f"{name}_port": port for name, port in _ports(options, ports).items()},
         host=options.host or host,
         log_path=options.log_file,
         timeout=options.timeout,
@@ -171,6 +171,12 @@ def _server(
         extra=options.triton_argument,
         progress=show,
     )
+
+
+def _ports(options: argparse.Namespace, ports: Mapping[str, int]) -> dict[str, int]:
+    """Triton's ports by name, those of the options in place of the defaults."""
+    given = {name: getattr(options, f"{name}_port") for name in ports}
+    return {name: ports[name] if port is None else port for name, port in given.items()}
 
 
 def _run(

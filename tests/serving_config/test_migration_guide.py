@@ -165,6 +165,7 @@ def test_one_command_serves_the_old_example_on_its_old_ports(repository, tmp_pat
     [
         ("on 0.0.0.0", ["--opt", "http_port={port}", "rpc_port="]),
         ("on 127.0.0.1", ["--gateway-port", "{port}", "--opt", "http_port={free}", "rpc_port="]),
+        ("on 127.0.0.1", ["--grpc-port", "{port}", "--opt", "http_port={free}", "rpc_port="]),
     ],
 )
 def test_a_taken_port_is_told_before_anything_is_built(tmp_path, said, options):
