@@ -36,3 +36,9 @@ def test_a_built_family_reads_every_sample(family, samples):
         for name, texts in samples.items():
             read = [line.text.replace(" ", "") for line in client.read(SAMPLES / name).lines]
             assert read == [text.replace(" ", "") for text in texts], name
+        first = client.read(SAMPLES / "poster_zh.jpg").lines[0]
+    if family == "default":
+        corner = ",".join(map(str, first.box.tolist()[0]))
+        for page in ("README.md", "README_CN.md"):
+            printed = f'"text":"{first.text}","score":…,"box":[[{corner}],…'
+            assert printed in (ROOT / page).read_text("utf-8"), page
