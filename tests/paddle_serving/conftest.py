@@ -46,9 +46,9 @@ def endpoint_process(grpc_url: str, logs: Path, *arguments: str) -> Iterator[Run
 def endpoint(
     server: TritonServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningEndpoint]:
-    """The endpoints as they come, with a tracer."""
+    """The endpoints as they come."""
     logs = tmp_path_factory.mktemp("logs")
-    with endpoint_process(server.grpc_url, logs, "--tracer-interval-s", "1") as running:
+    with endpoint_process(server.grpc_url, logs) as running:
         yield running
 
 

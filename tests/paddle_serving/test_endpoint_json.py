@@ -1,6 +1,7 @@
 """Bodies that the old gateway takes and refuses; each was put to paddle-serving-server 0.9.0."""
 
 import json
+from typing import Any
 
 import pytest
 from cases import cases
@@ -11,10 +12,10 @@ from ppocr_server.paddle_serving.http.json_call import (
     body_of_refusal,
     call_of_body,
 )
-from ppocr_server.paddle_serving.protocol import Answer, Call
+from ppocr_server.paddle_serving.protocol import Answer
 
 
-def call(body: bytes | str) -> Call:
+def call(body: bytes | str) -> Any:
     return call_of_body(body.encode() if isinstance(body, str) else body, "ocr", "prediction")
 
 
@@ -39,7 +40,6 @@ def test_nothing_is_a_request_without_fields(body):
         ('{"key": ["a"], "key": ["b"]}', ["b"]),
         ('{"key": [null]}', [""]),
         (b'{"key": ["\xff"]}', ["\ufffd"]),
-        ('{"key": ["\\ud800"]}', ["?"]),
     ],
 )
 def test_what_the_gateway_lets_through(body, keys):
@@ -53,9 +53,7 @@ def test_logid_is_64_bits(logid):
 
 @pytest.mark.parametrize("body", [*cases(__file__)["refused"], "[" * 100_000])
 def test_what_the_gateway_refuses(body):
-    with pytest.raises(
-        BodyError, match=r"send (an array|a string|an? |objects|\{\"key\")|no tensor"
-    ):
+    with pytest.raises(BodyError, match=r'\{"key": \["image"\], "value": '):
         call(body)
 
 

@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import cv2
@@ -10,8 +12,8 @@ import numpy as np
 import pytest
 
 from ppocr_server.paddle_serving.picture import picture_of
-from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
-from ppocr_server.paddle_serving.protocol import Call, ErrNo, PipelineError
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Tensor
+from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
 
 PICTURE = bytes(range(256)) * 3
 TEXT = base64.b64encode(PICTURE).decode()
@@ -30,6 +32,10 @@ SPELLINGS = (
     base64.encodebytes(PICTURE).decode().replace("\n", " "),
     base64.encodebytes(PICTURE).decode().replace("\n", "\r\n"),
 )
+
+
+def sent(key: Sequence[str] = (), value: Sequence[str] = (), tensors: Sequence[Any] = ()) -> Any:
+    return Request(key=key, value=value, tensors=tensors)
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -53,19 +59,19 @@ def byte_tensor(data: bytes) -> Tensor:
 @pytest.mark.parametrize(
     "call",
     [
-        Call(["image"], [TEXT]),
-        Call(["anything"], [TEXT]),
-        Call(["image"], [TEXT, "not looked at"]),
-        Call(["image", "image"], ["the last one counts", TEXT]),
-        Call(["image", "pipeline.profile"], [TEXT, "1"]),
-        Call(["image"], [base64.encodebytes(PICTURE).decode()]),
-        Call(["image"], [f" *{TEXT}\n"]),
-        *(Call(["image"], [text]) for text in SPELLINGS),
-        Call(tensors=[text_tensor(TEXT[:9], TEXT[9:])]),
-        Call(tensors=[byte_tensor(PICTURE)]),
-        Call(tensors=[byte_tensor(npy(np.frombuffer(PICTURE, np.uint8)))]),
-        Call(tensors=[byte_tensor(npy(np.array([PICTURE])))]),
-        Call(["image"], ["replaced by the tensor"], [text_tensor(TEXT)]),
+        sent(["image"], [TEXT]),
+        sent(["anything"], [TEXT]),
+        sent(["image"], [TEXT, "not looked at"]),
+        sent(["image", "image"], ["the last one counts", TEXT]),
+        sent(["image", "pipeline.profile"], [TEXT, "1"]),
+        sent(["image"], [base64.encodebytes(PICTURE).decode()]),
+        sent(["image"], [f" *{TEXT}\n"]),
+        *(sent(["image"], [text]) for text in SPELLINGS),
+        sent(tensors=[text_tensor(TEXT[:9], TEXT[9:])]),
+        sent(tensors=[byte_tensor(PICTURE)]),
+        sent(tensors=[byte_tensor(npy(np.frombuffer(PICTURE, np.uint8)))]),
+        sent(tensors=[byte_tensor(npy(np.array([PICTURE])))]),
+        sent(["image"], ["replaced by the tensor"], [text_tensor(TEXT)]),
     ],
 )
 def test_the_picture_arrives(call):
@@ -75,7 +81,7 @@ def test_the_picture_arrives(call):
 @pytest.mark.parametrize("size", [1000, 1001, 1002])
 def test_base64_is_measured_to_the_byte_before_it_is_decoded(size):
     for text in (base64.b64encode(bytes(size)), base64.encodebytes(bytes(size))):
-        call = Call(["image"], [text.decode()])
+        call = sent(["image"], [text.decode()])
         assert len(picture_of(call, size)) == size
         with pytest.raises(PipelineError, match=f"has {size} bytes; at most {size - 1} are"):
             picture_of(call, size - 1)
@@ -86,31 +92,31 @@ def test_pixels_arrive_as_they_are(width):
     pixels = np.random.default_rng(0).integers(0, 256, (5, width, 3), np.uint8)
     as_numbers = number_tensor(pixels.flatten().tolist(), *pixels.shape)
     for tensor in (byte_tensor(npy(pixels)), as_numbers):
-        picture = np.frombuffer(picture_of(Call(tensors=[tensor]), LIMIT), np.uint8)
+        picture = np.frombuffer(picture_of(sent(tensors=[tensor]), LIMIT), np.uint8)
         assert np.array_equal(cv2.imdecode(picture, 1), pixels)
 
 
 @pytest.mark.parametrize(
     ("call", "err_no", "words"),
     [
-        (Call(), ErrNo.UNKNOWN, "0 pictures"),
-        (Call(value=[TEXT]), ErrNo.UNKNOWN, "0 pictures"),
-        (Call(["a", "b"], [TEXT, TEXT]), ErrNo.UNKNOWN, "2 pictures"),
-        (Call(["image"]), ErrNo.RPC_PACKAGE, "rpc package error: list index (0) out of range"),
-        (Call(["a", "b"], [TEXT]), ErrNo.RPC_PACKAGE, "list index (1) out of range"),
-        (Call(["image"], [""]), ErrNo.UNKNOWN, "empty"),
-        (Call(["image"], ["中文"]), ErrNo.UNKNOWN, "is not base64"),
-        (Call(["image"], ["abcde"]), ErrNo.UNKNOWN, "not base64"),
-        (Call(["image"], [TEXT.rstrip("=") + "A"]), ErrNo.UNKNOWN, "not base64"),
-        (Call(["image"], ["A" * 2 * LIMIT]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
-        (Call(tensors=[Tensor(name="i", elem_type=99)]), ErrNo.RPC_PACKAGE, "elem_type 99"),
-        (Call(tensors=[Tensor(name="i", elem_type=1)]), ErrNo.RPC_PACKAGE, "elem_type 1"),
-        (Call(tensors=[number_tensor([1, 2, 3], 2, 2)]), ErrNo.RPC_PACKAGE, "reshape"),
-        (Call(tensors=[number_tensor([1, 2, 300], 1, 1, 3)]), ErrNo.RPC_PACKAGE, "above 255"),
-        (Call(tensors=[number_tensor([1] * 4, 2, 2)]), ErrNo.UNKNOWN, "uint8 [2, 2]"),
-        (Call(tensors=[byte_tensor(npy(np.zeros((2, 2, 3))))]), ErrNo.UNKNOWN, "float64"),
-        (Call(tensors=[byte_tensor(npy(HUGE))]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
-        (Call(tensors=[byte_tensor(b"\x93NUMPY\x01\x00")]), ErrNo.RPC_PACKAGE, "not a .npy file"),
+        (sent(), ErrNo.UNKNOWN, "0 pictures"),
+        (sent(value=[TEXT]), ErrNo.UNKNOWN, "0 pictures"),
+        (sent(["a", "b"], [TEXT, TEXT]), ErrNo.UNKNOWN, "2 pictures"),
+        (sent(["image"]), ErrNo.RPC_PACKAGE, "rpc package error: list index (0) out of range"),
+        (sent(["a", "b"], [TEXT]), ErrNo.RPC_PACKAGE, "list index (1) out of range"),
+        (sent(["image"], [""]), ErrNo.UNKNOWN, "empty"),
+        (sent(["image"], ["中文"]), ErrNo.UNKNOWN, "is not base64"),
+        (sent(["image"], ["abcde"]), ErrNo.UNKNOWN, "not base64"),
+        (sent(["image"], [TEXT.rstrip("=") + "A"]), ErrNo.UNKNOWN, "not base64"),
+        (sent(["image"], ["A" * 2 * LIMIT]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
+        (sent(tensors=[Tensor(name="i", elem_type=99)]), ErrNo.RPC_PACKAGE, "elem_type 99"),
+        (sent(tensors=[Tensor(name="i", elem_type=1)]), ErrNo.RPC_PACKAGE, "elem_type 1"),
+        (sent(tensors=[number_tensor([1, 2, 3], 2, 2)]), ErrNo.RPC_PACKAGE, "reshape"),
+        (sent(tensors=[number_tensor([1, 2, 300], 1, 1, 3)]), ErrNo.RPC_PACKAGE, "above 255"),
+        (sent(tensors=[number_tensor([1] * 4, 2, 2)]), ErrNo.UNKNOWN, "uint8 [2, 2]"),
+        (sent(tensors=[byte_tensor(npy(np.zeros((2, 2, 3))))]), ErrNo.UNKNOWN, "float64"),
+        (sent(tensors=[byte_tensor(npy(HUGE))]), ErrNo.UNKNOWN, f"at most {LIMIT}"),
+        (sent(tensors=[byte_tensor(b"\x93NUMPY\x01\x00")]), ErrNo.RPC_PACKAGE, "not a .npy file"),
     ],
 )
 def test_what_is_no_picture_is_told_why(call, err_no, words):
@@ -123,5 +129,5 @@ def test_a_pickle_is_never_opened():
     file = io.BytesIO()
     np.save(file, np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(PipelineError) as caught:
-        picture_of(Call(tensors=[byte_tensor(file.getvalue())]), LIMIT)
+        picture_of(sent(tensors=[byte_tensor(file.getvalue())]), LIMIT)
     assert caught.value.err_no == ErrNo.RPC_PACKAGE

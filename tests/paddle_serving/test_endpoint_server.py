@@ -304,15 +304,13 @@ def test_requests_in_progress_end_well_when_the_service_stops(server, tmp_path, 
     assert set(answers) <= {0, 3001}
 
 
-def test_ids_reach_the_log_and_the_tracer_tells_of_failures(endpoint, good_body):
+def test_ids_reach_the_log(endpoint, good_body):
     fields = {**json.loads(good_body), "logid": 987654321, "clientip": "10.1.2.3\n"}
     post(endpoint.http_port, json.dumps(fields).encode())
     post(endpoint.http_port, b'{"logid": 123456789}')
     log = (endpoint.logs / "pipeline.log").read_text()
     assert r"logid=987654321 clientip='10.1.2.3\n' ocr/prediction err_no=0" in log
-    assert eventually(lambda: "Error req[123456789]" in tracer_of(endpoint), 30)
-    blocks = tracer_of(endpoint)
-    assert all(words in blocks for words in ("\tQPS[", "\t\t.99[", "size[0/1000]"))
+    assert re.search("WARN.*logid=123456789 .* err_no=10000", log)
 
 
 def test_a_squeezed_picture_is_told_in_the_log(endpoint, tmp_path):
@@ -322,8 +320,3 @@ def test_a_squeezed_picture_is_told_in_the_log(endpoint, tmp_path):
     assert json.loads(post(endpoint.http_port, json.dumps(asked).encode())[1])["value"] == ["[]"]
     log = (endpoint.logs / "pipeline.log").read_text()
     assert re.search(r"WARN.*logid=44 the picture of 3600x120 .* squeezed 3\.8 times", log)
-
-
-def tracer_of(endpoint: RunningEndpoint) -> str:
-    file = endpoint.logs / "pipeline.tracer"
-    return file.read_text() if file.is_file() else ""

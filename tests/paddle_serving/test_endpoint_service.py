@@ -13,15 +13,14 @@ import pytest
 
 from ppocr_server.paddle_serving.http import server
 from ppocr_server.paddle_serving.http.server import HttpEndpoint
-from ppocr_server.paddle_serving.pipeline_service_pb2 import Tensor
-from ppocr_server.paddle_serving.protocol import Call
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Tensor
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.tracer import Records
 
 
-def call(number: int, **fields: Any) -> Call:
-    return Call(["image"], [base64.b64encode(b"%d" % number).decode()], logid=number, **fields)
+def call(number: int) -> Any:
+    value = base64.b64encode(b"%d" % number).decode()
+    return Request(key=["image"], value=[value], logid=number)
 
 
 class Reader:
@@ -127,8 +126,8 @@ async def test_nothing_in_a_request_breaks_a_line_of_the_log(
     service = PipelineService(EndpointSettings(), Reader())
     tensor = Tensor(name="a\nINFO tensor", elem_type=1)
     with caplog.at_level(logging.INFO):
-        await service.answer(Call(tensors=[tensor], method="b\r\nINFO method", clientip="c\n"))
-        await service.answer(Call(name="d\u2028INFO name"))
+        await service.answer(Request(tensors=[tensor], method="b\r\nINFO method", clientip="c\n"))
+        await service.answer(Request(name="d\u2028INFO name"))
     assert "tensor" in caplog.messages[0]
     assert [len(message.splitlines()) for message in caplog.messages] == [1, 1]
 
@@ -138,20 +137,6 @@ async def test_a_closed_service() -> None:
     service = PipelineService(EndpointSettings(), Reader())
     service.closed = True
     assert (await service.answer(call(1))).err_no == 3001
-
-
-@in_a_loop
-async def test_records_name_the_failed_requests() -> None:
-    reader = Reader()
-    records = Records()
-    service = PipelineService(EndpointSettings(), reader, records)
-    reader.go.release()
-    await service.answer(call(41))
-    await service.answer(Call(logid=42))
-    taken = records.take()
-    assert len(taken.latencies) == 2
-    assert taken.failed == ["42"]
-    assert records.take() == Records()
 
 
 async def nothing(scope: Any, receive: Any, send: Any) -> None:

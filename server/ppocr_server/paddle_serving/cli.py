@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout-ms", type=int, metavar="MS", help="from request to answer; -1 none")
     add("--max-message-bytes", type=whole, metavar="N", help="longest request")
     add("--max-picture-bytes", type=whole, metavar="N", help="longest picture")
-    add("--tracer-interval-s", type=int, metavar="S", help="statistics every S seconds; -1 none")
+    add("--tracer-interval-s", type=int, help="without effect: see pipeline.log and /metrics")
     parser.set_defaults(**DEFAULTS)
     add(
         "--option",

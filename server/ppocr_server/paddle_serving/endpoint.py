@@ -1,4 +1,4 @@
-"""Both endpoints, their health and their tracer, in one event loop."""
+"""Both endpoints and their health, in one event loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ppocr_server.paddle_serving.http.server import HttpEndpoint
 from ppocr_server.paddle_serving.rpc import RpcEndpoint
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.tracer import Records, trace
 from ppocr_server.tritonserver.ports import choose_ports, listening
 
 WATCH_SECONDS = 1.0
@@ -67,8 +66,7 @@ async def serve_endpoint(
     wanted = {"http": settings.http_port, "rpc": settings.rpc_port}
     ports = choose_ports(settings.host, {k: v for k, v in wanted.items() if v is not None})
     backend = TritonBackend(triton, settings)
-    records = Records() if settings.tracer_interval_s >= 1 else None
-    service = PipelineService(settings, backend.read, records)
+    service = PipelineService(settings, backend.read)
     health = Health(backend.ready)
     ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     async with contextlib.AsyncExitStack() as at_end:
@@ -84,9 +82,6 @@ async def serve_endpoint(
             http = HttpEndpoint(app, listener, grace, settings.tls)
             ends.append(asyncio.ensure_future(http.run_until_exit()))
             at_end.push_async_callback(_exited, http, ends[-1])
-        if records is not None:
-            tracing = trace(settings.tracer_interval_s, records, service.limit)
-            ends.append(at_end.enter_context(background(tracing)))
         ends.append(at_end.enter_context(background(health.watch())))
         started(ports)
         done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -14,13 +14,7 @@ import numpy as np
 
 from ppocr_client.documents.pictures import bmp_of
 from ppocr_pipeline.formats.base64_text import standard
-from ppocr_server.paddle_serving.protocol import (
-    ONE_PICTURE,
-    PROFILE_KEY,
-    Call,
-    ErrNo,
-    PipelineError,
-)
+from ppocr_server.paddle_serving.protocol import ONE_PICTURE, PROFILE_KEY, ErrNo, PipelineError
 
 # Numbers of elem_type.
 UINT8, STRING, BYTES = 7, 12, 13
@@ -33,14 +27,14 @@ NPY_ERRORS = (LookupError, OverflowError, SyntaxError, TokenError, TypeError, Va
 SEND_BASE64 = "send the base64 of the image file"
 
 
-def picture_of(call: Call, max_bytes: int) -> bytes:
+def picture_of(call: Any, max_bytes: int) -> bytes:
     """Return the encoded picture that a request carries.
 
     As in Paddle Serving, the names of the keys do not matter, the last value of a repeated key
     counts, and a tensor replaces a key of the same name.
 
     Args:
-        call: the request.
+        call: the request, a `Request`.
         max_bytes: of a picture; larger ones are refused before decoding.
 
     Returns:
@@ -66,7 +60,7 @@ def picture_of(call: Call, max_bytes: int) -> bytes:
     return picture
 
 
-def _sources(call: Call) -> Iterator[tuple[str, str | bytes]]:
+def _sources(call: Any) -> Iterator[tuple[str, str | bytes]]:
     for index, key in enumerate(call.key):
         if index >= len(call.value):
             # Paddle Serving's exact text, because clients may compare it.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 # A key that asks for timings and names no picture.
 PROFILE_KEY = "pipeline.profile"
@@ -31,22 +29,6 @@ class PipelineError(Exception):
     def __init__(self, err_no: ErrNo, reason: str) -> None:
         super().__init__(reason)
         self.err_no = err_no
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request: pictures as base64 text by key, or as tensors (messages of type Tensor).
-
-    The fields are those of the protobuf message Request, which is a call as it is.
-    """
-
-    key: Sequence[str] = ()
-    value: Sequence[str] = ()
-    tensors: Sequence[Any] = ()
-    name: str = ""
-    method: str = ""
-    logid: int = 0
-    clientip: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The service behind both endpoints: check, wait for a slot, read, record, log."""
+"""The service behind both endpoints: check, wait for a slot, read, log."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
 from ppocr_server.paddle_serving.picture import picture_of
-from ppocr_server.paddle_serving.protocol import (
-    SERVICE_NAME_ERROR,
-    Answer,
-    Call,
-    ErrNo,
-    PipelineError,
-)
+from ppocr_server.paddle_serving.protocol import SERVICE_NAME_ERROR, Answer, ErrNo, PipelineError
 from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.tracer import Records
 
 LOG = logging.getLogger(__name__)
 CANCELLED = "cancelled"
@@ -50,30 +44,25 @@ class PipelineService:
     Attributes:
         settings: as given.
         limit: the requests in progress and waiting.
-        records: what the tracer takes; None without a tracer.
         closed: set when the service stops; new requests are then answered 3001.
     """
 
-    def __init__(
-        self, settings: EndpointSettings, read: Read, records: Records | None = None
-    ) -> None:
+    def __init__(self, settings: EndpointSettings, read: Read) -> None:
         """Describe a service.
 
         Args:
             settings: the service's name, its bounds and its deadline.
             read: takes an encoded picture and a request id, returns the result's text.
-            records: filled here, for a tracer that takes what is in it.
         """
         self.settings = settings
         self.limit = ConcurrencyLimit(settings.worker_num, settings.max_waiting)
-        self.records = records
         self.closed = False
         self._read = read
         self._numbers = itertools.count(1)
 
-    async def answer(self, call: Call) -> Answer:
-        """Answer one call; cancelling this frees its slot and cancels its request at Triton."""
-        # For the log, the tracer and Triton's traces: the client's own id if it has one.
+    async def answer(self, call: Any) -> Answer:
+        """Answer a `Request`; cancelling this frees its slot and cancels its request at Triton."""
+        # For the log and Triton's traces: the client's own id if it has one.
         request_id = str(call.logid or next(self._numbers))
         began = time.perf_counter()
         outcome: int | str = CANCELLED
@@ -87,8 +76,6 @@ class PipelineService:
             answer = Answer(err_no=outcome, err_msg=reason)
         finally:
             milliseconds = (time.perf_counter() - began) * 1e3
-            if self.records is not None:
-                self.records.add(request_id, outcome == ErrNo.OK, milliseconds)
             LOG.log(
                 logging.INFO if outcome == ErrNo.OK else logging.WARNING,
                 "logid=%s clientip=%r %s err_no=%s %.1f ms %s",
@@ -101,7 +88,7 @@ class PipelineService:
             )
         return answer
 
-    async def _within_deadline(self, call: Call, request_id: str) -> str:
+    async def _within_deadline(self, call: Any, request_id: str) -> str:
         limit = self.settings.timeout_ms
         try:
             return await asyncio.wait_for(
@@ -112,7 +99,7 @@ class PipelineService:
                 ErrNo.TIMEOUT, f"no result within {limit} ms (timeout); try again later"
             ) from None
 
-    async def _result(self, call: Call, request_id: str) -> str:
+    async def _result(self, call: Any, request_id: str) -> str:
         if self.closed:
             raise PipelineError(ErrNo.CLOSED, "the service is stopping; try another server")
         if call.name not in ("", self.settings.name):

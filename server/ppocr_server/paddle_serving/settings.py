@@ -44,7 +44,6 @@ class EndpointSettings:
         max_picture_bytes: longest encoded picture, as `max_image_bytes` of det_preprocess.
         model: Triton's name of the pipeline.
         answer: the key of an answer, of ANSWERS in result_text.py.
-        tracer_interval_s: seconds between two blocks of statistics; below 1 there are none.
         options: parameters sent to Triton with every request.
         token: that clients must send; None for none, as in Paddle Serving.
         tls: certificates of both endpoints; None for plain text, as in Paddle Serving.
@@ -63,7 +62,6 @@ class EndpointSettings:
     max_picture_bytes: int = Limits.max_image_bytes
     model: str = "ocr"
     answer: str = "result"
-    tracer_interval_s: int = -1
     options: Mapping[str, OptionValue] = field(default_factory=lambda: dict(PADDLE_SERVING_OPTIONS))
     token: str | None = field(default=None, repr=False)
     tls: Tls | None = None

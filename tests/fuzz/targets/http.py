@@ -9,9 +9,10 @@ from random import Random
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from ppocr_server.paddle_serving.http.app import App, Message, Receive, Send, http_app
+from ppocr_server.paddle_serving.http.app import http_app
 
 from ..mutate import mutate_bytes, mutate_list
 from . import rpc
@@ -72,10 +73,10 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def watched(app: App, failures: list[Exception]) -> App:
+def watched(app: ASGIApp, failures: list[Exception]) -> ASGIApp:
     """The application, whose exceptions uvicorn would only log."""
 
-    async def watching(scope: Message, receive: Receive, send: Send) -> None:
+    async def watching(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
         except Exception as error:

@@ -58,7 +58,6 @@ def endpoints_of(document: Document, kinds: Collection[Kind]) -> dict[str, Any]:
         "answer": answer,
         "max_message_bytes": document["triton.max_message_bytes"],
         "max_picture_bytes": document["triton.max_image_bytes"],
-        "tracer_interval_s": document["dag.tracer.interval_s"],
     }
 
 
@@ -103,8 +102,6 @@ def service_effects(document: Document, endpoints: Mapping[str, Any]) -> dict[st
         effects["rpc_port"] += ", which is http_port + 1"
     if http is not None:
         effects["http_port"] = f"HTTP endpoint POST /{endpoints['name']}/prediction on port {http}"
-    if endpoints["tracer_interval_s"] < 1:
-        effects["dag.tracer.interval_s"] = "off"
     if not document["dag.channel_size"]:
         effects["dag.channel_size"] = (
             "no limit of a queue, as there; only max_requests of admit bounds what waits"

@@ -7,9 +7,11 @@ framework took longer than all other work for a request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ppocr_server.access.credentials import admits
 from ppocr_server.paddle_serving.http.json_call import (
@@ -29,50 +31,19 @@ from ppocr_server.paddle_serving.service import (
 )
 from ppocr_server.paddle_serving.settings import EndpointSettings, longest_base64
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-JSON = b"application/json"
-TEXT = b"text/plain; charset=utf-8"
 HEALTH = "/health/"
 # No client receives this answer; nginx logs such a request with the same status.
 CLIENT_GONE = 499
+ASK = {"www-authenticate": "Bearer"}
+# 404 and 405 with the text of the old gateway.
+NO_SNIFFING = {"x-content-type-options": "nosniff"}
 
 
 class ClientGone(Exception):
     """The client disconnected before it had sent everything, or before it was answered."""
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer: status, body, its content type, and further headers."""
-
-    status: int
-    body: bytes
-    content_type: bytes = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-OK = Reply(200, b"ok\n", TEXT)
-NOT_READY = Reply(503, b"not ready\n", TEXT)
-GONE = Reply(CLIENT_GONE, b"", TEXT)
-# 404 and 405 with the text of the old gateway.
-NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-NOT_FOUND = Reply(404, b"Not Found\n", TEXT, (NO_SNIFFING,))
-POST_ONLY = Reply(405, b"Method Not Allowed\n", TEXT, (NO_SNIFFING, (b"allow", b"POST")))
-GET_ONLY = Reply(405, b"Method Not Allowed\n", TEXT, (NO_SNIFFING, (b"allow", b"GET, HEAD")))
-
-
-NO_TOKEN = Reply(
-    401,
-    body_of_refusal(UNAUTHENTICATED, TOKEN_WANTED),
-    headers=((b"www-authenticate", b"Bearer"),),
-)
-
-
-def http_app(service: PipelineService, ready: Callable[[], bool]) -> App:
+def http_app(service: PipelineService, ready: Callable[[], bool]) -> ASGIApp:
     """The ASGI application.
 
     Args:
@@ -81,28 +52,36 @@ def http_app(service: PipelineService, ready: Callable[[], bool]) -> App:
     """
     token = service.settings.token
 
-    async def app(scope: Message, receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
         root, *names = path.split("/")
         if root or len(names) != 2 or not all(names):
-            reply = NOT_FOUND
+            reply: Response = PlainTextResponse("Not Found\n", 404, NO_SNIFFING)
         elif method == "POST" and not admits(token, _header(scope, b"authorization")):
-            reply = NO_TOKEN  # without reading the body
+            # Without reading the body.
+            reply = _refusal(401, UNAUTHENTICATED, TOKEN_WANTED, ASK)
         elif method == "POST":
             reply = await inference(service, scope, receive, *names)
-        elif path in (f"{HEALTH}live", f"{HEALTH}ready"):
-            well = path.endswith("live") or ready()
-            reply = GET_ONLY if method not in ("GET", "HEAD") else OK if well else NOT_READY
+        elif path not in (f"{HEALTH}live", f"{HEALTH}ready"):
+            reply = _only("POST")
+        elif method not in ("GET", "HEAD"):
+            reply = _only("GET, HEAD")
+        elif path.endswith("live") or ready():
+            reply = PlainTextResponse("ok\n")
         else:
-            reply = POST_ONLY
-        await _send(send, reply)
+            reply = PlainTextResponse("not ready\n", 503)
+        await reply(scope, receive, send)
 
     return app
 
 
+def _only(methods: str) -> Response:
+    return PlainTextResponse("Method Not Allowed\n", 405, {**NO_SNIFFING, "allow": methods})
+
+
 async def inference(
-    service: PipelineService, scope: Message, receive: Receive, name: str, method: str
-) -> Reply:
+    service: PipelineService, scope: Scope, receive: Receive, name: str, method: str
+) -> Response:
     """Read a request and answer it; refuse one that is too long without reading it."""
     settings = service.settings
     useful = min(longest_base64(settings.max_picture_bytes), settings.max_message_bytes)
@@ -120,10 +99,10 @@ async def inference(
     except BodyError as error:
         return _refusal(400, INVALID_ARGUMENT, str(error))
     except ClientGone:
-        return GONE
+        return PlainTextResponse(status_code=CLIENT_GONE)
 
 
-def closes_after(scope: Message) -> bool:
+def closes_after(scope: Scope) -> bool:
     """Whether the connection ends with this answer.
 
     Then a body must be read to its end: most clients read the answer only after they have sent
@@ -133,12 +112,12 @@ def closes_after(scope: Message) -> bool:
     return scope["http_version"] == "1.0" or b"close" in _header(scope, b"connection").lower()
 
 
-def _header(scope: Message, name: bytes) -> bytes:
+def _header(scope: Scope, name: bytes) -> bytes:
     """A header's value; empty if it was not sent."""
     return bytes(dict(scope["headers"]).get(name, b""))
 
 
-def too_long(size: int, settings: EndpointSettings) -> Reply:
+def too_long(size: int, settings: EndpointSettings) -> Response:
     """The refusal of a body of `size` bytes, or more."""
     if size > settings.max_message_bytes:
         reason = f"Received message larger than max ({size} vs. {settings.max_message_bytes})"
@@ -194,19 +173,11 @@ async def unless_gone(answering: Coroutine[Any, Any, Answer], receive: Receive) 
         gone.cancel()
 
 
-async def _send(send: Send, reply: Reply) -> None:
-    headers = [
-        (b"content-length", b"%d" % len(reply.body)),
-        (b"content-type", reply.content_type),
-        *reply.headers,
-    ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+def _json(answer: Answer) -> Response:
+    return Response(body_of_answer(answer), media_type="application/json")
 
 
-def _json(answer: Answer) -> Reply:
-    return Reply(200, body_of_answer(answer))
-
-
-def _refusal(status: int, code: int, reason: str) -> Reply:
-    return Reply(status, body_of_refusal(code, reason))
+def _refusal(
+    status: int, code: int, reason: str, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(body_of_refusal(code, reason), status, headers, "application/json")

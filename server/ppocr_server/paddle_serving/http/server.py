@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ppocr_server.access.credentials import Tls
-from ppocr_server.paddle_serving.http.app import App
 
 BACKLOG = 2048
 # Balancers and old clients expect idle connections to last this long.
@@ -34,7 +34,7 @@ class HttpEndpoint(uvicorn.Server):
     """A server that handles no signals and runs until `stop`."""
 
     def __init__(
-        self, app: App, listener: socket.socket, grace: float, tls: Tls | None = None
+        self, app: ASGIApp, listener: socket.socket, grace: float, tls: Tls | None = None
     ) -> None:
         """Serve on a bound socket; requests in progress get `grace` seconds when it ends."""
         super().__init__(
