@@ -28,7 +28,6 @@ VERBS = {
     "peers": "the same pictures and weights through every way to serve them, side by side",
     "tune": "how this machine is used best for these pictures, as a `triton:` section",
     "machine": "`tune` and `sweep` of a machine in one file, which `report` compares with others'",
-    "plan": "how many servers a load needs, from the processor time of a page",
     "gpu": "a bundle for a GPU machine without a network: answers, load, and the networks' bound",
     "report": "one HTML page from the results that --out wrote",
 }
