@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from ppocr_client.client import BaseClient
 from ppocr_client.documents.pictures import Colour, ImageSource
-from ppocr_client.errors import OcrError
 from ppocr_client.options import request_parameters
 from ppocr_client.results import Detection, OcrResult
-from ppocr_client.transport.actions import Action, Actions, Call, Request
-from ppocr_client.transport.base import AsyncTransport, connect_async
+from ppocr_client.transport.base import AsyncTransport, Operation, connect_async
 from ppocr_client.transport.batching import Reading, check_concurrency, map_in_tasks
-from ppocr_client.transport.protocol import ImageRequest
+from ppocr_client.transport.protocol import BaseClient
 from ppocr_client.transport.server_info import ServerInfo, Work
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from ppocr_client.options import ReadOptions
-
-T = TypeVar("T")
 
 
 class AsyncOcrClient(BaseClient[AsyncTransport]):
@@ -49,8 +44,7 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.read`."""
-        request = ImageRequest(image, colour, timeout, options, request_id)
-        return await self._run(self._protocol.read(request))
+        return await self._read(image, colour, timeout, options, request_id)
 
     def read_many(
         self,
@@ -66,11 +60,7 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
         request_parameters(options)  # an option that is wrong for all is refused before any is sent
 
         async def read(item: tuple[int, Any]) -> Reading:
-            try:
-                result = await self.read(item[1], colour=colour, timeout=timeout, **options)
-            except OcrError as error:
-                return Reading(*item, None, error)
-            return Reading(*item, result, None)
+            return await self._reading(item, colour, timeout, options)
 
         return map_in_tasks(read, enumerate(images), check_concurrency(concurrency), ordered)
 
@@ -83,7 +73,7 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
         **options: Unpack[ReadOptions],
     ) -> Detection:
         """See `OcrClient.detect`."""
-        return await self._run(self._protocol.detect(ImageRequest(image, colour, timeout, options)))
+        return await self._detect(image, colour, timeout, options)
 
     async def recognize(
         self,
@@ -95,24 +85,23 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
         **options: Unpack[ReadOptions],
     ) -> OcrResult:
         """See `OcrClient.recognize`."""
-        request = ImageRequest(image, colour, timeout, options)
-        return await self._run(self._protocol.recognize(request, boxes))
+        return await self._recognize(image, boxes, colour, timeout, options)
 
     async def server_ready(self, *, timeout: float = 5.0) -> bool:
         """See `OcrClient.server_ready`."""
-        return await self._run(self._protocol.server_ready(timeout))
+        return await self._server_ready(timeout)
 
     async def wait_ready(self, timeout: float = 60.0) -> None:
         """See `OcrClient.wait_ready`."""
-        await self._run(self._protocol.wait_ready(timeout))
+        await self._wait_ready(timeout)
 
     async def server_info(self, *, timeout: float = 10.0) -> ServerInfo:
         """See `OcrClient.server_info`."""
-        return await self._run(self._protocol.server_info(timeout))
+        return await self._server_info(timeout)
 
     async def server_work(self, *, timeout: float = 10.0) -> dict[str, Work]:
         """See `OcrClient.server_work`."""
-        return await self._run(self._protocol.server_work(timeout))
+        return await self._server_work(timeout)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -129,24 +118,11 @@ class AsyncOcrClient(BaseClient[AsyncTransport]):
     ) -> None:
         await self.close()
 
-    async def _run(self, actions: Actions[T]) -> T:
-        """Run a protocol generator in this task."""
-        try:
-            action = next(actions)
-            while True:
-                try:
-                    answer = await self._do(action)
-                except OcrError as error:
-                    action = actions.throw(error)
-                else:
-                    action = actions.send(answer)
-        except StopIteration as finished:
-            result: T = finished.value
-            return result
+    async def _send(self, operation: Operation, timeout: float) -> Any:
+        return await self._transport.send(operation, timeout)
 
-    async def _do(self, action: Action) -> Any:
-        if isinstance(action, Request):
-            return await self._transport.send(action.operation, action.timeout)
-        if isinstance(action, Call):
-            return await asyncio.to_thread(action.function)
-        return await asyncio.sleep(action.seconds)
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.to_thread(function, *arguments)

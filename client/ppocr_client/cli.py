@@ -12,22 +12,29 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from ppocr_client.client import DEFAULT_URL
-from ppocr_client.commands import batch, doctor, read, ui, watch
+from ppocr_client.client import OcrClient
+from ppocr_client.commands import batch, doctor, read, watch
 from ppocr_client.commands.argument_types import HelpFormatter
 from ppocr_client.commands.arguments import INTERRUPTED, Parser
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.options import given_options, request_parameters
-from ppocr_client.transport.base import Tls
-from ppocr_client.transport.protocol import Protocol
+from ppocr_client.transport.base import DEFAULT_URL, Tls
 
-COMMANDS = {"read": read, "watch": watch, "batch": batch, "doctor": doctor, "serve-ui": ui}
+COMMANDS = {"read": read, "watch": watch, "batch": batch, "doctor": doctor}
+#: A command of before, and what to do in its place.
+MOVED = "serve-ui"
+ELSEWHERE = (
+    "the web page has moved; run `ppocr-serve gateway --url grpc://HOST:PORT --port 8080` "
+    "(pip install 'ppocr-triton[endpoint]'), and open its address"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = build_parser()
+    if (sys.argv[1:] if argv is None else argv)[:1] == [MOVED]:
+        parser.exit(2, f"{parser.prog}: error: {ELSEWHERE}\n")
     args, unknown = parser.parse_known_args(argv)
     if unknown:
         near = difflib.get_close_matches(unknown[0].partition("=")[0], args.parser.options, n=1)
@@ -73,12 +80,6 @@ def _check(args: argparse.Namespace) -> None:
     files = args.ca, args.certificate, args.key
     args.tls = Tls(*files) if any(files) else None
     for url in [args.url] if isinstance(args.url, str) else args.url or [DEFAULT_URL]:
-        Protocol(url, (args.model, "detect", "recognize"), args.timeout, 0, args.tls)
-    if args.tls is not None:
-        try:
-            args.tls.context()
-        except OSError as error:  # ssl.SSLError is one
-            named = ", ".join(filter(None, files))
-            raise ValueError(f"cannot use the PEM files {named}: {error}") from None
+        OcrClient(url, model=args.model, timeout=args.timeout, tls=args.tls).close()
     request_parameters(given_options(vars(args)))
     parse_pages(getattr(args, "pages", None) or "1")

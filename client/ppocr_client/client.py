@@ -1,22 +1,20 @@
-"""The client for threads, and what it shares with the client for event loops."""
+"""The client for threads."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
 from ppocr_client.documents.pictures import Colour, ImageSource
-from ppocr_client.errors import OcrError
 from ppocr_client.options import request_parameters
 from ppocr_client.results import Detection, OcrResult
-from ppocr_client.transport.actions import Action, Actions, Call, Request
-from ppocr_client.transport.base import Access, Address, Tls, Transport, connect
+from ppocr_client.transport.base import Operation, Transport, connect
 from ppocr_client.transport.batching import Reading, check_concurrency, map_in_threads
-from ppocr_client.transport.protocol import ImageRequest, Protocol
+from ppocr_client.transport.protocol import BaseClient
 from ppocr_client.transport.server_info import ServerInfo, Work
 
 if TYPE_CHECKING:
@@ -24,60 +22,7 @@ if TYPE_CHECKING:
 
     from ppocr_client.options import ReadOptions
 
-DEFAULT_URL = "grpc://127.0.0.1:8001"
-
 T = TypeVar("T")
-Connection = TypeVar("Connection")
-
-
-class BaseClient(Generic[Connection]):
-    """The settings of a client and its connection, for threads or for an event loop."""
-
-    _connect: Callable[[Address, Access], Connection]
-
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        *,
-        model: str = "ocr",
-        detect_model: str = "detect",
-        recognize_model: str = "recognize",
-        timeout: float = 60.0,
-        retries: int = 3,
-        token: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        tls: Tls | None = None,
-    ) -> None:
-        """Prepare a connection; it opens with the first request.
-
-        Args:
-            url: `grpc://host:port`, `http://host:port`, or encrypted `grpcs://`, `https://`;
-                without a scheme it is gRPC.
-            model: The name of the pipeline on the server.
-            detect_model: The name of its part that finds text.
-            recognize_model: The name of its part that reads it.
-            timeout: Seconds that a request may take with all its retries, unless it says otherwise.
-            retries: How often a request is sent again when the server is unavailable or busy.
-            token: Sent as `Authorization: Bearer …`.
-            headers: Sent with every request.
-            tls: Certificates, if the system's own are not to be used.
-
-        Raises:
-            ValueError: If the address, a number or a certificate is not possible.
-        """
-        models = model, detect_model, recognize_model
-        self._protocol = Protocol(url, models, timeout, retries, tls)
-        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        access = Access({**bearer, **(headers or {})}, tls or Tls())
-        self._transport = type(self)._connect(self._protocol.address, access)
-
-    @property
-    def url(self) -> str:
-        """The whole address."""
-        return str(self._protocol.address)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r}, model={self._protocol.model!r})"
 
 
 class OcrClient(BaseClient[Transport]):
@@ -117,8 +62,7 @@ class OcrClient(BaseClient[Transport]):
             request_id: Names the request in the server's log and traces.
             **options: See `ppocr_client.options.ReadOptions`; the server's defaults for the rest.
         """
-        request = ImageRequest(image, colour, timeout, options, request_id)
-        return self._run(self._protocol.read(request))
+        return done(self._read(image, colour, timeout, options, request_id))
 
     def read_many(
         self,
@@ -146,11 +90,7 @@ class OcrClient(BaseClient[Transport]):
         request_parameters(options)  # an option that is wrong for all is refused before any is sent
 
         def read(item: tuple[int, Any]) -> Reading:
-            try:
-                result = self.read(item[1], colour=colour, timeout=timeout, **options)
-            except OcrError as error:
-                return Reading(*item, None, error)
-            return Reading(*item, result, None)
+            return done(self._reading(item, colour, timeout, options))
 
         return map_in_threads(read, enumerate(images), check_concurrency(concurrency), ordered)
 
@@ -163,7 +103,7 @@ class OcrClient(BaseClient[Transport]):
         **options: Unpack[ReadOptions],
     ) -> Detection:
         """Find where there is text, without reading it; arguments as for `read`."""
-        return self._run(self._protocol.detect(ImageRequest(image, colour, timeout, options)))
+        return done(self._detect(image, colour, timeout, options))
 
     def recognize(
         self,
@@ -184,12 +124,11 @@ class OcrClient(BaseClient[Transport]):
             timeout: As for `read`.
             **options: As for `read`; a line whose score is below `drop_score` is left out.
         """
-        request = ImageRequest(image, colour, timeout, options)
-        return self._run(self._protocol.recognize(request, boxes))
+        return done(self._recognize(image, boxes, colour, timeout, options))
 
     def server_ready(self, *, timeout: float = 5.0) -> bool:
         """Whether the server answers and has the pipeline loaded."""
-        return self._run(self._protocol.server_ready(timeout))
+        return done(self._server_ready(timeout))
 
     def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until the server answers and has the pipeline loaded.
@@ -197,15 +136,15 @@ class OcrClient(BaseClient[Transport]):
         Raises:
             ServerUnavailable: If it is not ready after `timeout` seconds, with the last reason.
         """
-        self._run(self._protocol.wait_ready(timeout))
+        done(self._wait_ready(timeout))
 
     def server_info(self, *, timeout: float = 10.0) -> ServerInfo:
         """The server's version, its models and their versions, limits and default options."""
-        return self._run(self._protocol.server_info(timeout))
+        return done(self._server_info(timeout))
 
     def server_work(self, *, timeout: float = 10.0) -> dict[str, Work]:
         """How many requests each model has answered since the server started, in what time."""
-        return self._run(self._protocol.server_work(timeout))
+        return done(self._server_work(timeout))
 
     def close(self) -> None:
         """Close the connection."""
@@ -222,24 +161,21 @@ class OcrClient(BaseClient[Transport]):
     ) -> None:
         self.close()
 
-    def _run(self, actions: Actions[T]) -> T:
-        """Run a protocol generator in this thread."""
-        try:
-            action = next(actions)
-            while True:
-                try:
-                    answer = self._do(action)
-                except OcrError as error:
-                    action = actions.throw(error)
-                else:
-                    action = actions.send(answer)
-        except StopIteration as finished:
-            result: T = finished.value
-            return result
+    async def _send(self, operation: Operation, timeout: float) -> Any:
+        return self._transport.send(operation, timeout)
 
-    def _do(self, action: Action) -> Any:
-        if isinstance(action, Request):
-            return self._transport.send(action.operation, action.timeout)
-        if isinstance(action, Call):
-            return action.function()
-        return time.sleep(action.seconds)
+    async def _sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+
+def done(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits for an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    raise AssertionError("unreachable: nothing was awaited that waits")

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from ppocr_client.client import DEFAULT_URL, OcrClient
+from ppocr_client.client import OcrClient
 from ppocr_client.commands.argument_types import SWITCH, above_zero, switch, whole
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.documents.reading import ReadSettings
 from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, Option, given_options
+from ppocr_client.transport.base import DEFAULT_URL
 from ppocr_pipeline.options import Choice, Switch
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as in a shell
@@ -35,11 +36,6 @@ class Parser(argparse.ArgumentParser):
 def add_pages(group: argparse._ArgumentGroup) -> None:
     """Add `--pages` and `--dpi`."""
     group.add_argument("--pages", metavar="1-3,7,9-", help="pages of PDF and TIFF files")
-    add_dpi(group)
-
-
-def add_dpi(group: argparse._ActionsContainer) -> None:
-    """Add `--dpi`."""
     text = "pixels per inch: of PDF pages that are read, of pictures in PDF files that are written"
     group.add_argument("--dpi", type=above_zero, default=200, metavar="N", help=text)
 
@@ -56,7 +52,7 @@ def add_format(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=FORMATS, default="lines", help=formats)
 
 
-def add_font(group: argparse._ActionsContainer) -> None:
+def add_font(group: argparse._ArgumentGroup) -> None:
     """Add `--font`."""
     group.add_argument("--font", type=Path, metavar="FILE", help="the font to draw with")
 

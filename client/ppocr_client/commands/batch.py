@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_client.batch import LISTED
-from ppocr_client.client import DEFAULT_URL
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero, whole
 from ppocr_client.commands.arguments import INTERRUPTED, log, log_failure, token_of
@@ -21,6 +20,7 @@ from ppocr_client.documents.inputs import STDIN, InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.errors import MissingExtra
 from ppocr_client.options import given_options
+from ppocr_client.transport.base import DEFAULT_URL
 
 if TYPE_CHECKING:
     from ppocr_client.batch.job import Job

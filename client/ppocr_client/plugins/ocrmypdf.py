@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ocrmypdf import hookimpl
 from ocrmypdf.builtin_plugins.tesseract_ocr import TesseractOptions
 
-from ppocr_client.client import DEFAULT_URL
+from ppocr_client.transport.base import DEFAULT_URL
 
 if TYPE_CHECKING:
     from ocrmypdf import OcrOptions

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ppocr_client.client import DEFAULT_URL, OcrClient
+from ppocr_client.client import OcrClient
 from ppocr_client.documents.pages import pages_in
 from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
+from ppocr_client.transport.base import DEFAULT_URL
 
 Text = Literal["text", "markdown"]
 WRITERS: dict[Text, Callable[[OcrResult], str]] = {

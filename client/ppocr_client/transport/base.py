@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ppocr_client.options import Value
 
+DEFAULT_URL = "grpc://127.0.0.1:8001"
 # Each scheme's default port: Triton's own, or that of a proxy with TLS.
 SCHEMES = {"grpc": 8001, "http": 8000, "grpcs": 443, "https": 443}
 
@@ -59,8 +60,13 @@ class Tls:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("a client's certificate and its key go together; give both or none")
 
+    @property
+    def named(self) -> str:
+        """Its files, for messages."""
+        return ", ".join(str(file) for file in (self.ca, self.certificate, self.key) if file)
+
     def context(self) -> ssl.SSLContext:
-        """An SSL context for Python's own connections."""
+        """An SSL context for Python's own connections; an OSError if a file is no certificate."""
         context = ssl.create_default_context(cafile=self.ca)
         if self.certificate is not None:
             context.load_cert_chain(self.certificate, self.key)
@@ -167,7 +173,7 @@ def connect(address: Address, access: Access = Access()) -> Transport:
 
         return HttpTransport(address, access)
     except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"cannot use the certificates {access.tls}: {error}") from error
+        raise ValueError(f"cannot use the certificates {access.tls.named}: {error}") from error
 
 
 def connect_async(address: Address, access: Access = Access()) -> AsyncTransport:
@@ -181,4 +187,4 @@ def connect_async(address: Address, access: Access = Access()) -> AsyncTransport
 
         return AsyncHttpTransport(address, access)
     except OSError as error:
-        raise ValueError(f"cannot use the certificates {access.tls}: {error}") from error
+        raise ValueError(f"cannot use the certificates {access.tls.named}: {error}") from error

@@ -103,6 +103,7 @@ def _metadata(access: Access) -> list[tuple[str, str]]:
 def _credentials(address: Address, tls: Tls) -> Any:
     if not address.secure:
         return None
+    tls.context()  # gRPC itself would tell of a bad file only when it connects, and not why
     read = [path and Path(path).read_bytes() for path in (tls.ca, tls.key, tls.certificate)]
     return grpc.ssl_channel_credentials(*read)
 

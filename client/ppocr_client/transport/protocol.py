@@ -1,7 +1,7 @@
-"""The client's protocol without input and output (sans-IO).
+"""What the clients for threads and for event loops have in common.
 
-Each method of `Protocol` is a generator: it yields actions, receives their answers and returns the
-result. `OcrClient` runs the actions in the calling thread, `AsyncOcrClient` in an event loop.
+Its coroutines do no input and output of their own: `OcrClient` lets them run to their end at once,
+`AsyncOcrClient` in an event loop.
 """
 
 from __future__ import annotations
@@ -9,19 +9,36 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.documents.image_size import picture_size
 from ppocr_client.documents.pictures import Colour, read_image
-from ppocr_client.errors import DeadlineExceeded, InvalidRequest, ServerBusy, ServerUnavailable
+from ppocr_client.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    OcrError,
+    ServerBusy,
+    ServerUnavailable,
+)
 from ppocr_client.options import request_parameters
 from ppocr_client.results import Detection, OcrResult, detection_of_tensors, result_of_tensors
-from ppocr_client.transport.actions import Actions, Call, Request, Sleep
-from ppocr_client.transport.base import Infer, Operation, Query, Ready, Tls, parse_url
+from ppocr_client.transport.base import (
+    DEFAULT_URL,
+    Access,
+    Address,
+    Infer,
+    Operation,
+    Query,
+    Ready,
+    Tls,
+    parse_url,
+)
+from ppocr_client.transport.batching import Reading
 from ppocr_client.transport.server_info import (
     ServerInfo,
     Work,
@@ -34,29 +51,46 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 READY_TIMEOUT = 5.0  # seconds for one question whether the server is ready
 
 Tensors = dict[str, npt.NDArray[Any]]
+Options = Mapping[str, object]
+Connection = TypeVar("Connection")
 
 
-class ImageRequest(NamedTuple):
-    """What the methods that read a picture have in common; see `OcrClient.read`."""
+class BaseClient(ABC, Generic[Connection]):
+    """The settings of a client and its connection, and what it says to the server."""
 
-    image: Any
-    colour: Colour | None
-    timeout: float | None
-    options: Mapping[str, object]
-    request_id: str = ""
-
-
-class Protocol:
-    """The protocol with one server's settings; see `OcrClient` for the arguments.
-
-    Raises:
-        ValueError: If the address, the timeout or the number of retries is not possible.
-    """
+    _connect: Callable[[Address, Access], Connection]
 
     def __init__(
-        self, url: str, models: tuple[str, str, str], timeout: float, retries: int, tls: Tls | None
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        model: str = "ocr",
+        detect_model: str = "detect",
+        recognize_model: str = "recognize",
+        timeout: float = 60.0,
+        retries: int = 3,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        self.address = address = parse_url(url)
+        """Prepare a connection; it opens with the first request.
+
+        Args:
+            url: `grpc://host:port`, `http://host:port`, or encrypted `grpcs://`, `https://`;
+                without a scheme it is gRPC.
+            model: The name of the pipeline on the server.
+            detect_model: The name of its part that finds text.
+            recognize_model: The name of its part that reads it.
+            timeout: Seconds that a request may take with all its retries, unless it says otherwise.
+            retries: How often a request is sent again when the server is unavailable or busy.
+            token: Sent as `Authorization: Bearer …`.
+            headers: Sent with every request.
+            tls: Certificates, if the system's own are not to be used.
+
+        Raises:
+            ValueError: If the address, a number or a certificate is not possible.
+        """
+        self._address = address = parse_url(url)
         if tls is not None and not address.secure:
             raise ValueError(
                 f"tls is given, but {address} is not encrypted; use grpcs:// or https://"
@@ -65,79 +99,127 @@ class Protocol:
             raise ValueError(f"tls names {tls.name!r}, which only grpcs:// can expect")
         if retries < 0:
             raise ValueError(f"retries is {retries}; it must be 0 or more")
-        self.model, self._detect_model, self._recognize_model = models
+        self._model, self._detect_model, self._recognize_model = (
+            model,
+            detect_model,
+            recognize_model,
+        )
         self._timeout, self._retries = positive(timeout), retries
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        access = Access({**bearer, **(headers or {})}, tls or Tls())
+        self._transport = type(self)._connect(address, access)
 
-    def read(self, request: ImageRequest) -> Actions[OcrResult]:
-        """Read all text of a picture."""
-        data, tensors = yield from self._infer(self.model, {}, request)
-        return _result(data, tensors, request)
+    @property
+    def url(self) -> str:
+        """The whole address."""
+        return str(self._address)
 
-    def detect(self, request: ImageRequest) -> Actions[Detection]:
-        """Find the boxes of the text in a picture."""
-        _, tensors = yield from self._infer(self._detect_model, {}, request)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r}, model={self._model!r})"
+
+    @abstractmethod
+    async def _send(self, operation: Operation, timeout: float) -> Any: ...
+
+    @abstractmethod
+    async def _sleep(self, seconds: float) -> None: ...
+
+    @abstractmethod
+    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any: ...
+
+    async def _read(
+        self,
+        image: Any,
+        colour: Colour | None,
+        timeout: float | None,
+        options: Options,
+        request_id: str = "",
+    ) -> OcrResult:
+        found = await self._infer(self._model, {}, image, colour, timeout, options, request_id)
+        return _result(*found, options)
+
+    async def _reading(
+        self,
+        item: tuple[int, Any],
+        colour: Colour | None,
+        timeout: float | None,
+        options: Options,
+    ) -> Reading:
+        """One of many pictures."""
+        try:
+            return Reading(*item, await self._read(item[1], colour, timeout, options), None)
+        except OcrError as error:
+            return Reading(*item, None, error)
+
+    async def _detect(
+        self, image: Any, colour: Colour | None, timeout: float | None, options: Options
+    ) -> Detection:
+        _, tensors = await self._infer(self._detect_model, {}, image, colour, timeout, options)
         return detection_of_tensors(tensors)
 
-    def recognize(
-        self, request: ImageRequest, boxes: npt.ArrayLike | Detection | None
-    ) -> Actions[OcrResult]:
-        """Read given boxes of a picture, or the whole picture as one line."""
-        inputs = _box_tensors(boxes)
-        data, tensors = yield from self._infer(self._recognize_model, inputs, request)
-        return _result(data, tensors, request)
+    async def _recognize(
+        self,
+        image: Any,
+        boxes: npt.ArrayLike | Detection | None,
+        colour: Colour | None,
+        timeout: float | None,
+        options: Options,
+    ) -> OcrResult:
+        inputs, model = _box_tensors(boxes), self._recognize_model
+        return _result(*await self._infer(model, inputs, image, colour, timeout, options), options)
 
-    def server_ready(self, timeout: float) -> Actions[bool]:
-        """Whether the server answers and has the pipeline loaded."""
+    async def _server_ready(self, timeout: float) -> bool:
         try:
-            return bool((yield Request(Ready(self.model), positive(timeout))))
+            return bool(await self._send(Ready(self._model), positive(timeout)))
         except (ServerUnavailable, DeadlineExceeded):
             return False
 
-    def wait_ready(self, timeout: float) -> Actions[None]:
-        """Wait until the server has the pipeline loaded."""
+    async def _wait_ready(self, timeout: float) -> None:
         deadline = time.monotonic() + positive(timeout)
-        reason = f"model {self.model!r} is not loaded"
+        reason = f"model {self._model!r} is not loaded"
         while (left := deadline - time.monotonic()) > 0:
             try:
-                if (yield Request(Ready(self.model), min(left, READY_TIMEOUT))):
+                if await self._send(Ready(self._model), min(left, READY_TIMEOUT)):
                     return
             except (ServerUnavailable, DeadlineExceeded) as error:
                 reason = error.reason
-            yield Sleep(min(0.1, max(0.0, deadline - time.monotonic())))
+            await self._sleep(min(0.1, max(0.0, deadline - time.monotonic())))
         raise ServerUnavailable(
-            f"{self.address} was not ready within {timeout:g} s: {reason}", "UNAVAILABLE"
+            f"{self._address} was not ready within {timeout:g} s: {reason}", "UNAVAILABLE"
         )
 
-    def server_info(self, timeout: float) -> Actions[ServerInfo]:
-        """The server's version, its models, and the limits and defaults of the pipeline."""
+    async def _server_info(self, timeout: float) -> ServerInfo:
         seconds = positive(timeout)
-        server = yield from self._retried(Query("server"), seconds)
+        server = await self._retried(Query("server"), seconds)
         # Statistics list the models that are ready; the repository index may need an admin key.
-        versions = ready_versions((yield from self._retried(Query("statistics"), seconds)))
-        configs = []
-        for name in versions:
-            configs.append((yield from self._retried(Query("config", name), seconds)))
+        versions = ready_versions(await self._retried(Query("statistics"), seconds))
+        configs = [await self._retried(Query("config", name), seconds) for name in versions]
         return server_info_of(server, versions, configs)
 
-    def server_work(self, timeout: float) -> Actions[dict[str, Work]]:
-        """What each model has done since the server started."""
-        return work_of((yield from self._retried(Query("statistics"), positive(timeout))))
+    async def _server_work(self, timeout: float) -> dict[str, Work]:
+        return work_of(await self._retried(Query("statistics"), positive(timeout)))
 
-    def _infer(
-        self, model: str, inputs: Tensors, request: ImageRequest
-    ) -> Actions[tuple[bytes, Tensors]]:
+    async def _infer(
+        self,
+        model: str,
+        inputs: Tensors,
+        image: Any,
+        colour: Colour | None,
+        timeout: float | None,
+        options: Options,
+        request_id: str = "",
+    ) -> tuple[bytes, Tensors]:
         """The encoded picture and a model's outputs."""
-        parameters = request_parameters(request.options)
-        timeout = self._timeout if request.timeout is None else positive(request.timeout)
-        if isinstance(request.image, bytes):  # nothing to wait for, and a thread costs time
-            data = read_image(request.image, request.colour)
+        parameters = request_parameters(options)
+        seconds = self._timeout if timeout is None else positive(timeout)
+        if isinstance(image, bytes):  # nothing to wait for, and a thread costs time
+            data = read_image(image, colour)
         else:
-            data = yield Call(lambda: read_image(request.image, request.colour))
+            data = await self._call(read_image, image, colour)
         tensors = {"IMAGE": np.array([data], np.object_), **inputs}
-        infer = Infer(model, tensors, parameters, request.request_id)
-        return data, (yield from self._retried(infer, timeout))
+        infer = Infer(model, tensors, parameters, request_id)
+        return data, await self._retried(infer, seconds)
 
-    def _retried(self, operation: Operation, timeout: float) -> Actions[Any]:
+    async def _retried(self, operation: Operation, timeout: float) -> Any:
         """Send an operation until it is answered, within `timeout` seconds altogether.
 
         Only an unavailable or busy server is tried again: a bad picture stays bad, and a server
@@ -146,23 +228,21 @@ class Protocol:
         deadline = time.monotonic() + timeout
         for attempt in itertools.count():
             try:
-                return (yield Request(operation, max(0.001, deadline - time.monotonic())))
+                return await self._send(operation, max(0.001, deadline - time.monotonic()))
             except DeadlineExceeded as error:
                 raise DeadlineExceeded(
-                    f"no answer from {self.address} within {timeout:g} s; allow more seconds, or "
-                    "send fewer requests at once",
-                    error.status,
+                    f"no answer from {self._address} within {timeout:g} s", error.status
                 ) from None
             except (ServerUnavailable, ServerBusy):
                 pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
                 if attempt >= self._retries or time.monotonic() + pause >= deadline:
                     raise
-            yield Sleep(pause)
+            await self._sleep(pause)
         raise AssertionError("unreachable: the loop has no end")
 
 
-def _result(data: bytes, tensors: Tensors, request: ImageRequest) -> OcrResult:
-    words = request_parameters(request.options).get("return_words") is True
+def _result(data: bytes, tensors: Tensors, options: Options) -> OcrResult:
+    words = request_parameters(options).get("return_words") is True
     return result_of_tensors(tensors, picture_size(data), words=words)
 
 

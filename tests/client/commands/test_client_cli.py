@@ -13,8 +13,7 @@ from ppocr_client.cli import build_parser, main
 def test_where_the_web_page_has_gone(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["serve-ui", "--url", "grpc://h:1", "--port", "8090", "--dpi", "100", "--font", "f"])
-    new = "run `ppocr-serve gateway --url grpc://h:1 --host 127.0.0.1 --port 8090`"
-    assert new in capsys.readouterr().err
+    assert "run `ppocr-serve gateway --url grpc://HOST:PORT --port" in capsys.readouterr().err
 
 
 def test_help_lists_the_options_and_each_default_once(monkeypatch):
