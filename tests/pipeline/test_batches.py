@@ -47,17 +47,6 @@ def test_buckets_that_do_not_increase_are_refused(text):
         batches.parse_buckets(text)
 
 
-@given(SIZES)
-def test_paddles_groups_hold_every_crop_once_sorted_by_aspect(sizes):
-    plan = batches.plan_like_paddle(sizes, 48)
-    order = [index for batch in plan for index in batch.indices]
-    assert sorted(order) == list(range(len(sizes)))
-    ratios = [sizes[index][1] / sizes[index][0] for index in order]
-    assert ratios == sorted(ratios)
-    assert all(batch.width >= 320 for batch in plan)
-    assert [len(batch.indices) for batch in plan[:-1]] == [6] * max(0, len(plan) - 1)
-
-
 def test_pdserving_takes_six_at_a_time_and_pads_to_the_widest_so_far():
     sizes = [(48, 100)] * 6 + [(48, 400)] + [(48, 100)] * 6
     plan = batches.plan_like_pdserving(sizes, 48)

@@ -10,26 +10,6 @@ from ppocr_pipeline.pipeline import Pipeline
 from ppocr_pipeline.recognition import RecognitionPlan
 
 
-def decode(row, probabilities=None):
-    indices = np.array([row], np.int32)
-    given_ = np.ones_like(indices) if probabilities is None else np.array([probabilities])
-    (text,), (score,) = ctc.ctc_decode(indices, given_.astype(np.float32), ["a", "b", "c"])
-    return text, score
-
-
-def test_repeats_merge_and_blanks_part():
-    assert decode([0, 1, 1, 0, 1, 2, 2, 0])[0] == "aab"
-
-
-def test_the_score_is_the_mean_of_the_kept_steps():
-    _, score = decode([1, 1, 0, 2], [0.5, 0.9, 0.1, 1.0])
-    assert score == pytest.approx(0.75)
-
-
-def test_only_blanks_are_no_text_of_score_zero():
-    assert decode([0, 0, 0]) == ("", 0.0)
-
-
 @given(st.lists(st.lists(st.integers(0, 3), min_size=7, max_size=7), min_size=1, max_size=9))
 def test_a_row_decodes_the_same_alone_and_in_any_batch(rows):
     indices = np.array(rows, np.int32)

@@ -4,9 +4,6 @@ import numpy as np
 import pytest
 
 from ppocr_pipeline import resize
-from ppocr_pipeline.detection import det_input
-from ppocr_pipeline.limits import Limits
-from ppocr_pipeline.options import parse_options
 
 
 @pytest.mark.parametrize(
@@ -28,12 +25,6 @@ def test_a_thin_picture_is_not_blown_up_without_bound():
         ValueError, match=r"would be read at .*x736, .*allowed: max_det_pixels 16777216"
     ):
         resize.det_size(1, 2000, 736, "min")
-
-
-def test_pixels_take_that_size():
-    options = parse_options({"det_limit_type": "max"})
-    shown, _ = det_input(np.zeros((50, 2000, 3), np.uint8), options, Limits())
-    assert shown.shape == (1, 32, 960, 3)
 
 
 def test_tiny_pictures_are_padded_at_the_bottom_right():

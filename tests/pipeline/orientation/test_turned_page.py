@@ -5,14 +5,11 @@ A line of these pages is dark where it begins and bright where it ends.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 
-from ppocr_pipeline.crop import crop_line
 from ppocr_pipeline.order.page import page_order
-from ppocr_pipeline.orientation import page as orientation_page
 from ppocr_pipeline.orientation.classifier import Classifier
 from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
 from ppocr_pipeline.orientation.page import Page
@@ -127,19 +124,6 @@ def test_icons_that_no_direction_makes_text_of_do_not_turn_a_page(angle):
     pixels, boxes = page((), angle)
     found = Pipeline(networks, PLAN, ["a", "b"]).recognize(pixels, boxes, {"drop_score": 0})
     assert found.angle == 0
-
-
-@pytest.mark.parametrize("angle", [0, 90])
-def test_lines_that_are_asked_first_are_cut_out_once(angle, monkeypatch):
-    cut: list[bytes] = []
-
-    def counted(pixels: np.ndarray, box: np.ndarray, *others: Any) -> np.ndarray:
-        cut.append(box.tobytes())
-        return crop_line(pixels, box, *others)
-
-    monkeypatch.setattr(orientation_page, "crop_line", counted)
-    assert read(Networks(garbage=0.3), (), angle).angle == angle
-    assert len(cut) == len(set(cut)) == LINES
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
