@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from ppocr_engine.config_pbtxt import format_config, read_config
 from ppocr_engine.environment import disable_telemetry
 from ppocr_engine.errors import EngineError
-from ppocr_engine.spec import ENGINES, OPENVINO_BF16, Accelerator, EngineSpec, engine_named
+from ppocr_engine.spec import ENGINES, Accelerator, EngineSpec, engine_named
 
 SPECS = {
     "plain": EngineSpec(),
@@ -70,14 +69,6 @@ def test_nothing_of_another_engine_stays(before):
         after.write(one)
     config.ClearField("optimization")  # empty by now, but there
     assert format_config(config) == format_config(expected)
-
-
-def test_threads_of_all_instances_are_counted_together_for_openvino():
-    config = base(OPENVINO_BF16)
-    replace(OPENVINO_BF16, threads=2).write(config)
-    stored = {name: value.string_value for name, value in config.parameters.items()}
-    assert stored == {"NUM_STREAMS": "3", "INFERENCE_NUM_THREADS": "6", "HINT_BF16": "YES"}
-    assert (config.backend, config.default_model_filename) == ("openvino", "model.onnx")
 
 
 def test_steps_and_ensembles_have_no_engine():

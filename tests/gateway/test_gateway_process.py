@@ -10,10 +10,6 @@ from pathlib import Path
 import pytest
 from serving import FREE, SERVE, answers, ask, eventually, serving
 
-from ppocr_server.gateway import serve
-from ppocr_server.gateway.settings import GatewaySettings
-from ppocr_server.paddle_serving.http.server import HttpEndpoint
-
 pytestmark = pytest.mark.server
 ANY = ("--gateway-port", "0", "--grace", "5")
 
@@ -46,22 +42,6 @@ def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_reposit
         assert (second := gateway_of(served.process.pid)) != first
     # `serving` kills ppocr-serve, and what it started ends too.
     assert eventually(lambda: not Path(f"/proc/{second}").exists())
-
-
-def test_it_is_told_once_that_ppocr_serve_has_ended(monkeypatch):
-    stops = []
-
-    class Counted(HttpEndpoint):
-        def stop(self) -> None:
-            stops.append(self)
-            super().stop()
-
-    monkeypatch.setattr(serve, "HttpEndpoint", Counted)
-    watched, held = os.pipe()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        serve.run_gateway(GatewaySettings(), listener, lambda: os.close(held), watched)
-    os.close(watched)
-    assert len(stops) == 1
 
 
 def test_it_ends_in_order(small_repository):

@@ -40,10 +40,6 @@ def test_a_model_without_warnings_is_read_and_one_without_texts_named():
         text_of(answer, ANSWERS["result"], "old")
 
 
-def test_no_lines():
-    assert result_text([], np.zeros(0, np.float32), np.zeros((0, 4, 2), np.float32)) == "[]"
-
-
 @pytest.mark.parametrize(
     "text",
     ["it's", 'say "x"', 'it\'s "both"', "C:\\new\\table", "\\", "中文\u2028\x00\n", "", "'''"],

@@ -22,8 +22,6 @@ from ppocr_server.tritonserver.backend_folder import assemble_backends
 from ppocr_server.tritonserver.launch import (
     OPTION_HEADERS,
     check_stub,
-    shell_safe,
-    triton_command,
     triton_environment,
 )
 from ppocr_server.tritonserver.locate import Installation, check_glibc, find_tritonserver
@@ -128,51 +126,8 @@ def test_a_stand_in_joins_a_container_that_lacks_its_engine(tmp_path):
     assert (backends / "python" / "libtriton_python.so").is_file()
 
 
-def command(installation: Installation, *, complete: bool) -> list[str]:
-    return triton_command(
-        installation,
-        repository=Path("/models"),
-        complete=complete,
-        backends=Path("/backends"),
-        hosts=dict.fromkeys(("http", "grpc", "metrics"), "127.0.0.1"),
-        ports={"http": 1, "grpc": 2, "metrics": 3},
-        prefix="mine-",
-        log_level="warning",
-        exit_seconds=0.0,
-        extra=["--rate-limit=off"],
-    )
-
-
-def test_further_arguments_win_and_only_complete_configurations_are_not_completed(tmp_path):
-    found = find_tritonserver(container(tmp_path))
-    complete = command(found, complete=True)
-    assert complete[-1] == "--rate-limit=off"
-    left_out = set(complete) - set(command(found, complete=False))
-    assert left_out == {"--disable-auto-complete-config"}
-
-
-def test_only_backends_of_python_get_shared_memory_settings(tmp_path):
-    words = " ".join(command(find_tritonserver(container(tmp_path, "onnxruntime")), complete=True))
-    assert "=onnxruntime," not in words
-    for backend in ("python", "openvino"):
-        assert f"={backend},shm-region-prefix-name=mine-" in words
-
-
-def test_a_name_that_breaks_a_shell_command_is_hidden_behind_a_link(tmp_path):
-    plain, spaced = tmp_path / "plain", tmp_path / "with space"
-    assert shell_safe(plain, tmp_path / "link") == plain
-    assert shell_safe(spaced, tmp_path / "link").readlink() == spaced
-
-
 def test_free_ports_differ():
     assert len(set(choose_ports("127.0.0.1", ANY).values())) == 3
-
-
-def test_a_busy_port_is_named_with_its_option():
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(PortInUseError, match=f"port {port} .* --grpc-port"):
-            choose_ports("127.0.0.1", {**ANY, "grpc": port})
 
 
 def test_a_busy_old_port_is_named_with_its_file(tmp_path):

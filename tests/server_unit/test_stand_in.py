@@ -153,11 +153,6 @@ def test_graph_level_and_execution_mode_arrive(running):
     assert "ORT_ENABLE_ALL" in log_of(running, "named_0_0")
 
 
-def test_default_model_filename(client):
-    row = np.ones((2, 4), np.float32)
-    np.testing.assert_array_equal(infer(client, "named", X=row)[0], row + 1)
-
-
 def test_only_requested_outputs_are_sent(client):
     values = np.array([1, 2], np.float32)
     assert infer(client, "two_outputs", ("Z",), X=values)[0].tolist() == [5.0, 10.0]

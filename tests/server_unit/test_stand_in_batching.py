@@ -48,31 +48,6 @@ def test_without_batching_every_request_is_a_run():
     assert run.shapes == [(1, 4), (1, 4)]
 
 
-def test_a_request_alone_is_not_copied():
-    seen: list[Array] = []
-
-    def run(feeds: Feeds) -> Mapping[str, Array]:
-        seen.append(feeds["X"])
-        return {"Y": feeds["X"]}
-
-    request = rows(2, 4, 1)
-    run_requests([request], run, batching=True, errors=())
-    assert seen[0] is request["X"]
-
-
-def test_answers_of_a_merged_run_are_contiguous():
-    for result in answer([rows(2, 4, 1), rows(3, 4, 2)], Recorder()):
-        assert not isinstance(result, Exception)
-        assert result["Y"].flags["C_CONTIGUOUS"]
-
-
-def test_only_the_request_at_fault_gets_the_error():
-    good, bad, other = answer([rows(1, 4, 1), rows(1, 4, -1), rows(1, 4, 2)], Recorder())
-    assert isinstance(bad, ValueError)
-    assert not isinstance(good, Exception)
-    assert not isinstance(other, Exception)
-
-
 def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer():
     def run(feeds: Feeds) -> Mapping[str, Array]:
         return {"Y": feeds["X"].sum(axis=0)}
@@ -86,7 +61,7 @@ def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer():
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.sampled_from([1, 4, 7]), st.integers(-1, 100)), max_size=12
+        st.tuples(st.integers(0, 3), st.sampled_from([1, 4, 7]), st.integers(-1, 2)), max_size=12
     )
 )
 def test_every_answer_is_the_one_got_alone(plan):

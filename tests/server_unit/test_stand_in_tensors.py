@@ -83,12 +83,6 @@ def test_what_does_not_fit_is_named(declared, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_batching_needs_a_variable_first_dimension():
-    graph = {"X": Tensor("X", "TYPE_UINT8", (1, 3))}
-    with pytest.raises(EngineError, match=r"max_batch_size is 4.*'X' has shape"):
-        check_tensors("input", [entry(dims=[3])], graph, 4)
-
-
 def test_an_input_left_out_is_named():
     graph = {**GRAPH, "WIDTHS": Tensor("WIDTHS", "TYPE_INT32", (-1, 1))}
     with pytest.raises(EngineError, match=r"needs input 'WIDTHS'.*declares 'X'"):

@@ -8,8 +8,6 @@ import pytest
 from steps.alone import ask, png, steps_alone
 from steps.python_backend import INTERNAL, Request
 
-from ppocr_converters.repository.source import STEP_PACKAGES, package_folder, source_repository
-
 PIXELS = np.zeros((64, 200, 3), np.uint8)
 FILE = png(PIXELS)
 BOXES = np.array([[[5, 5], [150, 5], [150, 40], [5, 40]]], np.float32)
@@ -56,10 +54,3 @@ def test_a_call_that_forgets_to_ask_for_memory_fails_on_a_gpu(alone, monkeypatch
     else:
         assert answer.error().code() == INTERNAL
         assert answer.error().message() == f"the step failed: TritonModelException: {ON_GPU}"
-
-
-def test_all_calls_are_made_in_one_place():
-    folders = source_repository(), *map(package_folder, STEP_PACKAGES)
-    paths = [path for folder in folders for path in folder.rglob("*.py")]
-    calling = [path.name for path in paths if "InferenceRequest" in path.read_text("utf-8")]
-    assert calling == ["model_call.py"]
