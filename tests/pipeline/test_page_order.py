@@ -67,6 +67,20 @@ def test_a_skewed_table_with_few_long_cells_keeps_its_rows():
     assert page_order(turned).tolist() == list(range(18))
 
 
+@pytest.mark.parametrize(("pitch", "by_columns"), [(45, True), (60, False)])
+def test_short_paragraphs_side_by_side_are_columns_and_cells_far_apart_are_rows(pitch, by_columns):
+    lengths = [(500, 520), (60, 130), (510, 490), (120, 210), (350, 380)]
+    boxes = [
+        [[x, y], [x + length, y], [x + length, y + 30], [x, y + 30]]
+        for y, row in zip(range(0, 5 * pitch, pitch), lengths, strict=True)
+        for x, length in zip((0, 560), row, strict=True)
+    ]
+    columns = [*range(0, 10, 2), *range(1, 10, 2)]
+    assert page_order(np.array(boxes, np.float32)).tolist() == (
+        columns if by_columns else list(range(10))
+    )
+
+
 def test_a_punctuation_mark_between_two_columns_does_not_join_them():
     def column(left: int) -> list[list[list[int]]]:
         rows = [(left, y, left + 300, y + 30) for y in range(0, 450, 45)]

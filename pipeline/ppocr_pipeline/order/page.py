@@ -22,6 +22,8 @@ LEVEL = 0.3  # two lines that differ by less stand in one row
 # Shares of a column's width that its middle line fills: columns whose lines are level with each
 # other may be a table, so they must be filled like justified or wrapped text.
 FILLED_LEVEL, FILLED = 0.8, 0.5
+# Or like paragraphs: a row that fills less ends one, and the row above it is full and close.
+WRAPPED, CLOSE = 0.6, 1.6
 HEADING = 1.3  # by which the heading of a vertical sign is larger than its other line
 TRIED_GAPS = 5  # the widest ones
 FEWEST_ROWS = 5  # of two columns together
@@ -184,17 +186,27 @@ def _is_text(page: Boxes, ids: np.ndarray, rows: np.ndarray, limit: float) -> bo
     """Whether rows fill their column as lines of text do."""
     left, right = _sides(page, ids)
     width = right.max() - left.min()
-    filled = np.bincount(rows, page.width[ids])
-    return len(filled) > 1 and width >= COLUMN_WIDTH and float(np.median(filled)) >= limit * width
+    filled = np.bincount(rows, page.width[ids]) / width
+    if len(filled) < 2 or width < COLUMN_WIDTH:
+        return False
+    heights = _heights(page, ids, rows)
+    return float(np.median(filled)) >= limit or _is_wrapped(filled >= WRAPPED, heights)
+
+
+def _is_wrapped(full: np.ndarray, heights: np.ndarray) -> bool:
+    """Whether every row that is not full ends a paragraph."""
+    goes_on = full[:-1] & (np.diff(heights) < CLOSE)
+    return len(full) > 2 and bool((full[1:] | goes_on).all())
+
+
+def _heights(page: Boxes, ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The height at which each row stands."""
+    return np.bincount(rows, page.middle[ids]) / np.bincount(rows)
 
 
 def _level(page: Boxes, sides: list[np.ndarray], rows: list[np.ndarray]) -> bool:
     """Whether most rows of the side with fewer stand beside a row of the other side."""
-    middles = (
-        np.bincount(numbers, page.middle[ids]) / np.bincount(numbers)
-        for ids, numbers in zip(sides, rows, strict=True)
-    )
-    few, many = sorted(middles, key=len)
+    few, many = sorted((_heights(page, *side) for side in zip(sides, rows, strict=True)), key=len)
     return float(np.mean(np.abs(few[:, None] - many).min(axis=1) < LEVEL)) >= 0.5
 
 
