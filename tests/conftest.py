@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from paths import ROOT, SAMPLES, SIGN
 from server_unit.tiny_models import add_model, config, plus_one
 from work_folders import V4
 
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 # `make test` tries the same inputs each time, on any machine; `make nightly` looks for new ones.
 settings.register_profile(
@@ -63,8 +63,14 @@ def _the_server_lives(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def samples() -> dict[str, list[str]]:
     """The texts of every sample picture by its file name."""
-    truth = json.loads((ROOT / "samples" / "truth.json").read_text(encoding="utf-8"))
+    truth = json.loads((SAMPLES / "truth.json").read_text(encoding="utf-8"))
     return {name: [line["text"] for line in lines] for name, lines in truth.items()}
+
+
+@pytest.fixture(scope="session")
+def picture() -> bytes:
+    """A sample with few lines, so that many requests do not take long."""
+    return SIGN.read_bytes()
 
 
 @pytest.fixture(scope="session")

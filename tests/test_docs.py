@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from paths import ROOT
 
 from ppocr_pipeline.options import OPTIONS, Choice, Number
 
-ROOT = Path(__file__).parent.parent
 FOLDERS = ("", "docs", "docker", "samples")
 PAGES = sorted(page for folder in FOLDERS for page in (ROOT / folder).glob("*.md"))
 NOT_TRANSLATED = {"THIRD_PARTY_NOTICES.md"}

@@ -4,12 +4,11 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 #: Where the code of each package lies; the steps in the model repository are none.
 FOLDERS = {
     "ppocr_client": "client",

@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from paths import ROOT, SAMPLES
 
-ROOT = Path(__file__).parent.parent
 READMES = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README_CN.md")]
 #: What the stock RPC client of Paddle Serving does.
 OVER_RPC = (ROOT / "tests" / "serving_config" / "over_rpc.sh").read_text("utf-8")
@@ -61,7 +61,7 @@ def test_make_demo_reads_the_samples_and_draws_one(repository, samples):
 
 def for_paddle_serving(old, texts):
     """Both old ports read the poster, by what the published clients send."""
-    picture = base64.b64encode((ROOT / "samples" / "poster_zh.jpg").read_bytes()).decode()
+    picture = base64.b64encode((SAMPLES / "poster_zh.jpg").read_bytes()).decode()
     body = json.dumps({"key": ["image"], "value": [picture]}).encode()
     with urllib.request.urlopen(old["http"], body, timeout=60) as response:
         answers = [json.load(response)["value"][0]]

@@ -3,13 +3,15 @@
 import shutil
 from pathlib import Path
 
+from paths import SAMPLES
+
 #: The set that tests serve: small, fast, and in Paddle's own format.
 DET, REC, CLS = "PP-OCRv4_mobile_det", "PP-OCRv4_mobile_rec", "ch_ppocr_mobile_v2.0_cls"
 #: It in a build.
 V4 = ("--set", "v4")
 #: A build proves on rendered pages, as that of the shared repository does. One picture is enough
 #: where another build is only to be served.
-ONE_PICTURE = ("--images", str(Path(__file__).parents[1] / "samples" / "form_mixed.png"))
+ONE_PICTURE = ("--images", str(SAMPLES / "form_mixed.png"))
 
 
 def work_of(repository: Path, target: Path) -> Path:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT, SAMPLES
 
 from ppocr_bench.cli import OLD, build_parser, main
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "cv2", "onnxruntime", "tritonclient", "paddle")
 
 
@@ -63,7 +63,7 @@ def test_a_package_that_is_missing_is_named_with_the_extra(capsys, monkeypatch):
     [
         (["--samples", "no-such-folder"], "--samples"),
         (["--no-samples"], "there are no pictures"),
-        (["--repository", "no-such-repository", "--samples", str(ROOT / "samples")], "no-such-rep"),
+        (["--repository", "no-such-repository", "--samples", str(SAMPLES)], "no-such-rep"),
     ],
 )
 def test_what_is_not_there_ends_with_1(command, said, capsys):
@@ -77,7 +77,7 @@ def bench(server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[
 
     def run(verb: str, *options: str) -> Any:
         urls = ["--url", f"grpc://{server.grpc_url}", "--url", f"http://{server.http_url}"]
-        paths = ["--samples", str(ROOT / "samples"), "--repository", str(repository)]
+        paths = ["--samples", str(SAMPLES), "--repository", str(repository)]
         assert main([verb, "--json", *urls, *paths, *options]) == 0
         return json.loads(capsys.readouterr().out)
 
@@ -91,7 +91,7 @@ def labelled(tmp_path: Path) -> Path:
     folder.mkdir()
     names = ("sign_vertical.jpg", "poster_zh.jpg")
     for name in names:
-        shutil.copy(ROOT / "samples" / name, folder)
+        shutil.copy(SAMPLES / name, folder)
     (folder / "truth.json").write_text(json.dumps({name: truth[name] for name in names}))
     return folder
 
@@ -140,7 +140,7 @@ def test_eight_clients_get_the_bytes_that_one_gets(bench, padding):
 
 @pytest.mark.server
 def test_latency_beside_the_bare_networks(bench):
-    poster = str(ROOT / "samples" / "poster_zh.jpg")
+    poster = str(SAMPLES / "poster_zh.jpg")
     few = ["--no-samples", "--pages", "0", "--images", poster, "--lines", "1,6"]
     report = bench("latency", *few, "--rounds", "2", "--warm-up", "1")
     rows = report["tables"]["timed"]["rows"]

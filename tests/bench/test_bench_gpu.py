@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT, SAMPLES
 
 from ppocr_bench.cli import main
 from ppocr_bench.gpu.reference import compare
 from ppocr_bench.gpu.run import TO_STOP, ended
 
-ROOT = Path(__file__).parents[2]
 CPU = ["--provider", "cpu", "--scenes", "sparse"]
 LOAD = ["--clients", "1,2", "--seconds", "0.2"]
 PIECE = 10**6
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.server
 
 
 def pack(bundle: Path, repository: Path, *options: str) -> int:
-    samples = ["--samples", str(ROOT / "samples"), "--piece-mb", "1"]
+    samples = ["--samples", str(SAMPLES), "--piece-mb", "1"]
     return main(
         ["gpu", "pack", str(bundle), "--repository", str(repository), *samples, *CPU, *options]
     )

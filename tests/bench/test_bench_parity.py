@@ -1,11 +1,11 @@
 """The comparison with PaddleOCR's own pipeline, and the comparison itself."""
 
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from paths import ROOT, SAMPLES
 
 from ppocr_bench.cli import main
 from ppocr_bench.pictures import Picture, read_labels
@@ -13,8 +13,6 @@ from ppocr_bench.record import Result
 from ppocr_bench.verbs.parity import compare, judge, plain_file
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.pipeline import Line
-
-ROOT = Path(__file__).parents[2]
 
 
 def line(text: str, score: float = 0.9, at: int = 0, left: float = 0.0) -> Line:
@@ -64,7 +62,7 @@ def test_differences_are_shown():
 def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path):
     transparent = np.zeros((20, 30, 4), np.uint8)
     transparent[5:10, 5:20] = (10, 20, 30, 255)
-    files = [picture for picture in read_labels(ROOT / "samples") if picture.name.endswith(".jpg")]
+    files = [picture for picture in read_labels(SAMPLES) if picture.name.endswith(".jpg")]
     files.append(Picture("alpha.png", cv2.imencode(".png", transparent)[1].tobytes()))
     turned = 0
     for index, picture in enumerate(files):
@@ -82,7 +80,7 @@ def test_paddleocr_gets_the_pixels_that_the_server_reads(tmp_path):
 @pytest.mark.server
 def test_samples_and_pages_are_read_as_paddleocr_reads_them(server, capsys):
     command = ["parity", "--json", "--url", f"grpc://{server.grpc_url}", "--pages", "2"]
-    folders = ["--samples", ROOT / "samples", "--environments", ROOT / "build"]
+    folders = ["--samples", SAMPLES, "--environments", ROOT / "build"]
     folders += ["--models", ROOT / "build" / "models"]
     code = main([*command, *map(str, folders)])
     report = json.loads(capsys.readouterr().out)

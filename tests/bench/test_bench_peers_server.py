@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SAMPLES
 
 from ppocr_bench.cli import main
 from ppocr_bench.errors import BenchError
@@ -13,8 +14,7 @@ from ppocr_bench.fronts import endpoint
 from ppocr_bench.networks import Networks, lines_of, read_setting
 from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
 
-ROOT = Path(__file__).parents[2]
-PICTURE = ROOT / "samples" / "poster_zh.jpg"
+PICTURE = SAMPLES / "poster_zh.jpg"
 
 
 @pytest.fixture(scope="module")

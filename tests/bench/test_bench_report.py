@@ -2,13 +2,13 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 
 from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
@@ -87,7 +87,7 @@ def test_a_chart_says_what_its_lines_and_axes_are(tmp_path):
 
 
 def test_the_chart_in_the_docs_is_that_of_the_figures_beside_it():
-    docs = Path(__file__).parents[2] / "docs"
+    docs = ROOT / "docs"
     drawn = report.first_chart(json.loads((docs / "peers.json").read_text("utf-8")))
     assert (docs / "peers.svg").read_text("utf-8") == f"{drawn}\n"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from paths import ROOT, SAMPLES
 
 from ppocr_bench import clients
 from ppocr_bench.cli import main
@@ -23,7 +24,6 @@ from ppocr_bench.target import Serving
 from ppocr_bench.verbs.sweep import point, protocol_of
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
 #: Triton's metrics in its own format; there is no GPU here to ask.
 METRICS = Path(__file__).with_name("metrics.txt").read_text("utf-8")
 
@@ -34,7 +34,7 @@ def test_the_line_of_the_page_writes_each_picture_with_its_length_before_it(tmp_
     line = line.replace("build/pictures.json", str(out))
     subprocess.run(["sh", "-c", line], cwd=ROOT, check=True)
     rows = [row["IMAGE"] for row in json.loads(out.read_text("utf-8"))["data"]]
-    files = [path.read_bytes() for path in (ROOT / "samples").glob("*.[jp][pn]g")]
+    files = [path.read_bytes() for path in SAMPLES.glob("*.[jp][pn]g")]
     expected = {len(data).to_bytes(4, "little") + data for data in files}
     assert {base64.b64decode(row["b64"]) for row in rows} == expected
     assert all(row["shape"] == [1] for row in rows)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from client.samples import ROOT, SAMPLES
+from paths import ROOT, SAMPLES
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer

@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
-from client.samples import ROOT
+from paths import ROOT
 
 from ppocr_client.cli import main
 

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from paths import SIGN
 from PIL import Image
 
 from ppocr_client.documents.pictures import encode_pixels
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples"
-SIGN = SAMPLES / "sign_vertical.jpg"
 TEXTS = ["清风茶馆欢迎您", "OPEN TODAY"]
 BLANK = encode_pixels(np.full((40, 60), 255, np.uint8), None)
 STRIP = encode_pixels(np.full((1200, 3600), 255, np.uint8), None)

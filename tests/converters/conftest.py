@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from work_folders import CLS, DET, REC
 
 from ppocr_converters.graph.onnx_model import OnnxFile
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")

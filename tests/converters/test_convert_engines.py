@@ -1,10 +1,10 @@
 """Which engine serves, and how far it may be from the source."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SAMPLES
 
 from ppocr_converters.cli import main
 from ppocr_converters.errors import RepositoryError
@@ -22,7 +22,7 @@ from ppocr_engine.machine import has_bfloat16
 from ppocr_engine.spec import ONNXRUNTIME, OPENVINO, OPENVINO_BF16, EngineSpec
 
 Networks = dict[str, OnnxFile]
-FORM = Path(__file__).parents[2] / "samples" / "form_mixed.png"
+FORM = SAMPLES / "form_mixed.png"
 
 
 def test_the_bounds_are_those_of_file_and_engine():

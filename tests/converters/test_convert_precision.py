@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from paths import SAMPLES
 from work_folders import CLS, DET, REC, V4
 
 from ppocr_converters.cli import main
@@ -94,7 +95,7 @@ def test_int8_leaves_convolutions_of_few_channels_and_the_added_nodes_alone(buil
 def test_int8_is_calibrated_with_the_plan_and_the_options_that_are_served(built):
     served = {"rec_height": "48", "rec_buckets": "640,3200", "rec_batch_size": "4"}
     served |= {"det_limit_side_len": "320"}
-    pictures = [Path(__file__).parents[2] / "samples" / "form_mixed.png"]
+    pictures = [SAMPLES / "form_mixed.png"]
     det, rec = (
         list(calibration_feeds(load_onnx(path), built / DET / "model.onnx", served, pictures))
         for path in (built / DET / "model.onnx", built / REC / "model.onnx")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import ModelProto
+from paths import SAMPLES
 from work_folders import CLS, DET, REC, V4, work_of
 
 from ppocr_converters.cli import main
@@ -19,8 +20,6 @@ from ppocr_converters.repository.build import _folders
 from ppocr_converters.repository.manifest import DECIDING, code_digest, digest_packages
 from ppocr_converters.repository.source import package_folder
 from ppocr_pipeline.pipeline import Line
-
-SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def build(work: Path, *more: str) -> int:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from work_folders import DET, REC
 
 from ppocr_converters.catalogue.entries import Kind, catalogue
@@ -16,7 +17,6 @@ from ppocr_converters.errors import FetchError
 from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
 from ppocr_converters.repository.model_source import ModelChoice, find_sources, known_settings
 
-ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "inference_yml"
 #: An address at which nothing answers.
 NOWHERE = Supply(mirror="http://127.0.0.1:9")

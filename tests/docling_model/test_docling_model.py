@@ -11,6 +11,7 @@ import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 from originals import environment
+from paths import SAMPLES
 from server_unit.stand_ins import sent
 from tritonclient.utils import InferenceServerException
 
@@ -18,7 +19,6 @@ from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 POSTER = cv2.imread(str(SAMPLES / "poster_zh.jpg"))
 BLANK = np.full((200, 300, 3), 255, np.uint8)
 #: What Docling's `lang_type` is unless its user says otherwise.
@@ -112,7 +112,6 @@ def test_it_is_the_pipeline_of_ocr_under_other_names():
     assert [sent.count(name) for name in own.values()] == [1, 1]
 
 
-ROOT = Path(__file__).parents[2]
 #: Its remote OCR and PDF backend; without its local models, which would need PyTorch.
 PACKAGE = "docling-slim[convert-core,format-pdf-pypdfium2,models-remote]==2.143.0"
 SCRIPT = Path(__file__).with_name("read_with_docling.py")
@@ -125,7 +124,7 @@ PICTURES = ("poster_zh.jpg", "landscape.jpg")
 def test_docling_reads_scans(transport, server, samples):
     python = environment("docling", PACKAGE)
     url = server.grpc_url if transport == "grpc" else server.http_url
-    files = [str(ROOT / "samples" / name) for name in PICTURES]
+    files = [str(SAMPLES / name) for name in PICTURES]
     for language, reads in (("english", True), ("klingon", False)):
         done = subprocess.run(
             [python, SCRIPT, transport, url, language, *files], capture_output=True, text=True

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import grpc
 import pytest
+from paths import SIGN
 from serving import eventually, get
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -18,8 +19,7 @@ from ppocr_server.tritonserver.process_guard import shared_memory
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
-SAMPLE = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
-PICTURE = SAMPLE.read_bytes()
+PICTURE = SIGN.read_bytes()
 # More than Triton has threads for HTTP (8) and more than there are instances.
 CLIENTS = 20
 READS = 5
@@ -37,7 +37,7 @@ def others(server: TritonServer) -> Iterator[OcrClient]:
 @pytest.fixture(scope="module")
 def large() -> bytes:
     """A picture whose pixels, 12 MB, fit into no socket's buffer."""
-    encoded = cv2.imencode(".jpg", cv2.resize(cv2.imread(str(SAMPLE)), (2000, 2000)))[1]
+    encoded = cv2.imencode(".jpg", cv2.resize(cv2.imread(str(SIGN)), (2000, 2000)))[1]
     return bytes(encoded.tobytes())
 
 

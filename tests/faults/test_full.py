@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 from faults.small_disk import SmallDisk, small_disk
+from paths import SIGN
 from serving import FREE, SERVE, answers, serving
 from work_folders import V4
 
@@ -65,7 +66,6 @@ def test_the_old_repository_stays_and_a_build_succeeds_once_there_is_room(disk):
 
 
 SHARED_MEMORY = Path("/dev/shm")
-SAMPLE = Path(__file__).parents[2] / "samples" / "sign_vertical.jpg"
 
 
 @pytest.mark.server
@@ -87,9 +87,9 @@ def test_too_little_to_start_is_told_before_and_after(small_repository):
 
 @pytest.mark.server
 def test_a_picture_that_fills_it_fails_alone(repository):
-    picture = cv2.imread(str(SAMPLE))
+    picture = cv2.imread(str(SIGN))
     large = cv2.imencode(".jpg", cv2.resize(picture, (7000, 7000)))[1].tobytes()
-    small = SAMPLE.read_bytes()
+    small = SIGN.read_bytes()
     with (
         small_disk(SHARED_MEMORY, "190m") as disk,
         serving(repository, "--grace", "0", inside=disk.inside) as served,

@@ -2,16 +2,16 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from load import CLIENTS, SLOW, add_slow_model, numbers_sent, under_load
+from paths import SIGN
 from serving import Served, answers, eventually, instances, serving
 
 from ppocr_client import OcrClient
 
 pytestmark = pytest.mark.server
-PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+PICTURE = SIGN.read_bytes()
 RECOVERY_SECONDS = 60.0
 
 

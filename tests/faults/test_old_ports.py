@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paths import SIGN
 from serving import answers, ask, eventually
 
 from ppocr_server.configured import Endpoints
@@ -16,7 +17,7 @@ from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
-PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+PICTURE = SIGN.read_bytes()
 # Its answer is a refusal, of Triton's own: the model has no input for pictures.
 SETTINGS = EndpointSettings(http_port=0, rpc_port=None, host="127.0.0.1", model="small", options={})
 

@@ -4,16 +4,16 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from paths import SIGN
 from serving import eventually, is_gone, serving
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import OcrError, ServerBusy, ServerError, ServerUnavailable
 
 pytestmark = pytest.mark.server
-PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+PICTURE = SIGN.read_bytes()
 REQUESTS = 50
 GRACE = 3
 # Killing, collecting and unlinking, on a machine that has other things to do.

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 from load import CLIENTS, SLOW, add_slow_model, numbers_sent, under_load
+from paths import SIGN
 from server_unit.stand_ins import infer, sent
 from serving import answers, eventually, instances, serving
 
@@ -32,7 +33,7 @@ from ppocr_server.watch.stub_internals import unexpected_internals
 from ppocr_server.watch.stub_processes import Stub, StubProcesses
 from ppocr_server.watch.stub_requests import MUTEX_BYTES, StubRequests
 
-PICTURE = (Path(__file__).parents[2] / "samples" / "sign_vertical.jpg").read_bytes()
+PICTURE = SIGN.read_bytes()
 RECOVERY_SECONDS = 60.0
 STILL_SECONDS = 1.5
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from cases import cases
 from fleet.schemas import Schemas
+from paths import ROOT
 
 CASES = cases(__file__)
 
-ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 CHART = DOCKER / "helm" / "ppocr-triton"
 SCRIPTS = [DOCKER / "image" / "install.sh", DOCKER / "image" / "entrypoint.sh"]

@@ -17,16 +17,15 @@ from typing import Any
 import pytest
 import yaml
 from fleet.copies import small_copy
+from paths import ROOT, SAMPLES, SIGN
 from web_server import listening
 
 from ppocr_client import OcrClient, OcrError
 from ppocr_server.tritonserver.ports import choose_ports
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "docker" / "observability"
 DASHBOARD = OBSERVABILITY / "grafana" / "dashboards" / "ppocr.json"
-SAMPLES = ROOT / "samples"
 TOLD = 5.0  # seconds after which every count of the steps has reached Triton
 REQUEST_ID = "page-7"
 MODELS = ("admit", "ocr")
@@ -96,7 +95,7 @@ def send(server: TritonServer) -> None:
             with pytest.raises(OcrError):
                 client.read(wrong)
         refused(server, parameters={"det_db_thresh": 7})
-        client.read(SAMPLES / "sign_vertical.jpg")
+        client.read(SIGN)
     time.sleep(TOLD)
 
 
@@ -135,7 +134,7 @@ def test_log_names_the_request_that_is_refused(watched):
 @pytest.mark.server
 def test_traces_arrive(watched, collected):
     with OcrClient(f"grpc://{watched.grpc_url}", timeout=60) as client:
-        client.read(SAMPLES / "sign_vertical.jpg")
+        client.read(SIGN)
     deadline = time.monotonic() + 20
     while b"det_postprocess" not in b"".join(collected[1]):
         assert time.monotonic() < deadline, "no trace of det_postprocess within 20 s"

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 import yaml
+from paths import ROOT, SIGN
 
 from ppocr_client import OcrClient
 from ppocr_engine.config_pbtxt import instance_count
@@ -14,7 +15,6 @@ from ppocr_engine.repository_check import read_configs
 from ppocr_server.tritonserver.server import TritonServer
 from ppocr_server.tritonserver.shm_size import region_sizes
 
-ROOT = Path(__file__).parents[2]
 SERVE = str(Path(sys.executable).parent / "ppocr-serve")
 CHART = ROOT / "docker" / "helm" / "ppocr-triton"
 GROWTH = 16 << 20
@@ -77,7 +77,7 @@ def test_the_command_names_a_missing_repository(tmp_path):
 
 @pytest.mark.server
 def test_a_server_stays_within_what_was_said(repository, tmp_path):
-    picture = cv2.imread(str(ROOT / "samples" / "sign_vertical.jpg"))
+    picture = cv2.imread(str(SIGN))
     picture = cv2.resize(picture, (3000, 3000))
     encoded = cv2.imencode(".jpg", picture)[1].tobytes()
     with TritonServer(repository, grace=0) as server:

@@ -14,12 +14,12 @@ import pytest
 import yaml
 from fleet.copies import small_copy
 from load import CLIENTS, under_load
+from paths import ROOT, SIGN
 from serving import eventually
 
 from ppocr_server.tritonserver.ports import choose_ports
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
 # Seldom changed, and four servers are started for it.
 pytestmark = [pytest.mark.server, pytest.mark.nightly]
@@ -103,7 +103,7 @@ def load_recogniser(server: TritonServer, version: str) -> None:
 
 def test_no_request_fails_while_servers_die_and_models_change(repository, program, tmp_path):
     envoy = program("envoy")
-    picture = (ROOT / "samples" / "sign_vertical.jpg").read_bytes()
+    picture = SIGN.read_bytes()
     ports = choose_ports("127.0.0.1", {"envoy": 0, "admin": 0, "a": 0, "b": 0})
     folders = {name: small_copy(repository, tmp_path / name) for name in ("a", "b")}
 

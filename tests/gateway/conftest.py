@@ -14,8 +14,6 @@ import pytest
 
 from ppocr_server.tritonserver.server import TritonServer
 
-SAMPLES = Path(__file__).parents[2] / "samples"
-
 
 @contextlib.contextmanager
 def started(triton: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -44,12 +42,6 @@ def gateway(server: TritonServer) -> Iterator[str]:
     """The "host:port" of a gateway as it comes."""
     with gateway_process(f"grpc://{server.grpc_url}") as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def picture() -> bytes:
-    """A sample with few lines, so that many requests do not take long."""
-    return (SAMPLES / "sign_vertical.jpg").read_bytes()
 
 
 class _Files(SimpleHTTPRequestHandler):

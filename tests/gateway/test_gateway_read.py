@@ -5,11 +5,11 @@ import http.client
 import io
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cases import cases
+from paths import ROOT
 from PIL import Image
 from serving import ask
 
@@ -154,7 +154,7 @@ def test_a_connection_serves_many_requests(gateway, picture):
 
 
 def test_the_sample_is_read_by_the_line_of_the_readme(gateway, picture):
-    root = Path(__file__).parents[2]
+    root = ROOT
     command = next(
         line
         for line in (root / "README.md").read_text("utf-8").splitlines()

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from gateway.conftest import gateway_process
 from originals import environment
+from paths import SAMPLES
 from serving import ask
 
 from ppocr_client import OcrClient
 from ppocr_client.exports.markdown import paragraphs
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 POSTER = (SAMPLES / "poster_zh.jpg").read_bytes()
 BLANK = (SAMPLES / "landscape.jpg").read_bytes()
 JSON = {"Content-Type": "application/json"}

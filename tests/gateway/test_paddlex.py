@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from cases import cases
 from gateway.conftest import gateway_process
+from paths import SAMPLES
 from PIL import Image
 from serving import ask
 
@@ -22,7 +23,6 @@ from ppocr_server.gateway.failures import Failure
 
 CASES = cases(__file__)
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 POSTER = (SAMPLES / "poster_zh.jpg").read_bytes()
 #: Written by `record_paddlex.py` with PaddleX's own code.
 RECORDED: dict[str, Any] = json.loads(

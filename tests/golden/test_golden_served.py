@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SAMPLES
 
 from ppocr_bench.peers.children import read_line
 from ppocr_bench.verbs.parity import compare
 from ppocr_client import OcrClient
 
 HERE = Path(__file__).parent
-SAMPLES = HERE.parents[1] / "samples"
 VERSIONS, *READ = (
     json.loads(line) for line in (HERE / "readings.jsonl").read_text("utf-8").splitlines()
 )

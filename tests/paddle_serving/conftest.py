@@ -13,8 +13,6 @@ import pytest
 
 from ppocr_server.tritonserver.server import TritonServer
 
-SAMPLES = Path(__file__).parents[2] / "samples"
-
 
 @dataclass(frozen=True)
 class RunningEndpoint:
@@ -50,12 +48,6 @@ def endpoint(
     logs = tmp_path_factory.mktemp("logs")
     with endpoint_process(server.grpc_url, logs) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def picture() -> bytes:
-    """A sample with few lines, so that many requests do not take long."""
-    return (SAMPLES / "sign_vertical.jpg").read_bytes()
 
 
 @pytest.fixture(scope="session")

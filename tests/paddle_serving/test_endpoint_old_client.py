@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paddle_serving.conftest import SAMPLES
+from paths import ROOT, SIGN
 
 pytestmark = [pytest.mark.server, pytest.mark.nightly]
 
-ENVIRONMENT = Path(__file__).parents[2] / "build" / "old-client"
+ENVIRONMENT = ROOT / "build" / "old-client"
 # The client imports the server's package and the other client's; the last three hold versions
 # that the first two ask for without a bound.
 PACKAGES = (
@@ -80,7 +80,7 @@ def old_python() -> Path:
 
 
 def test_the_old_client_is_served(old_python, endpoint):
-    picture = SAMPLES / "sign_vertical.jpg"
+    picture = SIGN
     asked = subprocess.run(
         [old_python, "-c", CLIENT, str(endpoint.rpc_port), picture],
         capture_output=True,

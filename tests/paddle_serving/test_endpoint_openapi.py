@@ -1,15 +1,14 @@
 """The running endpoint answers as docs/openapi.yaml says, whatever is sent."""
 
-from pathlib import Path
-
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from paths import ROOT
 from schemathesis.checks import not_a_server_error
 
 pytestmark = pytest.mark.server
 
-DESCRIPTION = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+DESCRIPTION = ROOT / "docs" / "openapi.yaml"
 SCHEMA = schemathesis.openapi.from_path(DESCRIPTION)
 
 

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
-from client.samples import SAMPLES, SIGN, STRIP, TEXTS, wait_until
+from client.samples import STRIP, TEXTS, wait_until
+from paths import SAMPLES, SIGN
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 

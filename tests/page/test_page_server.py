@@ -9,8 +9,9 @@ from urllib.parse import quote, urlsplit
 import pypdfium2 as pdfium
 import pytest
 from cases import cases
-from client.samples import SIGN, SQUEEZED, STRIP, TEXTS
+from client.samples import SQUEEZED, STRIP, TEXTS
 from gateway.conftest import gateway_process
+from paths import SIGN
 from PIL import Image
 from starlette.datastructures import Headers
 

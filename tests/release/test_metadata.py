@@ -8,7 +8,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from release.project import PROJECT, ROOT
+from paths import ROOT
+from release.project import PROJECT
 
 from ppocr_bench.gpu.runtime import PACKAGES
 

@@ -7,7 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from release.project import PROJECT, ROOT
+from paths import ROOT, SAMPLES
+from release.project import PROJECT
 
 pytestmark = pytest.mark.nightly
 VERSION = PROJECT["version"]
@@ -61,7 +62,7 @@ def test_the_wheel_serves_in_an_empty_folder(dist, tmp_path):
     run(programs / "ppocr-convert", "build", cwd=folder)
     ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics", "gateway")]
     client = f'{programs / "ppocr-client"} read --url "$PPOCR_GRPC_URL" "$0"'
-    picture = ROOT / "samples" / "poster_zh.jpg"
+    picture = SAMPLES / "poster_zh.jpg"
     served = run(programs / "ppocr-serve", *ports, "--", "sh", "-c", client, picture, cwd=folder)
     assert "红富士苹果" in served
 

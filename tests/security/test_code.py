@@ -2,11 +2,10 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 FOLDERS = ("pipeline", "client", "converters", "server", "benchmarks", "model_repository", "docker")
 PATHS = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 FILES = {str(path.relative_to(ROOT)): path for path in PATHS if not path.name.endswith("_pb2.py")}

@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from paths import SIGN
 
 from ppocr_server.tritonserver.ports import choose_ports
 
 pytestmark = pytest.mark.server
 
-ROOT = Path(__file__).parents[2]
-PICTURE = ROOT / "samples" / "sign_vertical.jpg"
+PICTURE = SIGN
 CONFIG = """
 http_port: {http}
 rpc_port: {rpc}

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT, SAMPLES
 from work_folders import ONE_PICTURE
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples"
 pytestmark = pytest.mark.server
 
 

@@ -1,13 +1,13 @@
 """The served pipeline, asked over gRPC and HTTP as any Triton client asks."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
+from paths import SAMPLES
 from server_unit.stand_ins import sent
 from tritonclient.utils import InferenceServerException
 
@@ -18,7 +18,6 @@ from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.spec import EngineSpec
 from ppocr_pipeline.decode import decode_image
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 NO_TEXT = "landscape.jpg"
 WORDS = ("WORDS", "WORD_BOXES", "WORD_SCORES", "WORD_LINES")
 OUTPUTS = {

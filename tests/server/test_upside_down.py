@@ -1,18 +1,16 @@
 """Every line is shown to the direction classifier, as by PaddleOCR's `use_angle_cls`."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
+from paths import SAMPLES
 from server_unit.stand_ins import sent
 
 from ppocr_client.options import ReadOptions
 from ppocr_engine.config_pbtxt import read_config
 
 pytestmark = pytest.mark.server
-ROOT = Path(__file__).parents[2]
 PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
 EVERY: ReadOptions = {"use_angle_cls": True}
 AS_PADDLE: ReadOptions = {"use_angle_cls": True, "rec_padding": "paddle"}
@@ -20,7 +18,7 @@ AS_PADDLE: ReadOptions = {"use_angle_cls": True, "rec_padding": "paddle"}
 
 def turned(name: str) -> bytes:
     """A sample upside down, without loss."""
-    pixels = cv2.imread(str(ROOT / "samples" / name))
+    pixels = cv2.imread(str(SAMPLES / name))
     return cv2.imencode(".png", cv2.rotate(pixels, cv2.ROTATE_180))[1].tobytes()
 
 
@@ -38,7 +36,7 @@ def test_samples_upside_down_read_right(client, samples, name):
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_upright_samples_read_as_before(client, samples, name):
-    upright = (ROOT / "samples" / name).read_bytes()
+    upright = (SAMPLES / name).read_bytes()
     assert texts(client.read(upright, **EVERY)) == [text.replace(" ", "") for text in samples[name]]
 
 
@@ -54,7 +52,7 @@ def test_a_request_can_do_without(client, samples):
 
 def test_text_depends_on_its_crop_alone(server, client):
     """One crop upside down among others, in any place of the batch, alone or with 20 more."""
-    pixels = cv2.imread(str(ROOT / "samples" / PICTURES[0]))
+    pixels = cv2.imread(str(SAMPLES / PICTURES[0]))
     box = client.read(cv2.imencode(".png", pixels)[1].tobytes()).lines[0].box
     upside_down = box[[2, 3, 0, 1]]  # clockwise from what is the bottom right of the text
 

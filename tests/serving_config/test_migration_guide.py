@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 import yaml
+from paths import ROOT, SAMPLES
 from server_unit.stand_ins import sent
 from serving_config.configs import EXAMPLE
 from work_folders import ONE_PICTURE, work_of
@@ -22,7 +23,6 @@ from ppocr_converters.cli import main
 from ppocr_converters.repository.source import source_repository
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
 GUIDES = ("migration.md", "migration_CN.md")
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 LONG = 200  # pixels, as in the guide's filter
@@ -81,7 +81,7 @@ def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.mark.server
 def test_the_worked_examples_do_what_the_guide_says(examples):
-    pictures = sorted((ROOT / "samples").glob("*.jpg"))
+    pictures = sorted(SAMPLES.glob("*.jpg"))
     with TritonServer(examples) as server, triton.InferenceServerClient(server.http_url) as client:
         found = {}
         for picture in pictures:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from paths import SAMPLES
 from serving_config.configs import DET, EXAMPLE, REC, document, small
 from work_folders import ONE_PICTURE
 
@@ -20,7 +21,6 @@ from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 
-ROOT = Path(__file__).parents[2]
 DET_OP = ("det_preprocess", "det", "det_postprocess")
 REC_OP = ("recognize", "rec")
 ENSEMBLES = ("ocr", "detect", "docling")
@@ -134,7 +134,7 @@ def test_triton_runs_what_the_configuration_says(configured, samples):
         expected = dict.fromkeys(DET_OP, 2) | dict.fromkeys(REC_OP, 1)
         assert running_instances(server, expected) == expected
         with OcrClient(f"grpc://{server.grpc_url}") as client:
-            result = client.read(ROOT / "samples" / "poster_zh.jpg")
+            result = client.read(SAMPLES / "poster_zh.jpg")
         assert [line.text for line in result.lines] == samples["poster_zh.jpg"]
         for name in (*DET_OP, *REC_OP):
             stats = get(server.http_url, f"models/{name}/stats")["model_stats"][0]

@@ -2,11 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 from cases import cases
+from paths import ROOT
 from serving_config.configs import DET, EXAMPLE, HERE, REC, document, small
 
 from ppocr_converters.cli import main
@@ -16,7 +16,6 @@ from ppocr_converters.repository.serving_config.keys import ConfigError, all_key
 from ppocr_converters.repository.serving_config.schema import schema
 from ppocr_converters.repository.serving_config.service import load_service, plan_service
 
-ROOT = Path(__file__).parents[2]
 DEFAULT = ROOT / "config.yml"
 MODELS = {"det": DET, "rec": REC}
 

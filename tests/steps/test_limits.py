@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from cases import cases
+from paths import ROOT
 from steps.alone import ask, png
 from steps.python_backend import INVALID_ARG, Request
 
@@ -18,7 +18,6 @@ from ppocr_engine.config_pbtxt import read_config
 from ppocr_pipeline import limits
 from ppocr_pipeline.options import REFERENCES
 
-ROOT = Path(__file__).parents[2]
 STEPS = ("det_preprocess", "det_postprocess", "recognize")
 DEFAULTS = dataclasses.asdict(limits.Limits())
 SHORT, LONG = np.zeros((40, 60, 3), np.uint8), np.zeros((32, 3200, 3), np.uint8)

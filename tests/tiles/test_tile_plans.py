@@ -1,10 +1,10 @@
 """Which pictures are read in tiles or with a margin, and that the others are read as ever."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SAMPLES
 from PIL import Image
 from tiles.sheets import render_sheet
 
@@ -20,7 +20,6 @@ from ppocr_pipeline.tiles.letters import small_letters
 from ppocr_pipeline.tiles.plan import GOAL, PAGE, SMALL, plan_det
 
 LIMITS, AUTO, MAX = Limits(), parse_options({}), parse_options({"det_limit_type": "max"})
-SAMPLES = Path(__file__).parents[2] / "samples"
 SCREENSHOT = render_sheet(1, 600, 8000, size=18, lines=200).image
 
 

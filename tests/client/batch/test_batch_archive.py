@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from client.examples import run_page
-from client.samples import BLANK, SIGN, TEXTS, wait_until
+from client.samples import BLANK, TEXTS, wait_until
+from paths import SIGN
 
 from ppocr_client.cli import main
 from ppocr_server.tritonserver.server import TritonServer

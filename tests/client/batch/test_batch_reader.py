@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client.samples import BLANK, SIGN, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
+from client.samples import BLANK, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
+from paths import SIGN
 from PIL import Image
 
 from ppocr_client.batch import LISTED

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from cases import cases
-from client.samples import PROGRAM, SIGN
+from client.samples import PROGRAM
+from paths import SIGN
 
 from ppocr_client.cli import build_parser, main
 

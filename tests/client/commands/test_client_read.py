@@ -13,8 +13,6 @@ import pytest
 from client.samples import (
     BLANK,
     PROGRAM,
-    SAMPLES,
-    SIGN,
     SQUEEZED,
     STRIP,
     TEXTS,
@@ -22,6 +20,7 @@ from client.samples import (
     pdf_with_a_huge_page,
     wait_until,
 )
+from paths import SAMPLES, SIGN
 from PIL import Image
 
 from ppocr_client.cli import main

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from client.samples import PROGRAM, SIGN, TEXTS, heed_interrupts, wait_until
+from client.samples import PROGRAM, TEXTS, heed_interrupts, wait_until
+from paths import SIGN
 
 from ppocr_client.cli import main
 from ppocr_client.documents.arrivals import Arrivals, FileState

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from client.samples import SIGN, TEXTS, rectangle
+from client.samples import TEXTS, rectangle
+from paths import SIGN
 from PIL import Image
 
 from ppocr_client.cli import main

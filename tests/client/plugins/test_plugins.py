@@ -5,7 +5,8 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from client.samples import SAMPLES, SIGN, pdf_with_a_huge_page
+from client.samples import pdf_with_a_huge_page
+from paths import SAMPLES, SIGN
 
 from ppocr_client.errors import ImageError
 from ppocr_client.exports.pdf import to_pdf

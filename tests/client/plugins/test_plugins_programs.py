@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from client.samples import ROOT, SAMPLES
 from originals import environment
+from paths import ROOT, SAMPLES
 from PIL import Image
 
 from ppocr_client import OcrClient

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from client.samples import SAMPLES, SIGN, SQUEEZED, STRIP
+from client.samples import SQUEEZED, STRIP
+from paths import SAMPLES, SIGN
 from PIL import Image, ImageOps
 
 from ppocr_client import AsyncOcrClient, OcrClient
