@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 
-from ppocr_converters.graph import batchnorm_folding as affine
 from ppocr_converters.graph import edit as graph
 from ppocr_converters.graph.compile import tidy
 
@@ -109,17 +108,6 @@ def test_folding_around_a_convolution_is_exact(seed, before, after, pad, group, 
         assert len(left) == 2 or (pad and len(left) == 2 + min(len(before), 1)) or len(before) == 1
 
 
-def test_a_shift_before_a_padded_convolution_is_kept():
-    rng = np.random.default_rng(1)
-    nodes = nodes_of("Mul x s > a; Add a t > b; Conv b w > y", pads=[1] * 4)
-    weights = {"s": floats(rng, 1), "t": floats(rng, 1), "w": floats(rng, 3, CHANNELS, 3, 3)}
-    model = make(nodes, weights)
-    folded = affine.fold_backward(model)
-    assert kinds(folded) == ["Add", "Conv"]
-    x = floats(rng, 1, CHANNELS, 6, 6)
-    np.testing.assert_allclose(run(folded, x), run(model, x), atol=1e-4)
-
-
 def test_a_scale_that_two_read_is_not_folded():
     rng = np.random.default_rng(2)
     nodes = nodes_of("Conv x w > a; Mul a s > b; Add a b > y")
@@ -163,17 +151,6 @@ def test_constants_become_weights_and_what_nobody_needs_goes():
 def test_a_multiplication_by_one_that_widens_the_shape_stays():
     ones = {"one": np.ones((1, 1, 1, 1, 1), np.float32)}
     assert kinds(tidy(make(nodes_of("Mul x one > a; Relu a > y"), ones, rank=5))) == ["Mul", "Relu"]
-
-
-@pytest.mark.parametrize("one_pass", [affine.fold_forward, affine.fold_backward])
-def test_a_pass_leaves_its_argument_alone(one_pass):
-    rng = np.random.default_rng(4)
-    nodes = nodes_of("Mul x s > a; Conv a w > b; Mul b s > y")
-    model = make(nodes, {"w": floats(rng, 3, CHANNELS, 1, 1), "s": floats(rng, 1)})
-    before = model.SerializeToString(deterministic=True)
-    assert callable(one_pass)
-    one_pass(model)
-    assert model.SerializeToString(deterministic=True) == before
 
 
 def test_opset_is_that_of_the_standard_domain():
