@@ -1,6 +1,5 @@
 """Retries, deadlines, credentials: the clients against servers that answer as told."""
 
-import asyncio
 import json
 import ssl
 import time
@@ -15,7 +14,7 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from web_server import listening
 
-from ppocr_client import AsyncOcrClient, OcrClient, Tls
+from ppocr_client import OcrClient, Tls
 from ppocr_client.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -97,24 +96,6 @@ def grpc_server(script: Scripted) -> Iterator[str]:
         yield f"grpc://localhost:{port}"
     finally:
         server.stop(0).wait()
-
-
-def read_in_thread(url: str, **settings):
-    with OcrClient(url, timeout=20, **settings) as client:
-        return client.read(b"x", return_words="false")  # type: ignore[arg-type]  # none come
-
-
-def read_in_loop(url: str, **settings):
-    async def read():
-        async with AsyncOcrClient(url, timeout=20, **settings) as client:
-            return await client.read(b"x")
-
-    return asyncio.run(read())
-
-
-@pytest.fixture(params=[read_in_thread, read_in_loop], ids=["thread", "loop"])
-def read(request) -> Callable:
-    return request.param
 
 
 @pytest.fixture(params=[grpc_server, http_server], ids=["grpc", "http"])
