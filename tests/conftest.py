@@ -43,7 +43,7 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+def server(repository, tmp_path_factory) -> Iterator[TritonServer]:
     """The real tritonserver with the built repository, on free loopback ports."""
     log = tmp_path_factory.mktemp("tritonserver") / "triton.log"
     with TritonServer(repository, grace=0, log_path=log) as running:
@@ -51,7 +51,7 @@ def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(autouse=True)
-def _the_server_lives(request: pytest.FixtureRequest) -> Iterator[None]:
+def _the_server_lives(request) -> Iterator[None]:
     """Say in the test in which the shared server ended that it did, and what it wrote last."""
     yield
     if "server" in request.fixturenames:
@@ -74,7 +74,7 @@ def picture() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_repository(tmp_path_factory) -> Path:
     """One model, `small`, in one process."""
     repository = tmp_path_factory.mktemp("small")
     add_model(repository, "small", config(), plus_one())
@@ -82,7 +82,7 @@ def small_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_server(small_repository: Path) -> Iterator[TritonServer]:
+def small_server(small_repository) -> Iterator[TritonServer]:
     """A server with that model, for tests that leave it as it is."""
     with TritonServer(small_repository, grace=0) as running:
         yield running

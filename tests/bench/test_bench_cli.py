@@ -11,7 +11,6 @@ import pytest
 from paths import ROOT, SAMPLES
 
 from ppocr_bench.cli import OLD, build_parser, main
-from ppocr_server.tritonserver.server import TritonServer
 
 HEAVY = ("numpy", "cv2", "onnxruntime", "tritonclient", "paddle")
 
@@ -72,7 +71,7 @@ def test_what_is_not_there_ends_with_1(command, said, capsys):
 
 
 @pytest.fixture
-def bench(server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+def bench(server, repository, capsys) -> Any:
     """Run a verb on the running server over both protocols and return its JSON."""
 
     def run(verb: str, *options: str) -> Any:
@@ -85,7 +84,7 @@ def bench(server: TritonServer, repository: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.fixture
-def labelled(tmp_path: Path) -> Path:
+def labelled(tmp_path) -> Path:
     """Two of the samples, with what is on them."""
     folder, truth = tmp_path / "labelled", json.loads((ROOT / "samples/truth.json").read_text())
     folder.mkdir()

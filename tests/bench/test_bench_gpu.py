@@ -29,7 +29,7 @@ def pack(bundle: Path, repository: Path, *options: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def bundle(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(repository, tmp_path_factory) -> Path:
     """One scene of one picture, for a machine that has the packages."""
     folder = tmp_path_factory.mktemp("gpu") / "bundle"
     assert pack(folder, repository, "--no-runtime") == 0
@@ -37,7 +37,7 @@ def bundle(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def out(bundle: Path) -> Path:
+def out(bundle) -> Path:
     """The results of a run."""
     folder = bundle.with_name("out")
     assert unpack_and_run(bundle, folder) == 0

@@ -43,7 +43,7 @@ SETTINGS = {"said": "no memory left"}
 
 
 @pytest.fixture(autouse=True)
-def readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def readers(tmp_path, monkeypatch) -> None:
     """The real `child.py` beside the reader above."""
     (tmp_path / "child.py").write_bytes(processes.CHILD.read_bytes())
     (tmp_path / "read_fake.py").write_text(FAKE)

@@ -18,7 +18,7 @@ PICTURE = SAMPLES / "poster_zh.jpg"
 
 
 @pytest.fixture(scope="module")
-def served_by_openvino(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def served_by_openvino(repository, tmp_path_factory) -> Path:
     """The built repository, with OpenVINO named in place of ONNX Runtime."""
     folder = tmp_path_factory.mktemp("openvino") / "repository"
     shutil.copytree(repository, folder)

@@ -22,7 +22,6 @@ from ppocr_bench.record import Answer, Run
 from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
 from ppocr_bench.target import Serving
 from ppocr_bench.verbs.sweep import point, protocol_of
-from ppocr_server.tritonserver.server import TritonServer
 
 #: Triton's metrics in its own format; there is no GPU here to ask.
 METRICS = Path(__file__).with_name("metrics.txt").read_text("utf-8")
@@ -109,7 +108,7 @@ def test_many_clients_ask_from_several_processes(server, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def swept(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swept(server, tmp_path_factory) -> Path:
     """The file with the result of a load on all protocols, with one short line of text to read."""
     folder = tmp_path_factory.mktemp("sweep")
     pixels = np.full((64, 192, 3), 255, np.uint8)

@@ -8,19 +8,18 @@ import pytest
 from paths import ROOT, SAMPLES
 
 from ppocr_client import OcrClient
-from ppocr_server.tritonserver.server import TritonServer
 
 EXAMPLES = ("sign_vertical.jpg", "receipt_en.jpg", "landscape.jpg")
 
 
 @pytest.fixture(params=["grpc", "http"])
-def url(server: TritonServer, request: pytest.FixtureRequest) -> str:
+def url(server, request) -> str:
     """The server's address by both protocols."""
     return server.grpc_url if request.param == "grpc" else f"http://{server.http_url}"
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[OcrClient]:
+def client(url) -> Iterator[OcrClient]:
     """A client that is connected to the server."""
     with OcrClient(url) as connected:
         yield connected

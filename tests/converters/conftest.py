@@ -24,13 +24,13 @@ def models() -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(repository: Path) -> Path:
+def built(repository) -> Path:
     """The folder with converted.onnx and model.onnx of each model, as `build` leaves them."""
     return repository.parent / "onnx"
 
 
 @pytest.fixture(scope="session")
-def networks(built: Path) -> dict[str, OnnxFile]:
+def networks(built) -> dict[str, OnnxFile]:
     """The compiled detector and recogniser."""
     names = {"det": DET, "rec": REC}
     return {kind: OnnxFile(built / name / "model.onnx") for kind, name in names.items()}

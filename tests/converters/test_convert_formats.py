@@ -29,7 +29,7 @@ NO_PROBABILITIES = "numbers that are no probabilities"
 
 
 @pytest.fixture(scope="session")
-def saved(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(models, tmp_path_factory) -> Path:
     """The folder of all models that paddle_models/forms.py saves, by their forms."""
     folder = tmp_path_factory.mktemp("saved")
     own = dict.fromkeys(("crnn", "odd", "isnan", "logits", "fixed", "textline"), "")

@@ -22,7 +22,7 @@ Networks = dict[str, OnnxFile]
 
 
 @pytest.fixture
-def assembled(networks: Networks, tmp_path: Path) -> Path:
+def assembled(networks, tmp_path) -> Path:
     folder = tmp_path / "repository"
     profile = load_profile("cpu-onnxruntime", {"det": 6, "rec": 3}, cores=4)
     assemble(folder, source_repository(), networks, profile)

@@ -29,7 +29,7 @@ def det_feeds(count: int = 2):
 
 
 @pytest.fixture(scope="module")
-def half(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def half(built, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("half") / "model.onnx"
     onnx.save(lower_model(load_onnx(built / DET / "model.onnx")), path)
     return path

@@ -10,7 +10,7 @@ from work_folders import DET, REC
 
 from ppocr_converters.cli import main
 from ppocr_converters.graph.added_nodes import cast_first
-from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx
+from ppocr_converters.graph.onnx_model import Tensor, load_onnx
 from ppocr_converters.repository.deployment_plan import Shapes
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
@@ -67,7 +67,7 @@ def test_a_detector_has_canvases_or_ranges_of_sides_and_a_classifier_one_size():
 
 
 @pytest.fixture(scope="module")
-def served(networks: dict[str, OnnxFile], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def served(networks, tmp_path_factory) -> Path:
     """A repository for TensorRT inside ONNX Runtime."""
     folder = tmp_path_factory.mktemp("tensorrt") / "repository"
     assemble(folder, source_repository(), networks, load_profile("tensorrt", cores=4))
@@ -142,7 +142,7 @@ def test_no_operator_is_outside_what_tensorrts_parser_documents(served):
 
 
 @pytest.fixture
-def with_manifest(served: Path, tmp_path: Path) -> Path:
+def with_manifest(served, tmp_path) -> Path:
     """The repository with the part of its manifest that engines are built from."""
     import shutil
 

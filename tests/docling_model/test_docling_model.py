@@ -37,7 +37,7 @@ def ask_docling(module: Any, url: str, rgb: np.ndarray, language: str = ENGLISH,
 
 
 @pytest.fixture(params=["grpc", "http"])
-def docling(request: pytest.FixtureRequest, server: TritonServer) -> Any:
+def docling(request, server) -> Any:
     """Asks the model over either protocol, with a picture BGR [H, W, 3]."""
     grpc = request.param == "grpc"
     module, url = (grpcclient, server.grpc_url) if grpc else (httpclient, server.http_url)

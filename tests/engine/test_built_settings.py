@@ -76,7 +76,7 @@ PLANS = {
 
 
 @pytest.fixture(params=list(PLANS.values()), ids=list(PLANS))
-def built(request: pytest.FixtureRequest) -> tuple[dict[str, Any], list[str]]:
+def built(request) -> tuple[dict[str, Any], list[str]]:
     """The configurations as they are written, and the providers of their networks."""
     plan, expected = request.param
     configs = configure(source_repository(), {kind: network(kind) for kind in NETWORKS}, plan)

@@ -86,7 +86,7 @@ def test_engines_go_by_names():
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Path:
+def network(tmp_path) -> Path:
     onnx.save(plus_one(), tmp_path / "model.onnx")
     return tmp_path / "model.onnx"
 

@@ -28,7 +28,7 @@ HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 
 
 @pytest.fixture
-def others(server: TritonServer) -> Iterator[OcrClient]:
+def others(server) -> Iterator[OcrClient]:
     """A client as others are: it does not try again, and does not wait for long."""
     with OcrClient(f"grpc://{server.grpc_url}", retries=0, timeout=30) as client:
         yield client

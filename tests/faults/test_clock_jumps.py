@@ -19,7 +19,7 @@ LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> Path:
+def clock(tmp_path) -> Path:
     """A file that says how far off the clock of `ppocr-serve` is."""
     file = tmp_path / "clock"
     file.write_text("+0\n")

@@ -34,7 +34,7 @@ def fill(disk: SmallDisk) -> Path:
 
 
 @pytest.fixture
-def disk(repository: Path, tmp_path: Path) -> Iterator[SmallDisk]:
+def disk(repository, tmp_path) -> Iterator[SmallDisk]:
     """A disk with a repository that is served, and room for another one."""
     with small_disk(tmp_path, "100m") as small:
         shutil.copytree(repository, small.seen / "repository")

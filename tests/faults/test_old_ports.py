@@ -5,7 +5,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from paths import SIGN
@@ -23,13 +22,13 @@ SETTINGS = EndpointSettings(http_port=0, rpc_port=None, host="127.0.0.1", model=
 
 
 @pytest.fixture
-def triton(small_repository: Path) -> Iterator[TritonServer]:
+def triton(small_repository) -> Iterator[TritonServer]:
     with TritonServer(small_repository, grace=0) as running:
         yield running
 
 
 @pytest.fixture
-def url(triton: TritonServer) -> Iterator[str]:
+def url(triton) -> Iterator[str]:
     endpoints = Endpoints(SETTINGS, triton.grpc_url)
     endpoints.start()
     yield f"127.0.0.1:{endpoints.ports['http']}"

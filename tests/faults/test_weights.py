@@ -19,7 +19,7 @@ ENGINES = ("onnxruntime", "openvino")
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TritonServer, Path]]:
+def running(tmp_path_factory) -> Iterator[tuple[TritonServer, Path]]:
     """A server that an operator tells what to load, and its repository."""
     repository = tmp_path_factory.mktemp("weights")
     for engine in ENGINES:
@@ -29,7 +29,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TritonSe
 
 
 @pytest.fixture
-def added(running: tuple[TritonServer, Path]) -> Iterator[Callable[[str], float]]:
+def added(running) -> Iterator[Callable[[str], float]]:
     """What a model adds to its input."""
     with grpcclient.InferenceServerClient(running[0].grpc_url) as client:
         yield lambda model: float(infer(client, model, X=np.zeros((1, 1), np.float32))[0][0, 0])

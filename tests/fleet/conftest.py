@@ -20,7 +20,7 @@ def tools() -> Path:
 
 
 @pytest.fixture(scope="session")
-def program(tools: Path) -> Callable[[str], Path]:
+def program(tools) -> Callable[[str], Path]:
     """A program by its name; a test that needs one which cannot be had here is skipped."""
 
     def find(name: str) -> Path:

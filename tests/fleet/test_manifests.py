@@ -40,7 +40,7 @@ Program = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def schemas(tools: Path) -> Schemas:
+def schemas(tools) -> Schemas:
     return Schemas(tools / "schemas")
 
 

@@ -58,9 +58,7 @@ def collected() -> Iterator[tuple[str, list[bytes]]]:
 
 
 @pytest.fixture(scope="module")
-def watched(
-    repository: Path, collected: tuple[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TritonServer]:
+def watched(repository, collected, tmp_path_factory) -> Iterator[TritonServer]:
     """A server with one instance of everything and the traces of compose.yaml."""
     folder = small_copy(repository, tmp_path_factory.mktemp("watched") / "models")
     with TritonServer(folder, extra=trace_arguments(collected[0]), grace=5) as server:

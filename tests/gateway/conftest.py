@@ -8,11 +8,8 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-
-from ppocr_server.tritonserver.server import TritonServer
 
 
 @contextlib.contextmanager
@@ -38,7 +35,7 @@ def gateway_process(triton: str, *arguments: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def gateway(server: TritonServer) -> Iterator[str]:
+def gateway(server) -> Iterator[str]:
     """The "host:port" of a gateway as it comes."""
     with gateway_process(f"grpc://{server.grpc_url}") as address:
         yield address
@@ -60,7 +57,7 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def files(tmp_path: Path, picture: bytes) -> Iterator[str]:
+def files(tmp_path, picture) -> Iterator[str]:
     """The address of a server with the pictures /open/sign.jpg and /shut.jpg."""
     (tmp_path / "open").mkdir()
     for name in ("open/sign.jpg", "shut.jpg"):

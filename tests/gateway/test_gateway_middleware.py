@@ -15,7 +15,6 @@ from serving import ask, eventually
 
 from ppocr_client import OcrResult
 from ppocr_client.exports.pdf import to_pdf
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 TOKEN = "a-token-of-twenty-four-characters"
@@ -24,7 +23,7 @@ MANY = 60  # requests at a time; the repository admits 32
 
 
 @pytest.fixture(scope="module")
-def strict(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def strict(server, tmp_path_factory) -> Iterator[str]:
     """A gateway with a token, an origin, and narrow limits."""
     file = tmp_path_factory.mktemp("strict") / "token"
     file.write_text(TOKEN)

@@ -16,20 +16,19 @@ from serving import ask
 from ppocr_client import OcrClient, OcrResult
 from ppocr_client.exports.pdf import to_pdf
 from ppocr_server.gateway.routes.formats import FORMATS
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def expected(server: TritonServer, picture: bytes) -> OcrResult:
+def expected(server, picture) -> OcrResult:
     with OcrClient(f"grpc://{server.grpc_url}") as client:
         return client.read(picture)
 
 
 @pytest.fixture(scope="module")
-def two_pages(picture: bytes) -> bytes:
+def two_pages(picture) -> bytes:
     return to_pdf([(picture, OcrResult(())), (picture, OcrResult(()))])
 
 

@@ -24,7 +24,7 @@ TICK = 1_000_000  # nanoseconds
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path) -> Path:
     """The project's own models, without weights: two instances of each step."""
     copytree(source_repository(), tmp_path / "r", ignore=ignore_patterns("__pycache__"))
     return tmp_path / "r"

@@ -1,7 +1,6 @@
 """Ten times as many requests as may wait: most are refused at once, the others are read."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
 
 import pytest
@@ -30,7 +29,7 @@ def picture() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def limit(repository: Path) -> int:
+def limit(repository) -> int:
     """How many requests the repository takes at a time."""
     parameters = read_config(repository / "admit" / "config.pbtxt").parameters
     return int(parameters["max_requests"].string_value)

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from ppocr_server.tritonserver.server import TritonServer
-
 
 @dataclass(frozen=True)
 class RunningEndpoint:
@@ -41,9 +39,7 @@ def endpoint_process(grpc_url: str, logs: Path, *arguments: str) -> Iterator[Run
 
 
 @pytest.fixture(scope="session")
-def endpoint(
-    server: TritonServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningEndpoint]:
+def endpoint(server, tmp_path_factory) -> Iterator[RunningEndpoint]:
     """The endpoints as they come."""
     logs = tmp_path_factory.mktemp("logs")
     with endpoint_process(server.grpc_url, logs) as running:
@@ -51,7 +47,7 @@ def endpoint(
 
 
 @pytest.fixture(scope="session")
-def good_body(picture: bytes) -> bytes:
+def good_body(picture) -> bytes:
     """The stock request."""
     value = base64.b64encode(picture).decode()
     return json.dumps({"key": ["image"], "value": [value]}).encode()

@@ -23,7 +23,6 @@ from tritonclient.grpc import InferenceServerClient
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response, Tensor
 from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
@@ -41,7 +40,7 @@ def post(
 
 
 @pytest.fixture
-def rpc(endpoint: RunningEndpoint) -> Iterator[Rpc]:
+def rpc(endpoint) -> Iterator[Rpc]:
     """Calls PipelineService.inference as stock clients do, with their message limit."""
     options = [("grpc.max_send_message_length", 512 << 20)]
     with grpc.insecure_channel(f"127.0.0.1:{endpoint.rpc_port}", options) as channel:
@@ -50,7 +49,7 @@ def rpc(endpoint: RunningEndpoint) -> Iterator[Rpc]:
 
 
 @pytest.fixture(scope="module")
-def expected(server: TritonServer, picture: bytes) -> list[Any]:
+def expected(server, picture) -> list[Any]:
     """The lines of the picture, asked of Triton directly."""
     image, options = np.array([picture], np.object_), dict(PADDLE_SERVING_OPTIONS)
     with InferenceServerClient(server.grpc_url) as client:
@@ -212,9 +211,7 @@ def test_names_and_paths(endpoint, good_body, rpc):
 
 
 @pytest.fixture(scope="module")
-def narrow(
-    server: TritonServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningEndpoint]:
+def narrow(server, tmp_path_factory) -> Iterator[RunningEndpoint]:
     """Endpoints that take one request at a time, two waiting ones, and a megabyte."""
     bounds = ("--worker-num=1", "--max-waiting=2", "--max-message-bytes=1000000")
     with endpoint_process(server.grpc_url, tmp_path_factory.mktemp("logs"), *bounds) as running:

@@ -42,7 +42,7 @@ def grpc_credentials(ca: Path, key: Path | None = None, certificate: Path | None
 
 
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+def certificates(tmp_path_factory) -> Certificates:
     folder = tmp_path_factory.mktemp("certificates")
     ca, other = trustme.CA(), trustme.CA()
     files = {"ca": folder / "ca.pem", "other_ca": folder / "other_ca.pem"}
@@ -66,9 +66,7 @@ def token() -> str:
 
 
 @pytest.fixture(scope="session")
-def closed(
-    small_repository: Path, certificates: Certificates, token: str
-) -> Iterator[TritonServer]:
+def closed(small_repository, certificates, token) -> Iterator[TritonServer]:
     """Everything on: mutual TLS, a token, and the operator's key for all that may have it.
 
     The token is for what clients of a model do.
@@ -84,7 +82,7 @@ def closed(
 
 
 @pytest.fixture(scope="session")
-def exposed(small_repository: Path) -> Iterator[TritonServer]:
+def exposed(small_repository) -> Iterator[TritonServer]:
     """Nothing but another address than this machine's own: what a container listens on."""
     with TritonServer(small_repository, grace=0, host="0.0.0.0") as running:
         yield running

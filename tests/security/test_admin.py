@@ -12,7 +12,6 @@ from tritonclient.grpc import service_pb2_grpc
 from ppocr_client import OcrClient
 from ppocr_client.errors import AccessDenied
 from ppocr_server.access.security import ADMIN_HEADER, APIS, Security, is_loopback
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
@@ -22,7 +21,7 @@ OPEN_TO_ALL = ("metadata", "inference", "model-config", "statistics", "health")
 
 
 @pytest.fixture(scope="module")
-def channel(exposed: TritonServer) -> Iterator[grpc.Channel]:
+def channel(exposed) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(exposed.grpc_url) as opened:
         yield opened
 

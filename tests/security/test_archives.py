@@ -20,7 +20,7 @@ SECRET = "what lies outside"
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Path:
+def outside(tmp_path) -> Path:
     """A file that no archive may read or change."""
     file = tmp_path / "outside"
     file.write_text(SECRET)

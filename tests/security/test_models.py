@@ -10,7 +10,6 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from onnx.external_data_helper import set_external_data
-from security.conftest import Certificates
 from server_unit.tiny_models import plus_one
 from web_server import listening
 
@@ -103,9 +102,7 @@ def test_yaml_makes_no_objects(tmp_path, text, monkeypatch):
 
 
 @pytest.fixture
-def encrypted_site(
-    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[str, list[str]]]:
+def encrypted_site(certificates, monkeypatch) -> Iterator[tuple[str, list[str]]]:
     """An https address that leads where the test says, and where it leads."""
     leads_to: list[str] = []
 

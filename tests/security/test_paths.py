@@ -31,7 +31,7 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def explicit(small_repository: Path) -> Iterator[TritonServer]:
+def explicit(small_repository) -> Iterator[TritonServer]:
     """A server that loads models when its operator says so; another model lies beside its own."""
     shutil.copytree(small_repository / "small", small_repository.parent / "beside")
     arguments = ("--model-control-mode=explicit", "--load-model=*")
@@ -105,9 +105,7 @@ def test_a_stranger_reaches_no_instances_memory(exposed):
 
 
 @pytest.fixture(scope="module")
-def plain(
-    exposed: TritonServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningEndpoint]:
+def plain(exposed, tmp_path_factory) -> Iterator[RunningEndpoint]:
     logs = tmp_path_factory.mktemp("logs")
     with endpoint_process(exposed.grpc_url, logs, "--model", "small") as running:
         yield running

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from paddle_serving.conftest import RunningEndpoint, endpoint_process
-from security.conftest import Certificates, grpc_credentials
+from security.conftest import grpc_credentials
 from security.triton_calls import HTTP, RESTRICTED, ask_http, calls_of, refused
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -18,7 +18,6 @@ from ppocr_server.access.credentials import admits, bearer, read_secret
 from ppocr_server.access.security import ADMIN_HEADER, TOKEN_HEADER
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
-from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
 
@@ -32,7 +31,7 @@ def wrong_values(token: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def channel(closed: TritonServer, certificates: Certificates) -> Iterator[grpc.Channel]:
+def channel(closed, certificates) -> Iterator[grpc.Channel]:
     """For a client with the right certificate."""
     c = certificates
     credentials = grpc_credentials(c.ca, c.client_key, c.client)
@@ -78,9 +77,7 @@ def test_probes_have_no_token(closed):
 
 
 @pytest.fixture(scope="module")
-def guarded(
-    exposed: TritonServer, token: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningEndpoint]:
+def guarded(exposed, token, tmp_path_factory) -> Iterator[RunningEndpoint]:
     """The old endpoints with a token; it comes from the environment, no command line."""
     logs = tmp_path_factory.mktemp("logs")
     arguments = ("--model", "small", "--max-message-bytes", str(MAX_MESSAGE))

@@ -8,22 +8,21 @@ import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 
 from ppocr_client import OcrClient
-from ppocr_server.tritonserver.server import TritonServer
 
 
 @pytest.fixture(scope="session")
-def grpc(server: TritonServer) -> Iterator[Any]:
+def grpc(server) -> Iterator[Any]:
     with grpcclient.InferenceServerClient(server.grpc_url) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def http(server: TritonServer) -> Iterator[Any]:
+def http(server) -> Iterator[Any]:
     with httpclient.InferenceServerClient(server.http_url, network_timeout=300) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def client(server: TritonServer) -> Iterator[OcrClient]:
+def client(server) -> Iterator[OcrClient]:
     with OcrClient(server.grpc_url) as client:
         yield client

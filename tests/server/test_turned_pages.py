@@ -130,7 +130,7 @@ def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client):
 
 
 @pytest.fixture(scope="module")
-def page_network_client(repository: Path) -> Iterator[OcrClient]:
+def page_network_client(repository) -> Iterator[OcrClient]:
     """Of a repository without a line classifier."""
     folder = repository.with_name("page_orientation_repository")
     command: list[str | Path] = [Path(sys.executable).with_name("ppocr-convert"), "build"]

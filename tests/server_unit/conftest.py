@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 import tritonclient.grpc as grpcclient
 
-from ppocr_server.tritonserver.server import TritonServer
-
 
 @pytest.fixture(scope="module")
-def client(running: TritonServer) -> Iterator[Any]:
+def client(running) -> Iterator[Any]:
     """Of the server that a file runs."""
     with grpcclient.InferenceServerClient(running.grpc_url) as connection:
         yield connection

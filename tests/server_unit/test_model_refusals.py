@@ -73,7 +73,7 @@ STEPS = {"raises": RAISES, "syntax": SYNTAX, "dies": DIES}
 
 
 @pytest.fixture(scope="module")
-def reasons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def reasons(tmp_path_factory) -> dict[str, str]:
     """Reason by model of a repository in which nearly everything is broken."""
     repository = tmp_path_factory.mktemp("refusals")
     for name, (text, network, _) in NETWORKS.items():

@@ -28,7 +28,7 @@ def plus_three_numbers() -> ModelProto:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+def running(tmp_path_factory) -> Iterator[TritonServer]:
     repository = tmp_path_factory.mktemp("openvino")
     shared = PADDED + parameter("INFERENCE_NUM_THREADS", "2") + parameter("NUM_STREAMS", "2")
     add_model(repository, "pair", config("openvino", more=shared, count=2), plus_one())

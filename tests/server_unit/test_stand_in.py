@@ -56,7 +56,7 @@ def two_outputs() -> Any:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+def running(tmp_path_factory) -> Iterator[TritonServer]:
     repository = tmp_path_factory.mktemp("fields")
     one = parameter("intra_op_thread_count", "1")
     add_model(repository, "pair", config(count=2, more=one), plus_one())

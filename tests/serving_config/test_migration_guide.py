@@ -49,7 +49,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def examples(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def examples(repository, tmp_path_factory) -> Path:
     """The repository that follows from all of the guide's examples together."""
     folder = tmp_path_factory.mktemp("guide")
     mine = folder / "my_repository"

@@ -108,7 +108,7 @@ def test_gpu_placements_are_in_the_text(repository, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def configured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def configured(repository, tmp_path_factory) -> Path:
     """The repository that `build --config` makes of a small configuration."""
     folder = tmp_path_factory.mktemp("configured")
     changes = {"op__det__concurrency": 2, "op__det__timeout": 60000, "op__rec__batch_size": 2}

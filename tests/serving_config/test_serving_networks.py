@@ -126,7 +126,7 @@ fetch_var {{ name: "save_infer_model/scale_0.tmp_1" alias_name: "out" is_lod_ten
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> Path:
+def folders(tmp_path) -> Path:
     """Model folders as Paddle Serving saved them, beside a config.yml; without weights."""
     for name, height in (("ocr_det_model", 960), ("ocr_rec_model", 32)):
         folder = tmp_path / name / "serving_server"

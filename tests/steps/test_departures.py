@@ -26,7 +26,7 @@ PASSAGES = [
 
 
 @pytest.fixture(autouse=True)
-def _pictures_are_decoded(alone: Any) -> None:
+def _pictures_are_decoded(alone) -> None:
     alone("det_preprocess")
 
 

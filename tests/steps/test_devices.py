@@ -27,7 +27,7 @@ ON_GPU = "Tensor is stored in GPU and cannot be converted to NumPy."
 
 
 @pytest.fixture(params=[None, 1], ids=["cpu", "gpu"])
-def alone(request: pytest.FixtureRequest) -> Iterator[Any]:
+def alone(request) -> Iterator[Any]:
     with steps_alone(request.param) as load:
         yield load
 

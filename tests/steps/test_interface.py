@@ -56,7 +56,7 @@ OF_TESTS = {
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def real(tmp_path_factory) -> dict[str, Any]:
     """What the real backend has and says."""
     folder = tmp_path_factory.mktemp("interface")
     out = folder / "said.json"

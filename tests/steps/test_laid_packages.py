@@ -23,7 +23,7 @@ for package in sys.argv[2:]:
 
 
 @pytest.fixture(params=STEPS, ids=lambda path: path.parent.name)
-def version(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def version(request, tmp_path) -> Path:
     """A step's version folder with its packages."""
     folder = tmp_path / request.param.parent.name / "1"
     shutil.copytree(request.param, folder)

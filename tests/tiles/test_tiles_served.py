@@ -8,11 +8,10 @@ from tiles.sheets import render_sheet
 
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_canvas import Page
-from ppocr_server.tritonserver.server import TritonServer
 
 
 @pytest.fixture(scope="module")
-def client(server: TritonServer) -> Iterator[OcrClient]:
+def client(server) -> Iterator[OcrClient]:
     with OcrClient(server.grpc_url) as opened:
         yield opened
 

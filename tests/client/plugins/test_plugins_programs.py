@@ -64,7 +64,7 @@ for url in (None, "grpc://127.0.0.1:8001"):
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory) -> Run:
     """Run a program of the environment."""
     programs = Path(environment("plugins", *PACKAGES)).parent
     folder = tmp_path_factory.mktemp("plugins")
@@ -84,7 +84,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scan(tmp_path_factory) -> Path:
     """A PDF file of eight pages, without text: each of the samples twice."""
     path = tmp_path_factory.mktemp("scan") / "scan.pdf"
     first, *others = (Image.open(SAMPLES / name).convert("RGB") for name in NAMES * 2)

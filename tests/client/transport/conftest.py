@@ -23,7 +23,7 @@ def read_in_loop(url: str, **settings: Any) -> OcrResult:
 
 
 @pytest.fixture(params=[read_in_thread, read_in_loop], ids=["thread", "loop"])
-def read(request: pytest.FixtureRequest) -> Callable[..., OcrResult]:
+def read(request) -> Callable[..., OcrResult]:
     """Read with a client that is made for it, at an address."""
     reader: Callable[..., OcrResult] = request.param
     return reader
