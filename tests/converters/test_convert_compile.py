@@ -15,8 +15,10 @@ from ppocr_converters.errors import DictionaryError, ModelError
 from ppocr_converters.graph.compile import compile_model
 from ppocr_converters.graph.dictionary import read_dictionary
 from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outputs
+from ppocr_converters.paddle.inference_yml import OwnSettings
 from ppocr_converters.proof.networks import Ints, compiled_network, mask, normalise, onnx_network
 from ppocr_converters.proof.tensors import random_pictures
+from ppocr_converters.repository.model_source import ModelSource
 from ppocr_engine.spec import EngineSpec
 
 KINDS = catalogue().kinds
@@ -138,7 +140,7 @@ def test_opening_a_compiled_model_warns_of_nothing(built, name):
         *(
             (
                 f"{REC}/converted.onnx",
-                {"characters": ["x"] * lines, "space": space},
+                {"own": OwnSettings(characters=("x",) * lines), "space": space},
                 DictionaryError,
                 rf"= {lines + 1 + space} classes, but the model has 6625",
             )
@@ -148,13 +150,18 @@ def test_opening_a_compiled_model_warns_of_nothing(built, name):
 )
 def test_a_model_that_is_not_what_it_is_given_as_is_refused(built, file, given, error, reason):
     with pytest.raises(error, match=reason):
-        compile_model(load_onnx(built / file), KINDS, name="m", **given)
+        compile_model(load_onnx(built / file), ModelSource("m", built / file, **given))
 
 
 def test_a_dictionary_in_the_networks_metadata_is_used(built):
     rec = load_onnx(built / REC / "converted.onnx")
     onnx.helper.set_model_props(rec, {"character": "\n".join(["x"] * 6623)})
-    assert metadata(compile_model(rec, KINDS, name="m"))["character"].count("x") == 6623
+    assert (
+        metadata(compile_model(rec, ModelSource("m", built / REC / "converted.onnx")))[
+            "character"
+        ].count("x")
+        == 6623
+    )
 
 
 def test_a_network_of_another_kind_is_refused():
@@ -163,7 +170,7 @@ def test_a_network_of_another_kind_is_refused():
     graph = onnx.helper.make_graph([relu], "g", ends[:1], ends[1:])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)])
     with pytest.raises(ModelError, match="not a PP-OCR network"):
-        compile_model(model, KINDS, name="m")
+        compile_model(model, ModelSource("m", Path(__file__)))
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path, built):

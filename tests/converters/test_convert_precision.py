@@ -111,11 +111,12 @@ def test_a_classifier_of_another_kind_is_refused(models, tmp_path):
     from ppocr_converters.catalogue.entries import catalogue
     from ppocr_converters.graph.compile import compile_model
     from ppocr_converters.paddle.convert import convert
+    from ppocr_converters.repository.model_source import ModelSource
 
     network = load_onnx(convert(models / CLS, tmp_path / "c.onnx"))
     with pytest.raises(ModelError, match=r"64 pixels high is not known .*48x192 or 80x160"):
-        compile_model(network, catalogue().kinds, name="cls", height=64)
-    stretched = compile_model(network, catalogue().kinds, name="cls", height=80)
+        compile_model(network, ModelSource("cls", tmp_path / "c.onnx", height=64))
+    stretched = compile_model(network, ModelSource("cls", tmp_path / "c.onnx", height=80))
     assert [str(tensor) for tensor in inputs(stretched)] == ["CROPS uint8 [batch, 80, 160, 3]"]
     # It learnt red first: the same as the network on pixels whose colours are swapped before.
     onnx.save(stretched, tmp_path / "m.onnx")

@@ -128,8 +128,8 @@ def run_compile(arguments: argparse.Namespace) -> None:
     import onnx
 
     from ppocr_converters.files import new_file
+    from ppocr_converters.graph.compile import compile_model
     from ppocr_converters.graph.onnx_model import describe, load_onnx
-    from ppocr_converters.repository.model_build import compile_source
     from ppocr_converters.repository.model_source import find_model_source
 
     source = find_model_source(_choice(arguments), arguments.models)
@@ -137,7 +137,7 @@ def run_compile(arguments: argparse.Namespace) -> None:
         raise ConvertError(
             f"{source.path} is in Paddle's format; run `ppocr-convert convert` on it"
         )
-    compiled = compile_source(source, load_onnx(source.path))
+    compiled = compile_model(load_onnx(source.path), source)
     with new_file(arguments.out) as temporary:
         onnx.save(compiled, temporary)
     common.show(arguments, describe(compiled), str(arguments.out))

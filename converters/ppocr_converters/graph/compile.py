@@ -18,12 +18,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import onnx
 from onnx import ModelProto, TensorProto, helper
 
-from ppocr_converters.catalogue.entries import Kind, Normalisation
+from ppocr_converters.catalogue.entries import Normalisation
 from ppocr_converters.errors import DictionaryError, ModelError
+from ppocr_converters.files import digest_of, sha256_file
 from ppocr_converters.graph import added_nodes as added
 from ppocr_converters.graph import batchnorm_folding as affine
 from ppocr_converters.graph import edit as graph
@@ -33,6 +35,10 @@ from ppocr_converters.graph.kinds import CLASSIFIERS, expect_kind
 from ppocr_converters.graph.onnx_model import class_count, inputs, is_compiled, metadata, outputs
 from ppocr_converters.graph.pixel_head import flatten_head
 from ppocr_converters.graph.standard_form import Standard, standard_form
+from ppocr_converters.paddle.inference_yml import SETTINGS
+
+if TYPE_CHECKING:
+    from ppocr_converters.repository.model_source import ModelSource
 
 logger = logging.getLogger(__name__)
 
@@ -43,43 +49,27 @@ NO_HEIGHT = (
 HIGHEST_IR = 9  # the newest IR version that the oldest supported server reads
 
 
-def compile_model(
-    network: ModelProto,
-    normalisation: Mapping[Kind, Normalisation],
-    *,
-    name: str,
-    kind: Kind | None = None,
-    characters: Sequence[str] = (),
-    space: bool = True,
-    height: int | None = None,
-    source_sha256: str = "",
-) -> ModelProto:
-    """Compile a converted network for serving.
+def compile_model(network: ModelProto, source: ModelSource) -> ModelProto:
+    """Compile a converted network for serving, with all that is known of what it comes from.
 
     Args:
         network: the ONNX network as it was converted, float32 [N, 3, H, W] to probabilities.
-        normalisation: mean and std of each kind.
-        name: the model's name, for its metadata.
-        kind: what the model must be; by default it is read from the graph.
-        characters: of a recogniser, in class order, without blank and space; by default those in
-            the network's own metadata.
-        space: whether the recogniser has a space as its last class.
-        height: of the input of a recogniser or classifier, pixels, where the graph is silent.
-        source_sha256: the digest of the files that the network came from, for the metadata.
+        source: without characters of its own, a recogniser has those in the network's metadata.
 
     Returns:
         The compiled model, its dictionary and all else a server must know in its metadata.
 
     Raises:
-        ModelError: of another kind, compiled already, or of no form that can be compiled.
+        ModelError: of another kind than it, or its settings, is given as; compiled already; or of
+            no form that can be compiled.
         DictionaryError: the characters do not fit the classes.
     """
-    standard = _standard_of(network, name, kind, height)
-    found, norm = standard.kind, normalisation[standard.kind]
+    name, standard = source.name, _standard_of(network, source)
+    found, norm = standard.kind, source.normalisations[standard.kind]
     facts = {
         "ppocr_kind": found,
         "ppocr_name": name,
-        "ppocr_source_sha256": source_sha256,
+        "ppocr_source_sha256": digest_of({path.name: sha256_file(path) for path in source.files}),
         "ppocr_mean": ",".join(map(repr, norm.mean)),
         "ppocr_std": ",".join(map(repr, norm.std)),
         **_source_facts(standard),
@@ -91,28 +81,32 @@ def compile_model(
         classes = class_count(standard.model)
         facts |= {"ppocr_height": str(rows), "ppocr_classes": str(classes)}
         if found == "rec":
-            stored = metadata(network).get("character")
+            stored, characters = metadata(network).get("character"), source.characters
             if not characters and stored is None:
                 raise DictionaryError(
                     f"no dictionary came with {name}, which has {classes} classes; give it with "
                     f"--dict"
                 )
             characters = characters or stored_characters(stored or "")
-            check_dictionary(characters, space, classes)
-            facts |= {"character": "\n".join(characters), "use_space_char": str(space).lower()}
+            check_dictionary(characters, source.space, classes)
+            facts |= {"character": "\n".join(characters)}
+            facts |= {"use_space_char": str(source.space).lower()}
         model = (_compile_rec if found == "rec" else _compile_cls)(model, norm, rows)
+    expect_kind(found, source.own.kind, f"{name}, by its {SETTINGS},")
+    facts |= {f"ppocr_{name}": str(value) for name, value in source.own.thresholds.items()}
     return _finish(model, facts)
 
 
-def _standard_of(network: ModelProto, name: str, kind: Kind | None, height: int | None) -> Standard:
+def _standard_of(network: ModelProto, source: ModelSource) -> Standard:
     """The network in the form that is compiled; a ModelError names it where it has none."""
+    name = source.name
     if is_compiled(network):
         raise ModelError(f"{name} is compiled already; give the network it was made from")
     try:
-        standard = standard_form(network, height=height)
+        standard = standard_form(network, height=source.height)
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from error
-    expect_kind(standard.kind, kind, name)
+    expect_kind(standard.kind, source.kind, name)
     if standard.kind != "det" and standard.height is None:
         raise ModelError(f"{name}: {NO_HEIGHT}")
     for change in standard.changes:

@@ -10,12 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import onnx
-from onnx import ModelProto
 
-from ppocr_converters.files import digest_of, sha256_file
-from ppocr_converters.graph.kinds import expect_kind, kind_of
+from ppocr_converters.files import sha256_file
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx
-from ppocr_converters.paddle.inference_yml import SETTINGS
 from ppocr_converters.proof.tensors import compare_file
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_source import ModelSource
@@ -62,33 +59,9 @@ def build_model(source: ModelSource, folder: Path) -> CompiledModel:
     return CompiledModel(source, OnnxFile(folder / COMPILED), manifest)
 
 
-def compile_source(source: ModelSource, network: ModelProto) -> ModelProto:
-    """Compile a network with all that is known of the model it comes from.
-
-    Raises:
-        ModelError: it cannot be compiled, or the settings beside it are of another kind.
-    """
-    from ppocr_converters.graph.compile import compile_model
-
-    compiled = compile_model(
-        network,
-        source.normalisations,
-        name=source.name,
-        kind=source.kind,
-        characters=source.characters,
-        space=source.space,
-        height=source.height,
-        source_sha256=digest_of({path.name: sha256_file(path) for path in source.files}),
-    )
-    if source.own.kind is not None:
-        expect_kind(kind_of(compiled), source.own.kind, f"{source.name}, by its {SETTINGS},")
-    for threshold, value in source.own.thresholds.items():
-        compiled.metadata_props.add(key=f"ppocr_{threshold}", value=str(value))
-    return compiled
-
-
 def _make(source: ModelSource, folder: Path) -> Manifest:
     """Convert, compile and prove into an empty folder; returns what was found out."""
+    from ppocr_converters.graph.compile import compile_model
     from ppocr_converters.paddle.convert import convert
 
     if source.path.is_dir():
@@ -98,7 +71,7 @@ def _make(source: ModelSource, folder: Path) -> Manifest:
         shutil.copyfile(source.path, folder / CONVERTED)
     logger.info("compiling %s", source.name)
     network = load_onnx(folder / CONVERTED)
-    compiled = compile_source(source, network)
+    compiled = compile_model(network, source)
     onnx.save(compiled, folder / COMPILED)
     logger.info("proving %s", source.name)
     file = OnnxFile(folder / COMPILED, compiled)

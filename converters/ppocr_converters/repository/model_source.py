@@ -51,9 +51,9 @@ class ModelSource:
 
     name: str
     path: Path
-    kind: Kind | None
-    dictionary: Path | None
-    space: bool
+    kind: Kind | None = None
+    dictionary: Path | None = None
+    space: bool = True
     height: int | None = None
     own: OwnSettings = field(default_factory=OwnSettings)
 

@@ -1,5 +1,6 @@
 """Networks of any exporter: what `check` passes is compiled and proven, the rest is named."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,16 @@ from checking import check
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from work_folders import V4, work_of
 
-from ppocr_converters.catalogue.entries import catalogue
 from ppocr_converters.cli import main
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph.compile import compile_model
 from ppocr_converters.graph.kinds import detect_kind
 from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx, metadata
+from ppocr_converters.paddle.inference_yml import OwnSettings
 from ppocr_converters.proof.tensors import compare_file
+from ppocr_converters.repository.model_source import ModelSource
 
+FILE = Path(__file__)  # whose digest is looked at, nothing else
 CLASSES = {"det": 1, "rec": 40, "cls": 2, "page_orientation": 4}
 CHARACTERS = [chr(0x4E00 + index) for index in range(38)]
 SIZES: dict[str, list[str | int]] = {
@@ -122,9 +125,8 @@ def test_what_check_passes_is_compiled_and_proven(tmp_path, kind, form, said):
     report = check(source)
     assert (report.kind, report.problems) == (kind, [])
     assert said is None or said in "; ".join(report.notes)
-    model = compile_model(
-        load_onnx(source), catalogue().kinds, name="m", characters=CHARACTERS * (kind == "rec")
-    )
+    own = OwnSettings(characters=tuple(CHARACTERS) * (kind == "rec"))
+    model = compile_model(load_onnx(source), ModelSource("m", source, own=own))
     onnx.save(model, compiled.path)
     proof = compare_file(compiled, source).require(compiled)
     assert 0.5 / CLASSES[kind] <= proof.max_probability <= 1.001
@@ -156,18 +158,18 @@ def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one():
     model.graph.node[-1].input[0] = "shaped"
     model.graph.node.insert(3, helper.make_node("Reshape", ["last", "fixed"], ["shaped"]))
     with pytest.raises(ModelError, match="m: its graph cannot be run at other sizes"):
-        compile_model(model, catalogue().kinds, name="m")
+        compile_model(model, ModelSource("m", FILE))
 
 
 def test_an_input_of_bytes_is_refused():
     with pytest.raises(ModelError, match="not one of float32, float16, float64; export"):
-        compile_model(network("det", dtype=TensorProto.UINT8), catalogue().kinds, name="m")
+        compile_model(network("det", dtype=TensorProto.UINT8), ModelSource("m", FILE))
 
 
 def test_a_page_is_shown_in_one_size_alone():
     model = network("page_orientation", shape=["n", 3, 48, 192])
     with pytest.raises(ModelError, match=r"a classifier 48 pixels high .* take 224x224"):
-        compile_model(model, catalogue().kinds, name="m")
+        compile_model(model, ModelSource("m", FILE))
 
 
 PICTURE = ("n", 3, "h", "w")
