@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching
 from work_folders import DET, REC
 
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.graph.onnx_model import OnnxFile
-from ppocr_converters.repository.deployment_plan import Batching, ModelPlan
+from ppocr_converters.repository.deployment_plan import ModelPlan
 from ppocr_converters.repository.layout import assemble
 from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
@@ -56,7 +57,7 @@ def test_calls_suit_the_engine_unless_they_are_merged_or_told(networks, tmp_path
 
     assert calls("cpu-onnxruntime") == (104, 4, "3")  # a time step more
     assert calls("cpu-openvino") == (128, 4, "3")
-    merging = Batching(preferred_sizes=(8,))
+    merging = ModelDynamicBatching(preferred_batch_size=[8])
     rec = {name: load_profile(name, cores=2).models["rec"] for name in ("cpu", "cpu-openvino")}
     assert calls("cpu", rec=replace(rec["cpu"], batching=merging, max_batch_size=8)) == (
         128,

@@ -48,7 +48,7 @@ def test_instance_i_runs_on_card_i_mod_n(count, cards):
     placed = round_robin(count, cards)
     assert {group.gpus[0]: group.count for group in placed} == expected
     assert sum(group.count for group in placed) == count
-    assert all(group.kind == "KIND_GPU" and group.count > 0 for group in placed)
+    assert all(group.kind == group.KIND_GPU and group.count > 0 for group in placed)
     if len(set(cards)) == len(cards):
         assert max(expected.values()) - min(expected.values()) <= 1
 

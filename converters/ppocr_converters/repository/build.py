@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,7 +95,7 @@ def build(request: BuildRequest) -> Built:
         raise refusal(models, {"set": error}) from error
     inputs = {
         "models": {name: digest_of(_record(model)) for name, model in models.items()},
-        "plan": dataclasses.asdict(request.plan)["models"],
+        "plan": {name: repr(one) for name, one in request.plan.models.items()},
         "cores": request.plan.cores,
         "steps": steps.digest,
         "bounds": list(request.bounds),

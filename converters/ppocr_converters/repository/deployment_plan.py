@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
+
+from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
 from ppocr_engine.config_pbtxt import set_parameter
 from ppocr_engine.spec import ONNXRUNTIME, Accelerator, Device, EngineSpec
-
-Kind = Literal["KIND_CPU", "KIND_GPU"]
 
 #: Widths that repeat, for calls that are merged and engines that prepare themselves for each.
 FEW_WIDTHS = "96-3200/32"
@@ -33,32 +33,6 @@ CALLS = {
 
 
 @dataclass(frozen=True)
-class Instances:
-    """Instances on one device: the CPU, or each of the GPUs given."""
-
-    count: int
-    kind: Kind = "KIND_CPU"
-    gpus: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Batching:
-    """How requests are merged, and how long they may wait.
-
-    Attributes:
-        preferred_sizes: rows; (1,) keeps requests apart, () merges what waits.
-        delay_us: how long a batch waits to reach a preferred size, microseconds.
-        max_queue_size: requests; 0 is without limit.
-        timeout_us: after which a waiting request is rejected, microseconds; 0 is never.
-    """
-
-    preferred_sizes: tuple[int, ...] = ()
-    delay_us: int = 0
-    max_queue_size: int = 0
-    timeout_us: int = 0
-
-
-@dataclass(frozen=True)
 class Shapes:
     """The shapes that a network on a GPU is prepared for, the smallest, the usual and the largest.
 
@@ -76,8 +50,8 @@ class ModelPlan:
     """One model's part; whatever is left out stays as the model's own config.pbtxt has it.
 
     Attributes:
-        instances: one entry for each device.
-        batching: dynamic batching with its queue.
+        instances: `ModelInstanceGroup`, one for each device.
+        batching: `ModelDynamicBatching`, with its queue.
         max_batch_size: raised to this where it is lower; never lowered.
         engine: that runs the network; None for a step, and for a network that stays with its
             configuration's.
@@ -89,8 +63,8 @@ class ModelPlan:
         shapes: what engines are built for and warm-up runs; None for neither.
     """
 
-    instances: tuple[Instances, ...] = ()
-    batching: Batching | None = None
+    instances: tuple[Any, ...] = ()
+    batching: Any = None
     max_batch_size: int = 0
     engine: EngineSpec | None = None
     file_precision: str = "fp32"
@@ -139,18 +113,21 @@ def engine_of(plan: Plan, model: str) -> EngineSpec:
 def device_of(plan: Plan, model: str) -> Device:
     """Where a model's instances run; the CPU where the plan does not say."""
     planned = plan.models.get(model, ModelPlan())
-    return "gpu" if any(group.kind == "KIND_GPU" for group in planned.instances) else "cpu"
+    return "gpu" if _on_gpu(planned) else "cpu"
+
+
+def _on_gpu(plan: ModelPlan) -> bool:
+    return any(group.kind == ModelInstanceGroup.KIND_GPU for group in plan.instances)
 
 
 def apply(config: Any, plan: ModelPlan) -> None:
     """Write a model's part of the plan into its `ModelConfig`."""
     if plan.instances:
         del config.instance_group[:]
-    for group in plan.instances:
-        config.instance_group.add(kind=group.kind, count=group.count, gpus=group.gpus)
+    config.instance_group.extend(plan.instances)
     config.max_batch_size = max(config.max_batch_size, plan.max_batch_size)
     if plan.batching is not None:
-        _apply_batching(config, plan.batching)
+        config.dynamic_batching.CopyFrom(plan.batching)
     for name, value in plan.parameters.items():
         set_parameter(config, name, value)
     _apply_engine(config, plan)
@@ -167,7 +144,7 @@ def _apply_engine(config: Any, plan: ModelPlan) -> None:
         spec = replace(spec, precision=plan.engine.precision)
     level = spec.graph_level if plan.graph_level is None else plan.graph_level
     accelerators = (*spec.accelerators, *plan.accelerators)
-    if spec.backend == "onnxruntime" and any(one.kind == "KIND_GPU" for one in plan.instances):
+    if spec.backend == "onnxruntime" and _on_gpu(plan):
         accelerators = (*accelerators, WHOLE_FLOAT32)
     spec = replace(
         spec,
@@ -192,15 +169,3 @@ def _declare_whole_batches(config: Any) -> None:
     if config.HasField("dynamic_batching"):  # what is left is the queue
         del config.dynamic_batching.preferred_batch_size[:]
         config.dynamic_batching.max_queue_delay_microseconds = 0
-
-
-def _apply_batching(config: Any, batching: Batching) -> None:
-    config.ClearField("dynamic_batching")
-    target = config.dynamic_batching
-    target.SetInParent()
-    target.preferred_batch_size.extend(batching.preferred_sizes)
-    target.max_queue_delay_microseconds = batching.delay_us
-    if batching.max_queue_size or batching.timeout_us:
-        policy = target.default_queue_policy  # its timeout_action is REJECT unless set
-        policy.max_queue_size = batching.max_queue_size
-        policy.default_timeout_microseconds = batching.timeout_us

@@ -8,9 +8,10 @@ from importlib import resources
 from typing import Any
 
 import yaml
+from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching, ModelInstanceGroup
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import Batching, Instances, ModelPlan, Plan, Shapes
+from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, Shapes
 from ppocr_engine.machine import available_cores
 from ppocr_engine.spec import Accelerator, EngineSpec
 
@@ -52,8 +53,8 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
     count = cores if entry["instances"] == "cores" else entry["instances"]
     shapes = entry.get("shapes")
     return ModelPlan(
-        instances=(Instances(count, entry.get("kind", "KIND_CPU")),),
-        batching=Batching(**entry["batching"]) if "batching" in entry else None,
+        instances=(ModelInstanceGroup(count=count, kind=entry.get("kind", "KIND_CPU")),),
+        batching=ModelDynamicBatching(**entry["batching"]) if "batching" in entry else None,
         max_batch_size=entry.get("max_batch", 0),
         accelerators=tuple(
             Accelerator(one["device"], one["name"], _strings(one.get("parameters", {})))

@@ -70,18 +70,16 @@ def _queue_effects(op: Op, models: Mapping[str, ModelPlan]) -> dict[str, str]:
     batching, merged = models[op.kind].batching, op["batch_size"]
     if batching is None:
         return effects
-    if merged > 1 and batching.preferred_sizes:
-        rows = batching.preferred_sizes[0]
+    if merged > 1 and batching.preferred_batch_size:
+        rows = batching.preferred_batch_size[0]
         effects["batch_size"] = f"preferred_batch_size {rows} of {op.kind}"
         if rows != merged:
             effects["batch_size"] += f": {merged} times {rows // merged} lines, its rec_batch_size"
-    if batching.delay_us:
-        effects["auto_batching_timeout"] = (
-            f"max_queue_delay_microseconds {batching.delay_us} of {op.kind}"
-        )
-    if batching.timeout_us:
+    if delay := batching.max_queue_delay_microseconds:
+        effects["auto_batching_timeout"] = f"max_queue_delay_microseconds {delay} of {op.kind}"
+    if timeout := batching.default_queue_policy.default_timeout_microseconds:
         effects["timeout"] = (
-            f"default_timeout_microseconds {batching.timeout_us} in the queues of "
+            f"default_timeout_microseconds {timeout} in the queues of "
             f"{', '.join(models)}, late requests rejected; {_deadline(op.document)}"
         )
     return effects

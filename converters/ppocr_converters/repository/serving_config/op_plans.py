@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Any
+
+from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching, ModelInstanceGroup
 
 from ppocr_converters.catalogue.entries import Kind
-from ppocr_converters.repository.deployment_plan import (
-    Batching,
-    Instances,
-    ModelPlan,
-    Plan,
-    device_of,
-)
+from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, device_of
 from ppocr_converters.repository.profiles import load_profile, models_of_op
 from ppocr_converters.repository.serving_config.keys import ConfigError
 from ppocr_converters.repository.serving_config.ops import ARM, CPU, CUDA, TENSORRT, Op
@@ -28,25 +24,26 @@ PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 def plan_op(op: Op) -> dict[str, ModelPlan]:
     """The plans of an Op's models; the network among them is called like the kind of Op."""
     models = {
-        name: ModelPlan((Instances(op.instances),), _batching(op, name))
+        name: ModelPlan(_on_cpu(op.instances), _batching(op, name))
         for name in models_of_op(op.kind)
     }
     models[op.kind] = _network_plan(op, models[op.kind].batching)
     return models
 
 
-def _network_plan(op: Op, batching: Batching | None) -> ModelPlan:
+def _network_plan(op: Op, batching: Any) -> ModelPlan:
     """The plan of an Op's network, which alone runs on GPUs and is batched."""
     engine = _engine(op)
-    if batching and engine is not None and engine.backend == "openvino":
-        batching = replace(batching, preferred_sizes=(), delay_us=0)
+    if batching is not None and engine is not None and engine.backend == "openvino":
+        for field in ("preferred_batch_size", "max_queue_delay_microseconds"):
+            batching.ClearField(field)  # it merges nothing
     count = _of_network(op, "instances", op.instances)
     subgraphs = {"trt_min_subgraph_size": str(op["min_subgraph_size"])}
     accelerator = Accelerator("gpu", "tensorrt", subgraphs)
     return ModelPlan(
-        round_robin(count, op.cards) if op.cards else (Instances(count),),
+        round_robin(count, op.cards) if op.cards else _on_cpu(count),
         batching,
-        max_batch_size=max(batching.preferred_sizes, default=0) if batching else 0,
+        max_batch_size=max(batching.preferred_batch_size, default=0) if batching else 0,
         engine=engine,
         threads=_of_network(op, "threads", op["thread_num"]),
         graph_level=_graph_level(op),
@@ -55,7 +52,11 @@ def _network_plan(op: Op, batching: Batching | None) -> ModelPlan:
     )
 
 
-def round_robin(count: int, cards: Sequence[int]) -> tuple[Instances, ...]:
+def _on_cpu(count: int) -> tuple[Any, ...]:
+    return (ModelInstanceGroup(count=count, kind="KIND_CPU"),)
+
+
+def round_robin(count: int, cards: Sequence[int]) -> tuple[Any, ...]:
     """Instance i runs on card i mod n, as in Paddle Serving: 7 on 0, 1, 2 are 3, 2 and 2.
 
     Args:
@@ -69,29 +70,37 @@ def round_robin(count: int, cards: Sequence[int]) -> tuple[Instances, ...]:
     shares: Counter[int] = Counter()
     for index, card in enumerate(cards[:count]):
         shares[card] += each + (index < more)
-    return tuple(Instances(share, "KIND_GPU", (card,)) for card, share in shares.items())
+    return tuple(
+        ModelInstanceGroup(count=share, kind="KIND_GPU", gpus=[card])
+        for card, share in shares.items()
+    )
 
 
-def _batching(op: Op, model: str) -> Batching | None:
-    """The queue of a model, and for a network how requests are merged.
+def _batching(op: Op, model: str) -> Any:
+    """The queue of a model, and for a network how requests are merged; None for no queue.
 
     The longest queue stands before the Op, not inside it: one picture makes many calls of `rec`,
     which must not be refused because they wait for each other.
     """
     queue = op.document["dag.channel_size"] if model == ENTRANCE[op.kind] else 0
     timeout = max(0, op["timeout"]) * 1000
+    batching, merged = ModelDynamicBatching(), op["batch_size"]
+    if queue or timeout:
+        policy = batching.default_queue_policy  # its timeout_action is REJECT unless set
+        policy.max_queue_size, policy.default_timeout_microseconds = queue, timeout
     if model != op.kind:
-        return Batching((), 0, queue, timeout) if queue or timeout else None
-    rows = _rows(op) if op.kind == "rec" else 1
-    merged = op["batch_size"]
+        return batching if queue or timeout else None
     waits = op.document["triton.rec_max_queue_delay_microseconds"] if op.kind == "rec" else None
     if waits is not None and waits >= 0:
-        return Batching((), waits, queue, timeout)
-    if merged == 1 or waits is not None:
+        batching.max_queue_delay_microseconds = waits
+    elif merged == 1 or waits is not None:
         # A queue's settings make Triton merge what waits, unless told that one row is a batch.
-        return Batching((1,), 0, queue, timeout) if queue or timeout else None
-    delay = max(0, op["auto_batching_timeout"]) * 1000
-    return Batching((merged * rows,), delay, queue, timeout)
+        batching.preferred_batch_size.append(1)
+        return batching if queue or timeout else None
+    else:
+        batching.preferred_batch_size.append(merged * (_rows(op) if op.kind == "rec" else 1))
+        batching.max_queue_delay_microseconds = max(0, op["auto_batching_timeout"]) * 1000
+    return batching
 
 
 def _of_network(op: Op, name: str, default: int) -> int:
