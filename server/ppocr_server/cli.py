@@ -130,19 +130,19 @@ def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
             f"out to have it built, or run `ppocr-convert build --config {options.config} --out "
             f"{options.model_repository}`"
         )
-    configured = read_config(options.config, options.opt)
-    host, ports = configured.service.document["triton.host"], configured.service.triton_ports
+    service, old = read_config(options.config, options.opt)
+    host, ports = service.document["triton.host"], service.triton_ports
     logs = Path(options.log_folder) if options.log_folder else None
     choose_ports(options.security.hosts(options.host or host), _ports(options, ports))
     with gateway_process(options.gateway_port, options.host or host) as gateway:
         given = options.model_repository
-        repository = given or build_repository(configured.service, options.work)
-        options.triton_argument += profile_arguments(configured, logs)
+        repository = given or build_repository(service, options.work)
+        options.triton_argument += profile_arguments(service, logs)
         write_logs(logs)
         with (
             _server(options, repository, show, host, ports) as server,
-            old_endpoints(configured.endpoints, server) as endpoints,
-            in_front_of(server, gateway, options, configured.endpoints),
+            old_endpoints(old, server) as endpoints,
+            in_front_of(server, gateway, options, old),
         ):
             show.finish()
             return _run(options, server, gateway, endpoints)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,25 +31,15 @@ TRACES = "triton.trace"
 TRACES_PER_FILE = 1000
 
 
-@dataclass(frozen=True)
-class Configured:
-    """A config.yml that was read.
-
-    Attributes:
-        service: all that it configures.
-        endpoints: its old ports.
-    """
-
-    service: Service
-    endpoints: EndpointSettings
-
-
-def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
+def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Service, EndpointSettings]:
     """Read a config.yml, and check that its old ports are free before anything is built.
 
     Args:
         path: of the file.
         overrides: `KEY.OF.PATH=VALUE` in place of what it says.
+
+    Returns:
+        All that it configures, and its old ports.
 
     Raises:
         ServerError: its content is not allowed, or the converters are not installed.
@@ -69,7 +59,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Configured:
     # The repository is built with the options of the configuration, so requests carry none.
     endpoints = EndpointSettings(**service.endpoints, options={})
     on_free_ports(endpoints, f"{{}}_port in {path}")
-    return Configured(service, endpoints)
+    return service, endpoints
 
 
 def on_free_ports(settings: EndpointSettings, setting: str) -> None:
@@ -101,12 +91,12 @@ def build_repository(service: Service, work: Path) -> Path:
         raise ServerError(str(error)) from error
 
 
-def profile_arguments(configured: Configured, log_folder: Path | None) -> list[str]:
+def profile_arguments(service: Service, log_folder: Path | None) -> list[str]:
     """Arguments that make tritonserver write traces, if dag.use_profile asks for them.
 
     The files lie beside the other logs and are named in a message.
     """
-    if not configured.service.document["dag.use_profile"]:
+    if not service.document["dag.use_profile"]:
         return []
     folder = (log_folder or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)

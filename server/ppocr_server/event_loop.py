@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -10,11 +9,8 @@ from ppocr_steps.kept_memory import keep_memory
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """`asyncio.run`, in the faster event loop of uvloop if that is installed."""
+    """`asyncio.run` in the faster event loop of uvloop."""
+    import uvloop
+
     keep_memory()
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
+    uvloop.run(main)

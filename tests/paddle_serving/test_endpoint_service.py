@@ -5,14 +5,11 @@ import base64
 import contextlib
 import functools
 import logging
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from ppocr_server.paddle_serving.http import server
-from ppocr_server.paddle_serving.http.server import HttpEndpoint
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Tensor
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings
@@ -137,28 +134,3 @@ async def test_a_closed_service() -> None:
     service = PipelineService(EndpointSettings(), Reader())
     service.closed = True
     assert (await service.answer(call(1))).err_no == 3001
-
-
-async def nothing(scope: Any, receive: Any, send: Any) -> None:
-    """An application that is never asked."""
-
-
-def test_it_wakes_for_the_date_and_the_end_alone(monkeypatch):
-    monkeypatch.setattr(server, "DATE_SECONDS", 3600.0)
-    ticks = []
-
-    class Counted(HttpEndpoint):
-        async def on_tick(self, counter: int) -> bool:
-            ticks.append(self.should_exit)
-            return await super().on_tick(counter)
-
-    async def run() -> None:
-        endpoint = Counted(nothing, socket.create_server(("127.0.0.1", 0)), 1.0)
-        running = asyncio.ensure_future(endpoint.run_until_exit())
-        await asyncio.sleep(0.5)  # uvicorn's own loop would have woken a few times
-        assert endpoint.server_state.default_headers[0][0] == b"date"
-        endpoint.stop()
-        await asyncio.wait_for(running, 30)
-
-    asyncio.run(run())
-    assert ticks == [False, True]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import ssl
@@ -17,7 +16,6 @@ from ppocr_server.access.credentials import Tls
 BACKLOG = 2048
 # Balancers and old clients expect idle connections to last this long.
 KEEP_ALIVE_SECONDS = 75
-DATE_SECONDS = 1.0  # of the header
 
 
 def _certificates(tls: Tls) -> dict[str, Any]:
@@ -52,7 +50,7 @@ class HttpEndpoint(uvicorn.Server):
                 **({} if tls is None else _certificates(tls)),
             )
         )
-        self._socket, self._stopped = listener, asyncio.Event()
+        self._socket = listener
         # Clients can connect from here on; they are answered once the server runs.
         self._socket.listen(BACKLOG)
 
@@ -64,13 +62,6 @@ class HttpEndpoint(uvicorn.Server):
     def stop(self) -> None:
         """Take no more connections."""
         self.should_exit = True
-        self._stopped.set()
-
-    async def main_loop(self) -> None:
-        """Keep the date; uvicorn's own loop also looks ten times a second whether to stop."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), DATE_SECONDS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
