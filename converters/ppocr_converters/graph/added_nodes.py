@@ -139,9 +139,10 @@ def cast_first(model: ModelProto) -> ModelProto:
     transpose = next(n for n in nodes if n.op_type == "Transpose" and n.input[0] == pixels)
     cast = next(n for n in nodes if n.op_type == "Cast" and n.input[0] == transpose.output[0])
     values, target = f"{PREFIX}values", cast.output[0]
-    cast.input[0], cast.output[0] = pixels, values
-    transpose.input[0], transpose.output[0] = values, target
+    # Each in the other's place, so that the nodes stay in order.
+    transpose.CopyFrom(helper.make_node("Cast", [pixels], [values], to=TensorProto.FLOAT))
+    cast.CopyFrom(helper.make_node("Transpose", [values], [target], perm=[0, 3, 1, 2]))
     for node in nodes:
         if node.op_type == "Shape" and node.input[0] == pixels:
             node.input[0] = values
-    return graph.sort_nodes(model)
+    return model

@@ -169,27 +169,6 @@ def rename_in_nodes(model: ModelProto, names: Mapping[str, str]) -> ModelProto:
     return model
 
 
-def sort_nodes(model: ModelProto) -> ModelProto:
-    """Put every node behind those that write what it reads, as ONNX wants it."""
-    model = copy_model(model)
-    waiting = list(model.graph.node)
-    written = {o for node in waiting for o in node.output}
-    ready = {name for node in waiting for name in node.input} - written | {""}
-    ordered: list[NodeProto] = []
-    while waiting:
-        rest = []
-        for node in waiting:
-            if ready.issuperset(node.input):
-                ordered.append(node)
-                ready.update(node.output)
-            else:
-                rest.append(node)
-        if len(rest) == len(waiting):
-            raise ModelError("the graph has a cycle")
-        waiting = rest
-    return with_nodes(model, ordered)
-
-
 def copy_model(model: ModelProto) -> ModelProto:
     """A copy that can be edited in place."""
     copied = ModelProto()

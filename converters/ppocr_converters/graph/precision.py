@@ -126,6 +126,7 @@ def lower_model(model: ModelProto, calibration: Calibration | None = None) -> Mo
 def to_float16(model: ModelProto) -> ModelProto:
     """Weights and activations in float16; inputs, outputs and the nodes of `compile` stay."""
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     named = name_nodes(model)
     blocked = [node.name for node in named.graph.node if _is_own(node)]
@@ -135,7 +136,8 @@ def to_float16(model: ModelProto) -> ModelProto:
         op_block_list=[*DEFAULT_OP_BLOCK_LIST, *EXACT],
         node_block_list=blocked,
     )
-    return graph.remove_unused(graph.sort_nodes(converted))
+    OnnxModel.graph_topological_sort(converted.graph)  # the casts stand at its end
+    return graph.remove_unused(converted)
 
 
 def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelProto:
