@@ -49,6 +49,11 @@ def stopped(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+def beats_given(pid: int) -> tuple[int, int]:
+    """The thread of a process's heartbeats, and how many it gave."""
+    return beats_of(pid) or (0, 0)
+
+
 @pytest.mark.server
 def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path):
     add_slow_model(tmp_path)
@@ -85,8 +90,9 @@ def test_no_text_is_wrong_either(step, repository):
 def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path):
     add_slow_model(tmp_path, count=1)
     with serving(tmp_path) as served:
-        time.sleep(1)  # until its first heartbeats have been seen
-        with stopped(instances(served.ready["pid"])[f"{SLOW}_0_0"]):
+        pid = instances(served.ready["pid"])[f"{SLOW}_0_0"]
+        assert eventually(lambda: beats_given(pid)[1] > 3)  # which the watch has seen
+        with stopped(pid):
             time.sleep(2 * STILL_SECONDS)
             assert "starting it again" not in served.errors()
 
@@ -110,13 +116,9 @@ def test_the_internals_of_the_stubs_are_as_expected(small_server):
     assert unexpected_internals(processes.stubs) == ""
     (pid,) = processes.stubs
     assert processes.stubs[pid].name == "small_0_0"
-
-    def beats() -> tuple[int, int]:
-        return beats_of(pid) or (0, 0)
-
-    began, (thread, first) = time.monotonic(), beats()
-    assert eventually(lambda: beats()[1] >= first + 5)
-    same, last = beats()
+    began, (thread, first) = time.monotonic(), beats_given(pid)
+    assert eventually(lambda: beats_given(pid)[1] >= first + 5)
+    same, last = beats_given(pid)
     assert same == thread
     assert last - first <= (time.monotonic() - began) / BEAT_SECONDS + 2
 

@@ -19,7 +19,7 @@ from ppocr_client.documents.arrivals import Arrivals, FileState
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
 
-SETTLE = 0.3
+SETTLE = 0.6
 A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
 
 
@@ -137,7 +137,7 @@ def test_slow_renamed_and_bad_files_and_a_restart(server, start, tmp_path):
         for at in range(0, len(picture), len(picture) // 8):
             file.write(picture[at : at + len(picture) // 8])
             file.flush()
-            time.sleep(SETTLE / 3)
+            time.sleep(SETTLE / 6)  # all of it takes longer than SETTLE
             assert not (out / "slow.jpg.json").exists()
     (tmp_path / "moved").write_bytes(picture)
     (tmp_path / "moved").rename(folder / "deep" / "moved.jpg")
