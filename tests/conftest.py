@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gateway.conftest import gateway_process
 from hypothesis import HealthCheck, settings
 from paths import ROOT, SAMPLES, SIGN
 from server_unit.tiny_models import add_model, config, plus_one
@@ -86,3 +87,10 @@ def small_server(small_repository) -> Iterator[TritonServer]:
     """A server with that model, for tests that leave it as it is."""
     with TritonServer(small_repository, grace=0) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def gateway(server) -> Iterator[str]:
+    """The "host:port" of a gateway as it comes."""
+    with gateway_process(f"grpc://{server.grpc_url}") as address:
+        yield address

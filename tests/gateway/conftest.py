@@ -4,12 +4,12 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 
 import pytest
+from web_server import listening
 
 
 @contextlib.contextmanager
@@ -34,13 +34,6 @@ def gateway_process(triton: str, *arguments: str) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
-def gateway(server) -> Iterator[str]:
-    """The "host:port" of a gateway as it comes."""
-    with gateway_process(f"grpc://{server.grpc_url}") as address:
-        yield address
-
-
 class _Files(SimpleHTTPRequestHandler):
     """Files of a folder; `/open/moved` redirects."""
 
@@ -62,7 +55,5 @@ def files(tmp_path, picture) -> Iterator[str]:
     (tmp_path / "open").mkdir()
     for name in ("open/sign.jpg", "shut.jpg"):
         (tmp_path / name).write_bytes(picture)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=tmp_path)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with listening(partial(_Files, directory=tmp_path)) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -1,13 +1,9 @@
-"""The page of a gateway before the shared tritonserver."""
-
-from collections.abc import Iterator
+"""The page of the shared gateway."""
 
 import pytest
-from gateway.conftest import gateway_process
 
 
 @pytest.fixture(scope="session")
-def page(server) -> Iterator[str]:
+def page(gateway) -> str:
     """The page's address, "http://127.0.0.1:PORT/"."""
-    with gateway_process(f"grpc://{server.grpc_url}") as address:
-        yield f"http://{address}/"
+    return f"http://{gateway}/"
