@@ -166,5 +166,6 @@ def test_a_bomb_takes_little_memory(name):
 
 
 def test_the_bound_would_be_seen():
-    exitcode, answer = decoded_by_a_child(saved(Image.new("RGB", (9000, 9000)), "PNG"))
+    large = saved(Image.new("L", (9000, 9000)), "PNG", compress_level=1)
+    exitcode, answer = decoded_by_a_child(large)
     assert exitcode != 0 or "cannot be decoded" in answer

@@ -1,5 +1,7 @@
 """The order of a page's lines is that in which a person reads them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -54,33 +56,6 @@ def test_few_boxes_and_boxes_in_one_place(count):
     assert sorted(order.tolist()) == list(range(count))
 
 
-def test_a_skewed_table_with_few_long_cells_keeps_its_rows():
-    cells = [(60, 100, 44), (380, 30, 40), (700, 50, 44)]  # left, width and height of each column
-    boxes = [
-        [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
-        for y in range(0, 420, 70)
-        for x, width, height in cells
-    ]
-    angle = np.deg2rad(5)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    turned = (np.array(boxes, np.float32) @ turn).astype(np.float32)
-    assert page_order(turned).tolist() == list(range(18))
-
-
-@pytest.mark.parametrize(("pitch", "by_columns"), [(45, True), (60, False)])
-def test_short_paragraphs_side_by_side_are_columns_and_cells_far_apart_are_rows(pitch, by_columns):
-    lengths = [(500, 520), (60, 130), (510, 490), (120, 210), (350, 380)]
-    boxes = [
-        [[x, y], [x + length, y], [x + length, y + 30], [x, y + 30]]
-        for y, row in zip(range(0, 5 * pitch, pitch), lengths, strict=True)
-        for x, length in zip((0, 560), row, strict=True)
-    ]
-    columns = [*range(0, 10, 2), *range(1, 10, 2)]
-    assert page_order(np.array(boxes, np.float32)).tolist() == (
-        columns if by_columns else list(range(10))
-    )
-
-
 def test_a_punctuation_mark_between_two_columns_does_not_join_them():
     def column(left: int) -> list[list[list[int]]]:
         rows = [(left, y, left + 300, y + 30) for y in range(0, 450, 45)]
@@ -116,17 +91,28 @@ def test_no_boxes():
     assert found.dtype == np.int64
 
 
-def table_and_turned(degrees: float) -> tuple[np.ndarray, np.ndarray]:
-    """A level table of three columns of short cells, and the same table turned."""
-    cells = [(60, 110, 50), (410, 45, 45), (755, 75, 45)]  # left, width and height of each column
+# Left, width and height of each column's cells.
+SHORT_CELLS = ((60, 110, 50), (410, 45, 45), (755, 75, 45))
+ONE_LONG_CELL = ((60, 100, 44), (380, 30, 40), (700, 50, 44))
+
+
+def table_and_turned(
+    degrees: float, columns: Sequence[tuple[int, int, int]] = SHORT_CELLS
+) -> tuple[np.ndarray, np.ndarray]:
+    """A level table of six rows, and the same table turned."""
     table = [
         [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
         for y in range(0, 420, 70)
-        for x, width, height in cells
+        for x, width, height in columns
     ]
     boxes, angle = np.array(table, np.float32), np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return boxes, (boxes @ turn).astype(np.float32)
+
+
+def test_a_skewed_table_with_few_long_cells_keeps_its_rows():
+    _, turned = table_and_turned(-5, ONE_LONG_CELL)
+    assert page_order(turned).tolist() == list(range(18))
 
 
 def moved(boxes: np.ndarray, to: np.ndarray) -> np.ndarray:

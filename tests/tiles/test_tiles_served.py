@@ -9,6 +9,8 @@ from tiles.sheets import render_sheet
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_canvas import Page
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def client(server) -> Iterator[OcrClient]:
