@@ -12,6 +12,8 @@ from ppocr_converters.repository.serving_config.service import Service, plan_ser
 HERE = Path(__file__).parent
 #: The old OCR example's configuration, written out again.
 EXAMPLE = HERE / "paddle_serving_example.yml"
+#: The models that an Op becomes.
+DET_OP, REC_OP = ("det_preprocess", "det", "det_postprocess"), ("recognize", "rec")
 
 
 def small(**changes: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from paths import SAMPLES
-from serving_config.configs import DET, EXAMPLE, REC, document, small
+from serving_config.configs import DET, DET_OP, REC, REC_OP, document, small
 from work_folders import ONE_PICTURE
 
 from ppocr_client import OcrClient
@@ -21,8 +21,6 @@ from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_server.tritonserver.server import TritonServer
 
-DET_OP = ("det_preprocess", "det", "det_postprocess")
-REC_OP = ("recognize", "rec")
 ENSEMBLES = ("ocr", "detect", "docling")
 # Five configurations: what differs from the smallest one, and the instances of det and rec.
 FIVE: list[tuple[dict[str, Any], int, int]] = [
@@ -161,4 +159,3 @@ def test_a_second_build_has_nothing_to_do(configured, repository, capsys):
     parameters = read_config(configured / "det_postprocess" / "config.pbtxt").parameters
     assert parameters["det_db_box_thresh"].string_value == "0.55"
     assert parameters["reference"].string_value == "paddle_serving"
-    assert EXAMPLE.is_file()

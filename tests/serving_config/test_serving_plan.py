@@ -7,7 +7,7 @@ import pytest
 from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
-from serving_config.configs import service
+from serving_config.configs import DET_OP, REC_OP, service
 
 from ppocr_converters.repository.deployment_plan import apply
 from ppocr_converters.repository.profiles import load_profile
@@ -20,8 +20,6 @@ from ppocr_engine.config_pbtxt import read_config
 
 CASES = cases(__file__)
 
-DET_OP = ("det_preprocess", "det", "det_postprocess")
-REC_OP = ("recognize", "rec")
 LOCAL = "op__det__local_service_conf__"
 
 
