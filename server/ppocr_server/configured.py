@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ppocr_engine.errors import EngineError
 from ppocr_server.errors import ServerError
@@ -117,29 +116,18 @@ def profile_arguments(service: Service, log_folder: Path | None) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
 class Endpoints:
     """The old endpoints, answered by a thread of this process.
 
     Attributes:
         ports: the open ports, by "http" and "rpc".
+        running: done when they ended.
     """
 
-    def __init__(self, settings: EndpointSettings, triton: str) -> None:
-        """Describe them; nothing is opened before `start`."""
-        self.ports: Mapping[str, int] = {}
-        self._settings, self._triton, self._stop = settings, triton, asyncio.Event()
-        self._started: Future[asyncio.AbstractEventLoop] = Future()
-        self._error: ServerError | None = None
-        self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
-
-    def start(self) -> None:
-        """Open the ports.
-
-        Raises:
-            ServerError: they cannot be opened.
-        """
-        self._thread.start()
-        self._loop = self._started.result()
+    settings: EndpointSettings
+    ports: Mapping[str, int]
+    running: Future[None]
 
     def check(self) -> None:
         """Check that they still answer.
@@ -147,44 +135,22 @@ class Endpoints:
         Raises:
             ServerError: they ended; the message has the reason.
         """
-        if not self._thread.is_alive():
-            raise self._error or ServerError("the old endpoints ended")
+        if self.running.done():
+            error = self.running.exception()
+            ended = "the old endpoints ended" + (f": {error!r}" if error else "")
+            raise error if isinstance(error, ServerError) else ServerError(ended)
 
     def urls(self) -> dict[str, str]:
         """Where the old endpoints answer on this machine, by "http" and "rpc"."""
-        scheme = "http" if self._settings.tls is None else "https"
+        scheme = "http" if self.settings.tls is None else "https"
         schemes = {"http": f"{scheme}://", "rpc": ""}
-        host = reachable(self._settings.host)
+        host = reachable(self.settings.host)
         return {name: f"{schemes[name]}{host}:{port}" for name, port in self.ports.items()}
 
     def announcement(self) -> str:
         """One line for each old endpoint."""
-        uses = {"http": f"/{self._settings.name}/prediction", "rpc": " PipelineService.inference"}
+        uses = {"http": f"/{self.settings.name}/prediction", "rpc": " PipelineService.inference"}
         return "".join(f"old {name:5}{url}{uses[name]}\n" for name, url in self.urls().items())
-
-    def stop(self) -> None:
-        """Answer the requests in progress, then close the ports."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            run_loop(self._serve())
-        except Exception as error:  # noqa: BLE001  the main thread raises it
-            ended = ServerError(f"the old endpoints ended: {error!r}")
-            self._error = error if isinstance(error, ServerError) else ended
-            if not self._started.done():
-                self._started.set_exception(self._error)
-
-    async def _serve(self) -> None:
-        def started(ports: Mapping[str, int]) -> None:
-            self.ports = dict(ports)
-            self._started.set_result(asyncio.get_running_loop())
-
-        await serve_endpoint(
-            self._settings, self._triton, stop=self._stop, started=started, grace=GRACE_SECONDS
-        )
 
 
 @contextmanager
@@ -198,12 +164,28 @@ def old_endpoints(settings: EndpointSettings, server: TritonServer) -> Iterator[
     Raises:
         ServerError: the ports cannot be opened, or see `upstream_of`.
     """
-    security = server.security
+    security, triton = server.security, server.grpc_url
     upstream = upstream_of(security)
     settings = replace(settings, token=security.token, tls=security.tls, upstream=upstream)
-    endpoints = Endpoints(settings, server.grpc_url)
-    endpoints.start()
-    try:
-        yield endpoints
-    finally:
-        endpoints.stop()
+    started: Future[tuple[Mapping[str, int], Callable[[], object]]] = Future()
+
+    async def serve() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def told(ports: Mapping[str, int]) -> None:
+            started.set_result((dict(ports), lambda: loop.call_soon_threadsafe(stop.set)))
+
+        await serve_endpoint(settings, triton, stop=stop, started=told, grace=GRACE_SECONDS)
+
+    with ThreadPoolExecutor(1, "endpoints") as threads:
+        running = threads.submit(run_loop, serve())
+        both: tuple[Future[Any], ...] = (running, started)
+        wait(both, return_when=FIRST_COMPLETED)
+        if not started.done():
+            Endpoints(settings, {}, running).check()
+        ports, stop = started.result()
+        try:
+            yield Endpoints(settings, ports, running)
+        finally:
+            if not running.done():
+                stop()

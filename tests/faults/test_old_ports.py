@@ -10,7 +10,7 @@ import pytest
 from paths import SIGN
 from serving import answers, ask, eventually
 
-from ppocr_server.configured import Endpoints
+from ppocr_server.configured import old_endpoints
 from ppocr_server.paddle_serving.protocol import ErrNo
 from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.tritonserver.server import TritonServer
@@ -29,10 +29,8 @@ def triton(small_repository) -> Iterator[TritonServer]:
 
 @pytest.fixture
 def url(triton) -> Iterator[str]:
-    endpoints = Endpoints(SETTINGS, triton.grpc_url)
-    endpoints.start()
-    yield f"127.0.0.1:{endpoints.ports['http']}"
-    endpoints.stop()
+    with old_endpoints(SETTINGS, triton) as endpoints:
+        yield f"127.0.0.1:{endpoints.ports['http']}"
 
 
 def err_no(url: str) -> int:
