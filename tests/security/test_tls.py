@@ -5,7 +5,6 @@ import dataclasses
 import http.client
 import socket
 import ssl
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,7 +15,7 @@ from security.triton_calls import GRPC, ask_grpc, ask_http
 from serving import ask
 
 from ppocr_client import AsyncOcrClient, OcrClient
-from ppocr_client.transport.base import Tls as ClientTls
+from ppocr_client import Tls as ClientTls
 from ppocr_server.access.credentials import Tls
 from ppocr_server.access.security import LOOPBACK, Security
 from ppocr_server.errors import ServerError
@@ -119,7 +118,8 @@ def test_the_client_speaks_mutual_tls(closed, certificates, token):
 def test_the_old_endpoints_reach_a_triton_of_their_own(closed, certificates):
     security = closed.security
     right = upstream_of(security)
-    assert right.name == HOST
+    assert right.tls is not None
+    assert right.tls.name == HOST
 
     async def ready(upstream: Upstream) -> bool:
         backend = TritonBackend(closed.grpc_url, EndpointSettings(model="small", upstream=upstream))
@@ -131,8 +131,8 @@ def test_the_old_endpoints_reach_a_triton_of_their_own(closed, certificates):
     assert asyncio.run(ready(right))
     for wrong in (
         Upstream(),
-        dataclasses.replace(right, ca=certificates.other_ca),
-        dataclasses.replace(right, certificate=None, key=None),
+        Upstream(dataclasses.replace(right.tls, ca=certificates.other_ca), right.token),
+        Upstream(dataclasses.replace(right.tls, certificate=None, key=None), right.token),
     ):
         assert not asyncio.run(ready(wrong)), wrong
 
@@ -189,7 +189,7 @@ def test_options_that_would_encrypt_nothing_are_refused(certificates, words, rea
 
 
 def test_a_certificate_of_triton_that_cannot_be_read_is_named():
-    settings = EndpointSettings(upstream=Upstream(True, Path("/no/ca.pem")))
+    settings = EndpointSettings(upstream=Upstream(ClientTls("/no/ca.pem")))
     with pytest.raises(ServerError, match=r"certificates /no/ca\.pem: .*No such file"):
         TritonBackend("127.0.0.1:1", settings)
 

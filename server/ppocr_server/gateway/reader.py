@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from ppocr_client import AsyncOcrClient, OcrError, OcrResult, ServerInfo, Tls
+from ppocr_client import AsyncOcrClient, OcrError, OcrResult, ServerInfo
 from ppocr_client.documents.inputs import HEAD
 from ppocr_client.documents.pages import PDF, Ranges, pages_in, wanted_pages
 from ppocr_client.errors import MissingExtra
@@ -65,13 +65,11 @@ class ReadPage(NamedTuple):
 
 def connection_of(settings: GatewaySettings) -> dict[str, Any]:
     """The arguments of a client of the Triton behind the gateway."""
-    upstream = settings.upstream
-    tls = Tls(upstream.ca, upstream.certificate, upstream.key, upstream.name)
     return {
         "model": settings.model,
         "timeout": settings.page_seconds,
-        "token": upstream.token,
-        "tls": tls if upstream.secure else None,
+        "token": settings.upstream.token,
+        "tls": settings.upstream.tls,
     }
 
 

@@ -43,10 +43,9 @@ class TritonBackend:
         self.url = url
         upstream = settings.upstream
         headers = {} if upstream.token is None else {"Authorization": bearer(upstream.token)}
-        tls = Tls(upstream.ca, upstream.certificate, upstream.key, upstream.name)
         try:
-            address = parse_url(f"{'grpcs' if upstream.secure else 'grpc'}://{url}")
-            self._triton = connect_async(address, Access(headers, tls))
+            address = parse_url(f"{'grpc' if upstream.tls is None else 'grpcs'}://{url}")
+            self._triton = connect_async(address, Access(headers, upstream.tls or Tls()))
         except ValueError as error:
             raise ServerError(str(error)) from error
         self._settings = settings

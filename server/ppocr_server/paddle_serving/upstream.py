@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ppocr_client import Tls as ClientTls
 from ppocr_server.access.credentials import Tls, read_secret
 from ppocr_server.access.security import Security
 from ppocr_server.errors import ServerError
@@ -21,19 +22,11 @@ class Upstream:
     """What Triton asks of its clients.
 
     Attributes:
-        secure: whether the connection is encrypted.
-        ca: authority that signed Triton's certificate; None for the system's.
-        certificate: the client certificate, if Triton asks for one.
-        key: the key of `certificate`.
-        name: the name in Triton's certificate, if it is not the one in the address.
+        tls: certificates of an encrypted connection; None for plain text.
         token: sent with every request.
     """
 
-    secure: bool = False
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    name: str | None = None
+    tls: ClientTls | None = None
     token: str | None = field(default=None, repr=False)
 
 
@@ -59,7 +52,8 @@ def upstream_given(options: argparse.Namespace, url: str) -> Upstream:
         raise ServerError(f"certificates for {url} encrypt nothing; write grpcs://")
     if (options.triton_cert is None) != (options.triton_key is None):
         raise ServerError("--triton-cert and --triton-key go together; give both or none")
-    return Upstream(secure, *files, token=read_secret(options.triton_token_file, UPSTREAM_VARIABLE))
+    token = read_secret(options.triton_token_file, UPSTREAM_VARIABLE)
+    return Upstream(ClientTls(*files) if secure else None, token)
 
 
 def upstream_of(security: Security) -> Upstream:
@@ -75,7 +69,7 @@ def upstream_of(security: Security) -> Upstream:
         return Upstream(token=security.token)
     name = name_in(tls)
     certificate, key = (None, None) if tls.clients is None else (tls.certificate, tls.key)
-    return Upstream(True, tls.certificate, certificate, key, name, security.token)
+    return Upstream(ClientTls(tls.certificate, certificate, key, name), security.token)
 
 
 def name_in(tls: Tls) -> str:
