@@ -23,21 +23,15 @@ from ppocr_converters.cli import main
 from ppocr_converters.repository.source import source_repository
 from ppocr_server.tritonserver.server import TritonServer
 
-GUIDES = ("migration.md", "migration_CN.md")
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 LONG = 200  # pixels, as in the guide's filter
 PROFILE = {"profile": "cpu-onnxruntime"}  # what the other tests have had proven
 
 
-def blocks(language: str, guide: str = "migration.md") -> list[str]:
-    """The fenced blocks of one language."""
-    text = (ROOT / "docs" / guide).read_text("utf-8")
+def blocks(language: str) -> list[str]:
+    """The guide's fenced blocks of one language."""
+    text = (ROOT / "docs" / "migration.md").read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-
-
-def test_both_guides_have_the_same_commands_and_code():
-    for language in ("sh", "python", "yaml", "text"):
-        assert blocks(language) == blocks(language, GUIDES[1])
 
 
 def free_ports(count: int) -> list[int]:

@@ -11,14 +11,6 @@ import pytest
 from client.examples import ENVIRONMENT, examples, run_code, run_page, served
 from client.samples import TEXTS, heed_interrupts
 
-PAGES = ("read.md", "library.md", "archives.md", "languages.md", "watch.md")
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_the_chinese_page_has_the_same_examples(page):
-    chinese = examples(page.replace(".md", "_CN.md"))
-    assert [block[1:] for block in chinese] == [block[1:] for block in examples(page)]
-
 
 @pytest.mark.server
 def test_reading_from_python(server, folder):
