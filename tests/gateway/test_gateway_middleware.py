@@ -185,7 +185,7 @@ def test_answers_are_counted_by_route_and_errors_by_code(gateway, picture):
 
 
 def test_the_first_page_comes_while_the_others_are_read(gateway, picture):
-    file = to_pdf([(picture, OcrResult(()))] * 40)
+    file = to_pdf([(picture, OcrResult(()))] * 16)
     with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
         connection.request("POST", "/read?dpi=72&format=ndjson", file)
         with connection.getresponse() as answer:
@@ -193,4 +193,4 @@ def test_the_first_page_comes_while_the_others_are_read(gateway, picture):
             # This one, and that of the metrics.
             assert metric(gateway, "ppocr_gateway_requests_in_progress") == 2
             pages += [json.loads(line)["page"] for line in answer]
-    assert pages == [*range(1, 41)]
+    assert pages == [*range(1, 17)]
