@@ -7,13 +7,13 @@ this file reproduces to the pixel, rounding included.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, floor, isfinite
 from operator import itemgetter
 
 import cv2
 import numpy as np
 import pyclipper
-from numpy.typing import ArrayLike
 
 from ppocr_pipeline.crop import widened
 from ppocr_pipeline.limits import Limits, exceeded
@@ -69,7 +69,7 @@ def decode_boxes(
             the picture that no picture has.
     """
     check_map(probability, height, width, max_pixels)
-    bitmap = (probability > thresh).astype(np.uint8)
+    bitmap = (probability > thresh).view(np.uint8)
     if use_dilation:
         bitmap = cv2.dilate(bitmap, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(bitmap, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
@@ -80,7 +80,9 @@ def decode_boxes(
         box, side = mini_box(contour)
         if side < MIN_SIZE:
             continue
-        score = mean_probability(probability, box if score_mode == "fast" else contour[:, 0])
+        score = mean_probability(
+            probability, box if score_mode == "fast" else contour[:, 0].tolist()
+        )
         if score >= box_thresh:
             found.append(box)
             scores.append(score)
@@ -135,7 +137,7 @@ def left_to_right(corners: list[list[float]]) -> list[list[float]]:
     return [upper_left, upper_right, lower_right, lower_left]
 
 
-def mean_probability(probability: np.ndarray, outline: ArrayLike) -> float:
+def mean_probability(probability: np.ndarray, outline: Sequence[Sequence[float]]) -> float:
     """The mean of the map inside an outline, computed on the outline's bounding box only.
 
     Args:
@@ -143,12 +145,12 @@ def mean_probability(probability: np.ndarray, outline: ArrayLike) -> float:
         outline: [M, 2], x and y in pixels of the map.
     """
     h, w = probability.shape
-    points = np.asarray(outline, np.float32)
-    xs, ys = zip(*points.tolist(), strict=True)
+    xs, ys = zip(*outline, strict=True)
     xmin, xmax = min(max(floor(min(xs)), 0), w - 1), min(max(ceil(max(xs)), 0), w - 1)
     ymin, ymax = min(max(floor(min(ys)), 0), h - 1), min(max(ceil(max(ys)), 0), h - 1)
     mask = np.zeros((ymax - ymin + 1, xmax - xmin + 1), np.uint8)
-    cv2.fillPoly(mask, [(points - np.array([xmin, ymin], np.float32)).astype(np.int32)], 1)
+    inside = [(int(x - xmin), int(y - ymin)) for x, y in zip(xs, ys, strict=True)]
+    cv2.fillPoly(mask, [np.array(inside, np.int32)], 1)
     return cv2.mean(probability[ymin : ymax + 1, xmin : xmax + 1], mask)[0]
 
 

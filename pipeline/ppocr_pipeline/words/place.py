@@ -46,8 +46,9 @@ def column_contrast(crop: np.ndarray) -> np.ndarray:
     """
     edge = int(EDGE * len(crop))
     middle = crop[edge : len(crop) - edge]
-    high, low = (cv2.reduce(middle, 0, kind) for kind in (cv2.REDUCE_MAX, cv2.REDUCE_MIN))
-    return cv2.subtract(high, low).max(axis=2).ravel()
+    # Not cv2.reduce: it takes ten times as long.
+    contrast: np.ndarray = (middle.max(axis=0) - middle.min(axis=0)).max(axis=1)
+    return contrast
 
 
 def crop_words(
