@@ -18,14 +18,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from ppocr_client.errors import MissingExtra, OcrError
-from ppocr_server.gateway.contracts import nim_route, paddlex_route
+from ppocr_server.gateway.contracts import nim, paddlex_route
 from ppocr_server.gateway.failures import ErrorBody, Failure, error_body, failure_of, reason_of
 from ppocr_server.gateway.metrics import Metrics
 from ppocr_server.gateway.middleware import Middleware, answer_failure
-from ppocr_server.gateway.page import add_page
 from ppocr_server.gateway.reader import Reader
 from ppocr_server.gateway.routes import capabilities, read
 from ppocr_server.gateway.settings import GatewaySettings
+from ppocr_server.page.app import add_page
 from ppocr_server.page.origin_check import OriginCheck
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ CONTRACTS = (
     Contract(read.ROUTER),
     Contract(capabilities.ROUTER),
     Contract(paddlex_route.ROUTER, {"/ocr": paddlex_route.error_body}),
-    Contract(nim_route.ROUTER, dict.fromkeys(nim_route.PATHS, nim_route.error_body)),
+    Contract(nim.ROUTER, dict.fromkeys(nim.PATHS, nim.error_body)),
 )
 ERROR_BODIES = {path: form for each in CONTRACTS for path, form in each.error_bodies.items()}
 

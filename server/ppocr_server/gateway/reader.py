@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from ppocr_server.gateway.call import CALL
 from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.settings import GatewaySettings
 
-READY_SECONDS = 2.0
+READY_SECONDS, INFO_SECONDS = 2.0, 60.0
 # PDFium draws one page at a time. Pages wait for it here, not in the threads of all requests.
 DOCUMENTS = ThreadPoolExecutor(1, "documents")
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Reader:
     def __init__(self, settings: GatewaySettings) -> None:
         """Prepare the connections; they open with the first request."""
         self.settings = settings
+        self._served: tuple[float, ServerInfo] | None = None
         # A picture alone is refused at once when Triton is full: its client decides whether to
         # wait. Further pages of a document wait, since the pages before them would be lost.
         self._client, self._patient = (
@@ -173,6 +175,12 @@ class Reader:
     async def server_info(self) -> ServerInfo:
         """What Triton says about itself and the pipeline."""
         return await self._client.server_info(timeout=self.settings.page_seconds)
+
+    async def served(self) -> ServerInfo:
+        """The same, at most a minute old: asking takes several calls."""
+        if self._served is None or time.monotonic() - self._served[0] > INFO_SECONDS:
+            self._served = time.monotonic(), await self.server_info()
+        return self._served[1]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from ppocr_server.event_loop import run_loop
 from ppocr_server.gateway.app import build_app
-from ppocr_server.gateway.page import page
 from ppocr_server.gateway.reader import Reader
 from ppocr_server.gateway.settings import GatewaySettings
 from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.http.app import http_app
 from ppocr_server.paddle_serving.http.server import HttpEndpoint
 from ppocr_server.paddle_serving.service import PipelineService
+from ppocr_server.page.app import page
 
 
 def run_gateway(

@@ -6,13 +6,16 @@ in the output formats, are fetched by the key.
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Collection
+import tempfile
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -30,12 +33,15 @@ from ppocr_client.timing import timed
 from ppocr_pipeline.formats import known_format
 from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.middleware import answer_failure
+from ppocr_server.gateway.reader import connection_of
+from ppocr_server.gateway.settings import GatewaySettings
 from ppocr_server.page.document_store import DocumentStore, StoredDocument
 from ppocr_server.page.origin_check import OriginCheck
 from ppocr_server.page.pictures import shown, thumbnail
 
 STATIC = Path(__file__).with_name("static")
 DRAWN = "drawn"
+PATHS = ("/", "/about", "/documents", "/documents/{rest:path}")
 
 
 def build_page(
@@ -66,6 +72,30 @@ def build_page(
         exception_handlers=dict.fromkeys((OcrError, MissingExtra, DrawError, HTTPException), _why),
     )
     return OriginCheck(app, names)
+
+
+@contextlib.contextmanager
+def page(settings: GatewaySettings) -> Iterator[OriginCheck | None]:
+    """The page while the block runs, with a folder for what is opened in it; None with a token.
+
+    A browser cannot send a token with the address of a page.
+    """
+    if settings.token is not None:
+        yield None
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="ppocr-page-") as folder,
+        OcrClient(settings.url, **connection_of(settings)) as client,
+    ):
+        store = DocumentStore(Path(folder), dpi=settings.dpi)
+        names = {"localhost", settings.host.lower()}
+        yield build_page(client, settings.model, store, names, settings.max_body_bytes)
+
+
+def add_page(app: FastAPI, shown: OriginCheck) -> None:
+    """Add the page's paths to an application; other paths are not answered by it."""
+    files = [f"/{path.name}" for path in sorted(STATIC.iterdir())]
+    app.router.routes.extend(Route(path, shown) for path in (*PATHS, *files))
 
 
 class _Page:

@@ -1,4 +1,4 @@
-"""NVIDIA NIM's image OCR: requests and answers, translated.
+"""NVIDIA NIM's image OCR: POST /v1/ocr and what goes with it.
 
 Fields are those that the client of nv-ingest-api 26.3.0 sends and reads
 (`nv_ingest_api/internal/primitives/nim/model_interface/ocr.py`) and of NVIDIA's API reference.
@@ -6,18 +6,24 @@ Fields are those that the client of nv-ingest-api 26.3.0 sends and reads
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
 
 from ppocr_client import OcrResult
 from ppocr_client.exports.markdown import paragraphs
 from ppocr_client.lines import Line, Word
+from ppocr_client.options import ReadOptions
 from ppocr_server.gateway.contracts.files import file_of_base64
 from ppocr_server.gateway.failures import Failure
+from ppocr_server.gateway.reader import OpenDocument
 
 Level = Literal["word", "sentence", "paragraph"]
 DATA = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
@@ -42,6 +48,14 @@ class NimError(BaseModel):
     """A request that was not answered."""
 
     detail: str
+
+
+ROUTER = APIRouter(tags=["other services"])
+#: Both paths of the recogniser: of NIM 2, and of NIM 1.
+PATHS = ("/v1/ocr", "/v1/infer")
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": NimError} for status in (400, 401, 413, 422, 500, 501, 502, 503, 504)
+}
 
 
 def levels_of(request: NimRequest) -> list[Level]:
@@ -114,3 +128,59 @@ def _detection(lines: Sequence[Line | Word], sides: np.ndarray) -> dict[str, Any
         "text_prediction": {"text": text, "confidence": confidence},
         "bounding_box": {"points": [{"x": x, "y": y} for x, y in points], "type": "quadrilateral"},
     }
+
+
+@ROUTER.post(PATHS[0], summary="NVIDIA NIM's image OCR.", responses=ERRORS)
+@ROUTER.post(PATHS[1], summary="NVIDIA NIM's image OCR, by its older path.", responses=ERRORS)
+async def ocr(body: NimRequest, request: Request) -> JSONResponse:
+    """Read pictures; answers as the NIM for image OCR does."""
+    reader = request.app.state.reader
+    levels = levels_of(body)
+    if len(body.input) > (most := request.app.state.settings.max_pages):
+        message = f"{len(body.input)} pictures are sent; allowed: {most} a request; send fewer"
+        raise Failure(413, "too_many_pages", message)
+    pictures = await asyncio.to_thread(
+        lambda: [picture_of(one, index) for index, one in enumerate(body.input)]
+    )
+    numbers = range(1, len(pictures) + 1)
+    document = OpenDocument(len(pictures), numbers, pictures.__getitem__, None, 0)
+    results = []
+    options: ReadOptions = {"return_words": True} if "word" in levels else {}
+    async with contextlib.aclosing(reader.pages(document, options)) as read:
+        async for page in read:
+            if page.failure is not None:
+                raise page.failure.of(f"input[{page.number - 1}]")
+            results.append(page.result)
+    size = sum(map(len, pictures))
+    read_by = await _model(request)
+    return JSONResponse(answer([*zip(results, levels, strict=True)], read_by, size))
+
+
+@ROUTER.get("/v1/models", summary="Name of the recogniser, as NIM lists it.")
+async def models(request: Request) -> JSONResponse:
+    """One model."""
+    listed = {"id": await _model(request), "object": "model", "owned_by": "ppocr-triton"}
+    return JSONResponse({"object": "list", "data": [listed]})
+
+
+@ROUTER.get("/v1/health/live", summary="Whether the gateway runs, for NIM.")
+async def live() -> JSONResponse:
+    """True as long as the gateway answers; Triton is not asked."""
+    return JSONResponse({"live": True})
+
+
+@ROUTER.get("/v1/health/ready", summary="Whether requests are answered, for NIM.")
+async def ready(request: Request) -> JSONResponse:
+    """Whether Triton has the pipeline loaded; 503 if not."""
+    is_ready = await request.app.state.reader.ready()
+    return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+
+
+def error_body(failure: Failure) -> dict[str, Any]:
+    """An error in the form of FastAPI, which NIM is built with."""
+    return {"detail": failure.message}
+
+
+async def _model(request: Request) -> str:
+    state = request.app.state
+    return (await state.reader.served()).recognizer or str(state.settings.model)

@@ -19,7 +19,6 @@ from ppocr_client.exports.draw import DrawError
 from ppocr_server.gateway.contracts import paddlex
 from ppocr_server.gateway.contracts.files import ADDRESS, fetched, file_of_base64
 from ppocr_server.gateway.contracts.paddlex import PaddleXError, PaddleXFailure, PaddleXRequest
-from ppocr_server.gateway.contracts.served import served
 from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.reader import ReadPage
 
@@ -56,7 +55,7 @@ ROUTER = APIRouter(route_class=PaddleXRoute)
 async def ocr(body: PaddleXRequest, request: Request) -> JSONResponse:
     """Read a picture, PDF or TIFF file; answers as PaddleX 3.7 does."""
     state = request.app.state
-    info = await served(state)
+    info = await state.reader.served()
     options = paddlex.options_of(body, info)
     if body.file.startswith(ADDRESS):
         settings = state.settings
