@@ -18,11 +18,11 @@ def table(models: Iterable[Model]) -> str:
     return _columns([HEAD, *(_row(model) for model in models)])
 
 
-def set_table(sets: Iterable[ModelSet], default: str) -> str:
+def set_table(sets: Iterable[ModelSet]) -> str:
     """One line for each set under a head: its name, its first way and what it is."""
     rows = [
         (
-            f"{one.name} (default)" if one.name == default else one.name,
+            f"{one.name} (default)" if one.default else one.name,
             " ".join(one.ways[0].values()),
             one.about,
         )

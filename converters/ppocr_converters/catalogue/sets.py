@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
-from typing import Any
 
 import yaml
 
@@ -22,23 +21,20 @@ class ModelSet:
         name: of the set.
         about: what it is, a sentence.
         ways: to get it, the best first: the name of each model in the catalogue by its kind.
+        default: whether it is built where none is named.
     """
 
     name: str
     about: str
-    ways: tuple[Mapping[Kind, str], ...]
+    ways: Sequence[Mapping[Kind, str]]
+    default: bool = False
 
 
+@cache
 def model_sets() -> Mapping[str, ModelSet]:
     """Every set by its name."""
-    sets = _table()["sets"]
-    return {name: ModelSet(name, s["about"], tuple(s["ways"])) for name, s in sets.items()}
-
-
-def default_set() -> str:
-    """The name of the set that is built where none is named."""
-    name: str = _table()["default"]
-    return name
+    text = resources.files(__package__).joinpath("sets.yml").read_text("utf-8")
+    return {name: ModelSet(name, **one) for name, one in yaml.safe_load(text).items()}
 
 
 def find_set(name: str | None) -> ModelSet:
@@ -47,15 +43,10 @@ def find_set(name: str | None) -> ModelSet:
     Raises:
         CatalogueError: no such set; those there are are named.
     """
-    sets, name = model_sets(), default_set() if name is None else name
+    sets = model_sets()
+    if name is None:
+        return next(one for one in sets.values() if one.default)
     if name in sets:
         return sets[name]
     hint = suggestion(name, sets) or f"there are {', '.join(sets)}"
     raise CatalogueError(f"no set is called {name!r}; {hint}")
-
-
-@lru_cache(maxsize=1)
-def _table() -> dict[str, Any]:
-    text = resources.files(__package__).joinpath("sets.yml").read_text("utf-8")
-    table: dict[str, Any] = yaml.safe_load(text)
-    return table

@@ -78,7 +78,7 @@ def run_list(arguments: argparse.Namespace) -> None:
     """Show the sets, unless one family is asked for, and the models."""
     from ppocr_converters.catalogue.entries import catalogue
     from ppocr_converters.catalogue.listing import set_table, table
-    from ppocr_converters.catalogue.sets import default_set, model_sets
+    from ppocr_converters.catalogue.sets import model_sets
 
     chosen = catalogue().of_family(arguments.family)
     sets = [] if arguments.family else list(model_sets().values())
@@ -86,7 +86,7 @@ def run_list(arguments: argparse.Namespace) -> None:
         "sets": [dataclasses.asdict(one) for one in sets],
         "models": [dataclasses.asdict(model) for model in chosen],
     }
-    shown = [set_table(sets, default_set()), ""] if sets else []
+    shown = [set_table(sets), ""] if sets else []
     common.show(arguments, facts, "\n".join([*shown, table(chosen)]))
 
 
