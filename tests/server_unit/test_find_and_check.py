@@ -155,37 +155,31 @@ def test_impossible_ports_and_hosts():
         choose_ports("192.0.2.1", ANY)
 
 
-def test_missing_weights_are_named_with_the_remedy(tmp_path):
-    add_model(tmp_path, "det", config())
-    add_model(tmp_path, "rec", config())
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ([], ["is empty"]),
+        (
+            [("det", config()), ("rec", config())],
+            ["'det', 'rec'", "det/1/model.onnx", "`ppocr-convert build`"],
+        ),
+        ([("step", config("python"))], ["step/1/model.py does not exist"]),
+        ([("det", config() + "instances: 3", plus_one())], ["det/config.pbtxt", "instances"]),
+    ],
+    ids=["nothing", "no weights", "no code", "a wrong field"],
+)
+def test_a_repository_that_cannot_be_served_is_told_why(tmp_path, models, words):
+    for model in models:
+        add_model(tmp_path, *model)
     with pytest.raises(RepositoryError) as caught:
         check_repository(tmp_path)
-    for word in ("'det', 'rec'", "det/1/model.onnx", "`ppocr-convert build`"):
-        assert word in str(caught.value)
+    assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_missing_step_code_is_named(tmp_path):
-    add_model(tmp_path, "step", config("python"))
-    with pytest.raises(RepositoryError, match=r"step/1/model\.py does not exist"):
-        check_repository(tmp_path)
-
-
-def test_no_repository_and_an_empty_one(tmp_path):
-    with pytest.raises(
-        RepositoryError,
-        match=r"there is no model repository at (\S+); run `ppocr-convert build --out \1`$",
-    ):
+def test_a_repository_that_is_not_there_is_named_with_the_remedy(tmp_path):
+    said = r"there is no model repository at (\S+); run `ppocr-convert build --out \1`$"
+    with pytest.raises(RepositoryError, match=said):
         check_repository(tmp_path / "absent")
-    with pytest.raises(RepositoryError, match="is empty"):
-        check_repository(tmp_path)
-
-
-def test_a_configuration_that_cannot_be_read_is_named(tmp_path):
-    add_model(tmp_path, "det", config() + "instances: 3", plus_one())
-    with pytest.raises(RepositoryError) as caught:
-        check_repository(tmp_path)
-    assert "det/config.pbtxt" in str(caught.value)
-    assert "instances" in str(caught.value)
 
 
 def test_the_engine_of_each_network_is_known(tmp_path):
