@@ -2,8 +2,6 @@
 
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +33,3 @@ def pdf_with_a_huge_page(path: Path) -> Path:
 def heed_interrupts() -> None:
     """Before exec: a shell's background job would inherit that it ignores SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Wait for a condition; on a timeout the assertion names it."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.02)

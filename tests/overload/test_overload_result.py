@@ -71,7 +71,7 @@ def test_the_verb_says_what_it_saw(server, tmp_path):
     page.write_bytes(encode_page(render_page(seed=3, lines=3, width=480)))
     command = ["overload", "--url", f"grpc://{server.grpc_url}", "--pid", str(server.pid)]
     command += ["--no-samples", "--images", str(page), "--out", str(out)]
-    code = main([*command, "--seconds", "3", "--rounds", "1"])
+    code = main([*command, "--seconds", "2", "--rounds", "1"])
     found = json.loads(out.read_text("utf-8"))
     # Whether nine tenths are kept in so short a time depends on who else is on the machine.
     assert code == (0 if found["ok"] else 1)

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
-from client.samples import STRIP, TEXTS, wait_until
+from client.samples import STRIP, TEXTS
 from paths import SAMPLES, SIGN
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from serving import eventually
 
 from ppocr_client.errors import MissingExtra, connection_error
 from ppocr_client.options import OPTIONS
@@ -124,7 +125,7 @@ def test_a_chosen_picture_with_mouse_and_keyboard(open_page, samples):
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.id") == "timing-sum"
     tab.click("#copy-all")
-    wait_until(lambda: len(copied(tab).split("\n")) == len(words))
+    assert eventually(lambda: len(copied(tab).split("\n")) == len(words), 120)
 
     before = tab.locator("#frame").bounding_box()["width"]
     tab.click("#zoom-in")
@@ -195,7 +196,7 @@ def test_an_example_bad_files_and_something_pasted(open_page, tmp_path, broken):
     expect(tab.locator("#unseen")).to_be_visible()
     assert tab.inner_text("#unseen") == "The browser cannot show this picture."
     shown = "[...document.images].filter((n) => n.checkVisibility())"
-    wait_until(lambda: tab.evaluate(f"{shown}.every((n) => n.naturalWidth > 0)"))
+    assert eventually(lambda: tab.evaluate(f"{shown}.every((n) => n.naturalWidth > 0)"), 120)
     assert tab.is_disabled("#copy-all")
     assert tab.locator("#state button").count() == 0  # it would be refused again
     tab.click(".document:nth-child(2) .head button")
@@ -226,7 +227,7 @@ def test_the_words_of_a_line_are_outlined_and_copied(open_page):
     expect(tab.locator("#overlay path").nth(1)).to_be_attached()
     # A double click on one of them copies it alone.
     tab.evaluate(DOUBLE_CLICK)
-    wait_until(lambda: copied(tab) == SECOND_WORD)
+    assert eventually(lambda: copied(tab) == SECOND_WORD, 120)
     tab.hover("h1")
     expect(tab.locator("#overlay path")).to_have_count(0)
 

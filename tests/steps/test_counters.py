@@ -1,11 +1,11 @@
 """What the steps count and log, and when Triton hears of it."""
 
 import threading
-import time
 
 import cv2
 import numpy as np
 import pytest
+from serving import eventually
 from steps.alone import MAP, SIZE, ask, png
 from steps.python_backend import Logger, MetricFamily, Request
 
@@ -32,10 +32,7 @@ def test_triton_hears_of_the_last_request_without_a_next_one(alone, monkeypatch)
     model = alone("det_preprocess")
     for pictures in (1, 2):  # with a pause between them
         ask(model, Request(["PIXELS"], IMAGE=FILE))
-        deadline = time.monotonic() + 30
-        while counted("ppocr_pixels_total") < pictures * 2400 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert counted("ppocr_pixels_total") == pictures * 2400
+        assert eventually(lambda total=pictures * 2400: counted("ppocr_pixels_total") == total)
 
 
 def test_what_is_left_is_sent_at_the_end_and_the_thread_ends(alone):

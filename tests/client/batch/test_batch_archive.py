@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from client.examples import run_page
-from client.samples import BLANK, TEXTS, wait_until
+from client.samples import BLANK, TEXTS
 from paths import SIGN
+from serving import eventually
 
 from ppocr_client.cli import main
 from ppocr_server.tritonserver.server import TritonServer
@@ -39,7 +40,7 @@ def test_one_server_of_two_dies_and_every_input_has_one_row(
     with TritonServer(repository, grace=0) as other:
 
         def kill_in_the_middle() -> None:
-            wait_until(lambda: len(list(out.glob("part-*"))) >= 3)
+            assert eventually(lambda: len(list(out.glob("part-*"))) >= 3, 120)
             other.stop()
 
         killer = threading.Thread(target=kill_in_the_middle)

@@ -18,10 +18,10 @@ from client.samples import (
     TEXTS,
     heed_interrupts,
     pdf_with_a_huge_page,
-    wait_until,
 )
 from paths import SAMPLES, SIGN
 from PIL import Image
+from serving import eventually
 
 from ppocr_client.cli import main
 from ppocr_client.commands.progress import describe
@@ -208,7 +208,7 @@ def test_interrupted_twice_nothing_is_lost_and_nothing_read_twice(server, tmp_pa
         running = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
         )
-        wait_until(lambda number=number: len(done()) >= 30 * number)
+        assert eventually(lambda number=number: len(done()) >= 30 * number, 120)
         running.send_signal(stop)
         _, err = running.communicate(timeout=60)
         assert running.returncode == (130 if stop == signal.SIGINT else -stop)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from client.samples import PROGRAM, TEXTS, heed_interrupts, wait_until
+from client.samples import PROGRAM, TEXTS, heed_interrupts
 from paths import SIGN
+from serving import eventually
 
 from ppocr_client.cli import main
 from ppocr_client.documents.arrivals import Arrivals, FileState
@@ -117,12 +118,12 @@ def test_ctrl_c_ends_it_in_order(tmp_path):
     assert (ended.returncode, ended.stdout) == (0, "0 True\n"), ended.stderr
 
 
-def eventually(condition: Callable[[], bool], watch: Watch) -> None:
+def soon(condition: Callable[[], bool], watch: Watch) -> None:
     def met() -> bool:
         assert watch.process.poll() is None, watch.said
         return condition()
 
-    wait_until(met)
+    assert eventually(met, 120)
 
 
 @pytest.mark.server
@@ -131,8 +132,8 @@ def test_slow_renamed_and_bad_files_and_a_restart(server, start, tmp_path):
     (folder / "there.jpg").write_bytes(picture)
     (folder / "bad.jpg").write_bytes(b"no picture")
     watch = start(server.grpc_url)
-    eventually((out / "there.jpg.json").exists, watch)
-    eventually(lambda: "bad.jpg: " in watch.said, watch)
+    soon((out / "there.jpg.json").exists, watch)
+    soon(lambda: "bad.jpg: " in watch.said, watch)
     with (folder / "slow.jpg").open("wb") as file:
         for at in range(0, len(picture), len(picture) // 8):
             file.write(picture[at : at + len(picture) // 8])
@@ -141,8 +142,8 @@ def test_slow_renamed_and_bad_files_and_a_restart(server, start, tmp_path):
             assert not (out / "slow.jpg.json").exists()
     (tmp_path / "moved").write_bytes(picture)
     (tmp_path / "moved").rename(folder / "deep" / "moved.jpg")
-    eventually((out / "slow.jpg.json").exists, watch)
-    eventually((out / "deep" / "moved.jpg.json").exists, watch)
+    soon((out / "slow.jpg.json").exists, watch)
+    soon((out / "deep" / "moved.jpg.json").exists, watch)
     assert watch.texts("slow.jpg") == watch.texts("deep/moved.jpg") == TEXTS
     assert watch.end() == 1
     assert "3 read, 1 failed, 0 not read yet" in watch.said
@@ -154,9 +155,9 @@ def test_slow_renamed_and_bad_files_and_a_restart(server, start, tmp_path):
     assert len(times) == 3
     (folder / "later.jpg").write_bytes(picture)
     again = start(server.grpc_url)
-    eventually((out / "later.jpg.json").exists, again)
+    soon((out / "later.jpg.json").exists, again)
     (folder / "bad.jpg").write_bytes(picture)  # now it is well
-    eventually((out / "bad.jpg.json").exists, again)
+    soon((out / "bad.jpg.json").exists, again)
     assert again.end() == 0
     assert "2 read, 0 failed, 0 not read yet" in again.said
     assert {path: path.stat().st_mtime_ns for path in times} == times
@@ -169,13 +170,13 @@ def test_a_server_that_comes_late_and_goes_in_the_middle(repository, start, tmp_
         port = taken.getsockname()[1]
     (folder / "first.jpg").write_bytes(SIGN.read_bytes())
     watch = start(f"grpc://127.0.0.1:{port}")
-    eventually(lambda: "is away or busy" in watch.said, watch)
+    soon(lambda: "is away or busy" in watch.said, watch)
     with TritonServer(repository, grpc_port=port, grace=0):
-        eventually((out / "first.jpg.json").exists, watch)
+        soon((out / "first.jpg.json").exists, watch)
         for number in range(40):
             (folder / f"{number:02}.jpg").write_bytes(SIGN.read_bytes())
-        eventually((out / "03.jpg.json").exists, watch)
-    eventually(lambda: watch.said.count("is away or busy") == 2, watch)
+        soon((out / "03.jpg.json").exists, watch)
+    soon(lambda: watch.said.count("is away or busy") == 2, watch)
     read = len(list(out.iterdir()))
     assert 5 <= read < 41
     assert watch.end() == 1
