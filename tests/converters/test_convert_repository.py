@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 from paths import SAMPLES
-from work_folders import CLS, DET, REC, V4, work_of
+from work_folders import CLS, DET, ONE_PICTURE, REC, V4, work_of
 
 from ppocr_converters.cli import main
 from ppocr_converters.files import sha256_file, sha256_files
@@ -50,7 +50,7 @@ def test_a_build_is_not_repeated_and_another_profile_does_not_prove_again(
         work / "onnx" / DET / "model.onnx"
     )
     capsys.readouterr()
-    assert build(work, "--cores", "7") == 0
+    assert build(work, "--cores", "7", *ONE_PICTURE) == 0
     assert capsys.readouterr().out.count(" 7 x 1 thread(s)") == 6
     assert json.loads((out / "manifest.json").read_text("utf-8"))["inputs"]["cores"] == 7
 
@@ -112,7 +112,7 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
 def test_another_machine_builds_the_same_bytes(repository, tmp_path, monkeypatch):
     """Another processor, other figures of the same proofs, bfloat16: nothing of it is written."""
     here, there = (work_of(repository, tmp_path / name) for name in ("here", "there"))
-    more = ["--profile", "cpu", "--cores", "3"]
+    more = ["--profile", "cpu", "--cores", "3", *ONE_PICTURE]
     assert build(here, *more) == 0
     for path in (there / "onnx").rglob("*.json"):
         kept = json.loads(path.read_text("utf-8"))
