@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation.angle import quarter_turns
 from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
 from ppocr_pipeline.words.place import Word, column_contrast, crop_words
+from ppocr_pipeline.words.spaces import put_spaces
 
 NO_CLASSIFIER = (
     "{} needs a direction classifier, and this repository was built without one; build it with "
@@ -209,6 +211,7 @@ def read_crops(
     characters: Sequence[str],
     *,
     words: bool = False,
+    spaces: bool = False,
 ) -> Calls[Lines]:
     """Read crops.
 
@@ -221,6 +224,7 @@ def read_crops(
         plan: that made the batches.
         characters: of class 1, 2, ... of the recogniser.
         words: whether words are wanted.
+        spaces: whether texts are given the spaces that are seen, see `put_spaces`.
 
     Raises:
         ValueError: the network answered with a class that has no character.
@@ -252,10 +256,14 @@ def read_crops(
     for group in alike.values():
         indices, probabilities = (np.concatenate([one[n] for _, one in group]) for n in (0, 1))
         texts, scores = ctc_decode(indices, probabilities, characters)
-        places = [index for batch, _ in group for index in batch.indices]
-        lines.scores[places] = scores
-        for place, text in zip(places, texts, strict=True):
-            lines.texts[place] = text
+        placed = [(index, batch.width) for batch, _ in group for index in batch.indices]
+        for row, (place, width) in enumerate(placed):
+            lines.texts[place], lines.scores[place] = texts[row], scores[row]
+            if spaces:
+                step = width / (indices.shape[1] * plan.height)
+                lines.texts[place] = put_spaces(
+                    texts[row], indices[row], characters, step, partial(crop, place)
+                )
     return lines
 
 

@@ -87,9 +87,11 @@ def read_page(
     def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
         of_crops = [(one.shape[0], one.shape[1]) for one in crops]
         grouped = plan.group(of_crops, options, limits.max_rec_width)
-        return read_crops(crops.__getitem__, len(crops), grouped, plan, characters, words=words)
+        return read_crops(
+            *(crops.__getitem__, len(crops), grouped, plan, characters), words=words, spaces=spaces
+        )
 
-    words = options["return_words"]
+    words, spaces = options["return_words"], options["rec_padding"] == "crop"
     again = partial(read, words=words)
     found, asked = Found(), classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
@@ -107,14 +109,16 @@ def read_page(
         upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
         turns = turns + np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
     # Only there is the width at which a line is read a matter of that line alone.
-    known = found.read_at(turns) if options["rec_padding"] == "crop" else {}
+    known = found.read_at(turns) if spaces else {}
     missing = _without(batches, known)
-    lines = yield from read_crops(crop, len(boxes), missing, plan, characters, words=words)
+    lines = yield from read_crops(
+        *(crop, len(boxes), missing, plan, characters), words=words, spaces=spaces
+    )
     for index, (others, place) in known.items():
         lines.put(index, others, place)
     if asked is not None and by_lines:
         flipped = yield from _read_again(crop, asked, votes, again, lines)
-    if options["rec_padding"] == "crop":
+    if spaces:
         lines.trim()
     tall = np.array([height >= TALL * width for height, width in sizes], int)
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)

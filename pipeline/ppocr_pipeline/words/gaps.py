@@ -48,12 +48,21 @@ def part_at_gaps(
     return np.array(parts, np.float32).reshape(-1, 4, 2), np.array(of, np.int64)
 
 
-def _texts(contrast: np.ndarray, height: int, gap: float) -> list[tuple[float, float]]:
-    """Where the texts of a crop begin and end, in shares of its width; none if it is one text."""
+def ink_columns(contrast: np.ndarray) -> np.ndarray:
+    """The columns of a crop in which something stands, int64; none in a faint one.
+
+    Args:
+        contrast: uint8 [w], see `column_contrast`.
+    """
     low, high = int(contrast.min()), _letters(np.sort(contrast))
     if high - low < FAINT:
-        return []
-    ink = (contrast > low + BLANK * (high - low)).nonzero()[0]
+        return np.zeros(0, np.int64)
+    return (contrast > low + BLANK * (high - low)).nonzero()[0]
+
+
+def _texts(contrast: np.ndarray, height: int, gap: float) -> list[tuple[float, float]]:
+    """Where the texts of a crop begin and end, in shares of its width; none if it is one text."""
+    ink = ink_columns(contrast)
     wide = ink[1:] - ink[:-1] > gap * height
     if not wide.any():
         return []

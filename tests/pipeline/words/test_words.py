@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppocr_pipeline.words.place import Word, column_contrast, crop_words, lay_words
+from ppocr_pipeline.words.spaces import put_spaces
 from ppocr_pipeline.words.split import split_words
 
 CASES = cases(__file__)
@@ -116,3 +117,24 @@ def test_a_crop_without_ink_has_words_all_the_same(value):
     crop = np.full((48, 64, 3), value, np.uint8)
     (word,) = read({2: 1, 4: 2}, crop, 64)
     assert word.box.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "starts", "spaced"),  # where the 24 columns of each character begin
+    [
+        ("在年8中", (4, 32, 70, 107), "在年 8 中"),
+        ("在年8中", (4, 32, 65, 98), "在年8中"),  # white of less than a fifth of the height
+        ("abcd在9", (4, 42, 70, 98, 126, 164), "abcd在 9"),  # only beside Chinese
+        ("在年文日2月", (4, 32, 60, 88, 126, 164), "在年文日2月"),  # narrow in their squares
+        ("在年文1文", (4, 32, 60, 88, 126), "在年文1文"),
+        ("在年8中文", (4, 42, 80, 118, 156), "在年8中文"),  # all of them spaced out
+    ],
+)
+def test_spaces_are_seen_between_chinese_and_letters_or_digits(text, starts, spaced):
+    crop = drawn([(start, start + 24) for start in starts], starts[-1] + 28)
+    characters = sorted(set(text))
+    classes = np.zeros(starts[-1] + 28, np.int32)
+    classes[[start + 12 for start in starts]] = [characters.index(one) + 1 for one in text]
+    assert put_spaces(text, classes, characters, 1 / 48, lambda: crop) == spaced
+    faint = np.full_like(crop, 9)
+    assert put_spaces(text, classes, characters, 1 / 48, lambda: faint) == text
