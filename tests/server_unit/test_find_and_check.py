@@ -20,6 +20,7 @@ from ppocr_server.errors import NotInstalledError, PortInUseError, ServerError
 from ppocr_server.tritonserver import locate
 from ppocr_server.tritonserver.backend_folder import assemble_backends
 from ppocr_server.tritonserver.launch import (
+    HUGE_PAGES,
     OPTION_HEADERS,
     check_stub,
     triton_environment,
@@ -50,6 +51,7 @@ def without_installation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_wheel_is_found_with_its_stub(monkeypatch):
     without_installation(monkeypatch)
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
     found = find_tritonserver()
     assert found.origin == "wheel"
     assert found.stand_ins == ("onnxruntime", "openvino")
@@ -60,6 +62,8 @@ def test_the_wheel_is_found_with_its_stub(monkeypatch):
     environment = triton_environment(found)
     check_stub(found, environment)
     assert environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
+    # What is set already comes last, and wins.
+    assert environment["GLIBC_TUNABLES"] == f"{HUGE_PAGES}:glibc.malloc.hugetlb=0"
 
 
 def test_a_stub_without_its_python_library_is_refused(tmp_path):

@@ -25,6 +25,9 @@ LOG_LEVELS: dict[str, tuple[str, ...]] = {
 # Shared memory of one Python instance. It grows for pictures; a large step makes that one growth
 # instead of many. Untouched pages cost nothing.
 SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
+# glibc's memory comes in pages of 2 MiB where the kernel has them. A detector goes through hundreds
+# of MiB for each picture, and takes a few per cent less processor time.
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
 # HTTP headers that Triton forwards as options of the request, because a body that is the bare
 # picture has no place for them. The pattern admits misspelled names, so that they are refused
 # instead of ignored, and hyphens, because proxies drop headers with an underscore.
@@ -82,14 +85,16 @@ def triton_environment(installation: Installation) -> dict[str, str]:
 
     The wheel's libraries are in a folder of their own. Its Python stub embeds an interpreter that
     finds its packages through the first `python3` on PATH, which must be the running one. A
-    container has its own Python and needs neither.
+    container has its own Python and needs neither; huge pages were not measured there.
     """
     if not installation.libraries:
         return dict(TELEMETRY_OFF)
     libraries = [*map(str, installation.libraries), os.environ.get("LD_LIBRARY_PATH", "")]
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    tunables = [HUGE_PAGES, os.environ.get("GLIBC_TUNABLES", "")]  # the last one counts
     return {
         **TELEMETRY_OFF,
+        "GLIBC_TUNABLES": ":".join(filter(None, tunables)),
         "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
         "PATH": ":".join(folders),
     }
