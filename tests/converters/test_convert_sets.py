@@ -15,7 +15,12 @@ from ppocr_converters.catalogue.sets import find_set, model_sets
 from ppocr_converters.cli import main
 from ppocr_converters.errors import FetchError
 from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
-from ppocr_converters.repository.model_source import ModelChoice, find_sources, known_settings
+from ppocr_converters.repository.model_source import (
+    ModelChoice,
+    find_model_source,
+    find_sources,
+    known_settings,
+)
 
 FILES = Path(__file__).parent / "inference_yml"
 #: An address at which nothing answers.
@@ -107,3 +112,6 @@ def test_what_the_catalogue_says_is_what_the_models_own_file_says(model, tmp_pat
     assert (boxes["det_split_gap"] == 1.1) is (model.family == "PP-OCRv6")
     assert (told.normalisation or kinds[model.kind]) == own.normalisation
     assert own.height in (None, model.height)
+    (tmp_path / "model.onnx").touch()
+    by_path = find_model_source(ModelChoice(str(tmp_path)), tmp_path)
+    assert by_path.own.thresholds == {**told.thresholds, **own.thresholds}

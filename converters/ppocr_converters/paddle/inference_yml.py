@@ -34,6 +34,7 @@ class OwnSettings:
 
     Attributes:
         kind: of the model that they are of, where they say it.
+        name: of its network, as the catalogue has it, where they say it.
         characters: of a recogniser, in class order, without blank and space.
         height: of the input of a recogniser or classifier, pixels.
         normalisation: for channels in the order blue, green, red.
@@ -41,6 +42,7 @@ class OwnSettings:
     """
 
     kind: Kind | None = None
+    name: str = ""
     characters: tuple[str, ...] = ()
     height: int | None = None
     normalisation: Normalisation | None = None
@@ -77,6 +79,7 @@ def _settings(data: dict[str, Any]) -> OwnSettings:
     labels = (after.get("Topk") or after).get("label_list") or ()
     return OwnSettings(
         kind="page_orientation" if kind == "cls" and len(labels) == len(ANGLES) else kind,
+        name=str((data.get("Global") or {}).get("model_name", "")),
         characters=tuple(str(c) for c in after.get("character_dict") or ()),
         height=_height(steps),
         normalisation=_normalisation(steps),

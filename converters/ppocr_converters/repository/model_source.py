@@ -124,8 +124,9 @@ def find_model_source(
         path = fetch(known, models, supply)
     own = read_settings(path if path.is_dir() else path.parent)
     name, space, height = path.resolve().name if path.is_dir() else path.stem, True, own.height
+    if alike := known or catalogue().models.get(own.name):
+        own = known_settings(alike, own)
     if known is not None:
-        own = known_settings(known, own)
         name, kind, space, height = known.name, known.kind, known.space, known.height
     network = find_model(path)
     return ModelSource(
