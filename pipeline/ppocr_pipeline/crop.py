@@ -142,7 +142,7 @@ def box_sizes(boxes: np.ndarray, reference: str) -> list[tuple[int, int]]:
         ValueError: a box has no area to read, or does not fit what can be warped.
     """
     with np.errstate(over="ignore"):  # infinite, and refused below
-        sides = np.linalg.norm(boxes - np.roll(boxes, -1, axis=1), axis=2)
+        sides = np.linalg.norm(boxes - boxes[:, [1, 2, 3, 0]], axis=2)
     top, right, bottom, left = sides.T
     widths, heights = top, left
     if reference == "paddleocr":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ppocr_pipeline.crop import TALL
+from ppocr_pipeline.crop import TALL, turned
 
 FIRST_OF_CJK = "\u2e80"  # the first character of the scripts that are written vertically
 VERTICAL = 0.4  # share of the characters that column and crop have in common, at least
@@ -77,8 +77,8 @@ def columns_side_by_side(crop: np.ndarray, letters: int) -> np.ndarray:
     parts = min(letters, crop.shape[1])
     edges = np.linspace(0, crop.shape[1], parts + 1).round().astype(int)
     width = int(np.diff(edges).min())
-    turned = [np.rot90(crop[:, start : start + width], -1) for start in edges[:-1]]
-    return np.concatenate(turned, axis=1)
+    column = turned(crop, 3)
+    return np.concatenate([column[start : start + width] for start in edges[:-1]], axis=1)
 
 
 def is_vertical(lines: Sequence[str], columns: Sequence[str]) -> bool:

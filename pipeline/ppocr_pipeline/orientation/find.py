@@ -86,9 +86,8 @@ def find_angle(
         votes[indices] = np.where(sure > thresh, np.where(upside_down, -1, 1), 0)
 
     yield from ask(sample)
-    others = np.setdiff1d(np.arange(len(sizes)), sample)
-    if 2 * abs(votes.sum()) <= len(sample) and len(others):
-        yield from ask(others)
+    if 2 * abs(votes.sum()) <= len(sample) < len(sizes):
+        yield from ask(np.setdiff1d(np.arange(len(sizes)), sample))
     upside_down = bool(votes[lines].sum() < 0)
     if not (sideways or upside_down):
         return Found(0, votes)
