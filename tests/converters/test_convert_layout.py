@@ -80,7 +80,7 @@ def test_without_counts_there_is_an_instance_for_each_core():
         load_profile("tpu")
     with pytest.raises(RepositoryError, match="concurrency det=0"):
         load_profile("cpu", {"det": 0})
-    with pytest.raises(RepositoryError, match="cores is 0; allowed: whole numbers from 1 on"):
+    with pytest.raises(RepositoryError, match="cores is 0; allowed: whole numbers from 1 to"):
         load_profile("cpu", cores=0)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import Plan, with_parameter
+from ppocr_converters.repository.deployment_plan import MOST, Plan, with_parameter
 from ppocr_engine.config_pbtxt import instance_count, set_parameter
 from ppocr_engine.tensorrt_engines import this_machine
 
@@ -35,7 +35,7 @@ def limit_requests(configs: Mapping[str, Any]) -> None:
     """Work out the limits of a repository and write them into the configuration of `admit`, if any.
 
     Raises:
-        RepositoryError: `max_requests` is no whole number from 1 on.
+        RepositoryError: `max_requests` is no whole number from 1 to `MOST`.
     """
     config = configs.get(DOOR)
     if config is None:
@@ -57,8 +57,8 @@ def limit_requests(configs: Mapping[str, Any]) -> None:
 def _limit(config: Any) -> int:
     """What the plan asks for, 0 where it leaves that to the number of instances."""
     text = config.parameters[LIMIT].string_value
-    if text and not (text.isdecimal() and int(text)):
-        raise RepositoryError(f"{LIMIT} is {text!r}; allowed: whole numbers from 1 on")
+    if text and not (text.isdecimal() and 1 <= int(text) <= MOST):
+        raise RepositoryError(f"{LIMIT} is {text!r}; allowed: whole numbers from 1 to {MOST}")
     return int(text or 0)
 
 

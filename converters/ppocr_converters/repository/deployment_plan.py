@@ -14,6 +14,7 @@ from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 from ppocr_engine.config_pbtxt import set_parameter
 from ppocr_engine.spec import ONNXRUNTIME, Accelerator, Device, EngineSpec
 
+MOST = 2**31 - 1  # that a count in Triton's configuration can be
 #: Widths that repeat, for calls that are merged and engines that prepare themselves for each.
 FEW_WIDTHS = "96-3200/32"
 

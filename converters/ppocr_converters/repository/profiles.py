@@ -11,7 +11,7 @@ import yaml
 from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching, ModelInstanceGroup
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, Shapes
+from ppocr_converters.repository.deployment_plan import MOST, ModelPlan, Plan, Shapes
 from ppocr_engine.machine import available_cores
 from ppocr_engine.spec import Accelerator, EngineSpec
 
@@ -27,20 +27,20 @@ def load_profile(
         cores: of the machine that will serve; by default those that this process may use.
 
     Raises:
-        RepositoryError: no such profile or Op, or a number below 1.
+        RepositoryError: no such profile or Op, or a number that is not from 1 to `MOST`.
     """
     data = _tables()
     profiles: dict[str, dict[str, Any]] = data["profiles"]
     if name not in profiles:
         raise RepositoryError(f"no profile is called {name!r}; there are {', '.join(profiles)}")
     cores = available_cores() if cores is None else cores
-    if cores < 1:
-        raise RepositoryError(f"cores is {cores}; allowed: whole numbers from 1 on")
+    if not 1 <= cores <= MOST:
+        raise RepositoryError(f"cores is {cores}; allowed: whole numbers from 1 to {MOST}")
     counts: dict[str, int] = {}
     for op, count in (concurrency or {}).items():
-        if op not in data["ops"] or count < 1:
-            allowed = ", ".join(data["ops"])
-            raise RepositoryError(f"concurrency {op}={count}: the Ops are {allowed}, counts from 1")
+        if op not in data["ops"] or not 1 <= count <= MOST:
+            allowed = f"the Ops are {', '.join(data['ops'])}, counts from 1 to {MOST}"
+            raise RepositoryError(f"concurrency {op}={count}: {allowed}")
         counts |= dict.fromkeys(data["ops"][op], count)
     models = {
         model: _model_plan({**entry, "instances": counts.get(model, entry["instances"])}, cores)

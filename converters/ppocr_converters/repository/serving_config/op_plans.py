@@ -22,12 +22,22 @@ PROFILES = {CPU: "cpu", CUDA: "gpu", TENSORRT: "tensorrt", ARM: "cpu"}
 
 
 def plan_op(op: Op) -> dict[str, ModelPlan]:
-    """The plans of an Op's models; the network among them is called like the kind of Op."""
-    models = {
-        name: ModelPlan(_on_cpu(op.instances), _batching(op, name))
-        for name in models_of_op(op.kind)
-    }
-    models[op.kind] = _network_plan(op, models[op.kind].batching)
+    """The plans of an Op's models; the network among them is called like the kind of Op.
+
+    Raises:
+        ConfigError: a number is larger than Triton's configuration can hold, or see `_engine`.
+    """
+    try:
+        models = {
+            name: ModelPlan(_on_cpu(op.instances), _batching(op, name))
+            for name in models_of_op(op.kind)
+        }
+        models[op.kind] = _network_plan(op, models[op.kind].batching)
+    except ValueError as error:  # of protobuf
+        raise ConfigError(
+            f"op.{op.name}: worker_num times concurrency, or batch_size times the lines of a call, "
+            f"is more than Triton's configuration can hold ({error}); lower them"
+        ) from error
     return models
 
 
