@@ -50,10 +50,10 @@ def put_spaces(
     after = np.searchsorted(middles, (ink[1:] + ink[:-1]) / 2)  # the character after each gap
     widest = np.zeros(len(text) + 1)
     np.maximum.at(widest, after, np.diff(ink) - 1)
+    spaces = [at for at in joints if widest[at] > SPACE * len(shown)]
+    if not spaces:
+        return text
     others = np.delete(widest, [0, *joints, -1])
     usual = float(np.median(others)) if len(others) else 0.0
-    spaces = [
-        at for at in joints if widest[at] > SPACE * len(shown) and usual < SPACED_OUT * widest[at]
-    ]
-    edges = [0, *spaces, len(text)]
+    edges = [0, *(at for at in spaces if usual < SPACED_OUT * widest[at]), len(text)]
     return " ".join(text[start:stop] for start, stop in itertools.pairwise(edges))
