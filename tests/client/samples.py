@@ -1,10 +1,13 @@
 """Pictures and programs that several tests of the client use."""
 
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from paths import SIGN
 from PIL import Image
 
@@ -33,3 +36,12 @@ def pdf_with_a_huge_page(path: Path) -> Path:
 def heed_interrupts() -> None:
     """Before exec: a shell's background job would inherit that it ignores SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def pdf_pages(pdf: bytes) -> list[str]:
+    """The text that Poppler finds on each page; the test is skipped where it is not installed."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed")
+    words = ["pdftotext", "-enc", "UTF-8", "-", "-"]
+    text = subprocess.run(words, input=pdf, capture_output=True, check=True).stdout.decode()
+    return text.split("\f")[:-1]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from client.samples import pdf_pages
 from originals import environment
 from paths import ROOT, SAMPLES
 from PIL import Image
@@ -94,10 +95,7 @@ def scan(tmp_path_factory) -> Path:
 
 def pdftotext(path: Path) -> list[str]:
     """The text of each page, without white space."""
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext is not installed")
-    text = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True)
-    return ["".join(page.split()) for page in text.stdout.split("\f")[:-1]]
+    return ["".join(page.split()) for page in pdf_pages(path.read_bytes())]
 
 
 def found(page: str, lines: list[str]) -> float:
