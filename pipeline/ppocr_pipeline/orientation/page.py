@@ -91,7 +91,10 @@ def read_page(
             *(crops.__getitem__, len(crops), grouped, plan, characters), words=words, spaces=spaces
         )
 
-    words, spaces = options["return_words"], options["rec_padding"] == "crop"
+    words, cropped = options["return_words"], options["rec_padding"] == "crop"
+    tall = np.array([height >= TALL * width for height, width in sizes], int)
+    # In vertical text each digit has the room of a Chinese character.
+    spaces = cropped and 2 * tall.sum() < len(tall)
     again = partial(read, words=words)
     found, asked = Found(), classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
@@ -109,7 +112,7 @@ def read_page(
         upside_down, sure = yield from classify([*map(crop, range(len(boxes)))], asked)
         turns = turns + np.where(upside_down & (sure > options["cls_thresh"]), 2, 0)
     # Only there is the width at which a line is read a matter of that line alone.
-    known = found.read_at(turns) if spaces else {}
+    known = found.read_at(turns) if cropped else {}
     missing = _without(batches, known)
     lines = yield from read_crops(
         *(crop, len(boxes), missing, plan, characters), words=words, spaces=spaces
@@ -118,9 +121,8 @@ def read_page(
         lines.put(index, others, place)
     if asked is not None and by_lines:
         flipped = yield from _read_again(crop, asked, votes, again, lines)
-    if spaces:
+    if cropped:
         lines.trim()
-    tall = np.array([height >= TALL * width for height, width in sizes], int)
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)
     return Page(

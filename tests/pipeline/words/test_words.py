@@ -7,6 +7,9 @@ from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ppocr_pipeline.crop import whole_picture
+from ppocr_pipeline.pipeline import Pipeline
+from ppocr_pipeline.recognition import RecognitionPlan
 from ppocr_pipeline.words.place import Word, column_contrast, crop_words, lay_words
 from ppocr_pipeline.words.spaces import put_spaces
 from ppocr_pipeline.words.split import split_words
@@ -138,3 +141,17 @@ def test_spaces_are_seen_between_chinese_and_letters_or_digits(text, starts, spa
     assert put_spaces(text, classes, characters, 1 / 48, lambda: crop) == spaced
     faint = np.full_like(crop, 9)
     assert put_spaces(text, classes, characters, 1 / 48, lambda: faint) == text
+
+
+@pytest.mark.parametrize(
+    ("quarters", "padding", "text"),
+    [(0, "crop", "年 8"), (0, "paddle", "年8"), (3, "crop", "年8")],  # 3: the line is vertical
+)
+def test_spaces_are_put_into_lines_that_run_across_outside_the_references(quarters, padding, text):
+    classes = np.zeros((1, 40), np.int32)
+    classes[0, [3, 7]] = 1, 2
+    answer = [classes, np.ones(classes.shape, np.float32)]
+    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["年", "8"])
+    picture = np.rot90(drawn([(10, 34), (50, 74)], 84), quarters).copy()
+    boxes = whole_picture(picture)
+    assert reader.recognize(picture, boxes, {"rec_padding": padding}).texts == [text]
