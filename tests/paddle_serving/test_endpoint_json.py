@@ -40,6 +40,7 @@ def test_nothing_is_a_request_without_fields(body):
         ('{"key": ["a"], "key": ["b"]}', ["b"]),
         ('{"key": [null]}', [""]),
         (b'{"key": ["\xff"]}', ["\ufffd"]),
+        ('{"key": ["\\ud800"]}', ["?"]),
     ],
 )
 def test_what_the_gateway_lets_through(body, keys):
@@ -55,6 +56,12 @@ def test_logid_is_64_bits(logid):
 def test_what_the_gateway_refuses(body):
     with pytest.raises(BodyError, match=r'\{"key": \["image"\], "value": '):
         call(body)
+
+
+@pytest.mark.parametrize("field", ['"key": [1]', '"clientip": 5', '"logid": "x"', '"tensors": [5]'])
+def test_a_refusal_names_the_field(field):
+    with pytest.raises(BodyError, match=f"'{field.split(chr(34))[1]}'"):
+        call(f"{{{field}}}")
 
 
 @pytest.mark.parametrize("names", [("str_data", "elem_type"), ("strData", "elemType")])

@@ -54,35 +54,43 @@ def call_of_body(body: bytes, name: str, method: str) -> Any:
     try:
         return Request(
             # Not the whole by `json_format`: it takes 40 ms to look at a picture of a megabyte.
-            key=["" if one is None else one for one in fields.get("key") or ()],
-            value=["" if one is None else one for one in fields.get("value") or ()],
+            key=[_string(one, "key") for one in fields.get("key") or ()],
+            value=[_string(one, "value") for one in fields.get("value") or ()],
             tensors=[_tensor(one) for one in fields.get("tensors") or ()],
             name=name,
             method=method,
             logid=_integer(fields.get("logid")),
-            clientip=fields.get("clientip"),
+            clientip=_string(fields.get("clientip"), "clientip"),
         )
     except (json_format.ParseError, AttributeError, TypeError, ValueError) as error:
-        raise BodyError(
-            f"a field is not of the type that it has in {ONE_PICTURE}: {error}"
-        ) from None
+        raise BodyError(f"a field is of another type: {error}; send {ONE_PICTURE}") from None
 
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-def _integer(value: Any) -> Any:
+def _string(value: Any, name: str) -> str:
+    if not isinstance(value, str | None):
+        raise TypeError(f"{name!r} holds {value!r:.40}, which is no string")
+    # JSON can contain half a surrogate pair, which cannot be encoded in UTF-8.
+    value = value or ""
+    return value if value.isascii() else value.encode("utf-8", errors="replace").decode()
+
+
+def _integer(value: Any) -> int:
     """`logid`: a whole number, or one in quotes."""
-    if isinstance(value, bool):
-        raise TypeError("logid is no whole number")
-    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        raise TypeError(f"'logid' is {value!r:.40}, which is no whole number")
+    return value or 0
 
 
 def _tensor(value: Any) -> Any:
     # A string or a list would pass as a tensor whose fields are all unknown.
     if not isinstance(value, dict):
-        raise TypeError("a tensor is no JSON object")
+        raise TypeError("'tensors' holds what is no JSON object")
     return json_format.ParseDict(value, Tensor(), ignore_unknown_fields=True)
 
 
