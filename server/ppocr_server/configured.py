@@ -180,12 +180,13 @@ def old_endpoints(settings: EndpointSettings, server: TritonServer) -> Iterator[
     with ThreadPoolExecutor(1, "endpoints") as threads:
         running = threads.submit(run_loop, serve())
         both: tuple[Future[Any], ...] = (running, started)
-        wait(both, return_when=FIRST_COMPLETED)
-        if not started.done():
-            Endpoints(settings, {}, running).check()
-        ports, stop = started.result()
         try:
-            yield Endpoints(settings, ports, running)
+            wait(both, return_when=FIRST_COMPLETED)
+            if not started.done():
+                Endpoints(settings, {}, running).check()
+            yield Endpoints(settings, started.result()[0], running)
         finally:
+            # Ctrl-C may come before the ports are open; the thread is stopped then too.
+            wait(both, return_when=FIRST_COMPLETED)
             if not running.done():
-                stop()
+                started.result()[1]()

@@ -1,15 +1,21 @@
 """The ports of Paddle Serving stay open while tritonserver is away, and say that it is."""
 
+import asyncio
 import base64
 import json
 import os
 import signal
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 from paths import SIGN
 from serving import answers, ask, eventually
 
+from ppocr_server import configured
+from ppocr_server.access.security import Security
 from ppocr_server.configured import old_endpoints
 from ppocr_server.paddle_serving.protocol import ErrNo
 from ppocr_server.paddle_serving.settings import EndpointSettings
@@ -54,3 +60,20 @@ def test_they_answer_9000_until_it_is_back(triton, url):
     triton.restart()
     assert eventually(ready, 10)
     assert err_no(url) == ErrNo.UNKNOWN
+
+
+def test_an_interrupt_before_they_are_open_ends_them(monkeypatch):
+    stopped = []
+
+    async def serve(*_: Any, stop: asyncio.Event, started: Any, **__: Any) -> None:
+        started({})
+        await asyncio.wait_for(stop.wait(), 10)
+        stopped.append(True)
+
+    interrupted = Mock(wraps=configured.wait, side_effect=[KeyboardInterrupt, DEFAULT])
+    monkeypatch.setattr(configured, "wait", interrupted)
+    monkeypatch.setattr(configured, "serve_endpoint", serve)
+    server = cast(TritonServer, SimpleNamespace(security=Security(), grpc_url=""))
+    with pytest.raises(KeyboardInterrupt), old_endpoints(SETTINGS, server):
+        pass
+    assert stopped
