@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import wait
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import DEFAULT, Mock
@@ -70,7 +71,7 @@ def test_an_interrupt_before_they_are_open_ends_them(monkeypatch):
         await asyncio.wait_for(stop.wait(), 10)
         stopped.append(True)
 
-    interrupted = Mock(wraps=configured.wait, side_effect=[KeyboardInterrupt, DEFAULT])
+    interrupted = Mock(wraps=wait, side_effect=[KeyboardInterrupt, DEFAULT])
     monkeypatch.setattr(configured, "wait", interrupted)
     monkeypatch.setattr(configured, "serve_endpoint", serve)
     server = cast(TritonServer, SimpleNamespace(security=Security(), grpc_url=""))

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +60,12 @@ def read_line(text: str, score: float, box: Any) -> Line:
 
 
 @contextlib.contextmanager
-def child(python: str | Path, name: str, settings: Mapping[str, Any]) -> Iterator[Running]:
+def child(
+    python: str | Path,
+    name: str,
+    settings: Mapping[str, Any],
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Running]:
     """One process of `readers/read_NAME.py` that is ready; one may ask at a time.
 
     BenchError says why it ended, or why it could not read a picture.
@@ -74,7 +80,7 @@ def child(python: str | Path, name: str, settings: Mapping[str, Any]) -> Iterato
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "HOME": home},
+            env={**os.environ, **variables, "HOME": home},
             encoding="utf-8",
             start_new_session=True,
         ) as process,
@@ -108,11 +114,16 @@ def child(python: str | Path, name: str, settings: Mapping[str, Any]) -> Iterato
 
 @contextlib.contextmanager
 def children(
-    number: int, python: str | Path, name: str, settings: Mapping[str, Any]
+    number: int,
+    python: str | Path,
+    name: str,
+    settings: Mapping[str, Any],
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Running]:
-    """So many of them; who asks first is first."""
+    """So many of them, with further environment variables; who asks first is first."""
     with contextlib.ExitStack() as opened:
-        started = [opened.enter_context(child(python, name, settings)) for _ in range(number)]
+        each = (child(python, name, settings, variables) for _ in range(number))
+        started = [opened.enter_context(one) for one in each]
         own, free = threading.local(), iter(started)
         # Each thread asks a process of its own, so that requests wait in the order they came.
         pool = opened.enter_context(

@@ -24,6 +24,7 @@ from ppocr_bench.target import TIMEOUT
 from ppocr_client import OcrClient
 from ppocr_engine.machine import available_cores
 from ppocr_pipeline.pipeline import Line
+from ppocr_server.tritonserver.launch import HUGE_PAGES
 from ppocr_server.tritonserver.server import TritonServer
 
 CORES = available_cores()
@@ -31,17 +32,19 @@ OURS = "ours"
 
 
 class Row(NamedTuple):
-    """A peer: its name in tables and environments, its reader, and what that is told."""
+    """A peer: its name in tables and environments, its reader, what that is told, its variables."""
 
     name: str
     environment: str
     reader: str
     more: Mapping[str, Any] = {}
+    variables: Mapping[str, str] = {}
 
 
 #: By the names of options. Each reads with its own defaults.
 PEERS: dict[str, Row] = {
-    "bound": Row("bare networks", "networks", "networks"),
+    # With the pages of memory that the server's networks have.
+    "bound": Row("bare networks", "networks", "networks", variables={"GLIBC_TUNABLES": HUGE_PAGES}),
     "rapidocr": Row("RapidOCR", "rapidocr", "rapidocr", {"use_cls": True}),
     "faster_paddle": Row("faster-paddle", "faster_paddle", "faster_paddle"),
     # Its classifier is not in the package.
@@ -97,7 +100,7 @@ def other(row: Row, weights: Mapping[str, Any], environments: Path, processes: i
     def start() -> Iterator[Running]:
         python = ensure_environment(row.environment, environments / f"{row.environment}-env")
         told = {**weights, **row.more, "threads": threads}
-        with children(processes, python, row.reader, told) as running:
+        with children(processes, python, row.reader, told, row.variables) as running:
             yield running
 
     return Peer(row.name, setting, start, alone=processes == 1)

@@ -26,7 +26,7 @@ LOG_LEVELS: dict[str, tuple[str, ...]] = {
 # instead of many. Untouched pages cost nothing.
 SHARED_MEMORY = {"shm-default-byte-size": 1 << 20, "shm-growth-byte-size": 16 << 20}
 # glibc's memory comes in pages of 2 MiB where the kernel has them. A detector goes through hundreds
-# of MiB for each picture, and takes 1 to 4 % less processor time.
+# of MiB for each picture, and takes less processor time with them.
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 # HTTP headers that Triton forwards as options of the request, because a body that is the bare
 # picture has no place for them. The pattern admits misspelled names, so that they are refused
