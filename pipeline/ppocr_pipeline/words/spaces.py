@@ -36,7 +36,7 @@ def put_spaces(
         text: as it was read.
         classes: int32 [T], the best class of each step.
         characters: of class 1, 2, ...
-        step: how far the steps are apart, in heights of the crop.
+        step: how far the steps are apart, in heights of a crop that is not squeezed.
         crop: cuts the crop out, uint8 [h, w, 3].
     """
     joints = [joint.start() for joint in JOINT.finditer(text)]
@@ -46,7 +46,8 @@ def put_spaces(
     ink = ink_columns(column_contrast(shown))
     steps = np.flatnonzero(kept_steps(classes[None])[0])
     lengths = [len(characters[index - 1]) for index in classes[steps].tolist()]
-    middles = np.repeat((steps + 0.5) * (step * len(shown)), lengths)
+    columns = max(step * len(shown), shown.shape[1] / len(classes))  # more if it was squeezed
+    middles = np.repeat((steps + 0.5) * columns, lengths)
     after = np.searchsorted(middles, (ink[1:] + ink[:-1]) / 2)  # the character after each gap
     widest = np.zeros(len(text) + 1)
     np.maximum.at(widest, after, np.diff(ink) - 1)

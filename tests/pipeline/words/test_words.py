@@ -136,9 +136,11 @@ def test_a_crop_without_ink_has_words_all_the_same(value):
 def test_spaces_are_seen_between_chinese_and_letters_or_digits(text, starts, spaced):
     crop = drawn([(start, start + 24) for start in starts], starts[-1] + 28)
     characters = sorted(set(text))
-    classes = np.zeros(starts[-1] + 28, np.int32)
+    classes = np.zeros(starts[-1] // 2 * 2 + 28, np.int32)
     classes[[start + 12 for start in starts]] = [characters.index(one) + 1 for one in text]
     assert put_spaces(text, classes, characters, 1 / 48, lambda: crop) == spaced
+    squeezed = classes.reshape(-1, 2).max(axis=1)
+    assert put_spaces(text, squeezed, characters, 1 / 48, lambda: crop) == spaced
     faint = np.full_like(crop, 9)
     assert put_spaces(text, classes, characters, 1 / 48, lambda: faint) == text
 
