@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -211,7 +211,7 @@ def read_crops(
     characters: Sequence[str],
     *,
     words: bool = False,
-    spaces: bool = False,
+    spaces: Container[int] = (),
 ) -> Calls[Lines]:
     """Read crops.
 
@@ -224,7 +224,7 @@ def read_crops(
         plan: that made the batches.
         characters: of class 1, 2, ... of the recogniser.
         words: whether words are wanted.
-        spaces: whether texts are given the spaces that are seen, see `put_spaces`.
+        spaces: of which crops the texts are given the spaces that are seen, see `put_spaces`.
 
     Raises:
         ValueError: the network answered with a class that has no character.
@@ -259,7 +259,7 @@ def read_crops(
         placed = [(index, batch.width) for batch, _ in group for index in batch.indices]
         for row, (place, width) in enumerate(placed):
             lines.texts[place], lines.scores[place] = texts[row], scores[row]
-            if spaces:
+            if place in spaces:
                 step = width / (indices.shape[1] * plan.height)
                 lines.texts[place] = put_spaces(
                     texts[row], indices[row], characters, step, partial(crop, place)

@@ -87,8 +87,9 @@ def read_page(
     def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
         of_crops = [(one.shape[0], one.shape[1]) for one in crops]
         grouped = plan.group(of_crops, options, limits.max_rec_width)
+        seen = range(len(crops) if spaces else 0)
         return read_crops(
-            *(crops.__getitem__, len(crops), grouped, plan, characters), words=words, spaces=spaces
+            *(crops.__getitem__, len(crops), grouped, plan, characters), words=words, spaces=seen
         )
 
     words, cropped = options["return_words"], options["rec_padding"] == "crop"
@@ -114,8 +115,9 @@ def read_page(
     # Only there is the width at which a line is read a matter of that line alone.
     known = found.read_at(turns) if cropped else {}
     missing = _without(batches, known)
+    across = {*np.flatnonzero((tall + turns) % 2 == 0).tolist()} if spaces else ()
     lines = yield from read_crops(
-        *(crop, len(boxes), missing, plan, characters), words=words, spaces=spaces
+        *(crop, len(boxes), missing, plan, characters), words=words, spaces=across
     )
     for index, (others, place) in known.items():
         lines.put(index, others, place)

@@ -157,3 +157,16 @@ def test_spaces_are_put_into_lines_that_run_across_outside_the_references(quarte
     picture = np.rot90(drawn([(10, 34), (50, 74)], 84), quarters).copy()
     boxes = whole_picture(picture)
     assert reader.recognize(picture, boxes, {"rec_padding": padding}).texts == [text]
+
+
+def test_a_vertical_line_among_lines_that_run_across_is_given_no_spaces():
+    classes = np.zeros((1, 40), np.int32)
+    classes[0, [3, 7]] = 1, 2
+    answer = [classes, np.ones(classes.shape, np.float32)]
+    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["年", "8"])
+    line = drawn([(10, 34), (50, 74)], 84)
+    picture = np.full((48 * 2 + 84, 84, 3), 255, np.uint8)
+    picture[:48], picture[48:96], picture[96:, :48] = line, line, np.rot90(line, -1)
+    corners = [(0, 0, 84, 48), (0, 48, 84, 96), (0, 96, 48, 180)]
+    boxes = np.array([[[a, b], [c, b], [c, d], [a, d]] for a, b, c, d in corners], np.float32)
+    assert reader.recognize(picture, boxes, {}).texts == ["年 8", "年 8", "年8"]
