@@ -115,6 +115,13 @@ def test_a_skewed_table_with_few_long_cells_keeps_its_rows():
     assert page_order(turned).tolist() == list(range(18))
 
 
+def test_a_table_of_four_columns_of_full_cells_is_read_by_rows():
+    widths = (120, 110, 130, 100)
+    columns = [(200 * place, width, 26) for place, width in enumerate(widths)]
+    boxes, _ = table_and_turned(0, columns)
+    assert page_order(boxes).tolist() == list(range(24))
+
+
 def moved(boxes: np.ndarray, to: np.ndarray) -> np.ndarray:
     """Boxes with their centers where those of others are."""
     return boxes - boxes.mean(axis=1, keepdims=True) + to.mean(axis=1, keepdims=True)

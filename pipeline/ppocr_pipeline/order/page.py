@@ -192,9 +192,10 @@ def _is_text(page: Boxes, ids: np.ndarray, rows: np.ndarray, limit: float) -> bo
     if len(filled) < 2 or width < COLUMN_WIDTH:
         return False
     # Not np.median: of so few numbers it takes ten times as long.
-    return median(filled.tolist()) >= limit or _is_wrapped(
-        filled >= WRAPPED, _heights(page, ids, rows)
-    )
+    if median(filled.tolist()) >= limit:
+        return True
+    # Two boxes in a row are rather cells of a table.
+    return len(filled) == len(ids) and _is_wrapped(filled >= WRAPPED, _heights(page, ids, rows))
 
 
 def _is_wrapped(full: np.ndarray, heights: np.ndarray) -> bool:
