@@ -24,7 +24,7 @@ LEVEL = 0.3  # two lines that differ by less stand in one row
 # other may be a table, so they must be filled like justified or wrapped text.
 FILLED_LEVEL, FILLED = 0.8, 0.5
 # Or like paragraphs: a row that fills less ends one, and the row above it is full and close.
-WRAPPED, CLOSE = 0.6, 1.6
+WRAPPED, CLOSE = 0.8, 1.6
 HEADING = 1.3  # by which the heading of a vertical sign is larger than its other line
 TRIED_GAPS = 5  # the widest ones
 FEWEST_ROWS = 5  # of two columns together
@@ -192,10 +192,9 @@ def _is_text(page: Boxes, ids: np.ndarray, rows: np.ndarray, limit: float) -> bo
     if len(filled) < 2 or width < COLUMN_WIDTH:
         return False
     # Not np.median: of so few numbers it takes ten times as long.
-    if median(filled.tolist()) >= limit:
-        return True
-    # Two boxes in a row are rather cells of a table.
-    return len(filled) == len(ids) and _is_wrapped(filled >= WRAPPED, _heights(page, ids, rows))
+    return median(filled.tolist()) >= limit or _is_wrapped(
+        filled >= WRAPPED, _heights(page, ids, rows)
+    )
 
 
 def _is_wrapped(full: np.ndarray, heights: np.ndarray) -> bool:
