@@ -231,7 +231,9 @@ class BaseClient(ABC, Generic[Connection]):
                 return await self._send(operation, max(0.001, deadline - time.monotonic()))
             except DeadlineExceeded as error:
                 raise DeadlineExceeded(
-                    f"no answer from {self._address} within {timeout:g} s", error.status
+                    f"no answer from {self._address} within {timeout:g} s; allow more seconds, or "
+                    "send fewer requests at once",
+                    error.status,
                 ) from None
             except (ServerUnavailable, ServerBusy):
                 pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
