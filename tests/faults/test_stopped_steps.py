@@ -54,12 +54,19 @@ def beats_given(pid: int) -> tuple[int, int]:
     return beats_of(pid) or (0, 0)
 
 
+def watched(pid: int) -> int:
+    """A process of a server that has just become ready, as soon as the watch has seen it beat."""
+    _, first = beats_given(pid)
+    assert eventually(lambda: beats_given(pid)[1] > first + 5)
+    return pid
+
+
 @pytest.mark.server
 def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path):
     add_slow_model(tmp_path)
     with serving(tmp_path) as served, numbers_sent(served.ready["grpc"]) as load:
         load.pass_requests(CLIENTS)
-        with stopped(instances(served.ready["pid"])[f"{SLOW}_0_0"]):
+        with stopped(watched(instances(served.ready["pid"])[f"{SLOW}_0_0"])):
             time.sleep(STILL_SECONDS)
         assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
         load.pass_requests(2 * CLIENTS)
@@ -79,7 +86,7 @@ def test_no_text_is_wrong_either(step, repository):
             expected = client.read(PICTURE).text
         with under_load(url, PICTURE, retries=100) as load:
             load.pass_requests(CLIENTS)
-            with stopped(instances(served.ready["pid"])[f"{step}_0_0"]):
+            with stopped(watched(instances(served.ready["pid"])[f"{step}_0_0"])):
                 time.sleep(STILL_SECONDS)
             assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
             load.pass_requests(2 * CLIENTS)
@@ -90,8 +97,7 @@ def test_no_text_is_wrong_either(step, repository):
 def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path):
     add_slow_model(tmp_path, count=1)
     with serving(tmp_path) as served:
-        pid = instances(served.ready["pid"])[f"{SLOW}_0_0"]
-        assert eventually(lambda: beats_given(pid)[1] > 3)  # which the watch has seen
+        pid = watched(instances(served.ready["pid"])[f"{SLOW}_0_0"])
         with stopped(pid):
             time.sleep(2 * STILL_SECONDS)
             assert "starting it again" not in served.errors()

@@ -125,13 +125,11 @@ def leftovers(session: int) -> list[int]:
 def processes() -> list[tuple[int, str, int, int]]:
     """(pid, state, parent, session) of every process; the state of a zombie is "Z"."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb", buffering=0) as file:
             # The name in brackets can contain brackets and spaces: split after the last bracket.
-            state, parent, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            found.append((int(entry.name), state, int(parent), int(session)))
+            state, parent, _, session = file.read().rpartition(b")")[2].split(maxsplit=4)[:4]
+            found.append((int(name), state.decode(), int(parent), int(session)))
     return found
 
 

@@ -14,12 +14,11 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 BEAT_SECONDS = 0.3
 SILENCE_SECONDS = 0.8  # less than Triton's second, because of the time between two checks
 LATE_SECONDS = 0.5  # between two checks: the watcher was stopped as well
-FIELD = "\nvoluntary_ctxt_switches:"
+FIELD = b"\nvoluntary_ctxt_switches:"
 
 
 def silence(before: float, elapsed: float, beats: int) -> float:
@@ -42,10 +41,10 @@ def beats_of(pid: int) -> tuple[int, int] | None:
     """
     with contextlib.suppress(OSError, IndexError, StopIteration):
         with os.scandir(f"/proc/{pid}/task") as tasks:
-            second = next(itertools.islice(tasks, 1, None)).path
-        status = Path(second, "status").read_text()
-        count = int(status.partition(FIELD)[2].split(maxsplit=1)[0])
-        return int(Path(second).name), count
+            second = next(itertools.islice(tasks, 1, None))
+        with open(f"{second.path}/status", "rb", buffering=0) as file:
+            count = int(file.read().partition(FIELD)[2].split(maxsplit=1)[0])
+        return int(second.name), count
     return None
 
 
