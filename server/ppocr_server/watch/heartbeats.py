@@ -14,6 +14,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 BEAT_SECONDS = 0.3
 SILENCE_SECONDS = 0.8  # less than Triton's second, because of the time between two checks
@@ -42,7 +43,7 @@ def beats_of(pid: int) -> tuple[int, int] | None:
     with contextlib.suppress(OSError, IndexError, StopIteration):
         with os.scandir(f"/proc/{pid}/task") as tasks:
             second = next(itertools.islice(tasks, 1, None))
-        with open(f"{second.path}/status", "rb", buffering=0) as file:
+        with Path(second.path, "status").open("rb", 0) as file:
             count = int(file.read().partition(FIELD)[2].split(maxsplit=1)[0])
         return int(second.name), count
     return None
