@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from ppocr_pipeline.long_lines import cut_parts, join_parts, part_starts
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation.angle import quarter_turns
 from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
-from ppocr_pipeline.words.place import Word, column_contrast, crop_words
+from ppocr_pipeline.words.place import Word, column_contrast, crop_words, spell_words
 from ppocr_pipeline.words.spaces import put_spaces
 
 NO_CLASSIFIER = (
@@ -230,10 +229,14 @@ def read_crops(
         ValueError: the network answered with a class that has no character.
     """
     contrasts: list[list[np.ndarray]] = []
+    columns: dict[int, tuple[np.ndarray, int]] = {}
 
     def fill(batch: Batch) -> list[Call]:
         crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, plan.height)
+        for index, one in crops.items():
+            if index in spaces:
+                columns[index] = column_contrast(one), len(one)
         own = widths[:, 0].tolist() if words else []
         contrasts.append(
             [column_contrast(row[:, :width]) for row, width in zip(rows, own, strict=False)]
@@ -262,8 +265,9 @@ def read_crops(
             if place in spaces:
                 step = width / (indices.shape[1] * plan.height)
                 lines.texts[place] = put_spaces(
-                    texts[row], indices[row], characters, step, partial(crop, place)
+                    texts[row], indices[row], characters, step, *columns[place]
                 )
+                lines.words[place] = spell_words(lines.words[place], lines.texts[place])
     return lines
 
 

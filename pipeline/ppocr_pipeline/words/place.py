@@ -82,6 +82,13 @@ def crop_words(
     return words
 
 
+def spell_words(words: Sequence[Word], text: str) -> list[Word]:
+    """Words with the letters of their line's text, in which only spaces differ in number."""
+    letters = iter("".join(text.split()))
+    spelled = ("".join(itertools.islice(letters, len(word.text))) for word in words)
+    return [word._replace(text=text) for word, text in zip(words, spelled, strict=True)]
+
+
 def _edges(middles: Sequence[float], contrast: np.ndarray) -> list[float]:
     """Where characters are parted, in columns: one more than there are characters."""
     edges = [0.0]

@@ -131,18 +131,27 @@ def test_a_crop_without_ink_has_words_all_the_same(value):
         ("在年文日2月", (4, 32, 60, 88, 126, 164), "在年文日2月"),  # narrow in their squares
         ("在年文1文", (4, 32, 60, 88, 126), "在年文1文"),
         ("在年8中文", (4, 42, 80, 118, 156), "在年8中文"),  # all of them spaced out
+        ("Tel24", (4, 32, 60, 94, 122), "Tel 24"),
+        ("Tel24", (4, 34, 64, 97, 127), "Tel24"),  # not clearly wider than the other gaps
+        ("No.24", (4, 32, 60, 96, 124), "No. 24"),
+        ("ab cdef", (4, 32, 54, 70, 98, 136, 164), "ab cd ef"),  # as wide as the space read
+        ("abcdef", (4, 32, 60, 88, 126, 154), "abcdef"),
+        ("(年)8(文)中", (4, 32, 60, 88, 132, 160, 188, 232), "(年)8（文）中"),
+        ("（年)8文", (4, 32, 60, 88, 116), "（年）8文"),  # one of two is full-width
+        ("年： 8", (4, 32, 54, 80), "年：8"),  # the white is the colon's own
+        ("年： 8", (4, 32, 64, 90), "年： 8"),
     ],
 )
-def test_spaces_are_seen_between_chinese_and_letters_or_digits(text, starts, spaced):
-    crop = drawn([(start, start + 24) for start in starts], starts[-1] + 28)
+def test_spaces_and_brackets_are_seen_in_the_white_beside_characters(text, starts, spaced):
+    ink = [start for start, one in zip(starts, text, strict=True) if one != " "]
+    crop = drawn([(start, start + 24) for start in ink], starts[-1] + 28)
     characters = sorted(set(text))
     classes = np.zeros(starts[-1] // 2 * 2 + 28, np.int32)
     classes[[start + 12 for start in starts]] = [characters.index(one) + 1 for one in text]
-    assert put_spaces(text, classes, characters, 1 / 48, lambda: crop) == spaced
+    contrast = column_contrast(crop)
+    assert put_spaces(text, classes, characters, 1 / 48, contrast, 48) == spaced
     squeezed = classes.reshape(-1, 2).max(axis=1)
-    assert put_spaces(text, squeezed, characters, 1 / 48, lambda: crop) == spaced
-    faint = np.full_like(crop, 9)
-    assert put_spaces(text, classes, characters, 1 / 48, lambda: faint) == text
+    assert put_spaces(text, squeezed, characters, 1 / 48, contrast, 48) == spaced
 
 
 @pytest.mark.parametrize(
@@ -157,6 +166,19 @@ def test_spaces_are_put_into_lines_that_run_across_outside_the_references(quarte
     picture = np.rot90(drawn([(10, 34), (50, 74)], 84), quarters).copy()
     boxes = whole_picture(picture)
     assert reader.recognize(picture, boxes, {"rec_padding": padding}).texts == [text]
+    faint = np.full_like(picture, 9)
+    assert reader.recognize(faint, boxes, {"rec_padding": padding}).texts == ["年8"]
+
+
+def test_words_are_spelled_with_the_brackets_of_their_line():
+    classes = np.zeros((1, 40), np.int32)
+    classes[0, [3, 10]] = 1, 2
+    answer = [classes, np.ones(classes.shape, np.float32)]
+    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["8", "("])
+    picture = drawn([(10, 34), (72, 90)], 100)
+    page = reader.recognize(picture, whole_picture(picture), {"return_words": True})
+    assert page.texts == ["8（"]
+    assert [word.text for word in page.words[0]] == ["8（"]
 
 
 def test_a_vertical_line_among_lines_that_run_across_is_given_no_spaces():
