@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,16 +145,31 @@ class Lines:
         texts: of each.
         scores: float32 [N], of each text.
         words: of each, their boxes in shares of the crop (see `lay_words`); none unless wanted.
+        spaced: of each, its text with the spaces and brackets that are seen, see `put_spaces`.
     """
 
     texts: list[str]
     scores: np.ndarray
     words: list[list[Word]]
+    spaced: list[str]
 
     def put(self, index: int, others: Lines, place: int) -> None:
         """Put a line of others in the place of one of these."""
-        self.texts[index], self.words[index] = others.texts[place], others.words[place]
-        self.scores[index] = others.scores[place]
+        self.texts[index], self.spaced[index] = others.texts[place], others.spaced[place]
+        self.words[index], self.scores[index] = others.words[place], others.scores[place]
+
+    def put_spaces(self, across: np.ndarray) -> None:
+        """Give lines that run across what is seen between their characters, if most run so.
+
+        In vertical text each digit has the room of a Chinese character.
+
+        Args:
+            across: bool [N].
+        """
+        if 2 * across.sum() > len(across):
+            for index in np.flatnonzero(across).tolist():
+                self.texts[index] = self.spaced[index]
+                self.words[index] = spell_words(self.words[index], self.texts[index])
 
     def trim(self) -> None:
         """Take the spaces around each text away: they are the white beside an icon or a dot."""
@@ -210,7 +225,7 @@ def read_crops(
     characters: Sequence[str],
     *,
     words: bool = False,
-    spaces: Container[int] = (),
+    spaces: bool = False,
 ) -> Calls[Lines]:
     """Read crops.
 
@@ -223,7 +238,7 @@ def read_crops(
         plan: that made the batches.
         characters: of class 1, 2, ... of the recogniser.
         words: whether words are wanted.
-        spaces: of which crops the texts are given the spaces that are seen, see `put_spaces`.
+        spaces: whether texts with the spaces and brackets that are seen are wanted, too.
 
     Raises:
         ValueError: the network answered with a class that has no character.
@@ -235,7 +250,7 @@ def read_crops(
         crops = {index: crop(index) for index in batch.indices}
         rows, widths = fill_batch(crops, batch, plan.height)
         for index, one in crops.items():
-            if index in spaces:
+            if spaces:
                 columns[index] = column_contrast(one), len(one)
         own = widths[:, 0].tolist() if words else []
         contrasts.append(
@@ -245,7 +260,8 @@ def read_crops(
         return [Call("rec", one) for one in cut_parts(feeds, batch.part)]
 
     answers = iter((yield (call for batch in batches for call in fill(batch))))
-    lines = Lines([""] * count, np.zeros(count, np.float32), [[] for _ in range(count)])
+    scores = np.zeros(count, np.float32)
+    lines = Lines([""] * count, scores, [[] for _ in range(count)], [""] * count)
     # Lines of as many time steps are decoded together.
     alike: dict[int, list[tuple[Batch, Answer]]] = defaultdict(list)
     for batch, shown in zip(batches, contrasts, strict=True):
@@ -262,12 +278,11 @@ def read_crops(
         placed = [(index, batch.width) for batch, _ in group for index in batch.indices]
         for row, (place, width) in enumerate(placed):
             lines.texts[place], lines.scores[place] = texts[row], scores[row]
-            if place in spaces:
+            if spaces:
                 step = width / (indices.shape[1] * plan.height)
-                lines.texts[place] = put_spaces(
+                lines.spaced[place] = put_spaces(
                     texts[row], indices[row], characters, step, *columns[place]
                 )
-                lines.words[place] = spell_words(lines.words[place], lines.texts[place])
     return lines
 
 

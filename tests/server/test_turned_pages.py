@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from work_folders import ONE_PICTURE
 
 from ppocr_bench.accuracy.metrics import word_overlap
@@ -19,6 +20,7 @@ from ppocr_client import OcrClient, Word
 from ppocr_client.errors import OcrError
 from ppocr_client.results import OcrResult
 from ppocr_converters.pictures.render import render_page
+from ppocr_converters.pictures.render_canvas import Canvas
 from ppocr_converters.pictures.render_layouts import render_layout
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
@@ -97,13 +99,24 @@ def test_few_lines_of_an_upright_page_are_asked(client, grpc, name):
     assert asked(grpc) - before >= len(lines.lines)
 
 
-@pytest.mark.parametrize("angle", [0, 180])
-def test_vertical_writing_is_no_turned_page(client, angle):
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_vertical_writing_is_read_as_it_lies(client, angle):
     page = render_layout("poem", 2)
     upright = client.read(png(page.image), orientation="off")
     result = client.read(turned(page.image, angle))
     assert result.angle == angle
     assert alike(result, upright.text) > SAME
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, 270])
+def test_spaces_beside_chinese_are_seen_on_a_turned_page(client, angle):
+    canvas = Canvas(Image.new("RGB", (700, 300), "white"))
+    texts = ["请打开 Wi-Fi 设置", "会员满 500 分可换礼品", "下载 App 并注册"]
+    for row, text in enumerate(texts):
+        canvas.write(40, 40 + 80 * row, text, 36)
+    result = client.read(turned(canvas.page("spaces").image, angle))
+    assert result.angle == angle
+    assert [line.text for line in result.lines] == texts
 
 
 def test_a_few_lines_upside_down_are_read(client):

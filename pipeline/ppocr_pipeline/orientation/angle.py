@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from ppocr_pipeline.crop import TALL, turned
 
 FIRST_OF_CJK = "\u2e80"  # the first character of the scripts that are written vertically
 VERTICAL = 0.4  # share of the characters that column and crop have in common, at least
+UPRIGHT = 1.05  # so many edges across to one up and down: CJK letters have more, if they stand
 
 
 def main_direction(sizes: Sequence[tuple[int, int]]) -> tuple[np.ndarray, bool]:
@@ -81,18 +83,37 @@ def columns_side_by_side(crop: np.ndarray, letters: int) -> np.ndarray:
     return np.concatenate([column[start : start + width] for start in edges[:-1]], axis=1)
 
 
-def is_vertical(lines: Sequence[str], columns: Sequence[str]) -> bool:
-    """Whether lines that lie on their side are columns of vertical writing.
+def has_cjk(text: str) -> bool:
+    """Whether a text has letters of the scripts that are written vertically."""
+    return max(text, default="") >= FIRST_OF_CJK
 
-    Only then they give the same when they are read letter by letter. Latin letters do not count:
+
+def seem_laid_down(crops: Sequence[np.ndarray]) -> bool:
+    """Whether strokes run rather up and down than across, as in columns that lie on their side.
+
+    Recognisers read letters whose tops are to the left as well as upright ones.
+
+    Args:
+        crops: uint8 [h, w, 3], lines of CJK letters.
+    """
+    up_and_down = across = 0
+    for crop in crops:
+        grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+        across += int(cv2.absdiff(grey[1:], grey[:-1]).sum())
+        up_and_down += int(cv2.absdiff(grey[:, 1:], grey[:, :-1]).sum())
+    return across < UPRIGHT * up_and_down
+
+
+def is_vertical(line: str, column: str) -> bool:
+    """Whether a line that lies on its side is a column of vertical writing.
+
+    Only then it gives the same when it is read letter by letter. Latin letters do not count:
     vertical writing is CJK.
 
     Args:
-        lines: read as lines that lie on their side.
-        columns: the same, their letters put side by side.
+        line: read as one that lies on its side.
+        column: the same, its letters put side by side.
     """
-    shared = Counter[str]()
-    for line, column in zip(lines, columns, strict=True):
-        shared += Counter(line) & Counter(column)
+    shared = Counter(line) & Counter(column)
     same = sum(count for letter, count in shared.items() if letter >= FIRST_OF_CJK)
-    return same > 0 and same >= VERTICAL * sum(map(len, lines))
+    return same > 0 and same >= VERTICAL * len(line)

@@ -11,10 +11,11 @@ import numpy as np
 from ppocr_pipeline.calls import Calls
 from ppocr_pipeline.crop import turned
 from ppocr_pipeline.orientation.angle import (
-    FIRST_OF_CJK,
     columns_side_by_side,
+    has_cjk,
     is_vertical,
     main_direction,
+    seem_laid_down,
 )
 from ppocr_pipeline.orientation.classifier import Classifier, classify, window
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ppocr_pipeline.recognition import Lines
 
 SAMPLE = 5  # lines that are asked first
+ENOUGH = 8  # letters that tell a column from a line
+LINES = 3  # the longest ones, whose strokes are looked at, if they have
+LETTERS = 20  # or more
 DOUBTFUL = 0.85  # a score below which a line may lie upside down on its page
 TEXT = 0.6  # lines of a lower mean score are icons or pictures: they do not turn a page
 
@@ -95,8 +99,10 @@ def find_angle(
     if seen.scores.mean() < TEXT:
         return Found(0, votes)
     angle = 90 * sideways + 180 * upside_down
-    if angle and (yield from _vertical_writing(crop, sample, upside_down, read, seen.texts)):
-        angle -= 90
+    if angle:
+        crops = [turned(crop(index), 2 * upside_down) for index in sample.tolist()]
+        if (yield from _vertical_writing(crops, seen.texts, read)):
+            angle -= 90
     return Found(angle, votes, sample.tolist(), 2 * upside_down, seen)
 
 
@@ -114,17 +120,37 @@ def _better_way(
     return upside_down, lines
 
 
-def _vertical_writing(
-    crop: Crop, sample: np.ndarray, upside_down: bool, read: Read, lines: Sequence[str]
+def lie_as_columns(
+    crop: Crop, sizes: Sequence[tuple[int, int]], texts: Sequence[str], read: Read
 ) -> Calls[bool]:
-    """Whether tall lines are columns of vertical writing, not lines that lie on their side."""
-    if max(map(max, filter(None, lines)), default="") < FIRST_OF_CJK:
+    """Whether the lines of a page that seems upright are columns that lie with their tops left.
+
+    Args:
+        crop: cuts out a line as on an upright page.
+        sizes: height and width of each box, pixels, one or more.
+        texts: that were read in them.
+        read: reads crops.
+    """
+    longest, tall = main_direction(sizes)
+    sample = [index for index in longest[:LINES].tolist() if has_cjk(texts[index])]
+    seen = [texts[index] for index in sample]
+    if tall or sum(map(len, seen)) < LETTERS:
         return False
-    crops = [turned(crop(index), 2 * upside_down) for index in sample.tolist()]
-    columns = yield from read(
-        [
-            columns_side_by_side(one, max(1, len(line)))
-            for one, line in zip(crops, lines, strict=True)
-        ]
-    )
-    return is_vertical(lines, columns.texts)
+    crops = [crop(index) for index in sample]
+    return seem_laid_down(crops) and (yield from _vertical_writing(crops, seen, read))
+
+
+def _vertical_writing(crops: Sequence[np.ndarray], texts: Sequence[str], read: Read) -> Calls[bool]:
+    """Whether lines that lie on their side are columns of vertical writing.
+
+    The beginning of the shortest that has enough letters is read again.
+    """
+    lengths = [(len(text) < ENOUGH, len(text), place) for place, text in enumerate(texts)]
+    shortest = min((one for one in lengths if has_cjk(texts[one[-1]])), default=None)
+    if shortest is None:
+        return False
+    *_, letters, place = shortest
+    text, crop = texts[place][:ENOUGH], crops[place]
+    begin = crop[:, : crop.shape[1] * len(text) // letters]
+    column = yield from read([columns_side_by_side(begin, len(text))])
+    return is_vertical(text, column.texts[0])

@@ -17,12 +17,21 @@ from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
 from ppocr_pipeline.orientation.classifier import Classifier, classify, page_angle, window
-from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE, Crop, Found, Read, find_angle
+from ppocr_pipeline.orientation.find import (
+    DOUBTFUL,
+    SAMPLE,
+    Crop,
+    Found,
+    Read,
+    find_angle,
+    lie_as_columns,
+)
 from ppocr_pipeline.recognition import Lines, RecognitionPlan, read_crops
 from ppocr_pipeline.words.place import Word, lay_lines
 
 # What is known of a crop, after it was turned on by so many quarter turns.
 SIGNS = np.array([1, 0, -1, 0])
+COLUMNS_LAID_DOWN = 270  # the angle of a page whose columns are read as lines
 
 
 @dataclass(frozen=True)
@@ -87,15 +96,12 @@ def read_page(
     def read(crops: Sequence[np.ndarray], *, words: bool = False) -> Calls[Lines]:
         of_crops = [(one.shape[0], one.shape[1]) for one in crops]
         grouped = plan.group(of_crops, options, limits.max_rec_width)
-        seen = range(len(crops) if spaces else 0)
         return read_crops(
-            *(crops.__getitem__, len(crops), grouped, plan, characters), words=words, spaces=seen
+            *(crops.__getitem__, len(crops), grouped, plan, characters), words=words, spaces=cropped
         )
 
     words, cropped = options["return_words"], options["rec_padding"] == "crop"
     tall = np.array([height >= TALL * width for height, width in sizes], int)
-    # In vertical text each digit has the room of a Chinese character.
-    spaces = cropped and 2 * tall.sum() < len(tall)
     again = partial(read, words=words)
     found, asked = Found(), classifier if len(boxes) else None
     by_lines = asked is not None and options["orientation"] == "lines"
@@ -115,15 +121,20 @@ def read_page(
     # Only there is the width at which a line is read a matter of that line alone.
     known = found.read_at(turns) if cropped else {}
     missing = _without(batches, known)
-    across = {*np.flatnonzero((tall + turns) % 2 == 0).tolist()} if spaces else ()
     lines = yield from read_crops(
-        *(crop, len(boxes), missing, plan, characters), words=words, spaces=across
+        *(crop, len(boxes), missing, plan, characters), words=words, spaces=cropped
     )
     for index, (others, place) in known.items():
         lines.put(index, others, place)
     if asked is not None and by_lines:
+        if not angle and (yield from lie_as_columns(crop, sizes, lines.texts, again)):
+            angle = COLUMNS_LAID_DOWN
+            turns = quarter_turns(sizes, angle)
+            votes = found.votes * SIGNS[turns]
+            yield from _put_again(crop, np.flatnonzero(turns), again, lines)
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     if cropped:
+        lines.put_spaces((tall + angle // 90) % 2 == 0)
         lines.trim()
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)
@@ -136,6 +147,14 @@ def read_page(
         angle,
         batches,
     )
+
+
+def _put_again(crop: Crop, indices: np.ndarray, read: Read, lines: Lines) -> Calls[None]:
+    """Read lines again, as their crops are now."""
+    if len(indices):
+        others = yield from read([*map(crop, indices.tolist())])
+        for place, index in enumerate(indices.tolist()):
+            lines.put(index, others, place)
 
 
 def _without(batches: Sequence[Batch], known: Container[int]) -> list[Batch]:
