@@ -30,6 +30,7 @@ from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.orientation.angle import quarter_turns
 from ppocr_pipeline.orientation.classifier import Classifier, read_classifier
 from ppocr_pipeline.words.place import Word, column_contrast, crop_words, spell_words
+from ppocr_pipeline.words.plain import plain_forms
 from ppocr_pipeline.words.spaces import put_spaces
 
 NO_CLASSIFIER = (
@@ -158,18 +159,22 @@ class Lines:
         self.texts[index], self.spaced[index] = others.texts[place], others.spaced[place]
         self.words[index], self.scores[index] = others.words[place], others.scores[place]
 
-    def put_spaces(self, across: np.ndarray) -> None:
+    def spell(self, across: np.ndarray) -> None:
         """Give lines that run across what is seen between their characters, if most run so.
 
-        In vertical text each digit has the room of a Chinese character.
+        In vertical text each digit has the room of a Chinese character. Vertical lines are given
+        plain letters and digits.
 
         Args:
             across: bool [N].
         """
-        if 2 * across.sum() > len(across):
-            for index in np.flatnonzero(across).tolist():
+        mostly = 2 * across.sum() > len(across)
+        for index, text in enumerate(self.texts):
+            if not across[index]:
+                self.texts[index] = plain_forms(text)
+            elif mostly:
                 self.texts[index] = self.spaced[index]
-                self.words[index] = spell_words(self.words[index], self.texts[index])
+            self.words[index] = spell_words(self.words[index], self.texts[index])
 
     def trim(self) -> None:
         """Take the spaces around each text away: they are the white beside an icon or a dot."""

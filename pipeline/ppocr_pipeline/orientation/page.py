@@ -134,7 +134,7 @@ def read_page(
             yield from _put_again(crop, np.flatnonzero(turns), again, lines)
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     if cropped:
-        lines.put_spaces((tall + angle // 90) % 2 == 0)
+        lines.spell((tall + angle // 90) % 2 == 0)
         lines.trim()
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)

@@ -7,6 +7,7 @@ without any space, and among digits, there is too little between the widest gap 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -63,6 +64,8 @@ def put_spaces(
         if wide <= spaces or not (spaces or JOINT.search(text)):
             return text
     kept = [place for place, one in enumerate(text) if not one.isspace()]
+    if len(kept) < 2:
+        return text
     read = "".join(text[place] for place in kept)
     spaced = np.diff(kept) > 1
     columns = max(step * height, len(contrast) / len(classes))  # more if it was squeezed
@@ -77,9 +80,9 @@ def put_spaces(
     for place in np.flatnonzero(nothing).tolist():
         spaced[place] = letters[place] not in "：，" and letters[place + 1] not in "（「『【《"
     spaced[_spaces(read, white, spaced, marked)] = True
-    return "".join(
-        one + " " * space for one, space in zip(letters, [*spaced.tolist(), False], strict=True)
-    )
+    between = [text[one + 1 : other] or " " for one, other in itertools.pairwise(kept)]
+    parted = zip(letters, spaced.tolist(), between, strict=False)
+    return "".join(one + space * is_space for one, is_space, space in parted) + letters[-1]
 
 
 def _places(pattern: re.Pattern[str], text: str) -> set[int]:

@@ -11,6 +11,7 @@ from ppocr_pipeline.crop import whole_picture
 from ppocr_pipeline.pipeline import Pipeline
 from ppocr_pipeline.recognition import RecognitionPlan
 from ppocr_pipeline.words.place import Word, column_contrast, crop_words, lay_words
+from ppocr_pipeline.words.plain import plain_forms
 from ppocr_pipeline.words.spaces import put_spaces
 from ppocr_pipeline.words.split import split_words
 
@@ -140,10 +141,11 @@ def test_a_crop_without_ink_has_words_all_the_same(value):
         ("（年)8文", (4, 32, 60, 88, 116), "（年）8文"),  # one of two is full-width
         ("年： 8", (4, 32, 54, 80), "年：8"),  # the white is the colon's own
         ("年： 8", (4, 32, 64, 90), "年： 8"),
+        ("(8　年", (4, 32, 60, 84), "(8　年"),  # the space as it was read
     ],
 )
 def test_spaces_and_brackets_are_seen_in_the_white_beside_characters(text, starts, spaced):
-    ink = [start for start, one in zip(starts, text, strict=True) if one != " "]
+    ink = [start for start, one in zip(starts, text, strict=True) if not one.isspace()]
     crop = drawn([(start, start + 24) for start in ink], starts[-1] + 28)
     characters = sorted(set(text))
     classes = np.zeros(starts[-1] // 2 * 2 + 28, np.int32)
@@ -154,20 +156,50 @@ def test_spaces_and_brackets_are_seen_in_the_white_beside_characters(text, start
     assert put_spaces(text, squeezed, characters, 1 / 48, contrast, 48) == spaced
 
 
+@given(st.text(" (（)年8a：", max_size=9), st.lists(st.integers(0, 255), min_size=40, max_size=40))
+def test_any_text_keeps_its_letters_whatever_its_crop_shows(text, contrast):
+    classes = np.zeros(40, np.int32)
+    classes[2 : 2 + 4 * len(text) : 4] = range(1, len(text) + 1)
+    seen = put_spaces(text, classes, text, 1 / 8, np.repeat(np.uint8(contrast), 8), 48)
+    plain = str.maketrans("（）", "()")
+    assert seen.translate(plain).replace(" ", "") == text.translate(plain).replace(" ", "")
+
+
 @pytest.mark.parametrize(
-    ("quarters", "padding", "text"),
-    [(0, "crop", "年 8"), (0, "paddle", "年8"), (3, "crop", "年8")],  # 3: the line is vertical
+    ("quarters", "padding", "digit", "text"),
+    [
+        (0, "crop", "8", "年 8"),
+        (0, "paddle", "8", "年8"),
+        (3, "crop", "8", "年8"),  # 3: the line is vertical
+        (0, "crop", "８", "年８"),
+        (3, "crop", "８", "年8"),
+        (3, "paddle", "８", "年８"),
+    ],
 )
-def test_spaces_are_put_into_lines_that_run_across_outside_the_references(quarters, padding, text):
+def test_outside_the_references_lines_that_run_across_have_spaces_and_vertical_ones_plain_digits(
+    quarters, padding, digit, text
+):
     classes = np.zeros((1, 40), np.int32)
     classes[0, [3, 7]] = 1, 2
     answer = [classes, np.ones(classes.shape, np.float32)]
-    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["年", "8"])
+    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["年", digit])
     picture = np.rot90(drawn([(10, 34), (50, 74)], 84), quarters).copy()
     boxes = whole_picture(picture)
     assert reader.recognize(picture, boxes, {"rec_padding": padding}).texts == [text]
     faint = np.full_like(picture, 9)
-    assert reader.recognize(faint, boxes, {"rec_padding": padding}).texts == ["年8"]
+    assert reader.recognize(faint, boxes, {"rec_padding": padding}).texts == [text.replace(" ", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("電話：０１２０－８２０－５", "電話：0120-820-5"),
+        ("ＸＨ－2309，１０：4", "XH-2309，10:4"),
+        ("第－章：４", "第－章：4"),  # marks beside Chinese stay
+    ],
+)
+def test_letters_and_digits_of_vertical_text_are_plain(text, plain):
+    assert plain_forms(text) == plain
 
 
 def test_words_are_spelled_with_the_brackets_of_their_line():
