@@ -44,7 +44,7 @@ class Load:
             try:
                 self.answered.append(ask())
             except Exception as error:  # noqa: BLE001  every kind of failure is one too many
-                self.failed.append(repr(error))
+                self.failed.append(f"{type(error).__name__}: {error}")
 
     def pass_requests(self, count: int) -> None:
         """Return when so many more have been answered."""
