@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,9 @@ TRITON_TYPES = {
 #: Level of `optimization.graph`; anything else, unset (0) included, means every optimisation.
 GRAPH_LEVELS = {-1: "ORT_ENABLE_BASIC", 1: "ORT_ENABLE_EXTENDED", 2: "ORT_DISABLE_ALL"}
 EXECUTION_MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
-SESSION_ENTRIES = ("session.use_device_allocator_for_initializers",)
+#: Sessions with this entry share one arena.
+SHARED_ARENA = "session.use_env_allocators"
+SESSION_ENTRIES = ("session.use_device_allocator_for_initializers", SHARED_ARENA)
 RUN_ENTRIES = ("memory.enable_memory_arena_shrinkage",)
 #: Warnings (nodes left to the CPU, and the like) are the converter's business, not the server's.
 LOG_ERRORS = 3
@@ -120,10 +123,20 @@ def _session_options(runtime: Any, spec: EngineSpec) -> Any:
         options.enable_cpu_mem_arena = is_true(arena)
     if (pattern := spec.parameters.get("enable_mem_pattern")) is not None:
         options.enable_mem_pattern = is_true(pattern)
+    if SHARED_ARENA in spec.parameters:
+        _register_arena(runtime)
     for key in SESSION_ENTRIES:
         if key in spec.parameters:
             options.add_session_config_entry(key, spec.parameters[key])
     return options
+
+
+@cache
+def _register_arena(runtime: Any) -> None:
+    """Make the arena of this process; a second one would take its place."""
+    kind = runtime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    memory = runtime.OrtMemoryInfo("Cpu", kind, 0, runtime.OrtMemType.DEFAULT)
+    runtime.create_and_register_allocator(memory, None)
 
 
 def _run_options(spec: EngineSpec) -> Any:

@@ -97,6 +97,10 @@ PARAMETERS: Mapping[str, Mapping[str, Kind]] = {
     "tensorrt": {},
 }
 
+#: The entry of `parameters` that only the stand-in for ONNX Runtime reads, a COUNT: threads of a
+#: run beside which no other runs.
+LONE_RUN_THREADS = "lone_run_thread_count"
+
 #: Options of the CUDA provider that the C++ backend takes from `parameters`, after it has read the
 #: `cuda` accelerator: the value there is overwritten, by the default where `parameters` has none.
 #: By option the default, and ONNX Runtime's name of each value where it is a number.

@@ -71,6 +71,13 @@ def test_calls_suit_the_engine_unless_they_are_merged_or_told(networks, tmp_path
     assert calls("cpu-openvino", recognize=replace(recognize, parameters=told)) == (320, 2, "3")
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, None), (2, "2"), (9, "4")])
+def test_a_lone_run_of_the_detector_takes_the_cores_up_to_four(cores, threads):
+    models = load_profile("cpu", cores=cores).models
+    assert models["det"].parameters.get("lone_run_thread_count") == threads
+    assert not models["rec"].parameters
+
+
 def test_without_counts_there_is_an_instance_for_each_core():
     models = load_profile("cpu", cores=5).models
     counts = {name: sum(group.count for group in one.instances) for name, one in models.items()}

@@ -8,7 +8,7 @@ import pytest
 
 from ppocr_engine import onnxruntime_session, openvino_session
 from ppocr_engine.errors import EngineError
-from ppocr_engine.session import Tensor, graph_tensors
+from ppocr_engine.session import Session, Tensor, graph_tensors
 from ppocr_engine.spec import EngineSpec
 from ppocr_server.backends.common.tensors import (
     check_complete,
@@ -127,7 +127,8 @@ def test_each_instance_opens_its_network_on_its_own_device(monkeypatch, tmp_path
 
     (tmp_path / "model.onnx").touch()
     opened: list[EngineSpec] = []
-    monkeypatch.setattr(EngineSpec, "open", lambda spec, _: opened.append(spec))
+    session = Session({}, {}, {}, lambda feeds, wanted: {}, (), str, "")
+    monkeypatch.setattr(EngineSpec, "open", lambda spec, _: opened.append(spec) or session)
     config = {"instance_group": [{"kind": "KIND_GPU", "gpus": [0, 1]}]}
     TritonPythonModel.open_session(tmp_path, config, kind=kind, device=device)
     assert [(spec.device, spec.device_id) for spec in opened] == [(kind.lower(), device)]

@@ -13,6 +13,7 @@ from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching, ModelInstan
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.repository.deployment_plan import MOST, ModelPlan, Plan, Shapes
 from ppocr_engine.machine import available_cores
+from ppocr_engine.parameters import LONE_RUN_THREADS
 from ppocr_engine.spec import Accelerator, EngineSpec
 
 
@@ -52,6 +53,9 @@ def load_profile(
 def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
     count = cores if entry["instances"] == "cores" else entry["instances"]
     shapes = entry.get("shapes")
+    parameters = dict(entry.get("parameters", {}))
+    if (lone := min(cores, entry.get("lone_threads", 1))) > 1:
+        parameters[LONE_RUN_THREADS] = lone
     return ModelPlan(
         instances=(ModelInstanceGroup(count=count, kind=entry.get("kind", "KIND_CPU")),),
         batching=ModelDynamicBatching(**entry["batching"]) if "batching" in entry else None,
@@ -65,7 +69,7 @@ def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
         else None,
         file_precision=entry.get("file_precision", "fp32"),
         threads=entry.get("threads", 0),
-        parameters=_strings(entry.get("parameters", {})),
+        parameters=_strings(parameters),
         shapes=None
         if shapes is None
         else Shapes(tuple(shapes["batches"]), tuple(map(tuple, shapes.get("sides", ())))),

@@ -20,6 +20,7 @@ from ppocr_engine.errors import EngineError
 from ppocr_engine.session import Array, Feeds, Session
 from ppocr_engine.spec import DEFAULT_FILES, EngineSpec
 from ppocr_server.backends.common.batching import run_requests
+from ppocr_server.backends.common.lone_run import open_counted
 from ppocr_server.backends.common.tensors import (
     DEFAULT_MAX_BATCH_SIZE,
     check_complete,
@@ -60,7 +61,7 @@ class StandIn:
         spec = EngineSpec.read({**config, "backend": cls.backend})
         assert spec is not None
         spec = replace(spec, device="gpu" if kind == "GPU" else "cpu", device_id=device)
-        return spec.open(weights_path(folder, spec))
+        return open_counted(weights_path(folder, spec), spec, config)
 
     @classmethod
     def auto_complete_config(cls, model_config: Any) -> Any:
