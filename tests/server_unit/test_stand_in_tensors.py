@@ -1,6 +1,7 @@
 """What a stand-in can load: tensors that fit the graph's, fields that it serves, its device."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -127,8 +128,12 @@ def test_each_instance_opens_its_network_on_its_own_device(monkeypatch, tmp_path
 
     (tmp_path / "model.onnx").touch()
     opened: list[EngineSpec] = []
-    session = Session({}, {}, {}, lambda feeds, wanted: {}, (), str, "")
-    monkeypatch.setattr(EngineSpec, "open", lambda spec, _: opened.append(spec) or session)
+
+    def open_one(spec: EngineSpec, _: Path) -> Session:
+        opened.append(spec)
+        return Session({}, {}, {}, lambda feeds, wanted: {}, (), str, "")
+
+    monkeypatch.setattr(EngineSpec, "open", open_one)
     config = {"instance_group": [{"kind": "KIND_GPU", "gpus": [0, 1]}]}
     TritonPythonModel.open_session(tmp_path, config, kind=kind, device=device)
     assert [(spec.device, spec.device_id) for spec in opened] == [(kind.lower(), device)]
