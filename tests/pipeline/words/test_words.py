@@ -156,6 +156,11 @@ def test_spaces_and_brackets_are_seen_in_the_white_beside_characters(text, start
     assert put_spaces(text, squeezed, characters, 1 / 48, contrast, 48) == spaced
 
 
+def test_a_line_read_as_a_space_alone_is_let_be():
+    contrast = column_contrast(drawn([(4, 28), (60, 84), (120, 144)], 150))
+    assert put_spaces(" ", np.eye(1, 75, 20, np.int32)[0], [" "], 1 / 48, contrast, 48) == " "
+
+
 @given(st.text(" (（)年8a：", max_size=9), st.lists(st.integers(0, 255), min_size=40, max_size=40))
 def test_any_text_keeps_its_letters_whatever_its_crop_shows(text, contrast):
     classes = np.zeros(40, np.int32)
