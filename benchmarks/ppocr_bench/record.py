@@ -61,8 +61,17 @@ class Run:
 
     @property
     def per_second(self) -> float:
-        """Answers with a result in a second."""
-        return len(self.counted()) / (self.end - self.begin)
+        """Answers with a result in a second; one that is partly in the window counts in part.
+
+        Whole answers alone would count too few of a server that works on many at a time.
+        """
+        parts = (
+            max(0.0, min(one.answered, self.end) - max(one.sent, self.begin))
+            / max(one.seconds, 1e-9)
+            for one in self.answers
+            if one.status == OK
+        )
+        return sum(parts) / (self.end - self.begin)
 
     @property
     def statuses(self) -> Counter[str]:
