@@ -57,12 +57,12 @@ def put_spaces(
         contrast: uint8 [w], of the columns of the crop, see `column_contrast`.
         height: of the crop, pixels.
     """
+    telling, spaces = TELLING.search(text), text.count(" ")
+    if not (telling or spaces or JOINT.search(text)):
+        return text
     ink = ink_columns(contrast)
-    if not TELLING.search(text):
-        spaces = text.count(" ")
-        wide = np.count_nonzero(np.diff(ink) > LEAST * height + 1)
-        if wide <= spaces or not (spaces or JOINT.search(text)):
-            return text
+    if not telling and np.count_nonzero(np.diff(ink) > LEAST * height + 1) <= spaces:
+        return text
     kept = [place for place, one in enumerate(text) if not one.isspace()]
     if len(kept) < 2:
         return text
