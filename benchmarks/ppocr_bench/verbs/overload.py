@@ -83,7 +83,7 @@ def figures(kind: str, load: Run) -> dict[str, Any]:
     return {
         "load": kind,
         "offered_per_second": sent / seconds,
-        "served_per_second": load.per_second,
+        "served_per_second": len(served) / seconds,
         "refused_per_second": len(refused) / seconds,
         "served_ms": percentile_ms(served, 50),
         "served_p99_ms": percentile_ms(served, 99),

@@ -15,7 +15,8 @@ import numpy as np
 
 from ppocr_pipeline.crop import TALL, turned
 
-FIRST_OF_CJK = "\u2e80"  # the first character of the scripts that are written vertically
+# Where the scripts that are written vertically begin, and forms that do not tell.
+FIRST_OF_CJK, FULL_WIDTH_FORMS = "\u2e80", "\uff00"
 VERTICAL = 0.4  # share of the characters that column and crop have in common, at least
 UPRIGHT = 1.05  # so many edges across to one up and down: CJK letters have more, if they stand
 
@@ -83,9 +84,9 @@ def columns_side_by_side(crop: np.ndarray, letters: int) -> np.ndarray:
     return np.concatenate([column[start : start + width] for start in edges[:-1]], axis=1)
 
 
-def has_cjk(text: str) -> bool:
-    """Whether a text has letters of the scripts that are written vertically."""
-    return max(text, default="") >= FIRST_OF_CJK
+def count_cjk(text: str) -> int:
+    """How many letters of a text are of the scripts that are written vertically."""
+    return sum(FIRST_OF_CJK <= letter < FULL_WIDTH_FORMS for letter in text)
 
 
 def seem_laid_down(crops: Sequence[np.ndarray]) -> bool:
@@ -98,22 +99,26 @@ def seem_laid_down(crops: Sequence[np.ndarray]) -> bool:
     """
     up_and_down = across = 0
     for crop in crops:
+        if min(crop.shape[:2]) < 2:
+            continue
         grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
         across += int(cv2.absdiff(grey[1:], grey[:-1]).sum())
         up_and_down += int(cv2.absdiff(grey[:, 1:], grey[:, :-1]).sum())
     return across < UPRIGHT * up_and_down
 
 
-def is_vertical(line: str, column: str) -> bool:
-    """Whether a line that lies on its side is a column of vertical writing.
+def is_vertical(lines: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether lines that lie on their side are columns of vertical writing.
 
-    Only then it gives the same when it is read letter by letter. Latin letters do not count:
+    Only then they give the same when they are read letter by letter. Latin letters do not count:
     vertical writing is CJK.
 
     Args:
-        line: read as one that lies on its side.
-        column: the same, its letters put side by side.
+        lines: read as lines that lie on their side.
+        columns: the same, their letters put side by side.
     """
-    shared = Counter(line) & Counter(column)
-    same = sum(count for letter, count in shared.items() if letter >= FIRST_OF_CJK)
-    return same > 0 and same >= VERTICAL * len(line)
+    shared = Counter[str]()
+    for line, column in zip(lines, columns, strict=True):
+        shared += Counter(line) & Counter(column)
+    same = sum(count for letter, count in shared.items() if count_cjk(letter))
+    return same > 0 and same >= VERTICAL * sum(map(len, lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from ppocr_pipeline.calls import Calls
 from ppocr_pipeline.crop import turned
 from ppocr_pipeline.orientation.angle import (
     columns_side_by_side,
-    has_cjk,
+    count_cjk,
     is_vertical,
     main_direction,
     seem_laid_down,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ppocr_pipeline.recognition import Lines
 
 SAMPLE = 5  # lines that are asked first
-ENOUGH = 8  # letters that tell a column from a line
+STRETCH, ENOUGH = 8, 5  # letters of a line, so many of them CJK, that tell whether it is a column
 LINES = 3  # the longest ones, whose strokes are looked at, if they have
 LETTERS = 20  # or more
 DOUBTFUL = 0.85  # a score below which a line may lie upside down on its page
@@ -132,7 +133,7 @@ def lie_as_columns(
         read: reads crops.
     """
     longest, tall = main_direction(sizes)
-    sample = [index for index in longest[:LINES].tolist() if has_cjk(texts[index])]
+    sample = [index for index in longest[:LINES].tolist() if count_cjk(texts[index])]
     seen = [texts[index] for index in sample]
     if tall or sum(map(len, seen)) < LETTERS:
         return False
@@ -143,14 +144,23 @@ def lie_as_columns(
 def _vertical_writing(crops: Sequence[np.ndarray], texts: Sequence[str], read: Read) -> Calls[bool]:
     """Whether lines that lie on their side are columns of vertical writing.
 
-    The beginning of the shortest that has enough letters is read again.
+    The stretch with the most CJK letters is read again, or all lines where none has enough.
     """
-    lengths = [(len(text) < ENOUGH, len(text), place) for place, text in enumerate(texts)]
-    shortest = min((one for one in lengths if has_cjk(texts[one[-1]])), default=None)
-    if shortest is None:
+    stretches = [
+        (count_cjk(text[start : start + STRETCH]), place, start)
+        for place, text in enumerate(texts)
+        for start in range(max(1, len(text) - STRETCH + 1))
+    ]
+    count, place, start = max(stretches, default=(0, 0, 0), key=itemgetter(0))
+    if not count:
         return False
-    *_, letters, place = shortest
-    text, crop = texts[place][:ENOUGH], crops[place]
-    begin = crop[:, : crop.shape[1] * len(text) // letters]
-    column = yield from read([columns_side_by_side(begin, len(text))])
-    return is_vertical(text, column.texts[0])
+    if count >= ENOUGH:
+        text, crop = texts[place], crops[place]
+        stop = min(start + STRETCH, len(text))
+        left, right = (crop.shape[1] * at // len(text) for at in (start, stop))
+        crops, texts = [crop[:, left:right]], [text[start:stop]]
+    columns = [
+        columns_side_by_side(crop, max(1, len(text)))
+        for crop, text in zip(crops, texts, strict=True)
+    ]
+    return is_vertical(texts, (yield from read(columns)).texts)

@@ -134,7 +134,8 @@ def read_page(
             yield from _put_again(crop, np.flatnonzero(turns), again, lines)
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     if cropped:
-        lines.spell((tall + angle // 90) % 2 == 0)
+        first, second = (1, 0) if angle % 180 else (0, 1)
+        lines.spell(np.array([size[first] < TALL * size[second] for size in sizes], bool))
         lines.trim()
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)

@@ -21,6 +21,7 @@ from ppocr_pipeline.words.gaps import ink_columns
 NARROW = "卜目月自日白片"
 HAN = f"(?![{NARROW}])[\u3400-\u9fff]"
 KANA = "[\u3040-\u30ff]"
+CJK = re.compile("[\u3040-\u9fff]")
 LETTER = r"[^\W\d_\u2e80-\u9fff\uac00-\ud7af]"
 BESIDE_HAN = re.compile(f"(?<={HAN})(?=[A-Za-z0-9])|(?<=[A-Za-z02-9])(?={HAN})")
 JOINT = re.compile(
@@ -57,7 +58,7 @@ def put_spaces(
         contrast: uint8 [w], of the columns of the crop, see `column_contrast`.
         height: of the crop, pixels.
     """
-    telling, spaces = TELLING.search(text), text.count(" ")
+    telling, spaces = TELLING.search(text), text.strip().count(" ")
     if not (telling or spaces or JOINT.search(text)):
         return text
     ink = ink_columns(contrast)
@@ -73,7 +74,9 @@ def put_spaces(
     lengths = [len(characters[index - 1]) for index in classes[steps].tolist()]
     middles = np.repeat((steps + 0.5) * columns, lengths)[kept]
     white = _white(ink, middles) / height
-    letters = match_brackets(widen_brackets(read, white, spaced))
+    letters = [*read]
+    if CJK.search(read):
+        letters = match_brackets(widen_brackets(read, white, spaced))
     marked = np.array([one in MARKS for one in letters])
     marked = marked[1:] | marked[:-1]
     nothing = spaced & marked & (white < BESIDE_MARK)

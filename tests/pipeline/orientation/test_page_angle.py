@@ -114,10 +114,11 @@ def test_a_column_of_more_letters_than_pixels_is_cut_into_pixels(columns):
 
 
 def test_only_cjk_text_is_vertical_writing():
-    assert is_vertical("春天的公园", "春天的园")
-    assert not is_vertical("春天的公园", "一十二")
-    assert not is_vertical("1024 2048", "1024 2048")
-    assert not is_vertical("", "")
+    assert is_vertical(["春天的公园", "孩子们"], ["春天的园", "孩子门"])
+    assert not is_vertical(["春天的公园", "孩子们"], ["一十二", "二"])
+    assert not is_vertical(["1024 2048"], ["1024 2048"])
+    assert not is_vertical(["１０２４"], ["１０２４"])
+    assert not is_vertical([""], [""])
 
 
 def test_strokes_show_that_letters_lie_with_their_tops_to_the_left():
@@ -126,4 +127,4 @@ def test_strokes_show_that_letters_lie_with_their_tops_to_the_left():
         line[row : row + 3, 10:190] = 0
     assert not seem_laid_down([line])
     assert seem_laid_down([np.rot90(line)])
-    assert not seem_laid_down([])
+    assert not seem_laid_down([np.zeros((1, 200, 3), np.uint8)])

@@ -142,6 +142,8 @@ def test_a_crop_without_ink_has_words_all_the_same(value):
         ("年： 8", (4, 32, 54, 80), "年：8"),  # the white is the colon's own
         ("年： 8", (4, 32, 64, 90), "年： 8"),
         ("(8　年", (4, 32, 60, 84), "(8　年"),  # the space as it was read
+        ("f(x)", (4, 52, 80, 108), "f(x)"),  # no space was read, and the brackets are plain
+        ("在年8 ", (4, 32, 70, 98), "在年 8"),
     ],
 )
 def test_spaces_and_brackets_are_seen_in_the_white_beside_characters(text, starts, spaced):
@@ -211,11 +213,11 @@ def test_words_are_spelled_with_the_brackets_of_their_line():
     classes = np.zeros((1, 40), np.int32)
     classes[0, [3, 10]] = 1, 2
     answer = [classes, np.ones(classes.shape, np.float32)]
-    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["8", "("])
+    reader = Pipeline({"rec": lambda _: answer}, RecognitionPlan(48, (320,), 1), ["年", "("])
     picture = drawn([(10, 34), (72, 90)], 100)
     page = reader.recognize(picture, whole_picture(picture), {"return_words": True})
-    assert page.texts == ["8（"]
-    assert [word.text for word in page.words[0]] == ["8（"]
+    assert page.texts == ["年（"]
+    assert "".join(word.text for word in page.words[0]) == "年（"
 
 
 def test_a_vertical_line_among_lines_that_run_across_is_given_no_spaces():

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_engine.onnxruntime_session import SHARED_ARENA
-from ppocr_engine.parameters import COUNT, LONE_RUN_THREADS, check
+from ppocr_engine.parameters import COUNT, LONE_RUN_THREADS, check, is_true
 from ppocr_engine.session import Array, Feeds, Session
 from ppocr_engine.spec import EngineSpec
 
@@ -32,8 +32,8 @@ def lone_spec(spec: EngineSpec, config: Mapping[str, Any]) -> EngineSpec | None:
     if spec.backend != "onnxruntime" or not 0 < spec.threads < int(value):
         return None
     # Of each session's own, the memory of both would be kept; only one of them runs at a time.
-    shared = {**spec.parameters, SHARED_ARENA: "1"}
-    return replace(spec, threads=int(value), parameters=shared)
+    shared = {SHARED_ARENA: "1"} if is_true(spec.parameters.get("enable_mem_arena", "1")) else {}
+    return replace(spec, threads=int(value), parameters={**spec.parameters, **shared})
 
 
 def open_counted(path: Path, spec: EngineSpec, config: Mapping[str, Any]) -> Session:
