@@ -53,6 +53,12 @@ def quarter_turns(sizes: Sequence[tuple[int, int]], angle: int) -> np.ndarray:
     return (turns + angle // 180 * 2) % 4
 
 
+def tall_on_page(sizes: Sequence[tuple[int, int]], angle: int) -> np.ndarray:
+    """Which boxes are tall when the page is turned upright, bool [N]; see `quarter_turns`."""
+    heights, widths = np.array(sizes, np.int64).reshape(-1, 2).T
+    return widths >= TALL * heights if angle % 180 else heights >= TALL * widths
+
+
 def turn_boxes(
     boxes: np.ndarray, sizes: Sequence[tuple[int, int]], angle: int, flipped: np.ndarray
 ) -> np.ndarray:
@@ -64,9 +70,7 @@ def turn_boxes(
         angle: of the page.
         flipped: bool [N], lines that lie upside down on the upright page.
     """
-    first, second = (1, 0) if angle % 180 else (0, 1)
-    tall = np.array([size[first] >= TALL * size[second] for size in sizes], bool)
-    steps = angle // 90 + np.where(flipped, np.where(tall, 3, 2), 0)
+    steps = angle // 90 + np.where(flipped, np.where(tall_on_page(sizes, angle), 3, 2), 0)
     return boxes[np.arange(len(boxes))[:, None], (np.arange(4) + steps[:, None]) % 4]
 
 

@@ -15,7 +15,7 @@ from ppocr_pipeline.crop import TALL, box_sizes, crop_line, turned, with_margin
 from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.order import reading_order
 from ppocr_pipeline.order.slope import upright_points
-from ppocr_pipeline.orientation.angle import quarter_turns, turn_boxes
+from ppocr_pipeline.orientation.angle import quarter_turns, tall_on_page, turn_boxes
 from ppocr_pipeline.orientation.classifier import Classifier, classify, page_angle, window
 from ppocr_pipeline.orientation.find import (
     DOUBTFUL,
@@ -134,8 +134,7 @@ def read_page(
             yield from _put_again(crop, np.flatnonzero(turns), again, lines)
         flipped = yield from _read_again(crop, asked, votes, again, lines)
     if cropped:
-        first, second = (1, 0) if angle % 180 else (0, 1)
-        lines.spell(np.array([size[first] < TALL * size[second] for size in sizes], bool))
+        lines.spell(~tall_on_page(sizes, angle))
         lines.trim()
     laid = lay_lines(lines.words, boxes, tall + turns + 2 * flipped, cut_out)
     places, begun = _placed(boxes, sizes, angle, flipped, options)

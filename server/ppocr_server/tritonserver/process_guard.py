@@ -125,7 +125,9 @@ def leftovers(session: int) -> list[int]:
 def processes() -> list[tuple[int, str, int, int]]:
     """(pid, state, parent, session) of every process; the state of a zombie is "Z"."""
     found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - several times a second
+    with os.scandir("/proc") as entries:
+        names = [entry.name for entry in entries if entry.name.isdigit()]
+    for name in names:
         with contextlib.suppress(OSError), Path(f"/proc/{name}/stat").open("rb", 0) as file:
             # The name in brackets can contain brackets and spaces: split after the last bracket.
             state, parent, _, session = file.read().rpartition(b")")[2].split(maxsplit=4)[:4]
