@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ppocr_client.commands.argument_types import HelpFormatter, whole
-from ppocr_server.access.security import add_security_arguments
+from ppocr_server.access import add_security_arguments
 from ppocr_server.tritonserver.launch import LOG_LEVELS
 
 WORK = Path("build")

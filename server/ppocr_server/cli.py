@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ppocr_server.access.security import security_of
+    from ppocr_server.access import security_of
     from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
     from ppocr_server.tritonserver.json_logs import json_log

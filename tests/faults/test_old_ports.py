@@ -16,7 +16,7 @@ from paths import SIGN
 from serving import answers, ask, eventually
 
 from ppocr_server import configured
-from ppocr_server.access.security import Security
+from ppocr_server.access import Security
 from ppocr_server.configured import old_endpoints
 from ppocr_server.paddle_serving.protocol import ErrNo
 from ppocr_server.paddle_serving.settings import EndpointSettings

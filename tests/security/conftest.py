@@ -10,8 +10,7 @@ import grpc
 import pytest
 import trustme
 
-from ppocr_server.access.credentials import Tls
-from ppocr_server.access.security import APIS, Security
+from ppocr_server.access import APIS, Security, Tls
 from ppocr_server.tritonserver.server import TritonServer
 
 # In no address that the tests connect to, so that nobody is trusted by accident.

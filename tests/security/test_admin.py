@@ -11,7 +11,7 @@ from tritonclient.grpc import service_pb2_grpc
 
 from ppocr_client import OcrClient
 from ppocr_client.errors import AccessDenied
-from ppocr_server.access.security import ADMIN_HEADER, APIS, Security, is_loopback
+from ppocr_server.access import ADMIN_HEADER, APIS, Security, is_loopback
 
 pytestmark = pytest.mark.server
 

@@ -12,7 +12,7 @@ from security.triton_calls import RESTRICTED, ask_grpc, ask_http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_client.transport.over_grpc import TRITON_PREFIX
-from ppocr_server.access.security import ADMIN_HEADER
+from ppocr_server.access import ADMIN_HEADER
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server

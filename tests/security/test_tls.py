@@ -16,8 +16,7 @@ from serving import ask
 
 from ppocr_client import AsyncOcrClient, OcrClient
 from ppocr_client import Tls as ClientTls
-from ppocr_server.access.credentials import Tls
-from ppocr_server.access.security import LOOPBACK, Security
+from ppocr_server.access import LOOPBACK, Security, Tls
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.cli import main

@@ -14,8 +14,7 @@ from security.triton_calls import HTTP, RESTRICTED, ask_http, calls_of, refused
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from ppocr_client.transport.over_grpc import TRITON_PREFIX
-from ppocr_server.access.credentials import admits, bearer, read_secret
-from ppocr_server.access.security import ADMIN_HEADER, TOKEN_HEADER
+from ppocr_server.access import ADMIN_HEADER, TOKEN_HEADER, admits, bearer, read_secret
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
 

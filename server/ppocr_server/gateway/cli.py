@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ppocr_client.commands.argument_types import HelpFormatter
-from ppocr_server.access.credentials import add_arguments, tls_of, token_of
+from ppocr_server.access import add_arguments, tls_of, token_of
 from ppocr_server.arguments import GATEWAY_PORT, add_gateway_arguments
 from ppocr_server.errors import ServerError
 
@@ -73,7 +73,7 @@ def beside(arguments: Sequence[str]) -> int:
 
     from pydantic import TypeAdapter
 
-    from ppocr_server.access.security import Security
+    from ppocr_server.access import Security
     from ppocr_server.gateway.process import READY
     from ppocr_server.gateway.serve import run_gateway
     from ppocr_server.gateway.settings import GatewaySettings

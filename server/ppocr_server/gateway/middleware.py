@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ppocr_server.access.credentials import admits
+from ppocr_server.access import admits
 from ppocr_server.gateway.call import CALL, Call, deadline_after
 from ppocr_server.gateway.failures import (
     CLIENT_GONE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ppocr_server.access.credentials import Tls
+from ppocr_server.access import Tls
 from ppocr_server.paddle_serving.settings import EndpointSettings
 from ppocr_server.paddle_serving.upstream import Upstream
 

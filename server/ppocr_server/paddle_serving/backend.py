@@ -12,7 +12,7 @@ import numpy as np
 from ppocr_client import Tls
 from ppocr_client.errors import OcrError
 from ppocr_client.transport.base import Access, Infer, Ready, connect_async, parse_url
-from ppocr_server.access.credentials import bearer
+from ppocr_server.access import bearer
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
 from ppocr_server.paddle_serving.result_text import ANSWERS, AnswerForm

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ppocr_client.commands.argument_types import HelpFormatter, whole
-from ppocr_server.access.credentials import add_arguments, tls_of, token_of
+from ppocr_server.access import add_arguments, tls_of, token_of
 from ppocr_server.arguments import LOG_FOLDER, port_or_none
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.endpoint import run_endpoint

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from ppocr_server.access.credentials import Tls, admits
+from ppocr_server.access import Tls, admits
 from ppocr_server.errors import PortInUseError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import DESCRIPTOR, Request, Response
 from ppocr_server.paddle_serving.service import (

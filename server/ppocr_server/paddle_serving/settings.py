@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ppocr_pipeline.limits import Limits
-from ppocr_server.access.credentials import Tls
+from ppocr_server.access import Tls
 from ppocr_server.paddle_serving.upstream import Upstream
 
 OptionValue = str | int | bool

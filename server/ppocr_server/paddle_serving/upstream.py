@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_client import Tls as ClientTls
-from ppocr_server.access.credentials import Tls, read_secret
-from ppocr_server.access.security import Security
+from ppocr_server.access import Security, Tls, read_secret
 from ppocr_server.errors import ServerError
 
 UPSTREAM_VARIABLE = "PPOCR_TRITON_TOKEN"

@@ -20,7 +20,7 @@ from pathlib import Path
 from ppocr_engine.errors import EngineError
 from ppocr_engine.machine import available_cores
 from ppocr_engine.repository_check import check_repository
-from ppocr_server.access.security import Security
+from ppocr_server.access import Security
 from ppocr_server.errors import (
     KilledError,
     ModelLoadError,

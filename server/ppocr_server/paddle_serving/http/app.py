@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ppocr_server.access.credentials import admits
+from ppocr_server.access import admits
 from ppocr_server.paddle_serving.http.json_call import (
     INVALID_ARGUMENT,
     RESOURCE_EXHAUSTED,

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from ppocr_server.access.credentials import Tls
+from ppocr_server.access import Tls
 
 BACKLOG = 2048
 # Balancers and old clients expect idle connections to last this long.
