@@ -42,7 +42,7 @@ def recogniser(built: Path) -> Callable[[np.ndarray, np.ndarray], list[np.ndarra
 @pytest.mark.parametrize("shape", [(1, 64, 96, 3), (3, 64, 160, 3), (1, 416, 320, 3)])
 def test_a_compiled_detector_answers_as_its_network(built, shape):
     picture = random_pictures(np.random.default_rng(3), shape)
-    raw = onnx_network(built / DET / "converted.onnx", threads=1)
+    raw = onnx_network(built / DET / "converted.onnx")
     compiled = compiled_network(built / DET / "model.onnx", EngineSpec(threads=1))
     expected = raw(normalise(picture, KINDS["det"]))
     assert expected.shape == (shape[0], 1, *shape[1:3])
@@ -56,7 +56,7 @@ def test_a_compiled_detector_answers_as_its_network(built, shape):
 def test_a_compiled_recogniser_answers_as_its_network(built, shape):
     crops = random_pictures(np.random.default_rng(3), shape)
     widths = np.array([[shape[2] - 3 * row] for row in range(shape[0])], np.int32)
-    raw = onnx_network(built / REC / "converted.onnx", threads=1)
+    raw = onnx_network(built / REC / "converted.onnx")
     indices, probabilities = recogniser(built)(crops, widths)
     expected = raw(mask(normalise(crops, KINDS["rec"]), widths))
     assert indices.dtype == np.int32

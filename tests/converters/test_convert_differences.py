@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from ppocr_converters.errors import ConvertError
-from ppocr_converters.proof.differences import box_overlap, compare_lines
-from ppocr_converters.proof.lines import Read, compare_readings
+from ppocr_converters.proof.lines import Read, box_overlap, compare_lines, compare_readings
 from ppocr_converters.proof.networks import Floats
 from ppocr_converters.proof.pictures import Picture
 from ppocr_converters.proof.tolerance import loosest, precisions, tolerance_of
@@ -32,16 +31,17 @@ def test_equal_readings_do_not_differ():
 def test_one_missing_line_is_one_difference():
     (missing,) = compare_lines(LINES, LINES[1:]).differences
     assert (missing.what, missing.number) == ("missing", 1)
-    assert str(missing).startswith("line 1 'one' is missing at [[0.0, 0.0]")
+    assert missing.sentence.startswith("line 1 'one' is missing at [[0.0, 0.0]")
     (extra,) = compare_lines(LINES[1:], LINES).differences
-    assert (extra.what, extra.number, extra.expected) == ("extra", 1, None)
+    assert (extra.what, extra.number) == ("extra", 1)
+    assert extra.sentence.startswith("line 1 'one' is one too many at [[0.0, 0.0]")
 
 
 def test_a_moved_box_and_another_text_are_named():
     other = [LINES[0], line("two", 1, 30), line("tree", 0, 60)]
     moved, text = compare_lines(LINES, other).differences
-    assert str(moved).startswith("box 2: [[1.0, 30.0]")
-    assert str(text) == "line 3: 'tree' in place of 'three'"
+    assert moved.sentence.startswith("box 2: [[1.0, 30.0]")
+    assert text.sentence == "line 3: 'tree' in place of 'three'"
     # Where a box may move a little, that is no difference.
     (text,) = compare_lines(LINES, other, overlap=0.9).differences
     assert text.what == "text"

@@ -10,9 +10,8 @@ from ppocr_converters.cli import main
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.graph.onnx_model import OnnxFile
 from ppocr_converters.proof.lines import ReadingProof
-from ppocr_converters.proof.reading import prove_reading
-from ppocr_converters.proof.tensors import tolerance_for
-from ppocr_converters.proof.tolerance import tolerance_of
+from ppocr_converters.proof.prove import prove_reading
+from ppocr_converters.proof.tolerance import tolerance_for, tolerance_of
 from ppocr_converters.repository.build_checks import check_plan
 from ppocr_converters.repository.deployment_plan import CALLS, ModelPlan, Plan, apply
 from ppocr_converters.repository.profiles import load_profile

@@ -44,7 +44,7 @@ def saved(models, tmp_path_factory) -> Path:
 def difference(first: Path, second: Path, *shape: int) -> float:
     """The largest difference of two networks' answers to the same random values."""
     values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    one, other = (source_network(path, threads=1)(values) for path in (first, second))
+    one, other = (source_network(path, {})(values) for path in (first, second))
     assert one.shape == other.shape
     return float(np.abs(one - other).max())
 

@@ -100,7 +100,7 @@ def test_paddle_frees_what_it_has_computed(models):
     program = (
         "import sys, pathlib, numpy\n"
         "from ppocr_converters.proof.networks import source_network\n"
-        "network = source_network(pathlib.Path(sys.argv[1]), threads=1)\n"
+        "network = source_network(pathlib.Path(sys.argv[1]), {})\n"
         "for width in (320, 1024): network(numpy.zeros((6, 3, 48, width), numpy.float32))\n"
         # Not ru_maxrss, which a process inherits from the one that started it.
         "status = pathlib.Path('/proc/self/status').read_text()\n"

@@ -123,7 +123,7 @@ def test_a_classifier_of_another_kind_is_refused(models, tmp_path):
     crops = np.random.default_rng(2).integers(0, 256, (3, 80, 160, 3), dtype=np.uint8)
     found = compiled_network(tmp_path / "m.onnx", EngineSpec(threads=1))({"CROPS": crops})
     values = normalise(crops[..., ::-1], catalogue().kinds["cls"])
-    expected = onnx_network(tmp_path / "c.onnx", threads=1)(values)
+    expected = onnx_network(tmp_path / "c.onnx")(values)
     np.testing.assert_array_equal(found[0][:, 0], expected.argmax(axis=1))
     np.testing.assert_allclose(found[1][:, 0], expected.max(axis=1), atol=1e-5)
     assert compare_file(OnnxFile(tmp_path / "m.onnx"), tmp_path / "c.onnx").problems == []

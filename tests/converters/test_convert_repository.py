@@ -121,7 +121,7 @@ def test_another_machine_builds_the_same_bytes(repository, tmp_path, monkeypatch
                 kept["proof"][name] /= 2
         path.write_text(json.dumps(kept), "utf-8")
     other = {"name": "another", "cores": 64, "instructions": ["amx_bf16"]}
-    monkeypatch.setattr("ppocr_converters.proof.kept.processor", lambda: other)
+    monkeypatch.setattr("ppocr_converters.proof.prove.processor", lambda: other)
     monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: True)
     monkeypatch.setattr("ppocr_engine.machine.available_cores", lambda: 64)
     assert build(there, *more) == 0
@@ -160,7 +160,7 @@ def test_a_detector_that_was_refused_is_not_read_again_with_any_recogniser(
         readings.append(compare_readings(source, compiled, [picture], tolerance_of("fp32")))
         return readings[-1]
 
-    monkeypatch.setattr("ppocr_converters.proof.kept.prove_reading", prove)
+    monkeypatch.setattr("ppocr_converters.proof.prove.prove_reading", prove)
     work = work_of(repository, tmp_path / "work")
     pictures = ["--images", str(SAMPLES / "form_mixed.png")]
     other = ["--rec", str(built / REC / "converted.onnx")]
@@ -214,9 +214,9 @@ def test_what_was_proven_by_other_code_is_proven_again(repository, tmp_path, mon
     work = work_of(repository, tmp_path / "work")
     for changes, other, proof in (
         (
-            "proof.kept.whole",
+            "proof.prove.whole",
             lambda inputs: {**inputs, "code": "other"},
-            "proof.kept.prove_reading",
+            "proof.prove.prove_reading",
         ),
         (
             "repository.manifest.made_with",

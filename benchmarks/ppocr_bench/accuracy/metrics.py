@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ppocr_converters.proof.differences import box_overlap, pair_lines
+from ppocr_converters.proof.lines import box_overlap, pair_lines
 from ppocr_pipeline.pipeline import Line
 
 INSIDE = 0.5  # share of a found box from which it lies on a true line

@@ -17,7 +17,7 @@ from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Result, Table
 from ppocr_bench.target import TARGET, serving
 from ppocr_client import OcrClient
-from ppocr_converters.proof.differences import Comparison, compare_lines
+from ppocr_converters.proof.lines import Comparison, compare_lines
 from ppocr_pipeline.decode import decode_image
 from ppocr_pipeline.formats import read_header
 from ppocr_pipeline.limits import Limits
@@ -91,7 +91,7 @@ def judge(names: Sequence[str], pictures: Sequence[Comparison], versions: dict[s
         equal = one.lines - sum(not extra for extra, _ in other)
         row = {"picture": name, "equal": equal, "different": len(other)}
         rows.append({**row, "score_difference": one.score})
-        differences += [{"picture": name, "served": str(d)} for d in one.differences]
+        differences += [{"picture": name, "served": d.sentence} for d in one.differences]
     equal, different = (sum(row[key] for row in rows) for key in ("equal", "different"))
     scores = max((one.score for one in pictures), default=0.0)
     other_lines = Table(differences, ["picture", "served"] if differences else [], "Differences")

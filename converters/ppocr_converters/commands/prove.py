@@ -40,7 +40,7 @@ def run_prove(arguments: argparse.Namespace) -> None:
     from ppocr_converters.errors import ProofError
     from ppocr_converters.graph.onnx_model import OnnxFile
     from ppocr_converters.proof.pictures import find_pictures
-    from ppocr_converters.proof.reading import prove_pairs
+    from ppocr_converters.proof.prove import prove_pairs
     from ppocr_converters.repository.source import source_repository
 
     given = {kind: getattr(arguments, kind) for kind in KINDS}

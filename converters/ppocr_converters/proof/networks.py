@@ -34,41 +34,38 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 #: float32 [N, 3, H, W] to the network's own output.
 PlainNetwork = Callable[[Floats], Floats]
+
+
 #: What `compile` adds to a network that does not answer probabilities, computed here once more.
-ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
-    "": lambda values: values,
-    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
-    "softmax": lambda values: softmax(values),
-}
-
-
-def source_network(
-    path: Path, *, threads: int, facts: Mapping[str, str] | None = None
-) -> PlainNetwork:
-    """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime.
-
-    `facts` are the metadata of the compiled model: which output is served, and what was added.
-    """
-    facts = facts or {}
-    output = int(facts.get("ppocr_output", "0"))
-    activation = ACTIVATIONS[facts.get("ppocr_activation", "")]
-    run = (paddle_network if path.is_dir() else onnx_network)(path, threads=threads, output=output)
-    return lambda values: activation(run(values))
-
-
-def softmax(values: Floats) -> Floats:
-    """The softmax over the last axis."""
+def _softmax(values: Floats) -> Floats:
     powers: Floats = np.exp(values - values.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def paddle_network(folder: Path, *, threads: int, output: int = 0) -> PlainNetwork:
-    """A Paddle model run by Paddle Inference on the CPU in float32.
+ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
+    "": lambda values: values,
+    "sigmoid": lambda values: 1 / (1 + np.exp(-values)),
+    "softmax": _softmax,
+}
+
+
+def source_network(path: Path, facts: Mapping[str, str]) -> PlainNetwork:
+    """The network a model was made from: a folder runs in Paddle, a file in ONNX Runtime.
+
+    `facts` are the metadata of the compiled model: which output is served, and what was added.
 
     Raises:
-        ModelError: Paddle cannot load it.
+        ModelError: it cannot be loaded.
         ConvertError: Paddle is not installed.
     """
+    output = int(facts.get("ppocr_output", "0"))
+    activation = ACTIVATIONS[facts.get("ppocr_activation", "")]
+    run = (_paddle_network if path.is_dir() else onnx_network)(path, output)
+    return lambda values: activation(run(values))
+
+
+def _paddle_network(folder: Path, output: int) -> PlainNetwork:
+    """A Paddle model run by Paddle Inference on the CPU in float32."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # paddle asks for ccache
@@ -82,14 +79,16 @@ def paddle_network(folder: Path, *, threads: int, output: int = 0) -> PlainNetwo
         config = inference.Config(str(model.program), str(weights))
         config.disable_gpu()
         config.disable_glog_info()
-        config.set_cpu_math_library_num_threads(threads)
+        config.set_cpu_math_library_num_threads(available_cores())
         # The older executor keeps every intermediate tensor of the largest run: 2.8 GB for six
         # lines of 1024 pixels of PP-OCRv4_mobile_rec, where this one takes 0.7 GB.
         config.enable_new_executor()
         try:
             predictor = inference.create_predictor(config)
         except (RuntimeError, ValueError, OSError) as error:
-            raise ModelError(f"Paddle cannot load {folder}: {_last_line(error)}") from error
+            said = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = said[-1] if said else type(error).__name__
+            raise ModelError(f"Paddle cannot load {folder}: {reason}") from error
     given = predictor.get_input_handle(predictor.get_input_names()[0])
     answer = predictor.get_output_handle(predictor.get_output_names()[output])
 
@@ -103,7 +102,7 @@ def paddle_network(folder: Path, *, threads: int, output: int = 0) -> PlainNetwo
     return run
 
 
-def onnx_network(path: Path, *, threads: int, output: int = 0) -> PlainNetwork:
+def onnx_network(path: Path, output: int = 0) -> PlainNetwork:
     """A converted network run by ONNX Runtime without any graph optimisation.
 
     Sizes that its file declares are left out: they decide nothing of what is computed.
@@ -112,8 +111,7 @@ def onnx_network(path: Path, *, threads: int, output: int = 0) -> PlainNetwork:
     with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
         freed = Path(scratch, "network.onnx")
         onnx.save(free_sizes(model, kind_of(model)), freed)
-        spec = EngineSpec(threads=threads, graph_level=GRAPH_AS_WRITTEN)
-        session = compiled_network(freed, spec)
+        session = compiled_network(freed, EngineSpec(graph_level=GRAPH_AS_WRITTEN))
     (name,) = session.inputs
     dtype = inputs(model)[0].dtype
     return lambda values: session({name: values.astype(dtype, copy=False)})[output].astype(
@@ -140,7 +138,7 @@ def compiled_network(path: Path, spec: EngineSpec) -> Session:
 
 def plain_network(path: Path, model: ModelProto) -> Network:
     """The network that a compiled one was made from, fed as that and answering as it."""
-    network = source_network(path, threads=available_cores(), facts=metadata(model))
+    network = source_network(path, metadata(model))
     if kind_of(model) == "det":
         norm = normalisation_of(model)
         return lambda feeds: [network(normalise(feeds["DET_INPUT"], norm))[:, 0]]
@@ -174,10 +172,7 @@ def plain_classes(
 def normalisation_of(model: ModelProto) -> Normalisation:
     """The normalisation in a compiled model's metadata."""
     facts = metadata(model)
-    mean, std = (
-        tuple(float(value) for value in facts[name].split(","))
-        for name in ("ppocr_mean", "ppocr_std")
-    )
+    mean, std = (tuple(map(float, facts[f"ppocr_{name}"].split(","))) for name in ("mean", "std"))
     return Normalisation(mean, std)
 
 
@@ -190,12 +185,6 @@ def normalise(pixels: Bytes, norm: Normalisation) -> Floats:
 
 def mask(values: Floats, widths: Ints) -> Floats:
     """Set the columns of [N, C, H, W] from each row's width on to 0: PaddleOCR's padding."""
-    columns = np.arange(values.shape[3])
-    inside = columns[None, None, None, :] < widths[:, :, None, None]
+    inside = np.arange(values.shape[3]) < widths[:, :, None, None]
     masked: Floats = np.where(inside, values, np.float32(0))
     return masked
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -16,23 +16,13 @@ from ppocr_pipeline.formats import known_format
 from ppocr_pipeline.header import PictureRefused
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-#: A rendered page for the proof beside the sample pictures: its seed and its lines.
-PAGE = (1, 12)
-#: Bytes of a file that tell whether it is a picture.
-HEAD = 64
 #: The sample that is read upside down too where there is a classifier.
 TURNED = "poster_zh.jpg"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture to read.
-
-    Attributes:
-        name: for messages.
-        pixels: uint8 [H, W, 3], BGR.
-        has_text: whether there is text on it, as far as that is known; a user's own has.
-    """
+    """One picture to read, uint8 [H, W, 3], BGR; a user's own is taken to have text."""
 
     name: str
     pixels: np.ndarray
@@ -40,9 +30,7 @@ class Picture:
 
 
 def proof_pictures(files: Sequence[Path], *, turned: bool) -> Iterator[Picture]:
-    """The pictures of a proof: the files given, or else the samples and a rendered page.
-
-    With `turned`, one sample is read upside down as well.
+    """The files given, or else the samples and a rendered page; with `turned` one is turned too.
 
     Raises:
         ModelError: a file is not a picture.
@@ -57,8 +45,7 @@ def proof_pictures(files: Sequence[Path], *, turned: bool) -> Iterator[Picture]:
         if turned and sample.name == TURNED:
             upside_down = np.ascontiguousarray(sample.pixels[::-1, ::-1])
             yield Picture(f"{sample.name} upside down", upside_down)
-    seed, lines = PAGE
-    page = render_page(seed, lines)
+    page = render_page(1, 12)
     yield Picture(page.name, page.image)
 
 
@@ -77,7 +64,7 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
             raise ModelError(f"there is no picture in {path}; allowed are {', '.join(SUFFIXES)}")
         for file in inside:
             with file.open("rb") as opened:
-                if known_format(opened.read(HEAD)) is None:
+                if known_format(opened.read(64)) is None:
                     raise ModelError(f"{file} is not a picture that can be read")
         found += inside
     return found
@@ -104,6 +91,5 @@ def samples() -> Iterator[Picture]:
     """
     folder = package_folder(SAMPLES)
     truth: dict[str, list[object]] = json.loads((folder / "truth.json").read_text("utf-8"))
-    pictures = read_files([folder / name for name in truth])
-    for picture in pictures:
+    for picture in read_files([folder / name for name in truth]):
         yield replace(picture, has_text=bool(truth[picture.name]))

@@ -1,17 +1,17 @@
 """The proof that a compiled model answers as the model it was made from: tensors.
 
-The same random pictures go through both, in several shapes and batch sizes; the differences of all
-probabilities are bounded, and the best classes must be the same wherever the best one leads by
-more than the bound. The pictures carry words: on mere noise a detector answers 0 everywhere,
-whatever is wrong with it.
+The same random pictures go through both; the best classes must be the same wherever the best one
+leads by more than the bound of all probabilities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
@@ -20,8 +20,7 @@ from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import OnnxFile, inputs, is_compiled, metadata
 from ppocr_converters.proof import networks
 from ppocr_converters.proof.networks import Bytes, Floats, PlainNetwork
-from ppocr_converters.proof.tolerance import Tolerance, loosest, tolerance_of
-from ppocr_engine.machine import available_cores
+from ppocr_converters.proof.tolerance import Tolerance, tolerance_for
 from ppocr_engine.onnxruntime_session import runtime_errors
 from ppocr_engine.spec import ONNXRUNTIME, EngineSpec
 from ppocr_pipeline.pipeline import Network
@@ -46,7 +45,6 @@ class TensorProof:
         max_difference: the largest absolute difference of one.
         mean_difference: the mean absolute difference.
         max_probability: the largest one seen; a proof on which nothing is found proves little.
-        other_classes: how many best classes differ.
         problems: every bound that is not kept, a sentence each.
     """
 
@@ -56,9 +54,8 @@ class TensorProof:
     max_difference: float
     mean_difference: float
     max_probability: float
-    other_classes: int
     tolerance: Tolerance
-    problems: list[str] = field(default_factory=list)
+    problems: list[str]
 
     def require(self, compiled: OnnxFile) -> TensorProof:
         """The proof itself, if every bound is kept.
@@ -69,6 +66,23 @@ class TensorProof:
         if self.problems:
             raise ProofError(str(compiled.path), self.problems)
         return self
+
+
+class Compared(NamedTuple):
+    """Two answers to one input.
+
+    Attributes:
+        best: the expected probabilities, of the best class where there are several.
+        differences: the absolute difference of each.
+        wrong: best classes that are other ones, and less likely by more than the bound.
+    """
+
+    best: Floats
+    differences: Floats
+    wrong: int = 0
+
+
+Compare = Callable[[Bytes], Compared]
 
 
 def compare_file(
@@ -92,58 +106,34 @@ def compare_file(
         )
     kind, rng = kind_of(model), np.random.default_rng(SEED)
     precision, tolerance = tolerance_for(metadata(model), str(engine), bounds)
-    network = networks.source_network(source, threads=available_cores(), facts=metadata(model))
+    network = networks.source_network(source, metadata(model))
     served = networks.compiled_network(compiled.path, engine)
     if kind == "det":
         compare = _compare_maps(served, network, networks.normalisation_of(model))
     else:
         classes = networks.plain_classes(network, model)
         compare = _compare_classes(served, classes, rng, tolerance.max_difference)
+    results: list[Compared] = []
+    problems: list[str] = []
     shapes = _shapes(kind, inputs(model)[0].shape)
-    results = [_run(compare, random_pictures(rng, shape)) for shape in shapes]
+    for shape in shapes:
+        try:
+            results.append(compare(random_pictures(rng, shape)))
+        except runtime_errors() as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ModelError(f"cannot be run with {list(shape)}: {reason}") from error
+        problems += [f"input {list(shape)}: {one}" for one in _problems(results[-1], tolerance)]
+    differences = np.concatenate([result.differences.ravel() for result in results])
     return TensorProof(
         precision=precision,
         shapes=[list(shape) for shape in shapes],
-        values=sum(result.best.size for result in results),
-        max_difference=max(float(result.differences.max()) for result in results),
-        mean_difference=float(
-            np.concatenate([r.differences.ravel() for r in results]).mean(dtype=np.float64)
-        ),
+        values=differences.size,
+        max_difference=float(differences.max()),
+        mean_difference=float(differences.mean(dtype=np.float64)),
         max_probability=max(float(result.best.max()) for result in results),
-        other_classes=sum(result.differing for result in results),
         tolerance=tolerance,
-        problems=[
-            f"input {list(shape)}: {problem}"
-            for shape, result in zip(shapes, results, strict=True)
-            for problem in _problems(result, tolerance)
-        ],
+        problems=problems,
     )
-
-
-def _run(compare: Comparison, pictures: Bytes) -> Compared:
-    """One comparison."""
-    try:
-        return compare(pictures)
-    except runtime_errors() as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise ModelError(f"cannot be run with {list(pictures.shape)}: {reason}") from error
-
-
-def tolerance_for(
-    facts: dict[str, str], engine: str, bounds: Sequence[str]
-) -> tuple[str, Tolerance]:
-    """The precision of a compiled model as an engine runs it, and how far that may differ.
-
-    An engine, see `ENGINES`, may compute in a precision of its own.
-    """
-    stored, _, own = precision_of(facts), *engine.partition("-")[1:]
-    precisions = [name for name in (stored, own) if name and name != "fp32"] or ["fp32"]
-    return "+".join(precisions), loosest(tolerance_of(name, bounds) for name in precisions)
-
-
-def precision_of(facts: dict[str, str]) -> str:
-    """The precision in a compiled model's metadata; float32 where it says none."""
-    return facts.get("ppocr_precision", "fp32")
 
 
 def _shapes(kind: Kind, declared: tuple[int | str, ...]) -> list[tuple[int, int, int, int]]:
@@ -177,15 +167,10 @@ def _problems(result: Compared, bounds: Tolerance) -> list[str]:
 
 
 def random_pictures(rng: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
-    """Random pictures that networks react to: words in many sizes on uneven, noisy ground.
+    """Random uint8 pictures of a shape N, H, W, 3: words in many sizes on uneven, noisy ground.
 
-    `shape` is N, H, W, 3.
-
-    Returns:
-        uint8 [N, H, W, 3].
+    On mere noise a detector answers 0 everywhere, whatever is wrong with it.
     """
-    import cv2
-
     _, height, width, _ = shape
     pictures = np.empty(shape, np.uint8)
     for picture in pictures:
@@ -201,27 +186,7 @@ def random_pictures(rng: np.random.Generator, shape: tuple[int, ...]) -> Bytes:
     return pictures
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Two answers to one input.
-
-    Attributes:
-        best: the expected probabilities, of the best class where there are several.
-        differences: the absolute difference of each.
-        differing: best classes that are other ones.
-        wrong: those of them that are less likely by more than the bound.
-    """
-
-    best: Floats
-    differences: Floats
-    differing: int = 0
-    wrong: int = 0
-
-
-Comparison = Callable[[Bytes], Compared]
-
-
-def _compare_maps(served: Network, network: PlainNetwork, norm: Normalisation) -> Comparison:
+def _compare_maps(served: Network, network: PlainNetwork, norm: Normalisation) -> Compare:
     def compare(pixels: Bytes) -> Compared:
         expected = network(networks.normalise(pixels, norm))[:, 0]
         return Compared(expected, np.abs(served({"DET_INPUT": pixels})[0] - expected))
@@ -234,7 +199,7 @@ def _compare_classes(
     classes: Callable[[Mapping[str, np.ndarray]], Floats],
     rng: np.random.Generator,
     bound: float,
-) -> Comparison:
+) -> Compare:
     def compare(crops: Bytes) -> Compared:
         widths = rng.integers(1, crops.shape[2] + 1, (len(crops), 1)).astype(np.int32)
         widths[0] = crops.shape[2]
@@ -243,11 +208,7 @@ def _compare_classes(
         indices, probabilities = served(feeds)
         best = expected.max(axis=-1)
         chosen = np.take_along_axis(expected, indices[..., None].astype(np.int64), -1)[..., 0]
-        return Compared(
-            best,
-            np.abs(probabilities - best),
-            differing=int(np.count_nonzero(indices != expected.argmax(axis=-1))),
-            wrong=int(np.count_nonzero(best - chosen > bound)),
-        )
+        wrong = int(np.count_nonzero(best - chosen > bound))
+        return Compared(best, np.abs(probabilities - best), wrong)
 
     return compare

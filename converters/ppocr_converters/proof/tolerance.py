@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -57,15 +57,27 @@ def loosest(tolerances: Iterable[Tolerance]) -> Tolerance:
     return Tolerance(**loose)
 
 
+def tolerance_for(
+    facts: Mapping[str, str], engine: str, bounds: Sequence[str]
+) -> tuple[str, Tolerance]:
+    """The precision of a compiled model as an engine runs it, and how far that may differ.
+
+    `facts` are its metadata. An engine, see `ENGINES`, may compute in a precision of its own.
+    """
+    stored, own = facts.get("ppocr_precision"), engine.partition("-")[2]
+    precisions = [name for name in (stored, own) if name and name != "fp32"] or ["fp32"]
+    return "+".join(precisions), loosest(tolerance_of(name, bounds) for name in precisions)
+
+
 def _parse(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     if name not in NAMES:
         raise ConvertError(f"tolerance {text!r}: the bounds are {', '.join(NAMES)}, as NAME=VALUE")
+    largest = 1000 if name == "false_boxes" else 1
     try:
         bound = float(value)
     except ValueError:
         bound = -1.0
-    largest = 1000 if name == "false_boxes" else 1
     if not 0 <= bound <= largest:
         raise ConvertError(f"tolerance {text!r}: {name} takes a number from 0 to {largest}")
     return name, bound

@@ -76,7 +76,7 @@ def build(request: BuildRequest) -> Built:
     Raises:
         ConvertError: any step failed; `out` is as it was.
     """
-    from ppocr_converters.proof.kept import prove_served
+    from ppocr_converters.proof.prove import prove_served
 
     out = request.out or request.work / "model_repository"
     steps = find_steps(request.source)
@@ -158,7 +158,7 @@ def _lowered(
     source: Path,
 ) -> dict[str, CompiledModel]:
     from ppocr_converters.graph.precision import Calibration, lower
-    from ppocr_converters.proof.reading import planned_parameters
+    from ppocr_converters.proof.prove import planned_parameters
 
     stored = {name: model.file.model for name, model in models.items()}
     parameters = planned_parameters(source, stored, request.plan)
