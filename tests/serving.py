@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
-from ppocr_server.watch.stub_processes import stub_of
+from ppocr_server.watch.stubs import stub_of
 
 # As `ppocr-serve`, whether or not the environment's bin folder is on PATH.
 SERVE = [sys.executable, "-m", "ppocr_server.cli"]

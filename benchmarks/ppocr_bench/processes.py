@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from ppocr_bench.errors import BenchError
-from ppocr_server.watch.stub_processes import stub_of
+from ppocr_server.watch.stubs import stub_of
 
 
 def family(pid: int) -> list[Any]:

@@ -32,7 +32,7 @@ PROGRESS_SECONDS = 10.0
 SUBCOMMANDS = {
     "endpoint": "ppocr_server.paddle_serving.cli",
     "gateway": "ppocr_server.gateway.cli",
-    "shm-size": "ppocr_server.tritonserver.shm_size",
+    "shm-size": "ppocr_server.tritonserver.resources",
 }
 
 
@@ -68,7 +68,7 @@ def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.access import security_of
     from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
-    from ppocr_server.tritonserver.json_logs import json_log
+    from ppocr_server.tritonserver.log import json_log
 
     options.security = security_of(options)
     # Each of them stops the server in order, also while it starts.
@@ -218,10 +218,10 @@ def _announce(
 ) -> None:
     """Print where the server listens, as text or as one line of JSON."""
     from ppocr_server.tritonserver.health import server_version
-    from ppocr_server.tritonserver.versions import component_versions, version_line
+    from ppocr_server.tritonserver.installation import version_line
 
     version = server_version(server.http_url, server.security.headers)
-    versions = component_versions(server.installation, version)
+    versions = server.installation.versions(version)
     if told := server.security.exposure(server.host, version):
         print(f"ppocr-serve: {told}", file=sys.stderr, flush=True)
     if as_json:

@@ -11,8 +11,8 @@ import pytest
 from load import CLIENTS, add_slow_model, numbers_sent
 from serving import Served, answers, eventually, serving
 
+from ppocr_server.watch.heartbeats import WallClock
 from ppocr_server.watch.supervise import WATCH_SECONDS
-from ppocr_server.watch.wall_clock import WallClock
 
 pytestmark = pytest.mark.server
 LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"

@@ -22,16 +22,9 @@ from serving import answers, eventually, instances, serving
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.process_guard import shared_memory
 from ppocr_server.tritonserver.server import TritonServer
-from ppocr_server.watch.heartbeats import (
-    BEAT_SECONDS,
-    SILENCE_SECONDS,
-    Heartbeats,
-    beats_of,
-    silence,
-)
-from ppocr_server.watch.stub_internals import unexpected_internals
-from ppocr_server.watch.stub_processes import Stub, StubProcesses
-from ppocr_server.watch.stub_requests import MUTEX_BYTES, StubRequests
+from ppocr_server.watch.heartbeats import BEAT_SECONDS, Heartbeats, beats_of
+from ppocr_server.watch.stubs import MUTEX_BYTES, Stub, Stubs
+from ppocr_server.watch.supervise import unexpected_internals
 
 PICTURE = SIGN.read_bytes()
 RECOVERY_SECONDS = 60.0
@@ -117,11 +110,11 @@ def test_a_process_without_a_request_is_left_alone_until_it_gets_one(tmp_path):
 
 @pytest.mark.server
 def test_the_internals_of_the_stubs_are_as_expected(small_server):
-    processes = StubProcesses(small_server.pid)
-    assert processes.lost() == []
-    assert unexpected_internals(processes.stubs) == ""
-    (pid,) = processes.stubs
-    assert processes.stubs[pid].name == "small_0_0"
+    stubs = Stubs(small_server.pid)
+    assert stubs.lost() == []
+    assert unexpected_internals(stubs.known) == ""
+    (pid,) = stubs.known
+    assert stubs.known[pid].name == "small_0_0"
     began, (thread, first) = time.monotonic(), beats_given(pid)
     assert eventually(lambda: beats_given(pid)[1] >= first + 5)
     same, last = beats_given(pid)
@@ -134,12 +127,12 @@ def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path):
     add_slow_model(tmp_path, count=1)
     with TritonServer(tmp_path, grace=0) as server:
         assert len(shared_memory(server.shared_memory_prefix)) == 1
-        processes, requests = StubProcesses(server.pid), StubRequests()
-        assert processes.lost() == []
-        (pid,) = processes.stubs
+        stubs = Stubs(server.pid)
+        assert stubs.lost() == []
+        (pid,) = stubs.known
 
         def active() -> bool:
-            return requests.active(processes.stubs) == {pid}
+            return stubs.active() == {pid}
 
         assert active()  # seen for the first time
         assert eventually(lambda: not active())
@@ -153,7 +146,6 @@ def test_a_request_is_seen_from_its_arrival_to_its_answer(tmp_path):
                 assert eventually(active)
                 assert active()
                 call.cancel()
-        requests.close()
 
 
 def region(tmp_path: Path, places: int, filled: int) -> Stub:
@@ -172,44 +164,36 @@ def region(tmp_path: Path, places: int, filled: int) -> Stub:
 )
 def test_other_internals_are_noticed(places, words, tmp_path, monkeypatch):
     stub = region(tmp_path, places, filled=0)
-    monkeypatch.setattr("ppocr_server.watch.stub_internals.stub_of", lambda pid: stub)
+    monkeypatch.setattr("ppocr_server.watch.supervise.stub_of", lambda pid: stub)
     assert words in unexpected_internals({1 << 30: stub}, seconds=0)
+
+
+def test_a_region_that_is_gone_or_too_short_is_noticed(tmp_path):
+    short = tmp_path / "short"
+    short.write_bytes(bytes(100))
+    for file, words in ((tmp_path / "gone", "cannot be read"), (short, "no message queue")):
+        assert words in unexpected_internals({7: Stub("det_0_0", file, control=336)}, seconds=0)
 
 
 def test_another_command_line_is_noticed():
     command = ["bash", "-c", "exec -a /x/triton_python_backend_stub sleep 60"]
     with subprocess.Popen(command) as other:
-        processes = StubProcesses(os.getpid())
-        assert eventually(lambda: processes.lost() == [] and other.pid in processes.stubs)
-        assert f"the command line of process {other.pid}" in unexpected_internals(processes.stubs)
+        stubs = Stubs(os.getpid())
+        assert eventually(lambda: stubs.lost() == [] and other.pid in stubs.known)
+        assert f"the command line of process {other.pid}" in unexpected_internals(stubs.known)
         other.kill()
 
 
 def test_a_message_that_nobody_has_taken_is_a_request(tmp_path):
-    requests = StubRequests()
+    stubs = Stubs(1 << 30)
     for filled, expected in ((0, {7}), (0, set()), (1, {7}), (1, {7}), (0, {7}), (0, set())):
-        assert requests.active({7: region(tmp_path, 1000, filled)}) == expected
-    requests.close()
+        stubs.known = {7: region(tmp_path, 1000, filled)}
+        assert stubs.active() == expected
 
 
 def test_a_process_that_is_gone_has_no_heartbeat():
     assert beats_of(1 << 30) is None
     assert Heartbeats().stopped([1 << 30]) == []
-
-
-@pytest.mark.parametrize(
-    ("before", "elapsed", "beats", "after"),
-    [
-        (0.0, 0.1, 0, 0.1),
-        (0.7, 0.1, 0, 0.8),
-        (0.7, 0.1, 1, 0.0),
-        (0.2, 1.2, 4, 0.0),  # the watcher stood still, the process did not
-        (0.2, 1.2, 1, 0.9),  # both did
-    ],
-)
-def test_the_time_without_a_sign(before, elapsed, beats, after):
-    assert silence(before, elapsed, beats) == pytest.approx(after)
-    assert BEAT_SECONDS < SILENCE_SECONDS < 1
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from paths import ROOT, SIGN
 from ppocr_client import OcrClient
 from ppocr_engine.config_pbtxt import instance_count
 from ppocr_engine.repository_check import read_configs
+from ppocr_server.tritonserver.resources import region_sizes
 from ppocr_server.tritonserver.server import TritonServer
-from ppocr_server.tritonserver.shm_size import region_sizes
 
 SERVE = str(Path(sys.executable).parent / "ppocr-serve")
 CHART = ROOT / "docker" / "helm" / "ppocr-triton"

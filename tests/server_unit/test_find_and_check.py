@@ -17,17 +17,16 @@ from ppocr_engine.repository_check import check_repository
 from ppocr_pipeline.options import OPTIONS
 from ppocr_server.configured import read_config
 from ppocr_server.errors import NotInstalledError, PortInUseError, ServerError
-from ppocr_server.tritonserver import locate
-from ppocr_server.tritonserver.backend_folder import assemble_backends
+from ppocr_server.tritonserver import installation
+from ppocr_server.tritonserver.installation import Installation, check_glibc, find_tritonserver
 from ppocr_server.tritonserver.launch import (
     HUGE_PAGES,
     OPTION_HEADERS,
     check_stub,
     triton_environment,
 )
-from ppocr_server.tritonserver.locate import Installation, check_glibc, find_tritonserver
 from ppocr_server.tritonserver.ports import choose_ports
-from ppocr_server.tritonserver.process_count import process_count, surplus
+from ppocr_server.tritonserver.resources import process_count, surplus
 
 ANY = {"http": 0, "grpc": 0, "metrics": 0}
 
@@ -46,7 +45,7 @@ def container(root: Path, *engines: str) -> Path:
 
 def without_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(locate, "CONTAINER_ROOT", Path("/nonexistent"))
+    monkeypatch.setattr(installation, "CONTAINER_ROOT", Path("/nonexistent"))
 
 
 def test_the_wheel_is_found_with_its_stub(monkeypatch):
@@ -116,14 +115,14 @@ def test_new_enough_c_libraries_and_others():
 def test_the_cpp_backend_is_used_where_it_is(tmp_path):
     binary = container(tmp_path / "triton", "onnxruntime", "openvino")
     found = find_tritonserver(binary)
-    assert assemble_backends(found, tmp_path / "backends") == found.backends
+    assert found.assemble_backends(tmp_path / "backends") == found.backends
     assert not (tmp_path / "backends").exists()
     assert triton_environment(found) == TELEMETRY_OFF
 
 
 def test_a_stand_in_joins_a_container_that_lacks_its_engine(tmp_path):
     found = find_tritonserver(container(tmp_path / "triton", "onnxruntime"))
-    backends = assemble_backends(found, tmp_path / "backends")
+    backends = found.assemble_backends(tmp_path / "backends")
     assert not (backends / "onnxruntime" / "model.py").exists()
     assert (backends / "onnxruntime" / "libtriton_onnxruntime.so").is_file()
     assert (backends / "openvino" / "model.py").is_file()

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from serving import FREE, SERVE
 
-from ppocr_server.tritonserver.json_logs import as_json, json_log
+from ppocr_server.tritonserver.log import as_json, json_log
 
 
 def test_a_line_is_taken_apart():

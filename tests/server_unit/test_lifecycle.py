@@ -19,8 +19,8 @@ from ppocr_server.errors import PortInUseError, ServerError
 from ppocr_server.run_with_server import run_while_serving
 from ppocr_server.tritonserver import health
 from ppocr_server.tritonserver.process import GuardedProcess
-from ppocr_server.tritonserver.process_count import start_seconds
 from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
+from ppocr_server.tritonserver.resources import start_seconds
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ppocr_bench.errors import BenchError
 from ppocr_bench.verbs.gpu import CPU, CUDA
-from ppocr_server.tritonserver.locate import WHEEL, find_tritonserver
+from ppocr_server.tritonserver.installation import WHEEL, find_tritonserver
 
 #: What a run imports.
 PACKAGES = ["tritonclient[grpc,http]", "opencv-python-headless", "pillow", "pyclipper", "onnx"]

@@ -18,7 +18,7 @@ from ppocr_bench.machine import describe
 from ppocr_bench.pictures import read_picture
 from ppocr_bench.verbs.gpu import CPU
 from ppocr_engine.session import import_engine
-from ppocr_server.tritonserver.locate import find_tritonserver
+from ppocr_server.tritonserver.installation import find_tritonserver
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY
 
 

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Iterable, Mapping
 
 from ppocr_server.errors import KilledError, PortInUseError, ServerError
-from ppocr_server.tritonserver.health import ModelState
 
 _STATUS = re.compile(r"^(Internal|Invalid argument|Unavailable|Not found|Unsupported|Unknown): ")
 _EXCEPTION = re.compile(r"^(?:\w+\.)*(?P<name>\w*(?:Error|Exception)): ")
@@ -30,15 +29,16 @@ def readable_reason(reason: str) -> str:
     """Triton's reason without status prefix, exception name, Python trace and line breaks."""
     text = reason.replace("\\n", "\n").strip()
     text = _REPEATED.sub(", which did not load", text)
-    text = text.split("\n\nAt:\n")[0]
-    text = _STATUS.sub("", text)
+    text = _STATUS.sub("", text.split("\n\nAt:\n")[0])
     found = _EXCEPTION.match(text)
     if found and (found["name"] in _PLAIN or not hasattr(builtins, found["name"])):
         text = text[found.end() :]
     return " ".join(text.split())
 
 
-def failed_models(index: Iterable[ModelState], expected: Iterable[str], log: str) -> dict[str, str]:
+def failed_models(
+    index: Iterable[Mapping[str, str]], expected: Iterable[str], log: str
+) -> dict[str, str]:
     """Reason by name of the models that did not load, root causes before their dependants.
 
     Args:
@@ -47,33 +47,29 @@ def failed_models(index: Iterable[ModelState], expected: Iterable[str], log: str
         expected: the names of the model folders.
         log: Triton's log so far, empty if it is not kept.
     """
-    states = {row.name: row for row in index}
+    rows = {row["name"]: row for row in index}
     errors = _ERROR_LINE.findall(log)
     roots: dict[str, str] = {}
     others: dict[str, str] = {}
     for name in expected:
-        row = states.get(name, ModelState(name, "UNAVAILABLE", ""))
-        if row.state == "READY":
+        row = rows.get(name, {})
+        if row.get("state") == "READY":
             continue
-        if row.reason:
-            roots[name] = readable_reason(row.reason)
+        if reason := row.get("reason"):
+            roots[name] = readable_reason(reason)
         else:
-            others[name] = _logged_reason(name, errors)
+            mention = re.compile(rf"\b(?:ensemble|model|model directory) '?{re.escape(name)}'?[ :]")
+            found = next((line for line in errors if mention.search(line)), NO_REASON)
+            others[name] = readable_reason(found)
     return {**roots, **others}
-
-
-def _logged_reason(name: str, errors: Iterable[str]) -> str:
-    mention = re.compile(rf"\b(?:ensemble|model|model directory) '?{re.escape(name)}'?[ :]")
-    lines = [readable_reason(line) for line in errors if mention.search(line)]
-    return lines[0] if lines else NO_REASON
 
 
 def failure_message(reasons: Mapping[str, str]) -> str:
     """One line for one or more failed models."""
-    first, *others = reasons.items()
-    line = f"model '{first[0]}' failed to load: {first[1]}"
+    (name, reason), *others = reasons.items()
+    line = f"model '{name}' failed to load: {reason}"
     if others:
-        line += "; also not loaded: " + ", ".join(f"'{name}'" for name, _ in others)
+        line += "; also not loaded: " + ", ".join(f"'{other}'" for other, _ in others)
     return line
 
 

@@ -1,4 +1,4 @@
-"""The command line and the environment of tritonserver."""
+"""Parts of the command line and the environment of tritonserver."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from sysconfig import get_python_version
 
 from ppocr_engine.environment import TELEMETRY_OFF
 from ppocr_pipeline.options import OPTIONS
 from ppocr_server.errors import NotInstalledError
-from ppocr_server.tritonserver.locate import Installation
+from ppocr_server.tritonserver.installation import Installation
 
-ENDPOINTS = ("http", "grpc", "metrics")
 LOG_LEVELS: dict[str, tuple[str, ...]] = {
     "error": ("--log-info=false", "--log-warning=false"),
     "warning": ("--log-info=false",),
@@ -37,47 +36,15 @@ _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:]+):")
 _UNSAFE_FOR_SHELL = re.compile(r"[^\w@%+=:,./-]")
 
 
-def triton_command(
-    installation: Installation,
-    *,
-    repository: Path,
-    complete: bool,
-    backends: Path,
-    hosts: Mapping[str, str],
-    ports: Mapping[str, int],
-    prefix: str,
-    log_level: str,
-    exit_seconds: float,
-    extra: Sequence[str] = (),
-) -> list[str]:
-    """Return tritonserver's command line.
-
-    It does not exit when a model fails: the repository index then has the model and the reason, and
-    the caller stops it. `extra` comes last, so it overrides everything else.
-    """
-    command = [
-        str(installation.binary),
-        f"--model-repository={repository}",
-        f"--backend-directory={backends}",
-        "--exit-on-error=false",
-        f"--exit-timeout-secs={max(1, round(exit_seconds))}",
-        f"--http-header-forward-pattern={OPTION_HEADERS}",
-        *LOG_LEVELS[log_level],
-    ]
-    if complete:
-        command.append("--disable-auto-complete-config")
-    for endpoint in ENDPOINTS:
-        command += [
-            f"--{endpoint}-address={hosts[endpoint]}",
-            f"--{endpoint}-port={ports[endpoint]}",
-        ]
+def backend_arguments(installation: Installation, prefix: str) -> list[str]:
+    """The settings of shared memory, whose regions get names that begin with `prefix`."""
+    settings = {"shm-region-prefix-name": prefix, **SHARED_MEMORY}
     # A Python-based backend reads these settings under its own name.
-    for backend in ("python", *installation.stand_ins):
-        command.append(f"--backend-config={backend},shm-region-prefix-name={prefix}")
-        command += [
-            f"--backend-config={backend},{name}={value}" for name, value in SHARED_MEMORY.items()
-        ]
-    return [*command, *extra]
+    return [
+        f"--backend-config={backend},{name}={value}"
+        for backend in ("python", *installation.stand_ins)
+        for name, value in settings.items()
+    ]
 
 
 def triton_environment(installation: Installation) -> dict[str, str]:

@@ -1,9 +1,12 @@
-"""Where tritonserver's log goes, and what it holds so far."""
+"""Tritonserver's log: where it goes, what it holds so far, and its lines as JSON."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,13 @@ from typing import IO
 
 STDERR = "-"
 TEMPORARY = "triton.log"
+_LINE = re.compile(
+    r"^(?P<level>[IWEFV])(?P<month>\d\d)(?P<day>\d\d) (?P<clock>[\d:.]+) (?P<thread>\d+) "
+    r"(?P<source>[^\]]+)\] (?P<message>.*)$"
+)
+_REQUEST = re.compile(r"^\[request id: (?P<id>[^\]]*)\] ?")
+LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal", "V": "verbose"}
+UNKNOWN = "<id_unknown>"  # in Triton's log, for a request without an id
 
 
 class TritonLog:
@@ -29,15 +39,14 @@ class TritonLog:
 
     @contextmanager
     def opened(self, run_folder: Path) -> Iterator[int]:
-        """A file descriptor for tritonserver to write to.
+        """A file descriptor for tritonserver to write to; a temporary file is in `run_folder`.
 
         The guard removes a temporary log as soon as tritonserver has ended. A reader is opened
         before that and stays usable, so that the reason for a failed start is never lost.
-
-        Args:
-            run_folder: where a temporary file is put.
         """
-        self.close()
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
         if isinstance(self._path, int):
             yield self._path
         elif self._path == STDERR:
@@ -62,8 +71,50 @@ class TritonLog:
         kept = self._reader is not None and self._path is not None
         return f"; its log is {Path(str(self._path)).absolute()}" if kept else ""
 
-    def close(self) -> None:
-        """Read no more."""
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
+
+def as_json(line: str) -> str:
+    """One line of Triton's log as a JSON object.
+
+    `level`, `time` (month-day and clock, in UTC; Triton names no year), `thread`, `source` and
+    `message`, and `request_id` if there is one. Any other line has only a `message`.
+    """
+    found = _LINE.match(line)
+    if found is None:
+        return json.dumps({"message": line}, ensure_ascii=False)
+    message = found["message"]
+    if len(message) > 1 and message[0] == message[-1] == '"':
+        message = message[1:-1]
+    row = {
+        "level": LEVELS[found["level"]],
+        "time": f"{found['month']}-{found['day']}T{found['clock']}Z",
+        "thread": found["thread"],
+        "source": found["source"],
+    }
+    request = _REQUEST.match(message)
+    if request is not None:
+        message = message[request.end() :]
+        if request["id"] != UNKNOWN:
+            row["request_id"] = request["id"]
+    return json.dumps({**row, "message": message}, ensure_ascii=False)
+
+
+@contextmanager
+def json_log(target: int) -> Iterator[int]:
+    """A file descriptor for a log whose lines a thread writes to `target` as JSON.
+
+    On exit, waits until all other holders of the descriptor have closed it.
+    """
+    end, start = os.pipe()
+
+    def write() -> None:
+        with open(end, encoding="utf-8", errors="replace") as lines:  # noqa: PTH123  a descriptor
+            for line in lines:
+                os.write(target, as_json(line.rstrip("\n")).encode() + b"\n")
+
+    thread = threading.Thread(target=write, name="log", daemon=True)
+    thread.start()
+    try:
+        yield start
+    finally:
+        os.close(start)
+        thread.join()

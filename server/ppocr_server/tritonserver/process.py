@@ -18,7 +18,12 @@ MARGIN_SECONDS = 10.0
 
 
 class GuardedProcess:
-    """A running tritonserver and the process guard that owns it (see `process_guard.py`)."""
+    """A running tritonserver and the process guard that owns it (see `process_guard.py`).
+
+    Attributes:
+        pid: of tritonserver.
+        session: session id of tritonserver and of all processes that it starts.
+    """
 
     def __init__(
         self,
@@ -63,6 +68,7 @@ class GuardedProcess:
             stderr=log,
             start_new_session=True,
         )
+        self.session = self._guard.pid
         assert self._guard.stdout is not None
         with self._guard.stdout as report:
             line = report.readline()
@@ -72,11 +78,6 @@ class GuardedProcess:
             raise ServerError(f"{command[0]} could not be executed: {reason}")
         self.pid = int(line)
 
-    @property
-    def session(self) -> int:
-        """Session id of tritonserver and of all processes that it starts."""
-        return self._guard.pid
-
     def poll(self) -> int | None:
         """Exit status after all processes have ended (128 + n for signal n), None before."""
         return self._guard.poll()
@@ -85,22 +86,18 @@ class GuardedProcess:
         """Wait for the exit status; raises `subprocess.TimeoutExpired` after `timeout` seconds."""
         return self._guard.wait(timeout)
 
-    def stop(self) -> int:
-        """Stop tritonserver, by force after the grace time, and clean up; returns its status."""
+    def stop(self) -> None:
+        """Stop tritonserver, by force after the grace time, and clean up."""
         assert self._guard.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._guard.stdin.close()
         try:
-            return self._guard.wait(self._grace + MARGIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            return self._kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._guard.wait(self._grace + MARGIN_SECONDS)
         finally:
             # A second Ctrl-C interrupts the wait above: kill at once.
             if self._guard.poll() is None:
-                self._kill()
+                self._guard.kill()
+                self._guard.wait()
             # The guard does this itself unless it was killed.
             process_guard.clean_up(self.session, self._prefix, self._run_folder)
-
-    def _kill(self) -> int:
-        self._guard.kill()
-        return self._guard.wait()

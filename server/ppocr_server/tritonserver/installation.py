@@ -9,19 +9,31 @@ import platform
 import shutil
 import sys
 import sysconfig
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ppocr_server.errors import NotInstalledError
 
-# The backends that run networks and have a Python stand-in.
-ENGINES = ("onnxruntime", "openvino")
+# The engines that run networks and have a Python stand-in, and the distributions that hold them:
+# with CUDA, with OpenVINO.
+ENGINES = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    "openvino": ("openvino",),
+}
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+STAND_INS = Path(__file__).parents[1] / "backends"
 CONTAINER_ROOT = Path("/opt/tritonserver")
 WHEEL = "nvidia-pytriton"
 # The wheel's tritonserver is linked against the C library of Ubuntu 22.04.
 WHEEL_GLIBC = (2, 35)
-INSTALL_HINT = "pip install 'ppocr-triton[serve]'"
 CONTAINER_HINT = "use NVIDIA's Triton container image instead"
+_CACHES = shutil.ignore_patterns("__pycache__")
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,66 @@ class Installation:
             if not (self.backends / name / f"libtriton_{name}.so").is_file()
         )
 
+    def assemble_backends(self, target: Path) -> Path:
+        """Return a complete backend directory, assembled in `target` where parts are missing.
+
+        The backends of a container with all C++ engines are used as they are. Otherwise `target`
+        (empty or absent) gets links to the installation's backends, the Python stand-ins of the
+        engines that it lacks, and, for the wheel, the Python stub of the running Python version.
+        Triton takes `onnxruntime/model.py` for the backend when that folder has no shared library.
+        """
+        if not self.stand_ins:
+            return self.backends
+        target.mkdir(parents=True, exist_ok=True)
+        for backend in self.backends.iterdir():
+            if backend.name == "python" and self.stub is not None:
+                # Copied (3 MB), because Triton refuses a library that links out of its folder.
+                shutil.copytree(backend, target / "python", ignore=_CACHES)
+                shutil.copy2(self.stub, target / "python")
+            elif backend.name not in self.stand_ins:
+                (target / backend.name).symlink_to(backend)
+        for name in self.stand_ins:
+            (target / name).symlink_to(STAND_INS / name)
+        return target
+
+    def versions(self, triton: str = "") -> dict[str, str]:
+        """Version by component that an answer depends on: triton, onnxruntime, openvino, opencv.
+
+        Args:
+            triton: as the server reports it ("2.51.0"), empty before it runs.
+        """
+        origin = f"{WHEEL} {_version((WHEEL,))}" if self.origin == "wheel" else "container"
+        return {
+            "triton": f"{triton} ({origin})" if triton else origin,
+            **{name: self._engine_version(name) for name in ENGINES},
+            "opencv": _version(OPENCV),
+        }
+
+    def _engine_version(self, name: str) -> str:
+        """A C++ backend carries its library as lib<name>.so.<version>."""
+        if name in self.stand_ins:
+            return f"{_version(ENGINES[name])} (Python stand-in)"
+        libraries = sorted((self.backends / name).glob(f"lib{name}.so.*"))
+        found = [path.name.partition(".so.")[2] for path in libraries] or ["unknown version"]
+        return f"{found[-1]} (C++ backend)"
+
+
+def version_line(versions: Mapping[str, str]) -> str:
+    """All versions in one line for people."""
+    names = ("Triton", "ONNX Runtime", "OpenVINO", "OpenCV")
+    return ", ".join(
+        f"{name} {version}" for name, version in zip(names, versions.values(), strict=True)
+    )
+
+
+def _version(distributions: Sequence[str]) -> str:
+    for name in distributions:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "not installed"
+
 
 def find_tritonserver(explicit: str | Path | None = None) -> Installation:
     """Return the tritonserver to run: the explicit one, PATH, /opt/tritonserver, the wheel.
@@ -61,8 +133,8 @@ def find_tritonserver(explicit: str | Path | None = None) -> Installation:
     if explicit is not None:
         return _explicit(Path(explicit))
     on_path = shutil.which("tritonserver")
-    for binary in (Path(on_path) if on_path else None, CONTAINER_ROOT / "bin" / "tritonserver"):
-        if binary is not None and (found := _full_installation(binary)) is not None:
+    for binary in (on_path, CONTAINER_ROOT / "bin" / "tritonserver"):
+        if binary is not None and (found := _full_installation(Path(binary))) is not None:
             return found
     return _wheel()
 
@@ -110,8 +182,8 @@ def _wheel() -> Installation:
     root = _wheel_root()
     if root is None:
         raise NotInstalledError(
-            "tritonserver was not found: not on PATH, not in /opt/tritonserver, "
-            f"and the {WHEEL} wheel is not installed; install it with: {INSTALL_HINT}"
+            "tritonserver was not found: not on PATH, not in /opt/tritonserver, and the "
+            f"{WHEEL} wheel is not installed; install it with: pip install 'ppocr-triton[serve]'"
         )
     check_glibc(*platform.libc_ver())
     version = sysconfig.get_python_version()
@@ -152,14 +224,13 @@ def check_glibc(name: str, version: str) -> None:
     Raises:
         NotInstalledError: not glibc, or older than 2.35; names both versions.
     """
-    wanted = ".".join(map(str, WHEEL_GLIBC))
+    needs = f"the {WHEEL} wheel needs glibc {'.'.join(map(str, WHEEL_GLIBC))} or newer"
     if name != "glibc":
         raise NotInstalledError(
-            f"the {WHEEL} wheel needs glibc {wanted} or newer and this system's C library is not "
-            f"glibc; {CONTAINER_HINT}"
+            f"{needs} and this system's C library is not glibc; {CONTAINER_HINT}"
         )
     if tuple(int(part) for part in version.split(".")[:2]) < WHEEL_GLIBC:
         raise NotInstalledError(
-            f"the {WHEEL} wheel needs glibc {wanted} or newer, this system has {version} "
+            f"{needs}, this system has {version} "
             f"(Ubuntu 22.04, Debian 12 and later have it); {CONTAINER_HINT}"
         )

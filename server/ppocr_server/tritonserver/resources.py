@@ -1,7 +1,8 @@
-"""`ppocr-serve shm-size`: how much of /dev/shm a model repository can use.
+"""What a model repository takes: processes, time to start, and shared memory.
 
-Every instance with a process of its own has a region there. It grows to the largest request and
-never shrinks. The /dev/shm of a container must hold all regions.
+Every instance with a process of its own has a region in /dev/shm. It grows to the largest request
+and never shrinks. The /dev/shm of a container must hold all regions; `ppocr-serve shm-size` prints
+how many bytes they can come to.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from ppocr_pipeline.limits import Limits
 from ppocr_server.tritonserver.launch import SHARED_MEMORY
 from ppocr_server.tritonserver.process_guard import SHARED_MEMORY as FOLDER
 
+START_SECONDS, START_SECONDS_PER_PROCESS = 120.0, 20.0
+# At its first start, TensorRT builds an engine for each network and range of shapes.
+ENGINE_SECONDS = 600.0
+# A pipeline built for the cores that there are has five or six processes for each of them.
+PROCESSES_PER_CORE = 10
 # With the server of the pip wheel, the two engines run in processes as well.
 IN_PROCESSES = ("python", "onnxruntime", "openvino")
 DECODED = "PIXELS"  # the tensor of a whole decoded picture
@@ -31,6 +37,39 @@ COPIES = 2.2
 MIB = 1 << 20
 
 
+def process_count(configs: Sequence[Any], in_processes: Sequence[str]) -> int:
+    """Processes that models run in.
+
+    Args:
+        configs: Triton's `ModelConfig` of every model; here and below.
+        in_processes: the backends whose instances are processes; here and below.
+    """
+    return sum(instance_count(config) for config in configs if config.backend in in_processes)
+
+
+def start_seconds(processes: int, configs: Sequence[Any]) -> float:
+    """The time that a start may take by default, on a busy machine of few cores."""
+    accelerators = [
+        accelerator.name
+        for config in configs
+        for accelerator in config.optimization.execution_accelerators.gpu_execution_accelerator
+    ]
+    engines = ENGINE_SECONDS if "tensorrt" in accelerators else 0.0
+    return START_SECONDS + START_SECONDS_PER_PROCESS * processes + engines
+
+
+def surplus(processes: int, cores: int) -> str:
+    """A warning if there are far more processes than the cores can run; "" otherwise."""
+    if processes <= PROCESSES_PER_CORE * cores:
+        return ""
+    return (
+        f"this repository starts {processes} processes and may use {cores} core(s), so they "
+        f"wait; build with fewer instances (`ppocr-convert build --cores {cores}`, or "
+        "a lower concurrency in config.yml), or allow more cores (docker run --cpus, "
+        "resources.limits.cpu of a pod)"
+    )
+
+
 def region_sizes(
     configs: Sequence[Any],
     max_pixels: int | None = None,
@@ -38,10 +77,8 @@ def region_sizes(
 ) -> dict[str, int]:
     """Bytes of all regions together, by model.
 
-    Args:
-        configs: of every model, as `read_config` returns them.
-        max_pixels: of the largest picture that will be sent, None for what the repository allows.
-        in_processes: the backends whose instances are processes.
+    `max_pixels` are those of the largest picture that will be sent, None for what the repository
+    allows.
     """
     parameters = {
         name: value.string_value
@@ -55,29 +92,23 @@ def region_sizes(
     start, growth = SHARED_MEMORY["shm-default-byte-size"], SHARED_MEMORY["shm-growth-byte-size"]
     sizes = {}
     for config in configs:
-        if config.backend not in in_processes:
-            continue
-        tensors = {tensor.name for tensor in (*config.input, *config.output)}
-        growths = math.ceil(picture / growth) if DECODED in tensors else 1
-        sizes[config.name] = instance_count(config) * (start + growths * growth)
+        if config.backend in in_processes:
+            tensors = {tensor.name for tensor in (*config.input, *config.output)}
+            growths = math.ceil(picture / growth) if DECODED in tensors else 1
+            sizes[config.name] = instance_count(config) * (start + growths * growth)
     return sizes
 
 
-def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> str:
-    """A warning if the regions cannot all grow once, as small pictures need; "" otherwise.
-
-    Args:
-        configs: of every model, as `read_config` returns them.
-        free: bytes that are free in /dev/shm.
-        in_processes: the backends whose instances are processes.
-    """
+def shortage(configs: Sequence[Any], in_processes: Sequence[str]) -> str:
+    """A warning if the regions cannot all grow once, as small pictures need; "" otherwise."""
+    free = shutil.disk_usage(FOLDER).free // MIB
     largest = region_sizes(configs, in_processes=in_processes)
     each = sum(SHARED_MEMORY.values()) // MIB
     least = {c.name: instance_count(c) * each for c in configs if c.name in largest}
-    if free // MIB >= sum(least.values()):
+    if free >= sum(least.values()):
         return ""
     return (
-        f"{FOLDER} has {free // MIB} MiB free; the processes of this repository need "
+        f"{FOLDER} has {free} MiB free; the processes of this repository need "
         f"{sum(least.values())} MiB for small pictures "
         f"({', '.join(f'{name} {size}' for name, size in least.items())}) and up to "
         f"{sum(largest.values()) // MIB} MiB for the largest ones allowed. Enlarge it "
@@ -85,13 +116,8 @@ def shortage(configs: Sequence[Any], free: int, in_processes: Sequence[str]) -> 
     )
 
 
-def free_bytes() -> int:
-    """Free bytes in /dev/shm."""
-    return shutil.disk_usage(FOLDER).free
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the size in bytes; returns 0, or 1 where the repository cannot be read."""
+    """`ppocr-serve shm-size`: returns 0, or 1 where the repository cannot be read."""
     parser = argparse.ArgumentParser(
         prog="ppocr-serve shm-size",
         description="Print the bytes of shared memory that serving a repository can come to use: "
