@@ -12,8 +12,7 @@
 `ppocr_client.exports.draw`, files of other programs in `ppocr_client.exports`.
 """
 
-from ppocr_client.aio import AsyncOcrClient
-from ppocr_client.client import OcrClient
+from ppocr_client.client import AsyncOcrClient, OcrClient
 from ppocr_client.errors import OcrError
 from ppocr_client.lines import Line, Word
 from ppocr_client.results import Detection, OcrResult

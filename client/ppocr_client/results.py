@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ppocr_client.documents.image_size import Size
-from ppocr_client.documents.pictures import ImageSource, read_image
+from ppocr_client.documents.pictures import ImageSource, Size, read_image
 from ppocr_client.errors import ServerError
 from ppocr_client.lines import Line, Word, shortest
 

@@ -6,7 +6,6 @@ go to the others, and it is used again once it reports that it is ready.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from ppocr_client.batch.job import Job
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import AccessDenied, InvalidRequest, OcrError
 from ppocr_client.results import OcrResult
-from ppocr_client.transport.protocol import backoff
+from ppocr_client.transport.base import backoff
 
 PROBE_SECONDS = 5.0
 
@@ -147,7 +146,7 @@ class Endpoints:
         """
         ready = False
         while not ready:
-            if self._closed.wait(backoff(endpoint.failures, random.random())):  # nosec B311
+            if self._closed.wait(backoff(endpoint.failures)):
                 return
             endpoint.failures += 1
             try:

@@ -13,7 +13,7 @@ from ppocr_client.client import OcrClient
 from ppocr_client.commands.arguments import add_connection, client_of
 from ppocr_client.documents.sample_picture import PICTURE, TEXT
 from ppocr_client.errors import OcrError
-from ppocr_client.timing import timed
+from ppocr_client.transport.server_info import timed
 
 HELP = "check a server: reachable, models ready, a test picture, time in each step"
 DESCRIPTION = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import random
 import signal
 import sys
 import threading
@@ -23,7 +22,7 @@ from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder
 from ppocr_client.documents.reading import read_documents
 from ppocr_client.errors import OcrError
 from ppocr_client.exports.writers import FORMATS, is_current
-from ppocr_client.transport.protocol import backoff
+from ppocr_client.transport.base import backoff
 
 HELP = "read pictures and PDF files as they arrive in a folder"
 DESCRIPTION = (
@@ -161,8 +160,7 @@ def _read(
 def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
     log(f"{client.url} is away or busy; going on as soon as it is back")
     for attempt in itertools.count():
-        pause = backoff(attempt, random.random())  # nosec B311 # not for secrets
-        if interrupted.wait(pause) or client.server_ready():
+        if interrupted.wait(backoff(attempt)) or client.server_ready():
             return
 
 

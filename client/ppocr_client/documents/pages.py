@@ -8,10 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ppocr_client.documents.image_size import tiff_pictures
 from ppocr_client.documents.inputs import HEAD, Document, read_all, read_head
 from ppocr_client.documents.pdfium import PdfPages
-from ppocr_client.documents.pictures import encode_pillow
+from ppocr_client.documents.pictures import encode_pillow, tiff_pictures
 from ppocr_client.errors import ImageError, needs
 
 PDF = b"%PDF-"

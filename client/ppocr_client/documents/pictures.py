@@ -1,4 +1,4 @@
-"""Pictures in every form that Python has, as the bytes of an encoded file.
+"""Pictures in every form that Python has, as the bytes of an encoded file, and what these hold.
 
 NumPy arrays become BMP, which needs no compression and is decoded fastest, or PNG if BMP cannot
 hold them. Both are lossless.
@@ -11,14 +11,15 @@ import struct
 import sys
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ppocr_client.errors import ImageError
-from ppocr_pipeline.formats import known_format
+from ppocr_pipeline.formats import FORMATS, format_of, known_format
 from ppocr_pipeline.formats.base64_text import base64_head
+from ppocr_pipeline.formats.exif import ORDERS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -158,3 +159,42 @@ def _png(pixels: Pixels) -> bytes:
         struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
         for tag, data in chunks
     )
+
+
+class Size(NamedTuple):
+    """Pixels of the upright picture."""
+
+    width: int
+    height: int
+
+
+def picture_size(data: bytes) -> Size | None:
+    """The upright size of a JPEG, PNG, BMP, WebP or TIFF file's first picture.
+
+    None if the pipeline could not read the file either. EXIF orientation is applied.
+    """
+    try:
+        header = FORMATS[format_of(data)].read(data)
+    except (ValueError, struct.error):
+        return None
+    width, height = header.width, header.height
+    if min(width, height) < 1:
+        return None
+    return Size(height, width) if header.orientation >= 5 else Size(width, height)
+
+
+def tiff_pictures(data: bytes) -> int:
+    """The number of pictures in a TIFF file; 0 if it is not one."""
+    if data[:4] not in (b"II*\0", b"MM\0*") or len(data) < 8:
+        return 0
+    seen: set[int] = set()
+    order = ORDERS[data[:2]]
+    (offset,) = struct.unpack_from(order + "I", data, 4)
+    while offset and offset not in seen and offset + 2 <= len(data):
+        seen.add(offset)
+        (count,) = struct.unpack_from(order + "H", data, offset)
+        after = offset + 2 + 12 * count
+        if after + 4 > len(data):
+            break
+        (offset,) = struct.unpack_from(order + "I", data, after)
+    return len(seen)

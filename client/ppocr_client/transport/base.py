@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from ppocr_client.options import Value
 DEFAULT_URL = "grpc://127.0.0.1:8001"
 # Each scheme's default port: Triton's own, or that of a proxy with TLS.
 SCHEMES = {"grpc": 8001, "http": 8000, "grpcs": 443, "https": 443}
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
 
 
 class Address(NamedTuple):
@@ -73,14 +75,6 @@ class Tls:
         return context
 
 
-@dataclass(frozen=True)
-class Access:
-    """Headers of every request, and the certificates of the connection."""
-
-    headers: Mapping[str, str] = field(default_factory=dict)
-    tls: Tls = Tls()
-
-
 class Infer(NamedTuple):
     """Run a model; answered by its outputs by name: dict[str, ndarray].
 
@@ -115,20 +109,10 @@ Operation = Infer | Ready | Query
 
 
 class Transport(Protocol):
-    """A connection to the server; several threads use it at the same time."""
-
-    def send(self, operation: Operation, timeout: float) -> Any:
-        """The answer within `timeout` seconds, or one of the errors of `ppocr_client.errors`."""
-
-    def close(self) -> None:
-        """Close all connections."""
-
-
-class AsyncTransport(Protocol):
-    """A connection to the server for the tasks of one event loop."""
+    """A connection to the server, for several threads or for the tasks of one event loop."""
 
     async def send(self, operation: Operation, timeout: float) -> Any:
-        """As `Transport.send`."""
+        """The answer within `timeout` seconds, or one of the errors of `ppocr_client.errors`."""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -158,33 +142,48 @@ def parse_url(url: str) -> Address:
     return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
 
 
-def connect(address: Address, access: Access = Access()) -> Transport:
+def connect(
+    address: Address, headers: Mapping[str, str], tls: Tls | None = None, *, in_loop: bool
+) -> Transport:
     """A transport to this address; nothing is sent yet, and only its own libraries are loaded.
+
+    Args:
+        address: Of the server.
+        headers: Of every request.
+        tls: Certificates of the connection, if the system's own are not to be used.
+        in_loop: Whether it is for the tasks of an event loop; without, its coroutines never wait.
 
     Raises:
         ValueError: If a certificate cannot be read.
     """
+    tls = tls or Tls()
     try:
         if address.scheme.startswith("grpc"):
             from ppocr_client.transport.over_grpc import GrpcTransport
 
-            return GrpcTransport(address, access)
+            return GrpcTransport(address, headers, tls, in_loop=in_loop)
         from ppocr_client.transport.over_http import HttpTransport
 
-        return HttpTransport(address, access)
+        return HttpTransport(address, headers, tls, in_loop=in_loop)
     except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"cannot use the certificates {access.tls.named}: {error}") from error
+        raise ValueError(f"cannot use the certificates {tls.named}: {error}") from error
 
 
-def connect_async(address: Address, access: Access = Access()) -> AsyncTransport:
-    """As `connect`, for the tasks of one event loop."""
-    try:
-        if address.scheme.startswith("grpc"):
-            from ppocr_client.transport.over_grpc import AsyncGrpcTransport
+def positive(seconds: float) -> float:
+    """A timeout in seconds, above 0.
 
-            return AsyncGrpcTransport(address, access)
-        from ppocr_client.transport.over_http import AsyncHttpTransport
+    Raises:
+        ValueError: If it is not.
+    """
+    if not seconds > 0:
+        raise ValueError(f"timeout is {seconds!r}; it must be more than 0 seconds")
+    return seconds
 
-        return AsyncHttpTransport(address, access)
-    except OSError as error:
-        raise ValueError(f"cannot use the certificates {access.tls.named}: {error}") from error
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after attempt 0, 1, …: exponential, with up to half of it jitter.
+
+    The jitter keeps clients that failed together from retrying together.
+    """
+    chance = random.random()  # nosec B311 # not for secrets
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * (0.5 + 0.5 * chance)

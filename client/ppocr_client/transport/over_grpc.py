@@ -1,18 +1,23 @@
-"""Transports over gRPC, for threads and for an event loop."""
+"""Triton's gRPC service, for threads and for an event loop."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
-from tritonclient.grpc.service_pb2 import ModelInferResponse
+import numpy as np
+import numpy.typing as npt
+from google.protobuf import json_format
+from tritonclient.grpc import service_pb2
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+from tritonclient.utils import deserialize_bytes_tensor, np_to_triton_dtype, triton_to_np_dtype
 
 from ppocr_client.errors import OcrError, connection_error, error_of_status
-from ppocr_client.transport.base import Access, Address, Operation, Tls
-from ppocr_client.transport.codec_grpc import decode, encode
+from ppocr_client.transport.base import Address, Infer, Operation, Query, Ready, Tls
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 INT32_MAX = 2**31 - 1
@@ -20,7 +25,6 @@ INT32_MAX = 2**31 - 1
 TRITON_PREFIX = "triton-grpc-protocol-"
 # How gRPC itself, not the server, begins the details of UNAVAILABLE.
 NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolving")
-
 CHANNEL = [
     # gRPC's default limit of 4 MB is smaller than a photo; the server's own limits explain more.
     ("grpc.max_send_message_length", INT32_MAX),
@@ -29,50 +33,39 @@ CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
+QUERIES = {
+    "server": ("ServerMetadata", service_pb2.ServerMetadataRequest),
+    "config": ("ModelConfig", service_pb2.ModelConfigRequest),
+    "statistics": ("ModelStatistics", service_pb2.ModelStatisticsRequest),
+}
+#: In bytes, what begins the field `raw_input_contents` of a ModelInferRequest: 7, of a length.
+RAW_INPUT = bytes([7 << 3 | 2])
+PARAMETER_FIELDS = {bool: "bool_param", int: "int64_param", str: "string_param"}
 
 
 class GrpcTransport:
-    """One gRPC channel; requests of several threads share it."""
+    """One gRPC channel, shared by all requests; in an event loop it opens with the first one."""
 
-    def __init__(self, address: Address, access: Access) -> None:
-        self._address = address
-        self._headers = _metadata(access)
-        self._channel = _open(grpc, address, access.tls, _credentials(address, access.tls))
-        self._stub = stub_of(self._channel)
-
-    def send(self, operation: Operation, timeout: float) -> Any:
-        """See `Transport.send`."""
-        method, message = encode(operation)
-        try:
-            answer = getattr(self._stub, method)(message, timeout=timeout, metadata=self._headers)
-        except grpc.RpcError as error:
-            raise _error(error, self._address) from None
-        return decode(operation, answer)
-
-    def close(self) -> None:
-        """See `Transport.close`."""
-        self._channel.close()
-
-
-class AsyncGrpcTransport:
-    """One gRPC channel; it opens in the event loop of the first request."""
-
-    def __init__(self, address: Address, access: Access) -> None:
-        self._address = address
-        self._headers = _metadata(access)
-        self._tls, self._credentials = access.tls, _credentials(address, access.tls)
+    def __init__(
+        self, address: Address, headers: Mapping[str, str], tls: Tls, *, in_loop: bool
+    ) -> None:
+        self._address, self._tls, self._in_loop = address, tls, in_loop
+        self._metadata = _metadata(headers)
+        self._credentials = _credentials(address, tls)
         self._channel: Any = None
+        if not in_loop:
+            self._open()
 
     async def send(self, operation: Operation, timeout: float) -> Any:
         """See `Transport.send`."""
         if self._channel is None:
-            self._channel = _open(grpc.aio, self._address, self._tls, self._credentials)
-            self._stub = stub_of(self._channel)
+            self._open()
         method, message = encode(operation)
         try:
-            answer = await getattr(self._stub, method)(
-                message, timeout=timeout, metadata=self._headers
-            )
+            call = getattr(self._stub, method)
+            answer = call(message, timeout=timeout, metadata=self._metadata)
+            if self._in_loop:
+                answer = await answer
         except grpc.RpcError as error:
             raise _error(error, self._address) from None
         return decode(operation, answer)
@@ -80,24 +73,85 @@ class AsyncGrpcTransport:
     async def close(self) -> None:
         """See `Transport.close`."""
         if self._channel is not None:
-            await self._channel.close()
+            closing = self._channel.close()
+            if self._in_loop:
+                await closing
+
+    def _open(self) -> None:
+        """Prepare the channel; it connects when something is sent."""
+        kind = grpc.aio if self._in_loop else grpc
+        options: list[tuple[str, int | str]] = [*CHANNEL]
+        if self._credentials is None:
+            self._channel = kind.insecure_channel(self._address.netloc, options=options)
+        else:
+            if self._tls.name is not None:
+                options.append(("grpc.ssl_target_name_override", self._tls.name))
+            self._channel = kind.secure_channel(
+                self._address.netloc, self._credentials, options=options
+            )
+        self._stub = GRPCInferenceServiceStub(self._channel)
+        # It takes a message that is serialized already.
+        self._stub.ModelInfer = self._channel.unary_unary(
+            INFER, response_deserializer=service_pb2.ModelInferResponse.FromString
+        )
 
 
-def stub_of(channel: Any) -> Any:
-    """The calls of Triton's service on a channel; ModelInfer takes a serialized message."""
-    stub = GRPCInferenceServiceStub(channel)
-    stub.ModelInfer = channel.unary_unary(
-        INFER, response_deserializer=ModelInferResponse.FromString
-    )
-    return stub
+def encode(operation: Operation) -> tuple[str, Any]:
+    """The gRPC method and its message; that of ModelInfer is serialized already."""
+    if isinstance(operation, Ready):
+        return "ModelReady", service_pb2.ModelReadyRequest(name=operation.model)
+    if isinstance(operation, Query):
+        method, kind = QUERIES[operation.what]
+        return method, kind(name=operation.model) if operation.what == "config" else kind()
+    message = service_pb2.ModelInferRequest(model_name=operation.model, id=operation.request_id)
+    for name, array in operation.inputs.items():
+        message.inputs.add(name=name, datatype=np_to_triton_dtype(array.dtype), shape=array.shape)
+    for name, value in operation.parameters.items():
+        setattr(message.parameters[name], PARAMETER_FIELDS[type(value)], value)
+    # Protobuf allows fields in any order. The contents, appended here, are copied only once.
+    written = [message.SerializeToString()]
+    for array in operation.inputs.values():
+        contents = _pieces(array)
+        written += [RAW_INPUT, _varint(sum(map(len, contents))), *contents]
+    return "ModelInfer", b"".join(written)
 
 
-def _metadata(access: Access) -> list[tuple[str, str]]:
+def decode(operation: Operation, message: Any) -> Any:
+    """The answer to an operation."""
+    if isinstance(operation, Ready):
+        return bool(message.ready)
+    if isinstance(operation, Infer):
+        tensors = zip(message.outputs, message.raw_output_contents, strict=True)
+        return {output.name: _array(output, raw) for output, raw in tensors}
+    plain = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    # As HTTP answers it: the configuration itself.
+    return plain["config"] if operation.what == "config" else plain
+
+
+def _varint(number: int) -> bytes:
+    """A number as protobuf writes it: seven bits a byte, the lowest first."""
+    groups = [number >> shift & 0x7F for shift in range(0, max(1, number.bit_length()), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
+
+
+def _pieces(array: npt.NDArray[Any]) -> Sequence[bytes]:
+    if array.dtype == np.object_:
+        return [piece for text in array.ravel() for piece in (struct.pack("<I", len(text)), text)]
+    return (array.tobytes(),)
+
+
+def _array(output: Any, raw: bytes) -> npt.NDArray[Any]:
+    if output.datatype == "BYTES":
+        return deserialize_bytes_tensor(raw).reshape(output.shape)
+    return np.frombuffer(raw, triton_to_np_dtype(output.datatype)).reshape(output.shape)
+
+
+def _metadata(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     # gRPC, like HTTP/2, accepts lower-case names only.
-    headers = {name.lower(): value for name, value in access.headers.items()}
-    if (token := headers.get("authorization")) is not None:
-        headers.setdefault(f"{TRITON_PREFIX}authorization", token)
-    return list(headers.items())
+    lower = {name.lower(): value for name, value in headers.items()}
+    if (token := lower.get("authorization")) is not None:
+        lower.setdefault(f"{TRITON_PREFIX}authorization", token)
+    return list(lower.items())
 
 
 def _credentials(address: Address, tls: Tls) -> Any:
@@ -106,14 +160,6 @@ def _credentials(address: Address, tls: Tls) -> Any:
     tls.context()  # gRPC itself would tell of a bad file only when it connects, and not why
     read = [path and Path(path).read_bytes() for path in (tls.ca, tls.key, tls.certificate)]
     return grpc.ssl_channel_credentials(*read)
-
-
-def _open(kind: Any, address: Address, tls: Tls, credentials: Any) -> Any:
-    """A channel of the module `grpc` or `grpc.aio`; it connects when something is sent."""
-    if credentials is None:
-        return kind.insecure_channel(address.netloc, options=CHANNEL)
-    named = [] if tls.name is None else [("grpc.ssl_target_name_override", tls.name)]
-    return kind.secure_channel(address.netloc, credentials, options=[*CHANNEL, *named])
 
 
 def _error(error: Any, address: Address) -> OcrError:

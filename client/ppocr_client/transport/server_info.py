@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ppocr_client.options import OPTIONS
+
+if TYPE_CHECKING:
+    from ppocr_client.client import OcrClient
+
+PATIENCE = 1.0  # seconds for the server to count a request, which it does after answering it
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,21 +69,14 @@ def work_of(statistics: Mapping[str, Any]) -> dict[str, Work]:
     return work
 
 
-def ready_versions(statistics: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The versions of each model that is ready, from the server's statistics; sorted by name."""
+def server_info_of(
+    server: Mapping[str, Any], statistics: Mapping[str, Any], configs: Sequence[Mapping[str, Any]]
+) -> ServerInfo:
+    """The server's metadata, statistics and the configurations of its ready models, summed up."""
     versions: dict[str, tuple[str, ...]] = {}
     for model in sorted(statistics.get("model_stats", ()), key=lambda model: model["name"]):
         found = versions.get(model["name"], ())
         versions[model["name"]] = (*found, str(model.get("version", "")))
-    return versions
-
-
-def server_info_of(
-    server: Mapping[str, Any],
-    versions: Mapping[str, tuple[str, ...]],
-    configs: Sequence[Mapping[str, Any]],
-) -> ServerInfo:
-    """The server's metadata and the configurations of its ready models, summed up."""
     parameters = {
         config["name"]: {
             name: str(value.get("string_value", ""))
@@ -97,3 +98,26 @@ def server_info_of(
         defaults={name: all_of_them[name] for name in OPTIONS if name in all_of_them},
         parameters=parameters,
     )
+
+
+def timed(client: OcrClient, model: str, act: Callable[[], T]) -> tuple[T, float, dict[str, Work]]:
+    """A function's return value, the seconds it took, and the work of each model meanwhile.
+
+    Other clients' requests in that time are counted too: `[model].requests` says how many.
+    """
+    before = client.server_work()
+    start = time.perf_counter()
+    made = act()
+    seconds = time.perf_counter() - start
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        after = client.server_work()
+        if after[model].requests > before[model].requests or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    work = {
+        name: Work(now.requests - before[name].requests, now.seconds - before[name].seconds)
+        for name, now in after.items()
+        if name in before and now.requests > before[name].requests
+    }
+    return made, seconds, work

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ppocr_client import Tls
 from ppocr_client.errors import OcrError
-from ppocr_client.transport.base import Access, Infer, Ready, connect_async, parse_url
+from ppocr_client.transport.base import Infer, Ready, connect, parse_url
 from ppocr_server.access import bearer
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
@@ -45,7 +44,7 @@ class TritonBackend:
         headers = {} if upstream.token is None else {"Authorization": bearer(upstream.token)}
         try:
             address = parse_url(f"{'grpc' if upstream.tls is None else 'grpcs'}://{url}")
-            self._triton = connect_async(address, Access(headers, upstream.tls or Tls()))
+            self._triton = connect(address, headers, upstream.tls, in_loop=True)
         except ValueError as error:
             raise ServerError(str(error)) from error
         self._settings = settings

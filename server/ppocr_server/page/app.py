@@ -29,7 +29,7 @@ from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.exports.draw import DrawError, draw_result
 from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, ReadOptions
-from ppocr_client.timing import timed
+from ppocr_client.transport.server_info import timed
 from ppocr_pipeline.formats import known_format
 from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.middleware import answer_failure

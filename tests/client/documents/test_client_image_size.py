@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageOps
 
-from ppocr_client.documents.image_size import picture_size, tiff_pictures
+from ppocr_client.documents.pictures import picture_size, tiff_pictures
 
 
 def encoded(kind: str, orientation: int = 1, mode: str = "RGB") -> bytes:

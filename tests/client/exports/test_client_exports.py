@@ -10,7 +10,7 @@ from client.samples import pdf_pages, rectangle
 from PIL import Image
 
 from ppocr_client import Line, OcrResult
-from ppocr_client.documents.image_size import Size
+from ppocr_client.documents.pictures import Size
 from ppocr_client.errors import ImageError, MissingExtra
 from ppocr_client.exports.alto import to_alto
 from ppocr_client.exports.hocr import to_hocr

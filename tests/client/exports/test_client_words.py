@@ -9,8 +9,7 @@ import pytest
 from client.samples import rectangle
 
 from ppocr_client import Line, OcrResult, Word
-from ppocr_client.documents.image_size import Size
-from ppocr_client.documents.pictures import encode_pixels
+from ppocr_client.documents.pictures import Size, encode_pixels
 from ppocr_client.exports.alto import to_alto
 from ppocr_client.exports.hocr import to_hocr
 from ppocr_client.exports.pdf import to_pdf

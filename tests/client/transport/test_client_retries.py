@@ -23,7 +23,7 @@ from ppocr_client.errors import (
     ServerError,
     ServerUnavailable,
 )
-from ppocr_client.transport.protocol import backoff
+from ppocr_client.transport.base import backoff
 
 CODES = {
     429: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -132,10 +132,11 @@ def test_retries_end_at_the_deadline(serve):
     assert 2 <= script.calls < 10
 
 
-def test_pauses_double_up_to_a_limit_and_are_half_by_chance():
-    assert [backoff(i, 1) for i in range(4)] == [0.1, 0.2, 0.4, 0.8]
-    assert backoff(2, 0) == 0.2
-    assert backoff(50, 1) == 5
+def test_pauses_double_up_to_a_limit_and_are_half_by_chance(monkeypatch):
+    monkeypatch.setattr("random.random", lambda: 1)
+    assert [backoff(i) for i in (0, 1, 2, 3, 50)] == [0.1, 0.2, 0.4, 0.8, 5]
+    monkeypatch.setattr("random.random", lambda: 0)
+    assert backoff(2) == 0.2
 
 
 def test_token_and_headers_travel(read, serve):

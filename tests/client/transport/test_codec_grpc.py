@@ -6,7 +6,7 @@ from tritonclient.grpc import service_pb2
 from tritonclient.utils import serialize_byte_tensor
 
 from ppocr_client.transport.base import Infer
-from ppocr_client.transport.codec_grpc import encode
+from ppocr_client.transport.over_grpc import encode
 
 
 @pytest.mark.parametrize("size", [0, 1, 123, 124, 16_380, 16_384, 1 << 21])
