@@ -99,20 +99,20 @@ class OcrResult:
         return to_markdown([self])
 
     def to_tsv(self) -> str:
-        """A table with a header, one row a line of text; see `ppocr_client.exports.tsv`."""
-        from ppocr_client.exports.tsv import to_tsv
+        """A table with a header, one row a line of text; see `ppocr_client.exports.writers`."""
+        from ppocr_client.exports.writers import to_tsv
 
         return to_tsv([self])
 
     def to_hocr(self) -> str:
-        """An hOCR page; see `ppocr_client.exports.hocr`."""
-        from ppocr_client.exports.hocr import to_hocr
+        """An hOCR page; see `ppocr_client.exports.xml`."""
+        from ppocr_client.exports.xml import to_hocr
 
         return to_hocr([self])
 
     def to_alto(self) -> str:
-        """An ALTO 4 file; see `ppocr_client.exports.alto`."""
-        from ppocr_client.exports.alto import to_alto
+        """An ALTO 4 file; see `ppocr_client.exports.xml`."""
+        from ppocr_client.exports.xml import to_alto
 
         return to_alto([self])
 

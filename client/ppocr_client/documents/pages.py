@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 import io
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ppocr_client.documents.inputs import HEAD, Document, read_all, read_head
-from ppocr_client.documents.pdfium import PdfPages
-from ppocr_client.documents.pictures import encode_pillow, tiff_pictures
+from ppocr_client.documents.pictures import encode_pillow, encode_pixels, tiff_pictures
 from ppocr_client.errors import ImageError, needs
 
 PDF = b"%PDF-"
 PAGES = re.compile(r"(\d+)?(-)?(\d+)?")
+LOCK = threading.Lock()  # PDFium is not thread-safe: all calls hold it
+POINTS = 72  # per inch
+MAX_PIXELS = 100_000_000  # the server's own limit
 
 Ranges = list[tuple[int, int | None]]  # first and last page, None for the document's last
 
@@ -71,16 +74,12 @@ def wanted_pages(count: int, ranges: Ranges | None, name: str = "it") -> list[in
 
 
 def pages_of(document: Document, *, dpi: float, ranges: Ranges | None) -> list[Page]:
-    """The pages of a document; a picture has one, and is read only when it is loaded.
+    """The wanted pages of a document; a picture has one, and is read only when it is loaded.
 
-    Args:
-        document: The document.
-        dpi: Pixels per inch for the pages of a PDF file.
-        ranges: The wanted pages (see `parse_pages`); None for all.
+    `dpi` and errors are those of `pages_in`; `ranges` None stands for all pages.
 
     Raises:
         ImageError: If it cannot be read, or has none of the wanted pages.
-        MissingExtra: If a package is missing that opens such a document.
     """
     head = read_head(document)
     pdf = None
@@ -99,13 +98,14 @@ def pages_of(document: Document, *, dpi: float, ranges: Ranges | None) -> list[P
 def pages_in(data: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
     """The number of pages in a whole file, and a function that loads each, counted from 0.
 
+    `dpi` are the pixels per inch for the pages of a PDF file.
+
     Raises:
         ImageError: If it cannot be opened; the function raises it too.
         MissingExtra: If a package is missing that opens such a file.
     """
     if PDF in data[:HEAD]:
-        pdf = PdfPages(data)
-        return pdf.count, functools.partial(pdf.render, dpi=dpi)
+        return _pdf_pages(data, dpi)
     if (count := tiff_pictures(data)) > 1:
         return count, functools.partial(_tiff_page, data)
     return 1, lambda index: data
@@ -120,3 +120,40 @@ def _tiff_page(data: bytes, index: int) -> bytes:
             return encode_pillow(file)
     except (OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"cannot read page {index + 1}: {error}") from error
+
+
+def _pdf_pages(data: bytes, dpi: float) -> tuple[int, Callable[[int], bytes]]:
+    with needs("PDF files", "pypdfium2", "pdf"):
+        import pypdfium2
+
+    def render(index: int) -> bytes:
+        with LOCK:
+            try:
+                page = document[index]
+                width, height = (side * dpi / POINTS for side in page.get_size())
+                if width * height > MAX_PIXELS:
+                    raise ImageError(
+                        f"page {index + 1} has {width:.0f} x {height:.0f} pixels at {dpi:g} dpi; "
+                        f"allowed: {MAX_PIXELS}; choose fewer dpi"
+                    )
+                bitmap = page.render(scale=dpi / POINTS)
+                pixels = bitmap.to_numpy()[..., :3].copy()
+                bitmap.close()
+                page.close()
+            except pypdfium2.PdfiumError as error:
+                raise ImageError(f"cannot draw page {index + 1}: {error}") from error
+        return encode_pixels(pixels, "BGR")
+
+    with LOCK:
+        try:
+            document = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+                raise ImageError(
+                    "the PDF file needs a password; decrypt it first: "
+                    "qpdf --decrypt --password=… FILE NEW"
+                ) from None
+            reason = str(error).rstrip(".")
+            advice = "send the whole file, or save it anew with a PDF viewer"
+            raise ImageError(f"cannot open the PDF file: {reason}; {advice}") from error
+        return len(document), render

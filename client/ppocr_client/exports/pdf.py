@@ -1,4 +1,4 @@
-"""Searchable PDF of pictures: the pictures, and over them their text, invisible.
+"""Searchable PDF: pictures or a PDF file's own pages, and over them their text, invisible.
 
 Needs pypdfium2 and Pillow (`pip install "ppocr-triton[pdf]"`), which load only here.
 """
@@ -8,14 +8,15 @@ from __future__ import annotations
 import ctypes
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ppocr_client.documents.pdfium import LOCK, POINTS
+from ppocr_client.documents.pages import LOCK, POINTS
 from ppocr_client.errors import ImageError, needs
-from ppocr_client.exports.glyphless import character_codes, font_file, to_unicode
 from ppocr_client.lines import Line
 from ppocr_client.results import OcrResult
 
@@ -27,8 +28,23 @@ if TYPE_CHECKING:
 STRAIGHT = 0.05
 SHORTEST = 1e-3  # share of a line that a word takes, at least: a text of no length is not found
 ORIENTATION = 0x0112
-
-Matrix = tuple[float, float, float, float, float, float]
+GRID = 1000  # FPDF_DeviceToPage takes integers: steps along a page's side
+UNIT = 1000  # of the font, along the em square
+MAX_BFCHARS = 100  # entries that one block of a CMap may hold
+CMAP = """/CIDInit /ProcSet findresource begin
+12 dict begin
+begincmap
+/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def
+/CMapName /Adobe-Identity-UCS def
+/CMapType 2 def
+1 begincodespacerange
+<0000> <FFFF>
+endcodespacerange
+{blocks}endcmap
+CMapName currentdict /CMap defineresource pop
+end
+end
+"""
 
 
 def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> bytes:
@@ -49,87 +65,183 @@ def to_pdf(pages: Sequence[tuple[bytes, OcrResult]], *, dpi: float = POINTS) -> 
         import pypdfium2
     if not pages or not dpi > 0:
         raise ValueError(f"{len(pages)} pages at {dpi} dpi make no PDF")
-    codes = character_codes(line.text for _, result in pages for line in result.lines)
     with LOCK:
         document = pypdfium2.PdfDocument.new()
-        font = load_font(document, codes)
+        layer = _TextLayer(document, [result for _, result in pages], POINTS / dpi)
         for data, result in pages:
-            _add_page(document, data, result, codes, font, POINTS / dpi)
-        file = io.BytesIO()
-        document.save(file)
-        document.close()
+            picture, (width, height) = _picture(document, data)
+            page = document.new_page(width * POINTS / dpi, height * POINTS / dpi)
+            picture.set_matrix(pypdfium2.PdfMatrix().scale(*page.get_size()))
+            page.insert_obj(picture)
+            layer.lay_over(page, result)
+        return _saved(document)
+
+
+def to_pdf_over(original: bytes, results: Mapping[int, OcrResult], *, dpi: float) -> bytes:
+    """The PDF file, reduced to the pages that were read, with their text.
+
+    A line is omitted where the page has text of its own, or it would be found twice.
+
+    Args:
+        original: The file.
+        results: The results of its pages by their number, from 1.
+        dpi: Pixels per inch with which the pages were rendered.
+
+    Raises:
+        MissingExtra: If pypdfium2 is missing.
+        ImageError: If the file cannot be opened or written.
+    """
+    with needs("PDF files", "pypdfium2", "pdf"):
+        import pypdfium2
+    with LOCK:
+        try:
+            document = pypdfium2.PdfDocument(original)
+            layer = _TextLayer(document, results.values(), POINTS / dpi)
+            for index in reversed(range(len(document))):
+                if index + 1 in results:
+                    layer.lay_over(document[index], results[index + 1])
+                else:
+                    document.del_page(index)
+            return _saved(document)
+        except pypdfium2.PdfiumError as error:
+            raise ImageError(f"cannot lay text over the PDF file: {error}") from error
+
+
+def _saved(document: Any) -> bytes:
+    file = io.BytesIO()
+    document.save(file)
+    document.close()
     return file.getvalue()
 
 
-def load_font(document: Any, codes: dict[str, int]) -> Any:
-    """Load the glyphless font into a document; every code uses its second glyph."""
+class _TextLayer:
+    """Invisible text over the pages of a document, in a font without visible glyphs.
+
+    The font's only glyph is a line of zero width across the em square; every character uses it. So
+    text of any language costs a few hundred bytes, where a real font would take megabytes. (Empty
+    glyphs have no extent, and PDFium does not find vertical text made of them.)
+    """
+
+    def __init__(self, document: Any, results: Collection[OcrResult], scale: float) -> None:
+        """Load the font, with a code from 1 on for each letter; `scale` is points per pixel."""
+        from pypdfium2 import raw
+
+        letters = set().union(*(line.text for result in results for line in result.lines))
+        self._codes = {letter: code for code, letter in enumerate(sorted(letters), 1)}
+        self._document, self._scale = document, scale
+        font, glyphs = _font_file(), b"\0\1" * (len(letters) + 1)
+        self._font = raw.FPDFText_LoadCidType2Font(
+            document,
+            (ctypes.c_uint8 * len(font)).from_buffer_copy(font),
+            len(font),
+            _to_unicode(self._codes).encode(),
+            (ctypes.c_uint8 * len(glyphs)).from_buffer_copy(glyphs),
+            len(glyphs),
+        )
+        if not self._font:
+            raise RuntimeError("PDFium did not take the font of the text layer")
+
+    def lay_over(self, page: Any, result: OcrResult) -> None:
+        """Add the lines where the page has no text of its own; it is closed then."""
+        own, axes = page.get_textpage(), _page_axes(page)
+        for line in result.lines:
+            corners = (line.box.astype(float) * self._scale) @ axes[:2] + axes[2]
+            (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
+            if line.text and not own.get_text_bounded(left, bottom, right, top).strip():
+                for text, matrix in _text_matrices(line, self._scale):
+                    place = matrix @ axes[:2]
+                    place[2] += axes[2]
+                    self._add(page, text, place)
+        own.close()
+        page.gen_content()
+        page.close()
+
+    def _add(self, page: Any, text: str, matrix: npt.NDArray[np.float64]) -> None:
+        from pypdfium2 import raw
+
+        codes = [self._codes[letter] for letter in text]
+        item = raw.FPDFPageObj_CreateTextObj(self._document, self._font, 1.0)
+        raw.FPDFText_SetCharcodes(item, (ctypes.c_uint32 * len(codes))(*codes), len(codes))
+        raw.FPDFTextObj_SetTextRenderMode(item, raw.FPDF_TEXTRENDERMODE_INVISIBLE)
+        raw.FPDFPageObj_Transform(item, *matrix.ravel().tolist())
+        raw.FPDFPage_InsertObject(page, item)
+
+
+def _font_file() -> bytes:
+    """A TrueType file of 2 glyphs, the first empty; ascender 1, descender 0, advance 1."""
+    outline = struct.pack(">5hHH2B4h", 1, 0, 0, UNIT, UNIT, 1, 0, 1, 1, 0, UNIT, 0, UNIT)
+    tables = {
+        "glyf": outline,
+        "head": struct.pack(
+            ">IIIIHHqqhhhhHHhhh",
+            *(0x10000, 0x10000, 0, 0x5F0F3CF5, 0, UNIT, 0, 0),  # versions, magic, flags, dates
+            *(0, 0, UNIT, UNIT, 0, 8, 2, 0, 0),  # bounds, style, smallest size, formats
+        ),
+        "hhea": struct.pack(">IhhhH11hH", 0x10000, UNIT, 0, 0, UNIT, 0, 0, UNIT, 1, *[0] * 7, 1),
+        "hmtx": struct.pack(">Hhh", UNIT, 0, 0),
+        "loca": struct.pack(">HHH", 0, 0, len(outline) // 2),
+        "maxp": struct.pack(">IH13H", 0x10000, 2, 2, 1, 0, 0, 1, *[0] * 8),
+    }
+    directory, body = struct.pack(">IHHHH", 0x10000, len(tables), 64, 2, 32), b""
+    start = len(directory) + 16 * len(tables)
+    for tag, table in tables.items():
+        padded = table + bytes(-len(table) % 4)
+        checksum = sum(struct.unpack(f">{len(padded) // 4}I", padded)) & 0xFFFFFFFF
+        directory += struct.pack(">4sIII", tag.encode(), checksum, start + len(body), len(table))
+        body += padded
+    return directory + body
+
+
+def _to_unicode(codes: Mapping[str, int]) -> str:
+    """The ToUnicode CMap: the character of each code."""
+    pairs = [
+        f"<{code:04X}> <{letter.encode('utf-16-be', 'surrogatepass').hex().upper()}>\n"
+        for letter, code in codes.items()
+    ]
+    blocks = [pairs[i : i + MAX_BFCHARS] for i in range(0, len(pairs), MAX_BFCHARS)]
+    written = (f"{len(block)} beginbfchar\n{''.join(block)}endbfchar\n" for block in blocks)
+    return CMAP.format(blocks="".join(written))
+
+
+def _page_axes(page: Any) -> npt.NDArray[np.float64]:
+    """The displayed page in the page's own coordinates, which may be rotated and shifted.
+
+    Returns:
+        float64 [3, 2]: the vectors of one point right and one point down; the top-left corner.
+    """
     from pypdfium2 import raw
 
-    font, glyphs = font_file(), b"\0\1" * (len(codes) + 1)
-    loaded = raw.FPDFText_LoadCidType2Font(
-        document,
-        (ctypes.c_uint8 * len(font)).from_buffer_copy(font),
-        len(font),
-        to_unicode(codes).encode(),
-        (ctypes.c_uint8 * len(glyphs)).from_buffer_copy(glyphs),
-        len(glyphs),
-    )
-    if not loaded:
-        raise RuntimeError("PDFium did not take the font of the text layer")
-    return loaded
+    x, y = ctypes.c_double(), ctypes.c_double()
+    corners = []
+    for at in ((GRID, 0), (0, GRID), (0, 0)):
+        raw.FPDF_DeviceToPage(page, 0, 0, GRID, GRID, 0, *at, x, y)
+        corners.append((x.value, y.value))
+    right, down, start = np.array(corners)
+    width, height = page.get_size()
+    return np.array([(right - start) / width, (down - start) / height, start])
 
 
-def _add_page(
-    document: Any, data: bytes, result: OcrResult, codes: dict[str, int], font: Any, scale: float
-) -> None:
-    import pypdfium2
-
-    picture, (width, height) = _picture(document, data)
-    page = document.new_page(width * scale, height * scale)
-    picture.set_matrix(pypdfium2.PdfMatrix().scale(width * scale, height * scale))
-    page.insert_obj(picture)
-    for line in result.lines:
-        for text, matrix in text_matrices(line, scale, page.get_height()):
-            add_text(document, page, [codes[letter] for letter in text], font, matrix)
-    page.gen_content()
-    page.close()
-
-
-def add_text(document: Any, page: Any, codes: list[int], font: Any, matrix: Matrix) -> None:
-    """Add invisible text to a page; `matrix` places the characters, each 1 by 1."""
-    from pypdfium2 import raw
-
-    text = raw.FPDFPageObj_CreateTextObj(document, font, 1.0)
-    raw.FPDFText_SetCharcodes(text, (ctypes.c_uint32 * len(codes))(*codes), len(codes))
-    raw.FPDFTextObj_SetTextRenderMode(text, raw.FPDF_TEXTRENDERMODE_INVISIBLE)
-    raw.FPDFPageObj_Transform(text, *matrix)
-    raw.FPDFPage_InsertObject(page, text)
-
-
-def text_matrices(line: Line, scale: float, page_height: float) -> Iterator[tuple[str, Matrix]]:
+def _text_matrices(line: Line, scale: float) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
     """The texts of a line, cut where words begin, each with its place on the page.
 
     All of them stand on the base of the line, and each reaches to the next one, so that programs
     which look for gaps between words find no others than the spaces of the text.
 
-    Args:
-        line: The line.
-        scale: Points per pixel.
-        page_height: In points; the origin of PDF is at the bottom.
-
     Yields:
-        A text, and a, b, c, d, e, f of PDF's matrix that places its characters, each 1 by 1.
+        A text, and float64 [3, 2]: how far one of its characters goes right and down, how far it
+        rises, and where its base begins; in points from the displayed page's top-left corner.
     """
-    top_left, top_right, _, bottom_left = line.reading_box.astype(float) * (scale, -scale)
+    top_left, top_right, _, bottom_left = line.reading_box.astype(float) * scale
     along, up, start = top_right - top_left, top_left - bottom_left, bottom_left
     if min(abs(along)) > STRAIGHT * max(abs(along)):
-        along, up, start = _straightened(along, up, start)
+        # The same text exactly horizontal or vertical, with the same centre.
+        middle = start + (along + up) / 2
+        along = along * (abs(along) == max(abs(along)))
+        up = np.array([along[1], -along[0]]) * (_length(up) / _length(along))
+        start = middle - (along + up) / 2
     for text, (left, right) in zip(line.pieces, itertools.pairwise(_starts(line)), strict=True):
         if text:
-            step = along * (right - left) / len(text)
-            at = start + along * left + (0, page_height)
-            a, b, c, d, e, f = (float(number) for number in (*step, *up, *at))
-            yield text, (a, b, c, d, e, f)
+            yield text, np.array([along * (right - left) / len(text), up, start + along * left])
 
 
 def _starts(line: Line) -> list[float]:
@@ -143,14 +255,6 @@ def _starts(line: Line) -> list[float]:
     shares = (np.array(sides) - (top_left + bottom_left) / 2) @ along / (along @ along)
     steps = np.maximum(np.diff(shares), SHORTEST)
     return (shares[0] + np.append(0, np.cumsum(steps))).tolist()
-
-
-def _straightened(along: Any, up: Any, start: Any) -> tuple[Any, Any, Any]:
-    """The same text exactly horizontal or vertical, with the same centre."""
-    middle = start + (along + up) / 2
-    along = along * (abs(along) == max(abs(along)))
-    up = np.array([-along[1], along[0]]) * (_length(up) / _length(along))
-    return along, up, middle - (along + up) / 2
 
 
 def _length(vector: Any) -> float:

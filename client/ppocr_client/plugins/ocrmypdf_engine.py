@@ -28,7 +28,7 @@ from pydantic import BaseModel
 
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import AccessDenied, ImageError, ModelNotFound, OcrError, ServerUnavailable
-from ppocr_client.exports.hocr import to_hocr
+from ppocr_client.exports.xml import to_hocr
 from ppocr_client.plugins.ocrmypdf_pages import page_element, slope_angle
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.base import Tls

@@ -12,10 +12,9 @@ from PIL import Image
 from ppocr_client import Line, OcrResult
 from ppocr_client.documents.pictures import Size
 from ppocr_client.errors import ImageError, MissingExtra
-from ppocr_client.exports.alto import to_alto
-from ppocr_client.exports.hocr import to_hocr
 from ppocr_client.exports.pdf import to_pdf
-from ppocr_client.exports.tsv import to_tsv
+from ppocr_client.exports.writers import to_tsv
+from ppocr_client.exports.xml import to_alto, to_hocr
 
 etree = pytest.importorskip("lxml.etree")
 pdfium = pytest.importorskip("pypdfium2")

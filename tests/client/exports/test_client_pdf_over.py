@@ -11,7 +11,7 @@ from PIL import Image
 
 from ppocr_client.cli import main
 from ppocr_client.documents.pictures import Size
-from ppocr_client.exports.pdf_over import to_pdf_over
+from ppocr_client.exports.pdf import to_pdf_over
 from ppocr_client.lines import Line
 from ppocr_client.results import OcrResult
 
