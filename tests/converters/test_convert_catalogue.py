@@ -2,7 +2,7 @@
 
 import pytest
 
-from ppocr_converters.catalogue.entries import catalogue, parse_catalogue
+from ppocr_converters.catalogue.entries import catalogue
 from ppocr_converters.catalogue.fetch import choose_sources
 from ppocr_converters.errors import CatalogueError, FetchError
 
@@ -48,11 +48,3 @@ def test_an_unknown_name_gets_the_nearest():
     for wrong in ("PP-OCRv4_mobile_rek", "pp-ocrv4_MOBILE_rec"):
         with pytest.raises(CatalogueError, match="did you mean 'PP-OCRv4_mobile_rec'"):
             catalogue().find(wrong)
-
-
-def test_a_malformed_catalogue_is_refused():
-    with pytest.raises(CatalogueError, match="malformed"):
-        parse_catalogue("models: {a: {kind: det}}\ndictionaries: {}\nkinds: {}")
-    empty = "{models: {}, kinds: {}, licence: any, formats: {text: []}, "
-    with pytest.raises(CatalogueError, match="must have one of"):
-        parse_catalogue(empty + "dictionaries: {d: {files: {}, sources: [{}]}}}")

@@ -18,8 +18,7 @@ from work_folders import DET, REC
 from ppocr_converters.catalogue import download as download_module
 from ppocr_converters.catalogue.download import download
 from ppocr_converters.catalogue.entries import Asset, FileSpec, Model, Source
-from ppocr_converters.catalogue.fetch import Supply, fetch, mirrored
-from ppocr_converters.catalogue.lock import read_lock
+from ppocr_converters.catalogue.fetch import Supply, fetch, mirrored, read_lock
 from ppocr_converters.errors import FetchError, ModelError
 
 CONTENT = bytes(range(256)) * 4000

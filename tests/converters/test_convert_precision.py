@@ -13,10 +13,15 @@ from work_folders import CLS, DET, REC, V4
 from ppocr_converters.cli import main
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.added_nodes import PREFIX
-from ppocr_converters.graph.calibration import calibration_feeds
+from ppocr_converters.graph.compile import PREFIX
 from ppocr_converters.graph.onnx_model import OnnxFile, inputs, load_onnx, metadata, outputs
-from ppocr_converters.graph.precision import lower_model, name_nodes, to_int8
+from ppocr_converters.graph.precision import (
+    Calibration,
+    calibration_feeds,
+    lower_model,
+    name_nodes,
+    to_int8,
+)
 from ppocr_converters.proof.networks import compiled_network, normalise, onnx_network
 from ppocr_converters.proof.tensors import compare_file
 from ppocr_engine.spec import EngineSpec
@@ -95,10 +100,9 @@ def test_int8_leaves_convolutions_of_few_channels_and_the_added_nodes_alone(buil
 def test_int8_is_calibrated_with_the_plan_and_the_options_that_are_served(built):
     served = {"rec_height": "48", "rec_buckets": "640,3200", "rec_batch_size": "4"}
     served |= {"det_limit_side_len": "320"}
-    pictures = [SAMPLES / "form_mixed.png"]
+    said = Calibration("cpu", built / DET / "model.onnx", served, [SAMPLES / "form_mixed.png"])
     det, rec = (
-        list(calibration_feeds(load_onnx(path), built / DET / "model.onnx", served, pictures))
-        for path in (built / DET / "model.onnx", built / REC / "model.onnx")
+        list(calibration_feeds(load_onnx(built / name / "model.onnx"), said)) for name in (DET, REC)
     )
     assert [max(feeds["DET_INPUT"].shape[1:3]) for feeds in det] == [320]
     shapes = [feeds["CROPS"].shape for feeds in rec]

@@ -9,9 +9,8 @@ import pytest
 from paths import ROOT
 from work_folders import DET, REC
 
-from ppocr_converters.catalogue.entries import Kind, catalogue
+from ppocr_converters.catalogue.entries import Kind, catalogue, find_set, model_sets
 from ppocr_converters.catalogue.fetch import Supply
-from ppocr_converters.catalogue.sets import find_set, model_sets
 from ppocr_converters.cli import main
 from ppocr_converters.errors import FetchError
 from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings

@@ -9,7 +9,7 @@ import pytest
 from work_folders import DET, REC
 
 from ppocr_converters.cli import main
-from ppocr_converters.graph.added_nodes import cast_first
+from ppocr_converters.graph.compile import cast_first
 from ppocr_converters.graph.onnx_model import Tensor, load_onnx
 from ppocr_converters.repository.deployment_plan import Shapes
 from ppocr_converters.repository.layout import assemble

@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -25,6 +25,13 @@ MOST_TIMES = 100
 #: Below it an archive is no bomb, however well it is packed.
 HARMLESS = 64 << 20
 
+#: What Python's readers raise: of sizes that lead out of the file ValueError and OverflowError, of
+#: zip files that are locked, or packed in a way that it does not know, RuntimeError.
+DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError),
+    *(ValueError, OverflowError, RuntimeError),
+)
+
 GZIP = b"\x1f\x8b"
 BLOCK = 1 << 20
 
@@ -33,42 +40,30 @@ Member = tuple[str, int, Callable[[], IO[bytes] | None] | None]
 
 
 def take_files(
-    archive: Path, folder: str | None, names: Mapping[str, str] | Iterable[str], target: Path
+    archive: Path,
+    folder: str | None,
+    names: Sequence[str],
+    target: Path,
+    *,
+    called: str | None = None,
 ) -> None:
     """Copy plain files out of a tar or zip file (a wheel is one) to `target/name`.
 
     Only plain files are taken, and only by their name, so that neither links nor paths that climb
-    out of the folder can reach anything. Nothing is unpacked beyond what models need.
-
-    Args:
-        archive: the file.
-        folder: where the files lie in it; None: in any one folder.
-        names: of the files, or what each is called in the archive by its own name.
-        target: the folder to copy to.
+    out of the folder can reach anything. Nothing is unpacked beyond what models need. The files lie
+    in `folder` of it, or in any one folder; `called` is the name there of an only file.
 
     Raises:
         FetchError: the archive is damaged or a bomb, or a file is not in it or is not a plain file.
     """
-    called = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
-    wanted = {inside: target / name for name, inside in called.items()}
+    wanted = {called or name: target / name for name in names}
     target.mkdir(parents=True, exist_ok=True)
     try:
         found = _take(archive, folder, wanted)
     except DAMAGED as error:
         raise FetchError(f"{archive.name} is damaged: {error}") from error
-    missing = sorted(
-        f"{folder}/{name}".lstrip("/") if folder else name for name in set(wanted) - found
-    )
-    if missing:
+    if missing := sorted(f"{folder or ''}/{name}".lstrip("/") for name in wanted.keys() - found):
         raise FetchError(f"{archive.name} does not hold {', '.join(missing)} as plain files")
-
-
-#: What Python's readers raise: of sizes that lead out of the file ValueError and OverflowError, of
-#: zip files that are locked, or packed in a way that it does not know, the last two.
-DAMAGED = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError),
-    *(ValueError, OverflowError, RuntimeError, NotImplementedError),
-)
 
 
 def _allowance(archive: Path) -> int:
@@ -82,13 +77,11 @@ def _too_much(archive: Path, what: str) -> FetchError:
     )
 
 
-def _place(member: str, folder: str | None, wanted: Container[str]) -> str | None:
-    """The wanted name that a member of an archive has, if it lies where it must."""
+def _place(member: str, folder: str | None) -> str:
+    """The name of an archive's member that lies where it must, "" of any other."""
     inside = PurePosixPath(member.removeprefix("./"))
-    if inside.name not in wanted or ".." in inside.parts or inside.is_absolute():
-        return None
-    here = "" if str(inside.parent) == "." else str(inside.parent)
-    return inside.name if folder is None or here == folder.strip("/") else None
+    elsewhere = folder is not None and inside.parent != PurePosixPath(folder.strip("/"))
+    return "" if elsewhere or ".." in inside.parts or inside.is_absolute() else inside.name
 
 
 def _take(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[str]:
@@ -99,9 +92,9 @@ def _take(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[
     for count, (path, size, opened) in enumerate(members(archive), 1):
         if count > MOST_MEMBERS:
             raise _too_much(archive, f"more than {MOST_MEMBERS} members")
-        name = _place(path, folder, wanted)
-        content = opened() if name is not None and opened is not None else None
-        if name is None or content is None:
+        name = _place(path, folder)
+        content = opened() if name in wanted and opened is not None else None
+        if content is None:
             continue
         if name in found:
             raise FetchError(f"{archive.name} holds {name} more than once; it is not one model")
@@ -117,10 +110,13 @@ def _take(archive: Path, folder: str | None, wanted: Mapping[str, Path]) -> set[
 def _tar_members(archive: Path) -> Iterator[Member]:
     # Beside the archive, where there is room for models: /tmp may be memory.
     with archive.open("rb") as file, tempfile.TemporaryFile(dir=archive.parent) as scratch:
-        plain = _unpack(archive, scratch) if file.read(len(GZIP)) == GZIP else file
+        if packed := file.read(len(GZIP)) == GZIP:
+            _unpack(archive, scratch)
         # tarfile reads as much as a header says, a map no more than there is.
         with (
-            mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            mmap.mmap(
+                (scratch if packed else file).fileno(), 0, access=mmap.ACCESS_READ
+            ) as content,
             tarfile.open(fileobj=content, mode="r:") as tar,
         ):
             for member in tar:
@@ -129,7 +125,7 @@ def _tar_members(archive: Path) -> Iterator[Member]:
                 yield member.name, member.size, partial(tar.extractfile, member) if taken else None
 
 
-def _unpack(archive: Path, target: IO[bytes]) -> IO[bytes]:
+def _unpack(archive: Path, target: IO[bytes]) -> None:
     """Unpack a gzip file, if it does not grow beyond all measure; headers are bounded as well."""
     most = _allowance(archive)
     with gzip.open(archive) as packed:
@@ -138,17 +134,13 @@ def _unpack(archive: Path, target: IO[bytes]) -> IO[bytes]:
                 raise _too_much(archive, f"more than {most} bytes")
             target.write(block)
     target.flush()
-    return target
 
 
 def _zip_members(archive: Path) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
-            opened = partial(packed.open, member) if _is_plain(member) else None
+            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where packed without Unix's kinds
+            plain = kind in (0, stat.S_IFREG) and not member.is_dir()
+            plain = plain and "\0" not in member.orig_filename  # where the name would be cut off
+            opened = partial(packed.open, member) if plain else None
             yield member.filename, member.file_size, opened
-
-
-def _is_plain(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is a file, no link, whose name is not cut off at a NUL."""
-    kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where it was packed without Unix's kinds
-    return kind in (0, stat.S_IFREG) and "\0" not in member.orig_filename and not member.is_dir()

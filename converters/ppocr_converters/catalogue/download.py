@@ -28,11 +28,10 @@ LOCAL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.E
 
 
 def download(url: str, target: Path, *, size: int | None = None, sha256: str | None = None) -> Path:
-    """Download a file; a transfer that broke off, now or in an earlier run, is resumed.
+    """Download a file of `size` bytes; a transfer that broke off, earlier too, is resumed.
 
     The bytes are collected in `<target>.part`, which stays there when the connection fails for
     good, so that the next call goes on from it. A complete but wrong file is removed.
-    `size` is in bytes, `sha256` in hexadecimal; None where nothing is recorded.
 
     Raises:
         FetchError: unreachable, refused, led astray, broken off too often, endless, or not what
@@ -81,26 +80,21 @@ def check_file(path: Path, origin: str, *, size: int | None, sha256: str | None)
             f"{origin} is damaged, or another file: it has {path.stat().st_size} bytes, {size} are "
             "recorded"
         )
-    found = sha256_file(path) if sha256 is not None else None
-    if found != sha256:
+    if sha256 is not None and (found := sha256_file(path)) != sha256:
         raise FetchError(
             f"{origin} is damaged, or another file: its SHA-256 is {found}, {sha256} is recorded"
         )
 
 
 def _transfer(url: str, part: Path, label: str) -> int | None:
-    """Append to `part` what the server still has; returns the promised size of the whole file."""
-    start = _size(part)
+    """Add to `part` what the server still has; returns the promised size of the whole file."""
+    start, opener = _size(part), urllib.request.build_opener(_Redirects)
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
-    opener = urllib.request.build_opener(_Redirects)
     try:
         with opener.open(request, timeout=TIMEOUT) as response:
             if start and response.status != http.HTTPStatus.PARTIAL_CONTENT:
                 start = 0  # the server sends the whole file again
-            promised = _promised(response.headers, start)
-            with part.open("ab" if start else "wb") as file:
-                _copy(response, file, label, start, promised)
-            return promised
+            return _append(response, part, label, start)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             part.unlink()  # longer than the file there: it cannot be a part of it
@@ -130,29 +124,27 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _promised(headers: http.client.HTTPMessage, start: int) -> int | None:
-    """The size of the whole file according to the server."""
-    whole = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("Content-Range", ""))
-    if whole and int(whole[1]) != start:
-        raise FetchError(f"the server answered from byte {whole[1]}, asked was {start}")
-    if whole:
-        return int(whole[2])
-    length = headers.get("Content-Length")
-    return None if length is None else start + int(length)
-
-
-def _copy(response: IO[bytes], file: IO[bytes], label: str, done: int, total: int | None) -> None:
+def _append(response: http.client.HTTPResponse, part: Path, label: str, start: int) -> int | None:
+    """Write an answer to `part` from byte `start` on; returns the promised size of the file."""
     from tqdm import tqdm
 
-    with tqdm(
-        desc=label, total=total, initial=done, unit="B", unit_scale=True, disable=None
-    ) as bar:
+    whole = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    if whole and int(whole[1]) != start:
+        raise FetchError(f"the server answered from byte {whole[1]}, asked was {start}")
+    length = whole[2] if whole else response.headers.get("Content-Length")
+    promised = None if length is None else int(length) + (0 if whole else start)
+    with (
+        part.open("ab" if start else "wb") as file,
+        tqdm(
+            desc=label, total=promised, initial=start, unit="B", unit_scale=True, disable=None
+        ) as bar,
+    ):
         while block := response.read(BLOCK):
-            done += len(block)
-            if done > MOST_BYTES:
+            if file.tell() + len(block) > MOST_BYTES:
                 raise FetchError(f"{label} has more than {MOST_BYTES} bytes; no model does")
             file.write(block)
             bar.update(len(block))
+    return promised
 
 
 def _size(path: Path) -> int:

@@ -1,11 +1,11 @@
-"""The catalogue: every model known by name, read from `catalogue.yml`."""
+"""The catalogue: models known by name, from `catalogue.yml`, and sets of them, from `sets.yml`."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
@@ -17,9 +17,13 @@ Kind = Literal["det", "rec", "cls", "page_orientation"]
 Format = Literal["paddle2", "paddle3", "onnx", "text"]
 #: Four times as fast as the one in Python, where PyYAML was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-ORIGINS = ("wheel", "archive", "files", "url")
+ORIGINS = frozenset({"wheel", "archive", "files", "url"})
 #: Fields of a model that are as its entry has them.
 AS_WRITTEN = ("kind", "family", "format", "licence", "megabytes", "space", "height", "thresholds")
+HEAD = ("name", "kind", "family", "format", "MB", "reads", "dictionary", "licence", "sources")
+SET_HEAD = ("set", "models", "what it is")
+#: Languages named in a table before the rest is counted.
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,6 @@ class Asset:
     name: str
     files: tuple[FileSpec, ...]
     sources: tuple[Source, ...]
-
-    @property
-    def size(self) -> int | None:
-        """Bytes of all files together, where all are known."""
-        sizes = [file.size for file in self.files]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 @dataclass(frozen=True)
@@ -114,6 +112,23 @@ class Model:
 
 
 @dataclass(frozen=True)
+class ModelSet:
+    """A detector, a recogniser and a line classifier that belong together.
+
+    Attributes:
+        name: of the set.
+        about: what it is, a sentence.
+        ways: to get it, the best first: the name of each model in the catalogue by its kind.
+        default: whether it is built where none is named.
+    """
+
+    name: str
+    about: str
+    ways: Sequence[Mapping[Kind, str]]
+    default: bool = False
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """All models by name, and how each kind of model is fed."""
 
@@ -127,10 +142,9 @@ class Catalogue:
             CatalogueError: no such model; the nearest name is given.
         """
         names = {alias: m for m in self.models.values() for alias in (m.name, *m.aliases)}
-        if name in names:
-            return names[name]
-        hint = suggestion(name, names) or "`ppocr-convert list` shows all names"
-        raise CatalogueError(f"no model is called {name!r}; {hint}")
+        if name not in names:
+            raise _unknown("model", name, names, "`ppocr-convert list` shows all names")
+        return names[name]
 
     def of_family(self, family: str | None) -> list[Model]:
         """The models of one family, or all.
@@ -140,45 +154,57 @@ class Catalogue:
         """
         families = dict.fromkeys(model.family for model in self.models.values())
         if family is not None and family not in families:
-            hint = suggestion(family, families) or f"there are {', '.join(families)}"
-            raise CatalogueError(f"no family is called {family!r}; {hint}")
+            raise _unknown("family", family, families)
         return [m for m in self.models.values() if family in (None, m.family)]
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as a question, whatever its case; "" where none is near."""
-    spelled = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(name.casefold(), spelled, n=1)
-    return f"did you mean {spelled[near[0]]!r}?" if near else ""
+@cache
+def model_sets() -> Mapping[str, ModelSet]:
+    """Every set by its name."""
+    return {name: ModelSet(name, **one) for name, one in _data("sets.yml").items()}
 
 
-@lru_cache(maxsize=1)
-def catalogue() -> Catalogue:
-    """The catalogue that comes with the package."""
-    text = resources.files(__package__).joinpath("catalogue.yml").read_text("utf-8")
-    return parse_catalogue(text)
-
-
-def parse_catalogue(text: str) -> Catalogue:
-    """Read a catalogue.
+def find_set(name: str | None) -> ModelSet:
+    """A set by its name, None for the default one.
 
     Raises:
-        CatalogueError: an entry lacks something or names what does not exist.
+        CatalogueError: no such set; those there are are named.
     """
-    try:
-        data = LOADER(text).get_single_data()
-        formats, licence = data["formats"], data["licence"]
-        dictionaries = {
-            name: _asset(name, entry, formats["text"])
-            for name, entry in data["dictionaries"].items()
-        }
-        models = {
-            name: _model(name, {"licence": licence, **entry}, formats, dictionaries)
-            for name, entry in data["models"].items()
-        }
-        kinds = {kind: _normalisation(entry) for kind, entry in data["kinds"].items()}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise CatalogueError(f"the catalogue is malformed: {error!r}") from error
+    sets = model_sets()
+    if name is None:
+        return next(one for one in sets.values() if one.default)
+    if name not in sets:
+        raise _unknown("set", name, sets)
+    return sets[name]
+
+
+def _unknown(what: str, name: str, known: Iterable[str], where: str = "") -> CatalogueError:
+    """No such name: the nearest one as a question, whatever its case, or what there is."""
+    spelled = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), spelled, n=1)
+    hint = where or f"there are {', '.join(spelled.values())}"
+    hint = f"did you mean {spelled[near[0]]!r}?" if near else hint
+    return CatalogueError(f"no {what} is called {name!r}; {hint}")
+
+
+def _data(name: str) -> Any:
+    """What a YAML file of this package holds."""
+    return LOADER(resources.files(__package__).joinpath(name).read_text("utf-8")).get_single_data()
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue that comes with the package."""
+    data = _data("catalogue.yml")
+    formats, licence = data["formats"], data["licence"]
+    dictionaries = {
+        name: _asset(name, entry, formats["text"]) for name, entry in data["dictionaries"].items()
+    }
+    models = {
+        name: _model(name, {"licence": licence, **entry}, formats, dictionaries)
+        for name, entry in data["models"].items()
+    }
+    kinds = {kind: _normalisation(entry) for kind, entry in data["kinds"].items()}
     return Catalogue(models, kinds)
 
 
@@ -207,12 +233,54 @@ def _asset(name: str, entry: dict[str, Any], names: list[str]) -> Asset:
     """The files of an entry: those it lists, else those that its format has."""
     listed: dict[str, dict[str, Any] | None] = entry.get("files") or dict.fromkeys(names)
     files = tuple(FileSpec(n, **(recorded or {})) for n, recorded in listed.items())
-    return Asset(name, files, tuple(_source(name, source) for source in entry["sources"]))
+    return Asset(name, files, tuple(_source(source) for source in entry["sources"]))
 
 
-def _source(name: str, entry: dict[str, Any]) -> Source:
-    origins = [origin for origin in ORIGINS if origin in entry]
-    if len(origins) != 1:
-        raise CatalogueError(f"a source of {name} must have one of {', '.join(ORIGINS)}: {entry}")
-    rest = {key: value for key, value in entry.items() if key != origins[0]}
-    return Source(origins[0], entry[origins[0]], **rest)
+def _source(entry: dict[str, Any]) -> Source:
+    (origin,) = entry.keys() & ORIGINS
+    rest = {key: value for key, value in entry.items() if key != origin}
+    return Source(origin, entry[origin], **rest)
+
+
+def table(models: Iterable[Model]) -> str:
+    """One line for each model under a head, in columns; "~" marks sizes that are about."""
+    return _columns([HEAD, *(_row(model) for model in models)])
+
+
+def set_table(sets: Iterable[ModelSet]) -> str:
+    """One line for each set under a head: its name, its first way and what it is."""
+    names = {one.name: f"{one.name} (default)" if one.default else one.name for one in sets}
+    rows = [(names[one.name], " ".join(one.ways[0].values()), one.about) for one in sets]
+    return _columns([SET_HEAD, *rows])
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows in columns under the first one, sizes to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    ends = [">" if name == "MB" else "<" for name in rows[0]]
+    lines = [
+        "  ".join(
+            f"{cell:{end}{width}}" for cell, end, width in zip(row, ends, widths, strict=True)
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    more = len(model.languages) - NAMED
+    sizes = [file.size for file in model.asset.files]
+    size = "" if model.megabytes is None else f"~{model.megabytes:g}"
+    if None not in sizes:
+        size = f"{sum(filter(None, sizes)) / 1e6:.1f}"
+    return (
+        model.name,
+        model.kind,
+        model.family,
+        model.format,
+        size,
+        " ".join(model.languages[:NAMED]) + (f" +{more}" if more > 0 else ""),
+        "" if model.kind != "rec" else model.dictionary.name if model.dictionary else "inside",
+        model.licence,
+        " ".join(s.origin + ("" if s.confirmed else "?") for s in model.asset.sources),
+    )

@@ -151,7 +151,7 @@ def _build_from_config(arguments: argparse.Namespace) -> Built:
 
 
 def _build_from_names(arguments: argparse.Namespace) -> Built:
-    from ppocr_converters.catalogue.sets import find_set
+    from ppocr_converters.catalogue.entries import find_set
     from ppocr_converters.repository.build import BuildRequest, build
 
     if arguments.opt:

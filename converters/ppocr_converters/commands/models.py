@@ -58,9 +58,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def run_fetch(arguments: argparse.Namespace) -> None:
     """Get models of the catalogue."""
-    from ppocr_converters.catalogue.entries import catalogue
+    from ppocr_converters.catalogue.entries import catalogue, find_set
     from ppocr_converters.catalogue.fetch import fetch
-    from ppocr_converters.catalogue.sets import find_set
     from ppocr_converters.repository.model_source import ModelChoice, find_sources
 
     if arguments.name and arguments.set:
@@ -76,9 +75,7 @@ def run_fetch(arguments: argparse.Namespace) -> None:
 
 def run_list(arguments: argparse.Namespace) -> None:
     """Show the sets, unless one family is asked for, and the models."""
-    from ppocr_converters.catalogue.entries import catalogue
-    from ppocr_converters.catalogue.listing import set_table, table
-    from ppocr_converters.catalogue.sets import model_sets
+    from ppocr_converters.catalogue.entries import catalogue, model_sets, set_table, table
 
     chosen = catalogue().of_family(arguments.family)
     sets = [] if arguments.family else list(model_sets().values())

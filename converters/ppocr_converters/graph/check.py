@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from onnx import ModelProto
 
 from ppocr_converters.catalogue.entries import Kind
-from ppocr_converters.errors import ConvertError, DictionaryError, ModelError
+from ppocr_converters.errors import ConvertError
 from ppocr_converters.graph.compile import HIGHEST_IR, NO_HEIGHT
 from ppocr_converters.graph.dictionary import check_dictionary, stored_characters
 from ppocr_converters.graph.edit import opset
-from ppocr_converters.graph.kinds import KIND_NAMES, detect_kind, kind_of
-from ppocr_converters.graph.model_files import find_model
+from ppocr_converters.graph.kinds import KIND_NAMES, detect_kind, find_model, kind_of
 from ppocr_converters.graph.onnx_model import (
     Tensor,
     class_count,
@@ -27,10 +27,9 @@ from ppocr_converters.graph.onnx_model import (
     outputs,
 )
 from ppocr_converters.graph.standard_form import freed, standard_form
-from ppocr_converters.paddle.convert import convert
-from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings
+from ppocr_converters.paddle.convert import PADDLE2ONNX, VERSIONS, convert, is_at_hand
+from ppocr_converters.paddle.inference_yml import SETTINGS
 from ppocr_converters.paddle.model_folder import PaddleModel, check_weights
-from ppocr_converters.paddle.paddle2onnx_versions import PADDLE2ONNX, VERSIONS, is_at_hand
 from ppocr_converters.paddle.program import Program, read_program
 from ppocr_converters.repository.model_source import ModelSource
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt
@@ -72,6 +71,14 @@ class Report:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Make what ends the block one of the problems."""
+        try:
+            yield
+        except ConvertError as error:
+            self.problems.append(str(error))
+
 
 def check(source: ModelSource) -> Report:
     """Explain what a model is made from: a folder in Paddle's format or an ONNX file.
@@ -79,18 +86,8 @@ def check(source: ModelSource) -> Report:
     Raises:
         ModelError: it cannot be read at all; everything less is listed in `problems`.
     """
-    found = find_model(source.path)
-    if isinstance(found, Path):
-        report = _check_onnx(found, source)
-    else:
-        report = _check_paddle(found, source.height)
-        if report.kind == "rec":
-            _check_dictionary(report, source)
-    _note_settings(report, source.own)
-    return report
-
-
-def _note_settings(report: Report, own: OwnSettings) -> None:
+    found, own = find_model(source.path), source.own
+    report = _check_onnx(found, source) if isinstance(found, Path) else _check_paddle(found, source)
     if own.kind is not None and report.kind not in (None, own.kind):
         report.problems.append(f"{SETTINGS} beside it is that of {KIND_NAMES[own.kind]}")
     report.height = report.height or own.height
@@ -101,12 +98,12 @@ def _note_settings(report: Report, own: OwnSettings) -> None:
         report.problems.append(
             f"{SETTINGS} says {own.height} pixels high, the network takes {report.height}"
         )
+    return report
 
 
 def _check_onnx(path: Path, source: ModelSource) -> Report:
     model = load_onnx(path)
-    facts = metadata(model)
-    compiled = is_compiled(model)
+    facts, compiled = metadata(model), is_compiled(model)
     report = Report(str(path), "ONNX, compiled for serving" if compiled else "ONNX")
     report.opset, report.ir_version = opset(model), model.ir_version
     report.inputs, report.outputs = _told(inputs(model)), _told(outputs(model))
@@ -116,7 +113,8 @@ def _check_onnx(path: Path, source: ModelSource) -> Report:
         report.height = int(facts["ppocr_height"]) if "ppocr_height" in facts else None
         report.characters = len(facts["character"].split("\n")) if "character" in facts else None
         return report
-    if _find_kind(report, inputs(model), known_outputs(model)):
+    with report.noting():
+        _find_kind(report, inputs(model), known_outputs(model))
         _try_out(report, model, source.height)
     if report.kind == "rec":  # a classifier's characters are its labels
         _check_dictionary(report, source, facts.get("character"))
@@ -128,88 +126,75 @@ def _check_onnx(path: Path, source: ModelSource) -> Report:
     return report
 
 
-def _check_paddle(model: PaddleModel, height: int | None) -> Report:
+def _check_paddle(model: PaddleModel, source: ModelSource) -> Report:
     program = read_program(model.program)
     report = Report(str(model.program.parent), model.description)
-    try:
+    report.inputs, report.outputs = _told(program.inputs), _told(program.outputs)
+    with report.noting():
         report.weights = check_weights(model, program)
         program.require_float(model.program.parent)
-    except ModelError as error:
-        report.problems.append(str(error))
     if model.conf is not None:
         _check_conf(report, model.conf, program)
-    report.inputs, report.outputs = _told(program.inputs), _told(program.outputs)
-    if _find_kind(report, program.inputs, program.outputs) and not report.problems:
-        assert report.kind is not None
-        report.notes += freed(report.kind, program.inputs[0].shape)
-        _try_conversion(report, model, height)
+    with report.noting():
+        _find_kind(report, program.inputs, program.outputs)
+        if not report.problems:
+            _try_conversion(report, model, program, source.height)
+    if report.kind == "rec":
+        _check_dictionary(report, source)
     return report
 
 
-def _try_conversion(report: Report, model: PaddleModel, height: int | None) -> None:
+def _try_conversion(
+    report: Report, model: PaddleModel, program: Program, height: int | None
+) -> None:
     """Convert a model into a folder that is thrown away, where the converter is at hand."""
+    assert report.kind is not None
     tool = f"{PADDLE2ONNX} {VERSIONS[model.format]}"
+    report.notes += freed(report.kind, program.inputs[0].shape)
     if not is_at_hand(model.format):
         report.notes.append(f"{tool} converts such; it is not here yet, so it was not tried")
         return
     with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
-        try:
-            made = convert(model.program.parent, Path(scratch, "model.onnx"))
-        except ModelError as error:
-            report.problems.append(str(error))
-            return
+        made = convert(model.program.parent, Path(scratch, "model.onnx"))
         report.notes.insert(0, f"{tool} converts it")
         _try_out(report, load_onnx(made), height)
 
 
 def _try_out(report: Report, network: ModelProto, height: int | None) -> None:
     """Do to a network what `compile` does first."""
-    try:
-        standard = standard_form(network, height=height)
-        report.notes += standard.changes
-        if standard.kind != "det":
-            report.height = standard.height
-            report.classes = class_count(standard.model)
-            if standard.height is None:
-                report.problems.append(NO_HEIGHT)
-    except ModelError as error:
-        report.problems.append(str(error))
+    standard = standard_form(network, height=height)
+    report.notes += standard.changes
+    if standard.kind != "det":
+        report.height = standard.height
+        report.classes = class_count(standard.model)
+        if standard.height is None:
+            report.problems.append(NO_HEIGHT)
 
 
 def _check_conf(report: Report, path: Path, program: Program) -> None:
     """Hold Paddle Serving's names against those of the program."""
-    try:
+    with report.noting():
         conf = read_prototxt(path.parent)
-    except ConvertError as error:
-        report.problems.append(str(error))
-        return
-    assert conf is not None
-    report.aliases = {
-        variable.name: variable.alias_name for variable in (*conf.feed_var, *conf.fetch_var)
-    }
-    there = {tensor.name for tensor in (*program.inputs, *program.outputs)}
-    for name in report.aliases:
-        if name not in there:
-            known = ", ".join(sorted(there))
-            report.problems.append(f"{path.name} names {name}, the program has {known}")
+        report.aliases = {v.name: v.alias_name for v in (*conf.feed_var, *conf.fetch_var)}
+    there = sorted({tensor.name for tensor in (*program.inputs, *program.outputs)})
+    report.problems += [
+        f"{path.name} names {name}, the program has {', '.join(there)}"
+        for name in report.aliases
+        if name not in there
+    ]
 
 
 def _told(tensors: Sequence[Tensor]) -> list[str]:
     return [str(tensor) for tensor in tensors]
 
 
-def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> bool:
-    """Tell the kind, classes and height of a network; whether it is of any kind."""
-    try:
-        report.kind, output = detect_kind(given, answered)
-    except ModelError as error:
-        report.problems.append(str(error))
-        return False
+def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tensor]) -> None:
+    """Tell the kind, classes and height of a network; a ModelError where it is of none."""
+    report.kind, output = detect_kind(given, answered)
     shape, answer = given[0].shape, answered[output].shape
     if report.kind != "det":
         report.height = shape[2] if isinstance(shape[2], int) else None
         report.classes = answer[-1] if isinstance(answer[-1], int) else None
-    return True
 
 
 def _check_dictionary(report: Report, source: ModelSource, stored: str | None = None) -> None:
@@ -223,10 +208,8 @@ def _check_dictionary(report: Report, source: ModelSource, stored: str | None = 
     else:
         report.problems.append("no dictionary came with it; give one with --dict")
         return
-    try:
+    with report.noting():
         characters = source.characters or stored_characters(stored or "")
         report.characters = len(characters)
         if report.classes is not None:
             check_dictionary(characters, source.space, report.classes)
-    except DictionaryError as error:
-        report.problems.append(str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import DictionaryError
 
 SPACE = " "
@@ -31,6 +32,12 @@ def read_dictionary(path: Path) -> list[str]:
     if lines == [""]:
         raise DictionaryError(f"the dictionary {path} is empty; it must have one character a line")
     return lines
+
+
+def own_dictionary(path: Path) -> Path | None:
+    """The dictionary file beside a model."""
+    beside = (path if path.is_dir() else path.parent) / DICTIONARY
+    return beside if beside.is_file() else None
 
 
 def check_dictionary(characters: Sequence[str], space: bool, classes: int) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from onnx import ModelProto
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ModelError
-from ppocr_converters.graph.onnx_model import Dimension, Tensor, inputs, known_outputs, metadata
+from ppocr_converters.graph.onnx_model import (
+    Dimension,
+    Tensor,
+    inputs,
+    known_outputs,
+    load_onnx,
+    metadata,
+)
+from ppocr_converters.paddle.model_folder import PaddleModel, find_paddle_model
+from ppocr_converters.paddle.program import read_program
 
 KIND_NAMES: dict[Kind, str] = {
     "det": "a text detector (det)",
@@ -45,21 +55,17 @@ def detect_kind(given: Sequence[Tensor], answered: Sequence[Tensor]) -> tuple[Ki
         raise ModelError(f"not a PP-OCR network for text lines: it looks like {other}")
     if len(given) == 1 and len(given[0].shape) == 4 and _may_be(given[0].shape[1], 3):
         for index, answer in enumerate(answered):
-            if kind := _kind(answer.shape):
-                return kind, index
+            rank = len(answer.shape)
+            if rank == 2:
+                return "page_orientation" if answer.shape[1] == len(ANGLES) else "cls", index
+            if rank == 3 or (rank == 4 and _may_be(answer.shape[1], 1)):
+                return "rec" if rank == 3 else "det", index
+    takes, answers = (", ".join(map(str, ends)) or "nothing" for ends in (given, answered))
     raise ModelError(
-        f"not a PP-OCR network: it takes {_told(given)} and answers {_told(answered)}; a "
-        f"detector, recogniser or classifier takes one picture [N, 3, H, W] and answers "
-        f"[N, 1, H, W], [N, T, classes] or [N, classes]"
+        f"not a PP-OCR network: it takes {takes} and answers {answers}; a detector, recogniser or "
+        f"classifier takes one picture [N, 3, H, W] and answers [N, 1, H, W], [N, T, classes] or "
+        f"[N, classes]"
     )
-
-
-def _kind(answer: Sequence[Dimension]) -> Kind | None:
-    if len(answer) == 4:
-        return "det" if _may_be(answer[1], 1) else None
-    if len(answer) == 2:
-        return "page_orientation" if answer[1] == len(ANGLES) else "cls"
-    return "rec" if len(answer) == 3 else None
 
 
 def _other(given: Sequence[Tensor], answered: Sequence[Tensor]) -> str:
@@ -97,10 +103,6 @@ def _other_classifier(classes: Dimension, whole: bool, height: Dimension) -> str
     return f"a classifier of whole pictures, {height} high, as of tables" if whole else ""
 
 
-def _told(tensors: Sequence[Tensor]) -> str:
-    return ", ".join(map(str, tensors)) or "nothing"
-
-
 def _may_be(size: Dimension, wanted: int) -> bool:
     return size == wanted or isinstance(size, str)
 
@@ -112,10 +114,45 @@ def kind_of(model: ModelProto) -> Kind:
         ModelError: neither.
     """
     stored = metadata(model).get("ppocr_kind")
-    for kind in KIND_NAMES:
-        if kind == stored:
-            return kind
-    return detect_kind(inputs(model), known_outputs(model))[0]
+    found = next((kind for kind in KIND_NAMES if kind == stored), None)
+    return found or detect_kind(inputs(model), known_outputs(model))[0]
+
+
+def find_model(path: Path) -> PaddleModel | Path:
+    """Find what there is to serve: the Paddle model or one ONNX file of a folder, or an ONNX file.
+
+    Raises:
+        ModelError: there is neither, or more than one.
+    """
+    if not path.is_dir():
+        return path
+    networks = sorted(file for file in path.glob("*.onnx") if file.is_file())
+    try:
+        return find_paddle_model(path)
+    except ModelError:
+        if not networks:
+            raise
+    if len(networks) > 1:
+        names = ", ".join(network.name for network in networks)
+        raise ModelError(f"{path} holds several models ({names}); name one of the files")
+    return networks[0]
+
+
+def kind_at(path: Path) -> Kind:
+    """The kind of the model at a path, by its inputs and outputs.
+
+    Raises:
+        ModelError: it cannot be read, or is of none of the kinds.
+    """
+    found = find_model(path)
+    try:
+        if isinstance(found, Path):
+            return kind_of(load_onnx(found))
+        program = read_program(found.program)
+        return detect_kind(program.inputs, program.outputs)[0]
+    except ModelError as error:
+        named = str(path) in str(error)
+        raise error if named else ModelError(f"{path}: {error}") from error
 
 
 def expect_kind(found: Kind, wanted: str | None, origin: str) -> None:

@@ -7,12 +7,14 @@ against the source of the float32 model, within the bounds of precisions.yml.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +25,19 @@ from onnx import ModelProto
 
 from ppocr_converters.files import sha256_file
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.added_nodes import PREFIX
+from ppocr_converters.graph.compile import PREFIX
+from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx, metadata
+from ppocr_converters.proof.networks import Bytes, compiled_network
 from ppocr_converters.proof.tensors import compare_file
 from ppocr_converters.repository.manifest import Manifest, make_once
 from ppocr_converters.repository.model_build import COMPILED, CompiledModel
-from ppocr_engine.spec import Device
+from ppocr_converters.repository.served import pipeline_of
+from ppocr_engine.spec import ONNXRUNTIME, Device
+from ppocr_pipeline.detection import det_input
+from ppocr_pipeline.orientation.page import read_page
+from ppocr_pipeline.pipeline import Pipeline
+from ppocr_pipeline.resize import pad_tiny
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +47,10 @@ QUANTISED, CHANNELS = ("Conv",), 96
 #: Kept in float32 beside what the tool keeps itself: sums over many values and what normalises by
 #: them lose too much in float16, and ONNX Runtime fuses a layer norm of half of each wrongly.
 EXACT = ("Div", "Pow", "ReduceMean", "Softmax", "Sqrt", "Sub")
+#: Pictures, and lines of them, to calibrate on at the most: more hardly move the scales.
+PICTURES, LINES = 24, 160
+#: Rendered pages beside the samples: their seeds, and the lines on each.
+SEEDS, LINES_ON_PAGE = range(100, 104), 12
 
 Feeds = dict[str, np.ndarray]
 
@@ -49,7 +62,7 @@ class Calibration:
     Attributes:
         detector: a compiled detector in float32: it finds the lines to calibrate on.
         parameters: of the steps that will serve: widths, batch sizes, options and limits.
-        pictures: what it is calibrated on; by default rendered pages.
+        pictures: what it is calibrated on; by default samples and rendered pages.
     """
 
     device: Device
@@ -107,17 +120,13 @@ def lower(
 
 def lower_model(model: ModelProto, calibration: Calibration | None = None) -> ModelProto:
     """A compiled model in int8, or without calibration in float16."""
-    from ppocr_converters.graph.calibration import calibration_feeds
-
     facts = metadata(model)
     if calibration is None:
         lowered = to_float16(model)
         facts |= {"ppocr_precision": "fp16"}
     else:
-        one = calibration
-        feeds = calibration_feeds(model, one.detector, one.parameters, one.pictures)
-        lowered = to_int8(model, feeds, one.device)
-        facts |= {"ppocr_quantised_for": one.device, "ppocr_precision": "int8"}
+        lowered = to_int8(model, calibration_feeds(model, calibration), calibration.device)
+        facts |= {"ppocr_quantised_for": calibration.device, "ppocr_precision": "int8"}
     lowered.producer_name, lowered.producer_version = "ppocr-convert", ""
     onnx.helper.set_model_props(lowered, facts)
     return lowered
@@ -137,11 +146,12 @@ def to_float16(model: ModelProto) -> ModelProto:
         node_block_list=blocked,
     )
     OnnxModel.graph_topological_sort(converted.graph)  # the casts stand at its end
-    return graph.remove_unused(converted)
+    graph.remove_unused(converted)
+    return converted
 
 
 def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelProto:
-    """Convolutions and matrix products in int8, with scales from what they see in `feeds`."""
+    """Convolutions in int8, with scales from what they see in `feeds`."""
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     reader = SimpleNamespace(get_next=partial(next, feeds, None))
@@ -173,8 +183,8 @@ def to_int8(model: ModelProto, feeds: Iterator[Feeds], device: Device) -> ModelP
 
 
 def name_nodes(model: ModelProto) -> ModelProto:
-    """Give every node a name of its own: the tools go by names."""
-    model = graph.copy_model(model)
+    """A copy in which every node has a name of its own: the tools go by names."""
+    model = copy.deepcopy(model)
     for number, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{number}"
     return model
@@ -182,7 +192,7 @@ def name_nodes(model: ModelProto) -> ModelProto:
 
 def _delicate(model: ModelProto) -> list[str]:
     """The names of convolutions of few channels, or of each apart: little work, much to lose."""
-    shapes = {name: weight.shape for name, weight in graph.constants(model).items()}
+    shapes = {weight.name: weight.dims for weight in model.graph.initializer}
     return [
         node.name
         for node in model.graph.node
@@ -194,3 +204,41 @@ def _is_own(node: Any) -> bool:
     """Whether `compile` added the node."""
     names = {"INDICES", "PROBABILITIES", "PROBABILITY"}
     return any(name.startswith(PREFIX) or name in names for name in (*node.input, *node.output))
+
+
+def calibration_feeds(model: ModelProto, calibration: Calibration) -> Iterator[Feeds]:
+    """Inputs of a compiled detector or recogniser, made from pictures by the served code."""
+    pages = islice(_pages(calibration.pictures), PICTURES)
+    networks = {"det": compiled_network(calibration.detector, ONNXRUNTIME)}
+    pipeline = pipeline_of(calibration.parameters, networks, ())
+    if kind_of(model) != "det":
+        yield from _line_feeds(pipeline, pages)
+        return
+    for page in pages:
+        fed, *_ = det_input(pad_tiny(page), pipeline.options, pipeline.limits, pipeline.canvases)
+        yield {"DET_INPUT": fed}
+
+
+def _line_feeds(pipeline: Pipeline, pages: Iterator[Bytes]) -> Iterator[Feeds]:
+    """The lines of the pages, batched and padded as they are served."""
+    left, options = LINES, pipeline.options
+    for page in pages:
+        pixels = pad_tiny(page)
+        boxes = pipeline.detect(pixels)[0][:left]
+        left -= len(boxes)
+        batches = pipeline.plan.batches(boxes, options, pipeline.limits)
+        reading = read_page(pixels, boxes, batches, pipeline.plan, options, pipeline.limits, ())
+        for call in next(reading):
+            yield dict(call.feeds)
+        if not left:
+            return
+
+
+def _pages(pictures: Sequence[Path]) -> Iterator[Bytes]:
+    from ppocr_converters.pictures.render import render_page
+    from ppocr_converters.proof.pictures import read_files, samples
+
+    for picture in read_files(pictures) if pictures else samples():
+        yield picture.pixels
+    if not pictures:
+        yield from (render_page(seed, LINES_ON_PAGE).image for seed in SEEDS)

@@ -7,34 +7,43 @@ is only declared is told from one that the graph was computed for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnx
 from onnx import ModelProto, TensorProto, helper, version_converter
 
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.kinds import FREE_CLASSIFIERS, detect_kind
-from ppocr_converters.graph.onnx_model import Dimension, inputs, known_outputs, metadata, outputs
-from ppocr_converters.graph.trial import answers_to_noise, are_probabilities
+from ppocr_converters.graph.kinds import CLASSIFIERS, FREE_CLASSIFIERS, detect_kind
+from ppocr_converters.graph.onnx_model import (
+    Dimension,
+    Tensor,
+    inputs,
+    known_outputs,
+    metadata,
+    outputs,
+)
+from ppocr_engine.errors import EngineError
+from ppocr_engine.machine import available_cores
+from ppocr_engine.spec import GRAPH_AS_WRITTEN, EngineSpec
+
+Shape = tuple[int, int, int, int]
 
 #: The first opset in which weights are quantised by channel, and the one that older files get.
 LOWEST_OPSET, LIFTED_TO = 13, 14
 FLOATS = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}
 FLOATS |= {"float64": TensorProto.DOUBLE}
-#: What turns an answer into probabilities, by kind.
-ACTIVATIONS: dict[Kind, str] = {
-    "det": "Sigmoid",
-    "rec": "Softmax",
-    "cls": "Softmax",
-    "page_orientation": "Softmax",
-}
-SHAPES: dict[Kind, list[str | int]] = {
+#: What a network answers, but for the classes; a classifier only ["batch"].
+ANSWERS: dict[Kind, list[str | int]] = {
     "det": ["batch", 1, "map_height", "map_width"],
     "rec": ["batch", "steps"],
-    "cls": ["batch"],
-    "page_orientation": ["batch"],
 }
 #: The sizes of an input [N, 3, H, W] that differ from picture to picture, with their axes.
 FREE: dict[Kind, dict[str, int]] = {
@@ -43,6 +52,10 @@ FREE: dict[Kind, dict[str, int]] = {
     "cls": {"batch": 0},
     "page_orientation": {"batch": 0},
 }
+#: Heights of recognisers that do not say theirs, for a trial.
+HEIGHTS = (48, 32)
+#: How far rounding, in float16 too, takes an answer from probabilities.
+ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
@@ -50,20 +63,16 @@ class Standard:
     """A network in the standard form.
 
     Attributes:
-        output: which of its outputs is served.
-        activation: the operator that was added, "" where the answers are probabilities.
         height: of the input of a recogniser or classifier, None where nothing says it.
-        half: whether it computes in float16, if only at its ends.
+        facts: metadata by which a proof makes answers of the source those of the compiled model.
         changes: all that was done, a phrase each.
     """
 
     model: ModelProto
     kind: Kind
-    output: int
-    activation: str
     height: int | None
-    half: bool
-    changes: tuple[str, ...]
+    facts: dict[str, str]
+    changes: list[str]
 
 
 def standard_form(network: ModelProto, *, height: int | None = None) -> Standard:
@@ -74,7 +83,9 @@ def standard_form(network: ModelProto, *, height: int | None = None) -> Standard
     Raises:
         ModelError: of none of the kinds, or of a form that cannot be brought into it; says why.
     """
-    model, changes = _lifted(network)
+    model, changes, facts = _lifted(network), list[str](), dict[str, str]()
+    if (before := graph.opset(network)) < LOWEST_OPSET:
+        changes.append(f"opset {before} becomes {LIFTED_TO}")
     kind, output = detect_kind(inputs(model), (known := known_outputs(model)))
     free = isinstance(inputs(model)[0].shape[2], str)
     if kind in FREE_CLASSIFIERS and height is None and free:
@@ -82,38 +93,41 @@ def standard_form(network: ModelProto, *, height: int | None = None) -> Standard
         changes.append(f"its height is free: it is taken for PaddleOCR's of {height} pixels")
     if len(known) > 1:
         others = ", ".join(tensor.name for at, tensor in enumerate(known) if at != output)
-        changes += [f"the output {known[output].name} is served, not {others}"]
-        model = graph.keep_outputs(model, [known[output].name])
+        changes.append(f"the output {known[output].name} is served, not {others}")
+        graph.keep_outputs(model, [known[output].name])
     changes += freed(kind, inputs(model)[0].shape)
-    model = free_sizes(model, kind)
-    model, said = _float_ends(model)
-    changes += said
+    free_sizes(model, kind)
+    changes += _cast_ends(model)
     answers = answers_to_noise(model, kind, height)
-    activation = "" if are_probabilities(kind, answers) else ACTIVATIONS[kind]
-    if activation:
-        model = _activated(model, activation)
-        changes += [f"{activation} is added: it answers numbers that are no probabilities"]
-    _declare(model, kind, answers[0].shape[-1])
+    if not are_probabilities(kind, answers):
+        activation = "Sigmoid" if kind == "det" else "Softmax"
+        facts["ppocr_activation"] = activation.lower()
+        changes.append(f"{activation} is added: it answers numbers that are no probabilities")
+        axis = {} if kind == "det" else {"axis": -1}
+        _put_at_end(model, f"{outputs(model)[0].name}.raw", activation, **axis)
+    shape = ANSWERS.get(kind, ["batch"]) + ([] if kind == "det" else [answers[0].shape[-1]])
+    declared = helper.make_tensor_value_info(outputs(model)[0].name, TensorProto.FLOAT, shape)
+    model.graph.output[0].CopyFrom(declared)
+    if output:
+        facts["ppocr_output"] = str(output)
     weights = {weight.data_type for weight in network.graph.initializer}
     ends = {tensor.dtype for tensor in (*inputs(network), known[output])}
-    half = TensorProto.FLOAT16 in weights or "float16" in ends
-    height = None if kind == "det" else _height(model, height)
-    return Standard(model, kind, output, activation, height, half, tuple(changes))
+    if TensorProto.FLOAT16 in weights or "float16" in ends:
+        facts["ppocr_precision"] = "fp16"
+    return Standard(model, kind, _height(model, kind, height), facts, changes)
 
 
-def _lifted(network: ModelProto) -> tuple[ModelProto, list[str]]:
+def _lifted(network: ModelProto) -> ModelProto:
     """A copy in an opset that everything here works with."""
-    before = graph.opset(network)
+    model, before = copy.deepcopy(network), graph.opset(network)
     if before >= LOWEST_OPSET:
-        return graph.copy_model(network), []
-    network = graph.copy_model(network)
-    weights = {weight.name for weight in network.graph.initializer}
-    given = [value for value in network.graph.input if value.name not in weights]
-    del network.graph.input[:]
-    network.graph.input.extend(given)
-    network.ir_version = max(network.ir_version, 8)  # older ones want weights among the inputs
+        return model
+    given = {tensor.name for tensor in inputs(model)}
+    for value in [value for value in model.graph.input if value.name not in given]:
+        model.graph.input.remove(value)
+    model.ir_version = max(model.ir_version, 8)  # older ones want weights among the inputs
     try:
-        lifted = version_converter.convert_version(network, LIFTED_TO)
+        lifted = version_converter.convert_version(model, LIFTED_TO)
     except (version_converter.ConvertError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise ModelError(
@@ -121,23 +135,22 @@ def _lifted(network: ModelProto) -> tuple[ModelProto, list[str]]:
             f"export it again with opset {LIFTED_TO}"
         ) from error
     helper.set_model_props(lifted, metadata(network))
-    return lifted, [f"opset {before} becomes {LIFTED_TO}"]
+    return lifted
 
 
-def free_sizes(model: ModelProto, kind: Kind) -> ModelProto:
-    """A copy whose input [N, 3, H, W] declares no size that differs from picture to picture."""
-    model = graph.copy_model(model)
+def free_sizes(model: ModelProto, kind: Kind) -> None:
+    """Let the input [N, 3, H, W] declare no size that differs from picture to picture."""
     given = inputs(model)[0]
+    sizes = declared_sizes(kind, given.shape)
     dims = next(i for i in model.graph.input if i.name == given.name).type.tensor_type.shape.dim
-    for what in declared_sizes(kind, given.shape):
+    for what in sizes:
         dims[FREE[kind][what]].dim_param = what
-    if declared_sizes(kind, given.shape):
+    if sizes:
         del model.graph.value_info[:]
         answered = model.graph.output[0].type.tensor_type.shape.dim
-        for dim, symbol in zip(answered, SHAPES[kind], strict=False):
+        for dim, symbol in zip(answered, ANSWERS.get(kind, ["batch"]), strict=False):
             if isinstance(symbol, str):
                 dim.dim_param = symbol
-    return model
 
 
 def freed(kind: Kind, shape: Sequence[Dimension]) -> list[str]:
@@ -152,10 +165,9 @@ def declared_sizes(kind: Kind, shape: Sequence[Dimension]) -> dict[str, int]:
     return {what: size for what, size in sizes.items() if isinstance(size, int)}
 
 
-def _float_ends(model: ModelProto) -> tuple[ModelProto, list[str]]:
-    """Casts where the network takes or answers another float than float32."""
-    (given, answered), changes = (inputs(model)[0], outputs(model)[0]), []
-    for what, tensor in (("input", given), ("output", answered)):
+def _cast_ends(model: ModelProto) -> Iterator[str]:
+    """Cast where the network takes or answers another float than float32; says what is done."""
+    for what, tensor in (("input", inputs(model)[0]), ("output", outputs(model)[0])):
         if tensor.dtype not in FLOATS:
             raise ModelError(
                 f"its {what} {tensor} is not one of {', '.join(FLOATS)}; export the network with "
@@ -163,47 +175,117 @@ def _float_ends(model: ModelProto) -> tuple[ModelProto, list[str]]:
             )
         if tensor.dtype == "float32":
             continue
-        changes.append(f"its {what} is cast from {tensor.dtype}")
+        yield f"its {what} is cast from {tensor.dtype}"
         inner = f"{tensor.name}.{tensor.dtype}"
-        graph.rename_in_nodes(model, {tensor.name: inner})
-        ends, to = ([tensor.name], [inner]), FLOATS[tensor.dtype]
         if what == "output":
-            ends, to = ([inner], [tensor.name]), TensorProto.FLOAT
-        cast = helper.make_node("Cast", *ends, to=to)
-        model = graph.with_nodes(
-            model,
-            [cast, *model.graph.node] if what == "input" else [*model.graph.node, cast],
-        )
+            _put_at_end(model, inner, "Cast", to=TensorProto.FLOAT)
+        else:
+            graph.rename_in_nodes(model.graph.node, {tensor.name: inner})
+            cast = helper.make_node("Cast", [tensor.name], [inner], to=FLOATS[tensor.dtype])
+            model.graph.node.insert(0, cast)
         for value in (*model.graph.input, *model.graph.output):
             if value.name == tensor.name:
                 value.type.tensor_type.elem_type = TensorProto.FLOAT
-    return model, changes
 
 
-def _height(model: ModelProto, known: int | None) -> int | None:
+def _put_at_end(model: ModelProto, inner: str, operator: str, **attributes: Any) -> None:
+    """One more operator behind the output, which keeps its name; `inner` is what came out."""
+    name = outputs(model)[0].name
+    graph.rename_in_nodes(model.graph.node, {name: inner})
+    model.graph.node.append(helper.make_node(operator, [inner], [name], **attributes))
+
+
+def _height(model: ModelProto, kind: Kind, known: int | None) -> int | None:
     """The input height of a recogniser or classifier, pixels."""
     height = inputs(model)[0].shape[2]
-    if isinstance(height, str):
-        return known
+    if kind == "det" or isinstance(height, str):
+        return None if kind == "det" else known
     if known not in (None, height):
         raise ModelError(f"the input height is {height} in the model, but given as {known}")
     return height
 
 
-def _activated(model: ModelProto, operator: str) -> ModelProto:
-    """The network with one more operator at its end, under the name of its output."""
-    name = outputs(model)[0].name
-    raw = f"{name}.raw"
-    graph.rename_in_nodes(model, {name: raw})
-    axis = {"axis": -1} if operator == "Softmax" else {}
-    return graph.with_nodes(
-        model, [*model.graph.node, helper.make_node(operator, [raw], [name], **axis)]
+def answers_to_noise(model: ModelProto, kind: Kind, height: int | None) -> list[np.ndarray]:
+    """The answers to noise of two sizes, [2, ...] and [1, ...].
+
+    Raises:
+        ModelError: it does not run, or not at both sizes.
+    """
+    given = inputs(model)[0]
+    with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
+        path = Path(scratch, "model.onnx")
+        onnx.save(model, path)
+        try:
+            spec = EngineSpec(threads=available_cores(), graph_level=GRAPH_AS_WRITTEN)
+            session = spec.open(path)
+        except EngineError as error:
+            raise ModelError(str(error).replace(f" {path}", " it")) from error
+    reasons = []
+    for shapes in _trial_shapes(given, kind, height):
+        rng = np.random.default_rng(0)
+        try:
+            answers = [
+                session({given.name: rng.uniform(-1, 1, shape).astype(np.float32)})[0]
+                for shape in shapes
+            ]
+        except session.errors as error:
+            reasons.append(str(error).strip().splitlines()[0])
+            continue
+        if not (reason := _misfit(kind, shapes, answers)):
+            return answers
+        reasons.append(reason)
+    raise ModelError(
+        f"its graph cannot be run at other sizes than it was exported for ({reasons[0]}); export "
+        f"it with dynamic batch, {'height and ' if kind == 'det' else ''}width"
     )
 
 
-def _declare(model: ModelProto, kind: Kind, classes: int) -> None:
-    """Declare the output as it was seen."""
-    shape = SHAPES[kind] + ([] if kind == "det" else [classes])
-    name = outputs(model)[0].name
-    del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+def _trial_shapes(given: Tensor, kind: Kind, height: int | None) -> Iterator[tuple[Shape, Shape]]:
+    """Pairs of inputs to try, the likeliest first."""
+    rows = given.shape[2] if isinstance(given.shape[2], int) else height
+    if kind == "det":
+        yield (2, 3, 64, 96), (1, 3, 96, 160)
+    elif kind == "rec":
+        for row in HEIGHTS if rows is None else (rows,):
+            yield (2, 3, row, 160), (1, 3, row, 320)
+    else:
+        assert rows is not None
+        of_pages = FREE_CLASSIFIERS["page_orientation"]
+        widths = {
+            height: width
+            for height, (width, _) in CLASSIFIERS.items()
+            if (height == of_pages) == (kind == "page_orientation")
+        }
+        width = widths.get(rows, 0)
+        if given.shape[3] not in (width, str(given.shape[3])) or not width:
+            known = " or ".join(f"{h}x{w}" for h, w in widths.items())
+            raise ModelError(
+                f"a classifier {rows} pixels high is not known that takes {given}; those "
+                f"of PaddleOCR take {known} (height x width)"
+            )
+        yield (2, 3, rows, width), (1, 3, rows, width)
+
+
+def _misfit(kind: Kind, shapes: Sequence[Shape], answers: Sequence[np.ndarray]) -> str:
+    """Why answers do not belong to their inputs, "" if they do."""
+    for shape, answer in zip(shapes, answers, strict=True):
+        fits = answer.ndim == {"det": 4, "rec": 3}.get(kind, 2) and len(answer) == shape[0]
+        if kind == "det":
+            fits = fits and answer.shape[1:] == (1, *shape[2:])
+        if not fits:
+            return f"{list(shape)} is answered by {list(answer.shape)}"
+        if not np.isfinite(answer).all():
+            return f"{list(shape)} is answered by numbers that are not finite"
+    if kind == "rec" and answers[0].shape[1] >= answers[1].shape[1]:
+        return f"lines of two widths are both answered by {answers[0].shape[1]} steps"
+    return ""
+
+
+def are_probabilities(kind: Kind, answers: Sequence[np.ndarray]) -> bool:
+    """Whether answers lie between 0 and 1, and sum to 1 where they are of classes."""
+    return all(
+        answer.min() >= -ROUNDING
+        and answer.max() <= 1 + ROUNDING
+        and (kind == "det" or np.abs(answer.sum(axis=-1) - 1).max() <= ROUNDING)
+        for answer in answers
+    )

@@ -60,8 +60,7 @@ class PaddleModel:
     @property
     def is_scattered(self) -> bool:
         """Whether each variable has a file of its own."""
-        first = self.weights[0]
-        return first.suffix != ".pdiparams" and first.name not in ("__params__", "params")
+        return len(self.weights) > 1
 
     @property
     def description(self) -> str:
@@ -90,39 +89,33 @@ def find_paddle_model(folder: Path) -> PaddleModel:
             f"{folder} holds no Paddle model: neither *.pdmodel nor __model__ nor inference.json"
         )
     form, program, weights = programs[0]
+    files = (weights,) if weights.is_file() else _scattered(program, weights.name)
     conf = folder / CONF
-    return PaddleModel(
-        program,
-        (weights,) if weights.is_file() else _scattered(program, weights),
-        form,
-        conf if conf.is_file() else None,
-    )
+    return PaddleModel(program, files, form, conf if conf.is_file() else None)
 
 
 def _programs(folder: Path) -> list[tuple[ProgramFormat, Path, Path]]:
     """Every program in a folder with the place of its weights; JSON only beside weights."""
-    return [
+    found = [
         (form, program, folder / weights.format(stem=program.stem))
         for form, pattern, weights in LAYOUTS
         for program in sorted(folder.glob(pattern))
-        if program.is_file()
-        and (form == "pdmodel" or (folder / weights.format(stem=program.stem)).is_file())
     ]
+    return [one for one in found if one[1].is_file() and (one[0] == "pdmodel" or one[2].is_file())]
 
 
-def _scattered(program: Path, weights: Path) -> tuple[Path, ...]:
+def _scattered(program: Path, combined: str) -> tuple[Path, ...]:
     """The files of single variables beside a program that has no file of all."""
     names = read_program(program).weights
-    files = tuple(program.parent / name for name in names)
-    missing = [path.name for path in files if not path.is_file()]
-    if not names or len(missing) == len(names):
-        raise ModelError(f"{program.parent} holds {program.name} but no {weights.name}")
+    missing = [name for name in names if not (program.parent / name).is_file()]
+    if len(missing) == len(names):
+        raise ModelError(f"{program.parent} holds {program.name} but no {combined}")
     if missing:
         raise ModelError(
             f"{program.parent} lacks {len(missing)} of {len(names)} variables, the first is "
             f"{missing[0]}"
         )
-    return files
+    return tuple(program.parent / name for name in names)
 
 
 @contextmanager
@@ -144,7 +137,7 @@ def check_weights(model: PaddleModel, program: Program) -> int:
     Raises:
         ModelError: a file ends inside a variable, or there are more or fewer than the program has.
     """
-    count = sum(count_weights(path) for path in model.weights)
+    count = sum(_count_weights(path) for path in model.weights)
     if count != len(program.weights):
         raise ModelError(
             f"{model.weights[0]} holds {count} variables, but {model.program.name} has "
@@ -153,14 +146,11 @@ def check_weights(model: PaddleModel, program: Program) -> int:
     return count
 
 
-def count_weights(path: Path) -> int:
-    """Count the variables of a weights file and see that it is whole.
+def _count_weights(path: Path) -> int:
+    """Count the variables of a file, which are records one after another.
 
-    The file is a sequence of records: version (4 bytes), level-of-detail table, tensor version
-    (4), the length of a description (4), the description (type and dimensions), the values.
-
-    Raises:
-        ModelError: the file ends inside a variable.
+    Each is a version (4 bytes), a level-of-detail table, the tensor's version (4), the length of a
+    description (4), the description (type and dimensions), the values.
     """
     data = path.read_bytes()
     position = count = 0
@@ -177,7 +167,6 @@ def count_weights(path: Path) -> int:
 
 def _record_end(data: bytes, start: int) -> int | None:
     """Where the record at `start` ends, or None where it cannot be read that far."""
-    description = framework()["TensorDesc"]
     try:
         (levels,) = struct.unpack_from("<Q", data, start + 4)
         position = start + 12
@@ -185,10 +174,10 @@ def _record_end(data: bytes, start: int) -> int | None:
             (size,) = struct.unpack_from("<Q", data, position)
             position += 8 + size
         (length,) = struct.unpack_from("<i", data, position + 4)
-        position += 8
-        tensor = description.FromString(data[position : position + length])
+        end = position + 8 + length
+        tensor = framework()["TensorDesc"].FromString(data[position + 8 : end])
     except (struct.error, DecodeError):
         return None
     if tensor.data_type not in VALUE_SIZES or not tensor.HasField("data_type") or length < 0:
         return None
-    return position + length + math.prod(tensor.dims) * VALUE_SIZES[tensor.data_type]
+    return end + math.prod(tensor.dims) * VALUE_SIZES[tensor.data_type]

@@ -1,4 +1,4 @@
-"""What a Paddle program says of itself, read without Paddle: ends, variables, operators.
+"""What Paddle wrote, read without Paddle: a program's ends, variables and operators.
 
 A Paddle 2 program (`.pdmodel`, `__model__`) is a serialized ProgramDesc of Paddle's
 framework.proto; of that, only the fields in `SCHEMA` are read. A Paddle 3 program
@@ -8,6 +8,7 @@ framework.proto; of that, only the fields in `SCHEMA` are read. A Paddle 3 progr
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,8 +19,8 @@ from google.protobuf.message import DecodeError
 
 from ppocr_converters.errors import ModelError
 from ppocr_converters.graph.onnx_model import Tensor
-from ppocr_converters.paddle.messages import message_classes
 
+FIELD = re.compile(r"(\w+) (\d+) (\w+)(\*?)")
 SCHEMA = """
 ProgramDesc: blocks 1 BlockDesc*
 BlockDesc: vars 3 VarDesc*, ops 4 OpDesc*
@@ -42,6 +43,34 @@ PIR_TYPES |= {"t_i32": "int32", "t_i64": "int64"}
 ISNAN = "isnan_v2"
 #: How a Paddle 3 program abbreviates the dialects of its operators.
 DIALECTS = {"0": "builtin", "1": "pd_op", "2": "cf", "3": "custom_op", "4": "pd_dist"}
+
+
+def message_classes(package: str, schema: str) -> dict[str, Any]:
+    """The class of each message, with the fields that are named; others are kept as they came.
+
+    Args:
+        package: a name of its own for these messages.
+        schema: a line for each message, `Name: field number type, ...`; types are those of
+            protobuf or messages of the schema, and a star makes a field repeated.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
+    for line in schema.strip().splitlines():
+        message, _, fields = line.partition(":")
+        added = file.message_type.add(name=message)
+        for name, number, kind, star in FIELD.findall(fields):
+            label = field.LABEL_REPEATED if star else field.LABEL_OPTIONAL
+            one = added.field.add(name=name, number=int(number), label=label)
+            if kind[0].isupper():
+                one.type_name = f".{package}.{kind}"
+            else:
+                one.type = field.Type.Value(f"TYPE_{kind.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    classes = message_factory.GetMessageClassesForFiles([file.name], pool)
+    return {name.rpartition(".")[2]: found for name, found in classes.items()}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,8 @@ def onnx_network(path: Path, output: int = 0) -> PlainNetwork:
     model = load_onnx(path)
     with tempfile.TemporaryDirectory(prefix="ppocr-") as scratch:
         freed = Path(scratch, "network.onnx")
-        onnx.save(free_sizes(model, kind_of(model)), freed)
+        free_sizes(model, kind_of(model))
+        onnx.save(model, freed)
         session = compiled_network(freed, EngineSpec(graph_level=GRAPH_AS_WRITTEN))
     (name,) = session.inputs
     dtype = inputs(model)[0].dtype

@@ -13,8 +13,7 @@ from onnx import ModelProto
 from ppocr_converters.errors import ProofError
 from ppocr_converters.files import sha256_file
 from ppocr_converters.graph.dictionary import class_names
-from ppocr_converters.graph.kinds import expect_kind, kind_of
-from ppocr_converters.graph.model_files import kind_at
+from ppocr_converters.graph.kinds import expect_kind, kind_at, kind_of
 from ppocr_converters.graph.onnx_model import OnnxFile, metadata
 from ppocr_converters.proof.lines import ReadingProof, compare_readings
 from ppocr_converters.proof.networks import compiled_network, plain_network

@@ -9,7 +9,7 @@ from pathlib import Path
 from onnx import save
 
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.graph.added_nodes import cast_first
+from ppocr_converters.graph.compile import cast_first
 from ppocr_converters.graph.dictionary import class_names, write_dictionary
 from ppocr_converters.graph.kinds import expect_kind, kind_of
 from ppocr_converters.graph.onnx_model import OnnxFile, is_compiled, metadata

@@ -11,9 +11,8 @@ from pathlib import Path
 from ppocr_converters.catalogue.entries import Kind, Model, Normalisation, catalogue
 from ppocr_converters.catalogue.fetch import REMEDY, Supply, fetch, is_fetched
 from ppocr_converters.errors import CatalogueError, FetchError, ModelError
-from ppocr_converters.graph.dictionary import read_dictionary
-from ppocr_converters.graph.kinds import expect_kind
-from ppocr_converters.graph.model_files import find_model, kind_at, own_dictionary
+from ppocr_converters.graph.dictionary import own_dictionary, read_dictionary
+from ppocr_converters.graph.kinds import expect_kind, find_model, kind_at
 from ppocr_converters.paddle.inference_yml import OwnSettings, read_settings
 from ppocr_converters.paddle.model_folder import find_paddle_model
 

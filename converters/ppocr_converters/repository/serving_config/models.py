@@ -10,7 +10,7 @@ from typing import Any, get_args
 from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import CatalogueError, ModelError
-from ppocr_converters.graph.model_files import kind_at
+from ppocr_converters.graph.kinds import kind_at
 from ppocr_converters.repository.model_source import ModelChoice
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError

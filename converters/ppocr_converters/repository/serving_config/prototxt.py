@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ppocr_converters.paddle.messages import message_classes
+from ppocr_converters.paddle.program import message_classes
 from ppocr_converters.repository.serving_config.keys import ConfigError
 
 FILE = "serving_server_conf.prototxt"
