@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from importlib import import_module, metadata
 from pathlib import Path
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.options import add_options
+from ppocr_bench.record import BenchError
 from ppocr_engine.environment import disable_telemetry
 
 #: Each is a module in `verbs`, loaded only when it is asked for.

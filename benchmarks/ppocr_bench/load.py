@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from ppocr_bench.processes import cpu_since, cpu_snapshot
+from ppocr_bench.machine import cpu_since, cpu_snapshot
 from ppocr_bench.record import OK, Answer, Run
 
 #: Sends the request of that number and returns what came back. One that returns a `Status` says

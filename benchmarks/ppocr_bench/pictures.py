@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.options import Options
+from ppocr_bench.record import BenchError
 from ppocr_client.commands.argument_types import at_least
 from ppocr_converters.pictures.render import encode_page, render_pages
 from ppocr_converters.pictures.render_canvas import Truth

@@ -14,8 +14,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-from ppocr_bench.errors import BenchError
-
 OK = "OK"
 Row = Mapping[str, Any]
 
@@ -244,3 +242,10 @@ def number(value: object) -> str:
     if not isinstance(value, int | float):
         return str(value)
     return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 100 else f"{value:.3g}"
+
+
+class BenchError(Exception):
+    """A benchmark could not be run; the message says what is missing and what to do.
+
+    Differences that a benchmark finds are its result, not an error.
+    """

@@ -11,10 +11,9 @@ from functools import partial
 import pytest
 
 from ppocr_bench.clients import look, own_seconds
-from ppocr_bench.errors import BenchError
 from ppocr_bench.load import Status, closed_loop, in_turns, open_loop
-from ppocr_bench.processes import cpu_since, cpu_snapshot
-from ppocr_bench.record import Answer, Run, percentile_ms, summarise
+from ppocr_bench.machine import cpu_since, cpu_snapshot
+from ppocr_bench.record import Answer, BenchError, Run, percentile_ms, summarise
 from ppocr_bench.target import Serving
 
 RUN = Run(

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppocr_bench import pictures
-from ppocr_bench.accuracy.metrics import (
+from ppocr_bench.pictures import read_labels
+from ppocr_bench.record import BenchError
+from ppocr_bench.scoring import (
     compare,
     edit_distance,
     fold,
@@ -14,8 +16,6 @@ from ppocr_bench.accuracy.metrics import (
     percent,
     word_overlap,
 )
-from ppocr_bench.errors import BenchError
-from ppocr_bench.pictures import read_labels
 from ppocr_converters.pictures.render_canvas import Truth
 from ppocr_converters.pictures.render_layouts import LAYOUTS
 from ppocr_pipeline.pipeline import Line

@@ -11,14 +11,21 @@ from statistics import median
 import numpy as np
 import pytest
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
 from ppocr_bench.peers import children as processes
-from ppocr_bench.peers.children import Peer, Running, child, children, read_line
-from ppocr_bench.peers.environments import REQUIREMENTS, ensure_environment
+from ppocr_bench.peers.children import (
+    REQUIREMENTS,
+    Peer,
+    Running,
+    child,
+    children,
+    ensure_environment,
+    read_line,
+)
 from ppocr_bench.peers.rounds import Rounds, ratio
 from ppocr_bench.peers.table import PEERS, weights_of
 from ppocr_bench.pictures import Picture
+from ppocr_bench.record import BenchError
 from ppocr_converters.pictures.render_canvas import Truth
 
 BOX = [[0.0, 0.0], [90.0, 0.0], [90.0, 20.0], [0.0, 20.0]]

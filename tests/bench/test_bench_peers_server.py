@@ -9,9 +9,9 @@ import pytest
 from paths import SAMPLES
 
 from ppocr_bench.cli import main
-from ppocr_bench.errors import BenchError
-from ppocr_bench.fronts import endpoint
 from ppocr_bench.networks import Networks, lines_of, read_setting
+from ppocr_bench.record import BenchError
+from ppocr_bench.target import endpoint
 from ppocr_engine.config_pbtxt import read_config, set_parameter, write_config
 
 PICTURE = SAMPLES / "poster_zh.jpg"

@@ -12,9 +12,9 @@ from paths import ROOT
 
 from ppocr_bench.cli import main
 from ppocr_bench.record import Chart, Result, Table, heading, number
-from ppocr_bench.report.charts import HEIGHT, TOP, draw, ticks
 from ppocr_bench.verbs import report
 from ppocr_bench.verbs.machine import loads
+from ppocr_bench.verbs.report import HEIGHT, TOP, draw, ticks
 
 MACHINE = {
     **{"processor": "A <fast> one", "cores": 2, "memory_gib": 8, "load": 0.1, "system": "Linux"},

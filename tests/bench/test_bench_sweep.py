@@ -14,13 +14,10 @@ from paths import ROOT, SAMPLES
 
 from ppocr_bench import clients
 from ppocr_bench.cli import main
-from ppocr_bench.clients import Turn, joined
-from ppocr_bench.errors import BenchError
-from ppocr_bench.fronts import OLD_PORTS, endpoint
+from ppocr_bench.clients import Turn, between, gpus, joined, read_metrics, steps, totals
 from ppocr_bench.pictures import Picture, blank
-from ppocr_bench.record import Answer, Run
-from ppocr_bench.server_statistics import between, gpus, read_metrics, steps, totals
-from ppocr_bench.target import Serving
+from ppocr_bench.record import Answer, BenchError, Run
+from ppocr_bench.target import OLD_PORTS, Serving, endpoint
 from ppocr_bench.verbs.sweep import point, protocol_of
 
 #: Triton's metrics in its own format; there is no GPU here to ask.

@@ -11,20 +11,23 @@ import pytest
 import yaml
 
 from ppocr_bench import machine
-from ppocr_bench.errors import BenchError
 from ppocr_bench.machine import Disturbance
 from ppocr_bench.pictures import Picture, blank
-from ppocr_bench.tune_setting import (
+from ppocr_bench.record import BenchError
+from ppocr_bench.verbs import tune
+from ppocr_bench.verbs.tune import (
     Setting,
+    Trial,
+    choose,
     read_configs,
     read_setting,
+    search,
     section,
     shares,
+    side_by_side,
     steps,
     with_setting,
 )
-from ppocr_bench.verbs import tune
-from ppocr_bench.verbs.tune import Trial, choose, search, side_by_side
 
 BASE = Setting(2, 1, 2, 1, 1, "96-3200/32")
 

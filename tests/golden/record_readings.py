@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ppocr_bench.peers.children import children
-from ppocr_bench.peers.environments import ensure_environment
+from ppocr_bench.peers.children import children, ensure_environment
 from ppocr_bench.pictures import read_labels
 from ppocr_bench.verbs.parity import plain_file
 from ppocr_client import OcrClient

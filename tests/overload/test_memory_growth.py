@@ -7,7 +7,7 @@ from shutil import copytree
 import pytest
 
 from ppocr_bench.load import closed_loop
-from ppocr_bench.processes import memory_mib
+from ppocr_bench.machine import memory_mib
 from ppocr_client import OcrClient
 from ppocr_client.errors import InvalidRequest
 from ppocr_converters.pictures.render import encode_page, render_page

@@ -5,10 +5,10 @@ from statistics import median
 
 import pytest
 
+from ppocr_bench.clients import read_metrics, totals
 from ppocr_bench.load import closed_loop
 from ppocr_bench.pictures import Picture
 from ppocr_bench.record import OK, Run
-from ppocr_bench.server_statistics import read_metrics, totals
 from ppocr_bench.target import sender, told
 from ppocr_bench.verbs.overload import REFUSALS, alone
 from ppocr_client import OcrClient, OcrResult

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from work_folders import ONE_PICTURE
 
-from ppocr_bench.accuracy.metrics import word_overlap
+from ppocr_bench.scoring import word_overlap
 from ppocr_client import OcrClient, Word
 from ppocr_client.errors import OcrError
 from ppocr_client.results import OcrResult

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.reference import Facts, Keep
+from ppocr_bench.record import BenchError
 from ppocr_bench.verbs.gpu import CUDA
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.errors import EngineError

@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.reference import make_reference
 from ppocr_bench.gpu.runtime import Files, runtime_files
 from ppocr_bench.pictures import Picture, read_labels, read_picture
-from ppocr_bench.record import Result, Table
+from ppocr_bench.record import BenchError, Result, Table
 from ppocr_bench.verbs.gpu import CUDA
 from ppocr_converters.pictures.render import encode_page, render_dense_page
 

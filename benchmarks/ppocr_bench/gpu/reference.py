@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.networks import Feed, Networks, read_setting
 from ppocr_bench.pictures import Picture
+from ppocr_bench.record import BenchError
 from ppocr_converters.proof.lines import compare_readings
 from ppocr_converters.proof.pictures import Picture as Read
 from ppocr_converters.proof.tolerance import loosest, tolerance_of

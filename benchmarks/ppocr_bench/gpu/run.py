@@ -15,9 +15,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.gpu.pack import RUN, SUMS, chosen
-from ppocr_bench.record import Result, Table
+from ppocr_bench.record import BenchError, Result, Table
 
 LOG = logging.getLogger(__name__)
 #: Seconds that a stage may take; `--minutes` is of all together.

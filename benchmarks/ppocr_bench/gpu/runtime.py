@@ -10,7 +10,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from ppocr_bench.errors import BenchError
+from ppocr_bench.record import BenchError
 from ppocr_bench.verbs.gpu import CPU, CUDA
 from ppocr_server.tritonserver.installation import WHEEL, find_tritonserver
 

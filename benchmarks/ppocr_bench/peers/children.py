@@ -6,10 +6,13 @@ The other side is `readers/child.py`; the process may be any Python.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import logging
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ppocr_bench.errors import BenchError
+from ppocr_bench.record import BenchError
 from ppocr_pipeline.pipeline import Line
 
 CHILD = Path(__file__).parent / "readers" / "child.py"
+logger = logging.getLogger(__name__)
+REQUIREMENTS = Path(__file__).with_name("requirements")
 
 
 class Running(NamedTuple):
@@ -134,3 +139,35 @@ def children(
             return pool.submit(lambda: own.child.ask(path)).result()
 
         yield Running(ask, [pid for one in started for pid in one.pids], started[0].versions)
+
+
+def ensure_environment(name: str, folder: Path) -> Path:
+    """Make the environment of `requirements/NAME.txt` unless it stands there; its Python.
+
+    Without such a file it is the Python that runs this.
+
+    Raises:
+        BenchError: it cannot be made; the last lines of the failing command are in the message.
+    """
+    python, complete = folder / "bin" / "python", folder / "complete"
+    requirements = REQUIREMENTS / f"{name}.txt"
+    if not requirements.is_file():
+        return Path(sys.executable)
+    pins = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if complete.is_file() and complete.read_text() == pins:
+        return python
+    logger.info("installing %s into %s (once, some minutes)", name, folder)
+    _run([sys.executable, "-m", "venv", "--clear", folder])
+    # The files are complete: what a package asks for otherwise may be no longer to be had.
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    _run([python, *install, "-r", requirements])
+    complete.write_text(pins)
+    return python
+
+
+def _run(command: Sequence[str | Path]) -> None:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
+        words = " ".join(map(str, command[:4]))
+        raise BenchError(f"{words} … ended with {done.returncode}:\n{tail}")

@@ -13,13 +13,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ppocr_bench.accuracy.metrics import compare, percent
-from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop
+from ppocr_bench.machine import cpu_used, peak_memory_mib
 from ppocr_bench.peers.children import Peer, Running
 from ppocr_bench.pictures import Picture
-from ppocr_bench.processes import cpu_used, peak_memory_mib
-from ppocr_bench.record import JsonLines, percentile_ms
+from ppocr_bench.record import BenchError, JsonLines, percentile_ms
+from ppocr_bench.scoring import compare, percent
 from ppocr_client.errors import OcrError
 
 logger = logging.getLogger(__name__)

@@ -14,13 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ppocr_bench.errors import BenchError
-from ppocr_bench.fronts import asked
 from ppocr_bench.machine import versions
 from ppocr_bench.networks import describe
-from ppocr_bench.peers.children import Peer, Running, children, read_line
-from ppocr_bench.peers.environments import ensure_environment
-from ppocr_bench.target import TIMEOUT
+from ppocr_bench.peers.children import Peer, Running, children, ensure_environment, read_line
+from ppocr_bench.record import BenchError
+from ppocr_bench.target import TIMEOUT, asked
 from ppocr_client import OcrClient
 from ppocr_engine.machine import available_cores
 from ppocr_pipeline.pipeline import Line

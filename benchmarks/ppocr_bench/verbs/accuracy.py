@@ -18,13 +18,20 @@ from typing import Any
 
 import numpy as np
 
-from ppocr_bench.accuracy.metrics import assign, compare, order_error, percent, word_overlap
-from ppocr_bench.accuracy.reading import Reading, read_all
 from ppocr_bench.options import one_of
 from ppocr_bench.peers.children import Peer
 from ppocr_bench.peers.table import OURS, PEERS, PLACES, asking, other, weights_of
 from ppocr_bench.pictures import Picture, evaluation, layouts, read_labels, rendered
 from ppocr_bench.record import Result, Table
+from ppocr_bench.scoring import (
+    Reading,
+    assign,
+    compare,
+    order_error,
+    percent,
+    read_all,
+    word_overlap,
+)
 from ppocr_bench.target import TARGET, serving
 from ppocr_client.commands.argument_types import at_least
 from ppocr_converters.pictures.render_evaluation import KINDS

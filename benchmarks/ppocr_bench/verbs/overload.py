@@ -14,10 +14,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.load import closed_loop, open_loop
 from ppocr_bench.pictures import gather, picture_options
-from ppocr_bench.record import OK, Result, Row, Run, Table, percentile_ms
+from ppocr_bench.record import OK, BenchError, Result, Row, Run, Table, percentile_ms
 from ppocr_bench.target import PID, TARGET, sender, serving, told
 from ppocr_client import OcrClient, OcrResult
 from ppocr_client.commands.argument_types import above_zero, at_least

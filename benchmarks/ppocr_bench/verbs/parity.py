@@ -11,8 +11,7 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from ppocr_bench.peers.children import children, read_line
-from ppocr_bench.peers.environments import ensure_environment
+from ppocr_bench.peers.children import children, ensure_environment, read_line
 from ppocr_bench.pictures import Picture, gather, picture_options
 from ppocr_bench.record import Result, Table
 from ppocr_bench.target import TARGET, serving

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ppocr_bench.errors import BenchError
 from ppocr_bench.options import list_of, one_of
 from ppocr_bench.peers.children import Peer
 from ppocr_bench.peers.rounds import Rounds
 from ppocr_bench.peers.table import CORES, OURS, PEERS, PLACES, old, other, ours, weights_of
 from ppocr_bench.pictures import evaluation
-from ppocr_bench.record import Chart, Result, Table
+from ppocr_bench.record import BenchError, Chart, Result, Table
 from ppocr_bench.target import DEFAULT_REPOSITORY
 from ppocr_client.commands.argument_types import above_zero, at_least
 from ppocr_converters.pictures.render_evaluation import KINDS

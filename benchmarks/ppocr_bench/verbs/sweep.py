@@ -16,22 +16,19 @@ from concurrent.futures import Executor
 from functools import partial
 from itertools import product
 
-from ppocr_bench import fronts
-from ppocr_bench.clients import Load, Turn, client_processes, take
-from ppocr_bench.errors import BenchError
+from ppocr_bench.clients import Load, Turn, client_processes, steps, take
 from ppocr_bench.load import in_turns
+from ppocr_bench.machine import merge
 from ppocr_bench.options import list_of, one_of
 from ppocr_bench.pictures import blank, gather, picture_options
-from ppocr_bench.processes import merge
-from ppocr_bench.record import OK, Chart, Result, Row, Table, summarise
-from ppocr_bench.server_statistics import steps
-from ppocr_bench.target import PID, TARGET, Serving, serving
+from ppocr_bench.record import OK, BenchError, Chart, Result, Row, Table, summarise
+from ppocr_bench.target import FRONTS, OLD_PORTS, PID, TARGET, Serving, serving
 from ppocr_client.commands.argument_types import above_zero, at_least
 from ppocr_client.errors import OcrError
 from ppocr_engine.machine import available_cores
 from ppocr_server.paddle_serving.settings import PADDLE_SERVING_OPTIONS
 
-PROTOCOLS = ("grpc", "http", *fronts.PROTOCOLS)
+PROTOCOLS = ("grpc", "http", *FRONTS)
 CONCURRENCY = [1, 2, 4, 6, 8, 12, 16]
 PERCENTILES = (50, 80, 90, 99)
 SERVER = "tritonserver"  # its own process
@@ -59,7 +56,7 @@ def run(args: argparse.Namespace) -> Result:
     """Measure all points, in turns; it passes where every request was answered."""
     pictures = [blank()] if args.blank else gather(args)
     with serving(args, args.protocol) as found, client_processes() as pool:
-        old = any(protocol_of(url) in fronts.OLD_PORTS for url in found.urls)
+        old = any(protocol_of(url) in OLD_PORTS for url in found.urls)
         options = dict(PADDLE_SERVING_OPTIONS) if old else {}
         loads = [Load(url, pictures, options) for url in found.urls]
         for load in loads:

@@ -1,1 +1,0 @@
-"""What is compared with what is known to be on a picture."""
