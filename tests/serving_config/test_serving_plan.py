@@ -115,15 +115,16 @@ def test_device_type_decides_or_leaves_it_to_devices(device_type, devices, kind)
     assert ignored == (kind == "CPU" and devices != "")
 
 
-def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file():
-    changes = {"device_type": 2, "devices": "0", "precision": "fp16", "min_subgraph_size": 5}
+@pytest.mark.parametrize(("size", "smallest"), [(5, "5"), (0, "1")])
+def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file(size, smallest):
+    changes = {"device_type": 2, "devices": "0", "precision": "fp16", "min_subgraph_size": size}
     found = service(**{LOCAL + name: value for name, value in changes.items()})
     (accelerator, _cuda) = config_of(
         found, "det"
     ).optimization.execution_accelerators.gpu_execution_accelerator
     parameters = dict(accelerator.parameters)
     assert "precision_mode" not in parameters
-    assert parameters["trt_min_subgraph_size"] == "5"
+    assert parameters["trt_min_subgraph_size"] == smallest
     assert parameters["trt_engine_cache_enable"] == "1"  # as the profile has it
     assert found.plan.models["det"].shapes == load_profile("tensorrt").models["det"].shapes
     assert found.precisions["det"] == "fp16"

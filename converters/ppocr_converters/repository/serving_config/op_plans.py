@@ -48,7 +48,8 @@ def _network_plan(op: Op, batching: Any) -> ModelPlan:
         for field in ("preferred_batch_size", "max_queue_delay_microseconds"):
             batching.ClearField(field)  # it merges nothing
     count = _of_network(op, "instances", op.instances)
-    subgraphs = {"trt_min_subgraph_size": str(op["min_subgraph_size"])}
+    # Of ONNX Runtime 1 is the least; with 0 Paddle hands over every subgraph, too.
+    subgraphs = {"trt_min_subgraph_size": str(max(1, op["min_subgraph_size"]))}
     accelerator = Accelerator("gpu", "tensorrt", subgraphs)
     return ModelPlan(
         round_robin(count, op.cards) if op.cards else _on_cpu(count),
