@@ -3,5 +3,3 @@
 Inputs are split into parts of some hundred. The rows of a part are written to a file of their own,
 which appears completely or not at all.
 """
-
-LISTED = 100  # failures that are listed, not only counted

@@ -8,20 +8,58 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from ppocr_client.batch.job import Job
 from ppocr_client.client import OcrClient
+from ppocr_client.documents.pages import Ranges
 from ppocr_client.errors import AccessDenied, InvalidRequest, OcrError
+from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
-from ppocr_client.transport.base import backoff
+from ppocr_client.transport.base import Tls, backoff
 
 PROBE_SECONDS = 5.0
 
 
-class NoServer(Exception):
-    """No server is left, or none has been ready for `patience` seconds."""
+class Stopped(Exception):
+    """The run cannot go on: no server is left or ready, or a part cannot be written."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """How an archive is read.
+
+    Attributes:
+        urls: The servers.
+        model: The pipeline's name on them.
+        concurrency: The largest number of requests in flight at one server.
+        retries: How often a request is sent again.
+        timeout: Seconds for each request.
+        patience: Seconds without any ready server after which to give up.
+        form: "parquet" or "jsonl".
+        options: Of each request.
+        ranges: The wanted pages of a document; see `parse_pages`.
+        dpi: Pixels per inch for the pages of PDF files.
+        token: Sent with each request.
+        tls: Certificates, if the system's own are not to be used.
+        storage: The arguments of the buckets' filesystems.
+    """
+
+    urls: tuple[str, ...]
+    model: str = "ocr"
+    concurrency: int = 4
+    retries: int = 5
+    timeout: float = 60
+    patience: float = 300
+    form: str = "parquet"
+    options: ReadOptions = field(default_factory=lambda: ReadOptions())
+    ranges: Ranges | None = None
+    dpi: float = 200
+    token: str | None = None
+    tls: Tls | None = None
+    storage: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -51,18 +89,9 @@ class Endpoints:
     def __init__(self, job: Job) -> None:
         """Prepare; `start` connects."""
         self._job = job
+        settings: dict[str, Any] = {"model": job.model, "timeout": job.timeout, "retries": 0}
         self._all = [
-            Endpoint(
-                OcrClient(
-                    url,
-                    model=job.model,
-                    timeout=job.timeout,
-                    retries=0,
-                    token=job.token,
-                    tls=job.tls,
-                ),
-                job.concurrency,
-            )
+            Endpoint(OcrClient(url, token=job.token, tls=job.tls, **settings), job.concurrency)
             for url in job.urls
         ]
         self._changed, self._closed = threading.Condition(), threading.Event()
@@ -79,7 +108,7 @@ class Endpoints:
 
         Raises:
             OcrError: If it cannot be read, or failed after `retries` retries.
-            NoServer: If no server is left.
+            Stopped: If no server is left.
         """
         for attempt in range(self._job.retries + 1):
             endpoint = self._acquire()
@@ -119,14 +148,14 @@ class Endpoints:
                     chosen.slots -= 1
                     return chosen
                 if all(endpoint.denied for endpoint in self._all):
-                    raise NoServer(f"no server is left: {self._reason}")
+                    raise Stopped(f"no server is left: {self._reason}")
                 left = None if ready else self._deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise NoServer(
+                    raise Stopped(
                         f"no server was ready for {self._job.patience:g} s: {self._reason}"
                     )
                 self._changed.wait(left)
-        raise NoServer("the run has ended")
+        raise Stopped("the run has ended")
 
     def _eject(self, endpoint: Endpoint, error: OcrError) -> None:
         with self._changed:

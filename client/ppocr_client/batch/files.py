@@ -50,8 +50,7 @@ def read_file(name: str, options: Options) -> bytes:
     """
     if not _is_address(name):
         return Path(name).read_bytes()
-    filesystem, path = open_filesystem(name, options)
-    with _as_os_errors(name):
+    with _opened(name, options) as (filesystem, path):
         data: bytes = filesystem.cat_file(path)
     return data
 
@@ -61,8 +60,7 @@ def write_file(name: str, data: bytes, options: Options) -> None:
     if not _is_address(name):
         write_atomically(Path(name), data)
         return
-    filesystem, path = open_filesystem(name, options)
-    with _as_os_errors(name):
+    with _opened(name, options) as (filesystem, path):
         filesystem.pipe_file(path, data)
 
 
@@ -72,9 +70,8 @@ def list_folder(name: str, options: Options) -> list[str]:
     Raises:
         InputError: If it cannot be listed.
     """
-    filesystem, path = open_filesystem(name, options)
     try:
-        with _as_os_errors(name):
+        with _opened(name, options) as (filesystem, path):
             found = filesystem.ls(path, detail=False)
     except FileNotFoundError:
         return []
@@ -98,31 +95,12 @@ def check_output(name: str) -> str:
     return _name(name)
 
 
-def open_filesystem(name: str, options: Options) -> tuple[Any, str]:
-    """The filesystem of a name, and the path in it.
-
-    Raises:
-        InputError: If there is no such filesystem, or its package is missing.
-    """
-    scheme = name.partition("://")[0]
-    try:
-        filesystem, path = fsspec.core.url_to_fs(name, **(options if _is_address(name) else {}))
-    except ImportError as error:
-        package = PACKAGES.get(scheme, "")
-        hint = f": pip install {package}" if package else ""
-        raise InputError(f"{name} needs another package{hint} ({error})") from error
-    except ValueError as error:
-        raise InputError(f"{name}: {error}") from error
-    return filesystem, str(path)
-
-
 def _files_of(word: str, options: Options) -> list[str]:
     if not _is_address(word):
         found = find_documents([word.removeprefix("file://")], recursive=True)
         return [_name(document.source) for document in found]
-    filesystem, path = open_filesystem(word, options)
     try:
-        with _as_os_errors(word):
+        with _opened(word, options) as (filesystem, path):
             if filesystem.isdir(path):
                 names = [n for n in filesystem.find(path) if Path(n).suffix.lower() in SUFFIXES]
                 what = f"{word} holds no {', '.join(sorted(SUFFIXES))} files"
@@ -140,11 +118,24 @@ def _files_of(word: str, options: Options) -> list[str]:
 
 
 @contextlib.contextmanager
-def _as_os_errors(name: str) -> Iterator[None]:
-    """Turn the errors of fsspec's many packages, which share no class, into OSError."""
+def _opened(name: str, options: Options) -> Iterator[tuple[Any, str]]:
+    """The filesystem of a name, and the path in it.
+
+    Raises:
+        InputError: If there is no such filesystem, or its package is missing.
+        OSError: For the errors within of fsspec's many packages, which share no class.
+    """
     try:
-        yield
-    except (OSError, InputError):
+        filesystem, path = fsspec.core.url_to_fs(name, **(options if _is_address(name) else {}))
+    except ImportError as error:
+        package = PACKAGES.get(name.partition("://")[0], "")
+        hint = f": pip install {package}" if package else ""
+        raise InputError(f"{name} needs another package{hint} ({error})") from error
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+    try:
+        yield filesystem, str(path)
+    except OSError:
         raise
     except Exception as error:
         raise OSError(f"{name}: {error}") from error

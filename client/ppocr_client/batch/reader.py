@@ -8,13 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from ppocr_client.batch import LISTED
-from ppocr_client.batch.endpoints import Endpoints, NoServer
+from ppocr_client.batch.endpoints import Endpoints, Job, Stopped
 from ppocr_client.batch.files import read_file, write_file
-from ppocr_client.batch.job import Job
-from ppocr_client.batch.parts import Part
-from ppocr_client.batch.rows import TABLES, Row, RowStatus
-from ppocr_client.documents.inputs import InputError
+from ppocr_client.batch.parts import Part, Row, RowStatus, write_rows
 from ppocr_client.documents.pages import pages_in, wanted_pages
 from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.results import OcrResult
@@ -23,19 +19,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PARTS_AT_A_TIME = 2  # so that the servers stay busy while the last documents of one are read
-
-
-class PartSummary(NamedTuple):
-    """The result of a part: how many inputs were read, how many failed, and the first failures.
-
-    `stopped` says why it was not written.
-    """
-
-    part: str
-    ok: int = 0
-    failed: int = 0
-    failures: Sequence[RowStatus] = ()
-    stopped: str | None = None
 
 
 class PartReader:
@@ -65,10 +48,14 @@ class PartReader:
         self._pages.shutdown(cancel_futures=True)  # what waits for a page ends
         self._documents.shutdown(cancel_futures=True)
 
-    def read(self, parts: Iterable[Part]) -> Iterator[PartSummary]:
+    def read(self, parts: Iterable[Part]) -> Iterator[list[RowStatus]]:
         """Read each part and write its file, a row for each document in their order.
 
         The next part begins before the last documents of one are finished.
+
+        Raises:
+            Stopped: If a part cannot be read or written.
+            InputError: If a package for the addresses is missing.
         """
         begun: deque[tuple[Part, list[Future[Row]]]] = deque()
         for part in parts:
@@ -78,16 +65,13 @@ class PartReader:
         while begun:
             yield self._finish(*begun.popleft())
 
-    def _finish(self, part: Part, futures: Sequence[Future[Row]]) -> PartSummary:
+    def _finish(self, part: Part, futures: Sequence[Future[Row]]) -> list[RowStatus]:
+        rows = [future.result() for future in futures]
         try:
-            rows = [future.result() for future in futures]
-            write_file(part.name, TABLES[self._job.form].write(rows), self._job.storage)
-        except (NoServer, InputError) as error:
-            return PartSummary(part.name, stopped=str(error))
+            write_file(part.name, write_rows(rows, self._job.form), self._job.storage)
         except OSError as error:
-            return PartSummary(part.name, stopped=f"cannot write {part.name}: {error}")
-        failures = [RowStatus(row.path, row.error) for row in rows if row.error is not None]
-        return PartSummary(part.name, len(rows) - len(failures), len(failures), failures[:LISTED])
+            raise Stopped(f"cannot write {part.name}: {error}") from error
+        return [RowStatus(row.path, row.error) for row in rows]
 
     def _row(self, path: str) -> Row:
         start = time.perf_counter()
@@ -95,9 +79,8 @@ class PartReader:
             pages = self._document(path)
         except (OcrError, MissingExtra, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            row = Row(path, "failed", reason, None, None, None, time.perf_counter() - start)
-        else:
-            row = _row_of(path, pages, time.perf_counter() - start)
+            pages = [_Page(0, error=reason)]
+        row = _row_of(path, pages, time.perf_counter() - start)
         self._count(row.error is not None)
         return row
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ppocr_client.batch import LISTED
 from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero, whole
-from ppocr_client.commands.arguments import INTERRUPTED, log, log_failure, token_of
-from ppocr_client.commands.progress import Progress
+from ppocr_client.commands.arguments import INTERRUPTED, Progress, log, log_failure, token_of
 from ppocr_client.documents.inputs import STDIN, InputError
 from ppocr_client.documents.pages import parse_pages
 from ppocr_client.errors import MissingExtra
@@ -23,8 +21,7 @@ from ppocr_client.options import given_options
 from ppocr_client.transport.base import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from ppocr_client.batch.job import Job
-    from ppocr_client.batch.rows import RowStatus
+    from ppocr_client.batch.parts import RowStatus
 
 HELP = "read archives of millions of files through one or many servers"
 DESCRIPTION = (
@@ -33,6 +30,7 @@ DESCRIPTION = (
     "input failed, or none could be read."
 )
 PART_SIZE = 200  # inputs; their results are kept in memory until written, and are lost by Ctrl-C
+LISTED = 100  # failures that are listed, not only counted
 LOG_PERIOD = 60.0  # seconds between two messages of progress if standard error is not a terminal
 
 
@@ -47,6 +45,13 @@ class Outcome:
     seconds: float = 0.0
     failures: list[RowStatus] = field(default_factory=list)
     stopped: str | None = None
+
+    def add(self, rows: Sequence[RowStatus]) -> None:
+        """Count inputs, and keep the first failures."""
+        failures = [row for row in rows if row.error is not None]
+        self.ok += len(rows) - len(failures)
+        self.failed += len(failures)
+        self.failures = (self.failures + failures)[:LISTED]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values that JSON can hold."""
@@ -65,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "a list of files, one a line; - for standard input"
     group.add_argument("--manifest", metavar="FILE", help=text)
     group.add_argument("--limit", type=whole, metavar="N", help="read no more than N inputs now")
-    arguments.add_pages(group)
+    arguments.add_pages(group, concurrency=8)
     text = (
         "an argument of the buckets' filesystem, such as endpoint_url=https://minio.example; keep "
         "credentials in the environment"
@@ -81,18 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "inputs in one file"
     group.add_argument("--part-size", type=whole, default=PART_SIZE, metavar="N", help=text)
     group.add_argument("--json", action="store_true", help="print a summary as one JSON object")
-    _add_execution(parser.add_argument_group("how it is done"))
-    arguments.add_connection(parser, several=True)
-    arguments.add_options(parser)
-
-
-def _add_execution(group: argparse._ArgumentGroup) -> None:
-    text = "requests in flight at one server"
-    group.add_argument("--concurrency", type=whole, default=8, metavar="N", help=text)
+    group = parser.add_argument_group("how it is done")
     text = "how often a page is sent again when a server fails"
     group.add_argument("--retries", type=whole, default=5, metavar="N", help=text)
     text = "give up when no server has been ready for S seconds"
     group.add_argument("--patience", type=above_zero, default=300, metavar="S", help=text)
+    arguments.add_connection(parser, several=True)
+    arguments.add_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,56 +107,31 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(str(MissingExtra("archives", str(error.name), "batch"))) from error
     args.storage = _storage(args.storage)
     args.out = files.check_output(args.out)
-    names = files.find_files(args.inputs, args.storage) + _manifest(args.manifest)
-    names = list(dict.fromkeys(names))
+    listed = files.names_in(_manifest(args.manifest))
+    names = list(dict.fromkeys(files.find_files(args.inputs, args.storage) + listed))
     if not names:
         raise InputError("nothing to read; name an INPUT, or a --manifest")
-    existing = parts.scan_output(args.out, args.format, args.storage)
-    if existing.next and not args.resume:
+    rows, first = parts.scan_output(args.out, args.format, args.storage)
+    if first and not args.resume:
         raise InputError(f"{args.out} holds parts of an earlier run; --resume goes on from them")
-    known = {row.path: row for row in existing.rows}
-    failed = [known[name] for name in names if name in known and known[name].error is not None]
+    known = {row.path: row for row in rows}
     waiting = [name for name in names if name not in known]
     outcome = Outcome(len(names), before=len(names) - len(waiting))
-    outcome.ok, outcome.failed = outcome.before - len(failed), len(failed)
-    outcome.failures += failed
+    outcome.add([known[name] for name in names if name in known])
     if outcome.before:
         log(f"{outcome.before} of {len(names)} were read before")
-    if waiting and not _read(args, outcome, waiting[: args.limit], existing.next):
+    if waiting and not _read(args, outcome, waiting[: args.limit], first):
         return INTERRUPTED
     return _report(args, outcome)
 
 
 def _read(args: argparse.Namespace, outcome: Outcome, paths: Sequence[str], first: int) -> bool:
     """Read the inputs into parts numbered from `first`; False if it was interrupted."""
+    from ppocr_client.batch.endpoints import Job, Stopped
     from ppocr_client.batch.parts import split_parts
     from ppocr_client.batch.reader import PartReader
 
-    start = time.monotonic()
-    parts = split_parts(paths, args.part_size, args.out, args.format, first)
-    progress = Progress(len(paths), sys.stderr, shown=sys.stderr.isatty(), logged=LOG_PERIOD)
-    try:
-        with PartReader(_job(args), progress.count) as reader:
-            for summary in reader.read(parts):
-                if summary.stopped is not None:
-                    outcome.stopped = summary.stopped
-                    break
-                outcome.ok += summary.ok
-                outcome.failed += summary.failed
-                outcome.failures += summary.failures
-    except KeyboardInterrupt:
-        progress.clear()
-        log("interrupted; --resume goes on from here")
-        return False
-    progress.clear()
-    outcome.seconds = time.monotonic() - start
-    return True
-
-
-def _job(args: argparse.Namespace) -> Job:
-    from ppocr_client.batch.job import Job
-
-    return Job(
+    job = Job(
         urls=tuple(dict.fromkeys(args.url or [DEFAULT_URL])),
         model=args.model,
         concurrency=args.concurrency,
@@ -171,11 +146,26 @@ def _job(args: argparse.Namespace) -> Job:
         tls=args.tls,
         storage=args.storage,
     )
+    start = time.monotonic()
+    parts = split_parts(paths, args.part_size, args.out, args.format, first)
+    progress = Progress(len(paths), sys.stderr, shown=sys.stderr.isatty(), logged=LOG_PERIOD)
+    try:
+        with PartReader(job, progress.count) as reader:
+            for rows in reader.read(parts):
+                outcome.add(rows)
+    except (Stopped, InputError) as error:
+        outcome.stopped = str(error)
+    except KeyboardInterrupt:
+        progress.clear()
+        log("interrupted; --resume goes on from here")
+        return False
+    progress.clear()
+    outcome.seconds = time.monotonic() - start
+    return True
 
 
 def _report(args: argparse.Namespace, outcome: Outcome) -> int:
     """Report the outcome; 0 if everything was read, else 1."""
-    del outcome.failures[LISTED:]
     for failure in outcome.failures:
         log_failure(failure.path, failure.error or "")
     if outcome.failed > len(outcome.failures):
@@ -191,15 +181,13 @@ def _report(args: argparse.Namespace, outcome: Outcome) -> int:
 
 
 def _manifest(name: str | None) -> list[str]:
-    from ppocr_client.batch.files import names_in
-
+    """The lines of a list."""
     if name is None:
         return []
     if name == STDIN:
-        return names_in(sys.stdin)
+        return list(sys.stdin)
     try:
-        with Path(name).open(encoding="utf-8") as file:
-            return names_in(file)
+        return Path(name).read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise InputError(f"cannot read the list {name}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import sys
 import time
@@ -11,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 
 from ppocr_client.client import OcrClient
 from ppocr_client.commands.arguments import add_connection, client_of
-from ppocr_client.documents.sample_picture import PICTURE, TEXT
 from ppocr_client.errors import OcrError
 from ppocr_client.transport.server_info import timed
 
@@ -21,6 +21,19 @@ DESCRIPTION = (
     "picture, and how long does each step take. The exit code is 1 if a check fails."
 )
 PIPELINE = ("detect", "recognize")
+TEXT = "TRITON 2026"
+
+# A PNG of 320 x 96 pixels that says TEXT, in DejaVu Sans.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAUAAAABgAQAAAABEMJaFAAAB1ElEQVR42u2WMW7cMBBFn7TCSoUBqXRlKzfwARyvrpI7"
+    "pEhhJAywhW+Rq2g3QOrcwFynSROABlwQAVeTgpRWpJ0gVZqIDYXR4+fMH1JQJvzdyFnABVzABfy/wSzMUsAOdopj4QMi"
+    "BkpKMQZKy0ZK+SyiEWHjuBSDiMik+NNPlq84AE13RDu+Y+KtRQFg3lsGgMxqLgwbx8GOYO02tjZ+Pny89QvXa9wbS9/z"
+    "ZR0pVj0Ae24QgHOMVWrFwF0Wgb40trT+oc2ArqClSezRXhihUmPMAZL46B+EIADw+CfDG6Do55Gh/U0LTxvj8z02ETjM"
+    "dtFR8OkpVmwTXHyyD5ghAt0Jz8xsTc+3+wi0XZpsG/w9a9QMfGxmNbwDcH7lHVSR4ioVtLGxadUa4BrAKIChCb6OYH0/"
+    "W3cBcPA1tmln5jmGcwQ5tiPpTDX2zSpqf45AhwReOGZm8rsiJKCT06PDHTS+3UNDDexHIn9mSrivrgUKtqOjE+j7xi3a"
+    "+2E7oJdqfJEq3rAPySoqpYZmtD6P+4Z82PrgAYpPlWvhrVGnYqdx1dWh6qz+8XDJLh9evxoixetwua6m78/Ke93mL+VY"
+    "MrswfQ9wfgaQLX97C7iAC7iA/wj8Bc3ZoUShjaLkAAAAAElFTkSuQmCC"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,20 +76,20 @@ def run(args: argparse.Namespace) -> int:
 def examine(client: OcrClient, model: str, wait: float | None = None) -> Report:
     """All checks, one after the other, up to the first that fails."""
     report = Report(client.url)
-
-    def check(name: str, examine: Callable[[], str]) -> None:
-        if report.ok:
-            try:
-                report.checks.append((name, True, examine()))
-            except OcrError as error:
-                report.checks.append((name, False, str(error)))
-
+    checks: dict[str, Callable[[], str]] = {
+        "server": lambda: _server(client),
+        "models": lambda: _models(client, model),
+        "limits": lambda: _limits(client),
+        "test picture": lambda: _test_picture(client, model, report),
+    }
     if wait is not None:
-        check("ready", lambda: _ready(client, wait))
-    check("server", lambda: _server(client))
-    check("models", lambda: _models(client, model))
-    check("limits", lambda: _limits(client))
-    check("test picture", lambda: _test_picture(client, model, report))
+        checks = {"ready": lambda: _ready(client, wait), **checks}
+    for name, check in checks.items():
+        try:
+            report.checks.append((name, True, check()))
+        except OcrError as error:
+            report.checks.append((name, False, str(error)))
+            break
     return report
 
 

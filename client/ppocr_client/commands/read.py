@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ppocr_client.client import OcrClient
 from ppocr_client.commands import arguments
 from ppocr_client.commands.arguments import (
     INTERRUPTED,
+    Progress,
     client_of,
     log,
     log_failure,
     read_settings,
 )
-from ppocr_client.commands.progress import Progress
 from ppocr_client.documents.inputs import Document, InputError, find_documents
 from ppocr_client.documents.reading import DocumentResult, read_documents
 from ppocr_client.errors import ImageError, MissingExtra, OcrError
@@ -38,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "a file, a folder, a quoted pattern, or - for standard input"
     group.add_argument("inputs", nargs="+", metavar="INPUT", help=text)
     group.add_argument("--recursive", action="store_true", help="read the folders of folders too")
-    arguments.add_pages(group)
-    arguments.add_concurrency(group)
+    arguments.add_pages(group, concurrency=4)
     group = parser.add_argument_group("what to write")
     arguments.add_format(group)
     text = "the same as --format jsonl"
@@ -50,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--resume", action="store_true", help=text)
     text = "draw boxes and texts into this PNG file, or for several inputs into this folder"
     group.add_argument("--draw", type=Path, metavar="PATH", help=text)
-    arguments.add_font(group)
     arguments.add_connection(parser)
     arguments.add_options(parser)
 
@@ -62,9 +60,13 @@ def run(args: argparse.Namespace) -> int:
         InputError: If the command line asks for what cannot be done; nothing was read.
     """
     documents = find_documents(args.inputs, recursive=args.recursive)
+    args.several = len(documents) > 1
     _check(args, documents)
-    several = len(documents) > 1
-    waiting = [document for document in documents if not _finished(args, document, several)]
+    waiting = [
+        document
+        for document in documents
+        if not (args.resume and is_current(result_path(args, document), document))
+    ]
     if len(waiting) < len(documents):
         log(f"{len(documents) - len(waiting)} of {len(documents)} were read before")
     with client_of(args) as client:
@@ -74,21 +76,21 @@ def run(args: argparse.Namespace) -> int:
         except OcrError as error:
             log(str(error))
             return 1
-        return _read_all(client, waiting, args, several)
+        return _read_all(client, waiting, args)
 
 
-def _read_all(
-    client: OcrClient, documents: Sequence[Document], args: argparse.Namespace, several: bool
-) -> int:
+def _read_all(client: OcrClient, documents: Sequence[Document], args: argparse.Namespace) -> int:
     failures: list[tuple[str, str]] = []
-    shown = sys.stderr.isatty() and several and (args.out is not None or not sys.stdout.isatty())
-    progress = Progress(len(documents), sys.stderr, shown=shown)
+    on_terminal = sys.stderr.isatty() and (args.out is not None or not sys.stdout.isatty())
+    progress = Progress(len(documents), sys.stderr, shown=on_terminal and args.several)
     try:
         for read in read_documents(client, documents, read_settings(args)):
             progress.clear()
-            for page, warning in warnings_of(read):
-                log(f"{read.document.source}: {page}{warning}")
-            reason = write(read, args, several)
+            for page in read.pages:
+                number = f"page {page.number}: " if read.count > 1 else ""
+                for warning in page.result.warnings:
+                    log(f"{read.document.source}: {number}{warning}")
+            reason = write(read, args)
             if reason:
                 failures.append((read.document.source, reason))
             progress.count(bool(reason))
@@ -100,20 +102,19 @@ def _read_all(
     progress.clear()
     for source, reason in failures:
         log_failure(source, reason)
-    if failures and several:
+    if failures and args.several:
         log(f"{len(failures)} of {len(documents)} failed")
     return 1 if failures else 0
 
 
 def _check(args: argparse.Namespace, documents: Sequence[Document]) -> None:
     """Refuse what is known to fail before anything is read."""
-    several = len(documents) > 1
     if args.resume and args.out is None:
         raise InputError("--resume needs the files of an earlier run; give --out FOLDER")
-    if args.out is None and several and not FORMATS[args.format].many:
+    if args.out is None and args.several and not FORMATS[args.format].many:
         raise InputError(f"--format {args.format} of {len(documents)} inputs needs --out FOLDER")
     for option, base in (("--out", args.out), ("--draw", args.draw)):
-        if base is None or not several:
+        if base is None or not args.several:
             continue
         if base.suffix and not base.is_dir():
             raise InputError(
@@ -129,29 +130,17 @@ def _check(args: argparse.Namespace, documents: Sequence[Document]) -> None:
                 )
 
 
-def _finished(args: argparse.Namespace, document: Document, several: bool) -> bool:
-    path = args.resume and result_path(args, document, several)
-    return bool(path) and is_current(path, document)
-
-
-def result_path(args: argparse.Namespace, document: Document, several: bool) -> Path:
+def result_path(args: argparse.Namespace, document: Document) -> Path:
     """The file of `--out` for a document."""
-    return output_path(args.out, document, FORMATS[args.format].suffix, several=several)
+    return output_path(args.out, document, FORMATS[args.format].suffix, several=args.several)
 
 
-def warnings_of(read: DocumentResult) -> Iterator[tuple[str, str]]:
-    """The warnings of a document's pages, behind the page's number where there are several."""
-    for page in read.pages:
-        number = f"page {page.number}: " if read.count > 1 else ""
-        yield from ((number, warning) for warning in page.result.warnings)
-
-
-def write(read: DocumentResult, args: argparse.Namespace, several: bool) -> str | None:
+def write(read: DocumentResult, args: argparse.Namespace) -> str | None:
     """Write a document's outputs; why it failed, or why they cannot be written, else None."""
     reason = read.error
     if read.pages:
         try:
-            return _write_outputs(read, args, several)
+            return _write_outputs(read, args)
         except (ImageError, MissingExtra, DrawError) as error:
             reason = str(error)
         except BrokenPipeError:
@@ -163,20 +152,20 @@ def write(read: DocumentResult, args: argparse.Namespace, several: bool) -> str 
     return reason
 
 
-def _write_outputs(read: DocumentResult, args: argparse.Namespace, several: bool) -> str | None:
+def _write_outputs(read: DocumentResult, args: argparse.Namespace) -> str | None:
     """Write the pages that were read; why the others failed.
 
     If some failed, the file gets another suffix, so that `--resume` reads the document again.
     """
     if args.draw is not None:
-        _draw(read, args, several)
+        _draw(read, args)
     content = FORMATS[args.format].write(read, args.dpi)
     if args.out is None:
-        if args.format in ("lines", "text") and several:
+        if args.format in ("lines", "text") and args.several:
             _print(f"== {read.document.source}\n")
         _print(content)
         return read.error
-    path = result_path(args, read.document, several)
+    path = result_path(args, read.document)
     partial = path.with_name(path.name + PARTIAL)
     if read.error:
         write_atomically(partial, content)
@@ -186,13 +175,13 @@ def _write_outputs(read: DocumentResult, args: argparse.Namespace, several: bool
     return None
 
 
-def _draw(read: DocumentResult, args: argparse.Namespace, several: bool) -> None:
+def _draw(read: DocumentResult, args: argparse.Namespace) -> None:
     """Draw each page that was read; the drawings of several pages are numbered."""
     for page in read.pages:
         if page.error:
             continue
         number = f"-{page.number}" if read.count > 1 else ""
-        path = output_path(args.draw, read.document, f"{number}.png", several=several)
+        path = output_path(args.draw, read.document, f"{number}.png", several=args.several)
         if number and path == args.draw:
             path = path.with_name(f"{path.stem}{number}{path.suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ppocr_client.client import OcrClient
@@ -17,7 +17,6 @@ from ppocr_client.commands import arguments
 from ppocr_client.commands.argument_types import above_zero
 from ppocr_client.commands.arguments import client_of, log, log_failure, read_settings
 from ppocr_client.commands.read import result_path, write
-from ppocr_client.documents.arrivals import Arrivals, file_state
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
 from ppocr_client.errors import OcrError
@@ -34,6 +33,56 @@ DESCRIPTION = (
 # many times as long as one takes: a twentieth of a processor at most.
 QUIET = 20
 
+FileState = tuple[int, int, int]  # what changes when a file is written to or replaced
+
+
+class Arrivals:
+    """The documents of a folder as of the last update: complete, read, or failed.
+
+    Attributes:
+        read: How many were read.
+    """
+
+    def __init__(self, settle: float, was_read: Callable[[Document], bool]) -> None:
+        """A file is complete after `settle` seconds without change, unless it `was_read` before."""
+        self._settle, self._was_read, self.read = settle, was_read, 0
+        # Its state with the time at which it was first seen so, and with why it failed.
+        self._seen: dict[Document, tuple[FileState, float]] = {}
+        self._finished: dict[Document, tuple[FileState, str | None]] = {}
+
+    def update(self, found: Mapping[Document, FileState], now: float) -> None:
+        """Note the folder's files at `now`."""
+        before, self._seen = self._seen, {}
+        for document, state in found.items():
+            if document not in before and self._was_read(document):
+                self._finished[document] = state, None
+            known, since = before.get(document, (None, now))
+            self._seen[document] = state, since if known == state else now
+        for gone in self._finished.keys() - found.keys():
+            del self._finished[gone]
+
+    @property
+    def waiting(self) -> dict[Document, FileState]:
+        """What is to be read, complete or not."""
+        done = {document: state for document, (state, _) in self._finished.items()}
+        return {d: state for d, (state, _) in self._seen.items() if done.get(d) != state}
+
+    @property
+    def failures(self) -> dict[Document, str]:
+        """Why documents failed that have not changed since."""
+        failed = self._finished.keys() - self.waiting.keys()
+        return {d: reason for d, (_, reason) in self._finished.items() if reason and d in failed}
+
+    def complete(self, now: float) -> dict[Document, FileState]:
+        """What is to be read and complete."""
+        settled = now - self._settle
+        return {d: state for d, state in self.waiting.items() if self._seen[d][1] <= settled}
+
+    def finish(self, document: Document, state: FileState, error: str | None) -> None:
+        """A document in this state was read, or failed; it is left alone until it changes."""
+        self._finished[document] = state, error
+        self.read += error is None
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -44,17 +93,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--once", action="store_true", help=text)
     text = "a file is complete when it has not changed for S seconds"
     group.add_argument("--settle", type=above_zero, default=1, metavar="S", help=text)
-    arguments.add_pages(group)
-    arguments.add_concurrency(group)
+    arguments.add_pages(group, concurrency=4)
     group = parser.add_argument_group("what to write")
     arguments.add_format(group)
     text = "the folder for the results"
     group.add_argument("--out", type=Path, metavar="FOLDER", required=True, help=text)
     text = "draw boxes and texts into PNG files here"
     group.add_argument("--draw", type=Path, metavar="FOLDER", help=text)
-    arguments.add_font(group)
     arguments.add_connection(parser)
     arguments.add_options(parser)
+    parser.set_defaults(several=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,11 +112,9 @@ def run(args: argparse.Namespace) -> int:
         InputError: If the command line asks for what cannot be done; nothing was read.
     """
     _check(args)
-
-    def was_read(document: Document) -> bool:
-        return is_current(result_path(args, document, several=True), document)
-
-    arrivals = Arrivals(args.settle, was_read)
+    arrivals = Arrivals(
+        args.settle, lambda document: is_current(result_path(args, document), document)
+    )
     with client_of(args) as client:
         try:
             if args.wait is not None:
@@ -81,7 +127,11 @@ def run(args: argparse.Namespace) -> int:
         except FileNotFoundError as error:
             log(f"{args.folder} is gone: {error}")
             return 1
-    return _report(arrivals)
+    failures, waiting = arrivals.failures, arrivals.waiting
+    for document, reason in failures.items():
+        log_failure(document.source, reason)
+    log(f"{arrivals.read} read, {len(failures)} failed, {len(waiting)} not read yet")
+    return 1 if failures or waiting else 0
 
 
 @contextlib.contextmanager
@@ -124,14 +174,26 @@ def _watch(
     while not interrupted.is_set():
         start = time.monotonic()
         documents = folder_documents(args.folder, recursive=args.recursive)
-        states = {document: file_state(document) for document in documents}
+        states = {document: _file_state(document) for document in documents}
         arrivals.update({d: state for d, state in states.items() if state is not None}, start)
         listing = time.monotonic() - start
         if not _read(client, arrivals, args, interrupted):
-            _wait_for(client, interrupted)
+            log(f"{client.url} is away or busy; going on as soon as it is back")
+            for attempt in itertools.count():
+                if interrupted.wait(backoff(attempt)) or client.server_ready():
+                    break
         if args.once and not arrivals.waiting:
             return
         interrupted.wait(max(args.settle / 2, QUIET * listing))
+
+
+def _file_state(document: Document) -> FileState | None:
+    """A file's state now; None if it is gone."""
+    try:
+        found = Path(document.source).stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _read(
@@ -145,29 +207,13 @@ def _read(
         if read.error and (read.away or not client.server_ready()):
             return False
         document, state = read.document, complete[read.document]
-        if file_state(document) != state:
+        if _file_state(document) != state:
             continue  # it was changed or removed while it was read
-        reason = write(read, args, several=True)
+        reason = write(read, args)
         arrivals.finish(document, state, reason)
         if reason:
             log_failure(document.source, reason)
         else:
-            sys.stdout.write(f"{result_path(args, document, several=True)}\n")
+            sys.stdout.write(f"{result_path(args, document)}\n")
             sys.stdout.flush()
     return True
-
-
-def _wait_for(client: OcrClient, interrupted: threading.Event) -> None:
-    log(f"{client.url} is away or busy; going on as soon as it is back")
-    for attempt in itertools.count():
-        if interrupted.wait(backoff(attempt)) or client.server_ready():
-            return
-
-
-def _report(arrivals: Arrivals) -> int:
-    """Log the counts, and once more what failed."""
-    failures, waiting = arrivals.failures, arrivals.waiting
-    for document, reason in failures.items():
-        log_failure(document.source, reason)
-    log(f"{arrivals.read} read, {len(failures)} failed, {len(waiting)} not read yet")
-    return 1 if failures or waiting else 0

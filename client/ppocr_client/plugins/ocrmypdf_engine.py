@@ -8,6 +8,7 @@ it the only engine.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from ocrmypdf import hookimpl
 from ocrmypdf.exceptions import (
     BadArgsError,
@@ -23,25 +26,28 @@ from ocrmypdf.exceptions import (
     InputFileError,
     MissingDependencyError,
 )
+from ocrmypdf.hocrtransform import Baseline, BoundingBox, OcrClass, OcrElement
 from ocrmypdf.pluginspec import OcrEngine, OrientationConfidence
 from pydantic import BaseModel
 
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import AccessDenied, ImageError, ModelNotFound, OcrError, ServerUnavailable
-from ppocr_client.exports.xml import to_hocr
-from ppocr_client.plugins.ocrmypdf_pages import page_element, slope_angle
+from ppocr_client.exports.pdf import STRAIGHT
+from ppocr_client.exports.xml import bounds, to_hocr
+from ppocr_client.lines import TALL, Line
 from ppocr_client.results import OcrResult
 from ppocr_client.transport.base import Tls
 
 if TYPE_CHECKING:
     from ocrmypdf import OcrOptions
-    from ocrmypdf.hocrtransform import OcrElement
 
 # OCRmyPDF sends as many pages as it has workers. A busy server refuses some of them at once, and
 # the timeout of a page, not a number of tries, says how long it waits for its turn.
 RETRIES = 1000
 CONFIDENT = 15.0  # OCRmyPDF's "very confident"; the server names an angle by a clear majority alone
 READY_TIMEOUT = 10.0  # seconds for the server's first answer
+DESCENT = 0.2  # of a line's height, below its baseline
+LONG = 5  # widths of a box over its height from which it tells the page's slope
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +154,7 @@ class PpocrEngine(OcrEngine):
     def get_deskew(input_file: Path, options: OcrOptions) -> float:
         """The counter-clockwise turn, in degrees, that makes the page's lines level."""
         with _as_ocrmypdf_errors(), _client(options) as client:
-            return slope_angle(client.detect(input_file).boxes)
+            return _slope_angle(client.detect(input_file).boxes)
 
     @staticmethod
     def supports_generate_ocr() -> bool:
@@ -159,18 +165,16 @@ class PpocrEngine(OcrEngine):
     def generate_ocr(
         input_file: Path, options: OcrOptions, page_number: int = 0
     ) -> tuple[OcrElement, str]:
-        """Read a page.
-
-        Args:
-            input_file: Its picture.
-            options: The run's options.
-            page_number: Counted from 0.
-
-        Returns:
-            An `ocr_page` of lines in reading order, and their text.
-        """
+        """A page, counted from 0, as an `ocr_page` of lines in reading order, and their text."""
         result = _read(input_file, options)
-        return page_element(result, page_number), result.text
+        width, height = result.extent
+        page = OcrElement(
+            OcrClass.PAGE,
+            bbox=BoundingBox(0, 0, width, height),
+            page_number=page_number,
+            children=[_line_element(line) for line in result.lines if line.text],
+        )
+        return page, result.text
 
     @staticmethod
     def generate_hocr(
@@ -222,3 +226,49 @@ def _as_ocrmypdf_errors() -> Iterator[None]:
         raise MissingDependencyError(str(error)) from error
     except OcrError as error:
         raise ExitCodeException(str(error)) from error
+
+
+def _slope_angle(boxes: npt.NDArray[np.float32]) -> float:
+    """The slope of a page's lines in degrees: the median of its long boxes, weighted by length.
+
+    Args:
+        boxes: float32 [N, 4, 2], pixels, clockwise from top-left.
+
+    Returns:
+        Above 0 where lines fall to the right; 0 without long boxes.
+    """
+    along = (boxes[:, 1] - boxes[:, 0] + boxes[:, 2] - boxes[:, 3]) / 2
+    down = boxes[:, 3] - boxes[:, 0]
+    widths = np.hypot(*along.T)
+    along, widths = (kept[widths >= LONG * np.hypot(*down.T)] for kept in (along, widths))
+    if not len(along):
+        return 0.0
+    angles = np.degrees(np.arctan2(along[:, 1], along[:, 0]))
+    order = np.argsort(angles)
+    total = np.cumsum(widths[order])
+    return float(angles[order][np.searchsorted(total, total[-1] / 2)])
+
+
+def _line_element(line: Line) -> OcrElement:
+    """A line; one that is much higher than wide is read downwards."""
+    upright = BoundingBox(*bounds(line))
+    words = [
+        OcrElement(
+            OcrClass.WORD, bbox=BoundingBox(*bounds(part)), text=part.text, confidence=part.score
+        )
+        for part in line.parts
+    ]
+    top_left, top_right, _, bottom_left = line.box.astype(float)
+    (across, climb), thickness = top_right - top_left, math.dist(bottom_left, top_left)
+    turned = -90 * round(math.atan2(climb, across) / (math.pi / 2))  # counter-clockwise
+    if turned or thickness >= TALL * across:
+        angle = float(turned or -90)
+        return OcrElement(OcrClass.LINE, bbox=upright, textangle=angle, children=words)
+    slope, bottom = climb / across, float(bottom_left[1])
+    if abs(slope) > STRAIGHT:
+        slope, bottom = 0.0, float(line.box[:, 1].mean() + thickness / 2)
+    # OCRmyPDF measures the baseline from the bottom left of the line's box, and takes what is above
+    # for the size of the letters: the box stands where the line begins, as high as its letters.
+    start = BoundingBox(upright.left, bottom - thickness, upright.right, bottom)
+    baseline = Baseline(slope, -DESCENT * thickness)
+    return OcrElement(OcrClass.LINE, bbox=start, baseline=baseline, children=words)

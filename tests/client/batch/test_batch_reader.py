@@ -11,14 +11,12 @@ from client.samples import BLANK, SQUEEZED, STRIP, TEXTS, pdf_with_a_huge_page
 from paths import SIGN
 from PIL import Image
 
-from ppocr_client.batch import LISTED
-from ppocr_client.batch.endpoints import Endpoints, NoServer
+from ppocr_client.batch.endpoints import Endpoints, Job, Stopped
 from ppocr_client.batch.files import check_output, find_files, names_in
-from ppocr_client.batch.job import Job
-from ppocr_client.batch.parts import scan_output, split_parts
+from ppocr_client.batch.parts import Row, scan_output, split_parts, write_rows
 from ppocr_client.batch.reader import PartReader
-from ppocr_client.batch.rows import TABLES, Row
 from ppocr_client.cli import main
+from ppocr_client.commands.batch import LISTED
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.errors import ImageError, ModelNotFound
 
@@ -45,11 +43,12 @@ def archive(tmp_path) -> Path:
 
 
 def read_part(job: Job, paths: list[str], out: Path):
-    """The summary of one part, and how its documents were counted."""
+    """Why each document of one part failed, and how the documents were counted."""
     counted: list[bool] = []
     with PartReader(job, counted.append) as reader:
-        (summary,) = reader.read(split_parts(paths, 100, str(out), job.form, 7))
-    return summary, counted
+        (rows,) = reader.read(split_parts(paths, 100, str(out), job.form, 7))
+    assert [row.path for row in rows] == paths
+    return [row.error for row in rows], counted
 
 
 @pytest.mark.server
@@ -57,20 +56,18 @@ def read_part(job: Job, paths: list[str], out: Path):
 def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form):
     paths = [*find_files([str(archive)], {}), str(archive / "missing.jpg")]
     job = Job((server.grpc_url, f"http://{server.http_url}"), concurrency=2, form=form, dpi=100)
-    summary, counted = read_part(job, paths, tmp_path / "out")
-    assert (summary.ok, summary.failed, sorted(counted)) == (3, 3, [False] * 3 + [True] * 3)
-    assert Path(summary.part).name == f"part-000007.{form}"
-    assert [done.path for done in summary.failures] == [paths[1], paths[2], paths[-1]]
-    before = scan_output(str(tmp_path / "out"), form, {})
-    assert [done.path for done in before.rows] == paths
-    assert before.next == 8
-    reasons = [done.error or "" for done in before.rows]
+    reasons, counted = read_part(job, paths, tmp_path / "out")
+    assert [bool(reason) for reason in reasons] == [False, True, True, False, False, True]
+    assert sorted(counted) == [False] * 3 + [True] * 3
     assert "damaged or truncated" in reasons[1]
     assert reasons[2].endswith("is empty")
     assert "No such file" in reasons[5]
-    assert [reasons[0], reasons[3], reasons[4]] == [""] * 3
+    assert scan_output(str(tmp_path / "out"), form, {}) == (
+        list(zip(paths, reasons, strict=True)),
+        8,
+    )
     if form == "parquet":
-        rows = pq.read_table(summary.part).to_pylist()
+        rows = pq.read_table(tmp_path / "out" / "part-000007.parquet").to_pylist()
         assert rows[0]["text"].splitlines() == TEXTS
         assert (rows[0]["pages"][0]["width"], rows[0]["pages"][0]["height"]) == (620, 900)
         line = rows[0]["pages"][0]["lines"][0]
@@ -87,13 +84,13 @@ def test_every_document_has_one_row_in_its_place(server, archive, tmp_path, form
 @pytest.mark.server
 def test_a_page_that_fails_is_named_and_the_others_kept(server, archive, tmp_path):
     job = Job((server.grpc_url,), ranges=[(3, None)])
-    summary, _ = read_part(job, [str(archive / "d.pdf")], tmp_path)
-    assert summary.failures[0].error.startswith("it has 2 pages, none of those asked for; choose")
+    ((reason,), _) = read_part(job, [str(archive / "d.pdf")], tmp_path)
+    assert reason.startswith("it has 2 pages, none of those asked for; choose")
     job = Job((server.grpc_url,), dpi=100)
     source = pdf_with_a_huge_page(archive / "two.pdf")
-    summary, _ = read_part(job, [str(source)], tmp_path)
-    assert summary.failures[0].error.startswith("page 2: page 2 has ")
-    (row,) = pq.read_table(summary.part).to_pylist()
+    ((reason,), _) = read_part(job, [str(source)], tmp_path)
+    assert reason.startswith("page 2: page 2 has ")
+    (row,) = pq.read_table(tmp_path / "part-000007.parquet").to_pylist()
     assert (row["status"], row["text"].splitlines()) == ("failed", TEXTS)
     assert [(page["page"], page["warnings"]) for page in row["pages"]] == [(1, None)]
 
@@ -101,8 +98,8 @@ def test_a_page_that_fails_is_named_and_the_others_kept(server, archive, tmp_pat
 @pytest.mark.server
 def test_a_row_holds_the_warnings(server, archive, tmp_path):
     (archive / "strip.bmp").write_bytes(STRIP)
-    summary, _ = read_part(Job((server.grpc_url,)), [str(archive / "strip.bmp")], tmp_path)
-    (row,) = pq.read_table(summary.part).to_pylist()
+    read_part(Job((server.grpc_url,)), [str(archive / "strip.bmp")], tmp_path)
+    (row,) = pq.read_table(tmp_path / "part-000007.parquet").to_pylist()
     assert row["pages"][0]["warnings"][0].startswith(SQUEEZED)
 
 
@@ -136,7 +133,7 @@ def test_without_any_server_it_ends_after_some_patience():
     start = time.monotonic()
     answers = read_all(endpoints_of(NOBODY, patience=0.7), [BLANK, BLANK])
     assert time.monotonic() - start < 20
-    assert all(isinstance(answer, NoServer) for answer in answers)
+    assert all(isinstance(answer, Stopped) for answer in answers)
     assert "no server was ready for 0.7 s: cannot connect to grpc://127.0.0.1:1" in str(answers[0])
 
 
@@ -144,27 +141,24 @@ def test_without_any_server_it_ends_after_some_patience():
 def test_a_server_without_the_model_is_none(server):
     servers = endpoints_of(server.grpc_url, model="orc", patience=0.5, retries=1)
     (answer,) = read_all(servers, [BLANK])
-    assert isinstance(answer, NoServer | ModelNotFound)
+    assert isinstance(answer, Stopped | ModelNotFound)
     assert "orc" in str(answer)
 
 
 def test_a_part_without_a_server_is_not_written(archive, tmp_path):
     job = Job((NOBODY,), patience=0.3)
-    summary, _ = read_part(job, [str(archive / "a.jpg")], tmp_path / "out")
-    assert "no server was ready" in summary.stopped
+    with pytest.raises(Stopped, match="no server was ready"):
+        read_part(job, [str(archive / "a.jpg")], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("form", TABLES)
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
 def test_an_unfinished_part_never_counts(tmp_path, form):
-    table = TABLES[form]
-    row = Row("/a.jpg", "ok", None, "", [], None, 0.5)
-    (tmp_path / f"part-000002{table.suffix}").write_bytes(table.write([row]))
-    (tmp_path / f".part-000003{table.suffix}.part").write_bytes(table.write([row])[:10])
-    before = scan_output(str(tmp_path), form, {})
-    assert [done.path for done in before.rows] == ["/a.jpg"]
-    assert before.next == 3
-    (tmp_path / f"part-000004{table.suffix}").write_bytes(table.write([row])[:10])
+    written = write_rows([Row("/a.jpg", "ok", None, "", [], None, 0.5)], form)
+    (tmp_path / f"part-000002.{form}").write_bytes(written)
+    (tmp_path / f".part-000003.{form}.part").write_bytes(written[:10])
+    assert scan_output(str(tmp_path), form, {}) == ([("/a.jpg", None)], 3)
+    (tmp_path / f"part-000004.{form}").write_bytes(written[:10])
     with pytest.raises(InputError, match="is not a part of an archive"):
         scan_output(str(tmp_path), form, {})
 
@@ -196,4 +190,4 @@ def test_failures_beyond_those_listed_are_counted(tmp_path, capsys):
     assert err.count(".png is empty") == LISTED
     assert f"and {250 - LISTED} more, whose rows say status failed" in err
     assert f"250 of 250 failed\nppocr-client: 0 of 250 were read into {out}\n" in err
-    assert [row.error is not None for row in scan_output(out, "parquet", {}).rows] == [True] * 250
+    assert [row.error is not None for row in scan_output(out, "parquet", {})[0]] == [True] * 250

@@ -24,7 +24,7 @@ from PIL import Image
 from serving import eventually
 
 from ppocr_client.cli import main
-from ppocr_client.commands.progress import describe
+from ppocr_client.commands.arguments import describe
 from ppocr_client.documents.inputs import InputError, find_documents
 from ppocr_client.documents.pages import parse_pages
 

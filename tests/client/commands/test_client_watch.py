@@ -16,7 +16,7 @@ from paths import SIGN
 from serving import eventually
 
 from ppocr_client.cli import main
-from ppocr_client.documents.arrivals import Arrivals, FileState
+from ppocr_client.commands.watch import Arrivals
 from ppocr_client.documents.inputs import Document
 from ppocr_server.tritonserver.server import TritonServer
 
@@ -25,7 +25,7 @@ A, B = Document("in/a.jpg", "a.jpg"), Document("in/b.jpg", "b.jpg")
 
 
 def test_a_file_is_ready_when_it_has_been_the_same_for_a_while():
-    arrivals, first, second = Arrivals(1, lambda _: False), FileState(10, 1, 7), FileState(20, 2, 7)
+    arrivals, first, second = Arrivals(1, lambda _: False), (10, 1, 7), (20, 2, 7)
     arrivals.update({A: first}, now=0)
     assert arrivals.waiting == {A: first}
     assert not arrivals.complete(0.9)
@@ -37,7 +37,7 @@ def test_a_file_is_ready_when_it_has_been_the_same_for_a_while():
 
 
 def test_what_failed_is_left_alone_until_it_changes_and_forgotten_when_it_goes():
-    first, second = FileState(10, 1, 7), FileState(10, 1, 8)
+    first, second = (10, 1, 7), (10, 1, 8)
     arrivals = Arrivals(1, lambda document: document == B)
     arrivals.update({A: first, B: first}, now=0)
     assert arrivals.complete(1) == {A: first}
