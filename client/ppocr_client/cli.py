@@ -15,9 +15,10 @@ from importlib import metadata
 from ppocr_client.client import OcrClient
 from ppocr_client.commands import batch, doctor, read, watch
 from ppocr_client.commands.argument_types import HelpFormatter
-from ppocr_client.commands.arguments import INTERRUPTED, Parser
+from ppocr_client.commands.arguments import INTERRUPTED, Parser, log
 from ppocr_client.documents.inputs import InputError
 from ppocr_client.documents.pages import parse_pages
+from ppocr_client.errors import OcrError
 from ppocr_client.options import given_options, request_parameters
 from ppocr_client.transport.base import DEFAULT_URL, Tls
 
@@ -48,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except InputError as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
+    except OcrError as error:  # the server is not ready, or refuses every request
+        log(str(error))
+        return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

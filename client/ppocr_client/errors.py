@@ -1,17 +1,4 @@
-"""Errors by meaning, and the server's status codes as these errors.
-
-OcrError
-├── InvalidRequest        the request cannot be answered as it is; do not send it again
-│   ├── ImageError        the picture cannot be read
-│   └── OptionError       an option is unknown or out of its range (found before sending)
-├── ModelNotFound         the server does not have the model, or not that version
-├── AccessDenied          the server demands other credentials
-├── ServerUnavailable     no server answers, or it is not ready; try again later
-├── ServerBusy            the server's queue is full; try again later
-├── DeadlineExceeded      no answer in time
-├── RequestCancelled      cancelled before it was answered
-└── ServerError           the server failed; its log says more
-"""
+"""Errors by meaning, and the server's status codes as these errors."""
 
 from __future__ import annotations
 
@@ -35,7 +22,7 @@ class OcrError(Exception):
 
 
 class InvalidRequest(OcrError):
-    """The request cannot be answered as it is."""
+    """The request cannot be answered as it is; do not send it again."""
 
 
 class ImageError(InvalidRequest):
@@ -43,11 +30,11 @@ class ImageError(InvalidRequest):
 
 
 class OptionError(InvalidRequest, ValueError):
-    """An option is unknown or out of its range."""
+    """An option is unknown or out of its range; nothing was sent."""
 
 
 class ModelNotFound(OcrError):
-    """The server does not have the model."""
+    """The server does not have the model, or not that version."""
 
 
 class AccessDenied(OcrError):
@@ -55,11 +42,11 @@ class AccessDenied(OcrError):
 
 
 class ServerUnavailable(OcrError):
-    """No server answers at the address, or it is not ready."""
+    """No server answers at the address, or it is not ready; try again later."""
 
 
 class ServerBusy(OcrError):
-    """The server's queue is full."""
+    """The server's queue is full; try again later."""
 
 
 class DeadlineExceeded(OcrError):
@@ -71,7 +58,7 @@ class RequestCancelled(OcrError):
 
 
 class ServerError(OcrError):
-    """The server failed."""
+    """The server failed; its log says more."""
 
 
 class MissingExtra(RuntimeError):

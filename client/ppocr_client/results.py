@@ -99,19 +99,19 @@ class OcrResult:
         return to_markdown([self])
 
     def to_tsv(self) -> str:
-        """A table with a header, one row a line of text; see `ppocr_client.exports.writers`."""
+        """A table with a header, one row a line of text."""
         from ppocr_client.exports.writers import to_tsv
 
         return to_tsv([self])
 
     def to_hocr(self) -> str:
-        """An hOCR page; see `ppocr_client.exports.xml`."""
+        """An hOCR page."""
         from ppocr_client.exports.xml import to_hocr
 
         return to_hocr([self])
 
     def to_alto(self) -> str:
-        """An ALTO 4 file; see `ppocr_client.exports.xml`."""
+        """An ALTO 4 file."""
         from ppocr_client.exports.xml import to_alto
 
         return to_alto([self])
@@ -168,22 +168,12 @@ def result_of_tensors(
     Raises:
         ServerError: If a tensor is missing or their lengths differ.
     """
-    _demand(tensors, "TEXTS", "SCORES", "BOXES", "BOX_SCORES")
-    texts, scores = tensors["TEXTS"].ravel(), tensors["SCORES"].ravel()
-    boxes, box_scores = tensors["BOXES"].reshape(-1, 4, 2), tensors["BOX_SCORES"].ravel()
-    lengths = {len(texts), len(scores), len(boxes), len(box_scores)}
-    if len(lengths) != 1:
-        raise ServerError(
-            f"the answer's tensors differ in length: {len(texts)} TEXTS, {len(scores)} SCORES, "
-            f"{len(boxes)} BOXES, {len(box_scores)} BOX_SCORES"
-        )
-    of_lines = _words(tensors, len(texts), asked=words)
+    columns = _columns(tensors, "TEXTS", "SCORES", "BOXES", "BOX_SCORES")
+    of_lines = _words(tensors, len(columns[0]), asked=words)
     return OcrResult(
         tuple(
             Line(text.decode(), shortest(score), box, shortest(box_score), tuple(own))
-            for text, score, box, box_score, own in zip(
-                texts, scores, boxes, box_scores, of_lines, strict=True
-            )
+            for text, score, box, box_score, own in zip(*columns, of_lines, strict=True)
         ),
         size,
         _warnings(tensors),
@@ -194,14 +184,8 @@ def result_of_tensors(
 def _words(tensors: Mapping[str, npt.NDArray[Any]], count: int, *, asked: bool) -> list[list[Word]]:
     """The words of each of `count` lines.
 
-    Args:
-        tensors: WORDS, UTF-8 bytes [M]; WORD_SCORES, float32 [M]; WORD_BOXES, float32 [M, 4, 2];
-            WORD_LINES, int32 [M], the line of each; a server that knows no words sends none.
-        count: Of the lines.
-        asked: Whether words were asked for.
-
-    Raises:
-        ServerError: If a tensor is missing or is not as described.
+    `tensors` may hold WORDS, UTF-8 bytes [M]; WORD_SCORES, float32 [M]; WORD_BOXES, float32
+    [M, 4, 2]; WORD_LINES, int32 [M], the line of each; a server that knows no words sends none.
     """
     lines: list[list[Word]] = [[] for _ in range(count)]
     if asked and "WORDS" not in tensors:
@@ -211,15 +195,11 @@ def _words(tensors: Mapping[str, npt.NDArray[Any]], count: int, *, asked: bool) 
         )
     if len(tensors.get("WORDS", ())) == 0:
         return lines
-    _demand(tensors, "WORD_SCORES", "WORD_BOXES", "WORD_LINES")
-    texts, scores = tensors["WORDS"].ravel(), tensors["WORD_SCORES"].ravel()
-    boxes, places = tensors["WORD_BOXES"].reshape(-1, 4, 2), tensors["WORD_LINES"].ravel()
-    lengths = {len(texts), len(scores), len(boxes), len(places)}
-    if len(lengths) != 1 or not 0 <= places.min() <= places.max() < count:
+    names = ("WORDS", "WORD_SCORES", "WORD_BOXES", "WORD_LINES")
+    texts, scores, boxes, places = _columns(tensors, *names)
+    if not 0 <= places.min() <= places.max() < count:
         raise ServerError(
-            f"the answer's words do not fit: {len(texts)} WORDS, {len(scores)} WORD_SCORES, "
-            f"{len(boxes)} WORD_BOXES, {len(places)} WORD_LINES from {places.min()} to "
-            f"{places.max()} of {count} lines"
+            f"the answer's WORD_LINES are {places.min()} to {places.max()}, of {count} lines"
         )
     for text, score, box, place in zip(texts, scores, boxes, places.tolist(), strict=True):
         lines[place].append(Word(text.decode(), shortest(score), box))
@@ -227,15 +207,8 @@ def _words(tensors: Mapping[str, npt.NDArray[Any]], count: int, *, asked: bool) 
 
 
 def detection_of_tensors(tensors: Mapping[str, npt.NDArray[Any]]) -> Detection:
-    """The detector's answer: BOXES and BOX_SCORES as in `result_of_tensors`.
-
-    Raises:
-        ServerError: If a tensor is missing or their lengths differ.
-    """
-    _demand(tensors, "BOXES", "BOX_SCORES")
-    boxes, scores = tensors["BOXES"].reshape(-1, 4, 2), tensors["BOX_SCORES"].ravel()
-    if len(boxes) != len(scores):
-        raise ServerError(f"the answer has {len(boxes)} BOXES and {len(scores)} BOX_SCORES")
+    """The detector's answer: BOXES, BOX_SCORES, WARNINGS and errors as of `result_of_tensors`."""
+    boxes, scores = _columns(tensors, "BOXES", "BOX_SCORES")
     return Detection(boxes, scores, _warnings(tensors))
 
 
@@ -243,7 +216,14 @@ def _warnings(tensors: Mapping[str, npt.NDArray[Any]]) -> tuple[str, ...]:
     return tuple(text.decode() for text in tensors.get("WARNINGS", np.empty(0)).ravel())
 
 
-def _demand(tensors: Mapping[str, object], *names: str) -> None:
+def _columns(tensors: Mapping[str, npt.NDArray[Any]], *names: str) -> list[npt.NDArray[Any]]:
+    """Tensors of one length: boxes [N, 4, 2], others [N]."""
     missing = [name for name in names if name not in tensors]
     if missing:
         raise ServerError(f"the answer lacks {', '.join(missing)}; is this model an OCR pipeline?")
+    shapes = {name: (-1, 4, 2) if name.endswith("BOXES") else (-1,) for name in names}
+    columns = [tensors[name].reshape(shape) for name, shape in shapes.items()]
+    if len({len(column) for column in columns}) > 1:
+        lengths = (f"{len(column)} {name}" for name, column in zip(names, columns, strict=True))
+        raise ServerError(f"the answer's tensors differ in length: {', '.join(lengths)}")
+    return columns

@@ -29,58 +29,33 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """How an archive is read.
-
-    Attributes:
-        urls: The servers.
-        model: The pipeline's name on them.
-        concurrency: The largest number of requests in flight at one server.
-        retries: How often a request is sent again.
-        timeout: Seconds for each request.
-        patience: Seconds without any ready server after which to give up.
-        form: "parquet" or "jsonl".
-        options: Of each request.
-        ranges: The wanted pages of a document; see `parse_pages`.
-        dpi: Pixels per inch for the pages of PDF files.
-        token: Sent with each request.
-        tls: Certificates, if the system's own are not to be used.
-        storage: The arguments of the buckets' filesystems.
-    """
+    """How an archive is read."""
 
     urls: tuple[str, ...]
     model: str = "ocr"
-    concurrency: int = 4
+    concurrency: int = 4  # requests in flight at one server
     retries: int = 5
-    timeout: float = 60
-    patience: float = 300
-    form: str = "parquet"
+    timeout: float = 60  # seconds for each request
+    patience: float = 300  # seconds without any ready server after which to give up
+    form: str = "parquet"  # or "jsonl"
     options: ReadOptions = field(default_factory=lambda: ReadOptions())
-    ranges: Ranges | None = None
-    dpi: float = 200
+    ranges: Ranges | None = None  # the wanted pages of a document
+    dpi: float = 200  # of the pages of PDF files
     token: str | None = None
     tls: Tls | None = None
-    storage: Mapping[str, Any] = field(default_factory=dict)
+    storage: Mapping[str, Any] = field(default_factory=dict)  # of the buckets' filesystems
 
 
 @dataclass(eq=False)
 class Endpoint:
-    """One server.
+    """One server."""
 
-    Attributes:
-        client: Its client, without retries of its own.
-        slots: How many more requests it may get now.
-        ejected: Whether it gets none, because a request failed.
-        denied: Whether it wants other credentials; waiting does not change them.
-        failures: Failures since its last answer.
-        version: The version of its pipeline, once it is known.
-    """
-
-    client: OcrClient
-    slots: int
-    ejected: bool = False
-    denied: bool = False
-    failures: int = 0
-    version: str | None = None
+    client: OcrClient  # without retries of its own
+    slots: int  # how many more requests it may get now
+    ejected: bool = False  # it gets none, because a request failed
+    denied: bool = False  # it wants other credentials; waiting does not change them
+    failures: int = 0  # since its last answer
+    version: str | None = None  # of its pipeline, once it is known
 
 
 class Endpoints:
@@ -106,9 +81,8 @@ class Endpoints:
     def read(self, picture: bytes) -> tuple[OcrResult, str | None]:
         """A picture's result, and the version of the model that read it.
 
-        Raises:
-            OcrError: If it cannot be read, or failed after `retries` retries.
-            Stopped: If no server is left.
+        An OcrError says why it cannot be read, also after all retries; Stopped, that no server is
+        left.
         """
         for attempt in range(self._job.retries + 1):
             endpoint = self._acquire()

@@ -27,10 +27,8 @@ Options = Mapping[str, Any]  # arguments of a bucket's filesystem
 def find_files(words: Iterable[str], options: Options) -> list[str]:
     """The files that words name, each once: folders with all below them, patterns, files.
 
-    Those of one folder or pattern are in the order of their names.
-
-    Raises:
-        InputError: If a folder or pattern holds nothing to read, or a bucket cannot be listed.
+    Those of one folder or pattern are in the order of their names. An InputError says that it holds
+    nothing to read, or that a bucket cannot be listed.
     """
     return list(dict.fromkeys(name for word in words for name in _files_of(word, options)))
 
@@ -42,12 +40,7 @@ def names_in(lines: Iterable[str]) -> list[str]:
 
 
 def read_file(name: str, options: Options) -> bytes:
-    """All bytes of a file.
-
-    Raises:
-        OSError: If it cannot be read.
-        InputError: If a package for such addresses is missing.
-    """
+    """All bytes of a file; an OSError, or an InputError if a package for its address is missing."""
     if not _is_address(name):
         return Path(name).read_bytes()
     with _opened(name, options) as (filesystem, path):
@@ -65,11 +58,7 @@ def write_file(name: str, data: bytes, options: Options) -> None:
 
 
 def list_folder(name: str, options: Options) -> list[str]:
-    """The names in a folder; none if there is no such folder.
-
-    Raises:
-        InputError: If it cannot be listed.
-    """
+    """The names in a folder, if there is one; an InputError if it cannot be listed."""
     try:
         with _opened(name, options) as (filesystem, path):
             found = filesystem.ls(path, detail=False)
@@ -81,11 +70,7 @@ def list_folder(name: str, options: Options) -> list[str]:
 
 
 def check_output(name: str) -> str:
-    """The name of an output folder.
-
-    Raises:
-        InputError: If a file there can be seen before it is complete.
-    """
+    """The name of an output folder; an InputError if files would be seen before they are whole."""
     scheme = name.partition("://")[0] if _is_address(name) else "file"
     if scheme not in ATOMIC:
         raise InputError(
@@ -119,11 +104,9 @@ def _files_of(word: str, options: Options) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(name: str, options: Options) -> Iterator[tuple[Any, str]]:
-    """The filesystem of a name, and the path in it.
+    """The filesystem of a name, and the path in it; an InputError if its package is missing.
 
-    Raises:
-        InputError: If there is no such filesystem, or its package is missing.
-        OSError: For the errors within of fsspec's many packages, which share no class.
+    The errors within of fsspec's many packages, which share no class, become OSErrors.
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(name, **(options if _is_address(name) else {}))

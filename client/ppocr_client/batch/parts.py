@@ -43,26 +43,15 @@ SCHEMA = pa.schema(
 
 
 class Row(NamedTuple):
-    """The result of one input.
-
-    Attributes:
-        path: Its name.
-        status: "ok", or "failed".
-        error: Why it failed, or which of its pages failed.
-        text: All lines of all pages that were read, a form feed between pages.
-        pages: For each page that was read its number, `width`, `height`, `lines` and
-            perhaps `warnings`; see `OcrResult.to_dict`.
-        model_version: The version of the pipeline that read it.
-        seconds: From opening it to the last answer, queueing included.
-    """
+    """The result of one input."""
 
     path: str
-    status: str
-    error: str | None
-    text: str | None
-    pages: list[dict[str, Any]] | None
+    status: str  # "ok" or "failed"
+    error: str | None  # why it failed, or which of its pages failed
+    text: str | None  # of all pages that were read, a form feed between pages
+    pages: list[dict[str, Any]] | None  # that were read: `page` and what `OcrResult.to_dict` gives
     model_version: str | None
-    seconds: float
+    seconds: float  # from opening it to the last answer, queueing included
 
 
 class RowStatus(NamedTuple):

@@ -27,9 +27,7 @@ class PartReader:
     def __init__(self, job: Job, count: Callable[[bool], None]) -> None:
         """Prepare; the `with` block connects, and ends what is under way.
 
-        Args:
-            job: How to read.
-            count: Called with whether a document failed, as soon as it is finished, in any thread.
+        `count` is called with whether a document failed, once it is finished, in any thread.
         """
         self._job, self._count = job, count
         self._servers = Endpoints(job)
@@ -51,11 +49,8 @@ class PartReader:
     def read(self, parts: Iterable[Part]) -> Iterator[list[RowStatus]]:
         """Read each part and write its file, a row for each document in their order.
 
-        The next part begins before the last documents of one are finished.
-
-        Raises:
-            Stopped: If a part cannot be read or written.
-            InputError: If a package for the addresses is missing.
+        The next part begins before the last documents of one are finished. Stopped says why a part
+        cannot be read or written; an InputError, which package is missing for its addresses.
         """
         begun: deque[tuple[Part, list[Future[Row]]]] = deque()
         for part in parts:
@@ -85,11 +80,7 @@ class PartReader:
         return row
 
     def _document(self, path: str) -> list[_Page]:
-        """The pages of a document, failed ones included.
-
-        Raises:
-            OcrError: If it cannot be opened, or has none of the wanted pages.
-        """
+        """The pages of a document, failed ones included; an OcrError if there are none."""
         data = read_file(path, self._job.storage)
         if not data:
             raise OcrError(f"{path} is empty")

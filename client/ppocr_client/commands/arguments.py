@@ -132,14 +132,7 @@ class Progress:
     def __init__(
         self, total: int, stream: TextIO, *, shown: bool, logged: float = float("inf")
     ) -> None:
-        """Begin.
-
-        Args:
-            total: The number of documents.
-            stream: Where progress is shown.
-            shown: Whether it is a terminal, where a line can be overwritten.
-            logged: Seconds between two lines where it is none.
-        """
+        """Begin: `shown` is for a terminal, else a line is written every `logged` seconds."""
         self._total, self._stream, self._shown = total, stream, shown
         self._period = PERIOD if shown else logged
         self._done = self._failed = 0

@@ -96,11 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read everything; 0 if all of it was read, 1 if some was not.
-
-    Raises:
-        InputError: If the command line asks for what cannot be done; nothing was read.
-    """
+    """Read everything; 0 if all of it was read, 1 if some was not."""
     try:
         from ppocr_client.batch import files, parts
     except ImportError as error:

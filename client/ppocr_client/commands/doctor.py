@@ -44,16 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass
 class Report:
-    """The result of the checks.
-
-    Attributes:
-        url: The server's address.
-        checks: Name, whether it succeeded, and a message; a failed check is the last.
-        steps: Milliseconds that each model spent on the test picture.
-    """
+    """The result of the checks."""
 
     url: str
+    #: Name, whether it succeeded, and a message; a failed check is the last.
     checks: list[tuple[str, bool, str]] = field(default_factory=list)
+    #: Milliseconds that each model spent on the test picture.
     steps: dict[str, float] = field(default_factory=dict)
 
     @property

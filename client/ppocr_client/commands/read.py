@@ -20,7 +20,7 @@ from ppocr_client.commands.arguments import (
 )
 from ppocr_client.documents.inputs import Document, InputError, find_documents
 from ppocr_client.documents.reading import DocumentResult, read_documents
-from ppocr_client.errors import ImageError, MissingExtra, OcrError
+from ppocr_client.errors import ImageError, MissingExtra
 from ppocr_client.exports.draw import DrawError, draw_result
 from ppocr_client.exports.writers import FORMATS, is_current, output_path, write_atomically
 
@@ -54,11 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read everything; 0 if all of it was read, 1 if some was not.
-
-    Raises:
-        InputError: If the command line asks for what cannot be done; nothing was read.
-    """
+    """Read everything; 0 if all of it was read, 1 if some was not."""
     documents = find_documents(args.inputs, recursive=args.recursive)
     args.several = len(documents) > 1
     _check(args, documents)
@@ -70,12 +66,8 @@ def run(args: argparse.Namespace) -> int:
     if len(waiting) < len(documents):
         log(f"{len(documents) - len(waiting)} of {len(documents)} were read before")
     with client_of(args) as client:
-        try:
-            if args.wait is not None:
-                client.wait_ready(args.wait)
-        except OcrError as error:
-            log(str(error))
-            return 1
+        if args.wait is not None:
+            client.wait_ready(args.wait)
         return _read_all(client, waiting, args)
 
 

@@ -19,7 +19,6 @@ from ppocr_client.commands.arguments import client_of, log, log_failure, read_se
 from ppocr_client.commands.read import result_path, write
 from ppocr_client.documents.inputs import SUFFIXES, Document, InputError, folder_documents
 from ppocr_client.documents.reading import read_documents
-from ppocr_client.errors import OcrError
 from ppocr_client.exports.writers import FORMATS, is_current
 from ppocr_client.transport.base import backoff
 
@@ -106,24 +105,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read what arrives until Ctrl-C, or with --once what is there; 0 if all of it was read.
-
-    Raises:
-        InputError: If the command line asks for what cannot be done; nothing was read.
-    """
+    """Read what arrives until Ctrl-C, or with --once what is there; 0 if all of it was read."""
     _check(args)
     arrivals = Arrivals(
         args.settle, lambda document: is_current(result_path(args, document), document)
     )
     with client_of(args) as client:
+        if args.wait is not None:
+            client.wait_ready(args.wait)
         try:
-            if args.wait is not None:
-                client.wait_ready(args.wait)
             with _interrupted() as interrupted:
                 _watch(client, arrivals, args, interrupted)
-        except OcrError as error:  # the server refuses every request, for example a wrong token
-            log(str(error))
-            return 1
         except FileNotFoundError as error:
             log(f"{args.folder} is gone: {error}")
             return 1

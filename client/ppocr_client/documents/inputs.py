@@ -24,24 +24,17 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """One input.
+    """One input."""
 
-    Attributes:
-        source: A path, or "-" for standard input.
-        name: The name of its output: a file's name, with its path below a given folder.
-    """
-
-    source: str
-    name: str
+    source: str  # a path, or "-" for standard input
+    name: str  # of its output: a file's name, with its path below a given folder
 
 
 def find_documents(words: Iterable[str], *, recursive: bool) -> list[Document]:
     """The documents that words name, each once, those of a folder or pattern in sorted order.
 
-    A file that does not exist is a document too: reading it fails, and the others are read.
-
-    Raises:
-        InputError: If a folder or a pattern holds nothing to read, or a word is an address.
+    A file that does not exist is a document too: reading it fails, and the others are read. An
+    InputError says that a folder or a pattern holds nothing to read, or that a word is an address.
     """
     found: dict[str, Document] = {}
     for word in words:
@@ -58,11 +51,7 @@ def folder_documents(folder: Path, *, recursive: bool) -> list[Document]:
 
 
 def read_head(document: Document) -> bytes:
-    """The first bytes of a file; all bytes of standard input.
-
-    Raises:
-        ImageError: If it cannot be read.
-    """
+    """The first bytes of a file, all of standard input; an ImageError if it cannot be read."""
     if document.source == STDIN:
         return read_image(sys.stdin.buffer)
     try:

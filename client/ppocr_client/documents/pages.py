@@ -26,13 +26,15 @@ Ranges = list[tuple[int, int | None]]  # first and last page, None for the docum
 class Page:
     """A page of a document, counted from 1; `load` returns its encoded picture.
 
-    `load` raises an ImageError if there is none. `pdf` is the whole file if it is a PDF file.
+    `load` raises an ImageError if there is none. `last` of the wanted pages; `pdf` is the whole
+    file if it is a PDF file.
     """
 
     document: Document
     number: int
     count: int
     load: Callable[[], bytes]
+    last: bool
     pdf: bytes | None = None
 
 
@@ -57,11 +59,7 @@ def parse_pages(text: str) -> Ranges:
 
 
 def wanted_pages(count: int, ranges: Ranges | None, name: str = "it") -> list[int]:
-    """Those of `count` pages, numbered from 1, that are in the ranges (see `parse_pages`).
-
-    Raises:
-        ImageError: If there are none.
-    """
+    """Those of `count` pages, from 1, that are in the ranges; an ImageError if there are none."""
     wanted = [
         number
         for number in range(1, count + 1)
@@ -89,9 +87,12 @@ def pages_of(document: Document, *, dpi: float, ranges: Ranges | None) -> list[P
         pdf = whole if PDF in head else None
     else:
         count, load = 1, lambda index: read_all(document, head)
+    wanted = wanted_pages(count, ranges, document.source)
     return [
-        Page(document, number, count, functools.partial(load, number - 1), pdf)
-        for number in wanted_pages(count, ranges, document.source)
+        Page(
+            document, number, count, functools.partial(load, number - 1), number == wanted[-1], pdf
+        )
+        for number in wanted
     ]
 
 

@@ -79,16 +79,12 @@ def read_image(image: Any, colour: Colour | None = None) -> bytes:
 
 
 def encode_pixels(pixels: npt.NDArray[Any], colour: Colour | None) -> bytes:
-    """An array as a BMP or PNG file; see `read_image`.
-
-    Raises:
-        ImageError: If the array's type or shape is not that of a picture, or `colour` is missing.
-    """
+    """An array as a BMP or PNG file; arguments and errors as of `read_image`."""
     if pixels.dtype != np.uint8:
         raise ImageError(f"the array is {pixels.dtype}; give uint8, 0 to 255")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
         raise ImageError(f"the array's shape is {pixels.shape}; give [H, W], [H, W, 3] or 4")
     if 0 in pixels.shape:
         raise ImageError(f"the array's shape is {pixels.shape}; there are no pixels")

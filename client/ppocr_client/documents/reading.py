@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ppocr_client.client import OcrClient
@@ -18,71 +18,41 @@ from ppocr_client.transport.batching import map_in_threads
 JPEG_QUALITY = 90
 
 
-@dataclass(frozen=True)
-class ReadSettings:
-    """How documents are read.
+class ReadSettings(NamedTuple):
+    """How documents are read."""
 
-    Attributes:
-        options: Of each request.
-        concurrency: The number of pages in flight.
-        dpi: Pixels per inch for the pages of PDF files.
-        ranges: The wanted pages of a document; see `parse_pages`.
-        keep: Whether the results come with their pictures.
-    """
-
-    options: ReadOptions = field(default_factory=lambda: ReadOptions())
-    concurrency: int = 4
-    dpi: float = 200
-    ranges: Ranges | None = None
-    keep: bool = False
+    options: ReadOptions
+    concurrency: int  # pages in flight
+    dpi: float  # of the pages of PDF files
+    ranges: Ranges | None  # the wanted pages
+    keep: bool  # whether the results come with their pictures
 
 
 class PageResult(NamedTuple):
-    """A page's result, empty if it failed with `error`.
-
-    `picture` is kept if an output needs it; `pdf` is the whole file if it is a PDF file; `away`
-    says whether it failed because the server was unavailable or busy.
-    """
+    """A page's result, empty if it failed with `error`."""
 
     number: int
     result: OcrResult
-    picture: bytes | None = None
-    pdf: bytes | None = None
+    picture: bytes | None = None  # if an output needs it
+    pdf: bytes | None = None  # the whole file if it is a PDF file
     error: str | None = None
-    away: bool = False
+    away: bool = False  # it failed because the server was unavailable or busy
 
 
 @dataclass(frozen=True)
 class DocumentResult:
-    """A document's pages, or why it failed.
-
-    Attributes:
-        document: The document.
-        count: How many pages it has; `pages` may be a choice of them.
-        pages: The wanted pages, failed ones included; none if all failed.
-        error: Why pages failed; None if all were read.
-        away: Whether a page failed because the server was unavailable or busy.
-    """
+    """A document's pages, or why it failed."""
 
     document: Document
-    count: int
-    pages: Sequence[PageResult]
-    error: str | None = None
-    away: bool = False
+    count: int  # of its pages, of which `pages` may be a choice
+    pages: Sequence[PageResult]  # the wanted ones, failed ones included; none if all failed
+    error: str | None = None  # why pages failed
+    away: bool = False  # a page failed because the server was unavailable or busy
 
     @property
     def results(self) -> list[OcrResult]:
         """The results of the pages."""
         return [page.result for page in self.pages]
-
-
-class _Task(NamedTuple):
-    """A page to read, or the reason why its document has none."""
-
-    document: Document
-    page: Page | None
-    last: bool
-    error: str | None = None
 
 
 def read_documents(
@@ -93,44 +63,43 @@ def read_documents(
     A document or page that fails does not stop the others.
     """
 
-    def read(task: _Task) -> tuple[_Task, PageResult | None]:
-        return task, _read_page(client, task.page, settings) if task.page else None
+    def read(page: Page) -> tuple[Page, PageResult]:
+        return page, _read_page(client, page, settings)
 
-    pages: list[PageResult] = []
-    tasks = _tasks(documents, settings)
-    for task, page in map_in_threads(read, tasks, settings.concurrency, ordered=True):
-        pages += [page] if page else []
-        if task.last:
-            yield _document_result(task, pages)
-            pages = []
+    results: list[PageResult] = []
+    pages = (page for document in documents for page in _pages(document, settings))
+    for page, result in map_in_threads(read, pages, settings.concurrency, ordered=True):
+        results.append(result)
+        if page.last:
+            yield _document_result(page, results)
+            results = []
 
 
-def _document_result(task: _Task, pages: Sequence[PageResult]) -> DocumentResult:
-    if task.page is None:
-        return DocumentResult(task.document, 0, [], task.error)
-    several = task.page.count > 1
-    failed = [page for page in pages if page.error]
-    errors = [f"page {page.number}: {page.error}" if several else page.error for page in failed]
+def _pages(document: Document, settings: ReadSettings) -> list[Page]:
+    """The wanted pages; of a document that cannot be opened one that fails for that reason."""
+    try:
+        return pages_of(document, dpi=settings.dpi, ranges=settings.ranges)
+    except (OcrError, MissingExtra) as error:
+        reason = error
+
+    def fail() -> bytes:
+        raise reason
+
+    return [Page(document, 0, 0, fail, last=True)]
+
+
+def _document_result(page: Page, pages: Sequence[PageResult]) -> DocumentResult:
+    failed = [each for each in pages if each.error]
+    errors = [f"page {p.number}: {p.error}" if page.count > 1 else str(p.error) for p in failed]
     if 0 < len(failed) < len(pages):
         errors.append(f"{len(pages) - len(failed)} of {len(pages)} pages were read")
     return DocumentResult(
-        task.document,
-        task.page.count,
+        page.document,
+        page.count,
         pages if len(failed) < len(pages) else [],
-        "; ".join(filter(None, errors)) or None,
-        any(page.away for page in failed),
+        "; ".join(errors) or None,
+        any(each.away for each in failed),
     )
-
-
-def _tasks(documents: Iterable[Document], settings: ReadSettings) -> Iterator[_Task]:
-    for document in documents:
-        try:
-            found = pages_of(document, dpi=settings.dpi, ranges=settings.ranges)
-        except (OcrError, MissingExtra) as error:
-            yield _Task(document, None, last=True, error=str(error))
-            continue
-        for page in found:
-            yield _Task(document, page, last=page is found[-1])
 
 
 def _read_page(client: OcrClient, page: Page, settings: ReadSettings) -> PageResult:

@@ -48,15 +48,12 @@ class DrawError(RuntimeError):
 def draw_result(
     image: ImageSource, result: OcrResult, *, font: str | os.PathLike[str] | None = None
 ) -> Image.Image:
-    """Draw a result beside its picture.
+    """A result beside its picture: an RGB picture, twice as wide as `image` upright.
 
     Args:
         image: The picture that was read, in any form that `OcrClient.read` takes but an array.
         result: Its result.
         font: A font file with the characters of the texts; None: see `find_font`.
-
-    Returns:
-        An RGB picture, twice as wide as `image` upright.
 
     Raises:
         DrawError: If Pillow or a usable font is missing.
@@ -84,19 +81,17 @@ def draw_result(
         marker.polygon(corners, (*colour, 36), (*colour, 255), stroke)
         for word in line.words:
             marker.polygon([(float(x), float(y)) for x, y in word.box], None, (*colour, 130))
-        pen.polygon([(x + width, y) for x, y in corners], None, _tint(colour))
+        tint = tuple(channel + (255 - channel) * 2 // 3 for channel in colour)
+        pen.polygon([(x + width, y) for x, y in corners], None, tint)
         _paste_text(sheet, line, width, font_file)
     sheet.paste(veil, mask=veil)
     return sheet
 
 
 def find_font(font: str | os.PathLike[str] | None = None) -> Path:
-    """The font file to draw with: the given one, or one with Chinese characters.
+    """The font file to draw with, or a DrawError: the given one, or one with Chinese characters.
 
     It searches Noto Sans SC of the package pylopdf-fonts-zh-cn, then the fonts of the system.
-
-    Raises:
-        DrawError: If the given file is not a font, or none is found.
     """
     from PIL import ImageFont
 
@@ -132,12 +127,9 @@ def _paste_text(sheet: Image.Image, line: Line, shift: int, font_file: str) -> N
         return
     text = "\n".join(line.text) if stacked and down >= TALL * across else line.text
     label = Image.new("L", (max(1, round(across)), max(1, round(down))))
-    letters, middle = (
-        _fitting_font(text, label.size, font_file),
-        (label.width / 2, label.height / 2),
-    )
-    pen = ImageDraw.Draw(label)
-    pen.text(middle, text, 255, letters, anchor="mm", align="center", spacing=0)
+    letters = _fitting_font(text, label.size, font_file)
+    middle = label.width / 2, label.height / 2
+    ImageDraw.Draw(label).text(middle, text, 255, letters, anchor="mm", align="center", spacing=0)
     left, top = np.floor(box.min(axis=0)).astype(int).tolist()
     right, bottom = np.ceil(box.max(axis=0)).astype(int).tolist()
     # Three corners of the box, and where they are on the label, give Pillow's six coefficients.
@@ -169,8 +161,3 @@ def _font(font_file: str, size: int) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
     return ImageFont.truetype(font_file, size)
-
-
-def _tint(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    red, green, blue = (channel + (255 - channel) * 2 // 3 for channel in colour)
-    return red, green, blue

@@ -206,8 +206,7 @@ def _to_unicode(codes: Mapping[str, int]) -> str:
 def _page_axes(page: Any) -> npt.NDArray[np.float64]:
     """The displayed page in the page's own coordinates, which may be rotated and shifted.
 
-    Returns:
-        float64 [3, 2]: the vectors of one point right and one point down; the top-left corner.
+    float64 [3, 2]: the vectors of one point right and one point down; the top-left corner.
     """
     from pypdfium2 import raw
 

@@ -49,14 +49,10 @@ class PpocrToDocument:
         sources: list[str | Path | ByteStream],
         meta: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> dict[str, list[Document]]:
-        """Convert files.
+        """Convert paths, or `ByteStream`s that hold whole files.
 
-        Args:
-            sources: Paths, or `ByteStream`s that hold whole files.
-            meta: For the documents: the same for all, or one for each source.
-
-        Returns:
-            `documents`: each with its source's `meta`, `meta` and `page_count`.
+        `documents` have their source's `meta`, the given `meta` (one for all, or one for each), and
+        `page_count`.
         """
         documents = []
         for source, given in zip(sources, normalize_metadata(meta, len(sources)), strict=True):

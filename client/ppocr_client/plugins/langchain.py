@@ -32,14 +32,9 @@ class PpocrParser(BaseBlobParser):
         self._reader = Reader(**settings)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
-        """Read a blob.
+        """A document for each page, or an OcrError (see `ppocr_client.errors`).
 
-        Yields:
-            A document for each page, with the blob's own metadata, `source`, `page` counted from 0
-            and `total_pages`.
-
-        Raises:
-            OcrError: If a page cannot be read; see `ppocr_client.errors`.
+        It has the blob's own metadata, `source`, `page` counted from 0 and `total_pages`.
         """
         of_blob = {"source": blob.source, **blob.metadata}
         for page, (count, text) in enumerate(self._reader.pages(blob.as_bytes())):

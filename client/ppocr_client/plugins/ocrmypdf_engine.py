@@ -97,11 +97,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 @hookimpl
 def check_options(options: OcrOptions) -> None:
-    """Refuse before the first page what cannot work: options, and a server that does not answer.
-
-    Raises:
-        ExitCodeException: If the engine is chosen and cannot be used.
-    """
+    """Refuse before the first page, with an exit code, options or a server that cannot work."""
     if not chosen(options):
         return
     if options.pdf_renderer == "sandwich":
@@ -231,11 +227,8 @@ def _as_ocrmypdf_errors() -> Iterator[None]:
 def _slope_angle(boxes: npt.NDArray[np.float32]) -> float:
     """The slope of a page's lines in degrees: the median of its long boxes, weighted by length.
 
-    Args:
-        boxes: float32 [N, 4, 2], pixels, clockwise from top-left.
-
-    Returns:
-        Above 0 where lines fall to the right; 0 without long boxes.
+    It is above 0 where lines fall to the right; 0 without long boxes. `boxes` are float32
+    [N, 4, 2], pixels, clockwise from top-left.
     """
     along = (boxes[:, 1] - boxes[:, 0] + boxes[:, 2] - boxes[:, 3]) / 2
     down = boxes[:, 3] - boxes[:, 0]

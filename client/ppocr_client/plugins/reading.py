@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ppocr_client.client import OcrClient
 from ppocr_client.documents.pages import pages_in
@@ -48,22 +48,15 @@ class Reader:
             raise ValueError(f"text is {self.text!r}; allowed: {', '.join(WRITERS)}")
 
     def pages(self, data: bytes) -> Iterator[tuple[int, str]]:
-        """Read a PDF file or a picture.
-
-        Args:
-            data: The whole file.
-
-        Yields:
-            The number of pages in the file, and the text of each in turn.
+        """The number of pages in a whole PDF file or picture, and the text of each in turn.
 
         Raises:
             OcrError: If a page cannot be read; see `ppocr_client.errors`.
             MissingExtra: If a package is missing that opens such a file.
         """
         count, load = pages_in(data, self.dpi)
-        pictures = map(load, range(count))
-        with OcrClient(
-            self.url, model=self.model, token=self.token, timeout=self.timeout
-        ) as client:
+        pictures, write = map(load, range(count)), WRITERS[self.text]
+        settings: dict[str, Any] = {"token": self.token, "timeout": self.timeout}
+        with OcrClient(self.url, model=self.model, **settings) as client:
             for reading in client.read_many(pictures, concurrency=self.concurrency, **self.options):
-                yield count, WRITERS[self.text](reading.get())
+                yield count, write(reading.get())

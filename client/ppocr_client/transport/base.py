@@ -119,11 +119,7 @@ class Transport(Protocol):
 
 
 def parse_url(url: str) -> Address:
-    """Parse `grpc://host:port` or `http://host:port/prefix`; without a scheme it is gRPC.
-
-    Raises:
-        ValueError: If the address is of another scheme or has no host or a bad port.
-    """
+    """The parts of `scheme://host:port/prefix`, by default of gRPC; a ValueError if it is none."""
     parts = urlsplit(url if "://" in url else f"grpc://{url}")
     if parts.scheme not in SCHEMES:
         raise ValueError(
@@ -147,14 +143,8 @@ def connect(
 ) -> Transport:
     """A transport to this address; nothing is sent yet, and only its own libraries are loaded.
 
-    Args:
-        address: Of the server.
-        headers: Of every request.
-        tls: Certificates of the connection, if the system's own are not to be used.
-        in_loop: Whether it is for the tasks of an event loop; without, its coroutines never wait.
-
-    Raises:
-        ValueError: If a certificate cannot be read.
+    `in_loop` is for the tasks of an event loop; without, its coroutines never wait. A ValueError
+    says which certificate cannot be read.
     """
     tls = tls or Tls()
     try:
@@ -170,11 +160,7 @@ def connect(
 
 
 def positive(seconds: float) -> float:
-    """A timeout in seconds, above 0.
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """A timeout in seconds, above 0; a ValueError if it is not."""
     if not seconds > 0:
         raise ValueError(f"timeout is {seconds!r}; it must be more than 0 seconds")
     return seconds

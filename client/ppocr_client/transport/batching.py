@@ -56,13 +56,23 @@ def map_in_threads(
     """
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="ppocr-client")
     waiting: deque[Future[Made]] = deque()
+
+    def take() -> Made:
+        """The result of the oldest call, or of any that is done."""
+        first = waiting[0]
+        if not ordered:
+            done = wait(waiting, return_when=FIRST_COMPLETED).done
+            first = next(future for future in waiting if future in done)
+        waiting.remove(first)
+        return first.result()
+
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
             if len(waiting) >= 2 * concurrency:
-                yield _take(waiting, ordered)
+                yield take()
         while waiting:
-            yield _take(waiting, ordered)
+            yield take()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -81,34 +91,23 @@ async def map_in_tasks(
         async with slots:
             return await function(item)
 
+    async def take() -> Made:
+        first = waiting[0]
+        if not ordered:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            first = next(task for task in waiting if task in done)
+        answer = await asyncio.shield(first)
+        waiting.remove(first)
+        return answer
+
     try:
         for item in items:
             waiting.append(asyncio.create_task(one(item)))
             if len(waiting) >= 2 * concurrency:
-                yield await _take_async(waiting, ordered)
+                yield await take()
         while waiting:
-            yield await _take_async(waiting, ordered)
+            yield await take()
     finally:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def _take(waiting: deque[Future[Made]], ordered: bool) -> Made:
-    """The result of the oldest call, or of any that is done."""
-    first = waiting[0]
-    if not ordered:
-        done = wait(waiting, return_when=FIRST_COMPLETED).done
-        first = next(future for future in waiting if future in done)
-    waiting.remove(first)
-    return first.result()
-
-
-async def _take_async(waiting: deque[asyncio.Task[Made]], ordered: bool) -> Made:
-    first = waiting[0]
-    if not ordered:
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        first = next(task for task in waiting if task in done)
-    answer = await asyncio.shield(first)
-    waiting.remove(first)
-    return answer

@@ -144,11 +144,7 @@ def encode(operation: Operation) -> HttpRequest:
 
 
 def decode(operation: Operation, response: HttpResponse) -> Any:
-    """The answer to an operation.
-
-    Raises:
-        OcrError: If the server refused or failed, with its reason.
-    """
+    """The answer to an operation; an OcrError if the server refused or failed, with its reason."""
     if isinstance(operation, Ready):
         return response.code == 200
     if response.code != 200:

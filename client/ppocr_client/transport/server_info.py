@@ -27,11 +27,9 @@ class ServerInfo:
         models: The versions of each model that is ready, by its name.
         limits: The largest picture: max_image_bytes, max_image_pixels, max_image_side.
         recognizer: The name of the recognition network; None if the server does not publish it.
-        languages: Its languages as PaddleOCR's codes such as "ch", "en", "korean"; empty for a
-            network that is not in the project's catalogue.
+        languages: PaddleOCR's codes such as "korean"; empty for a network not in the catalogue.
         classes: The number of characters it knows, the space and the CTC blank included.
-        defaults: The server's defaults of the options, as text; an option that is missing has
-            PaddleOCR's own default.
+        defaults: Those of the options, as text; one that is missing has PaddleOCR's own.
         parameters: All `parameters` of each model's configuration.
     """
 
@@ -63,9 +61,10 @@ def work_of(statistics: Mapping[str, Any]) -> dict[str, Work]:
     for model in statistics.get("model_stats", ()):
         # Protobuf's JSON writes 64-bit numbers as text and omits those that are 0.
         success = model.get("inference_stats", {}).get("success", {})
-        before = work.get(model["name"], Work(0, 0.0))
-        requests, seconds = int(success.get("count", 0)), int(success.get("ns", 0)) / 1e9
-        work[model["name"]] = Work(before.requests + requests, before.seconds + seconds)
+        requests, seconds = work.get(model["name"], Work(0, 0.0))
+        work[model["name"]] = Work(
+            requests + int(success.get("count", 0)), seconds + int(success.get("ns", 0)) / 1e9
+        )
     return work
 
 

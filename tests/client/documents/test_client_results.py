@@ -81,16 +81,16 @@ def test_a_server_without_words_is_told_from_a_page_without_words():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "why"),
     [
-        {"WORD_LINES": np.array([0, 1, 2], np.int32)},
-        {"WORD_LINES": np.array([0, -1, 1], np.int32)},
-        {"WORD_SCORES": np.ones(2, np.float32)},
-        {"WORD_BOXES": np.zeros((4, 4, 2), np.float32)},
+        ({"WORD_LINES": np.array([0, 1, 2], np.int32)}, "WORD_LINES are 0 to 2, of 2 lines"),
+        ({"WORD_LINES": np.array([0, -1, 1], np.int32)}, "WORD_LINES are -1 to 1"),
+        ({"WORD_SCORES": np.ones(2, np.float32)}, "differ in length: 3 WORDS, 2 WORD_SCORES, 3"),
+        ({"WORD_BOXES": np.zeros((4, 4, 2), np.float32)}, "3 WORD_SCORES, 4 WORD_BOXES"),
     ],
 )
-def test_words_that_do_not_fit_their_lines_are_refused(wrong):
-    with pytest.raises(ServerError, match="the answer's words do not fit: 3 WORDS"):
+def test_words_that_do_not_fit_their_lines_are_refused(wrong, why):
+    with pytest.raises(ServerError, match=why):
         result_of_tensors(with_words(**wrong))
 
 
