@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppocr_bench.record import BenchError
-from ppocr_converters.repository.served import served_pipeline
+from ppocr_converters.repository.configuration import served_pipeline
 from ppocr_engine.config_pbtxt import instance_count, read_config
 from ppocr_engine.spec import EngineSpec
 from ppocr_pipeline.decode import decode_image

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ppocr_converters.graph import check as graph
-from ppocr_converters.repository.model_source import ModelChoice, find_model_source
+from ppocr_converters.repository.models import ModelChoice, find_model_source
 
 
 def check(path: Path, **said: Any) -> graph.Report:

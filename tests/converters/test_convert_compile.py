@@ -18,7 +18,7 @@ from ppocr_converters.graph.onnx_model import inputs, load_onnx, metadata, outpu
 from ppocr_converters.paddle.inference_yml import OwnSettings
 from ppocr_converters.proof.networks import Ints, compiled_network, mask, normalise, onnx_network
 from ppocr_converters.proof.tensors import random_pictures
-from ppocr_converters.repository.model_source import ModelSource
+from ppocr_converters.repository.models import ModelSource
 from ppocr_engine.spec import EngineSpec
 
 KINDS = catalogue().kinds

@@ -12,9 +12,14 @@ from ppocr_converters.graph.onnx_model import OnnxFile
 from ppocr_converters.proof.lines import ReadingProof
 from ppocr_converters.proof.prove import prove_reading
 from ppocr_converters.proof.tolerance import tolerance_for, tolerance_of
-from ppocr_converters.repository.build_checks import check_plan
-from ppocr_converters.repository.deployment_plan import CALLS, ModelPlan, Plan, apply
-from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.build import check_plan
+from ppocr_converters.repository.deployment_plan import (
+    CALLS,
+    ModelPlan,
+    Plan,
+    apply,
+    load_profile,
+)
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.machine import has_bfloat16
@@ -112,7 +117,7 @@ def test_a_line_is_answered_the_same_in_any_batch(repository, backend, precision
 def test_bfloat16_is_refused_before_anything_is_done_where_there_is_none(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: False)
+    monkeypatch.setattr("ppocr_converters.repository.build.has_bfloat16", lambda: False)
     work = tmp_path / "work"
     assert main(["build", "--fast", "--work", str(work)]) == 1
     said = capsys.readouterr().err
@@ -121,10 +126,10 @@ def test_bfloat16_is_refused_before_anything_is_done_where_there_is_none(
 
 
 def test_bfloat16_is_allowed_where_the_processor_has_it(monkeypatch):
-    monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: True)
-    check_plan(load_profile("cpu-openvino-bf16"), {})
+    monkeypatch.setattr("ppocr_converters.repository.build.has_bfloat16", lambda: True)
+    check_plan(load_profile("cpu-openvino-bf16"))
     with pytest.raises(RepositoryError, match="runs rec by openvino-bf16, but a network in int8"):
-        check_plan(load_profile("cpu-openvino-bf16"), {"rec": "int8"})
-    check_plan(load_profile("cpu"), {"rec": "int8"})
+        check_plan(load_profile("cpu-openvino-bf16").with_model("rec", file_precision="int8"))
+    check_plan(load_profile("cpu").with_model("rec", file_precision="int8"))
     with pytest.raises(RepositoryError, match="precision 'fp8'; allowed: fp32, fp16, int8"):
-        check_plan(load_profile("cpu"), {"rec": "fp8"})
+        check_plan(load_profile("cpu").with_model("rec", file_precision="fp8"))

@@ -20,8 +20,7 @@ from ppocr_converters.paddle.inference_yml import read_settings
 from ppocr_converters.paddle.model_folder import combined, find_paddle_model
 from ppocr_converters.paddle.program import framework, read_program
 from ppocr_converters.proof.networks import source_network
-from ppocr_converters.repository.model_build import build_model
-from ppocr_converters.repository.model_source import ModelChoice, find_model_source
+from ppocr_converters.repository.models import ModelChoice, build_model, find_model_source
 
 pytestmark = pytest.mark.paddle
 SAVE = Path(__file__).parent / "paddle_models" / "forms.py"

@@ -10,9 +10,8 @@ from work_folders import DET, REC
 
 from ppocr_converters.errors import ModelError, RepositoryError
 from ppocr_converters.graph.onnx_model import OnnxFile
-from ppocr_converters.repository.deployment_plan import ModelPlan
+from ppocr_converters.repository.deployment_plan import ModelPlan, load_profile
 from ppocr_converters.repository.layout import assemble
-from ppocr_converters.repository.profiles import load_profile
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import format_config, read_config, write_config
 from ppocr_pipeline.batches import parse_buckets

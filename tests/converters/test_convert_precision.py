@@ -115,7 +115,7 @@ def test_a_classifier_of_another_kind_is_refused(models, tmp_path):
     from ppocr_converters.catalogue.entries import catalogue
     from ppocr_converters.graph.compile import compile_model
     from ppocr_converters.paddle.convert import convert
-    from ppocr_converters.repository.model_source import ModelSource
+    from ppocr_converters.repository.models import ModelSource
 
     network = load_onnx(convert(models / CLS, tmp_path / "c.onnx"))
     with pytest.raises(ModelError, match=r"64 pixels high is not known .*48x192 or 80x160"):

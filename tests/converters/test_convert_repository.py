@@ -122,7 +122,7 @@ def test_another_machine_builds_the_same_bytes(repository, tmp_path, monkeypatch
         path.write_text(json.dumps(kept), "utf-8")
     other = {"name": "another", "cores": 64, "instructions": ["amx_bf16"]}
     monkeypatch.setattr("ppocr_converters.proof.prove.processor", lambda: other)
-    monkeypatch.setattr("ppocr_converters.repository.build_checks.has_bfloat16", lambda: True)
+    monkeypatch.setattr("ppocr_converters.repository.build.has_bfloat16", lambda: True)
     monkeypatch.setattr("ppocr_engine.machine.available_cores", lambda: 64)
     assert build(there, *more) == 0
     assert folder_bytes(there / "model_repository") == folder_bytes(here / "model_repository")
@@ -219,9 +219,9 @@ def test_what_was_proven_by_other_code_is_proven_again(repository, tmp_path, mon
             "proof.prove.prove_reading",
         ),
         (
-            "repository.manifest.made_with",
-            lambda: {"code": "other"},
-            "repository.model_build._make",
+            "repository.manifest.whole",
+            lambda inputs: {**inputs, "code": "other"},
+            "repository.models._make",
         ),
     ):
         monkeypatch.setattr(f"ppocr_converters.{proof}", prove)

@@ -14,7 +14,7 @@ from ppocr_converters.catalogue.fetch import Supply
 from ppocr_converters.cli import main
 from ppocr_converters.errors import FetchError
 from ppocr_converters.paddle.inference_yml import SETTINGS, OwnSettings, read_settings
-from ppocr_converters.repository.model_source import (
+from ppocr_converters.repository.models import (
     ModelChoice,
     find_model_source,
     find_sources,

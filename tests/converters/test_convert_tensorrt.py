@@ -11,12 +11,11 @@ from work_folders import DET, REC
 from ppocr_converters.cli import main
 from ppocr_converters.graph.compile import cast_first
 from ppocr_converters.graph.onnx_model import Tensor, load_onnx
-from ppocr_converters.repository.deployment_plan import Shapes
+from ppocr_converters.repository.deployment_plan import Shapes, load_profile
+from ppocr_converters.repository.engines import build_engines
 from ppocr_converters.repository.layout import assemble
-from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.shapes import buckets_of, spelled, whole
 from ppocr_converters.repository.source import source_repository
-from ppocr_converters.repository.tensorrt.engines import build_engines
-from ppocr_converters.repository.tensorrt.shapes import buckets_of, spelled, whole
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.errors import RepositoryError as ServeRepositoryError
 from ppocr_engine.tensorrt_engines import Machine, check_engines, spell_version

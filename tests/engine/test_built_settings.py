@@ -9,8 +9,7 @@ from serving_config.configs import service
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from ppocr_converters.repository.configuration import configure
-from ppocr_converters.repository.deployment_plan import Plan
-from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.deployment_plan import Plan, load_profile
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import format_config
 from ppocr_engine.onnxruntime_session import providers

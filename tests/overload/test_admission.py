@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from ppocr_client.errors import ServerBusy, error_of_http, error_of_status
 from ppocr_converters.errors import RepositoryError
-from ppocr_converters.repository import admission
-from ppocr_converters.repository.admission import BETWEEN, limit_requests, with_limit
-from ppocr_converters.repository.configuration import read_configs
+from ppocr_converters.repository import configuration
+from ppocr_converters.repository.configuration import BETWEEN, limit_requests, read_configs
 from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, apply
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config, write_config
@@ -59,7 +58,7 @@ def test_they_grow_with_the_instances_and_with_merged_pictures(folder):
 
 def test_a_network_without_a_list_of_gpus_runs_on_each_of_them(folder, monkeypatch):
     machine = Machine(gpus=("A", "B", "C"), compute_capabilities=("9.0",) * 3, tensorrt="")
-    monkeypatch.setattr(admission, "this_machine", lambda: machine)
+    monkeypatch.setattr(configuration, "this_machine", lambda: machine)
     change(folder, "det", lambda config: setattr(config.instance_group[0], "kind", 1))
     assert limits(folder)[1] == 2 + 2 * 3 + 2 + 2
     change(folder, "det", lambda config: config.instance_group[0].gpus.extend([0, 2]))
@@ -67,14 +66,14 @@ def test_a_network_without_a_list_of_gpus_runs_on_each_of_them(folder, monkeypat
 
 
 def test_a_limit_can_be_given(folder):
-    plan = with_limit(Plan("a test", {}), 100)
+    plan = Plan("a test", {}).with_parameter("admit", "max_requests", 100)
     change(folder, "admit", lambda config: apply(config, plan.models["admit"]))
     assert limits(folder) == (100, 8, 100 - 8 - BETWEEN)
-    assert with_limit(plan, None) is plan
+    assert plan.with_parameter("admit", "max_requests", None) is plan
 
 
 def test_a_low_limit_leaves_no_more_in_progress_than_it_says(folder):
-    plan = with_limit(Plan("a test", {}), 3)
+    plan = Plan("a test", {}).with_parameter("admit", "max_requests", 3)
     change(folder, "admit", lambda config: apply(config, plan.models["admit"]))
     assert limits(folder) == (3, 3, 1)
 

@@ -13,7 +13,7 @@ from tritonclient.utils import InferenceServerException
 
 from ppocr_client import OcrClient
 from ppocr_converters.pictures.render import render_page
-from ppocr_converters.repository.served import served_pipeline
+from ppocr_converters.repository.configuration import served_pipeline
 from ppocr_engine.config_pbtxt import read_config
 from ppocr_engine.spec import EngineSpec
 from ppocr_pipeline.decode import decode_image

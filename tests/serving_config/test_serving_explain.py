@@ -11,9 +11,8 @@ from serving_config.configs import DET, EXAMPLE, HERE, REC, document, small
 
 from ppocr_converters.cli import main
 from ppocr_converters.repository.serving_config.document import expand, parse_document
-from ppocr_converters.repository.serving_config.explain import EFFECTS, explain, key_table
-from ppocr_converters.repository.serving_config.keys import ConfigError, all_keys, key_at
-from ppocr_converters.repository.serving_config.schema import schema
+from ppocr_converters.repository.serving_config.explain import EFFECTS, explain, key_table, schema
+from ppocr_converters.repository.serving_config.keys import ConfigError, all_keys, pattern_of
 from ppocr_converters.repository.serving_config.service import load_service, plan_service
 
 DEFAULT = ROOT / "config.yml"
@@ -138,7 +137,7 @@ def effect_of(example: str) -> str:
     except ConfigError:
         return "refused"
     path = example.partition("=")[0]
-    _, key = key_at(path)
+    key = all_keys().get(pattern_of(path))
     return "exact" if key is None or path not in service.warnings else key.effect
 
 

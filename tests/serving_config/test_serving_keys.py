@@ -8,9 +8,9 @@ import pytest
 from cases import cases
 from serving_config.configs import document, put, small
 
-from ppocr_converters.repository.serving_config.document import parse_document, read_document
+from ppocr_converters.repository.serving_config.document import parse_document
 from ppocr_converters.repository.serving_config.keys import ConfigError, Key, all_keys
-from ppocr_converters.repository.serving_config.service import parameter_text
+from ppocr_converters.repository.serving_config.service import load_service, parameter_text
 from ppocr_pipeline.options import OPTIONS
 
 CASES, KEYS = cases(__file__), all_keys()
@@ -195,10 +195,10 @@ def test_an_override_that_is_none_is_refused(given, reason):
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"^cannot read [^']*absent.yml: No such file [a-z ]*$"):
-        read_document(tmp_path / "absent.yml")
+        load_service(tmp_path / "absent.yml")
     (tmp_path / "latin.yml").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(ConfigError, match=r"latin.yml is not UTF-8 text"):
-        read_document(tmp_path / "latin.yml")
+        load_service(tmp_path / "latin.yml")
 
 
 def test_options_of_the_steps_have_the_ranges_that_the_steps_check():

@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving_config.configs import DET_OP, REC_OP, service
 
-from ppocr_converters.repository.deployment_plan import apply
-from ppocr_converters.repository.profiles import load_profile
+from ppocr_converters.repository.deployment_plan import apply, load_profile
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.op_plans import round_robin
-from ppocr_converters.repository.serving_config.ops import parse_cards
+from ppocr_converters.repository.serving_config.ops import parse_cards, round_robin
 from ppocr_converters.repository.serving_config.service import Service
 from ppocr_converters.repository.source import source_repository
 from ppocr_engine.config_pbtxt import read_config
@@ -127,7 +125,7 @@ def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file
     assert parameters["trt_min_subgraph_size"] == smallest
     assert parameters["trt_engine_cache_enable"] == "1"  # as the profile has it
     assert found.plan.models["det"].shapes == load_profile("tensorrt").models["det"].shapes
-    assert found.precisions["det"] == "fp16"
+    assert found.plan["det"].file_precision == "fp16"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +140,7 @@ def test_tensorrt_gets_its_smallest_subgraph_and_takes_the_precision_of_the_file
 )
 def test_a_precision_is_what_the_network_is_converted_to(precision, devices, converted):
     found = service(**{f"{LOCAL}precision": precision, f"{LOCAL}devices": devices})
-    assert found.precisions == {"det": converted, "rec": "fp32"}
+    assert [found.plan[op].file_precision for op in ("det", "rec")] == [converted, "fp32"]
 
 
 @pytest.mark.parametrize(("ir_optim", "level"), [(None, 0), (True, 0), (False, 2)])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ppocr_converters.catalogue.entries import Kind
     from ppocr_converters.repository.build import Built
     from ppocr_converters.repository.deployment_plan import Plan
-    from ppocr_converters.repository.model_source import ModelChoice
+    from ppocr_converters.repository.models import ModelChoice
 
 #: In place of a classifier: none is built in.
 NO_MODEL = "none"
@@ -120,7 +120,7 @@ def _summary_line(row: dict[str, Any]) -> str:
 
 def precision_lines(built: Built) -> list[str]:
     """What bfloat16 or int8 would give and cost, where the networks run on a CPU in float32."""
-    from ppocr_converters.repository.build_checks import no_bfloat16
+    from ppocr_converters.repository.build import no_bfloat16
 
     rows = {row["model"]: row for row in built.manifest["summary"]}
     if any(rows[name]["kind"] != "KIND_CPU" or rows[name]["precision"] for name in ("det", "rec")):
@@ -160,7 +160,6 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
         arguments.work,
         [_choices(arguments, way) for way in find_set(arguments.set).ways],
         _plan(arguments),
-        precisions=_precisions(arguments),
         bounds=arguments.tolerance,
         **_common(arguments),
     )
@@ -169,7 +168,7 @@ def _build_from_names(arguments: argparse.Namespace) -> Built:
 
 def _choices(arguments: argparse.Namespace, models: Mapping[Kind, str]) -> dict[Kind, ModelChoice]:
     """The models of one way to get a set, those that a user names in their place."""
-    from ppocr_converters.repository.model_source import ModelChoice
+    from ppocr_converters.repository.models import ModelChoice
 
     space = False if arguments.no_space else None
     of_rec = {"dictionary": arguments.dict, "space": space, "height": arguments.height}
@@ -196,9 +195,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    from ppocr_converters.repository.admission import with_limit
-    from ppocr_converters.repository.deployment_plan import with_parameter
-    from ppocr_converters.repository.profiles import load_profile
+    from ppocr_converters.repository.deployment_plan import load_profile
 
     if arguments.fast and arguments.profile not in (None, FAST):
         raise ConvertError(
@@ -208,11 +205,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     given = {op: count for op, count in counts.items() if count is not None}
     name = FAST if arguments.fast else arguments.profile or PROFILE
     plan = load_profile(name, given, cores=arguments.cores)
-    plan = with_parameter(plan, "det_preprocess", "det_canvases", arguments.det_canvases)
-    return with_limit(plan, arguments.max_requests)
-
-
-def _precisions(arguments: argparse.Namespace) -> Mapping[str, str]:
-    given = {kind: getattr(arguments, f"{kind}_precision") for kind in ("det", "rec")}
-    chosen = {kind: name or arguments.precision for kind, name in given.items()}
-    return {kind: name for kind, name in chosen.items() if name is not None}
+    plan = plan.with_parameter("det_preprocess", "det_canvases", arguments.det_canvases)
+    for kind in counts:
+        if precision := getattr(arguments, f"{kind}_precision") or arguments.precision:
+            plan = plan.with_model(kind, file_precision=precision)
+    return plan.with_parameter("admit", "max_requests", arguments.max_requests)

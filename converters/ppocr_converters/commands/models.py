@@ -12,7 +12,7 @@ from ppocr_converters.commands.arguments import WORK
 from ppocr_converters.errors import ConvertError
 
 if TYPE_CHECKING:
-    from ppocr_converters.repository.model_source import ModelChoice
+    from ppocr_converters.repository.models import ModelChoice
 
 
 def add_model_commands(commands: Any) -> None:
@@ -60,7 +60,7 @@ def run_fetch(arguments: argparse.Namespace) -> None:
     """Get models of the catalogue."""
     from ppocr_converters.catalogue.entries import catalogue, find_set
     from ppocr_converters.catalogue.fetch import fetch
-    from ppocr_converters.repository.model_source import ModelChoice, find_sources
+    from ppocr_converters.repository.models import ModelChoice, find_sources
 
     if arguments.name and arguments.set:
         raise ConvertError("name models, or a set with --set, not both")
@@ -99,7 +99,7 @@ def run_convert(arguments: argparse.Namespace) -> None:
 def run_check(arguments: argparse.Namespace) -> None:
     """Explain one model; one of the catalogue is fetched first."""
     from ppocr_converters.graph.check import check
-    from ppocr_converters.repository.model_source import find_model_source
+    from ppocr_converters.repository.models import find_model_source
 
     source = find_model_source(
         _choice(arguments), arguments.models, supply=common.supply_of(arguments)
@@ -127,7 +127,7 @@ def run_compile(arguments: argparse.Namespace) -> None:
     from ppocr_converters.files import new_file
     from ppocr_converters.graph.compile import compile_model
     from ppocr_converters.graph.onnx_model import describe, load_onnx
-    from ppocr_converters.repository.model_source import find_model_source
+    from ppocr_converters.repository.models import find_model_source
 
     source = find_model_source(_choice(arguments), arguments.models)
     if source.path.is_dir():
@@ -141,7 +141,7 @@ def run_compile(arguments: argparse.Namespace) -> None:
 
 
 def _choice(arguments: argparse.Namespace) -> ModelChoice:
-    from ppocr_converters.repository.model_source import ModelChoice
+    from ppocr_converters.repository.models import ModelChoice
 
     return ModelChoice(
         arguments.model, arguments.dict, False if arguments.no_space else None, arguments.height

@@ -53,7 +53,7 @@ def run_steps(arguments: argparse.Namespace) -> None:
 
 def run_tensorrt(arguments: argparse.Namespace) -> None:
     """Print, write or run the commands that build engines."""
-    from ppocr_converters.repository.tensorrt.engines import (
+    from ppocr_converters.repository.engines import (
         TRTEXEC,
         build_engines,
         plan_commands,
@@ -82,8 +82,12 @@ def run_check_repository(arguments: argparse.Namespace) -> None:
 
 def run_explain(arguments: argparse.Namespace) -> None:
     """Explain a config.yml."""
-    from ppocr_converters.repository.serving_config.explain import explain, key_table, table
-    from ppocr_converters.repository.serving_config.schema import schema
+    from ppocr_converters.repository.serving_config.explain import (
+        explain,
+        key_table,
+        schema,
+        table,
+    )
     from ppocr_converters.repository.serving_config.service import load_service
 
     if arguments.schema:

@@ -31,7 +31,7 @@ from ppocr_converters.paddle.convert import PADDLE2ONNX, VERSIONS, convert, is_a
 from ppocr_converters.paddle.inference_yml import SETTINGS
 from ppocr_converters.paddle.model_folder import PaddleModel, check_weights
 from ppocr_converters.paddle.program import Program, read_program
-from ppocr_converters.repository.model_source import ModelSource
+from ppocr_converters.repository.models import ModelSource
 from ppocr_converters.repository.serving_config.prototxt import read_prototxt
 
 

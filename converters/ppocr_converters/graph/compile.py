@@ -41,7 +41,7 @@ from ppocr_converters.graph.standard_form import Standard, standard_form
 from ppocr_converters.paddle.inference_yml import SETTINGS
 
 if TYPE_CHECKING:
-    from ppocr_converters.repository.model_source import ModelSource
+    from ppocr_converters.repository.models import ModelSource
 
 logger = logging.getLogger(__name__)
 

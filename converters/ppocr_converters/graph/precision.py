@@ -30,9 +30,9 @@ from ppocr_converters.graph.kinds import kind_of
 from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx, metadata
 from ppocr_converters.proof.networks import Bytes, compiled_network
 from ppocr_converters.proof.tensors import compare_file
+from ppocr_converters.repository.configuration import pipeline_of
 from ppocr_converters.repository.manifest import Manifest, make_once
-from ppocr_converters.repository.model_build import COMPILED, CompiledModel
-from ppocr_converters.repository.served import pipeline_of
+from ppocr_converters.repository.models import COMPILED, CompiledModel
 from ppocr_engine.spec import ONNXRUNTIME, Device
 from ppocr_pipeline.detection import det_input
 from ppocr_pipeline.orientation.page import read_page

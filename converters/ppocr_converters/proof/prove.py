@@ -20,8 +20,8 @@ from ppocr_converters.proof.networks import compiled_network, plain_network
 from ppocr_converters.proof.pictures import proof_pictures
 from ppocr_converters.proof.tensors import compare_file
 from ppocr_converters.proof.tolerance import loosest, tolerance_for, tolerance_of
-from ppocr_converters.repository.configuration import configure
-from ppocr_converters.repository.deployment_plan import ModelPlan, Plan, engine_of
+from ppocr_converters.repository.configuration import STEPS, configure, pipeline_of
+from ppocr_converters.repository.deployment_plan import ModelPlan, Plan
 from ppocr_converters.repository.manifest import (
     Manifest,
     read_manifest,
@@ -29,8 +29,7 @@ from ppocr_converters.repository.manifest import (
     whole,
     write_manifest,
 )
-from ppocr_converters.repository.model_build import CompiledModel
-from ppocr_converters.repository.served import STEPS, pipeline_of
+from ppocr_converters.repository.models import CompiledModel
 from ppocr_engine.machine import processor
 from ppocr_engine.spec import EngineSpec, engine_named
 from ppocr_pipeline.resize import NONE
@@ -60,7 +59,7 @@ def prove_reading(
         RepositoryError: a configuration of the source has a value that is not allowed.
     """
     stored = {name: file.model for name, (file, _) in models.items()}
-    engines = {name: engine_of(plan, name) for name in models}
+    engines = {name: plan[name].served_by for name in models}
     characters = class_names(metadata(stored["rec"]))
     parameters = planned_parameters(source, stored, plan) | {"drop_score": "0"}
     tolerances = [
@@ -152,7 +151,7 @@ def prove_served(
         ProofError: a bound is not kept.
         ModelError: an engine cannot run a network here.
     """
-    engines = {name: engine_of(plan, name) for name in models}
+    engines = {name: plan[name].served_by for name in models}
     proofs = {name: _prove_network(models[name], engines[name], bounds) for name in models}
     stored = {name: model.file.model for name, model in models.items()}
     parameters = planned_parameters(source, stored, plan)

@@ -1,17 +1,24 @@
 """What a repository is built with: instances, devices, batching, queues and engine of every model.
 
-Profiles and configuration files both end in a `Plan`; `apply` writes a model's part of it.
+Profiles, which profiles.yml holds, and configuration files both end in a `Plan`; `apply` writes a
+model's part of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
 from typing import Any
 
-from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
+import yaml
+from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching, ModelInstanceGroup
 
+from ppocr_converters.errors import RepositoryError
 from ppocr_engine.config_pbtxt import set_parameter
+from ppocr_engine.machine import available_cores
+from ppocr_engine.parameters import LONE_RUN_THREADS
 from ppocr_engine.spec import ONNXRUNTIME, Accelerator, Device, EngineSpec
 
 MOST = 2**31 - 1  # that a count in Triton's configuration can be
@@ -31,6 +38,8 @@ CALLS = {
     "onnxruntime": {"rec_batch_size": "4", "rec_batch_columns": "640"},
     "openvino": {"rec_batch_size": "4", "rec_buckets": FEW_WIDTHS},
 }
+#: Without it ONNX Runtime multiplies float32 with 10 bits of fraction on GPUs from Ampere on.
+WHOLE_FLOAT32 = Accelerator("gpu", "cuda", {"use_tf32": "0"})
 
 
 @dataclass(frozen=True)
@@ -75,9 +84,21 @@ class ModelPlan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     shapes: Shapes | None = None
 
+    @property
+    def device(self) -> Device:
+        """Where the instances run; the CPU where the plan does not say."""
+        on_gpu = any(group.kind == ModelInstanceGroup.KIND_GPU for group in self.instances)
+        return "gpu" if on_gpu else "cpu"
 
-#: Without it ONNX Runtime multiplies float32 with 10 bits of fraction on GPUs from Ampere on.
-WHOLE_FLOAT32 = Accelerator("gpu", "cuda", {"use_tf32": "0"})
+    @property
+    def served_by(self) -> EngineSpec:
+        """The engine and the threads that a network is served with."""
+        return replace(self.engine or ONNXRUNTIME, threads=self.threads)
+
+    @property
+    def has_tensorrt(self) -> bool:
+        """Whether a network runs by TensorRT inside ONNX Runtime."""
+        return any(one.name == "tensorrt" for one in self.accelerators)
 
 
 @dataclass(frozen=True)
@@ -95,30 +116,18 @@ class Plan:
     unavailable: tuple[str, ...] = ()
     cores: int | None = None
 
+    def __getitem__(self, model: str) -> ModelPlan:
+        return self.models.get(model, ModelPlan())
 
-def with_parameter(plan: Plan, model: str, name: str, value: object) -> Plan:
-    """The plan with one more entry of a model's `parameters`; None leaves it as it is."""
-    if value is None:
-        return plan
-    planned = plan.models.get(model, ModelPlan())
-    changed = replace(planned, parameters={**planned.parameters, name: str(value)})
-    return replace(plan, models={**plan.models, model: changed})
+    def with_model(self, model: str, **changes: Any) -> Plan:
+        """The plan with other fields of one model."""
+        return replace(self, models={**self.models, model: replace(self[model], **changes)})
 
-
-def engine_of(plan: Plan, model: str) -> EngineSpec:
-    """The engine and the threads that a network is served with."""
-    planned = plan.models.get(model, ModelPlan())
-    return replace(planned.engine or ONNXRUNTIME, threads=planned.threads)
-
-
-def device_of(plan: Plan, model: str) -> Device:
-    """Where a model's instances run; the CPU where the plan does not say."""
-    planned = plan.models.get(model, ModelPlan())
-    return "gpu" if _on_gpu(planned) else "cpu"
-
-
-def _on_gpu(plan: ModelPlan) -> bool:
-    return any(group.kind == ModelInstanceGroup.KIND_GPU for group in plan.instances)
+    def with_parameter(self, model: str, name: str, value: object) -> Plan:
+        """The plan with one more entry of a model's `parameters`; None leaves it as it is."""
+        if value is None:
+            return self
+        return self.with_model(model, parameters={**self[model].parameters, name: str(value)})
 
 
 def apply(config: Any, plan: ModelPlan) -> None:
@@ -131,29 +140,19 @@ def apply(config: Any, plan: ModelPlan) -> None:
         config.dynamic_batching.CopyFrom(plan.batching)
     for name, value in plan.parameters.items():
         set_parameter(config, name, value)
-    _apply_engine(config, plan)
-
-
-def _apply_engine(config: Any, plan: ModelPlan) -> None:
-    """Write the engine of a network; what the plan leaves out stays as the configuration has it."""
     spec = EngineSpec.read(config)
-    if spec is None:
+    if spec is None:  # a step
         return
     if plan.engine is not None and plan.engine.backend != spec.backend:
         spec = replace(plan.engine, threads=spec.threads)
     elif plan.engine is not None:
         spec = replace(spec, precision=plan.engine.precision)
-    level = spec.graph_level if plan.graph_level is None else plan.graph_level
     accelerators = (*spec.accelerators, *plan.accelerators)
-    if spec.backend == "onnxruntime" and _on_gpu(plan):
+    if spec.backend == "onnxruntime" and plan.device == "gpu":
         accelerators = (*accelerators, WHOLE_FLOAT32)
-    spec = replace(
-        spec,
-        threads=plan.threads or spec.threads,
-        graph_level=level,
-        accelerators=accelerators,
-    )
-    spec.write(config)
+    level = spec.graph_level if plan.graph_level is None else plan.graph_level
+    threads = plan.threads or spec.threads
+    replace(spec, threads=threads, graph_level=level, accelerators=accelerators).write(config)
     if spec.backend == "openvino":
         _declare_whole_batches(config)
 
@@ -170,3 +169,77 @@ def _declare_whole_batches(config: Any) -> None:
     if config.HasField("dynamic_batching"):  # what is left is the queue
         del config.dynamic_batching.preferred_batch_size[:]
         config.dynamic_batching.max_queue_delay_microseconds = 0
+
+
+def load_profile(
+    name: str, concurrency: Mapping[str, int] | None = None, *, cores: int | None = None
+) -> Plan:
+    """Read a profile and work out its plan for a machine.
+
+    Args:
+        name: a profile of profiles.yml.
+        concurrency: instances of an Op ("det", "rec") in place of the profile's.
+        cores: of the machine that will serve; by default those that this process may use.
+
+    Raises:
+        RepositoryError: no such profile or Op, or a number that is not from 1 to `MOST`.
+    """
+    profiles, ops = _tables()["profiles"], _tables()["ops"]
+    if name not in profiles:
+        raise RepositoryError(f"no profile is called {name!r}; there are {', '.join(profiles)}")
+    cores = available_cores() if cores is None else cores
+    if not 1 <= cores <= MOST:
+        raise RepositoryError(f"cores is {cores}; allowed: whole numbers from 1 to {MOST}")
+    counts: dict[str, int] = {}
+    for op, count in (concurrency or {}).items():
+        if op not in ops or not 1 <= count <= MOST:
+            allowed = f"the Ops are {', '.join(ops)}, counts from 1 to {MOST}"
+            raise RepositoryError(f"concurrency {op}={count}: {allowed}")
+        counts |= dict.fromkeys(ops[op], count)
+    models = {
+        model: _model_plan({**entry, "instances": counts.get(model, entry["instances"])}, cores)
+        for model, entry in profiles[name].items()
+    }
+    return Plan(f"profile {name}", models, cores=cores)
+
+
+def _model_plan(entry: Mapping[str, Any], cores: int) -> ModelPlan:
+    count = cores if entry["instances"] == "cores" else entry["instances"]
+    parameters = dict(entry.get("parameters", {}))
+    if (lone := min(cores, entry.get("lone_threads", 1))) > 1:
+        parameters[LONE_RUN_THREADS] = lone
+    engine, shapes = None, None
+    if "engine" in entry:
+        engine = EngineSpec(entry["engine"], entry.get("precision", "fp32"))
+    if found := entry.get("shapes"):
+        shapes = Shapes(tuple(found["batches"]), tuple(map(tuple, found.get("sides", ()))))
+    return ModelPlan(
+        instances=(ModelInstanceGroup(count=count, kind=entry.get("kind", "KIND_CPU")),),
+        batching=ModelDynamicBatching(**entry["batching"]) if "batching" in entry else None,
+        max_batch_size=entry.get("max_batch", 0),
+        engine=engine,
+        file_precision=entry.get("file_precision", "fp32"),
+        threads=entry.get("threads", 0),
+        accelerators=tuple(
+            Accelerator(one["device"], one["name"], _strings(one.get("parameters", {})))
+            for one in entry.get("accelerators", ())
+        ),
+        parameters=_strings(parameters),
+        shapes=shapes,
+    )
+
+
+def _strings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
+
+
+def models_of_op(op: str) -> tuple[str, ...]:
+    """The models that make up an Op ("det", "rec", "cls"), as its requests go through them."""
+    return tuple(_tables()["ops"][op])
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    text = resources.files(__package__).joinpath("profiles.yml").read_text("utf-8")
+    tables: dict[str, Any] = yaml.safe_load(text)
+    return tables

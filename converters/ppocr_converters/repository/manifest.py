@@ -23,18 +23,9 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 TOOLS = (
-    "ppocr-triton",
-    "paddlepaddle",
-    "paddle2onnx",
-    "onnx",
-    "onnxruntime",
-    "openvino",
-    "opencv-python-headless",
-    "numpy",
-    "pyclipper",
-    "pillow",
+    *("ppocr-triton", "paddlepaddle", "paddle2onnx", "onnx", "onnxruntime", "openvino"),
+    *("opencv-python-headless", "numpy", "pyclipper", "pillow"),
 )
-
 #: The packages whose code and data decide what a build makes and whether a proof holds.
 DECIDING = ("ppocr_converters", "ppocr_engine", SAMPLES, *STEP_PACKAGES)
 
@@ -54,10 +45,9 @@ def tool_versions() -> dict[str, str]:
 
 @cache
 def code_digest() -> str:
-    """One digest of all code and data of the packages in `DECIDING`.
+    """One digest of every file of the packages in `DECIDING`, so that none can be left out.
 
-    Every file counts, so that none that decides a result can be left out. An upgrade of the
-    project therefore proves everything again.
+    An upgrade of the project therefore proves everything again.
     """
     return digest_packages({name: package_folder(name) for name in DECIDING})
 
@@ -67,14 +57,10 @@ def digest_packages(folders: Mapping[str, Path]) -> str:
     return digest_of({name: sha256_files(folder) for name, folder in folders.items()})
 
 
-def made_with() -> Manifest:
-    """What every result depends on: the versions of all tools and the digest of all code."""
-    return {"tools": tool_versions(), "code": code_digest()}
-
-
 def whole(inputs: Manifest) -> Manifest:
-    """The inputs of a result with what every result depends on, as they are read back."""
-    found: Manifest = json.loads(json.dumps({**inputs, **made_with()}))
+    """The inputs of a result with the tools and the code it depends on, as they are read back."""
+    every = {**inputs, "tools": tool_versions(), "code": code_digest()}
+    found: Manifest = json.loads(json.dumps(every))
     return found
 
 
@@ -86,7 +72,7 @@ def make_once(
     Args:
         name: of what is made, for the log.
         folder: replaced only by a complete one.
-        inputs: everything that the result depends on beside `made_with`.
+        inputs: everything that the result depends on beside tools and code.
         make: fills an empty folder and returns the facts for the manifest, "files" among them.
 
     Returns:
@@ -94,7 +80,7 @@ def make_once(
     """
     inputs = whole(inputs)
     manifest = read_manifest(folder / MANIFEST)
-    if manifest is not None and _is_current(manifest, inputs, folder):
+    if manifest is not None and manifest.get("inputs") == inputs and _is_intact(manifest, folder):
         logger.info("%s is up to date", name)
         return manifest, False
     with new_folder(folder) as fresh:
@@ -119,13 +105,9 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         temporary.write_text(f"{text}\n", "utf-8")
 
 
-def _is_current(manifest: Manifest, inputs: Manifest, folder: Path) -> bool:
-    files: dict[str, str] = manifest.get("files", {})
-    return (
-        manifest.get("inputs") == inputs
-        and bool(files)
-        and all(
-            (folder / name).is_file() and sha256_file(folder / name) == digest
-            for name, digest in files.items()
-        )
+def _is_intact(manifest: Manifest, folder: Path) -> bool:
+    files: Mapping[str, str] = manifest.get("files", {})
+    return bool(files) and all(
+        (folder / name).is_file() and sha256_file(folder / name) == digest
+        for name, digest in files.items()
     )

@@ -16,10 +16,8 @@ from ppocr_converters.files import digest_of, sha256_files
 
 #: What the Python steps import beside NumPy, OpenCV, pyclipper and Pillow.
 STEP_PACKAGES = ("ppocr_pipeline", "ppocr_steps")
-#: The package of the project's own steps.
-PROJECT = "ppocr_model_repository"
-#: The package of the sample pictures.
-SAMPLES = "ppocr_samples"
+#: The packages of the project's own steps, and of the sample pictures.
+PROJECT, SAMPLES = "ppocr_model_repository", "ppocr_samples"
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,7 @@ def copy_steps(out: Path) -> None:
 
 
 def source_repository() -> Path:
-    """The folder of the models as they come with the project: steps and configurations.
-
-    Raises:
-        RepositoryError: it was not installed.
-    """
+    """The folder of the models as they come with the project: steps and configurations."""
     return package_folder(PROJECT)
 
 

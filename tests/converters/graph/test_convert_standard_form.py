@@ -17,7 +17,7 @@ from ppocr_converters.graph.kinds import detect_kind
 from ppocr_converters.graph.onnx_model import OnnxFile, Tensor, load_onnx, metadata
 from ppocr_converters.paddle.inference_yml import OwnSettings
 from ppocr_converters.proof.tensors import compare_file
-from ppocr_converters.repository.model_source import ModelSource
+from ppocr_converters.repository.models import ModelSource
 
 FILE = Path(__file__)  # whose digest is looked at, nothing else
 CLASSES = {"det": 1, "rec": 40, "cls": 2, "page_orientation": 4}

@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from ppocr_converters.errors import ConvertError
-from ppocr_converters.repository.serving_config.document import read_document
+from ppocr_converters.repository.serving_config.document import expand
 from ppocr_converters.repository.serving_config.explain import explain, table
 from ppocr_converters.repository.serving_config.keys import NAME, all_keys
-from ppocr_converters.repository.serving_config.service import plan_service
+from ppocr_converters.repository.serving_config.service import load_service
 
 from ..mutate import mutate_bytes
 
@@ -36,14 +36,13 @@ def one_input(data: bytes) -> None:
     """Read a file, plan what it becomes, and print it."""
     PATH.write_bytes(data)
     try:
-        document = read_document(PATH)
-        service = plan_service(document, str(PATH))
+        service = load_service(PATH)
     except ConvertError as error:
         # Printed, so it must be text, and of a length that somebody reads.
         assert len(str(error).encode()) < LONGEST_MESSAGE + len(data)
         return
     rows = explain(service)
-    assert len(rows) == len(list(document.entries()))
+    assert len(rows) == len(list(expand(service.document.ops)))
     assert table(rows).encode()
 
 

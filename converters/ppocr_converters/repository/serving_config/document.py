@@ -9,8 +9,16 @@ from typing import Any
 
 import yaml
 
-from ppocr_converters.repository.serving_config import keys as table
-from ppocr_converters.repository.serving_config.keys import NAME, ConfigError, Key, all_keys, shown
+from ppocr_converters.repository.serving_config.keys import (
+    NAME,
+    ConfigError,
+    Key,
+    all_keys,
+    children,
+    nearest,
+    pattern_of,
+    shown,
+)
 
 MERGE = "tag:yaml.org,2002:merge"  # of the key <<
 
@@ -31,37 +39,16 @@ class Document:
     written: frozenset[str]
 
     def __getitem__(self, path: str) -> Any:
-        """The value of a key."""
         return self.values[path]
-
-    def entries(self) -> Iterator[tuple[str, Key]]:
-        """Every key by its path, those of Ops once for each Op."""
-        return expand(self.ops)
-
-
-def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
-    """Read a config.yml, with `KEY.OF.PATH=VALUE` in place of what it says, see `--opt`.
-
-    Raises:
-        ConfigError: it cannot be read, is no YAML, or holds a key or a value that is not allowed.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text: {error}") from error
-    try:
-        return parse_document(text, path.resolve().parent, overrides)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
 
 
 def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Document:
     """Read the text of a config.yml whose relative paths start from `folder`.
 
+    `overrides`, KEY.OF.PATH=VALUE, stand in place of what it says.
+
     Raises:
-        ConfigError: as above.
+        ConfigError: it is no YAML, or holds a key or a value that is not allowed.
     """
     try:
         data = _Loader(text).get_single_data()
@@ -71,8 +58,7 @@ def parse_document(text: str, folder: Path, overrides: Sequence[str] = ()) -> Do
         raise ConfigError(f"not YAML: {_one_line(error)}") from error
     except RecursionError as error:
         raise ConfigError("not a configuration: nested without end") from error
-    found = dict(_walk({} if data is None else data, "", ""))
-    found |= dict(map(_override, overrides))
+    found = dict([*_walk(data, "", ""), *map(_override, overrides)])
     ops = tuple(dict.fromkeys(path.split(".")[1] for path in found if path.startswith("op.")))
     keys = dict(expand(ops))
     values = {path: key.parse(found.get(path), path) for path, key in keys.items()}
@@ -84,15 +70,15 @@ def _one_line(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split()).replace('in "<unicode string>", ', "at ")
 
 
-def expand(ops: tuple[str, ...]) -> Iterator[tuple[str, Key]]:
+def expand(ops: Sequence[str]) -> Iterator[tuple[str, Key]]:
     """Every key by its path; those of Ops once for each name."""
-    of_ops = {path: key for path, key in all_keys().items() if path.startswith(f"op.{NAME}.")}
-    for path, key in all_keys().items():
-        if path not in of_ops:
+    keys = all_keys()
+    of_ops = [path for path in keys if path.startswith(f"op.{NAME}.")]
+    for path, key in keys.items():
+        if path == of_ops[0]:
+            yield from ((one.replace(NAME, op, 1), keys[one]) for op in ops for one in of_ops)
+        elif path not in of_ops:
             yield path, key
-        elif path == next(iter(of_ops)):
-            for op in ops:
-                yield from ((p.replace(NAME, op, 1), k) for p, k in of_ops.items())
 
 
 def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
@@ -102,21 +88,21 @@ def _walk(data: Any, pattern: str, path: str) -> Iterator[tuple[str, Any]]:
     if data is None:
         return
     if not isinstance(data, dict):
-        where = path or "the file"
-        below = "the names of Ops, such as det and rec" if path == "op" else table.names(pattern)
-        raise ConfigError(f"{where} is {shown(data)}; allowed: a mapping with {below}")
+        names = ["the names of Ops, such as det and rec"] if path == "op" else children(pattern)
+        where, allowed = path or "the file", ", ".join(names)
+        raise ConfigError(f"{where} is {shown(data)}; allowed: a mapping with {allowed}")
     for name, value in data.items():
+        here = f"{path}.{name}" if path else str(name)
         step = NAME if pattern == "op" else str(name)
         below = f"{pattern}.{step}" if pattern else step
-        here = f"{path}.{name}" if path else str(name)
         if below in all_keys():
             yield here, value
-        elif table.children(below):
-            if pattern == "op" and "." in str(name):
-                raise ConfigError(f"{here}: the name of an Op cannot have a dot in it")
-            yield from _walk(value, below, here)
+        elif not children(below):
+            raise ConfigError(f"unknown key {here}; {nearest(str(name), pattern, path)}")
+        elif pattern == "op" and "." in str(name):
+            raise ConfigError(f"{here}: the name of an Op cannot have a dot in it")
         else:
-            raise ConfigError(f"unknown key {here}; {table.nearest(str(name), pattern, path)}")
+            yield from _walk(value, below, here)
 
 
 def _override(given: str) -> tuple[str, Any]:
@@ -125,12 +111,12 @@ def _override(given: str) -> tuple[str, Any]:
     path = path.strip()
     if not equals:
         raise ConfigError(f"--opt {given}: write KEY.OF.PATH=VALUE, as in op.det.concurrency=1")
-    pattern, key = table.key_at(path)
-    if key is None:
-        parent = pattern.rpartition(".")[0]
-        hint = table.nearest(path.rpartition(".")[2], parent, path.rpartition(".")[0])
+    pattern = pattern_of(path)
+    if pattern not in all_keys():
+        above, _, name = path.rpartition(".")
+        hint = nearest(name, pattern.rpartition(".")[0], above)
         raise ConfigError(f"--opt {given}: unknown key {path}; {hint}")
-    if key.type == "str":
+    if all_keys()[pattern].type == "str":
         return path, text.strip()
     try:
         return path, _Loader(text).get_single_data()
@@ -156,7 +142,7 @@ class _Loader(yaml.SafeLoader):
         return value
 
     def compose_mapping_node(self, anchor: Any) -> Any:
-        """A mapping with every key once; looked at before anything is merged into it."""
+        """A mapping with every key once, as it is before anything is merged into it."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ppocr_converters.catalogue.entries import Kind
@@ -20,39 +20,33 @@ ANSWERS = {
     "res": "key res of the old ports: a list of the texts of the model {model}, nothing else",
     "dt_boxes": "key dt_boxes of the old ports: the boxes of the model {model}",
 }
+TRITON_PORTS = ("http", "grpc", "metrics")
 
 
-def missing_op(kinds: Container[Kind]) -> Kind | None:
+def missing_op(kinds: Collection[Kind]) -> Kind | None:
     """What a service of one Op lacks of det and rec."""
     both: tuple[Kind, ...] = ("det", "rec")
     return next((kind for kind in both if kind not in kinds), None)
 
 
 def endpoints_of(document: Document, kinds: Collection[Kind]) -> dict[str, Any]:
-    """The old endpoints, as fields of the server's `EndpointSettings`, of Ops of these kinds.
-
-    Raises:
-        ConfigError: keys contradict each other, or ask for an answer that there is none of.
-    """
+    """The old endpoints, as fields of the server's `EndpointSettings`, of Ops of these kinds."""
     http, rpc = _serving_ports(document)
     model, forms = MODELS[missing_op(kinds)]
     if (answer := document["triton.answer"] or forms[0]) not in forms:
         raise ConfigError(
             f"triton.answer is {answer}; a service of {', '.join(kinds)} answers {', '.join(forms)}"
         )
-    paths = [f"op.{name}" for name in document.ops]
-    limits = [document[f"{op}.timeout"] for op in paths]
-    retries = [
-        document[f"{op}.retry" if f"{op}.retry" in document.written else "dag.retry"]
-        for op in paths
-    ]
+    limits = [document[f"op.{name}.timeout"] for name in document.ops]
+    retries = [f"op.{name}.retry" for name in document.ops]
+    retries = [path if path in document.written else "dag.retry" for path in retries]
     return {
         "name": document["triton.service_name"],
         "host": document["triton.service_host"],
         "http_port": http,
         "rpc_port": rpc,
         "worker_num": document["worker_num"],
-        "retry": max(retries),
+        "retry": max(document[path] for path in retries),
         "timeout_ms": sum(limits) if all(limit > 0 for limit in limits) else -1,
         "model": model,
         "answer": answer,
@@ -71,17 +65,19 @@ def _serving_ports(document: Document) -> tuple[int | None, int]:
         if rpc > 65535:
             raise ConfigError("rpc_port is empty, so it would be http_port + 1 = 65536; set it")
     ports = {"http_port": http, "rpc_port": rpc}
-    ports |= {name: document[name] or None for name in TRITON_PORTS}
+    ports |= {f"triton.{name}_port": port for name, port in triton_ports(document).items()}
     seen: dict[int, str] = {}
     for name, port in ports.items():
-        if port is not None and port in seen:
+        if port in seen:
             raise ConfigError(f"{seen[port]} and {name} are both {port}; they must differ")
-        if port is not None:
+        if port:  # 0 picks a free one
             seen[port] = name
     return http, rpc
 
 
-TRITON_PORTS = ("triton.http_port", "triton.grpc_port", "triton.metrics_port")
+def triton_ports(document: Document) -> dict[str, int]:
+    """Triton's own ports by what they speak; 0 picks a free one."""
+    return {name: document[f"triton.{name}_port"] for name in TRITON_PORTS}
 
 
 def service_effects(document: Document, endpoints: Mapping[str, Any]) -> dict[str, str]:
@@ -107,8 +103,3 @@ def service_effects(document: Document, endpoints: Mapping[str, Any]) -> dict[st
             "no limit of a queue, as there; only max_requests of admit bounds what waits"
         )
     return effects
-
-
-def triton_ports(document: Document) -> dict[str, int]:
-    """Triton's own ports by what they speak; 0 picks a free one."""
-    return {path[len("triton.") : -len("_port")]: document[path] for path in TRITON_PORTS}

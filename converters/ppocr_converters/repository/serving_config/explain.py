@@ -1,4 +1,4 @@
-"""The table of a configuration: every key, its value, what it becomes, and what to know."""
+"""What every key becomes: as a table of one configuration, for the guides, and as a JSON schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ppocr_converters.repository.serving_config.keys import Key, all_keys
+from ppocr_converters.repository.serving_config.document import expand
+from ppocr_converters.repository.serving_config.keys import NAME, TYPES, Key, all_keys
 from ppocr_converters.repository.serving_config.service import Service
 
 Language = Literal["en", "zh"]
@@ -23,6 +24,8 @@ HEADINGS = {
     "en": ("key", "type, range", "default", "effect", "becomes"),
     "zh": ("键", "类型、范围", "默认值", "效果", "变成什么"),
 }
+
+ANY_OP = "An Op: any name"
 
 
 @dataclass(frozen=True)
@@ -43,29 +46,17 @@ class Row:
 
 def explain(service: Service) -> list[Row]:
     """A row for every key, those of Ops once for each Op, in the order of keys.yml."""
-    document = service.document
-    return [
-        Row(
-            path,
-            document[path],
-            path in document.written,
-            service.effects.get(path) or _becomes(key, document[path]),
-            _note(path, service),
-        )
-        for path, key in document.entries()
-    ]
-
-
-def _becomes(key: Key, value: Any) -> str:
-    """What a key does; its text says what it does when it is on."""
-    off = value == key.default and value in (False, -1) and not key.becomes.startswith("nothing")
-    return "off" if off else key.becomes
-
-
-def _note(path: str, service: Service) -> str:
-    reasons = [text for text in service.plan.unavailable if text.startswith(f"{path} ")]
-    notes = [service.warnings.get(path, ""), *(f"cannot be built: {text}" for text in reasons)]
-    return "; ".join(note for note in notes if note)
+    document, rows = service.document, []
+    for path, key in expand(document.ops):
+        value, becomes = document[path], key.becomes
+        if value == key.default and value in (False, -1) and not becomes.startswith("nothing"):
+            becomes = "off"  # the text of a key says what it does when it is on
+        reasons = [text for text in service.plan.unavailable if text.startswith(f"{path} ")]
+        notes = [service.warnings.get(path, ""), *(f"cannot be built: {text}" for text in reasons)]
+        note = "; ".join(note for note in notes if note)
+        becomes = service.effects.get(path) or becomes
+        rows.append(Row(path, value, path in document.written, becomes, note))
+    return rows
 
 
 def table(rows: Sequence[Row], every: bool = False) -> str:
@@ -103,15 +94,14 @@ def as_yaml(value: Any) -> str:
 
 def key_table(language: Language = "en") -> str:
     """Every key there is as a Markdown table, for the documentation."""
-    lines = [_row(HEADINGS[language]), _row(("---",) * 5)]
-    lines += [_row(_key_cells(key, language)) for key in all_keys().values()]
-    return "\n".join(lines)
-
-
-def _key_cells(key: Key, language: Language) -> tuple[str, ...]:
-    default = "–" if key.default is None else f"`{as_yaml(key.default)}`"
-    becomes = {"en": key.becomes, "zh": key.zh}[language]
-    return (f"`{key.path}`", _range(key), default, EFFECTS[language][key.effect], becomes)
+    rows: list[Sequence[str]] = [HEADINGS[language], ("---",) * 5]
+    for key in all_keys().values():
+        default = "–" if key.default is None else f"`{as_yaml(key.default)}`"
+        becomes = {"en": key.becomes, "zh": key.zh}[language]
+        effect = EFFECTS[language][key.effect]
+        rows.append((f"`{key.path}`", _range(key), default, effect, becomes))
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _range(key: Key) -> str:
@@ -125,5 +115,48 @@ def _range(key: Key) -> str:
     return f"{key.type} {key.low:.10g}–{key.high:.10g}"
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+def schema() -> dict[str, Any]:
+    """The JSON schema of the whole file, for editors."""
+    root = _section("config.yml of the OCR service: Paddle Serving's keys and `triton:`")
+    for key in all_keys().values():
+        *sections, name = key.path.split(".")
+        place = root
+        for section in sections:
+            if section != NAME:
+                place = place["properties"].setdefault(section, _section(section))
+            else:  # whatever the Op is called
+                place["additionalProperties"] = place["additionalProperties"] or _section(ANY_OP)
+                place = place["additionalProperties"]
+        place["properties"][name] = _property(key)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root}
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {
+        "description": text,
+        "type": ["object", "null"],
+        "properties": {},
+        "additionalProperties": False,
+    }
+
+
+def _property(key: Key) -> dict[str, Any]:
+    """One key; an empty value is allowed everywhere and means the default."""
+    entry: dict[str, Any] = {"type": TYPES[key.type][1]}
+    if key.words:
+        entry["enum"] = list(key.spellings)
+    if key.pattern is not None:
+        entry["pattern"] = f"^({key.pattern})$"
+    if key.low is not None:
+        entry["minimum"] = key.low
+    if key.high is not None:
+        entry["maximum"] = key.high
+    if key.is_list:
+        entry = {"type": ["array", "null"], "items": entry}
+    else:
+        entry["type"] = [entry["type"], "null"]
+        if key.words:
+            entry["enum"].append(None)
+    if key.default is not None:
+        entry["default"] = key.default
+    return {"description": f"{key.meaning} Becomes: {key.becomes}.", **entry}

@@ -7,7 +7,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -19,19 +19,16 @@ from ppocr_converters.errors import ConvertError
 NAME = "NAME"
 INT32_MAX = 2**31 - 1
 LONGEST_SHOWN = 200  # characters of a value in a message
-#: The types of a value: in Python, in a JSON schema, and in words; a list's are its entries'.
+#: The types of a value: in Python, in a JSON schema, and in words; those of a list's entries.
 TYPES: dict[str, tuple[tuple[type, ...], str, str]] = {
     "int": ((int,), "integer", "a whole number"),
     "number": ((int, float), "number", "a number"),
     "bool": ((bool,), "boolean", "true or false"),
     "str": ((str,), "string", "a text"),
-    "ints": ((int,), "integer", "a list of whole numbers"),
     "strs": ((str,), "string", "a list of texts"),
 }
-
 #: What a text looks like that would be a value of another type without its quotes.
 UNQUOTED = {"int": r"0|-?[1-9]\d*", "number": r"-?(0|[1-9]\d*)(\.\d+)?", "bool": r"(?i)true|false"}
-
 #: What keys are called in PaddleOCR's own options and in Paddle Serving's commands.
 OTHER_NAMES = {
     "use_gpu": "devices",
@@ -73,8 +70,8 @@ class Key:
 
     @property
     def is_list(self) -> bool:
-        """Whether the value is a list."""
-        return self.type in ("ints", "strs")
+        """Whether the value is a list of texts."""
+        return self.type == "strs"
 
     @property
     def spellings(self) -> tuple[Any, ...]:
@@ -85,7 +82,7 @@ class Key:
     @property
     def highest(self) -> float | None:
         """`high`, or the most that Triton's configuration can hold."""
-        return INT32_MAX if self.high is None and self.type in ("int", "ints") else self.high
+        return INT32_MAX if self.high is None and self.type == "int" else self.high
 
     @property
     def allowed(self) -> str:
@@ -102,51 +99,40 @@ class Key:
         return " ".join([words, *limits])
 
     def parse(self, value: Any, path: str) -> Any:
-        """A value of YAML as it is used, a list as a tuple; an empty one is the default.
-
-        Raises:
-            ConfigError: a wrong type, out of range, or known and refused.
-        """
+        """A value of YAML as it is used, a list as a tuple; an empty one is the default."""
         if value is None:
             return self.default
         if self.any_case and isinstance(value, str):
             value = value.lower()
         entries = value if self.is_list else [value]
         if not isinstance(entries, list) or not all(self._is_allowed(entry) for entry in entries):
-            if not self.is_list and self._has_type(value) and value in self.refused:
-                raise ConfigError(f"{path} is {value}: {self.refused[value]}; {self._hint(value)}")
-            raise ConfigError(f"{path} is {shown(value)}; {self._hint(value)}")
+            says = f"{path} is {shown(value)}"
+            if self._has_type(value) and value in self.refused:
+                says = f"{path} is {value}: {self.refused[value]}"
+            raise ConfigError(f"{says}; {self._hint(value)}")
         return tuple(entries) if self.is_list else value
 
     def _has_type(self, entry: Any) -> bool:
         # True is an int in Python, and a mistake in a configuration.
-        return isinstance(entry, TYPES[self.type][0]) and (
-            self.type == "bool" or not isinstance(entry, bool)
-        )
+        wrong = isinstance(entry, bool) and self.type != "bool"
+        return isinstance(entry, TYPES[self.type][0]) and not wrong
 
     def _is_allowed(self, entry: Any) -> bool:
-        if not self._has_type(entry) or (self.words and entry not in self.words):
+        if not self._has_type(entry) or entry in self.refused:
             return False
-        if entry in self.refused:
+        if self.words and entry not in self.words:
             return False
-        if self.pattern is not None:
-            return re.fullmatch(self.pattern, entry) is not None
         if isinstance(entry, str):
-            return True
-        # `not >=` refuses NaN as well.
-        return not (
-            (self.low is not None and not entry >= self.low)
-            or (self.highest is not None and not entry <= self.highest)
-        )
+            return self.pattern is None or re.fullmatch(self.pattern, entry) is not None
+        # Of NaN no comparison is true.
+        enough = self.low is None or entry >= self.low
+        return enough and (self.highest is None or entry <= self.highest)
 
     def _hint(self, value: Any) -> str:
-        number = isinstance(value, int) and not isinstance(value, bool)
-        quote = f'; write it in quotes: "{value}"' if self.type == "str" and number else ""
-        if (
-            isinstance(value, str)
-            and self.type in UNQUOTED
-            and re.fullmatch(UNQUOTED[self.type], value)
-        ):
+        quote = ""
+        if self.type == "str" and isinstance(value, int) and not isinstance(value, bool):
+            quote = f'; write it in quotes: "{value}"'
+        elif isinstance(value, str) and re.fullmatch(UNQUOTED.get(self.type, r"(?!)"), value):
             quote = f"; write it without quotes: {value}"
         return f"allowed: {self.allowed}{quote}"
 
@@ -160,26 +146,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
-@lru_cache(maxsize=1)
+@cache
 def all_keys() -> Mapping[str, Key]:
     """Every key by its path, with NAME for the name of an Op."""
     text = resources.files(__package__).joinpath("keys.yml").read_text("utf-8")
-    return {path: _key(path, entry) for path, entry in yaml.safe_load(text).items()}
+    entries = yaml.safe_load(text)
+    for entry in entries.values():
+        entry |= {name: tuple(entry[name]) for name in ("words", "steps") if name in entry}
+    return {path: Key(path=path, **entry) for path, entry in entries.items()}
 
 
-def _key(path: str, entry: dict[str, Any]) -> Key:
-    for name in {"words", "steps"} & entry.keys():
-        entry[name] = tuple(entry[name])
-    return Key(path=path, **entry)
-
-
-def key_at(path: str) -> tuple[str, Key | None]:
-    """The path of a key with NAME for the name of an Op, and the key; None where there is none."""
-    parts = path.split(".")
-    if parts[0] == "op" and len(parts) > 1:
-        parts[1] = NAME
-    pattern = ".".join(parts)
-    return pattern, all_keys().get(pattern)
+def pattern_of(path: str) -> str:
+    """The path of a key with NAME for the name of an Op."""
+    section, *parts = path.split(".")
+    return ".".join([section, NAME, *parts[1:]]) if section == "op" and parts else path
 
 
 def children(prefix: str) -> list[str]:
@@ -190,26 +170,16 @@ def children(prefix: str) -> list[str]:
 
 
 def nearest(name: str, pattern: str, path: str) -> str:
-    """A sentence that helps whoever wrote an unknown name below a path (`pattern`: with NAME).
-
-    The same name elsewhere wins, then the nearest one here, then the nearest one elsewhere.
-    """
+    """A sentence that helps whoever wrote an unknown name below a path (`pattern`: with NAME)."""
     name = OTHER_NAMES.get(name, name)
-    here = children(pattern)
-    start = f"{path}." if path else ""
-    elsewhere: dict[str, str] = {}
     op = path.split(".")[1] if path.startswith("op.") else NAME
+    here = {one: f"{path}.{one}" if path else one for one in children(pattern)}
+    elsewhere: dict[str, str] = {}
     for known in all_keys():
-        elsewhere.setdefault(known.rsplit(".", 1)[-1], known.replace(NAME, op))
+        elsewhere.setdefault(known.rpartition(".")[2], known.replace(NAME, op))
     if name in elsewhere:
         return f"did you mean {elsewhere[name]}?"
-    if near := difflib.get_close_matches(name, here, n=1):
-        return f"did you mean {start}{near[0]}?"
-    if near := difflib.get_close_matches(name, elsewhere, n=1):
-        return f"did you mean {elsewhere[near[0]]}?"
-    return f"allowed here: {names(pattern)}"
-
-
-def names(pattern: str) -> str:
-    """The names that may stand below a path, for a message."""
-    return ", ".join(children(pattern))
+    for places in (here, elsewhere):
+        if near := difflib.get_close_matches(name, places, n=1):
+            return f"did you mean {places[near[0]]}?"
+    return f"allowed here: {', '.join(here)}"

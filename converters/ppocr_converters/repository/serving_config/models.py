@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
 
 from ppocr_converters.catalogue.entries import Kind, catalogue
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import CatalogueError, ModelError
 from ppocr_converters.graph.kinds import kind_at
-from ppocr_converters.repository.model_source import ModelChoice
+from ppocr_converters.repository.models import ModelChoice
 from ppocr_converters.repository.serving_config.document import Document
 from ppocr_converters.repository.serving_config.keys import ConfigError
-from ppocr_converters.repository.serving_config.prototxt import read_prototxt
+from ppocr_converters.repository.serving_config.prototxt import FILE, read_prototxt
 
 #: Names of dictionaries beside a model or a config.yml; the second is Paddle Serving's.
 DICTIONARIES = (DICTIONARY, "ppocr_keys_v1.txt")
 SERVER_FOLDER = "serving_server"
-KINDS: tuple[Kind, ...] = get_args(Kind)
 #: What in a name tells a kind; the first that is found counts.
-KIND_WORDS: dict[str, Kind] = {
-    "cls": "cls",
-    "direction": "cls",
-    "angle": "cls",
-    "det": "det",
-    "rec": "rec",
+KIND_WORDS: dict[Kind, tuple[str, ...]] = {
+    "cls": ("cls", "direction", "angle"),
+    "det": ("det",),
+    "rec": ("rec",),
 }
 #: What in a name tells that an Op does something else, as in `layout_det` or `table_rec`.
 OTHER_WORDS = re.compile(
@@ -42,11 +37,7 @@ class MissingModelError(ConfigError):
 
 
 def kind_of_op(document: Document, op: str) -> Kind:
-    """Whether an Op detects, recognises or classifies: by its name, else by its model.
-
-    Raises:
-        ConfigError: it does something else, or neither tells.
-    """
+    """Whether an Op detects, recognises or classifies: by its name, else by its model."""
     config = document[f"op.{op}.local_service_conf.model_config"]
     names = (op.lower(), Path(config or "").name.lower())
     why = "its name has none of these words in it"
@@ -54,8 +45,9 @@ def kind_of_op(document: Document, op: str) -> Kind:
         why = "its name says something else"
     else:
         for name in names:
-            if found := [kind for word, kind in KIND_WORDS.items() if word in name]:
-                return found[0]
+            for kind, words in KIND_WORDS.items():
+                if any(word in name for word in words):
+                    return kind
         if config is not None:
             try:
                 model = find_model(document, config)
@@ -71,22 +63,16 @@ def kind_of_op(document: Document, op: str) -> Kind:
 
 
 def find_network(document: Document, op: str | None, kind: Kind) -> ModelChoice:
-    """The network of an Op, or the one that completes a service without an Op of that kind.
-
-    Raises:
-        MissingModelError: no model is named, or what is named does not exist.
-        ConfigError: what belongs to the model is not as it should be.
-    """
-    key = f"op.{op}.local_service_conf.model_config"
-    override = f"triton.{kind}_model"
-    own = DEFAULT_MODELS[kind] if op is None else document[key]
-    given = document.values.get(override) or own
+    """The network of an Op, or the one that completes a service without an Op of that kind."""
+    path, given = f"triton.{kind}_model", document.values.get(f"triton.{kind}_model")
+    if not given:
+        path = f"op.{op}.local_service_conf.model_config"
+        given = DEFAULT_MODELS[kind] if op is None else document[path]
     if given is None:
         raise MissingModelError(
-            f"{key} is empty; allowed: the folder of a Paddle model, or a name that "
+            f"{path} is empty; allowed: the folder of a Paddle model, or a name that "
             f"`ppocr-convert list` shows"
         )
-    path = override if document.values.get(override) else key
     try:
         model = find_model(document, given)
     except CatalogueError as error:
@@ -100,16 +86,14 @@ def find_network(document: Document, op: str | None, kind: Kind) -> ModelChoice:
     description = None if folder is None else read_prototxt(folder)
     if kind != "rec":
         return ModelChoice(str(model))
+    shape = [] if description is None else description.feed_var[0].shape  # 3, height, width
+    height = shape[-2] if len(shape) >= 3 and shape[-2] > 0 else None
     dictionary, space = _dictionary(document, folder), document["triton.rec_space"]
-    return ModelChoice(str(model), dictionary, space, _height(description))
+    return ModelChoice(str(model), dictionary, space, height)
 
 
 def find_model(document: Document, given: str) -> Path | str:
-    """A path that exists, taken from where config.yml lies, or a name of the catalogue.
-
-    Raises:
-        CatalogueError: neither.
-    """
+    """A path that exists, taken from where config.yml lies, or a name of the catalogue."""
     path = document.folder / given
     if not _is_there(path):
         return catalogue().find(given).name
@@ -126,23 +110,35 @@ def _is_there(path: Path) -> bool:
 
 
 def _dictionary(document: Document, folder: Path | None) -> Path | None:
-    """The dictionary that is named; else one beside the model, else one beside config.yml.
-
-    A model of the catalogue brings its own.
-    """
+    """The dictionary that is named, else one beside the model, else one beside config.yml."""
     named = document["triton.rec_dictionary"]
     if named is not None:
         path = document.folder / named
         if not _is_there(path) or not path.is_file():
             raise ConfigError(f"triton.rec_dictionary is {named!r}: there is no file {path}")
         return path
-    if folder is None or not folder.is_dir():
+    if folder is None or not folder.is_dir():  # a model of the catalogue brings its own
         return None
     places = [place / name for place in (folder, document.folder) for name in DICTIONARIES]
     return next((path for path in places if path.is_file()), None)
 
 
-def _height(description: Any) -> int | None:
-    """The height of the one input [3, H, W] where it is fixed."""
-    shape: Sequence[int] = () if description is None else description.feed_var[0].shape
-    return shape[-2] if len(shape) >= 3 and shape[-2] > 0 else None
+def check_fetch_lists(document: Document, op: str, network: ModelChoice) -> dict[str, str]:
+    """See that the fetch_lists of an Op name outputs of its model, by name or alias.
+
+    Returns:
+        A warning by path where the model has no description to check against.
+    """
+    description, unchecked = read_prototxt(Path(network.model)), {}
+    for path in (f"op.{op}.fetch_list", f"op.{op}.local_service_conf.fetch_list"):
+        wanted = document[path] or ()
+        if wanted and description is None:
+            unchecked[path] = (
+                f"not checked: the model has no {FILE}; its network's one output is served"
+            )
+        elif wanted:
+            known = {name for one in description.fetch_var for name in (one.name, one.alias_name)}
+            if others := [name for name in wanted if name not in known]:
+                allowed = ", ".join(sorted(known))
+                raise ConfigError(f"{path} names {others[0]!r}; the model has {allowed}")
+    return unchecked

@@ -39,7 +39,7 @@ def with_origin(
 ) -> tuple[Document, dict[str, str], dict[str, str]]:
     """Settle whose arithmetic is reproduced, where the file leaves that open.
 
-    `kinds` is what the Ops do; a document that is settled already stays as it is.
+    `kinds` is what the Ops do.
 
     Returns:
         The configuration with the defaults of its service, and effects and warnings by key.
@@ -48,14 +48,12 @@ def with_origin(
     warnings: dict[str, str] = {}
     reference = document[REFERENCE]
     if REFERENCE not in document.written:
-        signs = dict(_signs(document))
-        reference, says = _judge(signs)
-        (warnings if says.startswith("!") else effects)[REFERENCE] = says.lstrip("!")
-    values = dict(document.values) | {REFERENCE: reference}
+        reference, sure, says = _judge(dict(_signs(document)))
+        (effects if sure else warnings)[REFERENCE] = says
+    values = {**document.values, REFERENCE: reference}
     if reference == PDSERVING:
-        found, more = _defaults(document, kinds)
+        found = _defaults(document, kinds, warnings)
         values |= {path: one for path, one in found.items() if path not in document.written}
-        warnings |= more
     return replace(document, values=values), effects, warnings
 
 
@@ -75,28 +73,30 @@ def _signs(document: Document) -> Iterator[tuple[str, str]]:
             yield f"{name} {port}", service
 
 
-def _judge(signs: Mapping[str, str]) -> tuple[str, str]:
-    """The service that the surest sign speaks for, and why; with ! where the user should look."""
+def _judge(signs: Mapping[str, str]) -> tuple[str, bool, str]:
+    """The service that the surest sign speaks for, whether that is sure, and why."""
     if not signs:
-        return SERVING, (
-            f"!the file may be of {NAMES[SERVING]} or of {NAMES[PDSERVING]}; {SERVING} is "
-            f"taken. To be sure, write triton: reference: {SERVING}, or {PDSERVING}"
+        says = (
+            f"the file may be of {NAMES[SERVING]} or of {NAMES[PDSERVING]}; {SERVING} is taken. "
+            f"To be sure, write triton: reference: {SERVING}, or {PDSERVING}"
         )
+        return SERVING, False, says
     chosen = next(iter(signs.values()))
     other = PDSERVING if chosen == SERVING else SERVING
     told = {s: ", ".join(sign for sign, one in signs.items() if one == s) for s in NAMES}
     why = f"the file looks like {NAMES[chosen]} ({told[chosen]})"
     if told[other]:
         why += f", though {told[other]} is as in {NAMES[other]}"
-    if chosen == SERVING and not told[other]:
-        return chosen, f"{chosen}: {why}"
-    return chosen, f"!{chosen} is taken: {why}. If it was not, write triton: reference: {other}"
+    elif chosen == SERVING:
+        return chosen, True, f"{chosen}: {why}"
+    why += f". If it was not, write triton: reference: {other}"
+    return chosen, False, f"{chosen} is taken: {why}"
 
 
 def _defaults(
-    document: Document, kinds: Mapping[Kind, Any]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """What PaddleOCR's services computed with, and what to know about it.
+    document: Document, kinds: Mapping[Kind, Any], warnings: dict[str, str]
+) -> dict[str, Any]:
+    """What PaddleOCR's services computed with; what to know about it is added to the warnings.
 
     web_service_det.py has a box threshold of its own, and web_service_rec.py drops no line.
     """
@@ -105,22 +105,17 @@ def _defaults(
     if "rec" not in kinds:
         found["triton.det_db_box_thresh"] = 0.5
     if "det" not in kinds or not document.written.isdisjoint(SIZES):
-        return found, {}
-    reader = _reader(document.folder)
-    if LONG_READER in reader:
-        return found | dict(zip(SIZES, ("long", 960), strict=True)), {}
-    if reader:
-        return found, {}
-    return found, {
-        SIZES[0]: f"{NAMES[PDSERVING]} has sized pictures in two ways: look at DetResizeForTest "
-        f"in your {READER}. Where it has {LONG_READER} (as with PP-OCRv3 and later), write triton: "
-        "det_limit_type: long and det_limit_side_len: 960; otherwise leave min and 736"
-    }
-
-
-def _reader(folder: Path) -> str:
-    """The ocr_reader.py beside the file, "" where there is none that can be read."""
+        return found
     try:
-        return (folder / READER).read_text("utf-8", errors="replace")
+        reader = (document.folder / READER).read_text("utf-8", errors="replace")
     except OSError:
-        return ""
+        reader = ""
+    if LONG_READER in reader:
+        found |= zip(SIZES, ("long", 960), strict=True)
+    elif not reader:
+        warnings[SIZES[0]] = (
+            f"{NAMES[PDSERVING]} has sized pictures in two ways: look at DetResizeForTest in your "
+            f"{READER}. Where it has {LONG_READER} (as with PP-OCRv3 and later), write triton: "
+            "det_limit_type: long and det_limit_side_len: 960; otherwise leave min and 736"
+        )
+    return found

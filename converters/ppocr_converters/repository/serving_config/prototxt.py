@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +28,9 @@ def read_prototxt(folder: Path) -> Any:
     path = folder / FILE
     if not path.is_file():
         return None
+    found = message_classes("ppocr_serving_conf", SCHEMA)["ModelConf"]()
     try:
-        found = text_format.Parse(
-            path.read_text("utf-8"), _model_conf()(), allow_unknown_field=True
-        )
+        text_format.Parse(path.read_text("utf-8"), found, allow_unknown_field=True)
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is malformed: {error}") from error
     if not found.feed_var or not found.fetch_var:
@@ -41,28 +38,3 @@ def read_prototxt(folder: Path) -> Any:
     for variable in (*found.feed_var, *found.fetch_var):
         variable.alias_name = variable.alias_name or variable.name
     return found
-
-
-def check_fetch_list(path: str, wanted: Sequence[str], found: Any) -> str | None:
-    """See that a fetch_list at a path names outputs of the model, by name or alias.
-
-    Returns:
-        A warning where the model has no description to check against.
-
-    Raises:
-        ConfigError: an entry is neither the name nor the alias of an output.
-    """
-    if not wanted:
-        return None
-    if found is None:
-        return f"not checked: the model has no {FILE}; its network's one output is served"
-    known = {name for fetch in found.fetch_var for name in (fetch.name, fetch.alias_name)}
-    for name in wanted:
-        if name not in known:
-            raise ConfigError(f"{path} names {name!r}; the model has {', '.join(sorted(known))}")
-    return None
-
-
-@cache
-def _model_conf() -> Any:
-    return message_classes("ppocr_serving_conf", SCHEMA)["ModelConf"]

@@ -8,19 +8,21 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ppocr_converters.errors import RepositoryError
 from ppocr_converters.files import new_folder, sha256_files
 from ppocr_converters.repository.configuration import CONFIG
 from ppocr_converters.repository.layout import WEIGHTS
 from ppocr_converters.repository.manifest import MANIFEST, Manifest, read_manifest, write_manifest
-from ppocr_converters.repository.tensorrt.config import PLAN, to_native
-from ppocr_converters.repository.tensorrt.shapes import Buckets, spelled
+from ppocr_converters.repository.shapes import Buckets, prepared_rows, spelled
 from ppocr_engine.config_pbtxt import read_config, write_config
+from ppocr_engine.parameters import PARAMETERS
 from ppocr_engine.tensorrt_engines import Machine, built_with, this_machine
 
 logger = logging.getLogger(__name__)
 
+PLAN = "model.plan"
 TIMING_CACHE = "timing.cache"
 #: Where NVIDIA's containers have it.
 TRTEXEC = "/usr/src/tensorrt/bin/trtexec"
@@ -31,32 +33,32 @@ WORKSPACE_MIB = 2048
 def plan_commands(
     repository: Path, *, trtexec: str = TRTEXEC, timing_cache: Path | None = None
 ) -> dict[str, list[str]]:
-    """The command that builds the engine of each network of a repository.
+    """The command that builds the engine of each network, with a profile for each bucket.
 
-    The timing cache is a file beside the repository unless another one is named.
-
-    Raises:
-        RepositoryError: it was built without shapes.
+    Every layer computes in the types of the file. TensorRT 10 must be told so; TensorRT 11 knows
+    nothing else and takes the flag as well. The timing cache is a file beside the repository
+    unless another one is named.
     """
     cache = timing_cache or repository.parent / TIMING_CACHE
-    return {
-        name: build_command(
-            repository / name / WEIGHTS,
-            repository / name / "1" / PLAN,
-            buckets,
-            timing_cache=cache,
-            trtexec=trtexec,
-        )
-        for name, buckets in _read(repository)["shapes"].items()
-    }
+    commands = {}
+    for name, buckets in _read(repository)["shapes"].items():
+        commands[name] = [
+            trtexec,
+            f"--onnx={repository / name / WEIGHTS}",
+            f"--saveEngine={repository / name / '1' / PLAN}",
+            f"--timingCacheFile={cache}",
+            f"--memPoolSize=workspace:{WORKSPACE_MIB}",
+            "--skipInference",
+            "--stronglyTyped",
+        ]
+        for index, bucket in enumerate(buckets.values()):
+            shapes = [f"--{what}Shapes={shapes}" for what, shapes in spelled(bucket).items()]
+            commands[name] += [f"--profile={index}", *shapes]
+    return commands
 
 
 def build_engines(
-    repository: Path,
-    out: Path,
-    *,
-    trtexec: str = TRTEXEC,
-    machine: Machine | None = None,
+    repository: Path, out: Path, *, trtexec: str = TRTEXEC, machine: Machine | None = None
 ) -> Manifest:
     """Build the engines of a repository on this machine, into a repository of their own.
 
@@ -87,7 +89,7 @@ def build_engines(
             _run(name, command)
             (fresh / name / WEIGHTS).unlink()
             config = read_config(fresh / name / CONFIG)
-            to_native(config, manifest["shapes"][name])
+            _to_native(config, manifest["shapes"][name])
             write_config(fresh / name / CONFIG, config)
         manifest["tensorrt"] = {**built_with(machine), "commands": commands}
         manifest["files"] = sha256_files(fresh, ignore=(MANIFEST,))
@@ -109,37 +111,29 @@ def _read(repository: Path) -> Manifest:
     return manifest
 
 
-def build_command(
-    onnx: Path,
-    plan: Path,
-    buckets: Buckets,
-    *,
-    timing_cache: Path,
-    trtexec: str = TRTEXEC,
-) -> list[str]:
-    """The command that builds one engine, with an optimisation profile for each bucket.
+def _to_native(config: Any, buckets: Buckets) -> None:
+    """Turn a network's configuration into one for an engine in the backend "tensorrt".
 
-    Every layer computes in the types of the file. TensorRT 10 must be told so; TensorRT 11 knows
-    nothing else and takes the flag as well.
+    Every instance may run every profile, and Triton takes the one nearest to a request. CUDA
+    graphs are captured for the usual shape of each bucket, with `prepared_rows`.
     """
-    profiles = [
-        part
-        for index, bucket in enumerate(buckets.values())
-        for part in (
-            f"--profile={index}",
-            *(f"--{what}Shapes={shapes}" for what, shapes in spelled(bucket).items()),
-        )
-    ]
-    return [
-        trtexec,
-        f"--onnx={onnx}",
-        f"--saveEngine={plan}",
-        f"--timingCacheFile={timing_cache}",
-        f"--memPoolSize=workspace:{WORKSPACE_MIB}",
-        "--skipInference",
-        "--stronglyTyped",
-        *profiles,
-    ]
+    config.backend, config.platform = "tensorrt", ""
+    config.default_model_filename = PLAN
+    config.optimization.ClearField("execution_accelerators")
+    for name in PARAMETERS["onnxruntime"]:
+        config.parameters.pop(name, None)
+    for group in config.instance_group:
+        del group.profile[:]
+        group.profile.extend(str(index) for index in range(len(buckets)))
+    config.max_batch_size = max(r["max"][0] for b in buckets.values() for r in b.values())
+    cuda = config.optimization.cuda
+    cuda.Clear()
+    cuda.graphs, cuda.busy_wait_events, cuda.output_copy_stream = True, True, True
+    for bucket in buckets.values():
+        for rows in prepared_rows(bucket):
+            spec = cuda.graph_spec.add(batch_size=rows)
+            for name, range_ in bucket.items():
+                spec.input[name].dim.extend(range_["opt"][1:])
 
 
 def script(commands: Sequence[Sequence[str]]) -> str:

@@ -1,22 +1,34 @@
-"""What a model is made from: a model of the catalogue, a folder or an ONNX file."""
+"""A model: what it is made from, found or fetched; made ready to serve, proven, with a manifest."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+import onnx
 
 from ppocr_converters.catalogue.entries import Kind, Model, Normalisation, catalogue
 from ppocr_converters.catalogue.fetch import REMEDY, Supply, fetch, is_fetched
 from ppocr_converters.errors import CatalogueError, FetchError, ModelError
+from ppocr_converters.files import sha256_file
+from ppocr_converters.graph.compile import compile_model
 from ppocr_converters.graph.dictionary import own_dictionary, read_dictionary
 from ppocr_converters.graph.kinds import expect_kind, find_model, kind_at
+from ppocr_converters.graph.onnx_model import OnnxFile, describe, load_onnx
+from ppocr_converters.paddle.convert import convert
 from ppocr_converters.paddle.inference_yml import OwnSettings, read_settings
 from ppocr_converters.paddle.model_folder import find_paddle_model
+from ppocr_converters.proof.tensors import compare_file
+from ppocr_converters.repository.manifest import Manifest, make_once
 
 logger = logging.getLogger(__name__)
+
+COMPILED, CONVERTED = "model.onnx", "converted.onnx"
 
 
 @dataclass(frozen=True)
@@ -74,13 +86,26 @@ class ModelSource:
         return {kind: self.own.normalisation or norm for kind, norm in kinds.items()}
 
 
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model ready to serve: where it came from, its compiled file and its manifest."""
+
+    source: ModelSource
+    file: OnnxFile
+    manifest: Manifest
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the compiled file and its manifest."""
+        return self.file.path.parent
+
+
 def find_sources(
     ways: Sequence[Mapping[Kind, ModelChoice]], models: Path, supply: Supply | None = None
 ) -> dict[Kind, ModelSource]:
     """The models of the first way that can be had whole; one that is fetched already comes first.
 
     Raises:
-        CatalogueError: see `find_model_source`.
         FetchError: no way leads to them; what each lacks is named.
     """
     failed: list[str] = []
@@ -118,8 +143,6 @@ def find_model_source(
     path, known = Path(choice.model), None
     if not path.exists():
         known = _known(choice.model)
-        if kind is not None:
-            check_choice(choice, kind)
         path = fetch(known, models, supply)
     own = read_settings(path if path.is_dir() else path.parent)
     name, space, height = path.resolve().name if path.is_dir() else path.stem, True, own.height
@@ -140,13 +163,7 @@ def find_model_source(
 
 
 def check_choice(choice: ModelChoice, kind: Kind) -> None:
-    """Refuse, before anything is fetched, a model that is not there or of another kind.
-
-    Raises:
-        CatalogueError: neither a path nor a known name.
-        DictionaryError: its dictionary cannot be read.
-        ModelError: it cannot be read, or is of another kind.
-    """
+    """Refuse, before anything is fetched, a model or dictionary that cannot serve as this kind."""
     if choice.dictionary is not None:
         read_dictionary(choice.dictionary)
     path = Path(choice.model)
@@ -166,8 +183,50 @@ def _known(name: str) -> Model:
 
 def known_settings(known: Model, own: OwnSettings) -> OwnSettings:
     """What a model's own files say, and where they are silent the catalogue."""
-    return dataclasses.replace(
-        own,
-        normalisation=own.normalisation or known.normalisation,
-        thresholds={**known.thresholds, **own.thresholds},
-    )
+    normalisation = own.normalisation or known.normalisation
+    thresholds = {**known.thresholds, **own.thresholds}
+    return dataclasses.replace(own, normalisation=normalisation, thresholds=thresholds)
+
+
+def build_model(source: ModelSource, folder: Path) -> CompiledModel:
+    """Convert, compile and prove a model; nothing is done twice.
+
+    The folder gets model.onnx (compiled), converted.onnx and manifest.json.
+
+    Raises:
+        ModelError: it cannot be converted or compiled.
+        ProofError: the result does not answer as its source does.
+    """
+    inputs = {
+        "files": {path.name: sha256_file(path) for path in source.files},
+        "kind": source.kind,
+        "space": source.space,
+        "height": source.height,
+        "own": dataclasses.asdict(source.own),
+        "normalisation": {k: dataclasses.asdict(n) for k, n in source.normalisations.items()},
+    }
+    manifest, _ = make_once(source.name, folder, inputs, partial(_make, source))
+    return CompiledModel(source, OnnxFile(folder / COMPILED), manifest)
+
+
+def _make(source: ModelSource, folder: Path) -> Manifest:
+    """Convert, compile and prove into an empty folder; returns what was found out."""
+    if source.path.is_dir():
+        logger.info("converting %s", source.name)
+        convert(source.path, folder / CONVERTED)
+    else:
+        shutil.copyfile(source.path, folder / CONVERTED)
+    logger.info("compiling %s", source.name)
+    network = load_onnx(folder / CONVERTED)
+    compiled = compile_model(network, source)
+    onnx.save(compiled, folder / COMPILED)
+    logger.info("proving %s", source.name)
+    file = OnnxFile(folder / COMPILED, compiled)
+    proof = compare_file(file, source.path).require(file)
+    return {
+        "name": source.name,
+        "converted": describe(network),
+        "compiled": describe(compiled),
+        "proof": dataclasses.asdict(proof),
+        "files": {name: sha256_file(folder / name) for name in (CONVERTED, COMPILED)},
+    }

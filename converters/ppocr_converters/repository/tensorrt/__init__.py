@@ -1,1 +1,0 @@
-"""TensorRT: shapes, configurations, engines and the commands that build them."""
