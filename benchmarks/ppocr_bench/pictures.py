@@ -19,7 +19,7 @@ import numpy as np
 from ppocr_bench.options import Options
 from ppocr_bench.record import BenchError
 from ppocr_client.commands.argument_types import at_least
-from ppocr_converters.pictures.render import encode_page, render_pages
+from ppocr_converters.pictures.render import encode_page, render_page
 from ppocr_converters.pictures.render_canvas import Truth
 from ppocr_converters.pictures.render_evaluation import KINDS, evaluation_pages
 from ppocr_converters.pictures.render_layouts import LAYOUTS, render_layout
@@ -83,7 +83,7 @@ def rendered(seed: int, count: int) -> list[Picture]:
     """So many rendered pages: one of each seed from `seed` on."""
     return [
         Picture(page.name, encode_page(page), page.lines, "pages")
-        for page in render_pages(seed, count)
+        for page in map(render_page, range(seed, seed + count))
     ]
 
 

@@ -12,7 +12,6 @@ from importlib import metadata
 
 from ppocr_converters.commands.build import add_build
 from ppocr_converters.commands.models import add_model_commands
-from ppocr_converters.commands.prove import add_prove
 from ppocr_converters.commands.repository import add_repository_commands
 from ppocr_converters.errors import ConvertError
 from ppocr_engine.environment import disable_telemetry
@@ -30,16 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("ppocr_converters").setLevel("WARNING" if arguments.quiet else "INFO")
     try:
         arguments.run(arguments)
-    except (ConvertError, EngineError) as error:
-        print(f"ppocr-convert: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:  # a full disk, a folder that cannot be written
-        print(f"ppocr-convert: {_told(error)}", file=sys.stderr)
+    except (ConvertError, EngineError, OSError) as error:
+        said = _told(error) if isinstance(error, OSError) else error
+        print(f"ppocr-convert: {said}", file=sys.stderr)
         return 1
     return 0
 
 
 def _told(error: OSError) -> str:
+    """What is said of a full disk, or of a folder that cannot be written."""
     # A copy that fails has two files, and it is the second one that could not be written.
     path = error.filename2 or error.filename
     what = f"{path}: {error.strerror}" if path else str(error.strerror or error)
@@ -54,7 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ppocr-convert", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_model_commands(commands)
-    add_prove(commands)
     add_build(commands)
     add_repository_commands(commands)
     for one in (parser, *commands.choices.values()):

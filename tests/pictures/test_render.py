@@ -2,15 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
-from ppocr_converters.pictures import render_texts
 from ppocr_converters.pictures.render import (
+    CHINESE,
+    ENGLISH,
     encode_page,
     render_dense_page,
     render_page,
-    render_pages,
 )
-from ppocr_converters.pictures.render_canvas import WORD, Page
-from ppocr_converters.pictures.render_evaluation import KINDS, evaluation_pages, sentences
+from ppocr_converters.pictures.render_canvas import WORD, Page, corners
+from ppocr_converters.pictures.render_evaluation import KINDS, SENTENCES, evaluation_pages
 
 
 def same(one, other):
@@ -23,7 +23,7 @@ def same(one, other):
 
 
 def check_boxes(page):
-    """Every box is clockwise from top-left, in the picture, and holds ink that others do not."""
+    """Every box is upright, clockwise from top-left, in the picture, and its ink is its own."""
     height, width = page.image.shape[:2]
     taken = np.zeros((height, width), bool)
     for line in page.lines:
@@ -31,19 +31,14 @@ def check_boxes(page):
         assert line.box.shape == (4, 2)
         assert (line.box >= 0).all()
         assert (line.box < [width, height]).all()
-        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = line.box.tolist()
-        area = (x0 * y1 - x1 * y0) + (x1 * y2 - x2 * y1) + (x2 * y3 - x3 * y2) + (x3 * y0 - x0 * y3)
-        assert area > 0, "clockwise where y points down"
-        assert min(x1, x2) > max(x0, x3)
-        (left, top), (right, bottom) = (
-            line.box.min(axis=0).astype(int),
-            line.box.max(axis=0).astype(int),
-        )
-        inside = page.image[top : bottom + 1, left : right + 1]
-        assert int(inside.max()) - int(inside.min()) > 60, line.text
-        if y0 == y1:
-            assert not taken[top : bottom + 1, left : right + 1].any(), line.text
-            taken[top : bottom + 1, left : right + 1] = True
+        assert np.array_equal(line.box, corners(*line.box[0], *line.box[2]))
+        (left, top), (right, bottom) = line.box[0].astype(int), line.box[2].astype(int)
+        assert left < right
+        assert top < bottom
+        place = np.s_[top : bottom + 1, left : right + 1]
+        assert int(page.image[place].max()) - int(page.image[place].min()) > 60, line.text
+        assert not taken[place].any(), line.text
+        taken[place] = True
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,8 +85,8 @@ def test_pages_are_stored_as_their_name_says():
 
 def test_only_letters_of_the_dictionary_are_written(repository):
     known = set((repository / "recognize" / "1" / "dictionary.txt").read_text("utf-8").split("\n"))
-    texts = [*render_texts.CHINESE, *render_texts.ENGLISH]
-    texts += [line.text for page in render_pages(0, 8) for line in page.lines]
+    texts = [*CHINESE, *ENGLISH]
+    texts += [line.text for page in map(render_page, range(8)) for line in page.lines]
     assert set("".join(texts)) <= known | {" "}
 
 
@@ -105,11 +100,11 @@ def inside(box, outer):
 
 
 def test_there_are_ten_languages_and_about_ninety_pictures():
-    assert len(sentences()) == 10
-    assert all(len(texts) >= 12 for texts in sentences().values())
+    assert len(SENTENCES) == 10
+    assert all(len(texts) >= 12 for texts in SENTENCES.values())
     drawn = [language for rows in KINDS.values() for _, some in rows for language in some]
     assert 80 <= len(drawn) <= 120
-    assert set(drawn) == set(sentences())
+    assert set(drawn) == set(SENTENCES)
 
 
 def test_every_kind_is_drawn_with_sound_truth(pages):
@@ -141,11 +136,8 @@ def test_words_lie_on_their_ink():
     for line in page.lines:
         for word in line.words:
             (left, top), (right, bottom) = word.box[0].astype(int), word.box[2].astype(int)
-            ink = (
-                np.abs(page.image[top:bottom, left : right + 1].astype(int) - blank).max(axis=2)
-                > 60
-            )
-            columns = np.flatnonzero(ink.any(axis=0))
+            pixels = page.image[top:bottom, left : right + 1].astype(int)
+            columns = np.flatnonzero((np.abs(pixels - blank) > 60).any(axis=(0, 2)))
             if word.text[0].isalnum():  # full-width punctuation is half empty
                 assert columns[0] <= 0.2 * (bottom - top)
             if word.text[-1].isalnum():
@@ -156,14 +148,9 @@ def test_the_same_arguments_give_the_same_pictures(pages):
     kinds = ["noise", "skew"]
     again = dict(evaluation_pages(kinds, 1))
     for kind in kinds:
-        first = dict(pages)[kind]
-        assert np.array_equal(first.image, again[kind].image)
-        assert all(
-            np.array_equal(a.box, b.box)
-            for a, b in zip(first.lines, again[kind].lines, strict=True)
-        )
+        assert same(dict(pages)[kind], again[kind])
         ((_, other),) = evaluation_pages([kind], 1, seed=1)
-        assert [line.text for line in other.lines] != [line.text for line in first.lines]
+        assert [line.text for line in other.lines] != [line.text for line in again[kind].lines]
 
 
 def test_a_turned_page_begins_each_box_at_the_corner_of_the_line(pages):

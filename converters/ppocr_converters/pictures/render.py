@@ -1,25 +1,23 @@
-"""Pages of text with ground truth, drawn with openly licensed fonts.
-
-Conversion is proven on these pages, tests read them, benchmarks send them:
-
-    page = render_page(seed=7)
-    page.image          # uint8 BGR [H, W, 3]
-    page.lines[0].text  # what is written there, and .box says where
-"""
+"""Pages of random text with ground truth, drawn with openly licensed fonts."""
 
 from __future__ import annotations
 
 import io
 import random
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import yaml
 from PIL import Image
 
 from ppocr_converters.pictures import render_canvas as drawing
 from ppocr_converters.pictures.render_canvas import Canvas, Colour, Face, Page
-from ppocr_converters.pictures.render_texts import random_line, random_word
 
+_PHRASES = yaml.safe_load(resources.files(__package__).joinpath("phrases.yml").read_text("utf-8"))
+CHINESE: tuple[str, ...] = tuple(_PHRASES["chinese"])
+ENGLISH: tuple[str, ...] = tuple(_PHRASES["english"])
+ALPHANUMERIC = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 PAPERS: tuple[Colour, ...] = (
     (255, 255, 255),
     (252, 248, 238),
@@ -100,11 +98,6 @@ def render_dense_page(seed: int, lines: int = 1000) -> Page:
     return canvas.page(f"dense_{seed}_{lines}.png")
 
 
-def render_pages(seed: int, count: int = 8, lines: int = 20) -> list[Page]:
-    """Several random pages; page `i` is that of seed `seed + i`."""
-    return [render_page(seed + i, lines) for i in range(count)]
-
-
 def encode_page(page: Page) -> bytes:
     """The page as the bytes of a file, in the format that its name's suffix says.
 
@@ -121,6 +114,46 @@ def encode_page(page: Page) -> bytes:
         case suffix:
             raise ValueError(f"{page.name} ends in {suffix!r}; pages are stored as .png or .jpg")
     return file.getvalue()
+
+
+def random_line(rng: random.Random) -> str:
+    """One line of random text: a Chinese or English phrase, or something with digits."""
+    kind = rng.choices(("chinese", "english", "number"), weights=(6, 3, 3))[0]
+    if kind == "chinese":
+        return rng.choice(CHINESE)
+    if kind == "english":
+        return rng.choice(ENGLISH)
+    return random_number(rng)
+
+
+def random_number(rng: random.Random) -> str:
+    """One line with digits in it: a date, time, price, telephone number, code or measurement."""
+    day = f"{rng.randint(1990, 2035)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+    code = "".join(rng.choices(ALPHANUMERIC, k=rng.randint(6, 12)))
+    return rng.choice(
+        (
+            day,
+            f"{rng.randint(6, 22):02d}:{rng.randint(0, 59):02d}",
+            f"合计：{rng.randint(1, 9999)}.{rng.randint(0, 99):02d}元",
+            f"电话：0{rng.randint(10, 99)}-{rng.randint(20000000, 89999999)}",
+            f"No.{code}",
+            f"编号{code}",
+            f"{rng.randint(1, 99)}.{rng.randint(0, 9)}%",
+            f"共{rng.randint(2, 300)}页",
+            f"{rng.randint(100, 999)}kg",
+            f"第{rng.randint(1, 40)}号楼{rng.randint(101, 2809)}室",
+        )
+    )
+
+
+def random_word(rng: random.Random) -> str:
+    """Two to six characters that fit into one small cell of a dense page."""
+    if rng.random() < 0.5:
+        return str(rng.randint(10, 99999))
+    phrase = rng.choice([line for line in CHINESE if line.isalpha()])
+    length = min(len(phrase), rng.randint(2, 4))
+    start = rng.randint(0, len(phrase) - length)
+    return phrase[start : start + length]
 
 
 def _fitting(text: str, face: Face, size: int, width: float) -> str:

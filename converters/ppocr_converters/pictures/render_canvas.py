@@ -16,7 +16,6 @@ from PIL import Image, ImageDraw, ImageFont
 Colour = tuple[int, int, int]
 Face = Literal["sans", "serif"]
 
-
 #: Scripts that part words by no space, with their punctuation and full-width forms.
 ALONE = r"\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff9f"
 WORD = re.compile(f"[{ALONE}]|[^\\s{ALONE}]+")
@@ -93,14 +92,13 @@ class Canvas:
         """
         letters = font(face, size)
         self.pen.text((x, y), text, ink, letters, anchor=anchor)
-        ink_box = self.pen.textbbox((x, y), text, letters, anchor=anchor)
-        left, top, right, bottom = ink_box
+        left, top, right, bottom = self.pen.textbbox((x, y), text, letters, anchor=anchor)
+        begin = x if anchor[0] == "l" else left - letters.getbbox(text)[0]
         if self.full_height:
             _, high, _, low = self.pen.textbbox((x, y), "国", letters, anchor=anchor)
             top, bottom = min(top, high), max(bottom, low)
         left, top, right, bottom = grow((left, top, right, bottom), 0.1 * size)
         words = []
-        begin = x if anchor[0] == "l" else ink_box[0] - letters.getbbox(text)[0]
         for word in WORD.finditer(text):
             start, end = (begin + letters.getlength(text[:place]) for place in word.span())
             words.append(Truth(word.group(), corners(start, top, end, bottom)))
@@ -114,11 +112,9 @@ class Canvas:
 
         `x` is the middle of the column and `y` the top of the first letter.
         """
-        step = 1.08 * size
-        boxes = []
+        letters, boxes = font(face, size), []
         for i, letter in enumerate(text):
-            at = (x, y + (i + 0.5) * step)
-            letters = font(face, size)
+            at = (x, y + (i + 0.5) * (1.08 * size))
             self.pen.text(at, letter, ink, letters, anchor="mm")
             boxes.append(self.pen.textbbox(at, letter, letters, anchor="mm"))
         edges = np.array(boxes)
@@ -183,10 +179,21 @@ def tilt(canvas: Canvas, degrees: float, background: Colour) -> Canvas:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     old_middle = np.array(canvas.picture.size) / 2
     new_middle = np.array(turned.size) / 2
-    return Canvas(
-        turned,
-        [line.moved(lambda box: (box - old_middle) @ turn.T + new_middle) for line in canvas.lines],
-    )
+    lines = [
+        line.moved(lambda box: (box - old_middle) @ turn.T + new_middle) for line in canvas.lines
+    ]
+    return Canvas(turned, lines)
+
+
+def quarter_turn(canvas: Canvas) -> Canvas:
+    """The canvas a quarter turn clockwise; the boxes begin at the line's own top-left corner."""
+    high = canvas.picture.height
+    turned = canvas.picture.transpose(Image.Transpose.ROTATE_270)
+    lines = [
+        line.moved(lambda box: np.stack([high - box[:, 1], box[:, 0]], axis=1))
+        for line in canvas.lines
+    ]
+    return Canvas(turned, lines)
 
 
 def from_one_side(canvas: Canvas, background: Colour, shorter: float) -> Canvas:

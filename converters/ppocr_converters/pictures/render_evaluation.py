@@ -1,10 +1,6 @@
 """The pictures on which accuracy is measured: ten languages, as people photograph and scan them.
 
-    for kind, page in evaluation_pages(kinds=["skew"]):
-        page.lines   # in reading order, with boxes, texts and words
-
-Texts are in `sentences.yml`, kinds in `evaluation.yml`. The pictures of a kind differ by language
-and seed; the same arguments give the same pictures.
+Texts are in `sentences.yml`, kinds in `evaluation.yml`.
 """
 
 from __future__ import annotations
@@ -13,7 +9,6 @@ import functools
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -22,9 +17,9 @@ import yaml
 from PIL import Image, ImageFilter
 
 from ppocr_converters.pictures import render_canvas as drawing
+from ppocr_converters.pictures.render import random_number
 from ppocr_converters.pictures.render_canvas import Canvas, Colour, Face, Page
 from ppocr_converters.pictures.render_layouts import render_layout
-from ppocr_converters.pictures.render_texts import random_number
 
 PAPER: Colour = (250, 249, 245)
 DESK: Colour = (104, 96, 88)
@@ -33,20 +28,17 @@ FACES: tuple[Face, ...] = ("sans", "serif")
 CHINESE_TOO = ("zh", "zh-TW", "ja")
 
 
-@functools.cache
-def sentences() -> Mapping[str, Sequence[str]]:
-    """Sentences by language, as IETF tags name it."""
-    languages: dict[str, list[str]] = _read("sentences.yml")
-    return languages
-
-
 def _read(name: str) -> Any:
     return yaml.safe_load(resources.files(__package__).joinpath(name).read_text("utf-8"))
 
 
+#: By language, as IETF tags name it.
+SENTENCES: Mapping[str, Sequence[str]] = _read("sentences.yml")
+
+
 def plain(language: str, rng: random.Random, *, paper: Colour = PAPER, contrast: int = 0) -> Canvas:
     """A page of twelve lines of several sizes; `contrast` is how far its ink is from its paper."""
-    lines = rng.sample(sentences()[language], 12)
+    lines = rng.sample(SENTENCES[language], 12)
     sizes = [rng.randint(22, 40) for _ in lines]
     canvas = Canvas(Image.new("RGB", (1000, sum(round(1.7 * size) for size in sizes) + 110), paper))
     y = 55
@@ -94,7 +86,7 @@ def background(language: str, rng: random.Random) -> Canvas:
         colour = tuple(rng.randint(20, 120) for _ in range(3))
         canvas.pen.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=rng.randint(1, 6))
         canvas.pen.line((x, 0, y, high), colour, rng.randint(1, 3))
-    for row, text in enumerate(rng.sample(sentences()[language], 9)):
+    for row, text in enumerate(rng.sample(SENTENCES[language], 9)):
         ink = (255, rng.randint(220, 255), rng.randint(150, 255))
         canvas.write(60, 60 + 76 * row, text, rng.randint(28, 34), ink=ink, face=FACES[row % 2])
     return canvas
@@ -113,7 +105,7 @@ def perspective(language: str, rng: random.Random) -> Canvas:
 def strip(language: str, rng: random.Random) -> Canvas:
     """One line on a strip of 992x48 pixels."""
     canvas = Canvas(Image.new("RGB", (992, 48), PAPER), full_height=True)
-    words = f"{rng.choice(sentences()[language])} {random_number(rng)}"
+    words = f"{rng.choice(SENTENCES[language])} {random_number(rng)}"
     canvas.write(14, 24, words, 26 if language in CHINESE_TOO else 22, anchor="lm")
     return canvas
 
@@ -126,7 +118,7 @@ def long_line(language: str, rng: random.Random) -> Canvas:
         text, size = "", rng.randint(34, 44)
         while drawing.font("sans", size).getlength(text) < wide - 900:
             other = rng.choice((language, language, "en", "zh"))
-            text += rng.choice(sentences()[other]) + " " + random_number(rng) + " "
+            text += rng.choice(SENTENCES[other]) + " " + random_number(rng) + " "
         canvas.write(40, 40 + 90 * row, _fitting(text.rstrip(), size, wide - 80), size)
     return canvas
 
@@ -136,7 +128,7 @@ def gaps(language: str, rng: random.Random) -> Canvas:
     canvas = Canvas(Image.new("RGB", (1500, 720), PAPER), full_height=True)
     for row in range(10):
         y, size = 40 + 66 * row, rng.randint(24, 32)
-        text = rng.choice(sentences()[language])
+        text = rng.choice(SENTENCES[language])
         right = canvas.write(50, y, text, size)[2]
         if right < 900:
             canvas.write(right / 2 + 640, y, random_number(rng), size, anchor="ma")
@@ -150,7 +142,7 @@ def small(language: str, rng: random.Random) -> Canvas:
     part = "" if language in CHINESE_TOO else " "
     for column, row in itertools.product(range(3), range(16)):
         at, size = (110 + 780 * column, 110 + 42 * row), 20 + row % 3 * 3
-        text = part.join(rng.choices(sentences()[language], k=5))
+        text = part.join(rng.choices(SENTENCES[language], k=5))
         canvas.write(*at, _fitting(text, size, 700), size)
     return canvas
 
@@ -159,7 +151,7 @@ def tall(language: str, rng: random.Random) -> Canvas:
     """A screenshot of 600x6,000 pixels."""
     canvas = Canvas(Image.new("RGB", (600, 6000), (255, 255, 255)), full_height=True)
     for row in range(60):
-        text, size = rng.choice(sentences()[language]), rng.choice((20, 22, 26))
+        text, size = rng.choice(SENTENCES[language]), rng.choice((20, 22, 26))
         canvas.write(24, 40 + 98 * row, _fitting(text, size, 560), size)
     return canvas
 
@@ -168,7 +160,7 @@ def dark(language: str, rng: random.Random) -> Canvas:
     """A dark screen of 380x600 pixels: short texts at the top, nothing below."""
     canvas = Canvas(Image.new("RGB", (380, 600), (18, 18, 20)))
     for row, size in enumerate((28, 14, 15, 14, 16, 14)):
-        words = rng.choice(sentences()[language]).split()
+        words = rng.choice(SENTENCES[language]).split()
         text = words[0][:6] if language in CHINESE_TOO else " ".join(words[:2])
         canvas.write(30, 36 + 36 * row, text.strip(",;:"), size, ink=(232, 232, 236))
         canvas.write(350, 36 + 36 * row, random_number(rng), 14, ink=(170, 174, 190), anchor="ra")
@@ -179,15 +171,13 @@ def turned(language: str, rng: random.Random, quarters: int) -> Canvas:
     """A page that lies on its side or on its head: so many quarter turns clockwise."""
     canvas = plain(language, rng)
     for _ in range(quarters):
-        canvas = _quarter_turn(canvas)
+        canvas = drawing.quarter_turn(canvas)
     return canvas
 
 
-def layout(language: str, rng: random.Random, name: str, **how: float) -> Canvas:
+def layout(language: str, rng: random.Random, name: str, **how: Any) -> Canvas:
     """One of `render_layouts`: columns, receipts, tables, vertical text."""
-    seed, texts = rng.randrange(1000), sentences()[language]
-    perspective = bool(how.get("perspective"))
-    page = render_layout(name, seed, texts=texts, skew=how.get("skew", 0), perspective=perspective)
+    page = render_layout(name, rng.randrange(1000), texts=SENTENCES[language], **how)
     return Canvas(Image.fromarray(page.image[:, :, ::-1]), list(page.lines))
 
 
@@ -213,6 +203,8 @@ def evaluation_pages(
 ) -> Iterator[tuple[str, Page]]:
     """The pictures of some kinds or all, each with its kind; at most `limit` of each.
 
+    Those of a kind differ by language and seed; the same arguments give the same pictures.
+
     Raises:
         KeyError: there is no such kind.
     """
@@ -220,11 +212,8 @@ def evaluation_pages(
         pictures = ((draw, language) for draw, languages in KINDS[kind] for language in languages)
         for number, (draw, language) in enumerate(itertools.islice(pictures, limit)):
             rng = random.Random(f"{seed} {kind} {number}")  # nosec B311 # not for secrets
-            page = draw(language, rng).page(f"{kind}_{number}_{language}.png")
-            yield (
-                kind,
-                replace(page, name=page.name.replace(".png", ".jpg" if number % 2 else ".png")),
-            )
+            suffix = ".jpg" if number % 2 else ".png"
+            yield kind, draw(language, rng).page(f"{kind}_{number}_{language}{suffix}")
 
 
 def _fitting(text: str, size: int, width: float) -> str:
@@ -232,14 +221,3 @@ def _fitting(text: str, size: int, width: float) -> str:
     while drawing.font("sans", size).getlength(text) > width:
         text = text[: text.rfind(" ")] if " " in text else text[:-1]
     return text
-
-
-def _quarter_turn(canvas: Canvas) -> Canvas:
-    """The canvas a quarter turn clockwise; the boxes begin at the line's own top-left corner."""
-    high = canvas.picture.height
-
-    def turn(box: np.ndarray) -> np.ndarray:
-        return np.stack([high - box[:, 1], box[:, 0]], axis=1)
-
-    turned = canvas.picture.transpose(Image.Transpose.ROTATE_270)
-    return Canvas(turned, [line.moved(turn) for line in canvas.lines])

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from ppocr_converters.pictures.render import CHINESE, ENGLISH, random_word
 from ppocr_converters.pictures.render_canvas import Canvas, Colour, Page, font, from_one_side, tilt
-from ppocr_converters.pictures.render_texts import CHINESE, ENGLISH, random_word
 
 PAPER: Colour = (252, 250, 246)
 INK: Colour = (24, 24, 28)
