@@ -20,7 +20,7 @@ from ppocr_server.errors import ServerError
 LOOPBACK = "127.0.0.1"
 # The characters that a header can carry (RFC 6750), and too many to be guessed.
 SECRET = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
-TOKEN_VARIABLE, ADMIN_VARIABLE = "PPOCR_TOKEN", "PPOCR_ADMIN_KEY"  # nosec B105 # names, not secrets
+TOKEN_VARIABLE, ADMIN_VARIABLE = "PPOCR_TOKEN", "PPOCR_ADMIN_KEY"
 # Names of HTTP headers; in gRPC metadata they have a prefix, which `ppocr_client` adds.
 ADMIN_HEADER, TOKEN_HEADER = "ppocr-admin-key", "authorization"
 # Triton's groups of requests, in gRPC called "protocols"; it can require a header for a group.

@@ -5,8 +5,8 @@ import base64
 import pytest
 from cases import cases
 
-from ppocr_server.gateway.contracts.files import file_of_base64, is_allowed
 from ppocr_server.gateway.failures import Failure
+from ppocr_server.gateway.uploads import file_of_base64, is_allowed
 
 PREFIXES = ("https://example.org/scans/", "http://10.0.0.1:8080")
 

@@ -15,8 +15,8 @@ from serving import ask, get
 from ppocr_client import OcrClient
 from ppocr_client.options import OPTIONS
 from ppocr_server.gateway.app import routes_of
+from ppocr_server.gateway.parameters import FORMATS
 from ppocr_server.gateway.reader import Reader
-from ppocr_server.gateway.routes.formats import FORMATS
 from ppocr_server.gateway.settings import GatewaySettings
 
 pytestmark = pytest.mark.server

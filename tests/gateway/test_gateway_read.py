@@ -15,7 +15,7 @@ from serving import ask
 
 from ppocr_client import OcrClient, OcrResult
 from ppocr_client.exports.pdf import to_pdf
-from ppocr_server.gateway.routes.formats import FORMATS
+from ppocr_server.gateway.parameters import FORMATS
 
 pytestmark = pytest.mark.server
 JSON = {"Content-Type": "application/json"}

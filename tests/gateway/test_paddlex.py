@@ -18,8 +18,8 @@ from serving import ask
 
 from ppocr_client import OcrClient, ServerInfo
 from ppocr_client.options import ReadOptions
-from ppocr_server.gateway.contracts.paddlex import PaddleXRequest, options_of
 from ppocr_server.gateway.failures import Failure
+from ppocr_server.gateway.paddlex import PaddleXRequest, options_of
 
 CASES = cases(__file__)
 

@@ -25,7 +25,7 @@ from ppocr_pipeline.limits import Limits
 from ppocr_pipeline.options import parse_options
 from ppocr_pipeline.recognition import RecognitionPlan, line_warnings
 from ppocr_pipeline.tiles.plan import plan_det
-from ppocr_server.gateway.middleware import too_large
+from ppocr_server.gateway.app import too_large
 
 PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -16,9 +16,8 @@ from PIL import Image
 from starlette.datastructures import Headers
 
 from ppocr_client.options import OPTIONS
-from ppocr_server.page.document_store import DocumentStore
-from ppocr_server.page.origin_check import refusal
-from ppocr_server.page.pictures import shown, thumbnail
+from ppocr_server.page.app import refusal
+from ppocr_server.page.document_store import DocumentStore, shown, thumbnail
 
 
 def ask(

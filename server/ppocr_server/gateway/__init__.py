@@ -1,5 +1,1 @@
-"""Plain HTTP in front of Triton: pictures and documents in, JSON and files out.
-
-It holds no OCR code. Every page goes to Triton through `ppocr_client`, which also opens documents
-and writes the formats.
-"""
+"""Plain HTTP in front of Triton. It holds no OCR code: pages go to Triton by `ppocr_client`."""

@@ -7,14 +7,12 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
 
 from ppocr_client import errors
 
-#: Makes the body of an error; each contract has its own form.
-ErrorBody = Callable[["Failure"], dict[str, Any]]
 CLIENT_GONE = 499  # as nginx logs it; no client receives it
-
-# The most special kinds first.
+# The most special kinds first: exception, status, code, seconds after which to try again.
 KINDS: tuple[tuple[type[Exception], int, str, int | None], ...] = (
     (errors.OptionError, 400, "invalid_option", None),
     (errors.ImageError, 400, "invalid_file", None),
@@ -65,6 +63,10 @@ class Failure(HTTPException):
         return Failure(self.status_code, self.code, message, retry_after=self.retry_after)
 
 
+#: Makes the body of an error; each contract has its own form.
+ErrorBody = Callable[[Failure], dict[str, Any]]
+
+
 def failure_of(error: Exception, request: Request | None = None) -> Failure:
     """The failure that any exception of a request means; one that nobody foresaw is `internal`."""
     if isinstance(error, Failure):
@@ -77,9 +79,11 @@ def failure_of(error: Exception, request: Request | None = None) -> Failure:
         code = OF_STATUS.get(status, "invalid_request" if status < 500 else "internal")
         headers, said = dict(error.headers or {}), str(error.detail)
         if request is not None and said in UNROUTED:
-            asked = {"method": request.method, "path": request.url.path[:SHOWN]}
-            allow = headers.get("Allow", "GET, HEAD")  # files of the page are answered without it
-            said = UNROUTED[said].format(**asked, allow=allow)
+            said = UNROUTED[said].format(
+                method=request.method,
+                path=request.url.path[:SHOWN],
+                allow=headers.get("Allow", "GET, HEAD"),  # files of the page are answered without
+            )
         failure = Failure(status, code, said)
         failure.headers = {**(failure.headers or {}), **headers}
         return failure
@@ -96,3 +100,8 @@ def reason_of(found: Mapping[str, Any]) -> str:
 def error_body(failure: Failure) -> dict[str, Any]:
     """The gateway's own form of an error."""
     return {"error": {"code": failure.code, "message": failure.message}}
+
+
+def answer_failure(failure: Failure, body_of: ErrorBody = error_body) -> JSONResponse:
+    """The answer to a request that failed."""
+    return JSONResponse(body_of(failure), failure.status_code, failure.headers)

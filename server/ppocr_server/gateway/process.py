@@ -2,49 +2,37 @@
 
 It is a process of its own because PDF files are opened in it, by a library in C++: a file that
 brings that down must not bring down what watches Triton. It loads while Triton loads its models,
-gets its settings by standard input when Triton is ready, and ends when that input ends.
+gets its settings by a connection when Triton is ready, and ends when that connection ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING
 
 from ppocr_server.errors import ServerError
+from ppocr_server.gateway.settings import GatewaySettings, settings_of
+from ppocr_server.paddle_serving.settings import EndpointSettings
+from ppocr_server.paddle_serving.upstream import upstream_of
 from ppocr_server.tritonserver.ports import listening, reachable
 
 if TYPE_CHECKING:
-    from ppocr_server.paddle_serving.settings import EndpointSettings
     from ppocr_server.tritonserver.server import TritonServer
 
 LOG = logging.getLogger(__name__)
-READY = "ready"
-SAME = ("token", "tls", "upstream")  # the old service has those of the gateway
 STOP_SECONDS = 5.0  # beyond the grace
-
-
-def limits_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `GatewaySettings` that `add_gateway_arguments` sets."""
-    return {
-        "max_body_bytes": options.max_body_mb << 20,
-        "max_pages": options.max_pages,
-        "cors": tuple(options.cors),
-        "url_prefixes": tuple(options.allow_url_prefix),
-    }
 
 
 class GatewayProcess:
     """A gateway that starts with `ppocr-serve`, and is started again if it ends by itself.
 
     Attributes:
-        port: that it listens on.
         url: of a running gateway on this machine.
     """
 
@@ -57,19 +45,18 @@ class GatewayProcess:
         """
         setting = "--gateway-port (none leaves the gateway out)"
         self._listener = listening(host, "gateway", port, setting)
-        self.port: int = self._listener.getsockname()[1]
-        self._host, self._settings, self.url = host, "", ""
-        self._process = self._started()
+        self.host, self.url = host, ""
+        self._start()
 
-    def run(self, settings: Mapping[str, Any]) -> None:
-        """Answer requests from now on, with these fields of `GatewaySettings`.
+    def run(self, settings: GatewaySettings) -> None:
+        """Answer requests from now on.
 
         Raises:
             ServerError: the process has ended.
         """
-        scheme = "http" if settings["tls"] is None else "https"
-        self.url = f"{scheme}://{reachable(self._host)}:{self.port}"
-        self._settings = json.dumps({**settings, "host": self._host}, default=str)
+        scheme = "http" if settings.tls is None else "https"
+        self.url = f"{scheme}://{reachable(self.host)}:{self._listener.getsockname()[1]}"
+        self._settings = settings
         self._tell()
 
     def check(self) -> None:
@@ -81,7 +68,8 @@ class GatewayProcess:
         if (status := self._process.poll()) is None:
             return
         LOG.warning("ppocr-serve: the gateway ended with status %d; starting it again", status)
-        self._process = self._started()
+        self._connection.close()
+        self._start()
         self._tell()
 
     def stop(self, grace: float) -> None:
@@ -93,33 +81,29 @@ class GatewayProcess:
             self._process.kill()
             self._process.wait()
         self._listener.close()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        self._connection.close()
 
-    def _started(self) -> subprocess.Popen[str]:
-        number = self._listener.fileno()
-        return subprocess.Popen(
-            [sys.executable, "-m", "ppocr_server.gateway.cli", str(number)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            pass_fds=(number,),
-            start_new_session=True,  # Ctrl-C is for ppocr-serve, which ends it in order
-        )
+    def _start(self) -> None:
+        self._connection, other_end = Pipe()
+        numbers = self._listener.fileno(), other_end.fileno()
+        with other_end:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ppocr_server.gateway.cli", *map(str, numbers)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # what ppocr-serve prints is its own
+                pass_fds=numbers,
+                start_new_session=True,  # Ctrl-C is for ppocr-serve, which ends it in order
+            )
 
     def _tell(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(self._settings + "\n")
-            self._process.stdin.flush()
-        if self._process.stdout.readline().strip() != READY:
+        try:
+            self._connection.send(self._settings)
+            self._connection.recv()
+        except (EOFError, OSError):
             raise ServerError(
                 f"the gateway ended with status {self._process.wait()} before it answered; what it "
                 "said is above; --gateway-port none starts without it"
-            )
+            ) from None
 
 
 @contextlib.contextmanager
@@ -153,20 +137,23 @@ def in_front_of(
         gateway: None for none.
         options: the limits.
         old: Paddle Serving's service, as a config.yml describes it.
+
+    Raises:
+        ServerError: the gateway has ended, or see `upstream_of`.
     """
     if gateway is None:
         yield
         return
     security = server.security
-    settings = {
-        "url": f"{security.scheme}://{server.grpc_url}",
-        "grace": options.grace,
-        "token": security.token,
-        "tls": security.tls and asdict(security.tls),
-        **limits_of(options),
-    }
-    if old is not None:
-        settings["old"] = {k: v for k, v in asdict(old).items() if k not in SAME}
+    settings = settings_of(
+        options,
+        url=f"{security.scheme}://{server.grpc_url}",
+        host=gateway.host,
+        token=security.token,
+        tls=security.tls,
+        upstream=upstream_of(security),
+        old=old or EndpointSettings(),
+    )
     gateway.run(settings)
     try:
         yield

@@ -6,23 +6,68 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from ppocr_client import AsyncOcrClient, OcrError, OcrResult, ServerInfo
 from ppocr_client.documents.inputs import HEAD
 from ppocr_client.documents.pages import PDF, Ranges, pages_in, wanted_pages
-from ppocr_client.errors import MissingExtra
+from ppocr_client.errors import DeadlineExceeded, MissingExtra
 from ppocr_client.options import ReadOptions
 from ppocr_client.transport.batching import map_in_tasks
-from ppocr_server.gateway.call import CALL
 from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.settings import GatewaySettings
 
 READY_SECONDS, INFO_SECONDS = 2.0, 60.0
+LONGEST_TIMEOUT = 86_400.0  # seconds
 # PDFium draws one page at a time. Pages wait for it here, not in the threads of all requests.
 DOCUMENTS = ThreadPoolExecutor(1, "documents")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """The request in progress.
+
+    Attributes:
+        request_id: in the header X-Request-Id of the answer, and in Triton's log and traces.
+        deadline: by the monotonic clock; None for none.
+    """
+
+    request_id: str
+    deadline: float | None
+
+    def seconds_left(self, at_most: float) -> float:
+        """Seconds until the deadline, or `at_most`; a DeadlineExceeded if it has passed."""
+        left = at_most if self.deadline is None else self.deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("the request's timeout has passed; allow more seconds")
+        return min(left, at_most)
+
+
+#: Set for each request by the middleware; tasks that are started by a request inherit it.
+CALL: ContextVar[Call] = ContextVar("call")
+
+
+def deadline_after(seconds: Any) -> float:
+    """When a request must be answered that may take so many seconds, by the monotonic clock.
+
+    Raises:
+        Failure: they are no number, not above 0, or too many.
+    """
+    try:
+        number = float(seconds)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number <= LONGEST_TIMEOUT:
+        raise Failure(
+            400,
+            "invalid_option",
+            f"timeout is {seconds!r:.40}; allowed: seconds above 0, to {LONGEST_TIMEOUT:g}",
+        )
+    return time.monotonic() + number
 
 
 async def _in_turn(function: Callable[..., T], *arguments: Any) -> T:
@@ -79,34 +124,13 @@ class Reader:
 
     def __init__(self, settings: GatewaySettings) -> None:
         """Prepare the connections; they open with the first request."""
-        self.settings = settings
+        self._settings = settings
         self._served: tuple[float, ServerInfo] | None = None
         # A picture alone is refused at once when Triton is full: its client decides whether to
         # wait. Further pages of a document wait, since the pages before them would be lost.
         self._client, self._patient = (
             AsyncOcrClient(settings.url, **connection_of(settings), retries=retries)
             for retries in (0, 8)
-        )
-
-    async def read(
-        self, picture: bytes, options: ReadOptions | None = None, *, patient: bool = False
-    ) -> OcrResult:
-        """Read one encoded picture.
-
-        Args:
-            picture: JPEG, PNG, BMP, WebP or TIFF.
-            options: of the pipeline, typed as in the table.
-            patient: wait and try again while Triton is full.
-
-        Raises:
-            OcrError: see `failures.failure_of` for the meaning of each kind.
-        """
-        call, client = CALL.get(), self._patient if patient else self._client
-        return await client.read(
-            picture,
-            timeout=call.seconds_left(self.settings.page_seconds),
-            request_id=call.request_id,
-            **(options or {}),
         )
 
     async def open(
@@ -122,48 +146,52 @@ class Reader:
         Raises:
             ImageError: it cannot be opened, or has none of these pages.
             MissingExtra: a package is missing that opens such a file.
-            Failure: more pages are wanted than are allowed.
+            Failure: it is empty, or more pages are wanted than are allowed.
         """
         if not data:
             raise Failure(400, "empty_file", "the file is empty; send a picture or a PDF file")
-        dpi = dpi or self.settings.dpi
-        if PDF in data[:HEAD]:
-            count, load = await _in_turn(pages_in, data, dpi)
-        else:
-            count, load = pages_in(data, dpi)
+        dpi = dpi or self._settings.dpi
+        pdf = data if PDF in data[:HEAD] else None
+        count, load = pages_in(data, dpi) if pdf is None else await _in_turn(pages_in, data, dpi)
         numbers = wanted_pages(count, ranges, "the file")
-        if len(numbers) > self.settings.max_pages:
+        if len(numbers) > self._settings.max_pages:
             raise Failure(
                 413,
                 "too_many_pages",
-                f"{len(numbers)} pages are wanted; allowed: {self.settings.max_pages} a request; "
+                f"{len(numbers)} pages are wanted; allowed: {self._settings.max_pages} a request; "
                 "name fewer, as in pages=1-100, or start the gateway with a larger --max-pages",
             )
-        return OpenDocument(count, numbers, load, data if PDF in data[:HEAD] else None, dpi)
+        return OpenDocument(count, numbers, load, pdf, dpi)
 
     def pages(
-        self, document: OpenDocument, options: ReadOptions | None = None, *, keep: bool = False
-    ) -> AsyncGenerator[ReadPage, None]:
+        self, document: OpenDocument, options: ReadOptions, *, keep: bool = False
+    ) -> aclosing[AsyncGenerator[ReadPage, None]]:
         """Read the pages in order, a few at a time; a page that fails does not stop the others.
 
-        Close the generator (`aclose`) to cancel what is left.
+        The end of the block (`async with`) cancels what is left.
 
         Args:
             document: of `open`.
-            options: as for `read`.
+            options: of the pipeline, typed as in the table.
             keep: keep the pictures of files that are not PDF files, for a searchable PDF.
         """
+        call, client = CALL.get(), self._client if document.count == 1 else self._patient
 
         async def one(number: int) -> ReadPage:
-            picture = None
             try:
                 picture = await document.picture(number)
-                result = await self.read(picture, options, patient=document.count > 1)
+                result = await client.read(
+                    picture,
+                    timeout=call.seconds_left(self._settings.page_seconds),
+                    request_id=call.request_id,
+                    **options,
+                )
             except (OcrError, MissingExtra) as error:
                 return ReadPage(number, OcrResult(()), None, failure_of(error))
             return ReadPage(number, result, picture if keep else None)
 
-        return map_in_tasks(one, document.numbers, self.settings.concurrency, ordered=True)
+        concurrency = self._settings.concurrency
+        return aclosing(map_in_tasks(one, document.numbers, concurrency, ordered=True))
 
     async def ready(self) -> bool:
         """Whether Triton has the pipeline loaded."""
@@ -174,7 +202,7 @@ class Reader:
 
     async def server_info(self) -> ServerInfo:
         """What Triton says about itself and the pipeline."""
-        return await self._client.server_info(timeout=self.settings.page_seconds)
+        return await self._client.server_info(timeout=self._settings.page_seconds)
 
     async def served(self) -> ServerInfo:
         """The same, at most a minute old: asking takes several calls."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ppocr_server.access import Tls
 from ppocr_server.paddle_serving.settings import EndpointSettings
@@ -28,7 +30,8 @@ class GatewaySettings:
         token: that clients must send; None for none.
         tls: certificates; None for plain text.
         upstream: what Triton asks for.
-        old: Paddle Serving's service on this port too.
+        old: Paddle Serving's service on this port too; the token and the way to Triton are the
+            gateway's.
     """
 
     url: str = "grpc://127.0.0.1:8001"
@@ -48,6 +51,17 @@ class GatewaySettings:
     old: EndpointSettings = field(default_factory=EndpointSettings)
 
     def __post_init__(self) -> None:
-        """Give the old service the same token, and the same way to Triton."""
         old = replace(self.old, token=self.token, upstream=self.upstream)
         object.__setattr__(self, "old", old)
+
+
+def settings_of(options: argparse.Namespace, **others: Any) -> GatewaySettings:
+    """The settings with the limits of a command line, see `add_gateway_arguments`."""
+    return GatewaySettings(
+        max_body_bytes=options.max_body_mb << 20,
+        max_pages=options.max_pages,
+        cors=tuple(options.cors),
+        url_prefixes=tuple(options.allow_url_prefix),
+        grace=options.grace,
+        **others,
+    )

@@ -2,27 +2,33 @@
 
 A document is uploaded once and gets a key. Its pages are read one by one; their pictures, and files
 in the output formats, are fetched by the key.
+
+Any web page can send requests to this machine. They are refused by their `Origin`; those of a site
+whose name was rebound to this machine (DNS rebinding) by their `Host`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import ipaddress
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ppocr_client.client import OcrClient
 from ppocr_client.errors import MissingExtra, OcrError
@@ -31,51 +37,28 @@ from ppocr_client.exports.writers import FORMATS
 from ppocr_client.options import OPTIONS, ReadOptions
 from ppocr_client.transport.server_info import timed
 from ppocr_pipeline.formats import known_format
-from ppocr_server.gateway.failures import Failure, failure_of
-from ppocr_server.gateway.middleware import answer_failure
+from ppocr_server.gateway.failures import Failure, answer_failure, failure_of
 from ppocr_server.gateway.reader import connection_of
 from ppocr_server.gateway.settings import GatewaySettings
-from ppocr_server.page.document_store import DocumentStore, StoredDocument
-from ppocr_server.page.origin_check import OriginCheck
-from ppocr_server.page.pictures import shown, thumbnail
+from ppocr_server.page.document_store import DocumentStore, StoredDocument, shown, thumbnail
 
 STATIC = Path(__file__).with_name("static")
 DRAWN = "drawn"
 PATHS = ("/", "/about", "/documents", "/documents/{rest:path}")
-
-
-def build_page(
-    client: OcrClient, model: str, store: DocumentStore, names: Collection[str], max_bytes: int
-) -> OriginCheck:
-    """The page as an ASGI application.
-
-    Args:
-        client: Reads the pictures.
-        model: The pipeline's name on its server.
-        store: Keeps the documents.
-        names: The host names by which the page may be opened, besides any IP address.
-        max_bytes: The largest document, as the page says; the gateway refuses a longer body.
-    """
-    page = _Page(client, model, store, max_bytes)
-    one = "/documents/{key}/pages/{number:int}"
-    app = Starlette(
-        routes=[
-            Route("/", lambda request: FileResponse(STATIC / "index.html")),
-            Route("/about", page.about),
-            Route("/documents", page.upload, methods=["POST"]),
-            Route("/documents/{key}", page.delete, methods=["DELETE"]),
-            Route(f"{one}/read", page.read, methods=["POST"]),
-            Route(f"{one}/picture", page.picture),
-            Route("/documents/{key}/files/{form}", page.file),
-            Mount("/", StaticFiles(directory=STATIC)),
-        ],
-        exception_handlers=dict.fromkeys((OcrError, MissingExtra, DrawError, HTTPException), _why),
-    )
-    return OriginCheck(app, names)
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 
 @contextlib.contextmanager
-def page(settings: GatewaySettings) -> Iterator[OriginCheck | None]:
+def page(settings: GatewaySettings) -> Iterator[ASGIApp | None]:
     """The page while the block runs, with a folder for what is opened in it; None with a token.
 
     A browser cannot send a token with the address of a page.
@@ -88,33 +71,94 @@ def page(settings: GatewaySettings) -> Iterator[OriginCheck | None]:
         OcrClient(settings.url, **connection_of(settings)) as client,
     ):
         store = DocumentStore(Path(folder), dpi=settings.dpi)
-        names = {"localhost", settings.host.lower()}
-        yield build_page(client, settings.model, store, names, settings.max_body_bytes)
+        app = _Page(client, store, settings).app()
+        yield OriginCheck(app, {"localhost", settings.host.lower()})
 
 
-def add_page(app: FastAPI, shown: OriginCheck) -> None:
+def add_page(app: FastAPI, page: ASGIApp) -> None:
     """Add the page's paths to an application; other paths are not answered by it."""
     files = [f"/{path.name}" for path in sorted(STATIC.iterdir())]
-    app.router.routes.extend(Route(path, shown) for path in (*PATHS, *files))
+    app.router.routes.extend(Route(path, page) for path in (*PATHS, *files))
+
+
+class OriginCheck:
+    """ASGI middleware: refuses requests of other sites, sends `HEADERS` with every answer."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        """Protect an application that is reached by an IP address or by one of these names."""
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        reason = refusal(Headers(scope=scope), self._names)
+        refused = answer_failure(Failure(403, "other_site", reason)) if reason else self._app
+        await refused(scope, receive, send_with_headers)
+
+
+def refusal(headers: Headers, names: Collection[str]) -> str | None:
+    """Why a request is refused; None if it is accepted."""
+    host = headers.get("host", "")
+    if not _is_own(host, names):
+        return f"this page is not {host!r}; open it by an address or as {', '.join(names)}"
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        return f"requests of {origin} are not answered"
+    followed = headers.get("sec-fetch-mode") == "navigate"  # a followed link is harmless
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not followed:
+        return "requests of other sites are not answered"
+    return None
+
+
+def _is_own(host: str, names: Collection[str]) -> bool:
+    """Whether it is one of the names or an IP address, which cannot be rebound as a name can."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in names or ipaddress.ip_address(name) is not None
+    except ValueError:
+        return False
 
 
 class _Page:
-    def __init__(self, client: OcrClient, model: str, store: DocumentStore, max_bytes: int) -> None:
-        self._client, self._model, self._store = client, model, store
-        self._max_bytes = max_bytes
+    def __init__(self, client: OcrClient, store: DocumentStore, settings: GatewaySettings) -> None:
+        self._client, self._store, self._settings = client, store, settings
+
+    def app(self) -> Starlette:
+        """The page, as every site may ask it."""
+        one = "/documents/{key}/pages/{number:int}"
+        return Starlette(
+            routes=[
+                Route("/", lambda request: FileResponse(STATIC / "index.html")),
+                Route("/about", self.about),
+                Route("/documents", self.upload, methods=["POST"]),
+                Route("/documents/{key}", self.delete, methods=["DELETE"]),
+                Route(f"{one}/read", self.read, methods=["POST"]),
+                Route(f"{one}/picture", self.picture),
+                Route("/documents/{key}/files/{form}", self.file),
+                Mount("/", StaticFiles(directory=STATIC)),
+            ],
+            exception_handlers=dict.fromkeys(
+                (OcrError, MissingExtra, DrawError, HTTPException), _why
+            ),
+        )
 
     def about(self, request: Request) -> Response:
         """The server, the options and the output formats."""
         about: dict[str, Any] = {
             "url": self._client.url,
-            "max_bytes": self._max_bytes,
+            "max_bytes": self._settings.max_body_bytes,
             "formats": [*FORMATS, DRAWN],
         }
         defaults: dict[str, str] = {}
         try:
             info = self._client.server_info()
             about["server"] = f"{info.name} {info.version}"
-            about["ready"] = self._model in info.models
+            about["ready"] = self._settings.model in info.models
             defaults = dict(info.defaults)
         except OcrError as error:
             about["ready"], about["error"] = False, str(error)
@@ -170,12 +214,12 @@ class _Page:
         return JSONResponse(answer)
 
     def _read(self, document: StoredDocument, number: int, options: ReadOptions) -> dict[str, Any]:
-        data = document.pages[number - 1].load()
+        data, model = document.pages[number - 1].load(), self._settings.model
         result, seconds, work = timed(
-            self._client, self._model, lambda: self._client.read(data, **options)
+            self._client, model, lambda: self._client.read(data, **options)
         )
         document.results[number] = result
-        pictures = work[self._model].requests if self._model in work else 1
+        pictures = work[model].requests if model in work else 1
         steps = {
             name: {"ms": round(1000 * spent / calls, 1), "calls": round(calls / pictures, 1)}
             for name, (calls, spent) in work.items()
@@ -198,20 +242,14 @@ class _Page:
         if form == DRAWN:
             content, suffix = self._drawn(document, request), ".png"
         elif form in FORMATS:
-            suffix = FORMATS[form].suffix
-            content = FORMATS[form].write(
-                document.read_document(pictures=form == "pdf"), self._store.dpi
-            )
+            read, suffix = document.read_document(pictures=form == "pdf"), FORMATS[form].suffix
+            content = FORMATS[form].write(read, self._store.dpi)
         else:
-            raise HTTPException(
-                404, f"unknown format {form!r}; allowed: {', '.join(FORMATS)}, {DRAWN}"
-            )
+            allowed = ", ".join((*FORMATS, DRAWN))
+            raise HTTPException(404, f"unknown format {form!r}; allowed: {allowed}")
         named = f"attachment; filename*=UTF-8''{quote(document.name + suffix)}"
-        return Response(
-            content,
-            media_type="application/octet-stream",
-            headers={"Content-Disposition": named},
-        )
+        headers = {"Content-Disposition": named}
+        return Response(content, media_type="application/octet-stream", headers=headers)
 
     def _drawn(self, document: StoredDocument, request: Request) -> bytes:
         number = request.query_params.get("page", "1")
@@ -230,10 +268,8 @@ class _Page:
 
     def _stored_page(self, request: Request) -> tuple[StoredDocument, int]:
         document, number = self._stored(request), request.path_params["number"]
-        if not 1 <= number <= len(document.pages):
-            raise HTTPException(
-                404, f"{document.name} has {len(document.pages)} pages, no page {number}"
-            )
+        if not 1 <= number <= (count := len(document.pages)):
+            raise HTTPException(404, f"{document.name} has {count} pages, no page {number}")
         return document, number
 
 

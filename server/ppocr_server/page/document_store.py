@@ -1,18 +1,28 @@
-"""The uploaded documents, up to a total size."""
+"""The uploaded documents, up to a total size, and their pictures as every browser shows them."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import secrets
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from PIL import Image, ImageOps
+
 from ppocr_client.documents.inputs import Document
 from ppocr_client.documents.pages import Page, pages_of
+from ppocr_client.documents.pictures import encode_pillow
 from ppocr_client.documents.reading import DocumentResult, PageResult, as_jpeg
+from ppocr_client.errors import ImageError
 from ppocr_client.results import OcrResult
+from ppocr_pipeline.formats import known_format
 
 CAPACITY = 1024 * 2**20  # bytes of all documents
+SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp", "WEBP": "image/webp"}
+THUMBNAIL = 240  # pixels of the longer side
 
 
 @dataclass
@@ -37,12 +47,13 @@ class StoredDocument:
 
     def read_document(self, *, pictures: bool) -> DocumentResult:
         """All results, for the output formats."""
-
-        def picture(number: int) -> bytes | None:
-            return self.picture(number) if pictures else None
-
         pages = [
-            PageResult(number, result, picture(number), self.pages[number - 1].pdf)
+            PageResult(
+                number,
+                result,
+                self.picture(number) if pictures else None,
+                self.pages[number - 1].pdf,
+            )
             for number, result in sorted(self.results.items())
         ]
         return DocumentResult(Document(self.name, self.name), len(self.pages), pages)
@@ -92,3 +103,39 @@ class DocumentStore:
             document = self._documents.pop(key, None)
         if document is not None:
             document.path.unlink()
+
+
+def shown(data: bytes) -> tuple[bytes, str]:
+    """A picture and its media type; formats that browsers do not know become BMP or PNG.
+
+    Raises:
+        ImageError: If it is not a picture.
+    """
+    if known_format(data) not in SHOWN:
+        with _opened(data) as image:
+            data = encode_pillow(image)
+    return data, SHOWN[known_format(data) or ""]
+
+
+def thumbnail(data: bytes) -> tuple[bytes, str]:
+    """A small upright picture and its media type.
+
+    Raises:
+        ImageError: If it is not a picture.
+    """
+    file = io.BytesIO()
+    with _opened(data) as image:
+        image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
+        upright = ImageOps.exif_transpose(image)
+        upright.thumbnail((THUMBNAIL, THUMBNAIL))
+        upright.convert("RGBA").save(file, "WEBP")
+    return file.getvalue(), "image/webp"
+
+
+@contextlib.contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            yield image
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(f"cannot show the picture: {error}") from error

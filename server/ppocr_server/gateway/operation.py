@@ -1,4 +1,4 @@
-"""What this gateway can do, and whether it can do it now."""
+"""What this gateway can do, whether it can do it now, and what it has done."""
 
 from __future__ import annotations
 
@@ -6,27 +6,42 @@ from importlib import metadata
 from typing import Any
 
 from fastapi import APIRouter, Request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
 from ppocr_client.options import OPTIONS
 from ppocr_pipeline.formats import FORMATS as PICTURES
 from ppocr_server.gateway.failures import Failure
-from ppocr_server.gateway.routes.formats import FORMATS
-from ppocr_server.gateway.routes.parameters import OWN, schema_of
-from ppocr_server.gateway.routes.schemas import Error
+from ppocr_server.gateway.parameters import FORMATS, OWN, schema_of
+from ppocr_server.gateway.schemas import errors
 
-ROUTER = APIRouter()
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-AWAY: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error, "description": text}
-    for status, text in {
+REGISTRY = CollectorRegistry()
+BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)  # seconds
+REQUESTS = Counter("ppocr_gateway_requests", "Answers.", ("route", "status"), registry=REGISTRY)
+REFUSED = Counter(
+    "ppocr_gateway_refused", "Errors by their code.", ("route", "code"), registry=REGISTRY
+)
+SECONDS = Histogram(
+    "ppocr_gateway_request_seconds",
+    "From a request's head to the end of its answer.",
+    ("route",),
+    buckets=BUCKETS,
+    registry=REGISTRY,
+)
+IN_PROGRESS = Gauge(
+    "ppocr_gateway_requests_in_progress", "Requests being answered.", registry=REGISTRY
+)
+
+ROUTER = APIRouter(tags=["operation"])
+AWAY = errors(
+    {
         401: "The token is missing or wrong.",
         502: "Triton failed, or refused the gateway.",
         503: "Triton is away; see Retry-After.",
         504: "Triton did not answer in time.",
-    }.items()
-}
+    }
+)
 
 
 class Parameter(BaseModel):
@@ -55,7 +70,6 @@ class Capabilities(BaseModel):
 
 @ROUTER.get(
     "/capabilities",
-    tags=["operation"],
     summary="Models, languages, limits, options and formats.",
     responses=AWAY,
 )
@@ -63,6 +77,7 @@ async def capabilities(request: Request) -> Capabilities:
     """What this gateway and the Triton behind it can do now."""
     settings = request.app.state.settings
     info = await request.app.state.reader.server_info()
+    own = {"max_body_bytes": settings.max_body_bytes, "max_pages": settings.max_pages}
     return Capabilities(
         version=metadata.version("ppocr-triton"),
         server=f"{info.name} {info.version}",
@@ -70,11 +85,7 @@ async def capabilities(request: Request) -> Capabilities:
         recognizer=info.recognizer,
         languages=list(info.languages),
         characters=info.classes,
-        limits={
-            "max_body_bytes": settings.max_body_bytes,
-            "max_pages": settings.max_pages,
-            **info.limits,
-        },
+        limits={**own, **info.limits},
         inputs=[*PICTURES, "PDF"],
         formats={name: form.media_type for name, form in FORMATS.items()},
         parameters={
@@ -92,12 +103,7 @@ async def capabilities(request: Request) -> Capabilities:
     )
 
 
-@ROUTER.get(
-    "/healthz",
-    tags=["operation"],
-    summary="Whether the gateway runs.",
-    response_class=PlainTextResponse,
-)
+@ROUTER.get("/healthz", summary="Whether the gateway runs.", response_class=PlainTextResponse)
 async def healthz() -> Response:
     """`ok` as long as the gateway answers; Triton is not asked."""
     return PlainTextResponse("ok\n")
@@ -105,7 +111,6 @@ async def healthz() -> Response:
 
 @ROUTER.get(
     "/readyz",
-    tags=["operation"],
     summary="Whether requests are answered.",
     response_class=PlainTextResponse,
     responses=AWAY,
@@ -117,12 +122,8 @@ async def readyz(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-@ROUTER.get(
-    "/metrics",
-    tags=["operation"],
-    summary="Counters for Prometheus.",
-    response_class=PlainTextResponse,
-)
-async def metrics(request: Request) -> Response:
+@ROUTER.get("/metrics", summary="Counters for Prometheus.", response_class=PlainTextResponse)
+async def metrics() -> Response:
     """Requests, seconds and refusals by route, in Prometheus' text format."""
-    return Response(request.app.state.metrics.text(), media_type=PROMETHEUS)
+    media_type = "text/plain; version=0.0.4; charset=utf-8"
+    return Response(generate_latest(REGISTRY), media_type=media_type)

@@ -7,7 +7,6 @@ Fields are those that the client of nv-ingest-api 26.3.0 sends and reads
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -21,13 +20,12 @@ from ppocr_client import OcrResult
 from ppocr_client.exports.markdown import paragraphs
 from ppocr_client.lines import Line, Word
 from ppocr_client.options import ReadOptions
-from ppocr_server.gateway.contracts.files import file_of_base64
 from ppocr_server.gateway.failures import Failure
 from ppocr_server.gateway.reader import OpenDocument
+from ppocr_server.gateway.uploads import file_of_base64
 
 Level = Literal["word", "sentence", "paragraph"]
 DATA = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
-MIB = 1 << 20
 
 
 class NimPicture(BaseModel):
@@ -58,62 +56,58 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def levels_of(request: NimRequest) -> list[Level]:
-    """The level of each picture.
-
-    Raises:
-        Failure: there are neither as many as pictures nor one.
-    """
-    levels, pictures = request.merge_levels or ["paragraph"], len(request.input)
-    if len(levels) == 1:
-        levels = levels * pictures
-    if len(levels) != pictures:
+@ROUTER.post(PATHS[0], summary="NVIDIA NIM's image OCR.", responses=ERRORS)
+@ROUTER.post(PATHS[1], summary="NVIDIA NIM's image OCR, by its older path.", responses=ERRORS)
+async def ocr(body: NimRequest, request: Request) -> JSONResponse:
+    """Read pictures; answers as the NIM for image OCR does."""
+    state, count = request.app.state, len(body.input)
+    levels = body.merge_levels or ["paragraph"]
+    if len(levels) not in (1, count):
         raise Failure(
             422,
             "invalid_option",
-            f"merge_levels has {len(levels)} entries for {pictures} pictures; send one for each, "
-            "or one for all",
+            f"merge_levels has {len(levels)} entries for {count} pictures; send one for each, or "
+            "one for all",
         )
-    return levels
+    if count > (most := state.settings.max_pages):
+        message = f"{count} pictures are sent; allowed: {most} a request; send fewer"
+        raise Failure(413, "too_many_pages", message)
+    pictures = await asyncio.to_thread(_pictures, body)
+    document = OpenDocument(count, range(1, count + 1), pictures.__getitem__, None, 0)
+    options: ReadOptions = {"return_words": True} if "word" in levels else {}
+    data = []
+    async with state.reader.pages(document, options) as pages:
+        async for page in pages:
+            index = page.number - 1
+            if page.failure is not None:
+                raise page.failure.of(f"input[{index}]")
+            found = _detections(page.result, levels[index % len(levels)])
+            data.append({"index": index, "text_detections": found})
+    usage = {"images_size_mb": sum(map(len, pictures)) / 2**20}
+    return JSONResponse({"data": data, "model": await _model(request), "usage": usage})
 
 
-def picture_of(picture: NimPicture, index: int) -> bytes:
-    """The encoded picture.
+def _pictures(body: NimRequest) -> list[bytes]:
+    """The encoded pictures; a Failure where one is an address, or its base64 is damaged."""
+    pictures = []
+    for index, picture in enumerate(body.input):
+        name = f"input[{index}].url"
+        if not DATA.match(picture.url):
+            message = f"{name} is no data URI; allowed: data:image/jpeg;base64,… of the file itself"
+            raise Failure(422, "invalid_file", message)
+        pictures.append(file_of_base64(picture.url, name))
+    return pictures
 
-    Raises:
-        Failure: it is an address, or its base64 is damaged.
-    """
-    name = f"input[{index}].url"
-    if not DATA.match(picture.url):
-        message = f"{name} is no data URI; allowed: data:image/jpeg;base64,… of the file itself"
-        raise Failure(422, "invalid_file", message)
-    return file_of_base64(picture.url, name)
 
-
-def detections(result: OcrResult, level: Level) -> list[dict[str, Any]]:
+def _detections(result: OcrResult, level: Level) -> list[dict[str, Any]]:
     """The `text_detections` of a picture; a line is a sentence."""
-    groups: Sequence[Sequence[Line | Word]] = paragraphs(result)
-    if level != "paragraph":
+    groups: Sequence[Sequence[Line | Word]]
+    if level == "paragraph":
+        groups = paragraphs(result)
+    else:
         groups = [[one] for one in (result.words if level == "word" else result.lines)]
     sides = np.array(result.extent, np.float64)
     return [_detection(lines, sides) for lines in groups]
-
-
-def answer(
-    pictures: Sequence[tuple[OcrResult, Level]], model: str, size_bytes: int
-) -> dict[str, Any]:
-    """The answer to a request that was read.
-
-    Args:
-        pictures: the result of each, and its level.
-        model: name of what has read them.
-        size_bytes: of all pictures together.
-    """
-    data = [
-        {"index": index, "text_detections": detections(result, level)}
-        for index, (result, level) in enumerate(pictures)
-    ]
-    return {"data": data, "model": model, "usage": {"images_size_mb": size_bytes / MIB}}
 
 
 def _detection(lines: Sequence[Line | Word], sides: np.ndarray) -> dict[str, Any]:
@@ -130,37 +124,16 @@ def _detection(lines: Sequence[Line | Word], sides: np.ndarray) -> dict[str, Any
     }
 
 
-@ROUTER.post(PATHS[0], summary="NVIDIA NIM's image OCR.", responses=ERRORS)
-@ROUTER.post(PATHS[1], summary="NVIDIA NIM's image OCR, by its older path.", responses=ERRORS)
-async def ocr(body: NimRequest, request: Request) -> JSONResponse:
-    """Read pictures; answers as the NIM for image OCR does."""
-    reader = request.app.state.reader
-    levels = levels_of(body)
-    if len(body.input) > (most := request.app.state.settings.max_pages):
-        message = f"{len(body.input)} pictures are sent; allowed: {most} a request; send fewer"
-        raise Failure(413, "too_many_pages", message)
-    pictures = await asyncio.to_thread(
-        lambda: [picture_of(one, index) for index, one in enumerate(body.input)]
-    )
-    numbers = range(1, len(pictures) + 1)
-    document = OpenDocument(len(pictures), numbers, pictures.__getitem__, None, 0)
-    results = []
-    options: ReadOptions = {"return_words": True} if "word" in levels else {}
-    async with contextlib.aclosing(reader.pages(document, options)) as read:
-        async for page in read:
-            if page.failure is not None:
-                raise page.failure.of(f"input[{page.number - 1}]")
-            results.append(page.result)
-    size = sum(map(len, pictures))
-    read_by = await _model(request)
-    return JSONResponse(answer([*zip(results, levels, strict=True)], read_by, size))
-
-
 @ROUTER.get("/v1/models", summary="Name of the recogniser, as NIM lists it.")
 async def models(request: Request) -> JSONResponse:
     """One model."""
     listed = {"id": await _model(request), "object": "model", "owned_by": "ppocr-triton"}
     return JSONResponse({"object": "list", "data": [listed]})
+
+
+async def _model(request: Request) -> str:
+    state = request.app.state
+    return (await state.reader.served()).recognizer or str(state.settings.model)
 
 
 @ROUTER.get("/v1/health/live", summary="Whether the gateway runs, for NIM.")
@@ -179,8 +152,3 @@ async def ready(request: Request) -> JSONResponse:
 def error_body(failure: Failure) -> dict[str, Any]:
     """An error in the form of FastAPI, which NIM is built with."""
     return {"detail": failure.message}
-
-
-async def _model(request: Request) -> str:
-    state = request.app.state
-    return (await state.reader.served()).recognizer or str(state.settings.model)

@@ -1,1 +1,0 @@
-"""What clients of other OCR services send, and the answers that they expect."""

@@ -1,1 +1,0 @@
-"""The routes of the gateway, and what they take and answer."""

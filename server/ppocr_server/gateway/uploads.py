@@ -1,0 +1,185 @@
+"""The files of a request: its body, a form of several, base64 in JSON, or an allowed address."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import posixpath
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from ppocr_pipeline.formats.base64_text import standard
+from ppocr_server.gateway.failures import Failure
+from ppocr_server.gateway.reader import CALL
+
+MAX_FILES = 1000
+SHOWN = 80  # characters of the names in a JSON body
+SHOWN_BASE64 = 24  # characters of what is no base64 text
+FETCH_SECONDS = 30.0
+PORTS = {"http": 80, "https": 443}
+HOW = (
+    'send the file itself as the body, a form with files, or {"file": "<base64 of the file>"} '
+    'with Content-Type: application/json ("files" for several)'
+)
+
+
+class Upload(NamedTuple):
+    """A file, and its name if it came with one."""
+
+    name: str
+    data: bytes
+
+
+#: Files, and the parameters that came beside them in the body.
+Sent = tuple[list[Upload], list[tuple[str, Any]]]
+
+
+async def files_of(request: Request) -> Sent:
+    """The files of a request, at least one.
+
+    Raises:
+        Failure: there is none, the body is damaged, or it is longer than allowed.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        files, fields = await _files_of_form(request)
+    else:
+        body = await request.body()
+        # curl sends JSON with another type unless told; no picture begins like this.
+        if kind == "application/json" or body[:64].lstrip()[:1] == b"{":
+            files, fields = _files_of_json(body)
+        else:
+            files, fields = [Upload("", body)], []
+    if not any(file.data for file in files):
+        raise Failure(400, "empty_file", f"there is no file; {HOW}")
+    return files, fields
+
+
+async def _files_of_form(request: Request) -> Sent:
+    files, fields = [], []
+    try:
+        async with request.form(max_files=MAX_FILES) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    files.append(Upload(value.filename or "", await value.read()))
+                else:
+                    fields.append((name, value))
+    except Failure:
+        raise
+    except HTTPException as error:
+        raise _invalid(f"the form is damaged: {str(error.detail).rstrip('.')}") from None
+    return files, fields
+
+
+def _files_of_json(body: bytes) -> Sent:
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(sent, dict) or ("file" in sent) == ("files" in sent):
+        got = ", ".join(map(repr, sent))[:SHOWN] if isinstance(sent, dict) else type(sent).__name__
+        raise _invalid(f"the JSON holds {got or 'nothing'}; allowed: 'file' or 'files'")
+    texts = sent.pop("files") if "files" in sent else [sent.pop("file")]
+    if not isinstance(texts, list) or len(texts) > MAX_FILES:
+        raise _invalid(f"'files' is no list of at most {MAX_FILES}")
+    files = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise _invalid(f"a file is a JSON {type(text).__name__}")
+        files.append(Upload("", file_of_base64(text, "a file", 400)))
+    return files, list(sent.items())
+
+
+def _invalid(reason: str) -> Failure:
+    return Failure(400, "invalid_request", f"{reason}; {HOW}")
+
+
+def file_of_base64(text: str, name: str, status: int = 422) -> bytes:
+    """The bytes that base64 text stands for, in any of its spellings; see `standard`.
+
+    Args:
+        text: as sent.
+        name: of the field, for the message.
+        status: of the failure.
+
+    Raises:
+        Failure: it is no base64 text.
+    """
+    try:
+        return base64.b64decode("".join(standard(text).split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Failure(
+            status,
+            "invalid_file",
+            f"{name} begins with {text[:SHOWN_BASE64]!r} and is not base64 text: {error}; send the "
+            "bytes of the file itself, encoded in base64",
+        ) from None
+
+
+async def fetched(url: str, prefixes: Sequence[str], max_bytes: int) -> bytes:
+    """The file at an address that begins with one of the prefixes; redirects are not followed.
+
+    Raises:
+        Failure: the address is not allowed, or does not answer with a file of at most `max_bytes`.
+    """
+    if not is_allowed(url, prefixes):
+        allowed = f"addresses below {', '.join(prefixes)}" if prefixes else "no addresses"
+        raise Failure(
+            422,
+            "invalid_file",
+            f"the file is an address; allowed: base64 text, and {allowed}; send the file itself, "
+            "or start the gateway with --allow-url-prefix",
+        )
+    import aiohttp  # slow to load, and few requests name an address
+
+    def unread(reason: str) -> Failure:
+        return Failure(422, "invalid_file", f"cannot fetch {url[:200]}: {reason}")
+
+    limit = aiohttp.ClientTimeout(total=CALL.get().seconds_left(FETCH_SECONDS))
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            if answer.status != 200:
+                raise unread(f"it answers with status {answer.status}")
+            data = bytearray()
+            async for chunk in answer.content.iter_chunked(1 << 16):
+                data += chunk
+                if len(data) > max_bytes:
+                    raise unread(f"it is longer than {max_bytes} bytes")
+            return bytes(data)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise unread(str(error) or type(error).__name__) from error
+
+
+def is_allowed(url: str, prefixes: Sequence[str]) -> bool:
+    """Whether an address has the scheme, host and port of a prefix and a path below its path."""
+    try:
+        asked, *known = (_parts(one) for one in (url, *prefixes))
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return False
+    if asked is None:
+        return False
+    return any(one is not None and one[0] == asked[0] and _below(asked[1], one[1]) for one in known)
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _parts(url: str) -> tuple[tuple[str, str | None, int | None], str] | None:
+    """What an address is compared by; None where it could be read in two ways."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    odd = "@" in parts.netloc or "\\" in url or path != unquote(path) or not url.isprintable()
+    if odd or parts.scheme not in PORTS:
+        return None
+    path = posixpath.normpath(path or "/") + ("/" if path.endswith("/") and path != "/" else "")
+    return (parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme]), path
