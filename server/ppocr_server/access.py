@@ -44,17 +44,13 @@ FIXED_VERSION = (2, 59, 1)
 
 @dataclass(frozen=True)
 class Tls:
-    """Certificates of a server, each the path of a PEM file.
+    """Certificates of a server, each the path of a PEM file."""
 
-    Attributes:
-        certificate: of the server, with the intermediate certificates.
-        key: of that certificate, without a password.
-        clients: of the authority that signs client certificates; None asks clients for none.
-    """
-
-    certificate: Path
-    key: Path
-    clients: Path | None = None
+    certificate: Path  # with the intermediate certificates
+    key: Path  # without a password
+    clients: Path | None = (
+        None  # of the authority that signs clients' certificates, if they need one
+    )
 
     def check(self) -> None:
         """Raise a ServerError if a file cannot be read, or the key is another certificate's."""
@@ -83,13 +79,11 @@ def bearer(token: str) -> str:
 
 
 def admits(token: str | None, authorization: bytes) -> bool:
-    """Whether a header `Authorization` carries the token; true if there is no token.
-
-    The comparison takes the same time for every wrong token.
-    """
+    """Whether a header `Authorization` carries the token; true if there is no token."""
     if token is None:
         return True
     scheme, _, given = authorization.partition(b" ")
+    # It takes the same time for every wrong token.
     return hmac.compare_digest(given.strip(), token.encode()) and scheme.lower() == b"bearer"
 
 
@@ -108,23 +102,14 @@ def new_key() -> str:
 
 @dataclass(frozen=True)
 class Security:
-    """The access rules of one tritonserver.
+    """The access rules of one tritonserver."""
 
-    Attributes:
-        closed: the groups of `APIS` that need the operator's key.
-        admin_key: the operator's key; by default random, and printed nowhere.
-        token: what clients must send with all other requests except health; None for nothing.
-        tls: certificates of gRPC. Triton has none for HTTP and metrics, which then listen on this
-            machine only.
-        http_host: the address of HTTP, None for that of the server.
-        metrics_host: the address of metrics, None for that of the server.
-    """
-
-    closed: tuple[str, ...] = OPERATORS
+    closed: tuple[str, ...] = OPERATORS  # the groups that need the operator's key
     admin_key: str = field(default_factory=new_key, repr=False)
-    token: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)  # for all other requests except health
+    # Of gRPC. Triton has none for HTTP and metrics, which then listen on this machine only.
     tls: Tls | None = None
-    http_host: str | None = None
+    http_host: str | None = None  # by default that of the server, as the next
     metrics_host: str | None = None
 
     @property
@@ -140,7 +125,7 @@ class Security:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The secrets, as environment variables of a command that runs beside the server."""
+        """The secrets, as environment variables of a command beside the server."""
         token = {} if self.token is None else {TOKEN_VARIABLE: self.token}
         return {ADMIN_VARIABLE: self.admin_key, **token}
 
@@ -176,12 +161,7 @@ class Security:
         return arguments
 
     def exposure(self, host: str, version: str) -> str:
-        """A warning if other machines reach the HTTP endpoint of an old Triton; "" otherwise.
-
-        Args:
-            host: the address that the server listens on.
-            version: of Triton, such as "2.51.0".
-        """
+        """A warning if other machines reach the HTTP of an old Triton on `host`; else ""."""
         address = self.hosts(host)["http"]
         numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
         if is_loopback(address) or not numbers or numbers >= FIXED_VERSION:
@@ -239,11 +219,7 @@ def _apis(word: str) -> tuple[str, ...]:
 
 
 def read_secret(file: Path | None, variable: str) -> str | None:
-    """Return the secret in a file, or in an environment variable, or None.
-
-    Raises:
-        ServerError: the file cannot be read, or a header cannot carry the secret.
-    """
+    """The secret in a file or an environment variable, or None; a ServerError if it is bad."""
     try:
         text = os.environ.get(variable, "") if file is None else file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -267,11 +243,7 @@ def token_of(options: argparse.Namespace) -> str | None:
 
 
 def tls_of(options: argparse.Namespace) -> Tls | None:
-    """The checked certificates; None for no encryption.
-
-    Raises:
-        ServerError: one of two required options is missing, or see `Tls.check`.
-    """
+    """The checked certificates, None for no encryption; a ServerError says what is wrong."""
     certificate, key, clients = options.tls_cert, options.tls_key, options.tls_client_ca
     if not any((certificate, key, clients)):
         return None
@@ -285,11 +257,7 @@ def tls_of(options: argparse.Namespace) -> Tls | None:
 
 
 def security_of(options: argparse.Namespace) -> Security:
-    """The access rules that the options and the environment set.
-
-    Raises:
-        ServerError: a secret or a certificate cannot be used.
-    """
+    """The access rules of the options and the environment; a ServerError says what is wrong."""
     admin_key = read_secret(options.admin_key_file, ADMIN_VARIABLE) or new_key()
     token, tls = token_of(options), tls_of(options)
     if token == admin_key:

@@ -49,7 +49,7 @@ def test_capabilities_are_those_of_the_server(gateway, server):
     assert info.limits.items() <= said["limits"].items()
     assert list(said["options"]) == list(OPTIONS)
     assert said["options"]["drop_score"]["default"] == float(info.defaults.get("drop_score", 0.5))
-    assert said["formats"] == {name: form.media_type for name, form in FORMATS.items()}
+    assert said["formats"] == FORMATS
 
 
 def test_the_page_of_the_interface_needs_no_other_server(gateway):

@@ -75,7 +75,7 @@ def test_words_come_where_they_are_asked_for(gateway, picture):
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "ndjson")])
 def test_each_format_is_that_of_the_client(gateway, picture, expected, name):
     status, body = ask(gateway, "POST", f"/read?format={name}", picture)
-    accept = {"Accept": f"text/csv, {FORMATS[name].media_type};q=0.5"}
+    accept = {"Accept": f"text/csv, {FORMATS[name]};q=0.5"}
     by_header = ask(gateway, "POST", "/read", picture, accept)[1]
     assert status == 200
     # A PDF file holds the second in which it was made, and a number of its own.

@@ -30,10 +30,8 @@ from ppocr_server.access import admits
 from ppocr_server.gateway import nim, operation, paddlex, read
 from ppocr_server.gateway.failures import (
     CLIENT_GONE,
-    ErrorBody,
     Failure,
     answer_failure,
-    error_body,
     failure_of,
     reason_of,
 )
@@ -51,24 +49,17 @@ PROBES = ("healthz", "readyz", "metrics", "health", "v1/health/live", "v1/health
 #: Paths, and first parts of paths, that need no token: probes and scrapers have none, and a browser
 #: cannot send one with the address of a page.
 OPEN_PATHS = frozenset({*PROBES, "docs", "static-offline-docs", "openapi.json"})
-#: The form of errors by path, where it is not the gateway's own.
-ERROR_BODIES: dict[str, ErrorBody] = {
-    "/ocr": paddlex.error_body,
-    **dict.fromkeys(nim.PATHS, nim.error_body),
+#: What answers errors by path, where their form is not the gateway's own.
+OTHER_ANSWERS = {
+    "/ocr": paddlex.answer_failure,
+    **dict.fromkeys(nim.PATHS, nim.answer_failure),
 }
 
 
 def build_app(
     settings: GatewaySettings, reader: Reader, old: ASGIApp, shown: ASGIApp | None
 ) -> ASGIApp:
-    """The whole gateway.
-
-    Args:
-        settings: the limits and the token.
-        reader: asks Triton.
-        old: answers Paddle Serving's service `settings.old.name`, by its own rules.
-        shown: the web page; None for none.
-    """
+    """The whole gateway; `old` answers Paddle Serving's service, `shown` is the web page if any."""
     app = routes_of(settings, reader)
     if shown is not None:
         add_page(app, shown)
@@ -104,7 +95,12 @@ def routes_of(settings: GatewaySettings, reader: Reader) -> FastAPI:
 async def _answer_error(request: Request, error: Exception) -> JSONResponse:
     """Answer whatever a route raises in the form of its path."""
     if isinstance(error, RequestValidationError):
-        error = Failure(422, "invalid_request", f"{_said(error)}; /docs describes the body")
+        if request.scope["path"] == "/ocr":
+            request.scope["log_id"] = paddlex.log_id_of(error.body)
+            said = paddlex.said_of(error)
+        else:
+            said = f"{_said_of(error)}; /docs describes the body"
+        error = Failure(422, "invalid_request", said)
     failure = failure_of(error, request)
     if failure.status_code in FAULTS:
         unforeseen = error if failure.status_code == 500 else None
@@ -114,10 +110,11 @@ async def _answer_error(request: Request, error: Exception) -> JSONResponse:
 
 def _answer(scope: Scope, failure: Failure) -> JSONResponse:
     scope["failure"] = failure.code
-    return answer_failure(failure, ERROR_BODIES.get(scope["path"], error_body))
+    other = OTHER_ANSWERS.get(scope["path"])
+    return answer_failure(failure) if other is None else other(failure, scope)
 
 
-def _said(error: RequestValidationError) -> str:
+def _said_of(error: RequestValidationError) -> str:
     """What is wrong with a body, by field."""
 
     def line(found: Any) -> str:
@@ -131,7 +128,6 @@ class Middleware:
     """Answers what needs no route to be refused, and describes the request to the routes."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, old: ASGIApp) -> None:
-        """Wrap all routes, and what answers Paddle Serving's service."""
         self._app, self._settings, self._old = app, settings, old
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -76,11 +76,8 @@ def run_gateway(
 ) -> None:
     """Answer until SIGINT, SIGTERM or SIGHUP; only in the main thread.
 
-    Args:
-        settings: how to answer.
-        listener: bound; its clients are answered from the call of `started` on.
-        started: called once.
-        watched: a file descriptor; the gateway ends when it can be read or is closed.
+    Clients of the bound `listener` are answered from the call of `started` on. The gateway also
+    ends when the file descriptor `watched` can be read or is closed.
     """
 
     async def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -41,11 +41,8 @@ SHOWN = 200  # characters of a path
 class Failure(HTTPException):
     """A request that is not answered with what it asked for.
 
-    Attributes:
-        status_code: of HTTP.
-        code: the same in one word, for programs; finer than the status.
-        message: what was wrong, what is allowed, what to do.
-        retry_after: seconds after which another try makes sense; None if none does.
+    `code` says in one word, for programs, more than the status; `message` what was wrong, what is
+    allowed, what to do; `retry_after` the seconds after which another try makes sense.
     """
 
     def __init__(
@@ -61,10 +58,6 @@ class Failure(HTTPException):
         """The same, said of a part of the request."""
         message = f"{part}: {self.message}{advice}"
         return Failure(self.status_code, self.code, message, retry_after=self.retry_after)
-
-
-#: Makes the body of an error; each contract has its own form.
-ErrorBody = Callable[[Failure], dict[str, Any]]
 
 
 def failure_of(error: Exception, request: Request | None = None) -> Failure:
@@ -102,6 +95,6 @@ def error_body(failure: Failure) -> dict[str, Any]:
     return {"error": {"code": failure.code, "message": failure.message}}
 
 
-def answer_failure(failure: Failure, body_of: ErrorBody = error_body) -> JSONResponse:
-    """The answer to a request that failed."""
-    return JSONResponse(body_of(failure), failure.status_code, failure.headers)
+def answer_failure(failure: Failure) -> JSONResponse:
+    """The answer to a request that failed, in that form."""
+    return JSONResponse(error_body(failure), failure.status_code, failure.headers)

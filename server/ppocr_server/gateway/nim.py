@@ -15,6 +15,7 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from ppocr_client import OcrResult
 from ppocr_client.exports.markdown import paragraphs
@@ -101,16 +102,13 @@ def _pictures(body: NimRequest) -> list[bytes]:
 
 def _detections(result: OcrResult, level: Level) -> list[dict[str, Any]]:
     """The `text_detections` of a picture; a line is a sentence."""
-    groups: Sequence[Sequence[Line | Word]]
     if level == "paragraph":
-        groups = paragraphs(result)
-    else:
-        groups = [[one] for one in (result.words if level == "word" else result.lines)]
-    sides = np.array(result.extent, np.float64)
-    return [_detection(lines, sides) for lines in groups]
+        return [_detection(lines, result.extent) for lines in paragraphs(result)]
+    single = result.words if level == "word" else result.lines
+    return [_detection([one], result.extent) for one in single]
 
 
-def _detection(lines: Sequence[Line | Word], sides: np.ndarray) -> dict[str, Any]:
+def _detection(lines: Sequence[Line | Word], sides: tuple[int, int]) -> dict[str, Any]:
     corners = np.concatenate([line.box for line in lines])
     if len(lines) > 1:
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
@@ -149,6 +147,6 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
-def error_body(failure: Failure) -> dict[str, Any]:
+def answer_failure(failure: Failure, scope: Scope) -> JSONResponse:
     """An error in the form of FastAPI, which NIM is built with."""
-    return {"detail": failure.message}
+    return JSONResponse({"detail": failure.message}, failure.status_code, failure.headers)

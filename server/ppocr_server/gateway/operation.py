@@ -49,7 +49,7 @@ class Parameter(BaseModel):
 
     help: str
     allowed: dict[str, Any] = Field(description="JSON Schema of its values")
-    default: Any = Field(None, description="the server's; null if it has none")
+    default: Any = Field(default=None, description="the server's; null if it has none")
 
 
 class Capabilities(BaseModel):
@@ -87,11 +87,8 @@ async def capabilities(request: Request) -> Capabilities:
         characters=info.classes,
         limits={**own, **info.limits},
         inputs=[*PICTURES, "PDF"],
-        formats={name: form.media_type for name, form in FORMATS.items()},
-        parameters={
-            name: Parameter(help=text, allowed=rule, default=None)
-            for name, (text, rule) in OWN.items()
-        },
+        formats=FORMATS,
+        parameters={name: Parameter(help=text, allowed=rule) for name, (text, rule) in OWN.items()},
         options={
             name: Parameter(
                 help=option.help,

@@ -11,23 +11,22 @@ import base64
 import io
 import json
 import logging
-import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from ppocr_client import OcrResult, ServerInfo
 from ppocr_client.errors import ImageError
 from ppocr_client.exports.draw import DrawError
 from ppocr_client.options import ReadOptions
 from ppocr_pipeline.options import OPTIONS
-from ppocr_server.gateway.failures import Failure, failure_of, reason_of
+from ppocr_server.gateway.failures import Failure, reason_of
 from ppocr_server.gateway.reader import ReadPage
 from ppocr_server.gateway.uploads import fetched, file_of_base64
 
@@ -83,60 +82,39 @@ class PaddleXError(BaseModel):
     errorMsg: str
 
 
-class PaddleXFailure(Failure):
-    """A failure in an exchange that has a `logId`."""
+def said_of(error: RequestValidationError) -> str:
+    """What is wrong with a body, as PaddleX writes it; the messages say more."""
 
-    def __init__(self, failure: Failure, body: Any) -> None:
-        # What is wrong with the file or an option is 422 in PaddleX.
-        status = 422 if failure.status_code == 400 else failure.status_code
-        message = failure.message
-        for theirs, ours in NAMES.items():
-            message = message.replace(ours, theirs)
-        super().__init__(status, failure.code, message, retry_after=failure.retry_after)
-        log_id = body.get("logId") if isinstance(body, dict) else None
-        self.log_id = log_id if isinstance(log_id, str) else None
+    def location(parts: Sequence[str | int]) -> str:
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+        return path.removeprefix(".")
 
-
-class PaddleXRoute(APIRoute):
-    """A route whose failures keep the `logId` of the request."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, see `APIRoute`."""
-        handler = super().get_route_handler()
-
-        async def answer(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except RequestValidationError as error:
-                # As PaddleX writes it; the messages say more.
-                found = [
-                    {"type": each["type"], "loc": _location(each["loc"]), "msg": reason_of(each)}
-                    for each in error.errors()
-                ]
-                failure = Failure(422, "invalid_request", json.dumps(found))
-                raise PaddleXFailure(failure, error.body) from error
-            except Exception as error:  # whatever it is, it is answered in PaddleX's form
-                try:
-                    body = await request.json()
-                except (ValueError, RecursionError):
-                    body = None
-                raise PaddleXFailure(failure_of(error), body) from error
-
-        return answer
+    return json.dumps(
+        [
+            {"type": each["type"], "loc": location(each["loc"]), "msg": reason_of(each)}
+            for each in error.errors()
+        ]
+    )
 
 
-def _location(parts: Sequence[str | int]) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return path.removeprefix(".")
+def log_id_of(body: Any) -> str | None:
+    """The `logId` of a body that may be anything."""
+    log_id = body.get("logId") if isinstance(body, dict) else None
+    return log_id if isinstance(log_id, str) else None
 
 
-def error_body(failure: Failure) -> dict[str, Any]:
-    """An error in PaddleX's form."""
-    log_id = getattr(failure, "log_id", None) or uuid.uuid4().hex
-    return {"logId": log_id, "errorCode": failure.status_code, "errorMsg": failure.message}
+def answer_failure(failure: Failure, scope: Scope) -> JSONResponse:
+    """An error in PaddleX's form, where a wrong file or option is 422 as well."""
+    message = failure.message
+    for theirs, ours in NAMES.items():
+        message = message.replace(ours, theirs)
+    status = 422 if failure.status_code == 400 else failure.status_code
+    log_id = scope.get("log_id") or scope["request_id"]
+    body = {"logId": log_id, "errorCode": status, "errorMsg": message}
+    return JSONResponse(body, status, failure.headers)
 
 
-ROUTER = APIRouter(tags=["other services"], route_class=PaddleXRoute)
+ROUTER = APIRouter(tags=["other services"])
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PaddleXError} for status in (401, 413, 422, 500, 501, 502, 503, 504)
 }
@@ -145,6 +123,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 @ROUTER.post("/ocr", summary="PaddleX's OCR service.", responses=ERRORS)
 async def ocr(body: PaddleXRequest, request: Request) -> JSONResponse:
     """Read a picture, PDF or TIFF file; answers as PaddleX 3.7 does."""
+    request.scope["log_id"] = log_id = body.logId or request.scope["request_id"]
     reader, settings = request.app.state.reader, request.app.state.settings
     info = await reader.served()
     options = options_of(body, info)
@@ -168,7 +147,6 @@ async def ocr(body: PaddleXRequest, request: Request) -> JSONResponse:
     told: dict[str, Any] = {"numPages": len(sizes), "pages": sizes, "type": kind}
     if len(sizes) == 1 and document.pdf is None:
         told = {**sizes[0], "type": "image"}
-    log_id = body.logId or request.scope["request_id"]
     result = {"ocrResults": results, "dataInfo": told}
     return JSONResponse({"logId": log_id, "result": result, "errorCode": 0, "errorMsg": "Success"})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from ppocr_client.documents.pages import Ranges, parse_pages
 from ppocr_client.options import OPTIONS, ReadOptions
@@ -13,31 +13,26 @@ from ppocr_pipeline.options import Choice, Number, Switch, parse_options
 from ppocr_server.gateway.failures import Failure
 from ppocr_server.gateway.reader import LONGEST_TIMEOUT
 
-
-class Format(NamedTuple):
-    """A format: its media type, and whether it takes several files and failed pages."""
-
-    media_type: str
-    several: bool = False
-    aliases: tuple[str, ...] = ()
-
-
+#: Media types by format.
 FORMATS = {
-    "json": Format("application/json", several=True),
-    "ndjson": Format(
-        "application/x-ndjson", several=True, aliases=("application/jsonl", "application/ndjson")
-    ),
-    "text": Format("text/plain"),
-    "markdown": Format("text/markdown"),
-    "tsv": Format("text/tab-separated-values"),
-    "hocr": Format("text/vnd.hocr+html", aliases=("text/html",)),
-    "alto": Format("application/xml", aliases=("text/xml", "application/alto+xml")),
-    "pdf": Format("application/pdf"),
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "text": "text/plain",
+    "markdown": "text/markdown",
+    "tsv": "text/tab-separated-values",
+    "hocr": "text/vnd.hocr+html",
+    "alto": "application/xml",
+    "pdf": "application/pdf",
 }
-BY_MEDIA_TYPE = {
-    media: name for name, form in FORMATS.items() for media in (form.media_type, *form.aliases)
+SEVERAL = ("json", "ndjson")  # they take several files, and pages that failed
+ACCEPTED = {
+    **{media_type: name for name, media_type in FORMATS.items()},
+    **dict.fromkeys(("application/jsonl", "application/ndjson"), "ndjson"),
+    "text/html": "hocr",
+    **dict.fromkeys(("text/xml", "application/alto+xml"), "alto"),
+    **dict.fromkeys(("*/*", "application/*"), "json"),
+    "text/*": "text",
 }
-ANY = {"*/*": "json", "application/*": "json", "text/*": "text"}
 
 PART = r"([1-9]\d*(-([1-9]\d*)?)?|-[1-9]\d*)"
 PAGES = f"^{PART}(,{PART})*$"
@@ -61,33 +56,21 @@ OWN: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class ReadParameters:
-    """How the files of a request are read and answered.
-
-    Attributes:
-        options: of the pipeline.
-        format: of the answer, of `FORMATS`.
-        ranges: the wanted pages; None for all.
-        dpi: for the pages of PDF files; None for the gateway's.
-        name: of a file that comes without one.
-    """
+    """How the files of a request are read and answered."""
 
     options: ReadOptions
-    format: str
-    ranges: Ranges | None
-    dpi: float | None
-    name: str
+    format: str  # of `FORMATS`
+    ranges: Ranges | None  # the wanted pages; None for all
+    dpi: float | None  # of the pages of PDF files; None for the gateway's
+    name: str  # of a file that comes without one
 
 
 def read_parameters(given: Iterable[tuple[str, Any]], accept: str) -> ReadParameters:
-    """Check the parameters of a request.
-
-    Args:
-        given: name and value, as text or as JSON has it.
-        accept: the header.
+    """Check the parameters of a request, values being text or as JSON has them.
 
     Raises:
         Failure: an unknown name (the nearest is named), one that is given twice, a value that is
-            not allowed, or none of the formats is accepted.
+            not allowed, or none of the formats is in the header `accept`.
     """
     values: dict[str, Any] = {}
     for name, value in given:
@@ -115,14 +98,10 @@ def read_parameters(given: Iterable[tuple[str, Any]], accept: str) -> ReadParame
 
 
 def wanted_format(named: Any, accept: str) -> str:
-    """The name of the format that a request wants.
+    """The format that a request wants: that of `?format=`, else of the header Accept.
 
-    Args:
-        named: of `?format=`, which wins; None where it is not given.
-        accept: the header; an empty one, or one of a browser, means JSON.
-
-    Raises:
-        Failure: 400 for an unknown name, 406 if the header allows none of the formats.
+    An empty header, or one of a browser, means JSON. A Failure is 400 for an unknown name, 406 if
+    the header allows none.
     """
     if named is not None:
         if str(named) in FORMATS:
@@ -132,10 +111,10 @@ def wanted_format(named: Any, accept: str) -> str:
     if not accepted or accept.startswith("text/html,"):
         return "json"
     for _, _, media in accepted:
-        if found := BY_MEDIA_TYPE.get(media) or ANY.get(media):
+        if found := ACCEPTED.get(media):
             return found
-    types = ", ".join(form.media_type for form in FORMATS.values())
-    raise Failure(406, "not_acceptable", f"Accept is {accept[:80]!r}; possible: {types}")
+    possible = ", ".join(FORMATS.values())
+    raise Failure(406, "not_acceptable", f"Accept is {accept[:80]!r}; possible: {possible}")
 
 
 def _accepted(part: str) -> tuple[float, int, str] | None:
@@ -165,6 +144,6 @@ def _invalid(reason: str) -> Failure:
 
 
 def _hint(name: str) -> str:
-    every: Mapping[str, object] = {**OWN, **OPTIONS}
-    near = difflib.get_close_matches(name.lower(), every, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(every)}"
+    known = [*OWN, *OPTIONS]
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(known)}"

@@ -30,41 +30,24 @@ STOP_SECONDS = 5.0  # beyond the grace
 
 
 class GatewayProcess:
-    """A gateway that starts with `ppocr-serve`, and is started again if it ends by itself.
-
-    Attributes:
-        url: of a running gateway on this machine.
-    """
+    """A gateway, started again if it ends by itself; `url` is its address on this machine."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Open the port and start the process; clients wait until `run`.
-
-        Raises:
-            PortInUseError: the port is taken.
-            ServerError: the port or the address cannot be used.
-        """
+        """Open the port and start the process; clients wait until `run`."""
         setting = "--gateway-port (none leaves the gateway out)"
         self._listener = listening(host, "gateway", port, setting)
         self.host, self.url = host, ""
         self._start()
 
     def run(self, settings: GatewaySettings) -> None:
-        """Answer requests from now on.
-
-        Raises:
-            ServerError: the process has ended.
-        """
+        """Answer requests from now on; a ServerError if the process has ended."""
         scheme = "http" if settings.tls is None else "https"
         self.url = f"{scheme}://{reachable(self.host)}:{self._listener.getsockname()[1]}"
         self._settings = settings
         self._tell()
 
     def check(self) -> None:
-        """Start it again if it has ended.
-
-        Raises:
-            ServerError: it ends again at once.
-        """
+        """Start it again if it has ended; a ServerError if it ends again at once."""
         if (status := self._process.poll()) is None:
             return
         LOG.warning("ppocr-serve: the gateway ended with status %d; starting it again", status)
@@ -110,8 +93,7 @@ class GatewayProcess:
 def gateway_process(port: int | None, host: str) -> Iterator[GatewayProcess | None]:
     """A gateway that loads while the block runs; None if there is no port for it.
 
-    Raises:
-        ServerError: see `GatewayProcess`.
+    A ServerError (PortInUseError) says that the port or the address cannot be used.
     """
     if port is None:
         yield None
@@ -130,31 +112,26 @@ def in_front_of(
     options: argparse.Namespace,
     old: EndpointSettings | None = None,
 ) -> Iterator[None]:
-    """Answer requests with a started server while the block runs.
+    """Answer requests with a started server, by its token and certificates, while the block runs.
 
-    Args:
-        server: the gateway uses its token and certificates.
-        gateway: None for none.
-        options: the limits.
-        old: Paddle Serving's service, as a config.yml describes it.
-
-    Raises:
-        ServerError: the gateway has ended, or see `upstream_of`.
+    `old` is Paddle Serving's service as a config.yml describes it. A ServerError says that the
+    gateway has ended, or what `upstream_of` refuses.
     """
     if gateway is None:
         yield
         return
     security = server.security
-    settings = settings_of(
-        options,
-        url=f"{security.scheme}://{server.grpc_url}",
-        host=gateway.host,
-        token=security.token,
-        tls=security.tls,
-        upstream=upstream_of(security),
-        old=old or EndpointSettings(),
+    gateway.run(
+        settings_of(
+            options,
+            url=f"{security.scheme}://{server.grpc_url}",
+            host=gateway.host,
+            token=security.token,
+            tls=security.tls,
+            upstream=upstream_of(security),
+            old=old or EndpointSettings(),
+        )
     )
-    gateway.run(settings)
     try:
         yield
     finally:

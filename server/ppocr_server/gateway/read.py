@@ -17,7 +17,7 @@ from ppocr_client.documents.reading import DocumentResult, PageResult
 from ppocr_client.errors import MissingExtra, OcrError
 from ppocr_client.exports.writers import FORMATS as WRITERS
 from ppocr_server.gateway.failures import Failure, error_body, failure_of
-from ppocr_server.gateway.parameters import FORMATS, ReadParameters, read_parameters
+from ppocr_server.gateway.parameters import FORMATS, SEVERAL, ReadParameters, read_parameters
 from ppocr_server.gateway.reader import CALL, OpenDocument, Reader, ReadPage, deadline_after
 from ppocr_server.gateway.schemas import ANSWERS, BODIES, PARAMETERS
 from ppocr_server.gateway.uploads import Upload, files_of
@@ -50,21 +50,21 @@ async def read(request: Request) -> Response:
             CALL.set(replace(CALL.get(), deadline=deadline_after(value)))
     if fields:
         parameters = read_parameters([*query, *fields], accept)
-    form = FORMATS[parameters.format]
-    if len(files) > 1 and not form.several:
+    if len(files) > 1 and parameters.format not in SEVERAL:
         raise Failure(
             400,
             "invalid_request",
             f"format={parameters.format} takes one file, {len(files)} were sent; send them one by "
             "one, or take format=json or ndjson",
         )
+    media_type = FORMATS[parameters.format]
     asked = _Asked(request.app.state.reader, files, parameters)
     if parameters.format == "ndjson":
         lines = asked.lines()
         first = await anext(lines)  # what fails before it has a status of its own
-        return StreamingResponse(_chain(first, lines), media_type=form.media_type)
+        return StreamingResponse(_chain(first, lines), media_type=media_type)
     content = _dump(await asked.json()) if parameters.format == "json" else await asked.exported()
-    return Response(content, media_type=form.media_type)
+    return Response(content, media_type=media_type)
 
 
 async def _chain(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

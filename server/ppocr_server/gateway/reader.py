@@ -29,15 +29,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """The request in progress.
+    """The request in progress."""
 
-    Attributes:
-        request_id: in the header X-Request-Id of the answer, and in Triton's log and traces.
-        deadline: by the monotonic clock; None for none.
-    """
-
-    request_id: str
-    deadline: float | None
+    request_id: str  # in the header X-Request-Id of the answer, and in Triton's log and traces
+    deadline: float | None  # by the monotonic clock
 
     def seconds_left(self, at_most: float) -> float:
         """Seconds until the deadline, or `at_most`; a DeadlineExceeded if it has passed."""
@@ -52,11 +47,7 @@ CALL: ContextVar[Call] = ContextVar("call")
 
 
 def deadline_after(seconds: Any) -> float:
-    """When a request must be answered that may take so many seconds, by the monotonic clock.
-
-    Raises:
-        Failure: they are no number, not above 0, or too many.
-    """
+    """When a request must be answered that may take so many seconds, by the monotonic clock."""
     try:
         number = float(seconds)
     except (TypeError, ValueError):
@@ -77,21 +68,13 @@ async def _in_turn(function: Callable[..., T], *arguments: Any) -> T:
 
 @dataclass(frozen=True)
 class OpenDocument:
-    """A picture, PDF or TIFF file whose pages can be read.
+    """A picture, PDF or TIFF file whose pages can be read."""
 
-    Attributes:
-        count: its pages.
-        numbers: those to read, counted from 1.
-        load: the encoded picture of a page, counted from 0; it blocks, and raises an ImageError.
-        pdf: the whole file if it is a PDF file.
-        dpi: pixels per inch of its pictures, if it is one.
-    """
-
-    count: int
-    numbers: Sequence[int]
-    load: Callable[[int], bytes]
-    pdf: bytes | None
-    dpi: float
+    count: int  # of all its pages
+    numbers: Sequence[int]  # of those to read, from 1
+    load: Callable[[int], bytes]  # the encoded picture of a page, from 0; blocks
+    pdf: bytes | None  # the whole file if it is a PDF file
+    dpi: float  # pixels per inch of its pictures, if it is one
 
     async def picture(self, number: int) -> bytes:
         """The encoded picture of a page, counted from 1; an ImageError says why there is none."""
@@ -123,7 +106,6 @@ class Reader:
     """Sends pages to Triton, within the deadline and under the id of the request in progress."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        """Prepare the connections; they open with the first request."""
         self._settings = settings
         self._served: tuple[float, ServerInfo] | None = None
         # A picture alone is refused at once when Triton is full: its client decides whether to
@@ -136,12 +118,7 @@ class Reader:
     async def open(
         self, data: bytes, *, dpi: float | None = None, ranges: Ranges | None = None
     ) -> OpenDocument:
-        """Open a whole file; nothing is read yet.
-
-        Args:
-            data: of a picture, a PDF file or a TIFF file.
-            dpi: pixels per inch for the pages of a PDF file; None for the setting's.
-            ranges: the wanted pages, of `parse_pages`; None for all.
+        """Open a whole file; `dpi` is of a PDF file's pages, `ranges` are of `parse_pages`.
 
         Raises:
             ImageError: it cannot be opened, or has none of these pages.
@@ -168,12 +145,7 @@ class Reader:
     ) -> aclosing[AsyncGenerator[ReadPage, None]]:
         """Read the pages in order, a few at a time; a page that fails does not stop the others.
 
-        The end of the block (`async with`) cancels what is left.
-
-        Args:
-            document: of `open`.
-            options: of the pipeline, typed as in the table.
-            keep: keep the pictures of files that are not PDF files, for a searchable PDF.
+        The end of the block (`async with`) cancels what is left; `keep` keeps the pictures.
         """
         call, client = CALL.get(), self._client if document.count == 1 else self._patient
 
@@ -211,6 +183,6 @@ class Reader:
         return self._served[1]
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to Triton."""
         await self._client.close()
         await self._patient.close()

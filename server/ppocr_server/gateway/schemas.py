@@ -123,8 +123,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "model": ReadDocument | ReadFiles,
         "description": "What the pages say.",
         "content": {
-            form.media_type: {"example": EXAMPLE} if name == "json" else {"schema": FILE}
-            for name, form in FORMATS.items()
+            media_type: {"example": EXAMPLE} if name == "json" else {"schema": FILE}
+            for name, media_type in FORMATS.items()
         },
     },
     **errors(

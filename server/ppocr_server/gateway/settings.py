@@ -13,41 +13,23 @@ from ppocr_server.paddle_serving.upstream import Upstream
 
 @dataclass(frozen=True)
 class GatewaySettings:
-    """One gateway in front of one Triton.
-
-    Attributes:
-        url: of Triton's gRPC endpoint, `grpc://host:port` or `grpcs://host:port`.
-        host: the address that it listens on; the web page is opened by it, or by any IP address.
-        model: Triton's name of the pipeline.
-        max_body_bytes: longest body of a request; a longer one is refused before it is read.
-        max_pages: most pages of one request.
-        concurrency: pages of one request that are at Triton at a time.
-        page_seconds: from sending a page to Triton to its answer.
-        dpi: pixels per inch for the pages of PDF files, unless a request says otherwise.
-        url_prefixes: addresses below which files may be fetched for a request; none by default.
-        cors: origins of web pages that may ask; none by default.
-        grace: seconds to finish the requests in progress at the end.
-        token: that clients must send; None for none.
-        tls: certificates; None for plain text.
-        upstream: what Triton asks for.
-        old: Paddle Serving's service on this port too; the token and the way to Triton are the
-            gateway's.
-    """
+    """One gateway in front of one Triton, whose gRPC endpoint `url` is."""
 
     url: str = "grpc://127.0.0.1:8001"
-    host: str = "127.0.0.1"
-    model: str = "ocr"
-    max_body_bytes: int = 256 << 20
-    max_pages: int = 1000
-    concurrency: int = 4
-    page_seconds: float = 60.0
-    dpi: float = 200.0
-    url_prefixes: tuple[str, ...] = ()
-    cors: tuple[str, ...] = ()
-    grace: float = 30.0
-    token: str | None = field(default=None, repr=False)
-    tls: Tls | None = None
-    upstream: Upstream = field(default_factory=Upstream)
+    host: str = "127.0.0.1"  # it listens there; the web page is opened by it, or by any IP address
+    model: str = "ocr"  # Triton's name of the pipeline
+    max_body_bytes: int = 256 << 20  # a longer body is refused before it is read
+    max_pages: int = 1000  # of one request
+    concurrency: int = 4  # pages of one request that are at Triton at a time
+    page_seconds: float = 60.0  # from sending a page to Triton to its answer
+    dpi: float = 200.0  # of the pages of PDF files, unless a request says otherwise
+    url_prefixes: tuple[str, ...] = ()  # addresses below which files may be fetched
+    cors: tuple[str, ...] = ()  # origins of web pages that may ask
+    grace: float = 30.0  # seconds to finish the requests in progress at the end
+    token: str | None = field(default=None, repr=False)  # that clients must send
+    tls: Tls | None = None  # None for plain text
+    upstream: Upstream = field(default_factory=Upstream)  # what Triton asks for
+    #: Paddle Serving's service on this port too, by the token and the way to Triton of the gateway.
     old: EndpointSettings = field(default_factory=EndpointSettings)
 
     def __post_init__(self) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import posixpath
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -22,7 +21,6 @@ MAX_FILES = 1000
 SHOWN = 80  # characters of the names in a JSON body
 SHOWN_BASE64 = 24  # characters of what is no base64 text
 FETCH_SECONDS = 30.0
-PORTS = {"http": 80, "https": 443}
 HOW = (
     'send the file itself as the body, a form with files, or {"file": "<base64 of the file>"} '
     'with Content-Type: application/json ("files" for several)'
@@ -41,11 +39,7 @@ Sent = tuple[list[Upload], list[tuple[str, Any]]]
 
 
 async def files_of(request: Request) -> Sent:
-    """The files of a request, at least one.
-
-    Raises:
-        Failure: there is none, the body is damaged, or it is longer than allowed.
-    """
+    """The files of a request, at least one; a Failure says what is wrong with the body."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         files, fields = await _files_of_form(request)
@@ -103,13 +97,7 @@ def _invalid(reason: str) -> Failure:
 def file_of_base64(text: str, name: str, status: int = 422) -> bytes:
     """The bytes that base64 text stands for, in any of its spellings; see `standard`.
 
-    Args:
-        text: as sent.
-        name: of the field, for the message.
-        status: of the failure.
-
-    Raises:
-        Failure: it is no base64 text.
+    Where it is no base64 text, a Failure of this status names its field.
     """
     try:
         return base64.b64decode("".join(standard(text).split()), validate=True)
@@ -161,25 +149,27 @@ async def fetched(url: str, prefixes: Sequence[str], max_bytes: int) -> bytes:
 
 def is_allowed(url: str, prefixes: Sequence[str]) -> bool:
     """Whether an address has the scheme, host and port of a prefix and a path below its path."""
+    from yarl import URL  # what aiohttp asks by: it resolves dots and escapes
+
     try:
-        asked, *known = (_parts(one) for one in (url, *prefixes))
+        asked, *known = map(URL, (url, *prefixes))
     except ValueError:  # a port that is no number, a broken IPv6 address
         return False
-    if asked is None:
+    path = asked.path
+    could_be_read_in_two_ways = (
+        "@" in asked.raw_authority
+        or "\\" in path
+        or ".." in path.split("/")
+        or path != unquote(path)
+        or not url.isprintable()
+    )
+    if could_be_read_in_two_ways or asked.scheme not in ("http", "https"):
         return False
-    return any(one is not None and one[0] == asked[0] and _below(asked[1], one[1]) for one in known)
+    server = asked.scheme, asked.host, asked.port
+    return any(
+        (one.scheme, one.host, one.port) == server and _below(path, one.path) for one in known
+    )
 
 
 def _below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _parts(url: str) -> tuple[tuple[str, str | None, int | None], str] | None:
-    """What an address is compared by; None where it could be read in two ways."""
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    odd = "@" in parts.netloc or "\\" in url or path != unquote(path) or not url.isprintable()
-    if odd or parts.scheme not in PORTS:
-        return None
-    path = posixpath.normpath(path or "/") + ("/" if path.endswith("/") and path != "/" else "")
-    return (parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme]), path

@@ -59,11 +59,8 @@ HEADERS = {
 
 @contextlib.contextmanager
 def page(settings: GatewaySettings) -> Iterator[ASGIApp | None]:
-    """The page while the block runs, with a folder for what is opened in it; None with a token.
-
-    A browser cannot send a token with the address of a page.
-    """
-    if settings.token is not None:
+    """The page while the block runs, with a folder for what is opened in it; None with a token."""
+    if settings.token is not None:  # a browser cannot send it with the address of a page
         yield None
         return
     with (
@@ -82,10 +79,9 @@ def add_page(app: FastAPI, page: ASGIApp) -> None:
 
 
 class OriginCheck:
-    """ASGI middleware: refuses requests of other sites, sends `HEADERS` with every answer."""
+    """The same application, but requests of other sites are refused; `HEADERS` for all answers."""
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
-        """Protect an application that is reached by an IP address or by one of these names."""
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
