@@ -132,7 +132,7 @@ def test_each_verb_works_alone(models, built, tmp_path, capsys):
     assert main(["check", str(network), "--dict", dictionary]) == 0
     assert "classes     6625" in capsys.readouterr().out
     assert main(["check", str(network)]) == 1
-    assert "no dictionary came with it" in capsys.readouterr().out
+    assert "no dictionary came with converted, which has 6625 classes" in capsys.readouterr().out
     command = ["compile", str(network), "--out", str(compiled), "--dict", dictionary, "--json"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["metadata"]["ppocr_kind"] == "rec"

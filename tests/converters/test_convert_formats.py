@@ -113,31 +113,8 @@ def quoted(character: str) -> str:
     return "'" + character.replace("'", "''") + "'"
 
 
-def test_settings_name_mean_std_and_thresholds(tmp_path):
-    norm = "NormalizeImage: {mean: [0.1, 0.2, 0.3], scale: 1./255., std: [0.4, 0.5, 0.6]}"
-    det = tmp_path / "inference.yml"
-    det.write_text(
-        "PreProcess:\n  transform_ops:\n  - DecodeImage: {img_mode: BGR}\n"
-        f"  - DetResizeForTest: null\n  - {norm}\nPostProcess:\n  name: DBPostProcess\n"
-        "  thresh: 0.2\n  box_thresh: 0.45\n  unclip_ratio: 1.4\n"
-    )
-    own = read_settings(tmp_path)
-    assert own.normalisation is not None
-    assert own.normalisation.mean == (0.1, 0.2, 0.3)
-    assert own.thresholds == {
-        "det_db_thresh": 0.2,
-        "det_db_box_thresh": 0.45,
-        "det_db_unclip_ratio": 1.4,
-    }
-    det.write_text(
-        f"PreProcess:\n  transform_ops:\n  - ResizeImage: {{size: [160, 80]}}\n  - {norm}\n"
-        "PostProcess:\n  Topk: {topk: 1, label_list: [0_degree, 180_degree]}\n"
-    )
-    own = read_settings(tmp_path)
-    assert own.normalisation is not None
-    assert own.normalisation.mean == (0.3, 0.2, 0.1)  # PaddleX reads RGB for classifiers
-    assert own.height == 80
-    det.write_text("PreProcess: [1, 2]")
+def test_settings_of_another_form_are_refused(tmp_path):
+    (tmp_path / "inference.yml").write_text("PreProcess: [1, 2]")
     with pytest.raises(ModelError, match="not of the form that PaddleX writes"):
         read_settings(tmp_path)
 

@@ -13,7 +13,7 @@ from onnx import ModelProto
 from ppocr_converters.catalogue.entries import Kind
 from ppocr_converters.errors import ConvertError
 from ppocr_converters.graph.compile import HIGHEST_IR, NO_HEIGHT
-from ppocr_converters.graph.dictionary import check_dictionary, stored_characters
+from ppocr_converters.graph.dictionary import check_dictionary, find_characters
 from ppocr_converters.graph.edit import opset
 from ppocr_converters.graph.kinds import KIND_NAMES, detect_kind, find_model, kind_of
 from ppocr_converters.graph.onnx_model import (
@@ -40,16 +40,13 @@ class Report:
     """What is known of a model.
 
     Attributes:
-        format: in words.
-        kind: None where the shapes are of none of them.
         weights: variables in a Paddle weights file.
         height: of the input of a recogniser or classifier, where it is fixed.
         characters: in the dictionary, without blank and space.
         dictionary: where it comes from.
         mean: of the pixels, blue, green, red, where the model's own files say it.
         aliases: what Paddle Serving calls inputs and outputs, by their names in the graph.
-        notes: what else is worth knowing, a sentence each.
-        problems: what would go wrong, a sentence each.
+        notes: what else is worth knowing, a sentence each, as are `problems`.
     """
 
     path: str
@@ -198,18 +195,9 @@ def _find_kind(report: Report, given: Sequence[Tensor], answered: Sequence[Tenso
 
 
 def _check_dictionary(report: Report, source: ModelSource, stored: str | None = None) -> None:
-    """Hold the characters that `compile` takes, of the file itself last, against the classes."""
-    if source.dictionary is not None:
-        report.dictionary = str(source.dictionary)
-    elif source.own.characters:
-        report.dictionary = SETTINGS
-    elif stored is not None:
-        report.dictionary = "metadata of the file"
-    else:
-        report.problems.append("no dictionary came with it; give one with --dict")
-        return
+    """Hold the characters that `compile` takes against the classes."""
     with report.noting():
-        characters = source.characters or stored_characters(stored or "")
+        report.dictionary, characters = find_characters(source, stored, report.classes)
         report.characters = len(characters)
         if report.classes is not None:
             check_dictionary(characters, source.space, report.classes)

@@ -30,11 +30,11 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ppocr_converters.catalogue.entries import Kind, Normalisation
-from ppocr_converters.errors import DictionaryError, ModelError
+from ppocr_converters.errors import ModelError
 from ppocr_converters.files import digest_of, sha256_file
 from ppocr_converters.graph import convolutions
 from ppocr_converters.graph import edit as graph
-from ppocr_converters.graph.dictionary import check_dictionary, stored_characters
+from ppocr_converters.graph.dictionary import check_dictionary, find_characters
 from ppocr_converters.graph.kinds import CLASSIFIERS, expect_kind
 from ppocr_converters.graph.onnx_model import class_count, inputs, is_compiled, metadata, outputs
 from ppocr_converters.graph.standard_form import Standard, standard_form
@@ -66,14 +66,9 @@ MASK = """
 
 
 def compile_model(network: ModelProto, source: ModelSource) -> ModelProto:
-    """Compile a converted network for serving, with all that is known of what it comes from.
+    """Compile a network for serving, with all that a server must know of it in its metadata.
 
-    Args:
-        network: the ONNX network as it was converted, float32 [N, 3, H, W] to probabilities.
-        source: without characters of its own, a recogniser has those in the network's metadata.
-
-    Returns:
-        The compiled model, its dictionary and all else a server must know in its metadata.
+    A recogniser whose `source` has no characters has those in the metadata of `network`.
 
     Raises:
         ModelError: of another kind than it, or its settings, is given as; compiled already; or of
@@ -119,15 +114,7 @@ def _standard_of(network: ModelProto, source: ModelSource) -> Standard:
 
 
 def _dictionary_facts(network: ModelProto, source: ModelSource, classes: int) -> dict[str, str]:
-    """The characters of a recogniser, of the network's own metadata last."""
-    characters = source.characters
-    if not characters:
-        if "character" not in metadata(network):
-            raise DictionaryError(
-                f"no dictionary came with {source.name}, which has {classes} classes; give it with "
-                f"--dict"
-            )
-        characters = stored_characters(metadata(network)["character"])
+    _, characters = find_characters(source, metadata(network).get("character"), classes)
     check_dictionary(characters, source.space, classes)
     return {"character": "\n".join(characters), "use_space_char": str(source.space).lower()}
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ppocr_converters.catalogue.fetch import DICTIONARY
 from ppocr_converters.errors import DictionaryError
+from ppocr_converters.paddle.inference_yml import SETTINGS
+
+if TYPE_CHECKING:
+    from ppocr_converters.repository.models import ModelSource
 
 SPACE = " "
 
@@ -57,9 +62,22 @@ def check_dictionary(characters: Sequence[str], space: bool, classes: int) -> No
         )
 
 
-def stored_characters(text: str) -> list[str]:
-    """The characters in a network's own metadata, where some exporters put them."""
-    return text.removesuffix("\n").split("\n")
+def find_characters(
+    source: ModelSource, stored: str | None, classes: int | None
+) -> tuple[str, Sequence[str]]:
+    """Where the characters of a recogniser of so many classes come from, and they.
+
+    `stored` is what the metadata of its file has, where some exporters put them; it comes last.
+
+    Raises:
+        DictionaryError: there are none, or they cannot be read.
+    """
+    if source.characters:
+        return str(source.dictionary or SETTINGS), source.characters
+    if stored is not None:
+        return "metadata of the file", stored.removesuffix("\n").split("\n")
+    known = "" if classes is None else f", which has {classes} classes"
+    raise DictionaryError(f"no dictionary came with {source.name}{known}; give it with --dict")
 
 
 def class_names(facts: Mapping[str, str]) -> list[str]:

@@ -34,12 +34,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """An ONNX file that is loaded once, when its model is first asked for.
-
-    Attributes:
-        path: of the file.
-        loaded: its model where that is at hand already.
-    """
+    """An ONNX file that is loaded once, when its model is first asked for and not `loaded` yet."""
 
     path: Path
     loaded: ModelProto | None = field(default=None, repr=False, compare=False)
@@ -71,9 +66,7 @@ def load_onnx(path: Path) -> ModelProto:
 
 def _check_external(model: ModelProto, path: Path) -> None:
     """Refuse weights that the model says lie elsewhere than in a plain file beside it."""
-    for tensor in _tensors(model):
-        if not uses_external_data(tensor):
-            continue
+    for tensor in filter(uses_external_data, _tensors(model)):
         location = next((e.value for e in tensor.external_data if e.key == "location"), "")
         beside = path.parent / location
         if Path(location).name != location or beside.is_symlink() or not beside.is_file():
@@ -85,14 +78,13 @@ def _check_external(model: ModelProto, path: Path) -> None:
 
 def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
     """Every tensor in a message, wherever: weights, constants, those of subgraphs."""
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
     for descriptor, value in message.ListFields():
-        if descriptor.message_type is None:
-            continue
-        # A repeated field's value is a sequence, which no message is.
-        for part in value if isinstance(value, Sequence) else (value,):
-            if isinstance(part, onnx.TensorProto):
-                yield part
-            else:
+        if descriptor.message_type is not None:
+            # A repeated field's value is a sequence, which no message is.
+            for part in value if isinstance(value, Sequence) else (value,):
                 yield from _tensors(part)
 
 

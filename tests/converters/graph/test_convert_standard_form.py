@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from checking import check
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, helper, numpy_helper, parser
 from work_folders import V4, work_of
 
 from ppocr_converters.cli import main
@@ -22,74 +22,54 @@ from ppocr_converters.repository.models import ModelSource
 FILE = Path(__file__)  # whose digest is looked at, nothing else
 CLASSES = {"det": 1, "rec": 40, "cls": 2, "page_orientation": 4}
 CHARACTERS = [chr(0x4E00 + index) for index in range(38)]
-SIZES: dict[str, list[str | int]] = {
-    "det": ["n", 3, "h", "w"],
-    "rec": ["n", 3, 48, "w"],
-    "cls": ["n", 3, 48, 192],
-    "page_orientation": ["n", 3, 224, 224],
+SIZES = {
+    "det": "n, 3, h, w",
+    "rec": "n, 3, 48, w",
+    "cls": "n, 3, 48, 192",
+    "page_orientation": "n, 3, 224, 224",
 }
+TYPES = {"float": 1, "uint8": 2, "float16": 10, "double": 11}
 
 
 def network(
     kind: str,
     *,
     opset: int = 14,
-    shape: list[str | int] | None = None,
-    dtype: int = TensorProto.FLOAT,
+    shape: str = "",
+    dtype: str = "float",
     sure: bool = True,
     declared: bool = True,
-    first_output: list[Any] | None = None,
+    first: str = "",
 ) -> ModelProto:
     """A small network, of the kinds' own answers unless it is not `sure` (no softmax, no sigmoid).
 
-    Args:
-        kind: det, rec, cls or page_orientation.
-        opset: that it is written in.
-        shape: that its input declares.
-        dtype: of its input and output.
-        sure: whether it answers probabilities.
-        declared: whether the shape of its output is.
-        first_output: the shape of another output before its own.
+    Its input may be of another shape, the shape of its output not declared, or another output
+    `first`.
     """
-    rng, classes = np.random.default_rng(3), CLASSES[kind]
-    kernel = [3, 3] if kind == "det" else [48, 4]
-    weight = rng.normal(0, 0.3, (classes, 3, *kernel)).astype(np.float32)
-    strides, pads = ([1, 1], [1, 1, 1, 1]) if kind == "det" else (kernel, [0, 0, 0, 0])
-    weights = {"w": weight, "flat": np.array([0, classes, -1]), "two": np.array([0, -1])}
-    node = helper.make_node
-    nodes = [
-        node("Cast", ["x"], ["x32"], to=TensorProto.FLOAT),
-        node("Conv", ["x32", "w"], ["conv"], strides=strides, pads=pads),
-    ]
-    if kind == "det":
-        last = node("Sigmoid" if sure else "Identity", ["conv"], ["last"])
-    else:
-        steps = [
-            node("Reshape", ["conv", "flat"], ["f"]),
-            node("Transpose", ["f"], ["s"], perm=[0, 2, 1]),
-        ]
-        pooled = [node("GlobalAveragePool", ["conv"], ["f"]), node("Reshape", ["f", "two"], ["s"])]
-        nodes += steps if kind == "rec" else pooled
-        axis = {"axis": 2 if kind == "rec" else 1} if sure else {}
-        last = node("Softmax" if sure else "Identity", ["s"], ["last"], **axis)
-    nodes += [last, node("Cast", ["last"], ["y"], to=dtype)]
-    answer = {"det": ["n", 1, "a", "b"], "rec": ["n", "t", 40]}.get(kind, ["n", classes])
-    answers = [helper.make_tensor_value_info("y", dtype, answer if declared else None)]
-    if first_output is not None:
-        nodes.append(node("Identity", ["conv"], ["other"]))
-        answers.insert(0, helper.make_tensor_value_info("other", TensorProto.FLOAT, first_output))
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("x", dtype, shape or SIZES[kind])],
-        answers,
-        [numpy_helper.from_array(value, name) for name, value in weights.items()],
-    )
-    version = helper.make_opsetid("", opset)
-    return helper.make_model(graph, opset_imports=[version], ir_version=10)
-
-
-HALF, DOUBLE = TensorProto.FLOAT16, TensorProto.DOUBLE
+    classes, map_of = CLASSES[kind], kind == "det"
+    kernel = [3, 3] if map_of else [48, 4]
+    how = f"strides = {[1, 1] if map_of else kernel}, pads = {[1, 1, 1, 1] if map_of else [0] * 4}"
+    steps = {
+        "det": "s = Identity (conv)",
+        "rec": "f = Reshape (conv, flat)  s = Transpose <perm = [0, 2, 1]> (f)",
+    }.get(kind, "f = GlobalAveragePool (conv)  s = Reshape (f, two)")
+    sure_of = {"det": "Sigmoid", "rec": "Softmax <axis = 2>"}.get(kind, "Softmax <axis = 1>")
+    answer = {"det": "n, 1, a, b", "rec": "n, t, 40"}.get(kind, f"n, {classes}")
+    other = ("other = Identity (conv)", f"float[{first}] other, ") if first else ("", "")
+    model = parser.parse_model(f"""<ir_version: 10, opset_import: ["": {opset}]>
+        tiny ({dtype}[{shape or SIZES[kind]}] x)
+            => ({other[1]}{dtype}[{answer if declared else ""}] y) {{
+        x32 = Cast <to = 1> (x)
+        conv = Conv <{how}> (x32, w)
+        {steps}
+        last = {sure_of if sure else "Identity"} (s)
+        y = Cast <to = {TYPES[dtype]}> (last)
+        {other[0]}
+    }}""")
+    kernels = np.random.default_rng(3).normal(0, 0.3, (classes, 3, *kernel)).astype(np.float32)
+    weights = {"w": kernels, "flat": np.array([0, classes, -1]), "two": np.array([0, -1])}
+    model.graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in weights.items())
+    return model
 
 
 @pytest.mark.parametrize(
@@ -98,21 +78,21 @@ HALF, DOUBLE = TensorProto.FLOAT16, TensorProto.DOUBLE
         *(("rec", {"opset": old}, f"opset {old} becomes 14") for old in (9, 10, 11)),
         *(("rec", {"opset": new}, None) for new in (13, 18, 21, 23)),
         ("det", {"opset": 9}, "opset 9 becomes 14"),
-        ("cls", {"opset": 9, "shape": ["n", 3, "h", "w"]}, "its height is free"),
-        ("det", {"shape": [1, 3, 960, 960]}, "batch 1 and height 960 and width 960, which it"),
-        ("rec", {"shape": [1, 3, 48, 320]}, "batch 1 and width 320, which it declares, are set"),
+        ("cls", {"opset": 9, "shape": "n, 3, h, w"}, "its height is free"),
+        ("det", {"shape": "1, 3, 960, 960"}, "batch 1 and height 960 and width 960, which it"),
+        ("rec", {"shape": "1, 3, 48, 320"}, "batch 1 and width 320, which it declares, are set"),
         ("rec", {"sure": False}, "Softmax is added"),
         ("cls", {"sure": False}, "Softmax is added"),
         ("page_orientation", {}, None),
         ("page_orientation", {"sure": False}, "Softmax is added"),
-        ("page_orientation", {"shape": ["n", 3, "h", "w"]}, "PaddleOCR's of 224 pixels"),
+        ("page_orientation", {"shape": "n, 3, h, w"}, "PaddleOCR's of 224 pixels"),
         ("det", {"sure": False}, "Sigmoid is added"),
-        ("rec", {"dtype": HALF}, "its input is cast from float16; its output is cast"),
-        ("det", {"dtype": HALF, "sure": False}, "its input is cast from float16"),
-        ("rec", {"dtype": DOUBLE}, "its input is cast from float64"),
+        ("rec", {"dtype": "float16"}, "its input is cast from float16; its output is cast"),
+        ("det", {"dtype": "float16", "sure": False}, "its input is cast from float16"),
+        ("rec", {"dtype": "double"}, "its input is cast from float64"),
         ("rec", {"declared": False}, None),
         ("det", {"declared": False}, None),
-        ("rec", {"first_output": ["n", 40, 1, "w"]}, "the output y is served, not other"),
+        ("rec", {"first": "n, 40, 1, w"}, "the output y is served, not other"),
     ],
 )
 def test_what_check_passes_is_compiled_and_proven(tmp_path, kind, form, said):
@@ -130,13 +110,13 @@ def test_what_check_passes_is_compiled_and_proven(tmp_path, kind, form, said):
     onnx.save(model, compiled.path)
     proof = compare_file(compiled, source).require(compiled)
     assert 0.5 / CLASSES[kind] <= proof.max_probability <= 1.001
-    half = form.get("dtype") == HALF
+    half = form.get("dtype") == "float16"
     assert metadata(model).get("ppocr_precision") == ("fp16" if half else None)
 
 
 def test_a_height_that_nothing_says_is_asked_for(repository, tmp_path, capsys):
     source = tmp_path / "rec.onnx"
-    onnx.save(network("rec", shape=["n", 3, "h", "w"]), source)
+    onnx.save(network("rec", shape="n, 3, h, w"), source)
     (tmp_path / "dictionary.txt").write_text("\n".join(CHARACTERS), "utf-8")
     assert "give it with --height (48" in check(source).problems[0]
     assert check(source, height=48).problems == []
@@ -152,22 +132,22 @@ def test_a_height_that_nothing_says_is_asked_for(repository, tmp_path, capsys):
 
 
 def test_a_size_that_the_graph_was_made_for_is_told_from_a_declared_one():
-    model = network("det", shape=[1, 3, 64, 64])
+    model = network("det", shape="1, 3, 64, 64")
     fixed = numpy_helper.from_array(np.array([1, 1, 64, 64]), "fixed")
     model.graph.initializer.append(fixed)
     model.graph.node[-1].input[0] = "shaped"
-    model.graph.node.insert(3, helper.make_node("Reshape", ["last", "fixed"], ["shaped"]))
+    model.graph.node.insert(4, helper.make_node("Reshape", ["last", "fixed"], ["shaped"]))
     with pytest.raises(ModelError, match="m: its graph cannot be run at other sizes"):
         compile_model(model, ModelSource("m", FILE))
 
 
 def test_an_input_of_bytes_is_refused():
     with pytest.raises(ModelError, match="not one of float32, float16, float64; export"):
-        compile_model(network("det", dtype=TensorProto.UINT8), ModelSource("m", FILE))
+        compile_model(network("det", dtype="uint8"), ModelSource("m", FILE))
 
 
 def test_a_page_is_shown_in_one_size_alone():
-    model = network("page_orientation", shape=["n", 3, 48, 192])
+    model = network("page_orientation", shape="n, 3, 48, 192")
     with pytest.raises(ModelError, match=r"a classifier 48 pixels high .* take 224x224"):
         compile_model(model, ModelSource("m", FILE))
 
