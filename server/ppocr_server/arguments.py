@@ -123,7 +123,6 @@ def _add_config_arguments(group: argparse._ArgumentGroup) -> None:
 def _add_output_arguments(options: argparse.ArgumentParser) -> None:
     add = options.add_argument
     add("--log-file", metavar="FILE", help="Triton's log; - is standard error (default: temporary)")
-    add("--log-json", action="store_true", help="Triton's log to standard error, as lines of JSON")
     add(
         "--log-level", choices=tuple(LOG_LEVELS), default="info", help="what goes into Triton's log"
     )

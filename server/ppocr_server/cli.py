@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -20,8 +20,10 @@ from ppocr_engine.environment import disable_telemetry
 from ppocr_server.arguments import DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_REPOSITORY, parser
 
 if TYPE_CHECKING:
+    from ppocr_converters.repository.serving_config.service import Service
     from ppocr_server.configured import Endpoints
     from ppocr_server.gateway.process import GatewayProcess
+    from ppocr_server.paddle_serving.settings import EndpointSettings
     from ppocr_server.tritonserver.server import TritonServer
 
 SAMPLES = "samples"
@@ -66,36 +68,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from ppocr_server.access import security_of
-    from ppocr_server.errors import ServerError
     from ppocr_server.gateway.process import gateway_process, in_front_of
-    from ppocr_server.tritonserver.log import json_log
+    from ppocr_server.tritonserver.ports import choose_ports
+    from ppocr_server.tritonserver.server import TritonServer
 
-    options.security = security_of(options)
+    security = security_of(options)
     # Each of them stops the server in order, also while it starts.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     show = _Progress()
     try:
         with ExitStack() as opened:
-            if options.log_json:
-                options.log_file = opened.enter_context(json_log(sys.stderr.fileno()))
-            if options.config is not None:
-                return _serve_config(options, show)
-            if options.opt:
-                raise ServerError("--opt changes what a config.yml says; name one with --config")
-            repository = options.model_repository or DEFAULT_REPOSITORY
-            host, endpoints, old = options.host or DEFAULT_HOST, None, None
-            if options.paddle_serving is not None:  # gRPC is loaded for it alone
-                from ppocr_server.configured import old_endpoints, on_free_ports
-                from ppocr_server.paddle_serving.settings import EndpointSettings
-
-                old = EndpointSettings(host=host, **options.paddle_serving)
-                on_free_ports(old, "the {} port of --paddle-serving")
+            service, old = _of_paddle_serving(options)
+            host = DEFAULT_HOST if service is None else service.document["triton.host"]
+            host = options.host or host
+            ports = dict(DEFAULT_PORTS if service is None else service.triton_ports)
+            for name in ports:
+                if (given := getattr(options, f"{name}_port")) is not None:
+                    ports[name] = given
+            choose_ports(security.hosts(host), ports)
             gateway = opened.enter_context(gateway_process(options.gateway_port, host))
-            server = opened.enter_context(_server(options, repository, show))
+            repository = options.model_repository or DEFAULT_REPOSITORY
+            if service is not None:
+                from ppocr_server.configured import prepared
+
+                repository, traces = prepared(service, options)
+                options.triton_argument += traces
+            server = TritonServer(
+                repository,
+                http_port=ports["http"],
+                grpc_port=ports["grpc"],
+                metrics_port=ports["metrics"],
+                host=host,
+                log_path=options.log_file,
+                timeout=options.timeout,
+                grace=options.grace,
+                tritonserver=options.tritonserver,
+                log_level=options.log_level,
+                security=security,
+                extra=options.triton_argument,
+                progress=show,
+            )
+            opened.enter_context(server)
+            endpoints = None
             if old is not None:
+                from ppocr_server.configured import old_endpoints
+
                 endpoints = opened.enter_context(old_endpoints(old, server))
-            opened.enter_context(in_front_of(server, gateway, options))
+            opened.enter_context(in_front_of(server, gateway, options, old))
             show.finish()
             return _run(options, server, gateway, endpoints)
     except KeyboardInterrupt:
@@ -104,93 +124,47 @@ def _serve(options: argparse.Namespace) -> int:
         show.finish()
 
 
-def _serve_config(options: argparse.Namespace, show: _Progress) -> int:
-    """Build what a config.yml describes, serve it, and answer on its old ports."""
-    import logging
-
-    from ppocr_server.configured import (
-        build_repository,
-        old_endpoints,
-        profile_arguments,
-        read_config,
-    )
+def _of_paddle_serving(
+    options: argparse.Namespace,
+) -> tuple[Service | None, EndpointSettings | None]:
+    """What --config names, and the old ports that are asked for."""
     from ppocr_server.errors import ServerError
-    from ppocr_server.gateway.process import gateway_process, in_front_of
-    from ppocr_server.paddle_serving.logs import write_logs
-    from ppocr_server.tritonserver.ports import choose_ports
 
+    if options.config is None and options.opt:
+        raise ServerError("--opt changes what a config.yml says; name one with --config")
+    if options.config is None and options.paddle_serving is None:
+        return None, None
+    from ppocr_server.configured import on_free_ports, read_config  # which loads gRPC
+    from ppocr_server.paddle_serving.settings import EndpointSettings
+
+    if options.config is None:
+        old = EndpointSettings(host=options.host or DEFAULT_HOST, **options.paddle_serving)
+        on_free_ports(old, "the {} port of --paddle-serving")
+        return None, old
     if options.paddle_serving is not None:
         advice = "change them with --opt http_port=N rpc_port=N"
         raise ServerError(f"the ports of --paddle-serving stand in {options.config}; {advice}")
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger("ppocr_converters").setLevel(logging.INFO)
     if options.model_repository and not Path(options.model_repository).is_dir():
         raise ServerError(
             f"there is no model repository at {options.model_repository}; leave --model-repository "
             f"out to have it built, or run `ppocr-convert build --config {options.config} --out "
             f"{options.model_repository}`"
         )
-    service, old = read_config(options.config, options.opt)
-    host, ports = service.document["triton.host"], service.triton_ports
-    logs = Path(options.log_folder) if options.log_folder else None
-    choose_ports(options.security.hosts(options.host or host), _ports(options, ports))
-    with gateway_process(options.gateway_port, options.host or host) as gateway:
-        given = options.model_repository
-        repository = given or build_repository(service, options.work)
-        options.triton_argument += profile_arguments(service, logs)
-        write_logs(logs)
-        with (
-            _server(options, repository, show, host, ports) as server,
-            old_endpoints(old, server) as endpoints,
-            in_front_of(server, gateway, options, old),
-        ):
-            show.finish()
-            return _run(options, server, gateway, endpoints)
-
-
-def _server(
-    options: argparse.Namespace,
-    repository: str | Path,
-    show: _Progress,
-    host: str = DEFAULT_HOST,
-    ports: Mapping[str, int] = DEFAULT_PORTS,
-) -> TritonServer:
-    """The server that the options describe, not started; `host` and `ports` are the defaults."""
-    from ppocr_server.tritonserver.server import TritonServer
-
-    return TritonServer(
-        repository,
-        **{f"{name}_port": port for name, port in _ports(options, ports).items()},
-        host=options.host or host,
-        log_path=options.log_file,
-        timeout=options.timeout,
-        grace=options.grace,
-        tritonserver=options.tritonserver,
-        log_level=options.log_level,
-        security=options.security,
-        extra=options.triton_argument,
-        progress=show,
-    )
-
-
-def _ports(options: argparse.Namespace, ports: Mapping[str, int]) -> dict[str, int]:
-    """Triton's ports by name, those of the options in place of the defaults."""
-    given = {name: getattr(options, f"{name}_port") for name in ports}
-    return {name: ports[name] if port is None else port for name, port in given.items()}
+    return read_config(options.config, options.opt)
 
 
 def _run(
     options: argparse.Namespace,
     server: TritonServer,
     gateway: GatewayProcess | None,
-    endpoints: Endpoints | None = None,
+    endpoints: Endpoints | None,
 ) -> int:
     """Serve while the command runs, or until the server ends and no restart is left."""
     from ppocr_server.run_with_server import run_while_serving
     from ppocr_server.watch.supervise import supervise
 
-    old = {} if endpoints is None else endpoints.urls()
     if options.command:
+        old = {} if endpoints is None else endpoints.urls()
         environment = {f"PPOCR_OLD_{name.upper()}_URL": url for name, url in old.items()}
         if gateway is not None:
             environment["PPOCR_GATEWAY_URL"] = gateway.url

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -14,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ppocr_engine.errors import EngineError
 from ppocr_server.errors import ServerError
 from ppocr_server.event_loop import run_loop
+from ppocr_server.paddle_serving.cli import write_logs
 from ppocr_server.paddle_serving.endpoint import serve_endpoint
-from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.upstream import upstream_of
+from ppocr_server.paddle_serving.settings import EndpointSettings, upstream_of
 from ppocr_server.tritonserver.ports import choose_ports, reachable
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ TRACES_PER_FILE = 1000
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Service, EndpointSettings]:
     """Read a config.yml, and check that its old ports are free before anything is built.
+
+    What the converters log goes to standard error from now on.
 
     Args:
         path: of the file.
@@ -51,6 +55,8 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> tuple[Service, End
         raise ServerError(
             f"--config needs the converters ({error}); pip install 'ppocr-triton[convert,serve]'"
         ) from error
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("ppocr_converters").setLevel(logging.INFO)
     try:
         service = load_service(path, overrides)
     except (ConvertError, EngineError) as error:
@@ -68,13 +74,17 @@ def on_free_ports(settings: EndpointSettings, setting: str) -> None:
         PortInUseError: a port is taken.
         ServerError: a port is out of range, or the address cannot be bound.
     """
-    wanted = {"http": settings.http_port, "rpc": settings.rpc_port}
-    given = {name: port for name, port in wanted.items() if port is not None}
-    choose_ports(settings.host, given, setting)
+    choose_ports(settings.host, settings.ports, setting)
 
 
-def build_repository(service: Service, work: Path) -> Path:
-    """Fetch, convert, prove and lay out the models of a configuration; nothing is done twice.
+def prepared(service: Service, options: argparse.Namespace) -> tuple[Path, list[str]]:
+    """Open the old endpoints' log, and build the repository unless one is given.
+
+    Models are fetched, converted, proven and laid out; nothing is done twice.
+
+    Returns:
+        The repository, and the arguments that make tritonserver write traces if dag.use_profile
+        asks for them. Their files lie beside the other logs and are named in a message.
 
     Raises:
         ServerError: a step failed; the message is that of the converters.
@@ -83,21 +93,19 @@ def build_repository(service: Service, work: Path) -> Path:
     from ppocr_converters.files import only_one
     from ppocr_converters.repository.serving_config.service import build_service
 
+    logs = Path(options.log_folder) if options.log_folder else None
     try:
-        with only_one(work):
-            return build_service(service, work).folder
+        if options.model_repository:
+            repository = Path(options.model_repository)
+        else:
+            with only_one(options.work):
+                repository = build_service(service, options.work).folder
     except (ConvertError, EngineError) as error:
         raise ServerError(str(error)) from error
-
-
-def profile_arguments(service: Service, log_folder: Path | None) -> list[str]:
-    """Arguments that make tritonserver write traces, if dag.use_profile asks for them.
-
-    The files lie beside the other logs and are named in a message.
-    """
+    write_logs(logs)
     if not service.document["dag.use_profile"]:
-        return []
-    folder = (log_folder or Path()).absolute()
+        return repository, []
+    folder = (logs or Path()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / TRACES
     LOG.warning(
@@ -106,7 +114,7 @@ def profile_arguments(service: Service, log_folder: Path | None) -> list[str]:
         "sums them up",
         *(file, TRACES_PER_FILE),
     )
-    return [
+    return repository, [
         "--trace-config=mode=triton",
         f"--trace-config=triton,file={file}",
         f"--trace-config=triton,log-frequency={TRACES_PER_FILE}",

@@ -79,36 +79,41 @@ def ended(model: str, server: TritonServer) -> int:
     return sum(map(int, re.findall(counts, text, re.MULTILINE)))
 
 
-def test_slow_senders_over_http(server, others):
+def stream_request(picture: bytes) -> service_pb2.ModelInferRequest:
+    image = len(picture).to_bytes(4, "little") + picture
+    request = service_pb2.ModelInferRequest(model_name="det_preprocess", raw_input_contents=[image])
+    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
+    return request
+
+
+def assert_others_are_served(server: TritonServer, others: OcrClient) -> None:
+    assert all(others.read(PICTURE).lines for _ in range(READS))
+    assert get(f"{server.http_url}/v2/health/ready") == b""
+
+
+def test_slow_senders(server, others):
     request = http_request("ocr", PICTURE)
     with connections(server.http_url, request[: len(request) // 2]):
-        assert all(others.read(PICTURE).lines for _ in range(READS))
-        assert get(f"{server.http_url}/v2/health/ready") == b""
-
-
-def test_slow_senders_over_grpc(server, others):
+        assert_others_are_served(server, others)
     with connections(server.grpc_url, HTTP2_PREFACE):
-        assert all(others.read(PICTURE).lines for _ in range(READS))
+        assert_others_are_served(server, others)
 
 
 def test_clients_that_never_read_over_http(server, others, large):
     before = ended("det_preprocess", server)
     with connections(server.http_url, http_request("det_preprocess", large)):
         assert eventually(lambda: ended("det_preprocess", server) == before + CLIENTS, 60)
-        assert all(others.read(PICTURE).lines for _ in range(READS))
-        assert get(f"{server.http_url}/v2/health/ready") == b""
+        assert_others_are_served(server, others)
 
 
 def test_clients_that_never_read_over_grpc(server, others, large):
-    image = len(large).to_bytes(4, "little") + large
-    request = service_pb2.ModelInferRequest(model_name="det_preprocess", raw_input_contents=[image])
-    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1])
     before = ended("det_preprocess", server)
     with grpc.insecure_channel(server.grpc_url) as channel:
         stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        request = stream_request(large)
         streams = [stub.ModelStreamInfer(iter([request])) for _ in range(CLIENTS)]
         assert eventually(lambda: ended("det_preprocess", server) == before + CLIENTS, 60)
-        assert all(others.read(PICTURE).lines for _ in range(READS))
+        assert_others_are_served(server, others)
         for stream in streams:
             stream.cancel()
 

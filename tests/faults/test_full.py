@@ -1,14 +1,16 @@
 """A disk that is full while a repository is built, and a /dev/shm that is too small or full."""
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import pytest
-from faults.small_disk import SmallDisk, small_disk
 from paths import SIGN
 from serving import FREE, SERVE, answers, serving
 from work_folders import V4
@@ -19,6 +21,52 @@ from ppocr_converters.files import sha256_files
 
 CONVERT = Path(sys.executable).parent / "ppocr-convert"
 LEFT = 1 << 20
+SHARED_MEMORY = Path("/dev/shm")
+# Who is not root is root of a namespace of his own, where that is allowed.
+UNSHARE = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && echo mounted && exec cat'
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A mount namespace with one small file system.
+
+    Attributes:
+        folder: where that is mounted.
+        seen: the same folder as this process reaches it.
+    """
+
+    holder: int
+    folder: Path
+    seen: Path
+
+    def inside(self, command: Sequence[str | Path]) -> list[str]:
+        """A command line that runs a command where the small file system is."""
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        enter = ["nsenter", f"--target={self.holder}", "--mount", *user]
+        return [*enter, "env", f"--chdir={Path.cwd()}", *map(str, command)]
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[SmallDisk]:
+    """Mount an empty file system of some size ("64m") while the block runs.
+
+    The test is skipped where that is not permitted.
+    """
+    command = [*UNSHARE, "sh", "-c", MOUNT, "sh", size, str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stderr is not None
+        try:
+            if holder.stdout.readline() != "mounted\n":
+                pytest.skip(f"no file system can be mounted here: {holder.stderr.read().strip()}")
+            seen = Path(f"/proc/{holder.pid}/root{folder}")
+            yield SmallDisk(holder.pid, folder, seen)
+        finally:
+            holder.stdin.close()
 
 
 def fill(disk: SmallDisk) -> Path:
@@ -63,9 +111,6 @@ def test_the_old_repository_stays_and_a_build_succeeds_once_there_is_room(disk):
     done = build_another(disk)
     assert done.returncode == 0, done.stderr
     assert sha256_files(disk.seen / "repository") != before
-
-
-SHARED_MEMORY = Path("/dev/shm")
 
 
 @pytest.mark.server

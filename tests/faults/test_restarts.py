@@ -1,16 +1,21 @@
-"""A tritonserver that ends by itself is started again, within bounds, on the same ports."""
+"""A tritonserver that ends by itself is started again, within bounds; one told to end ends."""
 
 import contextlib
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paths import SIGN
 from server_unit.tiny_models import add_model, config, plus_one
 from serving import Served, answers, eventually, is_gone, serving
 
+from ppocr_client import OcrClient
+from ppocr_client.errors import OcrError, ServerBusy, ServerUnavailable
+from ppocr_client.errors import ServerError as Failed
 from ppocr_server.errors import KilledError, ServerError
 from ppocr_server.tritonserver.process_guard import leftovers, shared_memory
 from ppocr_server.tritonserver.server import TritonServer
@@ -18,6 +23,10 @@ from ppocr_server.watch.supervise import LONGEST_PAUSE_SECONDS, pause_before, su
 
 pytestmark = pytest.mark.server
 RECOVERY_SECONDS = 30.0
+REQUESTS = 50
+GRACE = 3
+# Killing, collecting and unlinking, on a machine that has other things to do.
+MARGIN = 15.0
 
 
 def ready(served: Served) -> bool:
@@ -85,42 +94,43 @@ def test_a_failure_of_the_last_restart_is_the_reason(monkeypatch):
             supervise(server, restarts, lambda: None)
 
 
+@contextlib.contextmanager
+def killing(server: TritonServer, number: signal.Signals, times: int) -> Iterator[set[int]]:
+    """Send a signal to each tritonserver as soon as it has a process id, a number of times."""
+    over, killed = threading.Event(), set[int]()
+
+    def kill() -> None:
+        while not over.is_set() and len(killed) < times:
+            if hasattr(server, "pid") and server.pid not in killed:
+                killed.add(server.pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(server.pid, number)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        killer.join()
+
+
 def test_a_start_that_a_signal_ended_is_tried_again(small_repository):
     server = TritonServer(small_repository, grace=0)
-    killed: list[int] = []
-
-    def kill_once() -> None:
-        assert eventually(lambda: hasattr(server, "pid"))
-        killed.append(server.pid)
-        os.kill(server.pid, signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_once)
-    killer.start()
-    with server:
-        killer.join()
+    with killing(server, signal.SIGKILL, times=1) as killed, server:
+        assert len(killed) == 1
         assert server.pid not in killed
         assert answers(f"{server.http_url}/v2/health/ready")
 
 
 def test_a_start_that_signals_end_every_time_fails(small_repository):
-    over = threading.Event()
     server = TritonServer(small_repository, grace=0)
-
-    def kill_always() -> None:
-        while not over.is_set():
-            if hasattr(server, "pid") and server.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(server.pid, signal.SIGABRT)
-            time.sleep(0.01)
-
-    killer = threading.Thread(target=kill_always)
-    killer.start()
-    try:
-        with pytest.raises(KilledError, match="SIGABRT ended tritonserver while starting"):
-            server.start()
-    finally:
-        over.set()
-        killer.join()
+    with (
+        killing(server, signal.SIGABRT, times=3),
+        pytest.raises(KilledError, match="SIGABRT ended tritonserver while starting"),
+    ):
+        server.start()
 
 
 def test_pauses_grow_to_a_bound():
@@ -128,3 +138,37 @@ def test_pauses_grow_to_a_bound():
     assert pauses[:3] == [0.5, 1.0, 2.0]
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
+
+
+def test_every_request_ends_within_the_grace_time(repository):
+    ends: list[OcrError | None] = []
+
+    def read(url: str) -> None:
+        with OcrClient(url, retries=0, timeout=120) as client:
+            try:
+                client.read(SIGN)
+                ends.append(None)
+            except OcrError as error:
+                ends.append(error)
+
+    with serving(repository, "--grace", str(GRACE)) as served:
+        session = os.getsid(served.ready["pid"])
+        url = f"grpc://{served.ready['grpc']}"
+        clients = [threading.Thread(target=read, args=(url,)) for _ in range(REQUESTS)]
+        for client in clients:
+            client.start()
+        assert eventually(lambda: None in ends, 60)
+        asked = time.monotonic()
+        served.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.join()
+        assert time.monotonic() - asked < GRACE + MARGIN
+        assert served.process.wait(MARGIN) == 0
+        assert len(ends) == REQUESTS
+        errors = [error for error in ends if error is not None]
+        # Some were too many from the start. What `rec` is asked fails as the step that asks.
+        clear = ServerUnavailable | Failed | ServerBusy
+        others = [error for error in errors if not isinstance(error, clear)]
+        assert others == []
+        assert all(error.reason for error in errors)
+        assert is_gone(session, f"ppocr-{served.process.pid}-")

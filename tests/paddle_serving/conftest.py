@@ -8,18 +8,47 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from serving import ask
+
+from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Response
+
+METHOD = "/baidu.paddle_serving.pipeline_serving.PipelineService/inference"
 
 
 @dataclass(frozen=True)
 class RunningEndpoint:
-    """Ports and files of a running `ppocr-serve endpoint`."""
+    """A running `ppocr-serve endpoint`."""
 
     process: subprocess.Popen[str]
     http_port: int
     rpc_port: int
     logs: Path
+
+    def post(
+        self, body: bytes, path: str = "/ocr/prediction", method: str = "POST"
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer over HTTP."""
+        return ask(f"127.0.0.1:{self.http_port}", method, path, body)
+
+    def answer(self, body: bytes) -> dict[str, Any]:
+        """The fields of an answer over HTTP."""
+        return dict(json.loads(self.post(body)[1]))
+
+    def rpc(self, timeout: float = 60, **fields: Any) -> Any:
+        """The answer to PipelineService.inference as stock clients call it."""
+        options = [("grpc.max_send_message_length", 512 << 20)]
+        with grpc.insecure_channel(f"127.0.0.1:{self.rpc_port}", options) as channel:
+            call = channel.unary_unary(METHOD, Request.SerializeToString, Response.FromString)
+            return call(Request(**fields), timeout=timeout)
+
+    def log(self) -> str:
+        """What pipeline.log holds, which the first line of it makes."""
+        file = self.logs / "pipeline.log"
+        return file.read_text() if file.exists() else ""
 
 
 @contextlib.contextmanager
@@ -46,8 +75,13 @@ def endpoint(server, tmp_path_factory) -> Iterator[RunningEndpoint]:
         yield running
 
 
+def stock_request(picture: bytes, **more: Any) -> bytes:
+    """The body of a request with one picture."""
+    value = base64.b64encode(picture).decode()
+    return json.dumps({"key": ["image"], "value": [value], **more}).encode()
+
+
 @pytest.fixture(scope="session")
 def good_body(picture) -> bytes:
     """The stock request."""
-    value = base64.b64encode(picture).decode()
-    return json.dumps({"key": ["image"], "value": [value]}).encode()
+    return stock_request(picture)

@@ -80,9 +80,8 @@ def old_python() -> Path:
 
 
 def test_the_old_client_is_served(old_python, endpoint):
-    picture = SIGN
     asked = subprocess.run(
-        [old_python, "-c", CLIENT, str(endpoint.rpc_port), picture],
+        [old_python, "-c", CLIENT, str(endpoint.rpc_port), SIGN],
         capture_output=True,
         text=True,
         timeout=120,

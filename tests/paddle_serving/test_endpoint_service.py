@@ -5,12 +5,13 @@ import base64
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import pytest
 
 from ppocr_server.paddle_serving.pipeline_service_pb2 import Request, Tensor
+from ppocr_server.paddle_serving.protocol import Answer
 from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import EndpointSettings
 
@@ -48,6 +49,13 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
+async def asked(service: PipelineService, numbers: Iterable[int]) -> list[asyncio.Task[Answer]]:
+    """Calls of these numbers, as far as they come by themselves."""
+    calls = [asyncio.create_task(service.answer(call(number))) for number in numbers]
+    await settled()
+    return calls
+
+
 def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     @functools.wraps(test)
     def run(*arguments: Any, **fixtures: Any) -> None:
@@ -60,9 +68,8 @@ def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 async def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None:
     reader = Reader()
     service = PipelineService(EndpointSettings(worker_num=3), reader)
-    calls = [asyncio.ensure_future(service.answer(call(n))) for n in range(1, 11)]
-    await settled()
-    assert (service.limit.running, service.limit.waiting) == (3, 7)
+    calls = await asked(service, range(1, 11))
+    assert (service.running, service.waiting) == (3, 7)
     for _ in calls:
         reader.go.release()
         await settled()
@@ -70,15 +77,14 @@ async def test_no_more_than_worker_num_at_a_time_and_the_rest_in_order() -> None
     assert answers == [(str(n),) for n in range(1, 11)]
     assert reader.begun == [str(n) for n in range(1, 11)]
     assert reader.most == 3
-    assert (service.limit.running, service.limit.waiting) == (0, 0)
+    assert (service.running, service.waiting) == (0, 0)
 
 
 @in_a_loop
 async def test_one_too_many_is_answered_at_once_and_the_next_one_is_served() -> None:
     reader = Reader()
     service = PipelineService(EndpointSettings(worker_num=1, max_waiting=2), reader)
-    calls = [asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3)]
-    await settled()
+    calls = await asked(service, (1, 2, 3))
     refused = await service.answer(call(4))
     assert refused.err_no == 6000
     assert "2 are waiting" in refused.err_msg
@@ -89,7 +95,7 @@ async def test_one_too_many_is_answered_at_once_and_the_next_one_is_served() -> 
 
 
 @in_a_loop
-async def test_a_deadline_covers_the_wait_and_gives_the_turn_back() -> None:
+async def test_a_deadline_covers_the_wait_and_gives_the_turn_back_until_it_closes() -> None:
     reader = Reader()
     service = PipelineService(EndpointSettings(worker_num=1, timeout_ms=50), reader)
     answers = await asyncio.gather(service.answer(call(1)), service.answer(call(2)))
@@ -98,14 +104,15 @@ async def test_a_deadline_covers_the_wait_and_gives_the_turn_back() -> None:
     assert reader.begun == reader.cancelled == ["1"]
     reader.go.release()
     assert (await service.answer(call(3))).value == ("3",)
+    service.closed = True
+    assert (await service.answer(call(4))).err_no == 3001
 
 
 @in_a_loop
 async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
     reader = Reader()
     service = PipelineService(EndpointSettings(worker_num=1), reader)
-    first, second, third = (asyncio.ensure_future(service.answer(call(n))) for n in (1, 2, 3))
-    await settled()
+    first, second, third = await asked(service, (1, 2, 3))
     for gone in (second, first):  # one that waits and one that is being read
         gone.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -113,7 +120,7 @@ async def test_a_client_that_goes_away_gives_its_turn_back() -> None:
     reader.go.release()
     assert (await third).value == ("3",)
     assert reader.cancelled == ["1"]
-    assert (service.limit.running, service.limit.waiting) == (0, 0)
+    assert (service.running, service.waiting) == (0, 0)
 
 
 @in_a_loop
@@ -127,10 +134,3 @@ async def test_nothing_in_a_request_breaks_a_line_of_the_log(
         await service.answer(Request(name="d\u2028INFO name"))
     assert "tensor" in caplog.messages[0]
     assert [len(message.splitlines()) for message in caplog.messages] == [1, 1]
-
-
-@in_a_loop
-async def test_a_closed_service() -> None:
-    service = PipelineService(EndpointSettings(), Reader())
-    service.closed = True
-    assert (await service.answer(call(1))).err_no == 3001

@@ -20,8 +20,7 @@ from ppocr_server.access import LOOPBACK, Security, Tls
 from ppocr_server.errors import ServerError
 from ppocr_server.paddle_serving.backend import TritonBackend
 from ppocr_server.paddle_serving.cli import main
-from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.upstream import Upstream, upstream_of
+from ppocr_server.paddle_serving.settings import EndpointSettings, Upstream, upstream_of
 
 pytestmark = pytest.mark.server
 

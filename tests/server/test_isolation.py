@@ -1,6 +1,5 @@
 """Nothing of one request is seen by another: requests and lines get what each gets alone."""
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -110,31 +109,6 @@ def alone(server):
         ]
 
 
-def check_many(server, alone, count):
-    """Ask many at a time, in a mixed order, and compare with what each was answered alone."""
-    order = [index % len(alone) for index in range(count)]
-    Random(count).shuffle(order)
-    turns, lock, wrong = iter(order), threading.Lock(), []
-
-    def work():
-        with connected(server) as clients:
-            while True:
-                with lock:
-                    index = next(turns, None)
-                if index is None:
-                    return
-                protocol, request, expected = alone[index]
-                got = ask(clients[protocol], MODULES[protocol], request)
-                if got != expected:
-                    wrong.append((protocol, request[0], request[2], expected, got))
-
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        for worker in [pool.submit(work) for _ in range(CLIENTS)]:
-            worker.result()
-    assert next(turns, None) is None
-    assert wrong == []
-
-
 def test_the_requests_are_good_and_bad_and_of_every_kind(alone):
     refused = [answer for _, _, answer in alone if isinstance(answer, str)]
     assert len(alone) / 8 < len(refused) < len(alone) / 2
@@ -144,7 +118,23 @@ def test_the_requests_are_good_and_bad_and_of_every_kind(alone):
 
 @pytest.mark.parametrize("count", [600, pytest.param(10_000, marks=pytest.mark.nightly)])
 def test_mixed_requests_get_what_they_get_alone(server, alone, count):
-    check_many(server, alone, count)
+    """Ask many at a time, in a mixed order, and compare with what each was answered alone."""
+    order = [index % len(alone) for index in range(count)]
+    Random(count).shuffle(order)
+    wrong = []
+
+    def work(turns):
+        with connected(server) as clients:
+            for index in turns:
+                protocol, request, expected = alone[index]
+                got = ask(clients[protocol], MODULES[protocol], request)
+                if got != expected:
+                    wrong.append((protocol, request[0], request[2], expected, got))
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for _ in pool.map(work, (order[first::CLIENTS] for first in range(CLIENTS))):
+            pass
+    assert wrong == []
 
 
 @pytest.fixture(scope="module")
@@ -173,15 +163,6 @@ def test_a_line_reads_the_same_alone_and_in_any_company(grpc, page, chosen):
 @given(orders=st.lists(st.permutations(range(12)), min_size=4, max_size=4))
 def test_a_line_reads_the_same_under_any_concurrency(grpc, page, orders):
     pixels, boxes, alone = page
-    answers: dict[int, list] = {}
-
-    def work(worker, order):
-        answers[worker] = recognize(grpc, pixels, boxes[list(order)])
-
-    threads = [threading.Thread(target=work, args=item) for item in enumerate(orders)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for worker, order in enumerate(orders):
-        assert answers[worker] == [alone[index] for index in order]
+    with ThreadPoolExecutor(len(orders)) as pool:
+        answers = pool.map(lambda order: recognize(grpc, pixels, boxes[order]), orders)
+        assert [*answers] == [[alone[index] for index in order] for order in orders]

@@ -6,28 +6,26 @@ from typing import Any
 import pytest
 from cases import cases
 
-from ppocr_client import OcrClient
 from ppocr_converters.pictures.render_layouts import render_layout
 
+pytestmark = pytest.mark.server
 # Not part of the project: a folder beside the checkout, where there is one.
 PICTURES = Path(__file__).parents[3] / "shared" / "data" / "images"
 # The texts, and the scores of the first ones.
 THEIRS = cases(__file__)["photographs"]
 
 
-@pytest.mark.server
 @pytest.mark.skipif(not PICTURES.is_dir(), reason="the photographs are not beside the checkout")
 @pytest.mark.parametrize("name", THEIRS)
-def test_the_photographs_read_as_paddle_serving_read_them(server, name):
-    with OcrClient(f"grpc://{server.grpc_url}") as client:
-        result = client.read(
-            PICTURES / name,
-            reference="paddle_serving",
-            rec_padding="paddle",
-            reading_order="rows",
-            orientation="off",
-            drop_score=0,
-        )
+def test_the_photographs_read_as_paddle_serving_read_them(client, name):
+    result = client.read(
+        PICTURES / name,
+        reference="paddle_serving",
+        rec_padding="paddle",
+        reading_order="rows",
+        orientation="off",
+        drop_score=0,
+    )
     texts, scores = THEIRS[name]
     assert [line.text for line in result.lines] == texts
     assert [line.score for line in result.lines[: len(scores)]] == pytest.approx(scores, abs=5e-4)
@@ -44,29 +42,25 @@ SERVICES: list[tuple[str, dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.server
 @pytest.mark.parametrize(("reference", "options", "texts"), SERVICES)
-def test_small_text_reads_as_each_kind_of_service_read_it(server, reference, options, texts):
+def test_small_text_reads_as_each_kind_of_service_read_it(client, reference, options, texts):
     picture = Path(__file__).with_name("spaced_words.png")
-    with OcrClient(f"grpc://{server.grpc_url}") as client:
-        result = client.read(picture, reference=reference, rec_padding="paddle", **options)
+    result = client.read(picture, reference=reference, rec_padding="paddle", **options)
     assert [line.text for line in result.lines[:2]] == texts
     assert len(result.lines) == (4 if options is FIXED else 5)
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("exact", [False, True])
-def test_columns_that_lean_are_read_unless_the_faults_are_wanted_too(server, exact):
+def test_columns_that_lean_are_read_unless_the_faults_are_wanted_too(client, exact):
     page = render_layout("poem", 3, skew=8)
-    with OcrClient(f"grpc://{server.grpc_url}") as client:
-        result = client.read(
-            page.image,
-            colour="BGR",
-            reference="paddle_serving",
-            reference_exact=exact,
-            det_limit_type="max",
-            rec_padding="paddle",
-            orientation="off",
-        )
+    result = client.read(
+        page.image,
+        colour="BGR",
+        reference="paddle_serving",
+        reference_exact=exact,
+        det_limit_type="max",
+        rec_padding="paddle",
+        orientation="off",
+    )
     read = {line.text.replace(",", "") for line in result.lines}
     assert (read == {line.text.replace("，", "") for line in page.lines}) is not exact

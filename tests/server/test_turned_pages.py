@@ -1,4 +1,4 @@
-"""Pages that are turned by a quarter or a half, as the default build reads them."""
+"""Pages and lines that are turned by a quarter or a half, as the default build reads them."""
 
 import functools
 import subprocess
@@ -12,16 +12,20 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from paths import SAMPLES
 from PIL import Image
+from server_unit.stand_ins import sent
 from work_folders import ONE_PICTURE
 
 from ppocr_bench.scoring import word_overlap
 from ppocr_client import OcrClient, Word
 from ppocr_client.errors import OcrError
+from ppocr_client.options import ReadOptions
 from ppocr_client.results import OcrResult
 from ppocr_converters.pictures.render import render_page
 from ppocr_converters.pictures.render_canvas import Canvas
 from ppocr_converters.pictures.render_layouts import render_layout
+from ppocr_engine.config_pbtxt import read_config
 from ppocr_pipeline.order.slope import upright_points
 from ppocr_pipeline.orientation.find import DOUBTFUL, SAMPLE
 from ppocr_server.tritonserver.server import TritonServer
@@ -33,6 +37,9 @@ PAGES: dict[str, Callable[[], Any]] = {
     "columns": functools.cache(lambda: render_layout("two_columns", 2)),
     "receipt": functools.cache(lambda: render_layout("receipt", 2)),
 }
+PICTURES = ("poster_zh.jpg", "receipt_en.jpg", "form_mixed.png")
+EVERY: ReadOptions = {"use_angle_cls": True}
+AS_PADDLE: ReadOptions = {"use_angle_cls": True, "rec_padding": "paddle"}
 # The detector sees another picture: now and then it parts a line in two, or a text is another one.
 SAME = 0.97
 
@@ -49,6 +56,15 @@ def alike(result: OcrResult, text: str) -> float:
     """How much of a text was read, in its order, 0 to 1."""
     read = result.text.replace(" ", "")
     return SequenceMatcher(None, read, text.replace(" ", ""), autojunk=False).ratio()
+
+
+def upside_down(name: str) -> bytes:
+    """A sample upside down, without loss."""
+    return turned(cv2.imread(str(SAMPLES / name)), 180)
+
+
+def texts(result: OcrResult) -> list[str]:
+    return [line.text.replace(" ", "") for line in result.lines]
 
 
 def asked(grpc: Any) -> int:
@@ -111,26 +127,25 @@ def test_vertical_writing_is_read_as_it_lies(client, angle):
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 def test_spaces_beside_chinese_are_seen_on_a_turned_page(client, angle):
     canvas = Canvas(Image.new("RGB", (700, 300), "white"))
-    texts = ["请打开 Wi-Fi 设置", "会员满 500 分可换礼品", "下载 App 并注册"]
-    for row, text in enumerate(texts):
+    lines = ["请打开 Wi-Fi 设置", "会员满 500 分可换礼品", "下载 App 并注册"]
+    for row, text in enumerate(lines):
         canvas.write(40, 40 + 80 * row, text, 36)
     result = client.read(turned(canvas.page("spaces").image, angle))
     assert result.angle == angle
-    assert [line.text for line in result.lines] == texts
+    assert [line.text for line in result.lines] == lines
 
 
 def test_a_few_lines_upside_down_are_read(client):
     page = PAGES["page"]()
-    pixels, upside_down = page.image.copy(), (3, 9, 15)
-    for index in upside_down:
+    pixels, chosen = page.image.copy(), (3, 9, 15)
+    for index in chosen:
         (left, top), (right, bottom) = page.lines[index].box[[0, 2]].round().astype(int)
         pixels[top:bottom, left:right] = pixels[top:bottom, left:right][::-1, ::-1].copy()
     result = client.read(png(pixels))
     assert result.angle == 0
     assert alike(result, "\n".join(line.text for line in page.lines)) > SAME
-    texts = [line.text.replace(" ", "") for line in result.lines]
-    for index in upside_down:
-        line = result.lines[texts.index(page.lines[index].text.replace(" ", ""))]
+    for index in chosen:
+        line = result.lines[texts(result).index(page.lines[index].text.replace(" ", ""))]
         assert (line.box[0] > line.box[2]).all()
 
 
@@ -140,6 +155,56 @@ def test_a_question_of_every_line_and_of_a_few_exclude_each_other(client):
         client.read(data, use_angle_cls=True, orientation="lines")
     with pytest.raises(OcrError, match=r"network, and this .* --page-orientation NAME"):
         client.read(data, orientation="page")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_samples_upside_down_read_right(client, samples, name):
+    expected = sorted("".join(samples[name]).replace(" ", ""))
+    # The other way round the detector may part a line in two: it is the characters that count.
+    read = texts(client.read(upside_down(name), **AS_PADDLE))
+    assert sorted("".join(read)) == expected
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_upright_samples_read_as_before(client, samples, name):
+    upright = (SAMPLES / name).read_bytes()
+    assert texts(client.read(upright, **EVERY)) == [text.replace(" ", "") for text in samples[name]]
+
+
+def test_a_request_can_do_without(client, samples):
+    name = PICTURES[0]
+    left = client.read(upside_down(name), orientation="off", drop_score=0)
+    assert not set(texts(left)) & {text.replace(" ", "") for text in samples[name]}
+    # A threshold that nothing exceeds turns nothing.
+    assert texts(
+        client.read(upside_down(name), use_angle_cls=True, cls_thresh=1, drop_score=0)
+    ) == texts(left)
+
+
+def test_text_depends_on_its_crop_alone(grpc, client):
+    """One crop upside down among others, in any place of the batch, alone or with 20 more."""
+    pixels = cv2.imread(str(SAMPLES / PICTURES[0]))
+    box = client.read(png(pixels)).lines[0].box
+    other = box[[2, 3, 0, 1]]  # clockwise from what is the bottom right of the text
+
+    def read(boxes: list[np.ndarray]) -> list[tuple[bytes, float]]:
+        inputs = sent({"PIXELS": pixels, "BOXES": np.stack(boxes)})
+        answer = grpc.infer("recognize", inputs, parameters={"drop_score": "0", **EVERY})
+        return list(zip(answer.as_numpy("TEXTS"), answer.as_numpy("SCORES"), strict=True))
+
+    (alone,) = read([other])
+    many = read([box] * 7 + [other] + [box] * 13)
+    assert many[7] == alone
+    assert {text for text, _ in many} == {alone[0]}
+
+
+def test_the_configuration_says_what_the_classifier_takes(repository):
+    parameters = read_config(repository / "recognize" / "config.pbtxt").parameters
+    written = [parameters[f"cls_{name}"].string_value for name in ("height", "width", "resize")]
+    assert written == ["48", "192", "pad"]
+    (crops, widths) = read_config(repository / "cls" / "config.pbtxt").input
+    assert list(crops.dims) == [48, 192, 3]
+    assert list(widths.dims) == [1]
 
 
 @pytest.fixture(scope="module")
@@ -158,9 +223,8 @@ def page_network_client(repository) -> Iterator[OcrClient]:
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 def test_pages_are_read_at_all_angles(page_network_client, angle):
     for page in (render_page(8), render_layout("receipt", 2)):
-        upright = page_network_client.read(cv2.imencode(".png", page.image)[1].tobytes())
-        turned = cv2.imencode(".png", np.rot90(page.image, -angle // 90))[1].tobytes()
-        result = page_network_client.read(turned, orientation="page")
+        upright = page_network_client.read(png(page.image))
+        result = page_network_client.read(turned(page.image, angle), orientation="page")
         assert (upright.angle, result.angle) == (0, angle)
         words = set(upright.text.split())
         assert len(words & set(result.text.split())) >= 0.6 * len(words)

@@ -40,6 +40,7 @@ FAILING_WARM_UP = (
     'model_warmup { name: "numbers" batch_size: 1 inputs { key: "X" '
     "value { data_type: TYPE_INT64 dims: 1 random_data: true } } }"
 )
+BARE = 'backend: "openvino" default_model_filename: "model.onnx"'
 DAMAGED = plus_one().SerializeToString()[:40]
 TEXT = graph_model(
     [helper.make_node("Identity", ["X"], ["Y"])],
@@ -119,3 +120,14 @@ def test_the_message_is_one_line_with_the_model_and_its_reason(reasons):
         "model 'raises' failed to load: the dictionary has 6623 entries, the model 97 classes; "
         "also not loaded: 'pipeline'"
     )
+
+
+def test_networks_without_declared_tensors_are_told_which_to_declare(tmp_path):
+    add_model(tmp_path, "onnx", None, plus_one())
+    add_model(tmp_path, "openvino", BARE, plus_one())
+    with pytest.raises(ModelLoadError) as caught:
+        TritonServer(tmp_path, grace=0).start()
+    for name in ("onnx", "openvino"):
+        reason = caught.value.reasons[name]
+        assert reason.startswith("the configuration declares no input; give the name, data_type ")
+        assert reason.endswith(": 'X'")

@@ -13,7 +13,6 @@ from ppocr_engine.machine import has_bfloat16
 from ppocr_server.tritonserver.server import TritonServer
 
 pytestmark = pytest.mark.server
-BARE = 'backend: "openvino"\ndefault_model_filename: "model.onnx"\n'
 PADDED = parameter("ENABLE_BATCH_PADDING", "YES")
 
 
@@ -38,7 +37,6 @@ def running(tmp_path_factory) -> Iterator[TritonServer]:
         "TYPE_FP32 dims: [ -1 ] }\ninstance", "TYPE_FP32 dims: 3 }\ninstance"
     )
     add_model(repository, "three", three, plus_three_numbers())
-    add_model(repository, "bare", BARE, plus_one())
     add_model(repository, "unpadded", config("openvino", batch=2), plus_one())
     add_model(repository, "whole", config("openvino", batch=0, dims="-1, -1"), plus_one())
     with TritonServer(repository, grace=0) as server:
@@ -86,11 +84,3 @@ def test_an_answer_is_not_touched_by_later_requests(client):
     rows = [np.full((1, 5000), value, np.float32) for value in range(40)]
     for row, answer in zip(rows, infer_at_once(client, "pair", rows), strict=True):
         np.testing.assert_array_equal(answer, row + 1)
-
-
-def test_a_model_without_tensors_declared_is_completed(client):
-    found = client.get_model_config("bare", as_json=True)["config"]
-    assert found.get("max_batch_size", 0) == 0
-    assert found["input"][0] == {"name": "X", "data_type": "TYPE_FP32", "dims": ["-1", "-1"]}
-    row = np.ones((3, 2), np.float32)
-    np.testing.assert_array_equal(infer(client, "bare", X=row)[0], row + 1)

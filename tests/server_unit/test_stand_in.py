@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tritonclient.grpc as grpcclient
 from onnx import helper
 from server_unit.stand_ins import MERGE_TWO, infer, infer_at_once, log_of, stub_processes
 from server_unit.tiny_models import (
@@ -77,12 +76,9 @@ def running(tmp_path_factory) -> Iterator[TritonServer]:
         yield server
 
 
-def test_it_counts_as_the_onnxruntime_backend(client):
+def test_every_instance_of_the_onnxruntime_backend_is_a_process(running, client):
     found = client.get_model_config("pair", as_json=True)["config"]
     assert (found["platform"], found["backend"]) == ("onnxruntime_onnx", "onnxruntime")
-
-
-def test_every_instance_is_a_process(running):
     assert len(stub_processes(running, "pair")) == 2
     assert len(stub_processes(running, "named")) == 1
 
@@ -153,13 +149,9 @@ def test_graph_level_and_execution_mode_arrive(running):
     assert "ORT_ENABLE_ALL" in log_of(running, "named_0_0")
 
 
-def test_only_requested_outputs_are_sent(client):
-    values = np.array([1, 2], np.float32)
-    assert infer(client, "two_outputs", ("Z",), X=values)[0].tolist() == [5.0, 10.0]
-
-
-def test_an_optional_input_replaces_its_initializer(client):
+def test_only_requested_outputs_are_sent_and_an_optional_input_replaces_its_initializer(client):
     values, b = np.array([1, 2], np.float32), np.array([10], np.float32)
+    assert infer(client, "two_outputs", ("Z",), X=values)[0].tolist() == [5.0, 10.0]
     y, z = infer(client, "two_outputs", ("Y", "Z"), X=values, B=b)
     assert (y.tolist(), z.tolist()) == ([11.0, 12.0], [10.0, 20.0])
 
@@ -173,17 +165,3 @@ def test_an_answer_is_not_touched_by_later_requests(client):
     first = infer(client, "named", X=np.full((1, 4), 1, np.float32))[0]
     infer(client, "named", X=np.full((1, 4), 9, np.float32))
     assert first.tolist() == [[2.0] * 4]
-
-
-def test_a_model_without_configuration_is_completed(tmp_path):
-    add_model(tmp_path, "bare", None, plus_one())
-    with (
-        TritonServer(tmp_path, grace=0) as server,
-        grpcclient.InferenceServerClient(server.grpc_url) as client,
-    ):
-        found = client.get_model_config("bare", as_json=True)["config"]
-        assert found["max_batch_size"] == 4
-        assert found["input"][0]["dims"] == ["-1"]
-        assert "dynamic_batching" in found
-        row = np.ones((3, 2), np.float32)
-        np.testing.assert_array_equal(infer(client, "bare", X=row)[0], row + 1)

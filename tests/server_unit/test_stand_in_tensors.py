@@ -1,22 +1,22 @@
-"""What a stand-in can load: tensors that fit the graph's, fields that it serves, its device."""
+"""What a stand-in can load, and how it merges requests: few runs, errors where they belong."""
 
+import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ppocr_engine import onnxruntime_session, openvino_session
 from ppocr_engine.errors import EngineError
-from ppocr_engine.session import Session, Tensor, graph_tensors
+from ppocr_engine.session import Array, Feeds, Session, Tensor, graph_tensors
 from ppocr_engine.spec import EngineSpec
-from ppocr_server.backends.common.tensors import (
-    check_complete,
-    check_tensors,
-    declarations,
-    supports_batching,
-)
+from ppocr_server.backends.common.tensors import Answer, check_complete, check_tensors, run_requests
 
 GRAPH = {"X": Tensor("X", "TYPE_UINT8", (-1, -1, -1, 3))}
 
@@ -90,17 +90,16 @@ def test_an_input_left_out_is_named():
         check_complete(graph, ["X"])
 
 
-def test_declarations_leave_the_batch_out():
-    tensors = [Tensor("A", "TYPE_FP32", (-1, -1, 3)), Tensor("B", "TYPE_FP32", ())]
-    assert supports_batching(tensors[:1])
-    assert not supports_batching(tensors)
-    assert declarations("input", tensors[:1], 4)[0]["dims"] == [-1, 3]
-    assert [item["dims"] for item in declarations("input", tensors, 0)] == [[-1, -1, 3], [1]]
+def test_a_configuration_without_tensors_is_told_which_to_declare():
+    with pytest.raises(EngineError, match=r"declares no input; give .* in config\.pbtxt, .*: 'X'"):
+        check_tensors("input", [], GRAPH, 4)
 
 
-def test_one_value_a_row_cannot_be_filled_in():
-    with pytest.raises(EngineError, match="output 'S' is one value a row"):
-        declarations("output", [Tensor("S", "TYPE_FP32", (-1,))], 4)
+@pytest.fixture
+def stand_in(monkeypatch) -> Any:
+    """The module, which only Triton can import as it is."""
+    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
+    return importlib.import_module("ppocr_server.backends.common.stand_in")
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
@@ -113,19 +112,15 @@ def test_one_value_a_row_cannot_be_filled_in():
         {"model_transaction_policy": {"decoupled": True}},
     ],
 )
-def test_what_cannot_be_done_is_refused(monkeypatch, backend, config):
-    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
-    from ppocr_server.backends.common.stand_in import refuse_unsupported
-
+def test_what_cannot_be_done_is_refused(stand_in, tmp_path, backend, config):
     with pytest.raises(EngineError, match=rf"not supported by .*{backend}"):
-        refuse_unsupported(config, backend)
+        stand_in.open_session(backend, tmp_path, config, "CPU", 0)
 
 
 @pytest.mark.parametrize(("kind", "device"), [("CPU", 0), ("GPU", 0), ("GPU", 1)])
-def test_each_instance_opens_its_network_on_its_own_device(monkeypatch, tmp_path, kind, device):
-    monkeypatch.setitem(sys.modules, "triton_python_backend_utils", ModuleType("pb"))
-    from ppocr_server.backends.onnxruntime.model import TritonPythonModel
-
+def test_each_instance_opens_its_network_on_its_own_device(
+    stand_in, monkeypatch, tmp_path, kind, device
+):
     (tmp_path / "model.onnx").touch()
     opened: list[EngineSpec] = []
 
@@ -135,5 +130,71 @@ def test_each_instance_opens_its_network_on_its_own_device(monkeypatch, tmp_path
 
     monkeypatch.setattr(EngineSpec, "open", open_one)
     config = {"instance_group": [{"kind": "KIND_GPU", "gpus": [0, 1]}]}
-    TritonPythonModel.open_session(tmp_path, config, kind=kind, device=device)
+    stand_in.open_session("onnxruntime", tmp_path, config, kind, device)
     assert [(spec.device, spec.device_id) for spec in opened] == [(kind.lower(), device)]
+
+
+class Recorder:
+    """Y = X + 1; fails for a batch that holds a negative value."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, feeds: Feeds) -> Mapping[str, Array]:
+        x = feeds["X"].astype(np.float32)
+        self.shapes.append(x.shape)
+        if x.min(initial=0) < 0:
+            raise ValueError(f"negative: {x.min()}")
+        return {"Y": x + 1}
+
+
+def rows(count: int, width: int, value: float) -> Feeds:
+    return {"X": np.full((count, width), value, np.float32)}
+
+
+def answer(requests: list[Feeds], run: Recorder, *, batching: bool = True) -> list[Answer]:
+    return run_requests(requests, run, batching=batching, errors=(ValueError,))
+
+
+def test_equal_shapes_are_one_run_and_others_are_not():
+    run = Recorder()
+    requests = [rows(1, 4, 1), rows(2, 5, 2), rows(3, 4, 3)]
+    answers = answer(requests, run)
+    assert sorted(run.shapes) == [(2, 5), (4, 4)]
+    for request, result in zip(requests, answers, strict=True):
+        assert not isinstance(result, Exception)
+        np.testing.assert_array_equal(result["Y"], request["X"].astype(np.float32) + 1)
+
+
+def test_without_batching_every_request_is_a_run():
+    run = Recorder()
+    answer([rows(1, 4, 1), rows(1, 4, 2)], run, batching=False)
+    assert run.shapes == [(1, 4), (1, 4)]
+
+
+def test_a_graph_that_loses_the_batch_is_an_error_not_a_wrong_answer():
+    def run(feeds: Feeds) -> Mapping[str, Array]:
+        return {"Y": feeds["X"].sum(axis=0)}
+
+    for result in run_requests(
+        [rows(2, 4, 1), rows(3, 4, 1)], run, batching=True, errors=(ValueError,)
+    ):
+        assert isinstance(result, ValueError)
+        assert "does not keep the batch dimension" in str(result)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from([1, 4, 7]), st.integers(-1, 2)), max_size=12
+    )
+)
+def test_every_answer_is_the_one_got_alone(plan):
+    requests = [rows(*item) for item in plan]
+    together = answer(requests, Recorder())
+    for request, result in zip(requests, together, strict=True):
+        (alone,) = answer([request], Recorder())
+        if isinstance(alone, Exception):
+            assert isinstance(result, Exception)
+        else:
+            assert not isinstance(result, Exception)
+            np.testing.assert_array_equal(result["Y"], alone["Y"])

@@ -37,8 +37,8 @@ from ppocr_server.gateway.failures import (
 )
 from ppocr_server.gateway.reader import CALL, Call, Reader, deadline_after
 from ppocr_server.gateway.settings import GatewaySettings
-from ppocr_server.paddle_serving.http.app import ClientGone, closes_after, read_body
-from ppocr_server.paddle_serving.service import TOKEN_WANTED
+from ppocr_server.paddle_serving.http import ClientGone, closes_after, read_body
+from ppocr_server.paddle_serving.protocol import TOKEN_WANTED
 from ppocr_server.page.app import add_page
 
 LOG = logging.getLogger(__name__)

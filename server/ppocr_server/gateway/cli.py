@@ -21,10 +21,9 @@ from ppocr_server.gateway.app import build_app
 from ppocr_server.gateway.reader import Reader
 from ppocr_server.gateway.settings import GatewaySettings, settings_of
 from ppocr_server.paddle_serving.backend import TritonBackend
-from ppocr_server.paddle_serving.http.app import http_app
-from ppocr_server.paddle_serving.http.server import HttpEndpoint
+from ppocr_server.paddle_serving.http import HttpEndpoint, http_app
 from ppocr_server.paddle_serving.service import PipelineService
-from ppocr_server.paddle_serving.upstream import add_upstream_arguments, upstream_given
+from ppocr_server.paddle_serving.settings import add_upstream_arguments, upstream_given
 from ppocr_server.page.app import page
 from ppocr_server.tritonserver.ports import listening, reachable
 
@@ -84,7 +83,7 @@ def run_gateway(
         reader = Reader(settings)
         backend = TritonBackend(settings.url.partition("://")[2], settings.old)
         # It asks for the token and refuses long bodies by Paddle Serving's rules.
-        old = http_app(PipelineService(settings.old, backend.read), lambda: True)
+        old = http_app(PipelineService(settings.old, backend.read))
         app = build_app(settings, reader, old, shown)
         endpoint = HttpEndpoint(app, listener, settings.grace, settings.tls)
 

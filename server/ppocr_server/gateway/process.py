@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from ppocr_server.errors import ServerError
 from ppocr_server.gateway.settings import GatewaySettings, settings_of
-from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.upstream import upstream_of
+from ppocr_server.paddle_serving.settings import EndpointSettings, upstream_of
 from ppocr_server.tritonserver.ports import listening, reachable
 
 if TYPE_CHECKING:

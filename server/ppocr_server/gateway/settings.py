@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ppocr_server.access import Tls
-from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.upstream import Upstream
+from ppocr_server.paddle_serving.settings import EndpointSettings, Upstream
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from ppocr_client.errors import OcrError
 from ppocr_client.transport.base import Infer, Ready, connect, parse_url
 from ppocr_server.access import bearer
 from ppocr_server.errors import ServerError
-from ppocr_server.paddle_serving.protocol import ErrNo, PipelineError
-from ppocr_server.paddle_serving.result_text import ANSWERS, AnswerForm
+from ppocr_server.paddle_serving.protocol import ANSWERS, ErrNo, PipelineError
 from ppocr_server.paddle_serving.settings import EndpointSettings
 
 LOG = logging.getLogger(__name__)
@@ -27,11 +26,7 @@ ERR_NO = {"INVALID_ARGUMENT": ErrNo.UNKNOWN, "DEADLINE_EXCEEDED": ErrNo.TIMEOUT}
 
 
 class TritonBackend:
-    """Reads pictures with the model `settings.model` of the Triton at `url` ("host:port").
-
-    Attributes:
-        url: as given.
-    """
+    """Reads pictures with the model `settings.model` of the Triton at `url` ("host:port")."""
 
     def __init__(self, url: str, settings: EndpointSettings) -> None:
         """Prepare the channel, which opens with the first request.
@@ -39,16 +34,13 @@ class TritonBackend:
         Raises:
             ServerError: the address is none, or a certificate cannot be read.
         """
-        self.url = url
-        upstream = settings.upstream
+        self._url, self._settings, upstream = url, settings, settings.upstream
         headers = {} if upstream.token is None else {"Authorization": bearer(upstream.token)}
         try:
             address = parse_url(f"{'grpc' if upstream.tls is None else 'grpcs'}://{url}")
             self._triton = connect(address, headers, upstream.tls, in_loop=True)
         except ValueError as error:
             raise ServerError(str(error)) from error
-        self._settings = settings
-        self._form = ANSWERS[settings.answer]
 
     async def read(self, picture: bytes, request_id: str) -> str:
         """Return the text of the result; cancelling this cancels the request at Triton.
@@ -69,20 +61,16 @@ class TritonBackend:
                 answer = await self._triton.send(infer, LONGEST_SECONDS)
             except OcrError as error:
                 if error.status not in PASSING or tried == settings.retry:
-                    raise self._failure(error) from error
+                    err_no = ERR_NO.get(error.status or "", ErrNo.INFERENCE)
+                    told = err_no != ErrNo.INFERENCE or self._url in error.reason
+                    at = "" if told else f"Triton at {self._url}: "
+                    raise PipelineError(err_no, f"{at}{error.reason}") from error
             else:
                 for warning in texts_of(answer, "WARNINGS"):
                     LOG.warning("logid=%s %s", request_id, warning)
-                return text_of(answer, self._form, settings.model)
+                return text_of(answer, settings.answer, settings.model)
             await asyncio.sleep(FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
         raise AssertionError("retry is at least 1")
-
-    def _failure(self, error: OcrError) -> PipelineError:
-        err_no = ERR_NO.get(error.status or "", ErrNo.INFERENCE)
-        told = err_no != ErrNo.INFERENCE or self.url in error.reason
-        return PipelineError(
-            err_no, error.reason if told else f"Triton at {self.url}: {error.reason}"
-        )
 
     async def ready(self) -> bool:
         """Whether Triton answers and has the model loaded."""
@@ -96,20 +84,21 @@ class TritonBackend:
         await self._triton.close()
 
 
-def text_of(answer: Mapping[str, Any], form: AnswerForm, model: str) -> str:
-    """The result's text from the tensors of a model's answer.
+def text_of(answer: Mapping[str, Any], form: str, model: str) -> str:
+    """The result's text, in a form of `ANSWERS`, from the tensors of a model's answer.
 
     Raises:
         PipelineError: 9000 if the model lacks an output of the form.
     """
-    if missing := [name for name in form.outputs if name not in answer]:
+    outputs, written = ANSWERS[form]
+    if missing := [name for name in outputs if name not in answer]:
         raise PipelineError(
             ErrNo.INFERENCE,
             f"the model {model!r} has no output {', '.join(missing)}, only "
             f"{', '.join(answer)}; choose another --model or --answer",
         )
     tensors = {**answer, "TEXTS": texts_of(answer, "TEXTS")}
-    return form.text(*(tensors[name] for name in form.outputs))
+    return written(*(tensors[name] for name in outputs))
 
 
 def texts_of(answer: Mapping[str, Any], name: str) -> list[str]:

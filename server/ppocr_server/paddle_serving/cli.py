@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import logging
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from ppocr_client.commands.argument_types import HelpFormatter, whole
 from ppocr_server.access import add_arguments, tls_of, token_of
 from ppocr_server.arguments import LOG_FOLDER, port_or_none
 from ppocr_server.errors import ServerError
-from ppocr_server.paddle_serving.endpoint import run_endpoint
-from ppocr_server.paddle_serving.logs import write_logs
-from ppocr_server.paddle_serving.result_text import ANSWERS
-from ppocr_server.paddle_serving.settings import EndpointSettings
-from ppocr_server.paddle_serving.upstream import add_upstream_arguments, upstream_given
+from ppocr_server.event_loop import run_loop
+from ppocr_server.paddle_serving import backend, service
+from ppocr_server.paddle_serving.endpoint import serve_endpoint
+from ppocr_server.paddle_serving.protocol import ANSWERS
+from ppocr_server.paddle_serving.settings import (
+    EndpointSettings,
+    add_upstream_arguments,
+    upstream_given,
+)
 
+LOG_BYTES, LOG_BACKUPS = 512_000_000, 20
+LOG_LINE = "%(levelname)s %(asctime)s [%(name)s] %(message)s"
 # The settings that have no option of their name.
 OTHERS = ("options", "token", "tls", "upstream")
 DEFAULTS = {
@@ -41,15 +51,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "rpc" in ports:
             print(f"gRPC  {options.host}:{ports['rpc']} PipelineService.inference", flush=True)
 
+    async def serve() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await serve_endpoint(settings, triton, stop=stop, started=announce, grace=options.grace)
+
     triton = options.triton.partition("://")[2] or options.triton
     try:
         settings = _settings(options)
         write_logs(Path(options.log_folder) if options.log_folder else None)
-        run_endpoint(settings, triton, announce, options.grace)
+        run_loop(serve())
     except ServerError as error:
         print(f"ppocr-serve endpoint: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def write_logs(folder: Path | None) -> None:
+    """Send the log to `folder`/pipeline.log, the file of Paddle Serving, or to standard error."""
+    handler: logging.Handler = logging.StreamHandler()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "pipeline.log"
+        handler = RotatingFileHandler(file, "a", LOG_BYTES, LOG_BACKUPS, "utf-8", delay=True)
+    handler.setFormatter(logging.Formatter(LOG_LINE))
+    for name in (service.__name__, backend.__name__, "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def _parser() -> argparse.ArgumentParser:

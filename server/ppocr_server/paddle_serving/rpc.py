@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -11,11 +12,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ppocr_server.access import Tls, admits
 from ppocr_server.errors import PortInUseError
 from ppocr_server.paddle_serving.pipeline_service_pb2 import DESCRIPTOR, Request, Response
-from ppocr_server.paddle_serving.service import (
-    TOKEN_WANTED,
-    PipelineService,
-    too_long_for_a_picture,
-)
+from ppocr_server.paddle_serving.protocol import TOKEN_WANTED, too_long_for_a_picture
+from ppocr_server.paddle_serving.service import PipelineService
 from ppocr_server.paddle_serving.settings import MARGIN_BYTES
 
 SERVICE = DESCRIPTOR.services_by_name["PipelineService"].full_name
@@ -24,57 +22,55 @@ HEALTH_NAMES = ("", SERVICE)
 HEALTH_PATH = f"/{health.SERVICE_NAME}/"
 
 
-class RpcEndpoint:
-    """A gRPC server for one service; not ready until `set_ready` says so."""
+@contextlib.asynccontextmanager
+async def rpc_endpoint(
+    service: PipelineService, port: int, grace: float
+) -> AsyncIterator[Callable[[bool], Awaitable[None]]]:
+    """Answer over gRPC while the block runs; then requests in progress get `grace` seconds.
 
-    def __init__(self, service: PipelineService, host: str, port: int) -> None:
-        """Bind the port (0 picks a free one); must be called in a running event loop.
+    Yields:
+        What sets the answer to health checks, which is "not serving" at first.
 
-        Raises:
-            PortInUseError: the port is taken.
-        """
-        limit = service.settings.max_message_bytes
-        token, tls = service.settings.token, service.settings.tls
-        self._server = grpc.aio.server(
-            interceptors=[] if token is None else [_TokenCheck(token)],
-            options=[
-                ("grpc.max_receive_message_length", limit),
-                ("grpc.max_send_message_length", limit),
-                # Otherwise two endpoints could share one port without an error.
-                ("grpc.so_reuseport", 0),
-            ],
-        )
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._server.add_generic_rpc_handlers((_handlers(service),))
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        try:
-            self.port = (
-                self._server.add_insecure_port(address)
-                if tls is None
-                else self._server.add_secure_port(address, _credentials(tls))
-            )
-        except RuntimeError as error:
-            raise PortInUseError(
-                f"cannot listen on {address} for the rpc endpoint: {error}; "
-                "choose another port with --rpc-port"
-            ) from error
+    Raises:
+        PortInUseError: the port is taken.
+    """
+    settings = service.settings
+    server = grpc.aio.server(
+        interceptors=[] if settings.token is None else [_TokenCheck(settings.token)],
+        options=[
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            # Otherwise two endpoints could share one port without an error.
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    server.add_generic_rpc_handlers((_handlers(service),))
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        if settings.tls is None:
+            server.add_insecure_port(f"{host}:{port}")
+        else:
+            server.add_secure_port(f"{host}:{port}", _credentials(settings.tls))
+    except RuntimeError as error:
+        raise PortInUseError(
+            f"cannot listen on {host}:{port} for the rpc endpoint: {error}; "
+            "choose another port with --rpc-port"
+        ) from error
 
-    async def start(self) -> None:
-        """Begin to answer."""
-        await self.set_ready(False)
-        await self._server.start()
-
-    async def set_ready(self, ready: bool) -> None:
-        """Set the answer to health checks."""
+    async def set_ready(ready: bool) -> None:
         status = health_pb2.HealthCheckResponse
         for name in HEALTH_NAMES:
-            await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)
+            await checks.set(name, status.SERVING if ready else status.NOT_SERVING)
 
-    async def stop(self, grace: float) -> None:
-        """Accept no more requests, and give those in progress `grace` seconds."""
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace)
+    await set_ready(False)
+    await server.start()
+    try:
+        yield set_ready
+    finally:
+        await checks.enter_graceful_shutdown()
+        await server.stop(grace)
 
 
 class _TokenCheck(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc is untyped

@@ -1,4 +1,4 @@
-"""The service behind both endpoints: check, wait for a slot, read, log."""
+"""The service behind both endpoints: check, wait for a turn, read, log."""
 
 from __future__ import annotations
 
@@ -9,28 +9,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ppocr_server.paddle_serving.concurrency_limit import ConcurrencyLimit
 from ppocr_server.paddle_serving.picture import picture_of
-from ppocr_server.paddle_serving.protocol import SERVICE_NAME_ERROR, Answer, ErrNo, PipelineError
+from ppocr_server.paddle_serving.protocol import Answer, ErrNo, PipelineError
 from ppocr_server.paddle_serving.settings import EndpointSettings
 
 LOG = logging.getLogger(__name__)
 CANCELLED = "cancelled"
-# The answer to clients without the token, over HTTP and gRPC.
-TOKEN_WANTED = (  # nosec B105 # no token
-    "this service wants a token: send the header 'Authorization: Bearer TOKEN'"
-)
 
 Read = Callable[[bytes, str], Awaitable[str]]
-
-
-def too_long_for_a_picture(size: int, max_picture_bytes: int) -> Answer:
-    """The answer to a request that is larger than a request with an allowed picture."""
-    return Answer(
-        err_no=ErrNo.UNKNOWN,
-        err_msg=f"the request has {size} bytes, more than a picture of at most "
-        f"{max_picture_bytes} bytes takes; send a smaller one",
-    )
 
 
 def _one_line(text: str) -> str:
@@ -43,7 +29,9 @@ class PipelineService:
 
     Attributes:
         settings: as given.
-        limit: the requests in progress and waiting.
+        running: how many requests are in progress now, at most `worker_num`.
+        waiting: how many wait for one of them to end, in order.
+        ready: whether Triton can answer; told by GET /health/ready.
         closed: set when the service stops; new requests are then answered 3001.
     """
 
@@ -55,13 +43,14 @@ class PipelineService:
             read: takes an encoded picture and a request id, returns the result's text.
         """
         self.settings = settings
-        self.limit = ConcurrencyLimit(settings.worker_num, settings.max_waiting)
-        self.closed = False
+        self.running = self.waiting = 0
+        self.ready, self.closed = True, False
+        self._free = asyncio.Semaphore(settings.worker_num)
         self._read = read
         self._numbers = itertools.count(1)
 
     async def answer(self, call: Any) -> Answer:
-        """Answer a `Request`; cancelling this frees its slot and cancels its request at Triton."""
+        """Answer a `Request`; cancelling this frees its turn and cancels its request at Triton."""
         # For the log and Triton's traces: the client's own id if it has one.
         request_id = str(call.logid or next(self._numbers))
         began = time.perf_counter()
@@ -75,7 +64,6 @@ class PipelineService:
             outcome, reason = int(error.err_no), str(error)
             answer = Answer(err_no=outcome, err_msg=reason)
         finally:
-            milliseconds = (time.perf_counter() - began) * 1e3
             LOG.log(
                 logging.INFO if outcome == ErrNo.OK else logging.WARNING,
                 "logid=%s clientip=%r %s err_no=%s %.1f ms %s",
@@ -83,7 +71,7 @@ class PipelineService:
                 call.clientip,
                 _one_line(f"{call.name}/{call.method}"),
                 outcome,
-                milliseconds,
+                (time.perf_counter() - began) * 1e3,
                 _one_line(reason),
             )
         return answer
@@ -103,7 +91,22 @@ class PipelineService:
         if self.closed:
             raise PipelineError(ErrNo.CLOSED, "the service is stopping; try another server")
         if call.name not in ("", self.settings.name):
-            raise PipelineError(ErrNo.NO_SERVICE, SERVICE_NAME_ERROR)
+            raise PipelineError(ErrNo.NO_SERVICE, "Failed to inference: Service name error.")
         picture = picture_of(call, self.settings.max_picture_bytes)
-        async with self.limit.slot():
+        if self._free.locked() and self.waiting >= self.settings.max_waiting:
+            raise PipelineError(
+                ErrNo.TIMEOUT,
+                f"the service is busy: {self.running} requests are in progress (worker_num) and "
+                f"{self.waiting} are waiting; try again later",
+            )
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        self.running += 1
+        try:
             return await self._read(picture, request_id)
+        finally:
+            self.running -= 1
+            self._free.release()

@@ -1,4 +1,4 @@
-"""Start, watch and stop one tritonserver process, and leave nothing behind."""
+"""One tritonserver process, of which nothing is left behind, and its log."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from ppocr_server.errors import ServerError
 from ppocr_server.tritonserver import process_guard
 
 # What the process guard needs after the grace time: to kill, reap and unlink.
 MARGIN_SECONDS = 10.0
+STDERR = "-"
+TEMPORARY = "triton.log"
 
 
 class GuardedProcess:
@@ -101,3 +104,52 @@ class GuardedProcess:
                 self._guard.wait()
             # The guard does this itself unless it was killed.
             process_guard.clean_up(self.session, self._prefix, self._run_folder)
+
+
+class TritonLog:
+    """The log of one tritonserver after another."""
+
+    def __init__(self, path: str | Path | int | None) -> None:
+        """Describe a log; nothing is opened.
+
+        Args:
+            path: a file to append to, "-" for this process's standard error, a number for an open
+                file descriptor, None for a temporary file.
+        """
+        self._path = path
+        self._reader: IO[bytes] | None = None
+        self._start = 0
+
+    @contextlib.contextmanager
+    def opened(self, run_folder: Path) -> Iterator[int]:
+        """A file descriptor for tritonserver to write to; a temporary file is in `run_folder`.
+
+        The guard removes a temporary log as soon as tritonserver has ended. A reader is opened
+        before that and stays usable, so that the reason for a failed start is never lost.
+        """
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+        if isinstance(self._path, int):
+            yield self._path
+        elif self._path == STDERR:
+            yield sys.stderr.fileno()
+        else:
+            path = Path(self._path or run_folder / TEMPORARY)
+            with path.open("ab") as writer:
+                if path.is_file():  # a pipe or a terminal cannot be read again
+                    self._reader = path.open("rb")
+                    self._start = self._reader.seek(0, os.SEEK_END)
+                yield writer.fileno()
+
+    def text(self) -> str:
+        """What was written since the last start; empty unless it goes to a file."""
+        if self._reader is None:
+            return ""
+        self._reader.seek(self._start)
+        return self._reader.read().decode("utf-8", errors="replace")
+
+    def hint(self) -> str:
+        """The end of an error message: where to find the log, if it is kept."""
+        kept = self._reader is not None and self._path is not None
+        return f"; its log is {Path(str(self._path)).absolute()}" if kept else ""

@@ -46,9 +46,8 @@ from ppocr_server.tritonserver.launch import (
     shell_safe,
     triton_environment,
 )
-from ppocr_server.tritonserver.log import TritonLog
 from ppocr_server.tritonserver.ports import choose_ports, reachable
-from ppocr_server.tritonserver.process import GuardedProcess
+from ppocr_server.tritonserver.process import GuardedProcess, TritonLog
 from ppocr_server.tritonserver.resources import process_count, shortage, start_seconds, surplus
 
 LOG = logging.getLogger(__name__)

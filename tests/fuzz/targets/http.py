@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from ppocr_server.paddle_serving.http.app import http_app
+from ppocr_server.paddle_serving.http import http_app
 
 from ..mutate import mutate_bytes, mutate_list
 from . import rpc
@@ -41,7 +41,7 @@ async def conversation(data: bytes) -> bytes:
     """What the server writes to a client that sends `data` and closes."""
     failures: list[Exception] = []
     config = uvicorn.Config(
-        watched(http_app(rpc.SERVICE, lambda: True), failures),
+        watched(http_app(rpc.SERVICE), failures),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -61,7 +61,7 @@ async def conversation(data: bytes) -> bytes:
     # Whatever still waits for the rest of a body hears that there is none.
     await turns()
     assert not state.tasks
-    assert (rpc.SERVICE.limit.running, rpc.SERVICE.limit.waiting) == (0, 0)
+    assert (rpc.SERVICE.running, rpc.SERVICE.waiting) == (0, 0)
     for failure in failures:
         raise failure
     return bytes(wire.written)

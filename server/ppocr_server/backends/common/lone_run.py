@@ -49,21 +49,20 @@ def open_counted(path: Path, spec: EngineSpec, config: Mapping[str, Any]) -> Ses
     session = spec.open(path)
     lock = os.open(".", os.O_RDONLY)  # the working folder, which each server has of its own
 
-    def run(feeds: Feeds, wanted: Sequence[str]) -> Mapping[str, Array]:
-        chosen = lone if lone is not None and _locked(lock, fcntl.LOCK_EX) else None
-        if chosen is None:
-            _locked(lock, fcntl.LOCK_SH)
+    def locked(kind: int) -> bool:
         try:
-            return (chosen or session).run(feeds, wanted)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def run(feeds: Feeds, wanted: Sequence[str]) -> Mapping[str, Array]:
+        chosen = lone if lone is not None and locked(fcntl.LOCK_EX) else session
+        if chosen is session:
+            locked(fcntl.LOCK_SH)
+        try:
+            return chosen.run(feeds, wanted)
         finally:
             fcntl.flock(lock, fcntl.LOCK_UN)
 
     return replace(session, run=run, description=session.description + threads)
-
-
-def _locked(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""What Triton calls, the same for every engine: complete a configuration, start, answer.
+"""What Triton calls, the same for every engine: start an instance, answer requests.
 
 Triton loads a backend's `model.py` where the backend's folder has no shared library; every
 instance is a process of its own. The same `config.pbtxt` fields are honoured with the same
@@ -19,17 +19,8 @@ import triton_python_backend_utils as pb
 from ppocr_engine.errors import EngineError
 from ppocr_engine.session import Array, Feeds, Session
 from ppocr_engine.spec import DEFAULT_FILES, EngineSpec
-from ppocr_server.backends.common.batching import run_requests
 from ppocr_server.backends.common.lone_run import open_counted
-from ppocr_server.backends.common.tensors import (
-    DEFAULT_MAX_BATCH_SIZE,
-    check_complete,
-    check_tensors,
-    declarations,
-    supports_batching,
-)
-
-Json = Mapping[str, Any]
+from ppocr_server.backends.common.tensors import check_complete, check_tensors, run_requests
 
 # Fields of the configuration that need what a Python-based backend does not get.
 REFUSED = {
@@ -44,55 +35,12 @@ class StandIn:
 
     backend: ClassVar[str]
 
-    @classmethod
-    def open_session(cls, folder: Path, config: Json, *, kind: str, device: int) -> Session:
-        """Load the network of an instance from its version's folder.
-
-        Args:
-            folder: of the version.
-            config: Triton's model configuration as JSON.
-            kind: of the instance: "CPU", "GPU" or "MODEL"; only "GPU" uses a GPU.
-            device: the GPU of the instance.
-
-        Raises:
-            EngineError: it asks for what cannot be done here, or the file cannot be loaded.
-        """
-        refuse_unsupported(config, cls.backend)
-        spec = EngineSpec.read({**config, "backend": cls.backend})
-        assert spec is not None
-        spec = replace(spec, device="gpu" if kind == "GPU" else "cpu", device_id=device)
-        return open_counted(weights_path(folder, spec), spec, config)
-
-    @classmethod
-    def auto_complete_config(cls, model_config: Any) -> Any:
-        """Fill in inputs, outputs, batch size and batching where they are not declared."""
-        config = model_config.as_dict()
-        if config.get("input") and config.get("output"):
-            return model_config
-        named = {"default_model_filename": config.get("default_model_filename", "")}
-        session = cls.open_session(Path(pb.get_model_dir()), named, kind="CPU", device=0)
-        inputs, outputs = list(session.inputs.values()), list(session.outputs.values())
-        batch = config.get("max_batch_size", 0)
-        # The openvino backend asks for a layout with a batch, which no ONNX file has.
-        if cls.backend == "onnxruntime" and supports_batching([*inputs, *outputs]):
-            batch = batch or DEFAULT_MAX_BATCH_SIZE
-            model_config.set_max_batch_size(batch)
-            if batch > 1 and not config.get("dynamic_batching"):
-                model_config.set_dynamic_batching()
-        if not config.get("input"):
-            for entry in declarations("input", inputs, batch):
-                model_config.add_input(entry)
-        if not config.get("output"):
-            for entry in declarations("output", outputs, batch):
-                model_config.add_output(entry)
-        return model_config
-
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the network of this instance and compare graph and configuration."""
         config = json.loads(args["model_config"])
         kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         folder = Path(args["model_repository"]) / args["model_version"]
-        self._session = session = self.open_session(folder, config, kind=kind, device=device)
+        self._session = session = open_session(self.backend, folder, config, kind, device)
         batch = config["max_batch_size"]
         self._batching = batch > 0
         self._only_rows = only_rows(config, self.backend)
@@ -128,20 +76,39 @@ class StandIn:
         return self._session.run(feeds, self._outputs)
 
 
-def refuse_unsupported(config: Json, backend: str) -> None:
-    """Refuse what no stand-in can do.
+def open_session(
+    backend: str, folder: Path, config: Mapping[str, Any], kind: str, device: int
+) -> Session:
+    """Load the network of an instance from its version's folder.
+
+    Args:
+        backend: "onnxruntime" or "openvino".
+        folder: of the version.
+        config: Triton's model configuration as JSON.
+        kind: of the instance: "CPU", "GPU" or "MODEL"; only "GPU" uses a GPU.
+        device: the GPU of the instance.
 
     Raises:
-        EngineError: names it.
+        EngineError: it asks for what no stand-in can do, or the file does not exist or cannot be
+            loaded.
     """
     for key, what in REFUSED.items():
         if config.get(key):
             raise EngineError(f"{what} is not supported by the Python stand-in for {backend}")
     if config.get("model_transaction_policy", {}).get("decoupled"):
         raise EngineError(f"decoupled answers are not supported by {backend} models")
+    spec = EngineSpec.read({**config, "backend": backend})
+    assert spec is not None
+    path = folder / spec.file_name
+    if path.is_dir():
+        path = path / DEFAULT_FILES[backend]
+    if not path.is_file():
+        raise EngineError(f"{path} does not exist; run `ppocr-convert build`")
+    spec = replace(spec, device="gpu" if kind == "GPU" else "cpu", device_id=device)
+    return open_counted(path, spec, config)
 
 
-def only_rows(config: Json, backend: str) -> int:
+def only_rows(config: Mapping[str, Any], backend: str) -> int:
     """The rows that every request must have, 0 where it may have any up to `max_batch_size`."""
     parameters = config.get("parameters", {})
     padded = parameters.get("ENABLE_BATCH_PADDING", {}).get("string_value", "").upper() == "YES"
@@ -162,20 +129,6 @@ def refuse_rows(requests: Sequence[Feeds], rows: int) -> str:
         "setting 'ENABLE_BATCH_PADDING' parameter in model configuration to 'YES' at a performance "
         "cost."
     )
-
-
-def weights_path(folder: Path, spec: EngineSpec) -> Path:
-    """Return the file to load; of a folder of that name, the backend's default file inside.
-
-    Raises:
-        EngineError: it does not exist.
-    """
-    path = folder / spec.file_name
-    if path.is_dir():
-        path = path / DEFAULT_FILES[spec.backend]
-    if not path.is_file():
-        raise EngineError(f"{path} does not exist; run `ppocr-convert build`")
-    return path
 
 
 def _response(request: Any, answer: Mapping[str, Array]) -> Any:

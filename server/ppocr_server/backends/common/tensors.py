@@ -1,15 +1,18 @@
-"""The tensors of a graph and those a configuration declares: compare, or fill in."""
+"""Tensors: declared ones compared with the graph's, those of requests merged into few runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ppocr_engine.errors import EngineError
-from ppocr_engine.session import ANY, Tensor
+import numpy as np
 
-# The C++ backends' default of their option default-max-batch-size.
-DEFAULT_MAX_BATCH_SIZE = 4
+from ppocr_engine.errors import EngineError
+from ppocr_engine.session import ANY, Array, Feeds, Tensor
+
+# Runs the graph: inputs by name to outputs by name.
+Run = Callable[[Feeds], Mapping[str, Array]]
+Answer = Mapping[str, Array] | Exception
 
 
 def check_tensors(
@@ -29,8 +32,13 @@ def check_tensors(
         max_batch_size: above 0 the graph has one leading batch dimension more than declared.
 
     Raises:
-        EngineError: a name, type or shape does not fit; names both.
+        EngineError: nothing is declared, or a name, type or shape does not fit; names both.
     """
+    if not declared:
+        raise EngineError(
+            f"the configuration declares no {kind}; give the name, data_type and dims of each "
+            f"{kind} in config.pbtxt, as `ppocr-convert build` does: {', '.join(map(repr, graph))}"
+        )
     for entry in declared:
         name, data_type = entry["name"], entry["data_type"]
         if name not in graph:
@@ -53,20 +61,6 @@ def check_tensors(
     return [entry["name"] for entry in declared]
 
 
-def check_complete(required: Mapping[str, Tensor], declared: Sequence[str]) -> None:
-    """Refuse a configuration that leaves an input of the graph out.
-
-    Raises:
-        EngineError: names what is missing and what is declared.
-    """
-    missing = [name for name in required if name not in declared]
-    if missing:
-        raise EngineError(
-            f"the graph needs input {', '.join(map(repr, missing))}, the configuration declares "
-            f"{', '.join(map(repr, declared))}"
-        )
-
-
 def _check_shape(kind: str, tensor: Tensor, dims: tuple[int, ...], max_batch_size: int) -> None:
     if max_batch_size > 0 and tensor.shape[:1] != (ANY,):
         raise EngineError(
@@ -87,27 +81,68 @@ def _check_shape(kind: str, tensor: Tensor, dims: tuple[int, ...], max_batch_siz
         )
 
 
-def supports_batching(tensors: Sequence[Tensor]) -> bool:
-    """Whether every tensor has a variable first dimension."""
-    return all(tensor.shape[:1] == (ANY,) for tensor in tensors)
-
-
-def declarations(kind: str, tensors: Sequence[Tensor], max_batch_size: int) -> list[dict[str, Any]]:
-    """Configuration entries for tensors, as the C++ backends fill them in.
-
-    The batch dimension is left out; a tensor without any dimension becomes `[1]`.
+def check_complete(required: Mapping[str, Tensor], declared: Sequence[str]) -> None:
+    """Refuse a configuration that leaves an input of the graph out.
 
     Raises:
-        EngineError: a tensor has a batch dimension only; a Python-based backend cannot
-            fill in the `reshape` that it needs.
+        EngineError: names what is missing and what is declared.
     """
-    entries: list[dict[str, Any]] = []
-    for tensor in tensors:
-        dims = list(tensor.shape[1 if max_batch_size > 0 else 0 :])
-        if not dims and max_batch_size > 0:
-            raise EngineError(
-                f"{kind} '{tensor.name}' is one value a row, which cannot be filled in; declare "
-                "it in config.pbtxt: dims: 1 reshape { shape: [] }"
+    if missing := [name for name in required if name not in declared]:
+        raise EngineError(
+            f"the graph needs input {', '.join(map(repr, missing))}, the configuration declares "
+            f"{', '.join(map(repr, declared))}"
+        )
+
+
+def run_requests(
+    requests: Sequence[Feeds], run: Run, *, batching: bool, errors: tuple[type[Exception], ...]
+) -> list[Answer]:
+    """Run all requests with as few runs as their shapes allow; answers in the same order.
+
+    A request alone in its group is passed on without a copy. When a merged run fails, its
+    requests are run one by one, so that only the one at fault gets the error.
+
+    Args:
+        requests: input arrays by name; with `batching` the first dimension is the batch.
+        run: runs the graph once.
+        batching: False when max_batch_size is 0: every request is a run of its own.
+        errors: what `run` may raise for a request; becomes the answer.
+    """
+    groups: dict[object, list[int]] = {}
+    for index, feeds in enumerate(requests):
+        shapes = tuple((name, array.shape[1:]) for name, array in sorted(feeds.items()))
+        groups.setdefault(shapes if batching else index, []).append(index)
+    answers: list[Answer] = [{}] * len(requests)
+    for members in groups.values():
+        group = [requests[index] for index in members]
+        results: Sequence[Answer]
+        try:
+            results = _run_batch(group, run) if batching else [run(feeds) for feeds in group]
+        except errors as error:
+            results = (
+                [error]
+                if len(group) == 1
+                else [run_requests([one], run, batching=True, errors=errors)[0] for one in group]
             )
-        entries.append({"name": tensor.name, "data_type": tensor.data_type, "dims": dims or [1]})
-    return entries
+        for index, result in zip(members, results, strict=True):
+            answers[index] = result
+    return answers
+
+
+def _run_batch(group: Sequence[Feeds], run: Run) -> list[Answer]:
+    merged = group[0]
+    if len(group) > 1:
+        merged = {name: np.concatenate([feeds[name] for feeds in group]) for name in group[0]}
+    counts = [len(next(iter(feeds.values()))) for feeds in group]
+    outputs = run(merged)
+    for name, array in outputs.items():
+        if array.shape[:1] != (sum(counts),):
+            raise ValueError(
+                f"output '{name}' has shape {list(array.shape)} for a batch of {sum(counts)}; "
+                "the graph does not keep the batch dimension, so max_batch_size must be 0"
+            )
+    # Rows of a contiguous array are contiguous: no copy.
+    return [
+        {name: array[end - count : end] for name, array in outputs.items()}
+        for end, count in zip(np.cumsum(counts), counts, strict=True)
+    ]

@@ -15,7 +15,6 @@ from ppocr_server.paddle_serving.protocol import ONE_PICTURE, Answer
 # Numbers of gRPC's status codes.
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAUTHENTICATED = 3, 8, 16
 WHITE = " \t\r\n"
-LISTS = ("key", "value", "tensors")
 _INTEGER = re.compile(r"-?\d{1,19}")
 # The gateway escapes these, so that an answer is safe inside a web page.
 _ESCAPED = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
@@ -42,13 +41,13 @@ def call_of_body(body: bytes, name: str, method: str) -> Any:
     """
     text = body.decode("utf-8", errors="replace").lstrip(WHITE)
     try:
-        fields = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text)[0] if text else {}
+        fields = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text)[0] if text else None
     except (ValueError, RecursionError) as error:
         raise BodyError(f"the body is not JSON: {error}; send {ONE_PICTURE}") from None
     fields = {} if fields is None else fields
     if not isinstance(fields, dict):
         raise BodyError(f"the body is no JSON object; send {ONE_PICTURE}")
-    for each in LISTS:
+    for each in ("key", "value", "tensors"):
         if not isinstance(fields.get(each, []), list | None):
             raise BodyError(f"{each!r} is no JSON array; send {ONE_PICTURE}")
     try:

@@ -1,18 +1,34 @@
-"""Bodies that the old gateway takes and refuses; each was put to paddle-serving-server 0.9.0."""
+"""Requests and answers as text.
 
+Each body that the old gateway takes or refuses was put to paddle-serving-server 0.9.0.
+"""
+
+import ast
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import cases
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ppocr_server.paddle_serving.http.json_call import (
+from ppocr_server.paddle_serving.backend import text_of, texts_of
+from ppocr_server.paddle_serving.json_call import (
     BodyError,
     body_of_answer,
     body_of_refusal,
     call_of_body,
 )
-from ppocr_server.paddle_serving.protocol import Answer
+from ppocr_server.paddle_serving.protocol import (
+    ANSWERS,
+    Answer,
+    PipelineError,
+    boxes_text,
+    result_text,
+)
+
+BOX = np.array([[[295, 298], [10.5, 2], [3, 4], [5, 6]]], np.float32)
 
 
 def call(body: bytes | str) -> Any:
@@ -87,3 +103,49 @@ def test_answers_are_the_gateways_bytes():
         b'"key":[],"value":[],"tensors":[]}'
     )
     assert body_of_refusal(3, "no") == b'{"error":"no","code":3,"message":"no","details":[]}'
+
+
+def test_a_line_reads_as_paddle_serving_writes_it():
+    text = result_text(["text"], np.array([0.98196536], np.float32), BOX)
+    assert text == (
+        "[[('text', 0.98196536), [[295.0, 298.0], [10.5, 2.0], [3.0, 4.0], [5.0, 6.0]]]]"
+    )
+
+
+def test_texts_alone_are_a_list_of_them():
+    outputs, text = ANSWERS["res"]
+    assert outputs == ("TEXTS",)
+    assert text(["it's", "中"]) == "[\"it's\", '中']"
+    assert text([]) == "[]"
+
+
+def test_boxes_alone_are_written_as_numpy_prints_them():
+    assert boxes_text(BOX) == str(BOX)
+    assert boxes_text(BOX[:0]) == "[]"
+    assert "..." not in boxes_text(np.repeat(BOX, 200, 0))
+
+
+def test_a_model_without_warnings_is_read_and_one_without_texts_named():
+    answer = {"TEXTS": np.array([b"a"], np.object_)}
+    assert text_of(answer, "res", "old") == "['a']"
+    assert texts_of(answer, "WARNINGS") == []
+    with pytest.raises(PipelineError, match="the model 'old' has no output SCORES, BOXES, only"):
+        text_of(answer, "result", "old")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["it's", 'say "x"', 'it\'s "both"', "C:\\new\\table", "\\", "中文\u2028\x00\n", "", "'''"],
+)
+def test_any_text_is_a_valid_literal(text):
+    parsed = ast.literal_eval(result_text([text], np.array([1e-7], np.float32), BOX))
+    assert parsed == [[(text, 1e-7), BOX[0].tolist()]]
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(0, 1, width=32)), max_size=5))
+def test_texts_and_scores_come_back(lines):
+    scores = np.array([score for _, score in lines], np.float32)
+    boxes = np.repeat(BOX, len(lines), 0)
+    parsed = ast.literal_eval(result_text([text for text, _ in lines], scores, boxes))
+    assert [line[0][0] for line in parsed] == [text for text, _ in lines]
+    assert np.array([line[0][1] for line in parsed], np.float32).tolist() == scores.tolist()

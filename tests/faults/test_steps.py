@@ -1,8 +1,9 @@
-"""A process stands still, as on a machine whose processor somebody else has."""
+"""A process of a step is killed or stands still under load; the parts of the watch that sees it."""
 
 import contextlib
 import itertools
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tritonclient.grpc as grpcclient
-from load import CLIENTS, SLOW, add_slow_model, numbers_sent, under_load
+from load import CLIENTS, SLOW, Load, add_slow_model, numbers_sent, under_load
 from paths import SIGN
 from server_unit.stand_ins import infer, sent
-from serving import answers, eventually, instances, serving
+from serving import Served, answers, eventually, instances, serving
 
 from ppocr_client import OcrClient
 from ppocr_server.tritonserver.process_guard import shared_memory
@@ -31,6 +32,11 @@ RECOVERY_SECONDS = 60.0
 STILL_SECONDS = 1.5
 
 
+def beats_given(pid: int) -> tuple[int, int]:
+    """The thread of a process's heartbeats, and how many it gave."""
+    return beats_of(pid) or (0, 0)
+
+
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
     """Stop a process while the block runs."""
@@ -42,9 +48,14 @@ def stopped(pid: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def beats_given(pid: int) -> tuple[int, int]:
-    """The thread of a process's heartbeats, and how many it gave."""
-    return beats_of(pid) or (0, 0)
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def stand_still(pid: int) -> None:
+    """Stop a process for a while, as soon as the watch of a new server has seen it beat."""
+    with stopped(watched(pid)):
+        time.sleep(STILL_SECONDS)
 
 
 def watched(pid: int) -> int:
@@ -54,15 +65,42 @@ def watched(pid: int) -> int:
     return pid
 
 
+def process_of(served: Served, step: str | None) -> int:
+    """The process of a step, or of tritonserver, which may have been replaced."""
+    *_, pid = served.ready["pid"], *map(int, re.findall(r", pid (\d+)", served.errors()))
+    return pid if step is None else instances(pid)[f"{step}_0_0"]
+
+
+def assert_replaced(served: Served, load: Load, times: int) -> None:
+    """Whether the server is back and answers."""
+    assert eventually(lambda: served.replaced(times), RECOVERY_SECONDS), served.errors()
+    load.pass_requests(2 * CLIENTS)
+
+
 @pytest.mark.server
-def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path):
+def test_only_what_was_in_a_killed_process_is_lost(tmp_path):
+    add_slow_model(tmp_path)
+    with serving(tmp_path) as served:
+        for times, step in enumerate([SLOW, None], 1):
+            with numbers_sent(served.ready["grpc"]) as load:
+                load.pass_requests(CLIENTS)
+                kill(process_of(served, step))
+                assert_replaced(served, load, times)
+            # Of each client no more than the one request that it had on its way. One whose
+            # connection breaks is sent again.
+            assert len(load.failed) <= (CLIENTS if step else 0), load.failed
+            assert [reason for reason in load.failed if "is not healthy" not in reason] == []
+            assert set(load.answered) == {"right"}
+        assert answers(f"{served.ready['http']}/v2/health/ready")
+
+
+@pytest.mark.server
+def test_no_answer_is_wrong_after_a_process_stood_still(tmp_path):
     add_slow_model(tmp_path)
     with serving(tmp_path) as served, numbers_sent(served.ready["grpc"]) as load:
         load.pass_requests(CLIENTS)
-        with stopped(watched(instances(served.ready["pid"])[f"{SLOW}_0_0"])):
-            time.sleep(STILL_SECONDS)
-        assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
-        load.pass_requests(2 * CLIENTS)
+        stand_still(process_of(served, SLOW))
+        assert_replaced(served, load, 1)
         assert f"the process of {SLOW}_0_0 had a request and gave no heartbeat" in served.errors()
         assert [reason for reason in load.failed if "is not healthy" not in reason] == []
         assert set(load.answered) == {"right"}
@@ -71,19 +109,19 @@ def test_no_answer_is_wrong_and_the_server_is_replaced(tmp_path):
 
 @pytest.mark.server
 @pytest.mark.nightly
-@pytest.mark.parametrize("step", ["rec", "det", "recognize"])
-def test_no_text_is_wrong_either(step, repository):
+@pytest.mark.parametrize("fault", [kill, stand_still])
+def test_no_text_is_wrong_whichever_step_has_a_fault(fault, repository):
     with serving(repository) as served:
         url = f"grpc://{served.ready['grpc']}"
         with OcrClient(url) as client:
             expected = client.read(PICTURE).text
-        with under_load(url, PICTURE, retries=100) as load:
-            load.pass_requests(CLIENTS)
-            with stopped(watched(instances(served.ready["pid"])[f"{step}_0_0"])):
-                time.sleep(STILL_SECONDS)
-            assert eventually(lambda: served.replaced(1), RECOVERY_SECONDS), served.errors()
-            load.pass_requests(2 * CLIENTS)
-        assert set(load.answered) == {expected}
+        for times, step in enumerate(["det_preprocess", "det", "recognize", "rec"], 1):
+            with under_load(url, PICTURE, retries=100) as load:
+                load.pass_requests(CLIENTS)
+                fault(process_of(served, step))
+                assert_replaced(served, load, times)
+            assert fault is stand_still or len(load.failed) <= CLIENTS, load.failed
+            assert set(load.answered) == {expected}
 
 
 @pytest.mark.server
