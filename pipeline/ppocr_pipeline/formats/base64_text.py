@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from urllib.parse import unquote
 
@@ -38,5 +37,5 @@ def base64_head(data: bytes) -> bytes:
         text = standard(data[:HEAD].decode("ascii"))
         text = "".join(text.split()).rstrip("=")
         return base64.b64decode(text[: len(text) // 4 * 4], validate=True)
-    except (UnicodeDecodeError, binascii.Error):
+    except ValueError:  # of these bytes, of what "%" stood for in them, or of base64
         return b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -101,7 +100,7 @@ def file_of_base64(text: str, name: str, status: int = 422) -> bytes:
     """
     try:
         return base64.b64decode("".join(standard(text).split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise Failure(
             status,
             "invalid_file",
