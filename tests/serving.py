@@ -127,6 +127,19 @@ def ask(
     tls: ssl.SSLContext | None = None,
 ) -> tuple[int, bytes]:
     """Status and body of an answer of "host:port"; the path is sent as it is."""
+    status, _, answer = exchange(url, method, path, body, headers, tls)
+    return status, answer
+
+
+def exchange(
+    url: str,
+    method: str,
+    path: str,
+    body: bytes | str = b"",
+    headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """The same, with the headers of the answer."""
     connection = (
         http.client.HTTPConnection(url, timeout=60)
         if tls is None
@@ -135,4 +148,4 @@ def ask(
     with closing(connection):
         connection.request(method, path, body, dict(headers or {}))
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.headers, answer.read()

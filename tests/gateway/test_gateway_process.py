@@ -1,6 +1,5 @@
 """The gateway that `ppocr-serve` starts: its port, its end, its return."""
 
-import json
 import os
 import signal
 import socket
@@ -33,8 +32,7 @@ def test_it_comes_back_when_it_is_killed_and_goes_with_ppocr_serve(small_reposit
         address = address_of(served)
         assert answers(f"{address}/healthz")
         # There is no model `ocr` here, and Triton is reached all the same.
-        status, body = ask(address, "GET", "/readyz")
-        assert (status, json.loads(body)["error"]["code"]) == (503, "unavailable")
+        assert ask(address, "GET", "/readyz")[0] == 503
         first = gateway_of(served.process.pid)
         os.kill(first, signal.SIGKILL)
         assert eventually(lambda: "the gateway ended with status -9" in served.errors())
@@ -56,9 +54,8 @@ def test_a_taken_port_is_told_before_triton_starts(small_repository):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [*SERVE, "--model-repository", str(small_repository), *FREE]
-        done = subprocess.run(
-            [*command, "--gateway-port", str(port)], capture_output=True, text=True, timeout=60
-        )
+        command += ["--gateway-port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert f"port {port} on 127.0.0.1 is already in use, so the gateway" in done.stderr
     assert "--gateway-port (none leaves the gateway out)" in done.stderr
@@ -82,12 +79,7 @@ def test_what_cannot_be_served_is_told(arguments, code, said):
 
 def test_a_command_finds_its_address(small_repository):
     command = [*SERVE, "--model-repository", str(small_repository), *FREE, *ANY]
-    done = subprocess.run(
-        [*command, "--", "sh", "-c", "echo $PPOCR_GATEWAY_URL"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    command += ["--", "sh", "-c", "echo $PPOCR_GATEWAY_URL"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.startswith("http://127.0.0.1:")
     assert not answers(done.stdout.strip().removeprefix("http://") + "/healthz")

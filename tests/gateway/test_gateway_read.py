@@ -55,14 +55,12 @@ def test_a_picture_is_read_as_by_the_client(gateway, picture, expected):
 def test_options_reach_the_pipeline_from_query_form_and_json(gateway, picture):
     text = base64.b64encode(picture).decode()
     form, header = form_of({"a.jpg": picture}, drop_score="1")
-    bodies = [
-        ask(gateway, "POST", "/read?drop_score=1", picture),
-        ask(gateway, "POST", "/read", form, header),
-        ask(gateway, "POST", "/read", json.dumps({"file": text, "drop_score": 1}), JSON),
-    ]
-    assert [(status, json.loads(body)["pages"][0]["lines"]) for status, body in bodies] == [
-        (200, [])
-    ] * 3
+    for document in (
+        read(gateway, picture, "?drop_score=1"),
+        read(gateway, form, **header),
+        read(gateway, json.dumps({"file": text, "drop_score": 1}).encode(), **JSON),
+    ):
+        assert document["pages"][0]["lines"] == []
 
 
 def test_words_come_where_they_are_asked_for(gateway, picture):
@@ -153,12 +151,8 @@ def test_a_connection_serves_many_requests(gateway, picture):
 
 
 def test_the_sample_is_read_by_the_line_of_the_readme(gateway, picture):
-    root = ROOT
-    command = next(
-        line
-        for line in (root / "README.md").read_text("utf-8").splitlines()
-        if line.startswith("curl") and "/read" in line
-    )
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    command = next(line for line in lines if line.startswith("curl") and "/read" in line)
     words = command.replace("http://127.0.0.1:8080", f"http://{gateway}").split()
-    run = subprocess.run([*words, "-s"], cwd=root, capture_output=True, check=True)
+    run = subprocess.run([*words, "-s"], cwd=ROOT, capture_output=True, check=True)
     assert json.loads(run.stdout)["pages"][0]["lines"]

@@ -20,6 +20,7 @@ from ppocr_client import OcrClient, ServerInfo
 from ppocr_client.options import ReadOptions
 from ppocr_server.gateway.failures import Failure
 from ppocr_server.gateway.paddlex import PaddleXRequest, options_of
+from ppocr_server.gateway.uploads import file_of_base64, is_allowed
 
 CASES = cases(__file__)
 
@@ -187,15 +188,14 @@ def test_pictures_of_an_answer(gateway):
         ({"textDetLimitType": "mean"}, "textDetLimitType is 'mean'"),
         ({"textDetThresh": 2}, "textDetThresh is"),
         ({"file": "http://127.0.0.1:1/a.png"}, "the file is an address; allowed: base64 text"),
-        ({"file": "%%%"}, "is not base64 text: Only base64 data is allowed; send the bytes"),
+        ({"file": "%%%"}, "file begins with '%%%' and is not base64 text: Only base64 data is "),
         ({"file": base64_of(b"no picture at all")}, "none of JPEG"),
     ],
 )
 def test_what_is_not_served_is_refused(fields, said, gateway):
     status, found = post(gateway, POSTER, **{"logId": "l", **fields})
-    assert status == 422
+    assert (status, found["logId"]) == (422, "l")
     assert said in found["errorMsg"]
-    assert found["logId"] == "l"
 
 
 def test_lines_are_not_turned_without_a_classifier():
@@ -230,10 +230,30 @@ def test_a_body_that_is_no_text_is_refused(gateway):
     assert status == json.loads(answer)["errorCode"] == 422
 
 
-def test_health(gateway):
-    status, answer = ask(gateway, "GET", "/health")
-    expected = RECORDED["health"]
-    assert (status, json.loads(answer) | {"logId": ""}) == (200, expected | {"logId": ""})
+def test_without_a_log_id_it_is_the_requests(gateway):
+    named = {**JSON, "X-Request-Id": "scan-7"}
+    status, answer = ask(gateway, "GET", "/health", headers=named)
+    assert (status, json.loads(answer)) == (200, RECORDED["health"] | {"logId": "scan-7"})
+    for body in ("{", json.dumps({"file": "%%%"})):
+        assert json.loads(ask(gateway, "POST", "/ocr", body, named)[1])["logId"] == "scan-7"
+
+
+PREFIXES = ("https://example.org/scans/", "http://10.0.0.1:8080")
+
+
+@pytest.mark.parametrize(("url", "allowed"), CASES["addresses"])
+def test_only_addresses_below_a_prefix_are_allowed(url, allowed):
+    assert is_allowed(url, PREFIXES) is allowed
+    assert not is_allowed(url, ())
+
+
+def test_base64_in_any_spelling():
+    data = bytes(range(256))
+    text = base64_of(data)
+    lines = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
+    url_safe = base64.urlsafe_b64encode(data).decode()
+    for spelling in (text, lines, url_safe, f"data:image/png;base64,{text}"):
+        assert file_of_base64(spelling, "file") == data
 
 
 def test_addresses_below_a_prefix_are_fetched(server, files):

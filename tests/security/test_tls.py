@@ -1,11 +1,9 @@
 """Encrypted connections, tried with every certificate that is not the right one."""
 
 import asyncio
-import dataclasses
 import http.client
 import socket
 import ssl
-from typing import Any
 
 import grpc
 import pytest
@@ -28,22 +26,32 @@ READY = GRPC["health"][1]
 NOT_REACHED = "failed to connect to all addresses"
 
 
-def test_who_has_the_right_certificate_is_answered(closed, certificates):
-    right = grpc_credentials(certificates.ca, certificates.client_key, certificates.client)
+def wrong_tls(c: Certificates) -> list[ClientTls]:
+    """No certificate, an authority that is not the server's, a stranger's certificate."""
+    return [
+        ClientTls(c.ca),
+        ClientTls(c.other_ca, c.client, c.client_key),
+        ClientTls(c.ca, c.other_client, c.other_client_key),
+    ]
+
+
+def wrong_credentials(c: Certificates) -> list[grpc.ChannelCredentials]:
+    """The same for gRPC's own client."""
+    return [
+        grpc_credentials(c.ca),
+        grpc_credentials(c.other_ca, c.client_key, c.client),
+        grpc_credentials(c.ca, c.other_client_key, c.other_client),
+    ]
+
+
+def test_who_has_the_right_certificate_is_answered_and_nobody_else(closed, certificates):
+    c = certificates
+    right = grpc_credentials(c.ca, c.client_key, c.client)
     with grpc.secure_channel(closed.grpc_url, right) as opened:
         assert ask_grpc(opened, *READY) == ""
-
-
-def test_everyone_else_is_not(closed, certificates):
-    c = certificates
-    attempts = {
-        "no certificate": grpc_credentials(c.ca),
-        "a stranger's certificate": grpc_credentials(c.ca, c.other_client_key, c.other_client),
-        "another authority is trusted": grpc_credentials(c.other_ca, c.client_key, c.client),
-    }
-    for attempt, wrong in attempts.items():
+    for wrong in wrong_credentials(c):
         with grpc.secure_channel(closed.grpc_url, wrong) as opened:
-            assert NOT_REACHED in ask_grpc(opened, *READY), attempt
+            assert NOT_REACHED in ask_grpc(opened, *READY)
     with grpc.insecure_channel(closed.grpc_url) as opened:
         assert ask_grpc(opened, *READY) != ""
 
@@ -86,28 +94,17 @@ def test_http_goes_where_it_is_told(certificates):
     assert set(Security().hosts("10.0.0.1").values()) == {"10.0.0.1"}
 
 
-def client_tls(c: Certificates, **other: Any) -> ClientTls:
-    own = ClientTls(c.ca, c.client, c.client_key)
-    return dataclasses.replace(own, **other)
-
-
 def test_the_client_speaks_mutual_tls(closed, certificates, token):
     url = f"grpcs://{closed.grpc_url}"
-    with OcrClient(url, model="small", tls=client_tls(certificates), token=token) as client:
+    right = ClientTls(certificates.ca, certificates.client, certificates.client_key)
+    with OcrClient(url, model="small", tls=right, token=token) as client:
         assert client.server_ready()
-    for wrong in (
-        ClientTls(ca=certificates.ca),
-        client_tls(certificates, ca=certificates.other_ca),
-        client_tls(
-            certificates, certificate=certificates.other_client, key=certificates.other_client_key
-        ),
-    ):
+    for wrong in wrong_tls(certificates):
         with OcrClient(url, model="small", tls=wrong, retries=0) as client:
             assert not client.server_ready()
 
     async def ready() -> bool:
-        tls = client_tls(certificates)
-        async with AsyncOcrClient(url, model="small", tls=tls, token=token) as client:
+        async with AsyncOcrClient(url, model="small", tls=right, token=token) as client:
             return await client.server_ready()
 
     assert asyncio.run(ready())
@@ -127,12 +124,8 @@ def test_the_old_endpoints_reach_a_triton_of_their_own(closed, certificates):
             await backend.close()
 
     assert asyncio.run(ready(right))
-    for wrong in (
-        Upstream(),
-        Upstream(dataclasses.replace(right.tls, ca=certificates.other_ca), right.token),
-        Upstream(dataclasses.replace(right.tls, certificate=None, key=None), right.token),
-    ):
-        assert not asyncio.run(ready(wrong)), wrong
+    for wrong in (None, *wrong_tls(certificates)):
+        assert not asyncio.run(ready(Upstream(wrong, right.token))), wrong
 
 
 def test_a_certificate_that_triton_would_not_take_is_told_before(certificates, tmp_path):
@@ -192,11 +185,6 @@ def test_a_certificate_of_triton_that_cannot_be_read_is_named():
         TritonBackend("127.0.0.1:1", settings)
 
 
-def post(port: int, context: ssl.SSLContext | None) -> int:
-    """The status of a request to the old HTTP endpoint that holds no picture."""
-    return ask(f"127.0.0.1:{port}", "POST", "/ocr/prediction", "{}", tls=context)[0]
-
-
 def test_the_old_endpoints_speak_mutual_tls(closed, certificates, token, tmp_path):
     c = certificates
     secret = tmp_path / "token"
@@ -213,16 +201,12 @@ def test_the_old_endpoints_speak_mutual_tls(closed, certificates, token, tmp_pat
         f"--triton-token-file={secret}",
     ]
     with endpoint_process(closed.grpc_url, tmp_path / "logs", *arguments) as running:
+        no_picture = f"127.0.0.1:{running.http_port}", "POST", "/ocr/prediction", "{}", None
         known = ClientTls(c.ca, c.client, c.client_key).context()
-        assert post(running.http_port, known) == 200
-        for wrong in (
-            None,
-            ClientTls(c.ca).context(),
-            ClientTls(c.other_ca, c.client, c.client_key).context(),
-            ClientTls(c.ca, c.other_client, c.other_client_key).context(),
-        ):
+        assert ask(*no_picture, known)[0] == 200
+        for wrong in (None, *(one.context() for one in wrong_tls(c))):
             with pytest.raises((OSError, http.client.HTTPException)):
-                post(running.http_port, wrong)
+                ask(*no_picture, wrong)
         method = "/grpc.health.v1.Health/Check"
         url = f"127.0.0.1:{running.rpc_port}"
         with grpc.secure_channel(url, grpc_credentials(c.ca, c.client_key, c.client)) as opened:
@@ -231,12 +215,8 @@ def test_the_old_endpoints_speak_mutual_tls(closed, certificates, token, tmp_pat
             while (answer := check(b"", timeout=20)) == b"\x08\x02":
                 pass
             assert answer == b"\x08\x01"
-        for ca, key, certificate in (
-            (c.ca, None, None),
-            (c.other_ca, c.client_key, c.client),
-            (c.ca, c.other_client_key, c.other_client),
-        ):
-            with grpc.secure_channel(url, grpc_credentials(ca, key, certificate)) as opened:
+        for credentials in wrong_credentials(c):
+            with grpc.secure_channel(url, credentials) as opened:
                 with pytest.raises(grpc.RpcError) as caught:
                     opened.unary_unary(method)(b"", timeout=20)
                 assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

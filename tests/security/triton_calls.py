@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 from cases import cases
+from google.protobuf.message_factory import GetMessageClass
 from serving import ask
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -12,38 +13,20 @@ from ppocr_client.transport.over_grpc import TRITON_PREFIX
 
 # By group: method, path and body, as of version 2.51.
 HTTP: Mapping[str, list[tuple[str, str, str]]] = cases(__file__)["http"]
-# By group: the methods of GRPCInferenceService.
+METHODS = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods_by_name
+
+
+def request_of(method: str) -> Any:
+    """A request of a method, for the model or the region `small` if it is for one."""
+    kind = METHODS[method].input_type
+    names = {"name", "model_name"} & set(kind.fields_by_name)
+    return GetMessageClass(kind)(**dict.fromkeys(names, "small"))
+
+
+# By group: the methods of GRPCInferenceService, each with a request.
 GRPC: Mapping[str, list[tuple[str, Any]]] = {
-    "model-repository": [
-        ("RepositoryIndex", service_pb2.RepositoryIndexRequest()),
-        ("RepositoryModelLoad", service_pb2.RepositoryModelLoadRequest(model_name="small")),
-        ("RepositoryModelUnload", service_pb2.RepositoryModelUnloadRequest(model_name="small")),
-    ],
-    "trace": [("TraceSetting", service_pb2.TraceSettingRequest())],
-    "logging": [("LogSettings", service_pb2.LogSettingsRequest())],
-    "shared-memory": [
-        ("SystemSharedMemoryStatus", service_pb2.SystemSharedMemoryStatusRequest()),
-        (
-            "SystemSharedMemoryRegister",
-            service_pb2.SystemSharedMemoryRegisterRequest(name="x", key="/x", byte_size=8),
-        ),
-        ("SystemSharedMemoryUnregister", service_pb2.SystemSharedMemoryUnregisterRequest()),
-        ("CudaSharedMemoryStatus", service_pb2.CudaSharedMemoryStatusRequest()),
-        ("CudaSharedMemoryRegister", service_pb2.CudaSharedMemoryRegisterRequest(name="x")),
-        ("CudaSharedMemoryUnregister", service_pb2.CudaSharedMemoryUnregisterRequest()),
-    ],
-    "model-config": [("ModelConfig", service_pb2.ModelConfigRequest(name="small"))],
-    "statistics": [("ModelStatistics", service_pb2.ModelStatisticsRequest())],
-    "metadata": [
-        ("ServerMetadata", service_pb2.ServerMetadataRequest()),
-        ("ModelMetadata", service_pb2.ModelMetadataRequest(name="small")),
-    ],
-    "inference": [("ModelInfer", service_pb2.ModelInferRequest(model_name="small"))],
-    "health": [
-        ("ServerLive", service_pb2.ServerLiveRequest()),
-        ("ServerReady", service_pb2.ServerReadyRequest()),
-        ("ModelReady", service_pb2.ModelReadyRequest(name="small")),
-    ],
+    group: [(method, request_of(method)) for method in methods]
+    for group, methods in cases(__file__)["grpc"].items()
 }
 RESTRICTED = "is restricted, expecting header"
 

@@ -1,7 +1,4 @@
-"""The gateway as an ASGI application: its routes, and the one layer around them.
-
-The layer sees to id, token, size, deadline, disconnect and metrics of each request.
-"""
+"""The gateway as an ASGI application: its routes, and the one layer around them."""
 
 from __future__ import annotations
 
@@ -125,7 +122,7 @@ def _said_of(error: RequestValidationError) -> str:
 
 
 class Middleware:
-    """Answers what needs no route to be refused, and describes the request to the routes."""
+    """Sees to id, token, size, deadline, disconnect and metrics of each request."""
 
     def __init__(self, app: ASGIApp, settings: GatewaySettings, old: ASGIApp) -> None:
         self._app, self._settings, self._old = app, settings, old
@@ -181,7 +178,7 @@ class _Exchange:
         self._gone: asyncio.Future[Message] | None = None
 
     def deadline(self) -> float | None:
-        """When the request must be answered, as its query or its header says."""
+        """When the request must be answered, as its query says, or else its header."""
         given = self.headers.get("x-request-timeout")
         if b"timeout=" in (query := self.scope["query_string"]):
             given = parse_qs(query.decode("latin-1")).get("timeout", [given])[-1]

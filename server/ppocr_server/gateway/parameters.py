@@ -61,7 +61,7 @@ class ReadParameters:
     options: ReadOptions
     format: str  # of `FORMATS`
     ranges: Ranges | None  # the wanted pages; None for all
-    dpi: float | None  # of the pages of PDF files; None for the gateway's
+    dpi: float  # of the pages of PDF files
     name: str  # of a file that comes without one
 
 
@@ -89,7 +89,7 @@ def read_parameters(given: Iterable[tuple[str, Any]], accept: str) -> ReadParame
     except ValueError as error:
         raise _invalid(str(error)) from None
     try:
-        pixels = None if dpi is None else DPI.parse(dpi)
+        pixels = DPI.default if dpi is None else DPI.parse(dpi)
     except (TypeError, ValueError, OverflowError):
         raise _invalid(f"dpi is {dpi!r:.60}; allowed: {DPI.allowed}") from None
     read_options = cast("ReadOptions", {name: parsed[name] for name in options})

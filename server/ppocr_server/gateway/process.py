@@ -1,8 +1,8 @@
 """The gateway as a process beside `ppocr-serve`.
 
-It is a process of its own because PDF files are opened in it, by a library in C++: a file that
-brings that down must not bring down what watches Triton. It loads while Triton loads its models,
-gets its settings by a connection when Triton is ready, and ends when that connection ends.
+A PDF file that brings down the C++ library which opens it must not bring down what watches Triton.
+It loads while Triton loads its models, gets its settings when Triton is ready, and ends when that
+connection ends.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from ppocr_server.gateway.failures import Failure, failure_of
 from ppocr_server.gateway.settings import GatewaySettings
 
 READY_SECONDS, INFO_SECONDS = 2.0, 60.0
+PAGE_SECONDS = 60.0  # from sending a page to Triton to its answer
+CONCURRENCY = 4  # pages of one request that are at Triton at a time
 LONGEST_TIMEOUT = 86_400.0  # seconds
 # PDFium draws one page at a time. Pages wait for it here, not in the threads of all requests.
 DOCUMENTS = ThreadPoolExecutor(1, "documents")
@@ -94,12 +96,8 @@ class ReadPage(NamedTuple):
 
 def connection_of(settings: GatewaySettings) -> dict[str, Any]:
     """The arguments of a client of the Triton behind the gateway."""
-    return {
-        "model": settings.model,
-        "timeout": settings.page_seconds,
-        "token": settings.upstream.token,
-        "tls": settings.upstream.tls,
-    }
+    upstream = {"token": settings.upstream.token, "tls": settings.upstream.tls}
+    return {"model": settings.model, "timeout": PAGE_SECONDS, **upstream}
 
 
 class Reader:
@@ -115,9 +113,7 @@ class Reader:
             for retries in (0, 8)
         )
 
-    async def open(
-        self, data: bytes, *, dpi: float | None = None, ranges: Ranges | None = None
-    ) -> OpenDocument:
+    async def open(self, data: bytes, *, dpi: float, ranges: Ranges | None = None) -> OpenDocument:
         """Open a whole file; `dpi` is of a PDF file's pages, `ranges` are of `parse_pages`.
 
         Raises:
@@ -127,7 +123,6 @@ class Reader:
         """
         if not data:
             raise Failure(400, "empty_file", "the file is empty; send a picture or a PDF file")
-        dpi = dpi or self._settings.dpi
         pdf = data if PDF in data[:HEAD] else None
         count, load = pages_in(data, dpi) if pdf is None else await _in_turn(pages_in, data, dpi)
         numbers = wanted_pages(count, ranges, "the file")
@@ -154,7 +149,7 @@ class Reader:
                 picture = await document.picture(number)
                 result = await client.read(
                     picture,
-                    timeout=call.seconds_left(self._settings.page_seconds),
+                    timeout=call.seconds_left(PAGE_SECONDS),
                     request_id=call.request_id,
                     **options,
                 )
@@ -162,8 +157,7 @@ class Reader:
                 return ReadPage(number, OcrResult(()), None, failure_of(error))
             return ReadPage(number, result, picture if keep else None)
 
-        concurrency = self._settings.concurrency
-        return aclosing(map_in_tasks(one, document.numbers, concurrency, ordered=True))
+        return aclosing(map_in_tasks(one, document.numbers, CONCURRENCY, ordered=True))
 
     async def ready(self) -> bool:
         """Whether Triton has the pipeline loaded."""
@@ -174,7 +168,7 @@ class Reader:
 
     async def server_info(self) -> ServerInfo:
         """What Triton says about itself and the pipeline."""
-        return await self._client.server_info(timeout=self._settings.page_seconds)
+        return await self._client.server_info(timeout=PAGE_SECONDS)
 
     async def served(self) -> ServerInfo:
         """The same, at most a minute old: asking takes several calls."""

@@ -19,9 +19,6 @@ class GatewaySettings:
     model: str = "ocr"  # Triton's name of the pipeline
     max_body_bytes: int = 256 << 20  # a longer body is refused before it is read
     max_pages: int = 1000  # of one request
-    concurrency: int = 4  # pages of one request that are at Triton at a time
-    page_seconds: float = 60.0  # from sending a page to Triton to its answer
-    dpi: float = 200.0  # of the pages of PDF files, unless a request says otherwise
     url_prefixes: tuple[str, ...] = ()  # addresses below which files may be fetched
     cors: tuple[str, ...] = ()  # origins of web pages that may ask
     grace: float = 30.0  # seconds to finish the requests in progress at the end

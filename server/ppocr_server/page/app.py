@@ -1,11 +1,4 @@
-"""The gateway's web page: its static files and its HTTP API.
-
-A document is uploaded once and gets a key. Its pages are read one by one; their pictures, and files
-in the output formats, are fetched by the key.
-
-Any web page can send requests to this machine. They are refused by their `Origin`; those of a site
-whose name was rebound to this machine (DNS rebinding) by their `Host`.
-"""
+"""The gateway's web page: its static files, and an HTTP API of documents that are sent once."""
 
 from __future__ import annotations
 
@@ -13,7 +6,7 @@ import contextlib
 import io
 import ipaddress
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +31,7 @@ from ppocr_client.options import OPTIONS, ReadOptions
 from ppocr_client.transport.server_info import timed
 from ppocr_pipeline.formats import known_format
 from ppocr_server.gateway.failures import Failure, answer_failure, failure_of
+from ppocr_server.gateway.parameters import DPI
 from ppocr_server.gateway.reader import connection_of
 from ppocr_server.gateway.settings import GatewaySettings
 from ppocr_server.page.document_store import DocumentStore, StoredDocument, shown, thumbnail
@@ -67,7 +61,7 @@ def page(settings: GatewaySettings) -> Iterator[ASGIApp | None]:
         tempfile.TemporaryDirectory(prefix="ppocr-page-") as folder,
         OcrClient(settings.url, **connection_of(settings)) as client,
     ):
-        store = DocumentStore(Path(folder), dpi=settings.dpi)
+        store = DocumentStore(Path(folder), dpi=DPI.default)
         app = _Page(client, store, settings).app()
         yield OriginCheck(app, {"localhost", settings.host.lower()})
 
@@ -79,7 +73,11 @@ def add_page(app: FastAPI, page: ASGIApp) -> None:
 
 
 class OriginCheck:
-    """The same application, but requests of other sites are refused; `HEADERS` for all answers."""
+    """An application with `HEADERS` in all answers, where requests of other sites are refused.
+
+    Any web page can send requests to this machine. They are refused by their `Origin`; those of a
+    site whose name was rebound to this machine (DNS rebinding) by their `Host`.
+    """
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
         self._app, self._names = app, names
@@ -125,7 +123,6 @@ class _Page:
         self._client, self._store, self._settings = client, store, settings
 
     def app(self) -> Starlette:
-        """The page, as every site may ask it."""
         one = "/documents/{key}/pages/{number:int}"
         return Starlette(
             routes=[
@@ -145,20 +142,14 @@ class _Page:
 
     def about(self, request: Request) -> Response:
         """The server, the options and the output formats."""
-        about: dict[str, Any] = {
-            "url": self._client.url,
-            "max_bytes": self._settings.max_body_bytes,
-            "formats": [*FORMATS, DRAWN],
-        }
-        defaults: dict[str, str] = {}
+        defaults: Mapping[str, str] = {}
         try:
             info = self._client.server_info()
-            about["server"] = f"{info.name} {info.version}"
-            about["ready"] = self._settings.model in info.models
-            defaults = dict(info.defaults)
+            ready, defaults = self._settings.model in info.models, info.defaults
+            server: dict[str, Any] = {"server": f"{info.name} {info.version}", "ready": ready}
         except OcrError as error:
-            about["ready"], about["error"] = False, str(error)
-        about["options"] = [
+            server = {"ready": False, "error": str(error)}
+        options = [
             {
                 "name": name,
                 "help": option.help,
@@ -168,7 +159,15 @@ class _Page:
             }
             for name, option in OPTIONS.items()
         ]
-        return JSONResponse(about)
+        return JSONResponse(
+            {
+                **server,
+                "url": self._client.url,
+                "max_bytes": self._settings.max_body_bytes,
+                "formats": [*FORMATS, DRAWN],
+                "options": options,
+            }
+        )
 
     async def upload(self, request: Request) -> Response:
         """Store the document in the request's body; its name is in the query."""
@@ -189,15 +188,13 @@ class _Page:
         return JSONResponse({"key": key, "pages": len(document.pages), "pictured": pictured}, 201)
 
     def delete(self, request: Request) -> Response:
-        """Delete a document."""
         self._store.remove(request.path_params["key"])
         return Response(status_code=204)
 
     async def read(self, request: Request) -> Response:
         """Read a page with the options that are the request's JSON body.
 
-        Answers with the result, the milliseconds it took, and the mean milliseconds of each model's
-        calls; other clients' calls meanwhile are in the means.
+        The answer has the mean milliseconds of each model's calls, also of other clients meanwhile.
         """
         document, number = self._stored_page(request)
         try:

@@ -36,26 +36,19 @@ class StoredDocument:
     results: dict[int, OcrResult] = field(default_factory=dict)
 
     def picture(self, number: int) -> bytes:
-        """A page's encoded picture; a rendered PDF page as JPEG.
+        """A page's encoded picture, a rendered PDF page as JPEG.
 
-        Raises:
-            ImageError: If it cannot be opened or rendered.
-            MissingExtra: If a package is missing for that.
+        An ImageError or MissingExtra says why there is none.
         """
         page = self.pages[number - 1]
         return as_jpeg(page.load()) if page.pdf else page.load()
 
     def read_document(self, *, pictures: bool) -> DocumentResult:
         """All results, for the output formats."""
-        pages = [
-            PageResult(
-                number,
-                result,
-                self.picture(number) if pictures else None,
-                self.pages[number - 1].pdf,
-            )
-            for number, result in sorted(self.results.items())
-        ]
+        pages = []
+        for number, result in sorted(self.results.items()):
+            picture = self.picture(number) if pictures else None
+            pages.append(PageResult(number, result, picture, self.pages[number - 1].pdf))
         return DocumentResult(Document(self.name, self.name), len(self.pages), pages)
 
 
@@ -72,12 +65,7 @@ class DocumentStore:
         return self._folder / secrets.token_urlsafe(12)
 
     def add(self, path: Path, name: str) -> tuple[str, StoredDocument]:
-        """Add a file; its key and the document.
-
-        Raises:
-            ImageError: If it cannot be opened; it is deleted then, as for other errors.
-            MissingExtra: If a package is missing for that.
-        """
+        """Add a file; its key and the document. A file that cannot be opened is deleted."""
         try:
             pages = pages_of(Document(str(path), name), dpi=self.dpi, ranges=None)
         except BaseException:
@@ -106,11 +94,7 @@ class DocumentStore:
 
 
 def shown(data: bytes) -> tuple[bytes, str]:
-    """A picture and its media type; formats that browsers do not know become BMP or PNG.
-
-    Raises:
-        ImageError: If it is not a picture.
-    """
+    """A picture and its media type; formats that browsers do not know become BMP or PNG."""
     if known_format(data) not in SHOWN:
         with _opened(data) as image:
             data = encode_pillow(image)
@@ -118,11 +102,7 @@ def shown(data: bytes) -> tuple[bytes, str]:
 
 
 def thumbnail(data: bytes) -> tuple[bytes, str]:
-    """A small upright picture and its media type.
-
-    Raises:
-        ImageError: If it is not a picture.
-    """
+    """A small upright picture and its media type."""
     file = io.BytesIO()
     with _opened(data) as image:
         image.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
@@ -134,6 +114,7 @@ def thumbnail(data: bytes) -> tuple[bytes, str]:
 
 @contextlib.contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
+    """An ImageError says why it is no picture."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             yield image

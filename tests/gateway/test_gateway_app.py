@@ -1,20 +1,31 @@
-"""The layer around all routes: ids, tokens, limits, deadlines, back-pressure, disconnects."""
+"""What the gateway says about itself, and the layer around its routes."""
 
+import base64
 import http.client
 import json
 import re
 import socket
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import product
 
 import pytest
+import schemathesis
 from gateway.conftest import gateway_process, started
-from serving import ask, eventually
+from hypothesis import HealthCheck, Phase, settings
+from paddle_serving.conftest import endpoint_process
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from serving import ask, eventually, exchange, get
 
-from ppocr_client import OcrResult
+from ppocr_client import OcrClient, OcrResult
 from ppocr_client.exports.pdf import to_pdf
+from ppocr_client.options import OPTIONS
+from ppocr_server.gateway.app import routes_of
+from ppocr_server.gateway.parameters import FORMATS
+from ppocr_server.gateway.reader import Reader
+from ppocr_server.gateway.settings import GatewaySettings
 
 pytestmark = pytest.mark.server
 TOKEN = "a-token-of-twenty-four-characters"
@@ -34,15 +45,11 @@ def strict(server, tmp_path_factory) -> Iterator[str]:
 
 
 def headers_of(address: str, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage]:
-    with closing(http.client.HTTPConnection(address, timeout=60)) as connection:
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers
+    return exchange(address, "GET", path, headers=headers)[:2]
 
 
 def metric(address: str, line: str) -> float:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        found = re.search(rf"^{re.escape(line)} (\S+)$", answer.read().decode(), re.M)
+    found = re.search(rf"^{re.escape(line)} (\S+)$", get(f"{address}/metrics").decode(), re.M)
     return float(found[1]) if found else 0.0
 
 
@@ -73,13 +80,9 @@ def test_the_token_is_wanted_by_all_that_reads(strict, picture):
 
 
 def test_a_long_body_is_refused_before_it_is_sent(strict):
-    host, port = strict.split(":")
-    head = (
-        "POST /read HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n"
-    )
-    with socket.create_connection((host, int(port)), 30) as connection:
-        connection.sendall(head.format(TOKEN, 2 << 20).encode())
-        assert b"413" in connection.recv(100)
+    with closing(http.client.HTTPConnection(strict, timeout=60)) as connection:
+        connection.request("POST", "/read", b"", {**BEARER, "Content-Length": str(2 << 20)})
+        assert connection.getresponse().status == 413
     parts = (b"x" * 65536 for _ in range(32))
     with closing(http.client.HTTPConnection(strict, timeout=60)) as connection:
         connection.request("POST", "/read", parts, BEARER, encode_chunked=True)
@@ -116,11 +119,8 @@ def test_a_deadline_that_passes_is_504(gateway, picture, query, headers):
 
 def test_a_full_triton_is_503_and_says_when_to_come_again(gateway, picture):
     def send(number: int) -> tuple[int, str | None]:
-        with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
-            connection.request("POST", "/read", picture)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status, answer.headers["Retry-After"]
+        status, headers, _ = exchange(gateway, "POST", "/read", picture)
+        return status, headers["Retry-After"]
 
     with ThreadPoolExecutor(MANY) as pool:
         answers = set(pool.map(send, range(MANY)))
@@ -132,8 +132,8 @@ def test_without_triton_the_gateway_lives_and_says_so(picture):
         nobody.bind(("127.0.0.1", 0))
         with gateway_process(f"grpc://127.0.0.1:{nobody.getsockname()[1]}") as address:
             assert headers_of(address, "/healthz")[0] == 200
-            for status, headers in [headers_of(address, "/readyz")]:
-                assert (status, headers["Retry-After"]) == (503, "5")
+            status, headers = headers_of(address, "/readyz")
+            assert (status, headers["Retry-After"]) == (503, "5")
             status, body = ask(address, "POST", "/read", picture)
             error = json.loads(body)["error"]
             assert (status, error["code"]) == (503, "unavailable")
@@ -152,12 +152,10 @@ def test_a_wrong_method_is_told_and_what_can_be_got_has_a_head(gateway):
 
 def test_a_client_that_leaves_takes_its_work_along(gateway, picture):
     file = to_pdf([(picture, OcrResult(()))] * 200)
-    host, port = gateway.split(":")
     gone = 'ppocr_gateway_requests_total{route="/read",status="499"}'
     before = metric(gateway, gone)
-    with socket.create_connection((host, int(port)), 30) as connection:
-        head = f"POST /read?dpi=72 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(file)}\r\n\r\n"
-        connection.sendall(head.encode() + file)
+    with closing(http.client.HTTPConnection(gateway, timeout=60)) as connection:
+        connection.request("POST", "/read?dpi=72", file)
         assert eventually(lambda: metric(gateway, "ppocr_gateway_requests_in_progress") > 1)
     # Two hundred pages take longer than this.
     assert eventually(lambda: metric(gateway, gone) == before + 1, 5)
@@ -194,3 +192,50 @@ def test_the_first_page_comes_while_the_others_are_read(gateway, picture):
             assert metric(gateway, "ppocr_gateway_requests_in_progress") == 2
             pages += [json.loads(line)["page"] for line in answer]
     assert pages == [*range(1, 17)]
+
+
+SETTINGS = GatewaySettings()
+SCHEMA = schemathesis.openapi.from_dict(routes_of(SETTINGS, Reader(SETTINGS)).openapi())
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_answer_is_described(case, gateway):
+    # Bytes that are described well are still no picture, and a deadline may be too short.
+    excluded = [not_a_server_error, positive_data_acceptance]
+    case.call_and_validate(base_url=f"http://{gateway}", timeout=30, excluded_checks=excluded)
+
+
+def test_capabilities_are_those_of_the_server(gateway, server):
+    said = json.loads(get(f"{gateway}/capabilities"))
+    with OcrClient(f"grpc://{server.grpc_url}") as client:
+        info = client.server_info()
+    assert said["models"] == {name: list(versions) for name, versions in info.models.items()}
+    assert said["languages"] == list(info.languages) != []
+    assert info.limits.items() <= said["limits"].items()
+    assert list(said["options"]) == list(OPTIONS)
+    assert said["options"]["drop_score"]["default"] == float(info.defaults.get("drop_score", 0.5))
+    assert said["formats"] == FORMATS
+
+
+def test_the_page_of_the_interface_needs_no_other_server(gateway):
+    page = get(f"{gateway}/docs").decode()
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    assert all(source.startswith("/") and get(f"{gateway}{source}") for source in sources)
+
+
+def test_paddle_serving_is_answered_as_on_its_own_port(gateway, server, picture, tmp_path):
+    value = base64.b64encode(picture).decode()
+    bodies = [json.dumps({"key": ["image"], "value": [value]}).encode(), b"{}", b"no JSON"]
+    with endpoint_process(server.grpc_url, tmp_path) as old:
+        own_port = f"127.0.0.1:{old.http_port}"
+        for path, body in product(("/ocr/prediction", "/ocr/other"), bodies):
+            expected = ask(own_port, "POST", path, body)
+            assert ask(gateway, "POST", path, body) == expected
