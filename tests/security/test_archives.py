@@ -71,10 +71,9 @@ def test_a_good_archive_packed_or_not(tmp_path, monkeypatch):
     "name", [*(up + NAME for up in ("../", "model/../../", "/tmp/", "//", "./../")), "../outside"]
 )
 def test_members_outside_are_not_taken(tmp_path, outside, name):
-    with pytest.raises(FetchError, match="does not hold"):
-        take(tmp_path, tar_of((name, b"evil", {})))
-    with pytest.raises(FetchError, match="does not hold"):
-        take(tmp_path, zip_of((zipfile.ZipInfo(name), b"evil")))
+    for data in tar_of((name, b"evil", {})), zip_of((zipfile.ZipInfo(name), b"evil")):
+        with pytest.raises(FetchError, match="does not hold"):
+            take(tmp_path, data)
     assert outside.read_text() == SECRET
 
 
@@ -94,23 +93,22 @@ def test_a_link_first_and_a_file_through_it_then(tmp_path, outside):
 
 def test_two_files_of_one_name_are_no_model(tmp_path):
     twice = tar_of((f"a/{NAME}", b"good", {}), (f"b/{NAME}", b"evil", {}))
-    with pytest.raises(FetchError, match="more than once"):
-        take(tmp_path, twice)
     with pytest.warns(UserWarning, match="Duplicate name"):
         doubled = zip_of((zipfile.ZipInfo(NAME), b"good"), (zipfile.ZipInfo(NAME), b"evil"))
-    with pytest.raises(FetchError, match="more than once"):
-        take(tmp_path, doubled)
+    for data in (twice, doubled):
+        with pytest.raises(FetchError, match="more than once"):
+            take(tmp_path, data)
 
 
 def test_links_and_cut_names_in_a_zip_are_not_taken(tmp_path, outside):
     link = zipfile.ZipInfo(NAME)
     link.external_attr = 0o120777 << 16
-    with pytest.raises(FetchError, match="does not hold"):
-        take(tmp_path, zip_of((link, str(outside).encode())))
     # Python's zipfile cuts a name at a NUL, as it would not be written by it: by hand.
     longer = zip_of((zipfile.ZipInfo(f"{NAME}0.txt"), b"evil"))
-    with pytest.raises(FetchError, match="does not hold"):
-        take(tmp_path, longer.replace(f"{NAME}0.txt".encode(), f"{NAME}\0.txt".encode()))
+    cut = longer.replace(f"{NAME}0.txt".encode(), f"{NAME}\0.txt".encode())
+    for data in zip_of((link, str(outside).encode())), cut:
+        with pytest.raises(FetchError, match="does not hold"):
+            take(tmp_path, data)
 
 
 def test_a_locked_or_strangely_packed_zip_is_damaged(tmp_path):

@@ -24,17 +24,17 @@ from ppocr_converters.repository.serving_config.document import parse_document
 VALUE = np.array([41.0], np.float32)
 
 
-def said_to_lie_in(location: str) -> onnx.TensorProto:
+def model_with_weights_in(location: str, folder: Path, *, constant: bool = False) -> Path:
+    """A network whose weights are said to lie at `location`, as an initializer or a constant."""
+    model = plus_one()
     weights = numpy_helper.from_array(VALUE, "one")
     set_external_data(weights, location)
     weights.ClearField("raw_data")
-    return weights
-
-
-def model_with_weights_in(location: str, folder: Path) -> Path:
-    """A network whose weights are said to lie at `location`."""
-    model = plus_one()
-    model.graph.initializer[0].CopyFrom(said_to_lie_in(location))
+    model.graph.initializer[0].CopyFrom(weights)
+    if constant:
+        del model.graph.initializer[:]
+        node = model.graph.node.add(op_type="Constant", output=["c"])
+        node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(weights)
     path = folder / "model.onnx"
     onnx.save_model(model, path)
     return path
@@ -55,19 +55,9 @@ def test_weights_elsewhere_are_not_read(tmp_path, location):
     (tmp_path / "secret").write_bytes(VALUE.tobytes())
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "hole").symlink_to(tmp_path)
-    with pytest.raises(ModelError, match="allowed is a plain file in the model's own folder"):
-        load_onnx(model_with_weights_in(location, folder))
-
-
-def test_weights_of_a_constant_are_looked_at_too(tmp_path):
-    model = plus_one()
-    weights = said_to_lie_in("../secret")
-    node = model.graph.node.add(op_type="Constant", output=["c"])
-    node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(weights)
-    del model.graph.initializer[:]
-    onnx.save_model(model, tmp_path / "model.onnx")
-    with pytest.raises(ModelError, match="allowed is a plain file"):
-        load_onnx(tmp_path / "model.onnx")
+    for constant in (False, True):
+        with pytest.raises(ModelError, match="allowed is a plain file in the model's own folder"):
+            load_onnx(model_with_weights_in(location, folder, constant=constant))
 
 
 @pytest.mark.parametrize("key", ["op.det.local_service_conf.model_config", "triton.rec_dictionary"])

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import grpc
 import pytest
-from paddle_serving.conftest import RunningEndpoint, endpoint_process
+from paddle_serving.conftest import endpoint_process
 from security.triton_calls import RESTRICTED, ask_grpc, ask_http
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -104,18 +104,10 @@ def test_a_stranger_reaches_no_instances_memory(exposed):
             assert "is restricted" in ask_grpc(channel, "SystemSharedMemoryRegister", register)
 
 
-@pytest.fixture(scope="module")
-def plain(exposed, tmp_path_factory) -> Iterator[RunningEndpoint]:
-    logs = tmp_path_factory.mktemp("logs")
-    with endpoint_process(exposed.grpc_url, logs, "--model", "small") as running:
-        yield running
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/../etc/passwd", "/ocr/../prediction", "/ocr/%2e%2e/prediction", "//prediction", "/ocr//"],
-)
-def test_the_old_endpoint_knows_two_names_and_no_paths(plain, path):
-    status, body = ask_http(f"127.0.0.1:{plain.http_port}", "POST", path, "{}")
-    assert status == 404 or '"err_no":3002' in body
-    assert "root:" not in body
+def test_the_old_endpoint_knows_two_names_and_no_paths(exposed, tmp_path):
+    up = ("/../etc/passwd", "/ocr/../prediction", "/ocr/%2e%2e/prediction")
+    with endpoint_process(exposed.grpc_url, tmp_path, "--model", "small") as plain:
+        for path in (*up, "//prediction", "/ocr//"):
+            status, body = ask_http(f"127.0.0.1:{plain.http_port}", "POST", path, "{}")
+            assert status == 404 or '"err_no":3002' in body, path
+            assert "root:" not in body
