@@ -238,6 +238,12 @@ def test_without_a_log_id_it_is_the_requests(gateway):
         assert json.loads(ask(gateway, "POST", "/ocr", body, named)[1])["logId"] == "scan-7"
 
 
+def test_a_timeout_that_is_none_is_refused_in_paddlexs_form(gateway):
+    status, answer = ask(gateway, "POST", "/ocr?timeout=soon", b"{}", JSON)
+    jsonschema.validate(json.loads(answer), RECORDED["schemas"]["error"])
+    assert status == json.loads(answer)["errorCode"] == 422
+
+
 PREFIXES = ("https://example.org/scans/", "http://10.0.0.1:8080")
 
 
