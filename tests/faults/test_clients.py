@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,14 +58,17 @@ def http_request(model: str, picture: bytes) -> bytes:
     ).encode() + (head + image)
 
 
+def connected(url: str) -> socket.socket:
+    host, port = url.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
 @contextlib.contextmanager
 def connections(url: str, sent: bytes) -> Iterator[None]:
     """Clients that send some bytes, stay until the end of the block, and never read."""
-    host, port = url.rsplit(":", 1)
     with contextlib.ExitStack() as opened:
         for _ in range(CLIENTS):
-            client = socket.create_connection((host, int(port)), timeout=30)
-            opened.enter_context(client).sendall(sent)
+            opened.enter_context(connected(url)).sendall(sent)
         yield
 
 
@@ -97,6 +101,18 @@ def test_slow_senders(server, others):
         assert_others_are_served(server, others)
     with connections(server.grpc_url, HTTP2_PREFACE):
         assert_others_are_served(server, others)
+
+
+def test_first_lines_in_two_pieces(server, others):
+    """Triton 2.51 takes some of them for another path, or closes the connection."""
+    request = b"GET /v2/models/ocr/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for cut in range(1, 30):
+        with contextlib.suppress(ConnectionError), connected(server.http_url) as client:
+            client.sendall(request[:cut])
+            time.sleep(0.02)
+            client.sendall(request[cut:])
+            assert client.recv(12)[9:] in (b"", b"200", b"400", b"404")
+    assert_others_are_served(server, others)
 
 
 def test_clients_that_never_read_over_http(server, others, large):
